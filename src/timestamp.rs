@@ -1,0 +1,94 @@
+//! Instants, in whole seconds since 1970-01-01 00:00:00 UTC.
+
+use core::time::Duration;
+
+use time::UtcDateTime;
+
+/// An instant in UTC: whole seconds since the Unix epoch, over the whole range of `i64`.
+///
+/// Seconds are what codes are measured in: a part of a second is cut off, which can only shorten
+/// a code's life. Arithmetic saturates; no instant makes it panic.
+///
+/// ```
+/// use core::time::Duration;
+/// use otp_engine::Timestamp;
+///
+/// let issued_at = Timestamp::from_unix(1_715_767_200);
+/// let expires_at = issued_at.saturating_add(Duration::from_secs(180));
+/// assert_eq!(expires_at.unix(), 1_715_767_380);
+/// assert_eq!(expires_at.to_utc().unwrap().to_string(), "2024-05-15 10:03:00.0 +00");
+/// ```
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Timestamp(i64);
+
+impl Timestamp {
+    /// Makes an instant from seconds since the Unix epoch.
+    #[must_use]
+    pub const fn from_unix(seconds: i64) -> Self {
+        Self(seconds)
+    }
+
+    /// Returns the seconds since the Unix epoch.
+    #[must_use]
+    pub const fn unix(self) -> i64 {
+        self.0
+    }
+
+    /// Returns the instant `duration` later, or the last one that there is.
+    #[must_use]
+    pub const fn saturating_add(self, duration: Duration) -> Self {
+        Self(self.0.saturating_add_unsigned(duration.as_secs()))
+    }
+
+    /// Returns the instant `duration` earlier, or the first one that there is.
+    #[must_use]
+    pub const fn saturating_sub(self, duration: Duration) -> Self {
+        Self(self.0.saturating_sub_unsigned(duration.as_secs()))
+    }
+
+    /// Returns the time since `earlier`; zero where `earlier` is not earlier.
+    #[must_use]
+    pub const fn saturating_since(self, earlier: Self) -> Duration {
+        if self.0 <= earlier.0 {
+            return Duration::ZERO;
+        }
+        Duration::from_secs(self.0.abs_diff(earlier.0))
+    }
+
+    /// Returns the date and time in UTC, or `None` outside the years -9999 to 9999.
+    #[must_use]
+    pub fn to_utc(self) -> Option<UtcDateTime> {
+        UtcDateTime::from_unix_timestamp(self.0).ok()
+    }
+}
+
+impl From<UtcDateTime> for Timestamp {
+    fn from(utc: UtcDateTime) -> Self {
+        Self(utc.unix_timestamp())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn case_31_arithmetic_holds_at_both_ends_of_time() {
+        let day = Duration::from_secs(86_400);
+        let (first, last) = (Timestamp(i64::MIN), Timestamp(i64::MAX));
+        assert_eq!(last.saturating_add(day), last);
+        assert_eq!(first.saturating_sub(day), first);
+        assert_eq!(last.saturating_since(first), Duration::from_secs(u64::MAX));
+        assert_eq!(first.saturating_since(last), Duration::ZERO);
+        assert_eq!(last.saturating_add(Duration::MAX), last);
+        assert_eq!(first.to_utc(), None);
+        assert_eq!(last.to_utc(), None);
+        for (seconds, year) in [
+            (2_147_483_648, 2038),
+            (4_294_967_296, 2106),
+            (253_402_300_799, 9999),
+        ] {
+            assert_eq!(Timestamp(seconds).to_utc().unwrap().year(), year);
+        }
+    }
+}
