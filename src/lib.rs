@@ -4,6 +4,14 @@
 
 extern crate alloc;
 
+mod clock;
+pub mod store;
 mod timestamp;
 
+#[cfg(feature = "std")]
+pub use clock::SystemClock;
+pub use clock::{Clock, ManualClock};
+#[cfg(feature = "std")]
+pub use store::MemoryStore;
+pub use store::Store;
 pub use timestamp::Timestamp;
