@@ -1,2 +1,66 @@
-//! The project's tasks.
-fn main() {}
+//! The project's tasks: what `cargo xtask` runs.
+#![expect(clippy::print_stdout, reason = "a task runner reports on stdout")]
+
+mod command_line;
+mod coverage;
+mod dependencies;
+mod graph;
+mod job;
+mod licence;
+mod llvm;
+mod mutants;
+mod need;
+mod nostd;
+mod package;
+mod part;
+mod parts;
+mod report;
+mod rooms;
+mod runner;
+mod tally;
+mod world;
+
+use std::env;
+use std::process::ExitCode;
+
+use command_line::{Request, Task};
+use world::World;
+
+/// The exit code for a command line that cannot be understood.
+const USAGE: u8 = 2;
+
+fn main() -> ExitCode {
+    match command_line::parse(env::args_os().skip(1)) {
+        Ok(Request::Help(task)) => {
+            print!("{}", command_line::help(task));
+            ExitCode::SUCCESS
+        }
+        Ok(Request::List(task)) => {
+            print!("{}", command_line::list(task.parts()));
+            ExitCode::SUCCESS
+        }
+        Ok(Request::Run(task, options)) => run(task, &options),
+        Err(error) => {
+            eprintln!("error: {error}\n\nfor help: cargo xtask --help");
+            ExitCode::from(USAGE)
+        }
+    }
+}
+
+fn run(task: Task, options: &command_line::Options) -> ExitCode {
+    let chosen = match part::choose(task.parts(), &options.only) {
+        Ok(chosen) => chosen,
+        Err(error) => {
+            eprintln!("error: {error}");
+            return ExitCode::from(USAGE);
+        }
+    };
+    let world = World::new(options.seed);
+    let report = runner::run(&world, task, &chosen, options.output);
+    print!("{}", report.text());
+    if report.failed() {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    }
+}

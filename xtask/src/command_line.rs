@@ -1,0 +1,203 @@
+//! What may be typed after `cargo xtask`, and the help about it.
+
+use core::fmt::Write as _;
+use std::ffi::OsString;
+
+use lexopt::prelude::*;
+
+use crate::part::{Part, Runs};
+use crate::parts;
+
+/// One of the subcommands.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Task {
+    Test,
+    Soak,
+    Coverage,
+}
+
+impl Task {
+    const ALL: [Self; 3] = [Self::Test, Self::Soak, Self::Coverage];
+
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Test => "test",
+            Self::Soak => "soak",
+            Self::Coverage => "coverage",
+        }
+    }
+
+    const fn about(self) -> &'static str {
+        match self {
+            Self::Test => "everything that each change must pass",
+            Self::Soak => "the long runs before a release; prints the figures of docs/testing.md",
+            Self::Coverage => "line coverage of the decision rooms; fails under 100 %",
+        }
+    }
+
+    pub(crate) const fn parts(self) -> &'static [Part] {
+        match self {
+            Self::Test => parts::TEST,
+            Self::Soak => parts::SOAK,
+            Self::Coverage => parts::COVERAGE,
+        }
+    }
+}
+
+/// What happens to the output of a part that passes.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) enum Output {
+    #[default]
+    OfFailures,
+    OfAll,
+}
+
+/// The options of a run.
+#[derive(Debug, Default, Eq, PartialEq)]
+pub(crate) struct Options {
+    pub(crate) only: Vec<String>,
+    pub(crate) seed: Option<u64>,
+    pub(crate) output: Output,
+}
+
+/// What is asked for.
+#[derive(Debug, Eq, PartialEq)]
+pub(crate) enum Request {
+    Help(Option<Task>),
+    List(Task),
+    Run(Task, Options),
+}
+
+/// Reads the arguments that follow `cargo xtask`.
+///
+/// # Errors
+///
+/// The sentence to show, where an argument is unknown, incomplete or missing.
+pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Request, String> {
+    read(lexopt::Parser::from_args(args)).map_err(|error| error.to_string())
+}
+
+fn read(mut parser: lexopt::Parser) -> Result<Request, lexopt::Error> {
+    let mut task = None;
+    let mut help = false;
+    let mut list = false;
+    let mut options = Options::default();
+    while let Some(arg) = parser.next()? {
+        match arg {
+            Short('h') | Long("help") => help = true,
+            Value(name) if task.is_none() => {
+                let found = Task::ALL.into_iter().find(|task| name == task.name());
+                task = Some(found.ok_or_else(|| {
+                    lexopt::Error::from(format!("unknown task '{}'", name.display()))
+                })?);
+            }
+            Long("list") if task.is_some() => list = true,
+            Short('v') | Long("verbose") if task.is_some() => options.output = Output::OfAll,
+            Long("seed") if task.is_some() => options.seed = Some(parser.value()?.parse()?),
+            Long("only") if task.is_some() => {
+                let names = parser.value()?.string()?;
+                options.only.extend(names.split(',').map(str::to_owned));
+            }
+            _ => return Err(arg.unexpected()),
+        }
+    }
+    match task {
+        _ if help => Ok(Request::Help(task)),
+        Some(task) if list => Ok(Request::List(task)),
+        Some(task) => Ok(Request::Run(task, options)),
+        None => Err("no task given".into()),
+    }
+}
+
+/// Returns the help text of `task`, or of the whole.
+pub(crate) fn help(task: Option<Task>) -> String {
+    let Some(task) = task else {
+        let mut text = String::from("usage: cargo xtask TASK [OPTIONS]\n\ntasks:\n");
+        for task in Task::ALL {
+            let _ = writeln!(text, "  {:<10} {}", task.name(), task.about());
+        }
+        text.push_str("\n'cargo xtask TASK --help' explains the parts and options of a task.\n");
+        return text;
+    };
+    format!(
+        "cargo xtask {name}: {about}\n\n\
+         usage: cargo xtask {name} [--only PART[,PART]] [--list] [--seed N] [--verbose]\n\n\
+         parts, in the order in which they run:\n{list}\n\
+         options:\n  \
+         --only PART[,PART]  run these parts alone\n  \
+         --list              print the parts and stop\n  \
+         --seed N            replay a run: N becomes OTP_TEST_SEED and PROPTEST_RNG_SEED\n                      \
+         (without it: OTP_TEST_SEED if set, else a new one; it is printed)\n  \
+         -v, --verbose       show the output of passing parts too; all of it is kept in\n                      \
+         target/xtask/log/\n  \
+         -h, --help          print this\n\n\
+         A failing part does not stop the others. The last line is 'N passed, N failed'.\n\
+         exit code: 0 all passed, 1 something failed, 2 the command line is wrong\n",
+        name = task.name(),
+        about = task.about(),
+        list = list(task.parts()),
+    )
+}
+
+/// Returns one line for each of `parts`.
+pub(crate) fn list(parts: &[Part]) -> String {
+    let mut text = String::new();
+    for part in parts {
+        let when = match part.runs {
+            Runs::Always => "",
+            Runs::OnlyByName => " (runs only with --only)",
+        };
+        let _ = writeln!(text, "  {:<10} {}{when}", part.name, part.about);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(line: &str) -> Result<Request, String> {
+        parse(line.split_whitespace().map(OsString::from))
+    }
+
+    #[test]
+    fn a_run_takes_parts_seed_and_verbosity() {
+        let options = Options {
+            only: vec!["fmt".into(), "deps".into(), "doc".into()],
+            seed: Some(7),
+            output: Output::OfAll,
+        };
+        assert_eq!(
+            parsed("test --only fmt,deps --seed=7 -v --only doc"),
+            Ok(Request::Run(Task::Test, options))
+        );
+    }
+
+    #[test]
+    fn help_exists_at_both_levels_and_names_every_part() {
+        assert_eq!(parsed("--help"), Ok(Request::Help(None)));
+        for task in Task::ALL {
+            assert!(help(None).contains(task.name()));
+            let line = format!("{} --help", task.name());
+            assert_eq!(parsed(&line), Ok(Request::Help(Some(task))));
+            for part in task.parts() {
+                assert!(help(Some(task)).contains(part.about), "{}", part.name);
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_not_understood_is_refused() {
+        for line in [
+            "",
+            "tset",
+            "--only fmt",
+            "test --sed 1",
+            "test --seed",
+            "test --seed x",
+            "test fmt",
+        ] {
+            assert!(parsed(line).is_err(), "{line:?} was accepted");
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! The parts of each task. To add one: declare it, and name it in its task's table.
+
+use crate::need::Need;
+use crate::part::{Part, Runs, Step};
+use crate::{coverage, dependencies, mutants, nostd, package};
+
+/// `cargo xtask test`: quick ones first.
+pub(crate) const TEST: &[Part] = &[FMT, DEPS, CLIPPY, DOC, NOSTD, TESTS, PACKAGE, EXAMPLE];
+
+/// `cargo xtask soak`.
+pub(crate) const SOAK: &[Part] = &[LONG, COVERED, MUTANTS];
+
+/// `cargo xtask coverage`.
+pub(crate) const COVERAGE: &[Part] = &[COVERED];
+
+const FMT: Part = Part {
+    name: "fmt",
+    about: "all Rust is formatted as rustfmt does by default",
+    runs: Runs::Always,
+    needs: &[Need::Component("fmt")],
+    steps: &[Step::Command {
+        line: "cargo fmt --all --check",
+        env: &[],
+        code: 0,
+    }],
+};
+
+const DEPS: Part = Part {
+    name: "deps",
+    about: "the core's dependencies: named in the design, no networking, licences, compiler, sources",
+    runs: Runs::Always,
+    needs: &[],
+    steps: &[Step::Checks(dependencies::checks)],
+};
+
+const CLIPPY: Part = Part {
+    name: "clippy",
+    about: "no lint fires: all targets and features; the core also without std",
+    runs: Runs::Always,
+    needs: &[Need::Component("clippy")],
+    steps: &[
+        Step::Command {
+            line: "cargo clippy --locked --workspace --all-targets --all-features -- -D warnings",
+            env: &[],
+            code: 0,
+        },
+        Step::Command {
+            line: "cargo clippy --locked --package otp-engine --lib --no-default-features -- \
+                   -D warnings",
+            env: &[],
+            code: 0,
+        },
+    ],
+};
+
+const DOC: Part = Part {
+    name: "doc",
+    about: "the documentation builds without a warning",
+    runs: Runs::Always,
+    needs: &[],
+    steps: &[Step::Command {
+        line: "cargo doc --locked --workspace --no-deps --all-features",
+        env: &[("RUSTDOCFLAGS", "-D warnings")],
+        code: 0,
+    }],
+};
+
+const NOSTD: Part = Part {
+    name: "nostd",
+    about: "the core builds without std, and no crate behind it takes std",
+    runs: Runs::Always,
+    needs: &[],
+    steps: &[Step::Checks(nostd::checks)],
+};
+
+const TESTS: Part = Part {
+    name: "test",
+    about: "every test, doc examples too, with all features: of the core, then of the rest",
+    runs: Runs::Always,
+    needs: &[],
+    // Two steps, so that neither can hide that the other ran no test.
+    steps: &[
+        Step::Tests {
+            line: "cargo test --locked --package otp-engine --all-features --no-fail-fast -- \
+                   --show-output",
+            env: &[],
+        },
+        Step::Tests {
+            line: "cargo test --locked --workspace --exclude otp-engine --all-features \
+                   --no-fail-fast -- --show-output",
+            env: &[],
+        },
+    ],
+};
+
+const PACKAGE: Part = Part {
+    name: "package",
+    about: "the core packs, builds from its package, and the package is complete",
+    runs: Runs::Always,
+    needs: &[],
+    steps: &[
+        Step::Command {
+            line: "cargo package --package otp-engine --allow-dirty --locked",
+            env: &[],
+            code: 0,
+        },
+        Step::Checks(package::checks),
+    ],
+};
+
+const EXAMPLE: Part = Part {
+    name: "example",
+    about: "the main job runs from end to end, and refuses bad input with exit code 2",
+    runs: Runs::OnlyByName, // MERGE: `Runs::Always` once examples/sign_loan_offer.rs is here
+    needs: &[],
+    steps: &[
+        Step::Command {
+            line: "cargo run --locked --example sign_loan_offer -- --demo",
+            env: &[],
+            code: 0,
+        },
+        // A file that is no request.
+        Step::Command {
+            line: "cargo run --locked --example sign_loan_offer -- Cargo.toml",
+            env: &[],
+            code: 2,
+        },
+        // A request that is not there.
+        Step::Command {
+            line: "cargo run --locked --example sign_loan_offer -- examples/no-such-request.json",
+            env: &[],
+            code: 2,
+        },
+        Step::Command {
+            line: "cargo run --locked --example sign_loan_offer -- --no-such-option",
+            env: &[],
+            code: 2,
+        },
+    ],
+};
+
+const LONG: Part = Part {
+    name: "long",
+    about: "every long test (#[ignore]), optimised",
+    runs: Runs::Always,
+    needs: &[],
+    steps: &[Step::Tests {
+        line: "cargo test --locked --release --workspace --all-features --no-fail-fast -- \
+               --ignored --show-output",
+        env: &[],
+    }],
+};
+
+const COVERED: Part = Part {
+    name: "coverage",
+    about: "every line of the decision rooms runs in a test",
+    runs: Runs::Always,
+    needs: &[
+        Need::LlvmTools,
+        Need::CargoTool {
+            name: "cargo-llvm-cov",
+            version: "0.9.1",
+        },
+    ],
+    steps: &[Step::Checks(coverage::checks)],
+};
+
+const MUTANTS: Part = Part {
+    name: "mutants",
+    about: "at least 95 % of the changes made to the decision rooms fail a test",
+    runs: Runs::Always,
+    needs: &[Need::CargoTool {
+        name: "cargo-mutants",
+        version: "27.1.0",
+    }],
+    steps: &[Step::Checks(mutants::checks)],
+};

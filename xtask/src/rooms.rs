@@ -1,0 +1,83 @@
+//! The decision rooms: the files whose lines must all be covered, and whose mutants must die.
+
+use std::fs;
+use std::path::Path;
+
+/// The files that decide, from the repository's root; `/*.rs` stands for a whole folder.
+const DECISION_ROOMS: &[&str] = &[
+    "src/challenge.rs",
+    "src/meter.rs",
+    "src/operation.rs",
+    "src/operation/*.rs",
+    "src/seal.rs",
+];
+
+/// Returns the decision rooms below `root`.
+///
+/// # Errors
+///
+/// The name that matches no file: a room that was moved must not drop out unseen.
+pub(crate) fn decision_rooms(root: &Path) -> Result<Vec<String>, String> {
+    find(root, DECISION_ROOMS)
+}
+
+fn find(root: &Path, names: &[&str]) -> Result<Vec<String>, String> {
+    let mut rooms = Vec::new();
+    let mut missing = Vec::new();
+    for name in names {
+        let before = rooms.len();
+        match name.strip_suffix("/*.rs") {
+            Some(folder) => rooms.extend(files(root, folder)),
+            None if root.join(name).is_file() => rooms.push((*name).to_owned()),
+            None => {}
+        }
+        if rooms.len() == before {
+            missing.push(*name);
+        }
+    }
+    if missing.is_empty() {
+        Ok(rooms)
+    } else {
+        Err(format!("no such decision room: {}", missing.join(", ")))
+    }
+}
+
+/// Returns the Rust files directly in `folder`, sorted.
+fn files(root: &Path, folder: &str) -> Vec<String> {
+    let Ok(entries) = fs::read_dir(root.join(folder)) else {
+        return Vec::new();
+    };
+    let mut names: Vec<_> = entries
+        .flatten()
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .filter(|name| name.ends_with(".rs"))
+        .map(|name| format!("{folder}/{name}"))
+        .collect();
+    names.sort();
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(names: &[&str]) -> Result<Vec<String>, String> {
+        find(Path::new(env!("CARGO_MANIFEST_DIR")), names)
+    }
+
+    #[test]
+    fn files_and_folders_are_found() {
+        assert_eq!(
+            found(&["src/rooms.rs", "src/dependencies/*.rs"]).unwrap(),
+            ["src/rooms.rs", "src/dependencies/tests.rs"]
+        );
+    }
+
+    #[test]
+    fn a_name_without_a_file_is_an_error_that_tells_it() {
+        for name in ["src/none.rs", "src/none/*.rs", "src"] {
+            let error = found(&["src/rooms.rs", name]).unwrap_err();
+            assert!(error.ends_with(name), "{error}");
+        }
+    }
+}
