@@ -4,14 +4,54 @@
 
 extern crate alloc;
 
+mod binding;
+mod budgets;
+mod challenge;
 mod clock;
+mod code;
+mod engine;
+mod error;
+mod event;
+mod findings;
+#[cfg(test)]
+mod golden;
+mod id;
+mod keys;
+mod meter;
+mod operation;
+mod policy;
+mod recipient;
+mod reveal;
+mod seal;
 pub mod store;
 mod timestamp;
+mod typed;
+mod verdict;
 
+pub use binding::{Binding, BindingBuilder, BindingError, ContentDigest, MAX_MEMBER, RecordField};
+pub use budgets::{Budgets, BudgetsBuilder, Limit};
+pub use challenge::{Delivered, GatewayStatus, State};
 #[cfg(feature = "std")]
 pub use clock::SystemClock;
 pub use clock::{Clock, ManualClock};
+pub use code::{Code, CodeKind};
+pub use engine::{Engine, EngineBuilder};
+pub use error::Error;
+pub use event::{Event, Happening, Observer};
+pub use findings::Finding;
+pub use id::{ChallengeId, ParseIdError};
+pub use keys::{KeyRing, KeyRingBuilder, KeyRingError, MAX_KID, MIN_SECRET};
+pub use operation::cancel::Cancellation;
+pub use operation::delivery::{Delivery, Reported};
+pub use operation::status::{Lock, Status};
+pub use operation::unlock::Unlocking;
+pub use operation::verify::Submission;
+pub use policy::{Content, Odds, OutOfBounds, Policy, PolicyBuilder, Resend};
+pub use recipient::{CountryCode, Email, Mobile, Recipient, RecipientError};
 #[cfg(feature = "std")]
 pub use store::MemoryStore;
 pub use store::Store;
 pub use timestamp::Timestamp;
+pub use verdict::{
+    Acceptance, Issuance, Issued, PublicRejection, Reason, Refusal, Rejection, Verdict,
+};

@@ -1,6 +1,359 @@
-//! The store in this process's own memory.
+//! The store in this process's own memory: sharded, bounded, and no live cell is ever evicted.
 
-/// Cells in this process's memory.
-#[derive(Debug, Default)]
-#[non_exhaustive]
-pub struct MemoryStore;
+use alloc::{boxed::Box, collections::BTreeSet, vec::Vec};
+use core::{
+    fmt,
+    hash::{BuildHasherDefault, Hasher},
+    sync::atomic::{AtomicUsize, Ordering},
+};
+use std::{
+    collections::HashMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use super::{
+    Cell, Class, Commit, Error, Key, MAX_BODY, MAX_CELLS, Store, Version, Write, has_twice_one_key,
+};
+use crate::Timestamp;
+
+/// Cells in this process's memory, at most a fixed number of them: lost on exit.
+///
+/// For one process. After a fork each child would hold a live copy of every code, and so would
+/// grant one success *each*: a server with several worker processes needs a store that they share.
+///
+/// At the limit an insert is refused with [`Error::Full`], while cells that are there can still be
+/// changed: a cell is never evicted to make room, as a forgotten counter is a fresh set of
+/// guesses. Cells past their `discard_after` do make room: every insert drops up to two of them,
+/// and a full store looks for more before it refuses.
+///
+/// A cell without `discard_after` is [`Error::Unsupported`], unless the store was built by
+/// [`keeping_records_until_exit`](Self::keeping_records_until_exit). More than [`MAX_CELLS`] keys
+/// or writes, and bodies over [`MAX_BODY`], are `Unsupported` too.
+///
+/// ```
+/// use otp_engine::store::{Commit, Kind, Version, Write};
+/// use otp_engine::{MemoryStore, Store, Timestamp, store::Key};
+///
+/// let store = MemoryStore::new();
+/// let (key, now) = (Key::from_bytes([7; 32]), Timestamp::from_unix(1_715_767_200));
+/// let insert = Write {
+///     key,
+///     kind: Kind::Slot,
+///     expected: Version::ABSENT,
+///     discard_after: Some(Timestamp::from_unix(1_715_853_600)),
+///     body: b"opaque",
+/// };
+/// assert_eq!(store.commit(&[insert], now)?, Commit::Done);
+/// assert_eq!(store.commit(&[insert], now)?, Commit::Conflict); // it is there by now
+///
+/// let mut cells = Vec::new();
+/// store.load(&[key], &mut cells)?;
+/// assert_eq!(cells[0].as_ref().map(|cell| cell.version()), Some(Version::new(1)));
+/// # Ok::<(), otp_engine::store::Error>(())
+/// ```
+pub struct MemoryStore {
+    shards: Box<[Mutex<Shard>]>,
+    /// Cells in all shards, counting those that a running commit is about to insert.
+    reserved: AtomicUsize,
+    capacity: usize,
+    class: Class,
+}
+
+impl MemoryStore {
+    /// Makes an empty store for at most 1,000,000 cells.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::with_capacity_limit(DEFAULT_CAPACITY)
+    }
+
+    /// Makes an empty store for at most `cells` cells; nothing is set aside for them beforehand.
+    ///
+    /// A code takes one cell, each user and each recipient another, whatever they sign.
+    #[must_use]
+    pub fn with_capacity_limit(cells: usize) -> Self {
+        Self {
+            shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
+            reserved: AtomicUsize::new(0),
+            capacity: cells,
+            class: Class::Process,
+        }
+    }
+
+    /// Makes an empty store that calls itself [`Class::Permanent`] and yet forgets every signature
+    /// record when the process exits: for tests and examples.
+    #[must_use]
+    pub fn keeping_records_until_exit() -> Self {
+        Self {
+            class: Class::Permanent,
+            ..Self::new()
+        }
+    }
+
+    /// Returns the number of cells, those past their `discard_after` included.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.reserved.load(Ordering::Acquire)
+    }
+
+    /// Says whether there is no cell.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn try_commit(&self, writes: &[Write<'_>], now: Timestamp) -> Result<Commit, Error> {
+        let mut locked = self.lock(writes)?;
+        if !writes
+            .iter()
+            .all(|write| locked.shard(&write.key).allows(write))
+        {
+            return Ok(Commit::Conflict);
+        }
+        let mut inserts = 0;
+        for write in writes.iter().filter(|write| inserts_one(write)) {
+            inserts += 1;
+            let dropped = locked
+                .shard(&write.key)
+                .drop_expired(now, DROPPED_PER_INSERT, writes);
+            self.reserved.fetch_sub(dropped, Ordering::AcqRel);
+        }
+        self.reserve(inserts)?;
+        for write in writes {
+            locked.shard(&write.key).apply(write);
+        }
+        Ok(Commit::Done)
+    }
+
+    /// Locks the shards of all `writes`, each once, in ascending order: no ring can close.
+    fn lock(&self, writes: &[Write<'_>]) -> Result<Locked<'_>, Error> {
+        let concerned = writes
+            .iter()
+            .fold(0_u64, |set, write| set | 1 << shard_of(&write.key));
+        let guards = (0..SHARDS)
+            .filter(|shard| concerned >> shard & 1 == 1)
+            .map(|shard| self.shards[shard].lock().map_err(poisoned))
+            .collect::<Result<Vec<_>, Error>>()?;
+        Ok(Locked { concerned, guards })
+    }
+
+    /// Takes room for all `inserts`, or for none.
+    fn reserve(&self, inserts: usize) -> Result<(), Error> {
+        if inserts == 0 {
+            return Ok(());
+        }
+        self.reserved
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |cells| {
+                let cells = cells.checked_add(inserts)?;
+                (cells <= self.capacity).then_some(cells)
+            })
+            .map(drop)
+            .map_err(|_| Error::Full)
+    }
+}
+
+impl Store for MemoryStore {
+    fn load(&self, keys: &[Key], cells: &mut Vec<Option<Cell>>) -> Result<(), Error> {
+        if keys.len() > MAX_CELLS {
+            return Err(Error::Unsupported);
+        }
+        for key in keys {
+            let shard = self.shards[shard_of(key)].lock().map_err(poisoned)?;
+            cells.push(shard.cells.get(key).map(Entry::to_cell));
+        }
+        Ok(())
+    }
+
+    fn commit(&self, writes: &[Write<'_>], now: Timestamp) -> Result<Commit, Error> {
+        let refused = |write: &Write<'_>| {
+            write.body.len() > MAX_BODY
+                || (write.discard_after.is_none() && self.class != Class::Permanent)
+        };
+        if writes.len() > MAX_CELLS || has_twice_one_key(writes) || writes.iter().any(refused) {
+            return Err(Error::Unsupported);
+        }
+        loop {
+            match self.try_commit(writes, now) {
+                // What has expired may lie in shards that this commit did not lock.
+                Err(Error::Full) if self.purge(now, writes.len())? > 0 => {}
+                answer => return answer,
+            }
+        }
+    }
+
+    fn purge(&self, now: Timestamp, limit: usize) -> Result<usize, Error> {
+        let mut dropped = 0;
+        for shard in &self.shards {
+            let mut shard = shard.lock().map_err(poisoned)?;
+            let here = shard.drop_expired(now, limit - dropped, &[]);
+            self.reserved.fetch_sub(here, Ordering::AcqRel);
+            dropped += here;
+            if dropped == limit {
+                break;
+            }
+        }
+        Ok(dropped)
+    }
+
+    fn class(&self) -> Class {
+        self.class
+    }
+}
+
+impl Default for MemoryStore {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for MemoryStore {
+    /// Shows counts, never a cell.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemoryStore")
+            .field("cells", &self.len())
+            .field("capacity", &self.capacity)
+            .field("class", &self.class)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The shards that a commit concerns, locked.
+struct Locked<'a> {
+    /// One bit for each shard.
+    concerned: u64,
+    /// In the order of the bits.
+    guards: Vec<MutexGuard<'a, Shard>>,
+}
+
+impl Locked<'_> {
+    fn shard(&mut self, key: &Key) -> &mut Shard {
+        let below = (1_u64 << shard_of(key)) - 1;
+        &mut self.guards[(self.concerned & below).count_ones() as usize]
+    }
+}
+
+/// One of the tables; on cache lines of its own, as two threads rarely want the same one.
+#[derive(Default)]
+#[repr(align(64))]
+struct Shard {
+    cells: HashMap<Key, Entry, BuildHasherDefault<KeyHasher>>,
+    /// The cells that may go one day, by when.
+    broom: BTreeSet<(Timestamp, Key)>,
+}
+
+impl Shard {
+    fn allows(&self, write: &Write<'_>) -> bool {
+        let version = self.cells.get(&write.key).map(|entry| entry.version);
+        version.unwrap_or(Version::ABSENT) == write.expected
+    }
+
+    fn apply(&mut self, write: &Write<'_>) {
+        let version = write.expected.next();
+        let before = match self.cells.get_mut(&write.key) {
+            Some(entry) => {
+                entry.version = version;
+                entry.set_body(write.body);
+                core::mem::replace(&mut entry.discard_after, write.discard_after)
+            }
+            None => {
+                let entry = Entry {
+                    version,
+                    discard_after: write.discard_after,
+                    body: write.body.into(),
+                };
+                self.cells.insert(write.key, entry);
+                None
+            }
+        };
+        if before == write.discard_after {
+            return;
+        }
+        if let Some(before) = before {
+            self.broom.remove(&(before, write.key));
+        }
+        if let Some(after) = write.discard_after {
+            self.broom.insert((after, write.key));
+        }
+    }
+
+    /// Drops at most `limit` cells past their time, but none that `kept` writes; returns how many.
+    fn drop_expired(&mut self, now: Timestamp, limit: usize, kept: &[Write<'_>]) -> usize {
+        let mut dropped = 0;
+        let mut passed_over = 0;
+        while dropped < limit {
+            match self.broom.iter().nth(passed_over) {
+                Some(&(after, key)) if after < now => {
+                    if kept.iter().any(|write| write.key == key) {
+                        passed_over += 1;
+                    } else {
+                        self.broom.remove(&(after, key));
+                        self.cells.remove(&key);
+                        dropped += 1;
+                    }
+                }
+                _ => break,
+            }
+        }
+        dropped
+    }
+}
+
+/// What is kept of a cell.
+struct Entry {
+    version: Version,
+    discard_after: Option<Timestamp>,
+    body: Box<[u8]>,
+}
+
+impl Entry {
+    fn set_body(&mut self, body: &[u8]) {
+        if self.body.len() == body.len() {
+            self.body.copy_from_slice(body); // the usual case: bodies of a kind are of one size
+        } else {
+            self.body = body.into();
+        }
+    }
+
+    fn to_cell(&self) -> Cell {
+        Cell::new(self.version, self.discard_after, &*self.body)
+    }
+}
+
+/// Takes 8 bytes of the key for its hash: they are part of a keyed hash already.
+#[derive(Default)]
+struct KeyHasher(u64);
+
+impl Hasher for KeyHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        // The length that `Hash` writes before the key's bytes is too short to have this part.
+        if let Some(part) = bytes.get(8..).and_then(<[u8]>::first_chunk) {
+            self.0 = u64::from_le_bytes(*part);
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
+/// Picks the shard by a byte that the hash does not use, nor is it one of the tenant's.
+const fn shard_of(key: &Key) -> usize {
+    key.as_bytes()[16] as usize % SHARDS
+}
+
+fn inserts_one(write: &Write<'_>) -> bool {
+    write.expected == Version::ABSENT
+}
+
+fn poisoned<T>(_: PoisonError<T>) -> Error {
+    Error::unavailable("a thread panicked while it held a part of the memory store")
+}
+
+const DEFAULT_CAPACITY: usize = 1_000_000;
+
+/// As many as a `u64` has bits, so that a set of shards is one number.
+const SHARDS: usize = 64;
+
+const DROPPED_PER_INSERT: usize = 2;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,443 @@
+//! What a code is good for: the exact thing that is approved, by whom, through which recipient.
+
+use alloc::string::String;
+use core::fmt;
+
+use sha2::{Digest, Sha256};
+
+use crate::Recipient;
+
+/// The longest text of one member of a [`Binding`], in bytes of UTF-8.
+pub const MAX_MEMBER: usize = 128;
+
+/// A field of a record: what is being signed.
+///
+/// ```
+/// use otp_engine::RecordField;
+///
+/// let field = RecordField { model: "loan.application", field: "client_signature", record: "15" };
+/// # assert_eq!(field.record, "15");
+/// ```
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "three names, checked where a binding is built"
+)]
+pub struct RecordField<'a> {
+    /// The kind of record, such as `loan.application`.
+    pub model: &'a str,
+    /// The field of it.
+    pub field: &'a str,
+    /// Which record, by the host's own id.
+    pub record: &'a str,
+}
+
+/// The SHA-256 digest of the exact thing that is approved: a document, or payee and amount.
+///
+/// ```
+/// use otp_engine::ContentDigest;
+///
+/// let one = ContentDigest::of_fields(&["ACME Sdn Bhd", "1500.00"]);
+/// let other = ContentDigest::of_fields(&["ACME Sdn Bhd", "1500.01"]);
+/// assert_ne!(one, other);
+/// ```
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub struct ContentDigest([u8; 32]);
+
+impl ContentDigest {
+    /// Digests the bytes of a document.
+    #[must_use]
+    pub fn of(document: &[u8]) -> Self {
+        Self(Sha256::digest(document).into())
+    }
+
+    /// Digests a list of fields, each behind its length: `ab|c` and `a|bc` differ.
+    #[must_use]
+    pub fn of_fields(fields: &[&str]) -> Self {
+        let mut hash = Sha256::new();
+        for field in fields {
+            hash.update((field.len() as u64).to_be_bytes());
+            hash.update(field);
+        }
+        Self(hash.finalize().into())
+    }
+
+    /// Takes a SHA-256 digest that the host computed.
+    #[must_use]
+    pub const fn from_bytes(digest: [u8; 32]) -> Self {
+        Self(digest)
+    }
+
+    /// Returns the 32 bytes of the digest.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+/// Everything that a code is bound to. Whoever verifies passes the whole binding again.
+///
+/// Tenant, purpose, record field and user name the *slot*: at most one code lives in it. Recipient
+/// and content are bound to the code in the slot: a changed number or document makes the code
+/// worthless, and issuing for the changed binding supersedes it.
+///
+/// ```
+/// use otp_engine::{Binding, Mobile, RecordField};
+///
+/// let binding = Binding::builder()
+///     .tenant("acme")
+///     .purpose("sign")
+///     .record_field(RecordField { model: "loan.application", field: "client_signature", record: "15" })
+///     .user("7")
+///     .recipient(Mobile::parse("+60 12-345 6789")?)
+///     .build()?;
+/// assert_eq!(binding.user(), "7");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Eq, PartialEq)]
+pub struct Binding {
+    /// The six texts, one behind the other.
+    text: String,
+    ends: [u16; MEMBERS],
+    recipient: Recipient,
+    content: Option<ContentDigest>,
+}
+
+impl Binding {
+    /// Starts a binding; every member but the content must be given.
+    pub const fn builder<'a>() -> BindingBuilder<'a> {
+        BindingBuilder {
+            members: [None; MEMBERS],
+            recipient: None,
+            content: None,
+        }
+    }
+
+    /// Returns whose data this is: the keys of two tenants never meet.
+    #[must_use]
+    pub fn tenant(&self) -> &str {
+        self.member(0)
+    }
+
+    /// Returns what the code is for, such as `sign`.
+    #[must_use]
+    pub fn purpose(&self) -> &str {
+        self.member(1)
+    }
+
+    /// Returns the field of the record that is approved.
+    #[must_use]
+    pub fn record_field(&self) -> RecordField<'_> {
+        RecordField {
+            model: self.member(2),
+            field: self.member(3),
+            record: self.member(4),
+        }
+    }
+
+    /// Returns the user who approves, by the host's own id.
+    #[must_use]
+    pub fn user(&self) -> &str {
+        self.member(5)
+    }
+
+    /// Returns where the code is sent.
+    #[must_use]
+    pub const fn recipient(&self) -> &Recipient {
+        &self.recipient
+    }
+
+    /// Returns the digest of what exactly is approved, if the host binds one.
+    #[must_use]
+    pub const fn content(&self) -> Option<ContentDigest> {
+        self.content
+    }
+
+    fn member(&self, at: usize) -> &str {
+        let start = if at == 0 {
+            0
+        } else {
+            usize::from(self.ends[at - 1])
+        };
+        &self.text[start..usize::from(self.ends[at])]
+    }
+
+    /// Feeds the members that name the slot, each behind its length in two bytes.
+    pub(crate) fn feed_slot(&self, mut feed: impl FnMut(&[u8])) {
+        for at in 0..MEMBERS {
+            feed_text(self.member(at), &mut feed);
+        }
+    }
+
+    /// Feeds the canonical form: the slot's members, then recipient and content.
+    pub(crate) fn feed(&self, mut feed: impl FnMut(&[u8])) {
+        self.feed_slot(&mut feed);
+        feed_recipient(&self.recipient, &mut feed);
+        match &self.content {
+            None => feed(&[0]),
+            Some(digest) => {
+                feed(&[1]);
+                feed(digest.as_bytes());
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Binding {
+    /// Shows the recipient masked.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Binding")
+            .field("tenant", &self.tenant())
+            .field("purpose", &self.purpose())
+            .field("record_field", &self.record_field())
+            .field("user", &self.user())
+            .field("recipient", &self.recipient)
+            .field("content", &self.content)
+            .finish()
+    }
+}
+
+/// Feeds a text behind its length in two bytes, high byte first.
+pub(crate) fn feed_text(text: &str, feed: &mut impl FnMut(&[u8])) {
+    // Members are at most 128 bytes, recipients 254: two bytes hold every length.
+    let length = u16::try_from(text.len()).unwrap_or(u16::MAX);
+    feed(&length.to_be_bytes());
+    feed(text.as_bytes());
+}
+
+/// Feeds the kind of a recipient and its canonical text.
+pub(crate) fn feed_recipient(recipient: &Recipient, feed: &mut impl FnMut(&[u8])) {
+    let (kind, text) = recipient.canonical();
+    feed(&[kind]);
+    feed_text(&text, feed);
+}
+
+/// Makes a [`Binding`]; see there.
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct BindingBuilder<'a> {
+    members: [Option<&'a str>; MEMBERS],
+    recipient: Option<Recipient>,
+    content: Option<ContentDigest>,
+}
+
+impl<'a> BindingBuilder<'a> {
+    /// Sets whose data this is.
+    pub const fn tenant(mut self, tenant: &'a str) -> Self {
+        self.members[0] = Some(tenant);
+        self
+    }
+
+    /// Sets what the code is for, such as `sign` or `reset-password`.
+    pub const fn purpose(mut self, purpose: &'a str) -> Self {
+        self.members[1] = Some(purpose);
+        self
+    }
+
+    /// Sets the field of the record that is approved.
+    pub const fn record_field(mut self, record_field: RecordField<'a>) -> Self {
+        self.members[2] = Some(record_field.model);
+        self.members[3] = Some(record_field.field);
+        self.members[4] = Some(record_field.record);
+        self
+    }
+
+    /// Sets the user who approves, by the host's own id.
+    pub const fn user(mut self, user: &'a str) -> Self {
+        self.members[5] = Some(user);
+        self
+    }
+
+    /// Sets where the code is sent.
+    pub fn recipient(mut self, recipient: impl Into<Recipient>) -> Self {
+        self.recipient = Some(recipient.into());
+        self
+    }
+
+    /// Sets the digest of what exactly is approved.
+    pub const fn content(mut self, content: ContentDigest) -> Self {
+        self.content = Some(content);
+        self
+    }
+
+    /// Makes the binding.
+    ///
+    /// # Errors
+    ///
+    /// [`BindingError`] names the member that is missing, empty, longer than [`MAX_MEMBER`] bytes
+    /// or holds a control character.
+    pub fn build(self) -> Result<Binding, BindingError> {
+        let error = |member, problem| Err(BindingError { member, problem });
+        let mut text =
+            String::with_capacity(self.members.iter().flatten().map(|text| text.len()).sum());
+        let mut ends = [0; MEMBERS];
+        for ((member, name), end) in self.members.into_iter().zip(NAMES).zip(&mut ends) {
+            match member {
+                None => return error(name, Problem::Missing),
+                Some("") => return error(name, Problem::Empty),
+                Some(given) if given.len() > MAX_MEMBER => {
+                    return error(name, Problem::TooLong(given.len()));
+                }
+                Some(given) if given.contains(|c: char| c.is_control()) => {
+                    return error(name, Problem::Control);
+                }
+                Some(given) => text.push_str(given),
+            }
+            // Six members of at most 128 bytes: the sum fits.
+            *end = u16::try_from(text.len()).unwrap_or(u16::MAX);
+        }
+        let Some(recipient) = self.recipient else {
+            return error("recipient", Problem::Missing);
+        };
+        Ok(Binding {
+            text,
+            ends,
+            recipient,
+            content: self.content,
+        })
+    }
+}
+
+/// The member of a binding that is out of bounds, and how.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct BindingError {
+    member: &'static str,
+    problem: Problem,
+}
+
+impl BindingError {
+    /// Returns the name of the member, such as `tenant`.
+    #[must_use]
+    pub const fn member(&self) -> &'static str {
+        self.member
+    }
+}
+
+impl fmt::Display for BindingError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let member = self.member;
+        match self.problem {
+            Problem::Missing => write!(f, "{member} is missing"),
+            Problem::Empty => write!(f, "{member} is empty; it must be 1 to {MAX_MEMBER} bytes"),
+            Problem::TooLong(length) => {
+                write!(
+                    f,
+                    "{member} is {length} bytes; it must be 1 to {MAX_MEMBER} bytes"
+                )
+            }
+            Problem::Control => write!(f, "{member} holds a control character"),
+        }
+    }
+}
+
+impl core::error::Error for BindingError {}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Problem {
+    Missing,
+    Empty,
+    TooLong(usize),
+    Control,
+}
+
+const MEMBERS: usize = 6;
+const NAMES: [&str; MEMBERS] = ["tenant", "purpose", "model", "field", "record", "user"];
+
+#[cfg(test)]
+mod tests {
+    use alloc::{string::ToString, vec::Vec};
+
+    use super::*;
+    use crate::Mobile;
+
+    fn parts<'a>(tenant: &'a str, purpose: &'a str) -> BindingBuilder<'a> {
+        Binding::builder()
+            .tenant(tenant)
+            .purpose(purpose)
+            .record_field(RecordField {
+                model: "loan.application",
+                field: "signature",
+                record: "15",
+            })
+            .user("7")
+            .recipient(Mobile::parse("60123456789").unwrap())
+    }
+
+    fn canonical(binding: &Binding) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        binding.feed(|part| bytes.extend_from_slice(part));
+        bytes
+    }
+
+    #[test]
+    fn case_60_members_cannot_slide_into_each_other() {
+        let one = parts("ab", "c").build().unwrap();
+        let other = parts("a", "bc").build().unwrap();
+        assert_ne!(canonical(&one), canonical(&other));
+        assert_ne!(
+            ContentDigest::of_fields(&["ab", "c"]),
+            ContentDigest::of_fields(&["a", "bc"])
+        );
+    }
+
+    #[test]
+    fn the_canonical_form_is_each_member_behind_its_length() {
+        let binding = parts("ab", "c")
+            .content(ContentDigest::from_bytes([9; 32]))
+            .build()
+            .unwrap();
+        let mut expected = Vec::new();
+        for member in ["ab", "c", "loan.application", "signature", "15", "7"] {
+            expected.extend([0, u8::try_from(member.len()).unwrap()]);
+            expected.extend(member.bytes());
+        }
+        expected.extend([1, 0, 11]);
+        expected.extend(b"60123456789");
+        expected.push(1);
+        expected.extend([9; 32]);
+        assert_eq!(canonical(&binding), expected);
+    }
+
+    #[test]
+    fn case_59_one_unit_or_a_look_alike_makes_another_digest() {
+        let digest = |payee, amount| ContentDigest::of_fields(&[payee, amount]);
+        assert_ne!(digest("ACME", "1500.00"), digest("ACME", "1500.01"));
+        assert_ne!(digest("ACME", "1500.00"), digest("\u{410}CME", "1500.00")); // Cyrillic A
+    }
+
+    #[test]
+    fn a_member_out_of_bounds_is_refused_by_name() {
+        let long = "x".repeat(MAX_MEMBER + 1);
+        let message = |builder: BindingBuilder<'_>| builder.build().unwrap_err().to_string();
+        assert!(parts(&long[1..], "sign").build().is_ok());
+        assert_eq!(
+            message(parts(&long, "sign")),
+            "tenant is 129 bytes; it must be 1 to 128 bytes"
+        );
+        assert_eq!(
+            message(parts("a", "")),
+            "purpose is empty; it must be 1 to 128 bytes"
+        );
+        assert_eq!(
+            message(parts("a", "b\0c")),
+            "purpose holds a control character"
+        );
+        assert_eq!(
+            message(parts("a", "b").user("\n")),
+            "user holds a control character"
+        );
+        assert_eq!(
+            message(Binding::builder().tenant("a")),
+            "purpose is missing"
+        );
+    }
+
+    #[test]
+    fn case_75_a_binding_shows_its_recipient_masked() {
+        let shown = alloc::format!("{:?}", parts("a", "b").build().unwrap());
+        assert!(
+            !shown.contains("60123456789") && shown.contains("6789"),
+            "{shown}"
+        );
+    }
+}

@@ -1,0 +1,315 @@
+//! The limits of users and recipients, over all their records and codes.
+
+use core::time::Duration;
+
+use crate::OutOfBounds;
+
+/// The limits of users and recipients; an engine's, shared by all of its siblings.
+///
+/// Windows are fixed and have no edges: "5 in 10 minutes" holds for every ten minutes.
+///
+/// | what | window | default | bounds |
+/// |---|---|---|---|
+/// | compared wrong guesses of a user, over all records | 24 h | 15 | 1-32 |
+/// | compared wrong guesses of a user without a success between: locked until `unlock` | - | 100 | 10-100 |
+/// | compared wrong guesses against a recipient: `issue` alone is refused | 24 h | 15 | 1-32 |
+/// | sends to a recipient | 10 min | 5 | 1-32 |
+/// | sends to a recipient | 24 h | 20 | 1-32 |
+/// | sends for a user | 1 h | 10 | 1-32 |
+/// | refunds of refused messages to a recipient | 24 h | 3 | fixed |
+///
+/// ```
+/// use otp_engine::Budgets;
+///
+/// let budgets = Budgets::builder().user_failures_per_day(10).build()?;
+/// let error = Budgets::builder().consecutive_failures(101).build().unwrap_err();
+/// assert_eq!(error.to_string(), "consecutive_failures is 101; it must be 10 to 100");
+/// # let _ = budgets;
+/// # Ok::<(), otp_engine::OutOfBounds>(())
+/// ```
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Budgets {
+    metered: bool,
+    user_failures: u8,
+    consecutive_failures: u8,
+    recipient_failures: u8,
+    user_sends: u8,
+    recipient_sends_short: u8,
+    recipient_sends_long: u8,
+}
+
+impl Default for Budgets {
+    fn default() -> Self {
+        Self {
+            metered: true,
+            user_failures: 15,
+            consecutive_failures: 100,
+            recipient_failures: 15,
+            user_sends: 10,
+            recipient_sends_short: 5,
+            recipient_sends_long: 20,
+        }
+    }
+}
+
+impl Budgets {
+    /// Starts from the default budgets.
+    pub fn builder() -> BudgetsBuilder {
+        BudgetsBuilder {
+            budgets: Self::default(),
+        }
+    }
+
+    /// Keeps no meter of users and recipients at all.
+    ///
+    /// Whoever may open many records of one user then has `max_attempts` guesses at each of them,
+    /// and whoever may ask for codes sends as many messages as there are slots. Only for a host
+    /// that meters elsewhere, and for measuring the bare engine; [`findings`](crate::Policy::findings)
+    /// names it.
+    #[must_use]
+    pub fn unmetered() -> Self {
+        Self {
+            metered: false,
+            ..Self::default()
+        }
+    }
+
+    /// Says whether users and recipients have meters.
+    #[must_use]
+    pub const fn is_metered(&self) -> bool {
+        self.metered
+    }
+
+    /// Returns after how many wrong guesses in a row a user is locked until an unlock.
+    #[must_use]
+    pub const fn consecutive_failures(&self) -> u8 {
+        self.consecutive_failures
+    }
+
+    /// Returns the limit of wrong guesses of a user.
+    #[must_use]
+    pub const fn user_failures(&self) -> Limit {
+        Limit {
+            count: self.user_failures,
+            window: DAY,
+        }
+    }
+
+    /// Returns the limit of wrong guesses against a recipient.
+    #[must_use]
+    pub const fn recipient_failures(&self) -> Limit {
+        Limit {
+            count: self.recipient_failures,
+            window: DAY,
+        }
+    }
+
+    /// Returns the limit of sends for a user.
+    #[must_use]
+    pub const fn user_sends(&self) -> Limit {
+        Limit {
+            count: self.user_sends,
+            window: HOUR,
+        }
+    }
+
+    /// Returns the limit of sends to a recipient in ten minutes.
+    #[must_use]
+    pub const fn recipient_sends_short(&self) -> Limit {
+        Limit {
+            count: self.recipient_sends_short,
+            window: TEN_MINUTES,
+        }
+    }
+
+    /// Returns the limit of sends to a recipient in a day.
+    #[must_use]
+    pub const fn recipient_sends_long(&self) -> Limit {
+        Limit {
+            count: self.recipient_sends_long,
+            window: DAY,
+        }
+    }
+
+    /// Returns the limit of refunds to a recipient.
+    #[must_use]
+    pub const fn refunds(&self) -> Limit {
+        Limit {
+            count: 3,
+            window: DAY,
+        }
+    }
+
+    /// Says whether a count of wrong guesses in a row is worth a warning: from four fifths on.
+    pub(crate) fn is_nearly_locked(&self, consecutive: u16) -> bool {
+        u32::from(consecutive) * 5 >= u32::from(self.consecutive_failures) * 4
+    }
+}
+
+/// So many events in any time as long as the window.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Limit {
+    count: u8,
+    window: Duration,
+}
+
+impl Limit {
+    /// Returns how many events there may be; at least 1.
+    #[must_use]
+    pub const fn count(self) -> u8 {
+        self.count
+    }
+
+    /// Returns how long an event counts.
+    #[must_use]
+    pub const fn window(self) -> Duration {
+        self.window
+    }
+}
+
+/// Makes [`Budgets`]; see there.
+#[derive(Clone, Copy, Debug)]
+#[must_use]
+pub struct BudgetsBuilder {
+    budgets: Budgets,
+}
+
+impl BudgetsBuilder {
+    /// Sets the wrong guesses of a user in 24 h: 1 to 32, default 15.
+    pub const fn user_failures_per_day(mut self, count: u8) -> Self {
+        self.budgets.user_failures = count;
+        self
+    }
+
+    /// Sets the wrong guesses in a row that lock a user: 10 to 100 (NIST SP 800-63B-4), default 100.
+    pub const fn consecutive_failures(mut self, count: u8) -> Self {
+        self.budgets.consecutive_failures = count;
+        self
+    }
+
+    /// Sets the wrong guesses against a recipient in 24 h: 1 to 32, default 15.
+    pub const fn recipient_failures_per_day(mut self, count: u8) -> Self {
+        self.budgets.recipient_failures = count;
+        self
+    }
+
+    /// Sets the sends for a user in 1 h: 1 to 32, default 10.
+    pub const fn user_sends_per_hour(mut self, count: u8) -> Self {
+        self.budgets.user_sends = count;
+        self
+    }
+
+    /// Sets the sends to a recipient in 10 minutes: 1 to 32, default 5.
+    pub const fn recipient_sends_per_ten_minutes(mut self, count: u8) -> Self {
+        self.budgets.recipient_sends_short = count;
+        self
+    }
+
+    /// Sets the sends to a recipient in 24 h: 1 to 32, default 20.
+    pub const fn recipient_sends_per_day(mut self, count: u8) -> Self {
+        self.budgets.recipient_sends_long = count;
+        self
+    }
+
+    /// Makes the budgets.
+    ///
+    /// # Errors
+    ///
+    /// [`OutOfBounds`] names the knob, its value and its bounds.
+    pub fn build(self) -> Result<Budgets, OutOfBounds> {
+        let budgets = self.budgets;
+        let most = MAX_COUNT as u64;
+        for (field, count) in [
+            ("user_failures_per_day", budgets.user_failures),
+            ("recipient_failures_per_day", budgets.recipient_failures),
+            ("user_sends_per_hour", budgets.user_sends),
+            (
+                "recipient_sends_per_ten_minutes",
+                budgets.recipient_sends_short,
+            ),
+            ("recipient_sends_per_day", budgets.recipient_sends_long),
+        ] {
+            OutOfBounds::check(field, count.into(), 1, most)?;
+        }
+        OutOfBounds::check(
+            "consecutive_failures",
+            budgets.consecutive_failures.into(),
+            10,
+            100,
+        )?;
+        Ok(budgets)
+    }
+}
+
+/// The most events that a window can admit: a meter keeps the instant of each.
+pub(crate) const MAX_COUNT: usize = 32;
+
+const TEN_MINUTES: Duration = Duration::from_secs(600);
+const HOUR: Duration = Duration::from_secs(3_600);
+const DAY: Duration = Duration::from_secs(86_400);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_knob_builds_at_its_bounds_and_not_past_them() {
+        type Set = fn(BudgetsBuilder, u8) -> BudgetsBuilder;
+        let knobs: [(&str, u8, u8, Set); 6] = [
+            (
+                "user_failures_per_day",
+                1,
+                32,
+                BudgetsBuilder::user_failures_per_day,
+            ),
+            (
+                "consecutive_failures",
+                10,
+                100,
+                BudgetsBuilder::consecutive_failures,
+            ),
+            (
+                "recipient_failures_per_day",
+                1,
+                32,
+                BudgetsBuilder::recipient_failures_per_day,
+            ),
+            (
+                "user_sends_per_hour",
+                1,
+                32,
+                BudgetsBuilder::user_sends_per_hour,
+            ),
+            (
+                "recipient_sends_per_ten_minutes",
+                1,
+                32,
+                BudgetsBuilder::recipient_sends_per_ten_minutes,
+            ),
+            (
+                "recipient_sends_per_day",
+                1,
+                32,
+                BudgetsBuilder::recipient_sends_per_day,
+            ),
+        ];
+        for (name, min, max, set) in knobs {
+            for value in [min, min + 1, max - 1, max] {
+                assert!(
+                    set(Budgets::builder(), value).build().is_ok(),
+                    "{name} {value}"
+                );
+            }
+            for value in [min - 1, max + 1] {
+                let error = set(Budgets::builder(), value).build().unwrap_err();
+                assert_eq!((error.field, error.value), (name, value.into()));
+            }
+        }
+    }
+
+    #[test]
+    fn the_default_warns_from_eighty_on() {
+        let budgets = Budgets::default();
+        assert!(!budgets.is_nearly_locked(79) && budgets.is_nearly_locked(80));
+    }
+}

@@ -1,0 +1,61 @@
+//! Faults: the cases in which no answer is known.
+
+use core::fmt;
+
+use crate::store;
+
+/// The reason why no answer is known.
+///
+/// A wrong, expired or exhausted code is *not* an error but a [`Rejection`](crate::Rejection): the
+/// attempt that it used up is committed and must stay so. After an `Error` the caller may ask
+/// again; nothing was accepted, and no code was handed out.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Error {
+    /// The store failed; its own error says whether the commit may have been applied.
+    Store(store::Error),
+    /// The policy asks for a content digest, and the binding has none; nothing was loaded.
+    ContentRequired,
+    /// The clock gave no time, or lies more than 30 s before what was already written.
+    Clock,
+    /// The source of randomness failed; there is no fallback.
+    Randomness(store::Cause),
+    /// The challenge was issued under a code key that the ring does not hold.
+    UnknownKey,
+    /// A cell does not read as the engine wrote it.
+    Tampered,
+    /// Other callers kept changing the same cells first, for every round that is given.
+    Contended,
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Store(_) => "the store failed",
+            Self::ContentRequired => {
+                "the policy asks for a content digest, and the binding has none"
+            }
+            Self::Clock => "the clock gave no time, or one more than 30 s before a code was issued",
+            Self::Randomness(_) => "the source of randomness failed",
+            Self::UnknownKey => "the code was issued under a key that is not in the key ring",
+            Self::Tampered => "a stored cell was changed by somebody else than the engine",
+            Self::Contended => "other callers kept changing the same cells; ask again",
+        })
+    }
+}
+
+impl core::error::Error for Error {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            Self::Store(error) => Some(error),
+            Self::Randomness(Some(cause)) => Some(cause.as_ref()),
+            _ => None,
+        }
+    }
+}
+
+impl From<store::Error> for Error {
+    fn from(error: store::Error) -> Self {
+        Self::Store(error)
+    }
+}

@@ -1,0 +1,113 @@
+//! What an audit log hears: one or more events for each committed decision.
+
+use crate::{Binding, ChallengeId, Reason, Rejection, Timestamp};
+
+/// Hears what the engine did, after the commit and before the answer leaves.
+///
+/// It is called on the caller's thread and holds up the answer: hand events on, do not work here.
+/// A decision that was not committed is never heard of. Codes and whole numbers are not in events.
+pub trait Observer: Send + Sync {
+    /// Takes note of one event.
+    fn observe(&self, event: &Event<'_>);
+}
+
+const _: Option<&dyn Observer> = None;
+
+impl<F: Fn(&Event<'_>) + Send + Sync> Observer for F {
+    fn observe(&self, event: &Event<'_>) {
+        self(event);
+    }
+}
+
+/// Something that happened.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Event<'a> {
+    /// When, by the engine's clock.
+    pub at: Timestamp,
+    /// What.
+    pub what: Happening,
+    /// Whose data.
+    pub tenant: &'a str,
+    /// The user whom it concerns.
+    pub user: &'a str,
+    /// The whole binding, its recipient masked in `Debug` and `Display`; an unlock has none.
+    pub binding: Option<&'a Binding>,
+    /// The challenge, where there is one.
+    pub id: Option<ChallengeId>,
+}
+
+/// The kinds of event.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum Happening {
+    /// A new code was made.
+    Issued,
+    /// The same code was handed out once more.
+    SentAgain {
+        /// Which send of this code it is.
+        send: u8,
+    },
+    /// No code was issued.
+    Refused {
+        /// The limit that stood against it.
+        reason: Reason,
+    },
+    /// The code was right.
+    Accepted {
+        /// Its digits came from more than one script.
+        mixed_scripts: bool,
+    },
+    /// The code was not accepted.
+    Rejected {
+        /// Why.
+        rejection: Rejection,
+        /// Its digits came from more than one script.
+        mixed_scripts: bool,
+    },
+    /// A wrong guess, or one text too many that was no code, closed the slot.
+    Exhausted,
+    /// A wrong guess brought the user to a limit: no guess of theirs is compared now.
+    Locked {
+        /// Until when; `None` where only an unlock helps.
+        retry_at: Option<Timestamp>,
+    },
+    /// The user's wrong guesses since the last success come near the lock.
+    NearlyLocked {
+        /// How many there are.
+        consecutive: u16,
+    },
+    /// A live challenge was called off.
+    Cancelled,
+    /// The gateway took the message.
+    Delivered,
+    /// The gateway refused the message.
+    DeliveryFailed {
+        /// Cooldown and send budgets were given back.
+        refunded: bool,
+    },
+    /// A user's locks were lifted.
+    Unlocked,
+}
+
+/// The happenings of one decision: three at most.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Happenings([Option<Happening>; 3]);
+
+impl Happenings {
+    pub(crate) fn add(&mut self, happening: Happening) {
+        if let Some(free) = self.0.iter_mut().find(|slot| slot.is_none()) {
+            *free = Some(happening);
+        }
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Happening> + '_ {
+        self.0.iter().flatten().copied()
+    }
+}
+
+impl From<Happening> for Happenings {
+    fn from(happening: Happening) -> Self {
+        Self([Some(happening), None, None])
+    }
+}

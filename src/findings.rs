@@ -1,0 +1,196 @@
+//! Where limits fall short of what published standards ask for.
+
+use core::{fmt, time::Duration};
+
+use crate::{Budgets, Content, Policy};
+
+/// The longest life of an out-of-band code in ASVS 6.5.5 and NIST SP 800-63B-4 3.1.3.2.
+const LONGEST_LIFE: Duration = Duration::from_secs(10 * 60);
+/// The entropy from which on ASVS 6.6.3 and NIST SP 800-63B-4 3.1.3.2 do without rate limiting.
+const UNGUESSABLE_BITS: f64 = 64.0;
+/// The most failures in a row before a block in PSD2 RTS art. 4(3)(b).
+const MOST_ATTEMPTS: u8 = 5;
+
+impl Policy {
+    /// Lists where these limits deviate from OWASP ASVS 5.0, NIST SP 800-63B-4 and the PSD2 RTS
+    /// (Delegated Regulation (EU) 2018/389).
+    ///
+    /// What no policy can get wrong is not looked for: at least six digits or as much (ASVS 6.5.4,
+    /// NIST 3.1.3.2), a code that is good once (ASVS 6.5.1, NIST 3.1.3.2), at most 100 metered wrong
+    /// guesses in a row (NIST 3.2.2). Nor is what the limits do not decide, such as whether SMS or
+    /// e-mail is fit for the purpose. An empty list is no certificate.
+    ///
+    /// The attempts of PSD2 are counted as the policy counts them: at one record field of one user.
+    ///
+    /// ```
+    /// use otp_engine::{Budgets, Policy};
+    ///
+    /// let policy = Policy::default();
+    /// let clauses: Vec<_> = policy.findings(&Budgets::default()).map(|found| found.clause).collect();
+    /// assert_eq!(clauses, ["art. 5(1)(b)"]); // a default code need not be bound to a payment
+    /// ```
+    pub fn findings(&self, budgets: &Budgets) -> impl Iterator<Item = Finding> + use<> {
+        let long_lived = self.validity() > LONGEST_LIFE;
+        let unlimited = !budgets.is_metered() && self.code().entropy_bits() < UNGUESSABLE_BITS;
+        [
+            (long_lived, ASVS_LIFETIME),
+            (unlimited, ASVS_BRUTE_FORCE),
+            (long_lived, NIST_LIFETIME),
+            (unlimited, NIST_RATE_LIMITING),
+            (self.max_attempts() > MOST_ATTEMPTS, PSD2_ATTEMPTS),
+            (self.content() == Content::Optional, PSD2_DYNAMIC_LINKING),
+        ]
+        .into_iter()
+        .filter_map(|(deviates, finding)| deviates.then_some(finding))
+    }
+}
+
+/// A clause of a standard that some limits deviate from.
+///
+/// [`Policy::findings`] lists them.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub struct Finding {
+    /// The standard, with its edition.
+    pub standard: &'static str,
+    /// The clause, as the standard numbers it.
+    pub clause: &'static str,
+    /// What the clause asks for and what the limits do instead, in words of our own.
+    pub text: &'static str,
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}: {}", self.standard, self.clause, self.text)
+    }
+}
+
+const ASVS: &str = "OWASP ASVS 5.0";
+const NIST: &str = "NIST SP 800-63B-4";
+const PSD2: &str = "PSD2 RTS (EU) 2018/389";
+
+const ASVS_LIFETIME: Finding = Finding {
+    standard: ASVS,
+    clause: "6.5.5",
+    text: "asks that an out-of-band code live 10 minutes at most; this one lives longer",
+};
+const ASVS_BRUTE_FORCE: Finding = Finding {
+    standard: ASVS,
+    clause: "6.6.3",
+    text: "asks for rate limiting, or for codes of 64 bits or more; without meters, guesses at \
+           many records of one user are not limited",
+};
+const NIST_LIFETIME: Finding = Finding {
+    standard: NIST,
+    clause: "3.1.3.2",
+    text: "asks that an out-of-band authentication be complete within 10 minutes; this code \
+           lives longer",
+};
+const NIST_RATE_LIMITING: Finding = Finding {
+    standard: NIST,
+    clause: "3.2.2",
+    text: "asks that an account have 100 failed attempts in a row at most, for secrets under 64 \
+           bits; without meters they are not counted",
+};
+const PSD2_ATTEMPTS: Finding = Finding {
+    standard: PSD2,
+    clause: "art. 4(3)(b)",
+    text: "asks for a block after five failed attempts in a row at most; this policy allows more",
+};
+const PSD2_DYNAMIC_LINKING: Finding = Finding {
+    standard: PSD2,
+    clause: "art. 5(1)(b)",
+    text: "asks that the code of a payment be specific to its amount and payee; this policy does \
+           not require content to be bound",
+};
+
+#[cfg(test)]
+mod tests {
+    use alloc::{string::ToString, vec::Vec};
+
+    use super::*;
+    use crate::{CodeKind, PolicyBuilder};
+
+    /// The findings on a policy that requires content, so that there are none by default.
+    fn findings(policy: PolicyBuilder, budgets: &Budgets) -> Vec<Finding> {
+        policy
+            .content(Content::Required)
+            .build()
+            .unwrap()
+            .findings(budgets)
+            .collect()
+    }
+
+    #[test]
+    fn the_default_with_content_required_deviates_nowhere() {
+        assert_eq!(findings(Policy::builder(), &Budgets::default()), []);
+    }
+
+    #[test]
+    fn content_not_required_is_found_and_nothing_else_by_default() {
+        let found: Vec<_> = Policy::default().findings(&Budgets::default()).collect();
+        assert_eq!(found, [PSD2_DYNAMIC_LINKING]);
+    }
+
+    #[test]
+    fn a_life_of_ten_minutes_is_within_asvs_and_nist_a_second_more_is_not() {
+        let lives = |seconds| {
+            let token = Policy::builder()
+                .token()
+                .validity(Duration::from_secs(seconds));
+            findings(token, &Budgets::default())
+        };
+        assert_eq!(lives(600), []);
+        assert_eq!(lives(601), [ASVS_LIFETIME, NIST_LIFETIME]);
+    }
+
+    #[test]
+    fn five_attempts_are_within_psd2_six_are_not() {
+        let allows = |attempts| {
+            findings(
+                Policy::builder().max_attempts(attempts),
+                &Budgets::default(),
+            )
+        };
+        assert_eq!(allows(5), []);
+        assert_eq!(allows(6), [PSD2_ATTEMPTS]);
+    }
+
+    #[test]
+    fn a_code_under_64_bits_needs_meters_a_longer_one_does_not() {
+        let (metered, unmetered) = (Budgets::default(), Budgets::unmetered());
+        let guessable = [ASVS_BRUTE_FORCE, NIST_RATE_LIMITING];
+        let sixty_bits = || Policy::builder().letters(12);
+        let sixty_five_bits = || Policy::builder().letters(13);
+        assert_eq!(findings(sixty_bits(), &unmetered), guessable);
+        assert_eq!(findings(sixty_bits(), &metered), []);
+        assert_eq!(findings(sixty_five_bits(), &unmetered), []);
+        assert_eq!(
+            findings(Policy::builder().digits(10), &unmetered),
+            guessable
+        );
+        assert_eq!(findings(Policy::builder().token(), &unmetered), []);
+    }
+
+    #[test]
+    fn no_policy_can_be_built_below_six_digits_or_as_much() {
+        for policy in [Policy::builder().digits(5), Policy::builder().letters(3)] {
+            assert!(policy.build().is_err());
+        }
+        for smallest in [CodeKind::Digits(6), CodeKind::Letters(4), CodeKind::Token] {
+            assert!(
+                smallest.is_in_bounds() && smallest.space() >= 1e6,
+                "{smallest:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_finding_prints_its_standard_and_clause() {
+        assert!(
+            PSD2_ATTEMPTS
+                .to_string()
+                .starts_with("PSD2 RTS (EU) 2018/389 art. 4(3)(b): asks")
+        );
+    }
+}

@@ -1,0 +1,523 @@
+//! The engine's secrets: the ring of code keys, and the long-lived index secret.
+
+use alloc::vec::Vec;
+use core::fmt;
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use zeroize::Zeroizing;
+
+use crate::binding::{feed_recipient, feed_text};
+use crate::store::{Key, Version};
+use crate::{Binding, ChallengeId, Code, CodeKind, Recipient, Timestamp};
+
+/// The shortest secret in bytes.
+pub const MIN_SECRET: usize = 32;
+
+/// The longest name of a code key in bytes.
+pub const MAX_KID: usize = 12;
+
+/// The secrets of an engine: code keys by their `kid`, and the index secret.
+///
+/// * The *code* secrets make the codes. They rotate: add the new one, make it current, and
+///   [retire](KeyRingBuilder::retired) the old one, which goes on verifying what it issued.
+/// * The *index* secret names and seals the cells. It lives as long as the data: with another one
+///   every slot, budget and page is another, unknown one.
+/// * The *epoch* enters the codes alone: raising it voids every live code, after a restored backup
+///   say, and nothing else.
+///
+/// Secrets are at least [`MIN_SECRET`] bytes from a random source, and all different: no key
+/// serves two uses. What is derived from them is wiped on drop.
+///
+/// ```
+/// use otp_engine::KeyRing;
+///
+/// # let (code_secret, index_secret) = ([1; 32], [2; 32]);
+/// let keys = KeyRing::builder().code("2026a", &code_secret).index(&index_secret).build()?;
+/// # Ok::<(), otp_engine::KeyRingError>(())
+/// ```
+pub struct KeyRing {
+    codes: Vec<CodeKey>,
+    current: usize,
+    index: Prepared,
+    binding: Prepared,
+    seal: Prepared,
+    epoch: u32,
+}
+
+impl KeyRing {
+    /// Starts a key ring.
+    pub const fn builder<'a>() -> KeyRingBuilder<'a> {
+        KeyRingBuilder {
+            codes: Vec::new(),
+            retired: Vec::new(),
+            current: None,
+            index: None,
+            epoch: 0,
+        }
+    }
+
+    /// Returns the number that every code depends on.
+    #[must_use]
+    pub const fn epoch(&self) -> u32 {
+        self.epoch
+    }
+
+    /// Returns the name of the key that new codes are made with.
+    pub(crate) fn current(&self) -> Kid {
+        self.codes[self.current].kid
+    }
+
+    /// Says whether a challenge issued at `issued_at` under `kid` may still be verified.
+    pub(crate) fn holds(&self, kid: Kid, issued_at: Timestamp) -> bool {
+        self.find(kid).is_some_and(|key| {
+            key.retired_at
+                .is_none_or(|retired_at| issued_at <= retired_at)
+        })
+    }
+
+    fn find(&self, kid: Kid) -> Option<&CodeKey> {
+        self.codes.iter().find(|key| key.kid == kid)
+    }
+
+    /// Derives the code of a challenge: HMAC-SHA-256(code key, id ‖ binding digest ‖ epoch).
+    ///
+    /// Under a `kid` that is not in the ring, the current key makes a decoy: the work is the same.
+    pub(crate) fn code(
+        &self,
+        kid: Kid,
+        id: ChallengeId,
+        digest: &BindingDigest,
+        kind: CodeKind,
+    ) -> Code {
+        let key = self.find(kid).unwrap_or(&self.codes[self.current]);
+        let mac = key.prepared.mac(|feed| {
+            feed(id.as_bytes());
+            feed(&*digest.0);
+            feed(&self.epoch.to_be_bytes());
+        });
+        Code::derive(kind, &mac)
+    }
+
+    /// Digests a whole binding under a key: the number in it cannot be guessed from the digest.
+    pub(crate) fn binding_digest(&self, binding: &Binding) -> BindingDigest {
+        BindingDigest(self.binding.mac(|feed| {
+            feed(&[BINDING_FORMAT]);
+            binding.feed(feed);
+        }))
+    }
+
+    /// Names the slot of a binding.
+    pub(crate) fn slot_key(&self, binding: &Binding) -> Key {
+        self.key(binding.tenant(), |feed| {
+            feed(&[CellKind::Slot as u8]);
+            binding.feed_slot(feed);
+        })
+    }
+
+    /// Names the meter of a user.
+    pub(crate) fn user_meter_key(&self, tenant: &str, user: &str) -> Key {
+        self.key(tenant, |mut feed| {
+            feed(&[CellKind::User as u8]);
+            feed_text(tenant, &mut feed);
+            feed_text(user, &mut feed);
+        })
+    }
+
+    /// Names the meter of a recipient.
+    pub(crate) fn recipient_meter_key(&self, tenant: &str, recipient: &Recipient) -> Key {
+        self.key(tenant, |mut feed| {
+            feed(&[CellKind::Recipient as u8]);
+            feed_text(tenant, &mut feed);
+            feed_recipient(recipient, &mut feed);
+        })
+    }
+
+    /// Seals a cell: 16 bytes over its key, version and body.
+    pub(crate) fn seal(&self, key: &Key, version: Version, body: &[u8]) -> [u8; SEAL] {
+        let mac = self.seal.mac(|feed| {
+            feed(key.as_bytes());
+            feed(&version.get().to_be_bytes());
+            feed(body);
+        });
+        let mut seal = [0; SEAL];
+        seal.copy_from_slice(&mac[..SEAL]);
+        seal
+    }
+
+    /// Names a cell: 8 bytes for the tenant, 24 for what `parts` feeds.
+    fn key(&self, tenant: &str, parts: impl FnOnce(&mut dyn FnMut(&[u8]))) -> Key {
+        let partition = self.index.mac(|feed| {
+            feed(&[CellKind::Tenant as u8]);
+            feed(tenant.as_bytes());
+        });
+        let hash = self.index.mac(parts);
+        let mut key = [0; 32];
+        key[..8].copy_from_slice(&partition[..8]);
+        key[8..].copy_from_slice(&hash[..24]);
+        Key::from_bytes(key)
+    }
+}
+
+impl fmt::Debug for KeyRing {
+    /// Shows the names of the keys, nothing of the keys.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeyRing")
+            .field("current", &self.current())
+            .field("epoch", &self.epoch)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Makes a [`KeyRing`]; see there.
+#[must_use]
+pub struct KeyRingBuilder<'a> {
+    codes: Vec<(&'a str, &'a [u8])>,
+    retired: Vec<(&'a str, Timestamp)>,
+    current: Option<&'a str>,
+    index: Option<&'a [u8]>,
+    epoch: u32,
+}
+
+impl<'a> KeyRingBuilder<'a> {
+    /// Adds a code secret under its name: 1 to 12 ASCII letters, digits, `-`, `_` or `.`.
+    pub fn code(mut self, kid: &'a str, secret: &'a [u8]) -> Self {
+        self.codes.push((kid, secret));
+        self
+    }
+
+    /// Names the secret that new codes are made with; needed where there is more than one.
+    pub const fn current(mut self, kid: &'a str) -> Self {
+        self.current = Some(kid);
+        self
+    }
+
+    /// Retires a secret: it verifies what was issued until `at`, and issues nothing.
+    pub fn retired(mut self, kid: &'a str, at: Timestamp) -> Self {
+        self.retired.push((kid, at));
+        self
+    }
+
+    /// Sets the long-lived index secret.
+    pub const fn index(mut self, secret: &'a [u8]) -> Self {
+        self.index = Some(secret);
+        self
+    }
+
+    /// Sets the number that every code depends on; 0 to begin with. Raise it after a restored
+    /// backup: no code that was live then verifies any more.
+    pub const fn epoch(mut self, epoch: u32) -> Self {
+        self.epoch = epoch;
+        self
+    }
+
+    /// Makes the key ring.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyRingError`] says which secret or name is missing, short or given twice.
+    pub fn build(self) -> Result<KeyRing, KeyRingError> {
+        let index = self.index.ok_or(KeyRingError::NoIndex)?;
+        let mut codes: Vec<CodeKey> = Vec::with_capacity(self.codes.len());
+        let mut seen: Vec<&[u8]> = Vec::with_capacity(self.codes.len() + 1);
+        seen.push(long_enough(index)?);
+        for (name, secret) in self.codes {
+            let kid = Kid::parse(name).ok_or(KeyRingError::Kid)?;
+            if codes.iter().any(|key| key.kid == kid) {
+                return Err(KeyRingError::TwiceOneKid);
+            }
+            // Not constant-time: both secrets are the caller's own, and this is no oracle.
+            if seen.contains(&long_enough(secret)?) {
+                return Err(KeyRingError::TwiceOneSecret);
+            }
+            seen.push(secret);
+            codes.push(CodeKey {
+                kid,
+                prepared: Prepared::derive(secret, b"otp-engine code v1"),
+                retired_at: None,
+            });
+        }
+        for (name, at) in self.retired {
+            let key = codes
+                .iter_mut()
+                .find(|key| key.kid.as_str() == name)
+                .ok_or(KeyRingError::NoSuchKid)?;
+            key.retired_at = Some(at);
+        }
+        let current = match self.current {
+            None if codes.len() == 1 => 0,
+            None => return Err(KeyRingError::NoCurrent),
+            Some(name) => codes
+                .iter()
+                .position(|key| key.kid.as_str() == name)
+                .ok_or(KeyRingError::NoSuchKid)?,
+        };
+        if codes[current].retired_at.is_some() {
+            return Err(KeyRingError::CurrentRetired);
+        }
+        Ok(KeyRing {
+            codes,
+            current,
+            index: Prepared::derive(index, b"otp-engine index v1"),
+            binding: Prepared::derive(index, b"otp-engine binding v1"),
+            seal: Prepared::derive(index, b"otp-engine seal v1"),
+            epoch: self.epoch,
+        })
+    }
+}
+
+impl fmt::Debug for KeyRingBuilder<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeyRingBuilder").finish_non_exhaustive()
+    }
+}
+
+fn long_enough(secret: &[u8]) -> Result<&[u8], KeyRingError> {
+    if secret.len() < MIN_SECRET {
+        return Err(KeyRingError::ShortSecret {
+            length: secret.len(),
+        });
+    }
+    Ok(secret)
+}
+
+/// The reason why a key ring cannot be made.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum KeyRingError {
+    /// A secret is shorter than [`MIN_SECRET`] bytes.
+    ShortSecret {
+        /// How many bytes it has.
+        length: usize,
+    },
+    /// The index secret is missing.
+    NoIndex,
+    /// There is no code secret, or several and none is named as current.
+    NoCurrent,
+    /// The name of a code secret is empty, too long or has other characters.
+    Kid,
+    /// Two code secrets have one name.
+    TwiceOneKid,
+    /// Two of the secrets are the same.
+    TwiceOneSecret,
+    /// The current or a retired name is not among the code secrets.
+    NoSuchKid,
+    /// The current secret is retired.
+    CurrentRetired,
+}
+
+impl fmt::Display for KeyRingError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ShortSecret { length } => {
+                write!(
+                    f,
+                    "a secret is {length} bytes; it must be at least {MIN_SECRET} bytes"
+                )
+            }
+            Self::NoIndex => f.write_str("the index secret is missing"),
+            Self::NoCurrent => f.write_str("no code secret is named as current"),
+            Self::Kid => write!(
+                f,
+                "a kid must be 1 to {MAX_KID} ASCII letters, digits, '-', '_' or '.'"
+            ),
+            Self::TwiceOneKid => f.write_str("two code secrets have one kid"),
+            Self::TwiceOneSecret => f.write_str("two secrets are the same; each use needs its own"),
+            Self::NoSuchKid => {
+                f.write_str("the current or a retired kid is not among the code secrets")
+            }
+            Self::CurrentRetired => f.write_str("the current code secret is retired"),
+        }
+    }
+}
+
+impl core::error::Error for KeyRingError {}
+
+/// The name of a code key, padded with zero bytes.
+#[derive(Clone, Copy, Eq, PartialEq)]
+pub(crate) struct Kid([u8; MAX_KID]);
+
+impl Kid {
+    fn parse(name: &str) -> Option<Self> {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+        if name.is_empty() || name.len() > MAX_KID || !name.bytes().all(plain) {
+            return None;
+        }
+        let mut kid = [0; MAX_KID];
+        kid[..name.len()].copy_from_slice(name.as_bytes());
+        Some(Self(kid))
+    }
+
+    /// Takes a name as a cell holds it; any bytes: an unknown name is in no ring.
+    pub(crate) const fn from_bytes(bytes: [u8; MAX_KID]) -> Self {
+        Self(bytes)
+    }
+
+    pub(crate) const fn as_bytes(&self) -> &[u8; MAX_KID] {
+        &self.0
+    }
+
+    fn as_str(&self) -> &str {
+        let end = self.0.iter().position(|byte| *byte == 0).unwrap_or(MAX_KID);
+        core::str::from_utf8(&self.0[..end]).unwrap_or("")
+    }
+}
+
+impl fmt::Debug for Kid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.as_str(), f)
+    }
+}
+
+/// HMAC-SHA-256 of a whole binding; the slot keeps its first 16 bytes.
+pub(crate) struct BindingDigest(Zeroizing<[u8; 32]>);
+
+impl BindingDigest {
+    /// Returns what the slot keeps of it.
+    pub(crate) fn tag(&self) -> [u8; TAG] {
+        let mut tag = [0; TAG];
+        tag.copy_from_slice(&self.0[..TAG]);
+        tag
+    }
+}
+
+/// The length of a binding tag in bytes.
+pub(crate) const TAG: usize = 16;
+
+/// The length of a seal in bytes.
+pub(crate) const SEAL: usize = 16;
+
+/// The version of the canonical form of a binding.
+const BINDING_FORMAT: u8 = 1;
+
+/// The first byte under the hash of a key: two kinds of cell never share one.
+#[derive(Clone, Copy)]
+enum CellKind {
+    Tenant = 0,
+    Slot = 1,
+    User = 2,
+    Recipient = 3,
+}
+
+struct CodeKey {
+    kid: Kid,
+    prepared: Prepared,
+    retired_at: Option<Timestamp>,
+}
+
+/// A HMAC-SHA-256 key with its first two blocks already hashed; wiped on drop.
+struct Prepared(Hmac<Sha256>);
+
+impl Prepared {
+    /// Derives the key of one use: HMAC-SHA-256(secret, label).
+    fn derive(secret: &[u8], label: &[u8]) -> Self {
+        let key = Self::from_secret(secret).mac(|feed| feed(label));
+        Self::from_secret(&*key)
+    }
+
+    #[expect(
+        clippy::expect_used,
+        reason = "HMAC takes keys of every length (RFC 2104, section 3)"
+    )]
+    fn from_secret(secret: &[u8]) -> Self {
+        Self(Hmac::new_from_slice(secret).expect("HMAC takes keys of every length"))
+    }
+
+    fn mac(&self, parts: impl FnOnce(&mut dyn FnMut(&[u8]))) -> Zeroizing<[u8; 32]> {
+        let mut mac = self.0.clone();
+        parts(&mut |part| mac.update(part));
+        Zeroizing::new(mac.finalize().into_bytes().into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::{format, string::ToString};
+
+    use super::*;
+
+    #[test]
+    fn case_80_a_short_secret_is_refused_with_its_length() {
+        let ring = |length| {
+            KeyRing::builder()
+                .code("a", &[1; 40][..length])
+                .index(&[2; 32])
+                .build()
+        };
+        assert_eq!(
+            ring(31).unwrap_err().to_string(),
+            "a secret is 31 bytes; it must be at least 32 bytes"
+        );
+        assert!(ring(32).is_ok());
+    }
+
+    #[test]
+    fn case_83_no_key_serves_two_uses() {
+        let same = KeyRing::builder()
+            .code("a", &[1; 32])
+            .index(&[1; 32])
+            .build();
+        assert_eq!(same.unwrap_err(), KeyRingError::TwiceOneSecret);
+        let keys = KeyRing::builder()
+            .code("a", &[1; 32])
+            .index(&[2; 32])
+            .build()
+            .unwrap();
+        let code = &keys.codes[0].prepared;
+        let one_message = |key: &Prepared| key.mac(|feed| feed(b"one message"));
+        let all = [code, &keys.index, &keys.binding, &keys.seal].map(one_message);
+        for (at, mac) in all.iter().enumerate() {
+            assert!(!all[..at].contains(mac));
+        }
+    }
+
+    #[test]
+    fn a_ring_that_cannot_work_is_refused() {
+        let ring = || {
+            KeyRing::builder()
+                .code("a", &[1; 32])
+                .code("b", &[2; 32])
+                .index(&[3; 32])
+        };
+        let error = |builder: KeyRingBuilder<'_>| builder.build().unwrap_err();
+        assert_eq!(error(ring()), KeyRingError::NoCurrent);
+        assert_eq!(error(ring().current("c")), KeyRingError::NoSuchKid);
+        assert_eq!(
+            error(ring().current("a").retired("c", Timestamp::from_unix(0))),
+            KeyRingError::NoSuchKid
+        );
+        assert_eq!(
+            error(ring().current("a").retired("a", Timestamp::from_unix(0))),
+            KeyRingError::CurrentRetired
+        );
+        assert_eq!(
+            error(ring().code("a", &[4; 32]).current("a")),
+            KeyRingError::TwiceOneKid
+        );
+        assert_eq!(
+            error(ring().code("thirteen-char", &[4; 32]).current("a")),
+            KeyRingError::Kid
+        );
+        assert_eq!(
+            error(KeyRing::builder().code("a", &[1; 32])),
+            KeyRingError::NoIndex
+        );
+        assert_eq!(
+            error(KeyRing::builder().index(&[1; 32])),
+            KeyRingError::NoCurrent
+        );
+    }
+
+    #[test]
+    fn case_72_a_key_ring_shows_no_secret() {
+        let keys = KeyRing::builder()
+            .code("2026a", &[0xAB; 32])
+            .index(&[0xCD; 32])
+            .build()
+            .unwrap();
+        assert_eq!(
+            format!("{keys:?}"),
+            r#"KeyRing { current: "2026a", epoch: 0, .. }"#
+        );
+    }
+}

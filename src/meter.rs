@@ -1,0 +1,422 @@
+//! Budgets at work: what a user or a recipient has sent and failed, to the second.
+//!
+//! A meter keeps the last instants themselves: the Nth last one plus the window is the exact
+//! instant at which the next is admitted, with no window edges to slip through.
+
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use crate::budgets::{Limit, MAX_COUNT};
+use crate::{Budgets, Error, Timestamp};
+
+/// Sends, failures and refunds of one user or one recipient.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Meter {
+    /// Compared wrong guesses since the last success or unlock; users only.
+    pub(crate) consecutive: u16,
+    pub(crate) sends: Log,
+    pub(crate) failures: Log,
+    pub(crate) refunds: Log,
+}
+
+impl Meter {
+    /// Reads a meter; an absent cell is one that has counted nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Tampered`] for whatever [`write`](Self::write) does not write.
+    pub(crate) fn read(body: Option<&[u8]>) -> Result<Self, Error> {
+        let Some(body) = body else {
+            return Ok(Self::default());
+        };
+        Self::decode(body).ok_or(Error::Tampered)
+    }
+
+    fn decode(body: &[u8]) -> Option<Self> {
+        let (head, mut offsets) = body.split_first_chunk::<HEAD>()?;
+        let [FORMAT, c0, c1, sends, failures, refunds, base @ ..] = *head else {
+            return None;
+        };
+        let base = i64::from_be_bytes(base);
+        let mut log = |length: u8| {
+            let mut log = Log::default();
+            for _ in 0..length {
+                let (offset, rest) = offsets.split_first_chunk()?;
+                offsets = rest;
+                log.push(Timestamp::from_unix(
+                    base.saturating_add(u32::from_be_bytes(*offset).into()),
+                ))?;
+            }
+            Some(log)
+        };
+        let (sends, failures, refunds) = (log(sends)?, log(failures)?, log(refunds)?);
+        let consecutive = u16::from_be_bytes([c0, c1]);
+        offsets.is_empty().then_some(Self {
+            consecutive,
+            sends,
+            failures,
+            refunds,
+        })
+    }
+
+    /// Appends the meter's bytes, format 1; see docs/formats.md.
+    pub(crate) fn write(&self, body: &mut Vec<u8>) {
+        let logs = [&self.sends, &self.failures, &self.refunds];
+        let base = logs
+            .iter()
+            .filter_map(|log| log.instants().first())
+            .min()
+            .map_or(0, |first| first.unix());
+        body.push(FORMAT);
+        body.extend(self.consecutive.to_be_bytes());
+        body.extend(logs.map(|log| log.length));
+        body.extend(base.to_be_bytes());
+        for instant in logs.into_iter().flat_map(Log::instants) {
+            // 136 years from the oldest instant on; a clock that jumps further is cut to that.
+            let offset = u32::try_from(instant.unix().abs_diff(base)).unwrap_or(u32::MAX);
+            body.extend(offset.to_be_bytes());
+        }
+    }
+
+    /// Returns until when no guess of this user is compared: `None` is not locked, `Some(None)` is
+    /// locked until an unlock.
+    pub(crate) fn lock(&self, budgets: &Budgets, now: Timestamp) -> Option<Option<Timestamp>> {
+        if !budgets.is_metered() {
+            return None;
+        }
+        if self.consecutive >= budgets.consecutive_failures().into() {
+            return Some(None);
+        }
+        self.failures
+            .admits_at(budgets.user_failures(), now)
+            .map(Some)
+    }
+
+    /// Returns until when the cell must be kept: a day past the last instant that a window sees,
+    /// 400 days past `now` while guesses are counted one after another.
+    ///
+    /// It is rounded up to whole steps, so that most writes leave it as it was: a store that
+    /// indexes it then need not touch its index.
+    pub(crate) fn discard_after(&self, now: Timestamp) -> Timestamp {
+        let newest = [&self.sends, &self.failures, &self.refunds]
+            .into_iter()
+            .filter_map(|log| log.instants().last())
+            .fold(now, |newest, instant| newest.max(*instant));
+        let counted = if self.consecutive > 0 {
+            KEEP_CONSECUTIVE
+        } else {
+            Duration::ZERO
+        };
+        let until = newest.saturating_add(KEEP.max(counted)).unix();
+        Timestamp::from_unix(
+            until.saturating_add(STEP - 1 - (until.saturating_add(STEP - 1)).rem_euclid(STEP)),
+        )
+    }
+}
+
+/// The latest instants of one kind of event, oldest first.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Log {
+    instants: [Timestamp; MAX_COUNT],
+    length: u8,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self {
+            instants: [Timestamp::from_unix(0); MAX_COUNT],
+            length: 0,
+        }
+    }
+}
+
+impl PartialEq for Log {
+    fn eq(&self, other: &Self) -> bool {
+        self.instants() == other.instants()
+    }
+}
+
+impl Eq for Log {}
+
+impl Log {
+    fn instants(&self) -> &[Timestamp] {
+        &self.instants[..usize::from(self.length)]
+    }
+
+    /// Appends an instant as read from a cell; `None` when there is no room.
+    fn push(&mut self, instant: Timestamp) -> Option<()> {
+        *self.instants.get_mut(usize::from(self.length))? = instant;
+        self.length += 1;
+        Some(())
+    }
+
+    /// Returns when `limit` admits the next event; `None` is at once.
+    ///
+    /// Instants that lie ahead of `now` count: a clock that went back frees nothing.
+    pub(crate) fn admits_at(&self, limit: Limit, now: Timestamp) -> Option<Timestamp> {
+        let nth_last = self.instants().len().checked_sub(limit.count().into())?;
+        let admits_at = self
+            .instants()
+            .get(nth_last)?
+            .saturating_add(limit.window());
+        (now < admits_at).then_some(admits_at)
+    }
+
+    /// Records an event at `now`; drops what is older than `window`, and the oldest if there is
+    /// no room: no limit counts further back than the log is long.
+    pub(crate) fn record(&mut self, now: Timestamp, window: Duration) {
+        let mut next = Self::default();
+        let seen = |instant: &&Timestamp| now < instant.saturating_add(window);
+        let fresh = self.instants().iter().filter(seen).count();
+        let skip = self.instants().len() - fresh.min(MAX_COUNT - 1);
+        let kept = &self.instants()[skip..];
+        let at = kept.partition_point(|instant| *instant <= now); // stays in order if time went back
+        for instant in kept[..at].iter().chain([&now]).chain(&kept[at..]) {
+            let _ = next.push(*instant); // there is room: at most MAX_COUNT - 1 were kept
+        }
+        *self = next;
+    }
+
+    /// Takes back one event of exactly `instant`, if it is there.
+    pub(crate) fn take_back(&mut self, instant: Timestamp) {
+        let mut next = Self::default();
+        let taken = self.instants().iter().position(|kept| *kept == instant);
+        for (at, kept) in self.instants().iter().enumerate() {
+            if Some(at) != taken {
+                let _ = next.push(*kept); // no longer than before
+            }
+        }
+        *self = next;
+    }
+}
+
+/// The version of the bytes of a meter.
+const FORMAT: u8 = 1;
+
+/// Format, consecutive count, three lengths, base instant.
+const HEAD: usize = 14;
+
+/// The longest window that a budget has, and a day for clocks that disagree with the purge's.
+const KEEP: Duration = Duration::from_secs(2 * 86_400);
+
+/// How long a consecutive count outlives its last guess.
+const KEEP_CONSECUTIVE: Duration = Duration::from_secs(400 * 86_400);
+
+/// The step in seconds to which `discard_after` is rounded up.
+const STEP: i64 = 6 * 3_600;
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec;
+
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_unix(1_715_767_200 + second)
+    }
+
+    const WINDOW: Duration = Duration::from_secs(600);
+
+    fn log(seconds: &[i64]) -> Log {
+        let mut log = Log::default();
+        for second in seconds {
+            log.record(at(*second), WINDOW);
+        }
+        log
+    }
+
+    fn limit() -> Limit {
+        Budgets::default().recipient_sends_short() // 5 in 600 s
+    }
+
+    #[test]
+    fn the_nth_last_event_and_the_window_say_when_the_next_is_admitted() {
+        let log = log(&[0, 10, 20, 30]);
+        assert_eq!(log.admits_at(limit(), at(30)), None);
+        let mut log = log;
+        log.record(at(40), WINDOW);
+        assert_eq!(log.admits_at(limit(), at(40)), Some(at(600)));
+        assert_eq!(log.admits_at(limit(), at(599)), Some(at(600)));
+        assert_eq!(log.admits_at(limit(), at(600)), None);
+    }
+
+    #[test]
+    fn a_clock_that_went_back_finds_its_events_in_order_and_counted() {
+        let log = log(&[100, 50, 75, 100, 0]);
+        assert_eq!(log.instants(), [0, 50, 75, 100, 100].map(at));
+        assert_eq!(log.admits_at(limit(), at(-1_000_000)), Some(at(600)));
+    }
+
+    #[test]
+    fn a_full_log_drops_the_oldest_and_one_past_its_window_is_dropped() {
+        let mut full = Log::default();
+        for second in 0..40 {
+            full.record(at(second), WINDOW);
+        }
+        assert_eq!(full.instants().len(), MAX_COUNT);
+        assert_eq!(full.instants()[0], at(8));
+        full.record(at(610), WINDOW);
+        assert_eq!(full.instants()[0], at(11));
+    }
+
+    #[test]
+    fn one_event_is_taken_back_and_only_one() {
+        let mut log = log(&[5, 5, 7]);
+        log.take_back(at(6));
+        assert_eq!(log.instants(), [5, 5, 7].map(at));
+        log.take_back(at(5));
+        assert_eq!(log.instants(), [5, 7].map(at));
+    }
+
+    fn samples() -> Vec<Meter> {
+        let (sends, failures, refunds) = (log(&[10, 20]), log(&[0, 15, 30]), log(&[20]));
+        let far = Log {
+            ..log(&[i64::from(u32::MAX)])
+        };
+        vec![
+            Meter::default(),
+            Meter {
+                consecutive: 79,
+                sends,
+                failures,
+                refunds,
+            },
+            Meter {
+                consecutive: u16::MAX,
+                sends: log(&[0]),
+                failures: far,
+                refunds: Log::default(),
+            },
+        ]
+    }
+
+    fn written(meter: &Meter) -> Vec<u8> {
+        let mut body = Vec::new();
+        meter.write(&mut body);
+        body
+    }
+
+    #[test]
+    fn what_is_written_reads_as_it_was() {
+        assert_eq!(Meter::read(None).unwrap(), Meter::default());
+        for meter in samples() {
+            let body = written(&meter);
+            assert_eq!(Meter::read(Some(&body)).unwrap(), meter);
+        }
+        assert_eq!(written(&samples()[1]).len(), 14 + 6 * 4);
+    }
+
+    #[test]
+    fn case_22_what_was_not_written_so_is_not_read() {
+        let body = written(&samples()[1]);
+        for length in 0..body.len() {
+            assert!(
+                matches!(Meter::read(Some(&body[..length])), Err(Error::Tampered)),
+                "{length}"
+            );
+        }
+        for (at, byte) in [(0, 0), (0, 2), (3, 3), (4, 33), (5, 255)] {
+            let mut changed = body.clone();
+            changed[at] = byte;
+            assert!(Meter::read(Some(&changed)).is_err(), "{at}");
+        }
+        // More instants than a log has room for, all there.
+        let mut long = vec![FORMAT, 0, 0, 33, 0, 0];
+        long.extend([0; 8 + 33 * 4]);
+        assert!(Meter::read(Some(&long)).is_err());
+    }
+
+    #[test]
+    fn a_meter_is_kept_past_its_windows_in_whole_steps() {
+        let until = |meter: &Meter| meter.discard_after(at(30)).unix();
+        let quiet = samples().swap_remove(0);
+        for meter in [
+            &quiet,
+            &Meter {
+                sends: log(&[10]),
+                ..quiet.clone()
+            },
+        ] {
+            let least = at(30 + 2 * 86_400).unix();
+            assert!((least..least + STEP).contains(&until(meter)) && until(meter) % STEP == 0);
+        }
+        let counted = Meter {
+            consecutive: 1,
+            ..quiet.clone()
+        };
+        let least = at(30 + 400 * 86_400).unix();
+        assert!((least..least + STEP).contains(&until(&counted)));
+        let ahead = Meter {
+            sends: log(&[1_000_000]),
+            ..quiet
+        };
+        assert!(until(&ahead) >= at(1_000_000 + 2 * 86_400).unix());
+    }
+
+    #[test]
+    fn case_31_a_meter_holds_at_both_ends_of_time() {
+        for end in [i64::MIN, i64::MIN + 1, -1, 0, i64::MAX - 1, i64::MAX] {
+            let now = Timestamp::from_unix(end);
+            let mut meter = Meter::default();
+            for _ in 0..6 {
+                meter.sends.record(now, WINDOW);
+            }
+            let _ = meter.discard_after(now);
+            assert_eq!(Meter::read(Some(&written(&meter))).unwrap(), meter);
+        }
+        // Two instants further apart than the bytes can tell are brought together, not wrapped.
+        let mut apart = Meter::default();
+        apart.sends.record(Timestamp::from_unix(i64::MAX), WINDOW);
+        apart.sends.record(Timestamp::from_unix(i64::MIN), WINDOW);
+        let read = Meter::read(Some(&written(&apart))).unwrap();
+        let last = i64::MIN + i64::from(u32::MAX);
+        assert_eq!(
+            read.sends.instants(),
+            [i64::MIN, last].map(Timestamp::from_unix)
+        );
+    }
+
+    #[test]
+    fn case_23_a_lock_needs_no_more_than_its_count() {
+        let budgets = Budgets::default();
+        let locked = |consecutive| {
+            Meter {
+                consecutive,
+                ..Meter::default()
+            }
+            .lock(&budgets, at(0))
+        };
+        assert_eq!(
+            (locked(99), locked(100), locked(u16::MAX)),
+            (None, Some(None), Some(None))
+        );
+        let unmetered = Meter {
+            consecutive: u16::MAX,
+            ..Meter::default()
+        };
+        assert_eq!(unmetered.lock(&Budgets::unmetered(), at(0)), None);
+    }
+
+    #[test]
+    fn golden_meters_read_and_write_back() {
+        let golden = crate::golden::cells("meters");
+        assert_eq!(golden.len(), samples().len());
+        for ((body, _), sample) in golden.into_iter().zip(samples()) {
+            let read = Meter::read(Some(&body)).unwrap();
+            assert_eq!(read, sample);
+            assert_eq!(written(&read), body);
+        }
+    }
+
+    /// Prints what `tests/vectors/cells-v1.json` holds under `meters`; the file itself never changes.
+    #[test]
+    #[ignore = "made the golden file"]
+    fn golden_meters_are_printed() {
+        for sample in samples() {
+            std::eprintln!(
+                "{}",
+                serde_json::json!({ "body": crate::golden::hex(&written(&sample)) })
+            );
+        }
+    }
+}

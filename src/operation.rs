@@ -1,0 +1,136 @@
+//! Operations: which cells each needs, and what it decides; pure, with the time as an argument.
+
+use crate::event::Happenings;
+use crate::keys::{BindingDigest, KeyRing};
+use crate::meter::Meter;
+use crate::seal::{Places, Writes};
+use crate::store::{Key, Kind};
+use crate::{Binding, Budgets, ChallengeId, Error, Policy, Timestamp};
+
+pub(crate) mod cancel;
+pub(crate) mod delivery;
+pub(crate) mod issue;
+pub(crate) mod status;
+pub(crate) mod unlock;
+pub(crate) mod verify;
+
+/// One operation on one set of cells.
+///
+/// The shell loads the cells under [`keys`](Self::keys), calls [`decide`](Self::decide), commits
+/// the writes and only then hands out the answer; after a lost race it begins again.
+pub(crate) trait Operation {
+    type Answer;
+
+    /// Names the cells, in the order in which `decide` finds them.
+    fn keys(&self) -> &[Key];
+
+    /// Decides. Puts every cell that the answer rests on into `writes`, changed or not; an answer
+    /// that changes nothing puts none.
+    fn decide(
+        &self,
+        ground: &Ground<'_>,
+        places: &Places<'_>,
+        writes: &mut Writes<'_>,
+        now: Timestamp,
+    ) -> Result<Decision<Self::Answer>, Error>;
+
+    /// Names whom the events concern.
+    fn subject(&self) -> Subject<'_>;
+}
+
+/// What every decision stands on.
+#[derive(Clone, Copy)]
+pub(crate) struct Ground<'a> {
+    pub(crate) keys: &'a KeyRing,
+    pub(crate) policy: &'a Policy,
+    pub(crate) budgets: &'a Budgets,
+}
+
+/// An answer that must not leave before the writes beside it are committed.
+#[must_use]
+pub(crate) struct Decision<A> {
+    pub(crate) answer: A,
+    pub(crate) happenings: Happenings,
+    pub(crate) id: Option<ChallengeId>,
+}
+
+/// Whom an event concerns.
+#[derive(Clone, Copy)]
+pub(crate) enum Subject<'a> {
+    Binding(&'a Binding),
+    User { tenant: &'a str, user: &'a str },
+}
+
+/// A binding with the names of its cells: slot, user meter, recipient meter.
+pub(crate) struct Target<'a> {
+    pub(crate) binding: &'a Binding,
+    pub(crate) digest: BindingDigest,
+    keys: [Key; 3],
+    cells: usize,
+}
+
+/// Where each cell stands in [`Target::keys`].
+pub(crate) const SLOT: usize = 0;
+pub(crate) const USER: usize = 1;
+pub(crate) const RECIPIENT: usize = 2;
+
+impl<'a> Target<'a> {
+    /// Names the slot, and the meters where there are budgets.
+    pub(crate) fn new(ground: &Ground<'_>, binding: &'a Binding) -> Self {
+        let keys = ground.keys;
+        let slot = keys.slot_key(binding);
+        let (user, recipient, cells) = if ground.budgets.is_metered() {
+            let tenant = binding.tenant();
+            let user = keys.user_meter_key(tenant, binding.user());
+            (
+                user,
+                keys.recipient_meter_key(tenant, binding.recipient()),
+                3,
+            )
+        } else {
+            (slot, slot, 1)
+        };
+        Self {
+            binding,
+            digest: keys.binding_digest(binding),
+            keys: [slot, user, recipient],
+            cells,
+        }
+    }
+
+    pub(crate) fn keys(&self) -> &[Key] {
+        &self.keys[..self.cells]
+    }
+}
+
+/// Reads the meter at `at`; without budgets there is none, and it has counted nothing.
+pub(crate) fn read_meter(
+    ground: &Ground<'_>,
+    places: &Places<'_>,
+    at: usize,
+) -> Result<Meter, Error> {
+    if !ground.budgets.is_metered() {
+        return Ok(Meter::default());
+    }
+    Meter::read(places.at(at)?.body())
+}
+
+/// Puts the meter at `at`; without budgets there is none.
+pub(crate) fn put_meter(
+    ground: &Ground<'_>,
+    places: &Places<'_>,
+    writes: &mut Writes<'_>,
+    at: usize,
+    meter: &Meter,
+    now: Timestamp,
+) -> Result<(), Error> {
+    if ground.budgets.is_metered() {
+        writes.put(
+            places.at(at)?,
+            Kind::Meter,
+            Some(meter.discard_after(now)),
+            |body| meter.write(body),
+        );
+    }
+    Ok(())
+}

@@ -1,0 +1,125 @@
+//! Report delivery: what the gateway said of the latest send; a refused one is refunded once.
+
+use core::time::Duration;
+
+use super::{
+    Decision, Ground, Operation, RECIPIENT, SLOT, Subject, Target, USER, put_meter, read_meter,
+};
+use crate::challenge::{Challenge, Delivered, GatewayStatus};
+use crate::event::{Happening, Happenings};
+use crate::seal::{Places, Writes};
+use crate::store::{Key, Kind};
+use crate::{ChallengeId, Error, Timestamp};
+
+/// What a host reports of a send.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "after a time-out nothing is known and nothing is reported"
+)]
+pub enum Delivery {
+    /// The gateway took the message.
+    Sent,
+    /// The gateway surely refused the message; after a time-out, report nothing.
+    Failed(GatewayStatus),
+}
+
+/// The answer of [`Engine::report_delivery`](crate::Engine::report_delivery).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Reported {
+    /// The report was kept; nothing was refunded.
+    Recorded,
+    /// The report was kept; the send was taken back from all budgets, and the cooldown cut short.
+    Refunded,
+    /// The report is late, a second one, or of no send of this binding: nothing was changed.
+    Ignored,
+}
+
+/// Reports on the latest send of a challenge.
+pub(crate) struct Report<'a> {
+    pub(crate) target: Target<'a>,
+    pub(crate) id: ChallengeId,
+    pub(crate) send: u8,
+    pub(crate) delivery: Delivery,
+}
+
+impl Operation for Report<'_> {
+    type Answer = Reported;
+
+    fn keys(&self) -> &[Key] {
+        self.target.keys()
+    }
+
+    fn decide(
+        &self,
+        ground: &Ground<'_>,
+        places: &Places<'_>,
+        writes: &mut Writes<'_>,
+        now: Timestamp,
+    ) -> Result<Decision<Reported>, Error> {
+        let slot = places.at(SLOT)?;
+        let challenge = slot.body().map(Challenge::read).transpose()?;
+        let challenge = challenge.filter(|challenge| {
+            challenge.id == self.id
+                && challenge.tag == self.target.digest.tag()
+                && challenge.sends == self.send
+                && challenge.delivery == Delivered::Unreported
+        });
+        let Some(mut challenge) = challenge else {
+            return Ok(Decision {
+                answer: Reported::Ignored,
+                happenings: Happenings::default(),
+                id: None,
+            });
+        };
+        let mut user = read_meter(ground, places, USER)?;
+        let mut recipient = read_meter(ground, places, RECIPIENT)?;
+        let (answer, happening) = match self.delivery {
+            Delivery::Sent => {
+                challenge.delivery = Delivered::Sent;
+                (Reported::Recorded, Happening::Delivered)
+            }
+            Delivery::Failed(status) => {
+                challenge.delivery = Delivered::Failed(status);
+                let refunds = ground.budgets.refunds();
+                let spent = challenge.refunds >= refunds.count()
+                    || recipient.refunds.admits_at(refunds, now).is_some();
+                if spent {
+                    (
+                        Reported::Recorded,
+                        Happening::DeliveryFailed { refunded: false },
+                    )
+                } else {
+                    challenge.refunds += 1; // below a count of u8
+                    let cut_short = now.saturating_add(COOLDOWN_LEFT);
+                    challenge.next_send_at = challenge.next_send_at.min(cut_short);
+                    user.sends.take_back(challenge.sent_at);
+                    recipient.sends.take_back(challenge.sent_at);
+                    recipient.refunds.record(now, refunds.window());
+                    put_meter(ground, places, writes, USER, &user, now)?;
+                    put_meter(ground, places, writes, RECIPIENT, &recipient, now)?;
+                    (
+                        Reported::Refunded,
+                        Happening::DeliveryFailed { refunded: true },
+                    )
+                }
+            }
+        };
+        writes.put(slot, Kind::Slot, Some(challenge.discard_after()), |body| {
+            challenge.write(body);
+        });
+        Ok(Decision {
+            answer,
+            happenings: happening.into(),
+            id: Some(challenge.id),
+        })
+    }
+
+    fn subject(&self) -> Subject<'_> {
+        Subject::Binding(self.target.binding)
+    }
+}
+
+/// What stays of the cooldown after a refund: a gateway that refuses is not asked in a loop.
+const COOLDOWN_LEFT: Duration = Duration::from_secs(10);

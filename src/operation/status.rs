@@ -1,0 +1,100 @@
+//! Status: how a challenge stands, for the trusted caller. It changes nothing.
+
+use super::{Decision, Ground, Operation, SLOT, Subject, Target, USER, read_meter};
+use crate::challenge::{Challenge, Delivered, State};
+use crate::event::Happenings;
+use crate::seal::{Places, Writes};
+use crate::store::Key;
+use crate::{ChallengeId, Error, Timestamp};
+
+/// How the challenge of a binding stands.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Status {
+    /// Names the challenge.
+    pub id: ChallengeId,
+    /// Where it stands; a pending one whose time is over is `Expired`.
+    pub state: State,
+    /// When the code was made.
+    pub issued_at: Timestamp,
+    /// From when on the code is no longer accepted.
+    pub expires_at: Timestamp,
+    /// How many guesses are left, by the stricter of the limits then and now.
+    pub attempts_left: u8,
+    /// How often the code was handed out.
+    pub sends: u8,
+    /// What is known of the latest send.
+    pub delivery: Delivered,
+    /// When the cooldown ends.
+    pub next_send_at: Timestamp,
+    /// Whether the user is locked, and until when.
+    pub lock: Lock,
+}
+
+/// Whether a user's guesses are compared.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "free, or locked in one of two ways"
+)]
+pub enum Lock {
+    /// They are.
+    Free,
+    /// They are not, until then.
+    Until(Timestamp),
+    /// They are not, until [`unlock`](crate::Engine::unlock).
+    UntilUnlocked,
+}
+
+/// Looks at the challenge of a binding.
+pub(crate) struct Look<'a> {
+    pub(crate) target: Target<'a>,
+}
+
+impl Operation for Look<'_> {
+    type Answer = Option<Status>;
+
+    fn keys(&self) -> &[Key] {
+        self.target.keys()
+    }
+
+    fn decide(
+        &self,
+        ground: &Ground<'_>,
+        places: &Places<'_>,
+        _: &mut Writes<'_>,
+        now: Timestamp,
+    ) -> Result<Decision<Option<Status>>, Error> {
+        let challenge = places.at(SLOT)?.body().map(Challenge::read).transpose()?;
+        let challenge = challenge.filter(|challenge| challenge.tag == self.target.digest.tag());
+        let user = read_meter(ground, places, USER)?;
+        let lock = match user.lock(ground.budgets, now) {
+            None => Lock::Free,
+            Some(None) => Lock::UntilUnlocked,
+            Some(Some(retry_at)) => Lock::Until(retry_at),
+        };
+        let answer = challenge.map(|challenge| Status {
+            id: challenge.id,
+            state: match challenge.state {
+                State::Pending if now >= challenge.expires_at() => State::Expired,
+                state => state,
+            },
+            issued_at: challenge.issued_at,
+            expires_at: challenge.expires_at(),
+            attempts_left: challenge.attempts_left(ground.policy),
+            sends: challenge.sends,
+            delivery: challenge.delivery,
+            next_send_at: challenge.next_send_at,
+            lock,
+        });
+        Ok(Decision {
+            answer,
+            happenings: Happenings::default(),
+            id: answer.map(|status| status.id),
+        })
+    }
+
+    fn subject(&self) -> Subject<'_> {
+        Subject::Binding(self.target.binding)
+    }
+}

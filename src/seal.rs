@@ -1,0 +1,197 @@
+//! Cells between store and decision: opened on the way in, sealed on the way out.
+//!
+//! # Security
+//!
+//! A seal is a MAC over key, version and body: whoever can write to the store can neither forge a
+//! state nor move one to another key or version. What the seal cannot see is a whole row put back
+//! to an earlier state, a deleted row, and a shortened `discard_after`: give the right to delete to
+//! the purge alone. A `Process` store is not sealed: who can write there can write everywhere.
+
+use alloc::vec::Vec;
+
+use crate::keys::{KeyRing, SEAL};
+use crate::reveal;
+use crate::store::{self, Cell, Class, Key, Kind, Version, Write};
+use crate::{Error, Timestamp};
+
+/// A cell as a decision reads it: where it stands, and its body unless absent.
+#[derive(Clone, Copy)]
+pub(crate) struct Place<'a> {
+    key: Key,
+    version: Version,
+    body: Option<&'a [u8]>,
+}
+
+impl<'a> Place<'a> {
+    /// Returns the body; `None` where there is no cell, or one that might have been dropped.
+    pub(crate) const fn body(&self) -> Option<&'a [u8]> {
+        self.body
+    }
+
+    /// Opens what a store gave for `key`.
+    ///
+    /// A cell past its `discard_after` counts as absent, whether or not a purge ran; its version
+    /// still is what the next write must expect.
+    fn open(
+        keys: &KeyRing,
+        sealed: bool,
+        key: Key,
+        cell: Option<&'a Cell>,
+        now: Timestamp,
+    ) -> Result<Self, Error> {
+        let Some(cell) = cell else {
+            return Ok(Self {
+                key,
+                version: Version::ABSENT,
+                body: None,
+            });
+        };
+        let version = cell.version();
+        if version == Version::ABSENT || cell.body().len() > store::MAX_BODY {
+            return Err(Error::Tampered);
+        }
+        if cell
+            .discard_after()
+            .is_some_and(|discard_after| discard_after < now)
+        {
+            return Ok(Self {
+                key,
+                version,
+                body: None,
+            });
+        }
+        let body = if sealed {
+            let (body, seal) = cell
+                .body()
+                .split_last_chunk::<SEAL>()
+                .ok_or(Error::Tampered)?;
+            if !reveal::equal(seal, &keys.seal(&key, version, body)) {
+                return Err(Error::Tampered);
+            }
+            body
+        } else {
+            cell.body()
+        };
+        Ok(Self {
+            key,
+            version,
+            body: Some(body),
+        })
+    }
+}
+
+/// The cells of one operation, in the order of its keys.
+pub(crate) struct Places<'a>(Vec<Place<'a>>);
+
+impl<'a> Places<'a> {
+    /// Opens what a store loaded; whatever does not fit the question is refused.
+    pub(crate) fn open(
+        keys: &KeyRing,
+        class: Class,
+        asked: &[Key],
+        cells: &'a [Option<Cell>],
+        now: Timestamp,
+    ) -> Result<Self, Error> {
+        if asked.len() != cells.len() {
+            return Err(Error::Tampered);
+        }
+        let sealed = class != Class::Process;
+        let open = |(key, cell): (&Key, &'a Option<Cell>)| {
+            Place::open(keys, sealed, *key, cell.as_ref(), now)
+        };
+        asked
+            .iter()
+            .zip(cells)
+            .map(open)
+            .collect::<Result<_, _>>()
+            .map(Self)
+    }
+
+    /// Returns the cell at `at`, in the order of the operation's keys.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Tampered`] where there are fewer.
+    pub(crate) fn at(&self, at: usize) -> Result<Place<'a>, Error> {
+        self.0.get(at).copied().ok_or(Error::Tampered)
+    }
+}
+
+/// The writes of one decision: bodies one behind the other, sealed as they come.
+pub(crate) struct Writes<'k> {
+    keys: &'k KeyRing,
+    sealed: bool,
+    bodies: Vec<u8>,
+    entries: Vec<Entry>,
+}
+
+struct Entry {
+    key: Key,
+    kind: Kind,
+    expected: Version,
+    discard_after: Option<Timestamp>,
+    end: usize,
+}
+
+impl<'k> Writes<'k> {
+    /// Makes room for the writes to a store of `class`.
+    pub(crate) const fn new(keys: &'k KeyRing, class: Class) -> Self {
+        let sealed = !matches!(class, Class::Process);
+        Self {
+            keys,
+            sealed,
+            bodies: Vec::new(),
+            entries: Vec::new(),
+        }
+    }
+
+    /// Replaces the cell at `place`, or creates it, with what `encode` appends.
+    pub(crate) fn put(
+        &mut self,
+        place: Place<'_>,
+        kind: Kind,
+        discard_after: Option<Timestamp>,
+        encode: impl FnOnce(&mut Vec<u8>),
+    ) {
+        let start = self.bodies.len();
+        encode(&mut self.bodies);
+        if self.sealed && kind != Kind::Record {
+            let seal = self
+                .keys
+                .seal(&place.key, place.version.next(), &self.bodies[start..]);
+            self.bodies.extend_from_slice(&seal);
+        }
+        let (key, expected, end) = (place.key, place.version, self.bodies.len());
+        self.entries.push(Entry {
+            key,
+            kind,
+            expected,
+            discard_after,
+            end,
+        });
+    }
+
+    /// Returns the writes as a store takes them.
+    pub(crate) fn as_writes(&self) -> Vec<Write<'_>> {
+        let mut start = 0;
+        let write = |entry: &Entry| {
+            let body = &self.bodies[start..entry.end];
+            start = entry.end;
+            let Entry {
+                key,
+                kind,
+                expected,
+                discard_after,
+                ..
+            } = *entry;
+            Write {
+                key,
+                kind,
+                expected,
+                discard_after,
+                body,
+            }
+        };
+        self.entries.iter().map(write).collect()
+    }
+}

@@ -1,0 +1,324 @@
+use std::thread;
+
+use super::*;
+use crate::store::Kind;
+
+const NOW: Timestamp = Timestamp::from_unix(1_715_767_200);
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_unix(NOW.unix() + second)
+}
+
+/// Keys of one tenant; `shard` decides where they lie, `number` tells them apart.
+fn key_in(shard: u8, number: u64) -> Key {
+    let mut bytes = [0x5a; 32];
+    bytes[8..16].copy_from_slice(&number.to_le_bytes());
+    bytes[16] = shard;
+    Key::from_bytes(bytes)
+}
+
+fn key(number: u64) -> Key {
+    key_in(number.to_le_bytes()[0], number)
+}
+
+fn write(key: Key, expected: u64) -> Write<'static> {
+    Write {
+        key,
+        kind: Kind::Slot,
+        expected: Version::new(expected),
+        discard_after: Some(at(86_400)),
+        body: b"body",
+    }
+}
+
+fn until(second: i64, write: Write<'static>) -> Write<'static> {
+    Write {
+        discard_after: Some(at(second)),
+        ..write
+    }
+}
+
+fn version(store: &MemoryStore, key: Key) -> Option<u64> {
+    let mut cells = Vec::new();
+    store.load(&[key], &mut cells).unwrap();
+    cells[0].as_ref().map(|cell| cell.version().get())
+}
+
+fn commit(store: &MemoryStore, writes: &[Write<'_>]) -> Commit {
+    store.commit(writes, NOW).unwrap()
+}
+
+#[test]
+fn a_full_store_refuses_inserts_only() {
+    let store = MemoryStore::with_capacity_limit(3);
+    for number in 0..3 {
+        assert_eq!(commit(&store, &[write(key(number), 0)]), Commit::Done);
+    }
+    let fourth = store.commit(&[write(key(3), 0)], NOW);
+    assert!(matches!(fourth, Err(Error::Full)));
+    let both = store.commit(&[write(key(0), 1), write(key(3), 0)], NOW);
+    assert!(matches!(both, Err(Error::Full)));
+    assert_eq!((version(&store, key(0)), store.len()), (Some(1), 3));
+    let all: Vec<_> = (0..3).map(|number| write(key(number), 1)).collect();
+    assert_eq!(commit(&store, &all), Commit::Done);
+    assert_eq!(version(&store, key(2)), Some(2));
+}
+
+#[test]
+fn a_lost_race_at_the_limit_is_a_conflict() {
+    let store = MemoryStore::with_capacity_limit(1);
+    assert_eq!(commit(&store, &[write(key(0), 0)]), Commit::Done);
+    assert_eq!(commit(&store, &[write(key(0), 0)]), Commit::Conflict);
+}
+
+#[test]
+fn an_expired_cell_makes_room_whatever_shard_it_is_in() {
+    let store = MemoryStore::with_capacity_limit(1);
+    assert_eq!(
+        commit(&store, &[until(-1, write(key_in(9, 1), 0))]),
+        Commit::Done
+    );
+    assert_eq!(commit(&store, &[write(key_in(40, 2), 0)]), Commit::Done);
+    assert_eq!(version(&store, key_in(9, 1)), None);
+    assert_eq!(store.len(), 1);
+}
+
+#[test]
+fn a_cell_goes_after_its_time_not_at_it() {
+    let store = MemoryStore::with_capacity_limit(1);
+    assert_eq!(commit(&store, &[until(0, write(key(0), 0))]), Commit::Done);
+    assert_eq!(store.purge(NOW, 1).unwrap(), 0);
+    assert!(matches!(
+        store.commit(&[write(key(1), 0)], NOW),
+        Err(Error::Full)
+    ));
+    assert_eq!(store.purge(at(1), 1).unwrap(), 1);
+    assert!(store.is_empty());
+}
+
+#[test]
+fn an_insert_drops_two_expired_cells_and_an_update_none() {
+    let store = MemoryStore::new();
+    for number in 0..5 {
+        let expired = until(-1, write(key_in(7, number), 0));
+        assert_eq!(store.commit(&[expired], at(-2)).unwrap(), Commit::Done);
+    }
+    assert_eq!(
+        commit(&store, &[until(-1, write(key_in(7, 4), 1))]),
+        Commit::Done
+    );
+    assert_eq!(store.len(), 5);
+    assert_eq!(commit(&store, &[write(key_in(7, 9), 0)]), Commit::Done);
+    assert_eq!(store.len(), 4);
+}
+
+#[test]
+fn an_expired_cell_is_like_any_other_for_the_commit_that_names_it() {
+    let store = MemoryStore::new();
+    assert_eq!(
+        commit(&store, &[until(-1, write(key_in(7, 0), 0))]),
+        Commit::Done
+    );
+    assert_eq!(version(&store, key_in(7, 0)), Some(1));
+    let revive = [write(key_in(7, 1), 0), write(key_in(7, 0), 1)];
+    assert_eq!(commit(&store, &revive), Commit::Done);
+    assert_eq!(version(&store, key_in(7, 0)), Some(2));
+    assert_eq!(store.purge(at(86_400), 9).unwrap(), 0);
+}
+
+#[test]
+fn a_purge_follows_the_latest_time_and_stops_at_its_limit() {
+    let store = MemoryStore::keeping_records_until_exit();
+    for number in 0..20 {
+        assert_eq!(
+            commit(&store, &[until(5, write(key(number), 0))]),
+            Commit::Done
+        );
+    }
+    assert_eq!(commit(&store, &[until(50, write(key(0), 1))]), Commit::Done);
+    let forever = Write {
+        discard_after: None,
+        ..write(key(1), 1)
+    };
+    assert_eq!(commit(&store, &[forever]), Commit::Done);
+    assert_eq!(commit(&store, &[until(2, write(key(2), 1))]), Commit::Done);
+    assert_eq!(store.purge(at(4), usize::MAX).unwrap(), 1);
+    assert_eq!(version(&store, key(2)), None);
+    assert_eq!(store.purge(at(6), 10).unwrap(), 10);
+    assert_eq!(store.purge(at(6), 0).unwrap(), 0);
+    assert_eq!(store.purge(at(6), 10).unwrap(), 7);
+    assert_eq!(store.purge(Timestamp::from_unix(i64::MAX), 10).unwrap(), 1);
+    assert_eq!((version(&store, key(1)), store.len()), (Some(2), 1));
+}
+
+#[test]
+fn what_cannot_be_kept_is_refused_before_the_first_effect() {
+    let store = MemoryStore::new();
+    let forever = Write {
+        discard_after: None,
+        ..write(key(4), 0)
+    };
+    let long = vec![0; MAX_BODY + 1];
+    let too_long = Write {
+        body: &long,
+        ..write(key(4), 0)
+    };
+    let mut writes: Vec<_> = (0..4).map(|number| write(key(number), 0)).collect();
+    for refused in [forever, too_long, write(key(0), 0)] {
+        writes.push(refused);
+        assert!(matches!(
+            store.commit(&writes, NOW),
+            Err(Error::Unsupported)
+        ));
+        writes.pop();
+    }
+    let nine: Vec<_> = (0..9).map(|number| write(key(number), 0)).collect();
+    assert!(matches!(store.commit(&nine, NOW), Err(Error::Unsupported)));
+    assert!(store.is_empty());
+
+    let longest = Write {
+        body: &long[1..],
+        ..write(key(4), 0)
+    };
+    writes.push(longest);
+    assert_eq!(commit(&store, &writes), Commit::Done);
+    assert_eq!(store.len(), 5);
+}
+
+#[test]
+fn the_class_is_that_of_this_process_unless_built_otherwise() {
+    assert_eq!(MemoryStore::default().class(), Class::Process);
+    let kept = MemoryStore::keeping_records_until_exit();
+    assert_eq!(kept.class(), Class::Permanent);
+    let forever = Write {
+        discard_after: None,
+        ..write(key(0), 0)
+    };
+    assert_eq!(commit(&kept, &[forever]), Commit::Done);
+}
+
+#[test]
+fn cells_of_one_tenant_spread_over_all_shards_and_hashes() {
+    use core::hash::BuildHasher;
+
+    let hash = |key: Key| BuildHasherDefault::<KeyHasher>::default().hash_one(key);
+    assert_eq!(hash(key_in(3, 0x0102)), 0x0102);
+    assert_ne!(shard_of(&key_in(3, 1)), shard_of(&key_in(4, 1)));
+    assert_eq!(shard_of(&key_in(255, 1)), SHARDS - 1);
+}
+
+#[test]
+fn debug_shows_counts_and_no_cell() {
+    let store = MemoryStore::with_capacity_limit(9);
+    assert_eq!(commit(&store, &[write(key(1), 0)]), Commit::Done);
+    assert_eq!(
+        format!("{store:?}"),
+        "MemoryStore { cells: 1, capacity: 9, class: Process, .. }"
+    );
+}
+
+#[test]
+fn eight_threads_fill_a_store_to_its_limit_and_not_beyond() {
+    let store = MemoryStore::with_capacity_limit(1_001);
+    let done: u64 = thread::scope(|scope| {
+        let fill = |thread: u64| {
+            let mut done = 0;
+            for pair in 0..200 {
+                let first = key(thread * 1_000 + pair * 2);
+                let second = key(thread * 1_000 + pair * 2 + 1);
+                match store.commit(&[write(first, 0), write(second, 0)], NOW) {
+                    Ok(Commit::Done) => done += 2,
+                    Err(Error::Full) => assert_eq!(version(&store, second), None),
+                    other => panic!("{other:?}"),
+                }
+            }
+            done
+        };
+        let threads: Vec<_> = (0..8)
+            .map(|thread| scope.spawn(move || fill(thread)))
+            .collect();
+        threads
+            .into_iter()
+            .map(|thread| thread.join().unwrap())
+            .sum()
+    });
+    assert_eq!((done, store.len()), (1_000, 1_000));
+    assert_eq!(commit(&store, &[write(key(9_999), 0)]), Commit::Done);
+    let present: usize = store
+        .shards
+        .iter()
+        .map(|shard| shard.lock().unwrap().cells.len())
+        .sum();
+    assert_eq!(present, 1_001);
+}
+
+#[test]
+fn the_count_stays_exact_while_threads_insert_update_and_purge() {
+    let store = MemoryStore::with_capacity_limit(50);
+    thread::scope(|scope| {
+        for thread in 0..8_u64 {
+            let store = &store;
+            scope.spawn(move || {
+                for round in 0..500 {
+                    let number = (thread * 7 + round) % 90;
+                    let expected = version(store, key(number)).unwrap_or(0);
+                    let second = i64::try_from(round % 3).unwrap() - 1;
+                    match store.commit(&[until(second, write(key(number), expected))], NOW) {
+                        Ok(_) | Err(Error::Full) => {}
+                        other => panic!("{other:?}"),
+                    }
+                    assert!(store.len() <= 50);
+                    if round % 10 == 0 {
+                        store.purge(NOW, 3).unwrap();
+                    }
+                }
+            });
+        }
+    });
+    let shards: Vec<_> = store
+        .shards
+        .iter()
+        .map(|shard| shard.lock().unwrap())
+        .collect();
+    let present: usize = shards.iter().map(|shard| shard.cells.len()).sum();
+    let swept: usize = shards.iter().map(|shard| shard.broom.len()).sum();
+    assert_eq!((present, swept), (store.len(), store.len()));
+}
+
+#[test]
+fn of_many_threads_that_expect_one_version_one_is_done() {
+    let store = MemoryStore::new();
+    for expected in 0..200 {
+        let done = thread::scope(|scope| {
+            let race = || commit(&store, &[write(key(0), expected), write(key(1), expected)]);
+            let threads = [scope.spawn(race), scope.spawn(race), scope.spawn(race)];
+            threads
+                .map(|thread| thread.join().unwrap())
+                .iter()
+                .filter(|outcome| **outcome == Commit::Done)
+                .count()
+        });
+        assert_eq!(done, 1);
+    }
+}
+
+#[test]
+fn a_panic_under_a_lock_makes_its_shard_unavailable_and_no_other() {
+    let store = MemoryStore::new();
+    thread::scope(|scope| {
+        let broken = scope.spawn(|| {
+            let _guard = store.shards[5].lock().unwrap();
+            panic!("planted");
+        });
+        assert!(broken.join().is_err());
+    });
+    let both = [write(key_in(4, 0), 0), write(key_in(5, 0), 0)];
+    assert!(matches!(
+        store.commit(&both, NOW),
+        Err(Error::Unavailable(Some(_)))
+    ));
+    assert_eq!(version(&store, key_in(4, 0)), None);
+    assert!(store.load(&[key_in(5, 0)], &mut Vec::new()).is_err());
+    assert!(store.purge(NOW, 1).is_err());
+    assert_eq!(commit(&store, &both[..1]), Commit::Done);
+}

@@ -1,0 +1,194 @@
+//! Answers: what an operation says. None of them is an error.
+
+use crate::{ChallengeId, Code, Recipient, Timestamp};
+
+/// The answer of [`Engine::issue`](crate::Engine::issue).
+///
+/// It holds a code and therefore has no `Debug`.
+#[must_use = "a code that is not sent helps nobody, and a refusal says when to ask again"]
+#[expect(missing_debug_implementations, reason = "a code never reaches a log")]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "either there is a code, or there is none"
+)]
+pub enum Issuance {
+    /// There is a code to send.
+    Issued(Issued),
+    /// There is none, and the reason.
+    Refused(Refusal),
+}
+
+impl Issuance {
+    /// Returns what was issued, if anything.
+    #[must_use]
+    pub fn issued(self) -> Option<Issued> {
+        match self {
+            Self::Issued(issued) => Some(issued),
+            Self::Refused(_) => None,
+        }
+    }
+
+    /// Returns the refusal, if it is one.
+    #[must_use]
+    pub const fn refused(&self) -> Option<Refusal> {
+        match self {
+            Self::Issued(_) => None,
+            Self::Refused(refusal) => Some(*refusal),
+        }
+    }
+}
+
+/// A code to send, handed out this once. Send it, then
+/// [report](crate::Engine::report_delivery) how that went.
+#[expect(missing_debug_implementations, reason = "a code never reaches a log")]
+#[non_exhaustive]
+pub struct Issued {
+    /// Names the challenge; unguessable, and never enough by itself.
+    pub id: ChallengeId,
+    /// The digits to send.
+    pub code: Code,
+    /// When the code was made; a code that is sent again keeps its first instant.
+    pub issued_at: Timestamp,
+    /// From when on the code is no longer accepted; sending it again never moves this.
+    pub expires_at: Timestamp,
+    /// Where to send it.
+    pub recipient: Recipient,
+    /// Which send of this code it is, from 1 on.
+    pub send: u8,
+}
+
+/// The reason why no code is sent now.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Refusal {
+    /// The first limit that stands against it.
+    pub reason: Reason,
+    /// When the same call will be admitted, unless something else happens; `None` where only
+    /// [`unlock`](crate::Engine::unlock) helps.
+    pub retry_at: Option<Timestamp>,
+    /// The live challenge, if it is one for exactly this binding.
+    pub id: Option<ChallengeId>,
+}
+
+/// A limit on issuing.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[expect(clippy::exhaustive_enums, reason = "hosts answer each by itself")]
+pub enum Reason {
+    /// A code was sent a moment ago.
+    Cooldown,
+    /// This code, this recipient or this user has had its sends.
+    SendLimit,
+    /// All attempts are used up; the slot is closed for a while.
+    Exhausted,
+    /// The user or the recipient has too many wrong guesses behind it.
+    Locked,
+}
+
+/// The answer of [`Engine::verify`](crate::Engine::verify).
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[must_use = "a rejected code must not open anything"]
+#[expect(clippy::exhaustive_enums, reason = "accepted or not")]
+pub enum Verdict<A = Acceptance> {
+    /// The code was right, for the first and only time.
+    Accepted(A),
+    /// It was not accepted, and why: for the trusted caller, see [`Rejection::public`].
+    Rejected(Rejection),
+}
+
+impl<A> Verdict<A> {
+    /// Says whether the code was accepted.
+    #[must_use]
+    pub const fn is_accepted(&self) -> bool {
+        matches!(self, Self::Accepted(_))
+    }
+
+    /// Returns the rejection, if it is one.
+    #[must_use]
+    pub const fn rejection(&self) -> Option<Rejection> {
+        match self {
+            Self::Accepted(_) => None,
+            Self::Rejected(rejection) => Some(*rejection),
+        }
+    }
+}
+
+/// What an accepted code leaves.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Acceptance {
+    /// The challenge that was answered.
+    pub id: ChallengeId,
+    /// When it was answered.
+    pub verified_at: Timestamp,
+}
+
+impl Acceptance {
+    pub(crate) const fn new(id: ChallengeId, verified_at: Timestamp) -> Self {
+        Self { id, verified_at }
+    }
+}
+
+/// The reason why a code was not accepted.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum Rejection {
+    /// Another code than the one that was sent; this used up an attempt.
+    Wrong {
+        /// How many guesses are left; at 0 the challenge is dead for good.
+        attempts_left: u8,
+    },
+    /// The code's time is over.
+    Expired,
+    /// All attempts are used up; even the right code is refused.
+    Exhausted {
+        /// When a new code can be issued.
+        retry_at: Timestamp,
+    },
+    /// The right code was already given, once.
+    AlreadyUsed,
+    /// A newer challenge took this one's place, or the policy now asks for a stronger code.
+    Superseded,
+    /// The challenge was called off.
+    Cancelled,
+    /// The code in this slot is for another recipient or another content.
+    Mismatch,
+    /// Nothing was issued for this, or a raised epoch voided it.
+    Unknown,
+    /// What was typed is no code of this kind; no attempt was used.
+    Malformed,
+    /// The user has too many wrong guesses behind them.
+    Locked {
+        /// When the lock ends by itself; `None` where only [`unlock`](crate::Engine::unlock) helps.
+        retry_at: Option<Timestamp>,
+    },
+}
+
+impl Rejection {
+    /// Returns what an untrusted caller may be told (OWASP ASVS 5.0, 6.3.8): one class for all
+    /// that depends on what is stored.
+    #[must_use]
+    pub const fn public(self) -> PublicRejection {
+        match self {
+            Self::Malformed => PublicRejection::Malformed,
+            Self::Wrong { .. }
+            | Self::Expired
+            | Self::Exhausted { .. }
+            | Self::AlreadyUsed
+            | Self::Superseded
+            | Self::Cancelled
+            | Self::Mismatch
+            | Self::Unknown
+            | Self::Locked { .. } => PublicRejection::Invalid,
+        }
+    }
+}
+
+/// A rejection as an untrusted caller hears it.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum PublicRejection {
+    /// The code is invalid or expired; which one is not said.
+    Invalid,
+    /// What was typed has not the form of a code; this depends on the typed text alone.
+    Malformed,
+}
