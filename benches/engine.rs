@@ -138,7 +138,7 @@ fn verify_rows(metered: bool) -> Vec<Row> {
     };
     let row = |name: &'static str, typed: fn(&str) -> String| {
         let desk = std::rc::Rc::new(Desk::new(metered));
-        let codes = std::rc::Rc::new(std::cell::RefCell::new(Vec::new()));
+        let codes = std::rc::Rc::new(core::cell::RefCell::new(Vec::new()));
         let (fresh, filled) = (desk.clone(), codes.clone());
         let day = Cell::new(0);
         let prepare = move || {

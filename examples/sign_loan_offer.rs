@@ -6,10 +6,10 @@
 //! `cargo run --example sign_loan_offer -- --demo`
 #![expect(clippy::print_stdout, reason = "a program for the terminal")]
 
+use core::time::Duration;
 use std::io::{BufRead, IsTerminal, Read, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
 
 use otp_engine::{
     Binding, ChallengeId, Clock, CountryCode, Delivery, Engine, Error, Issuance, Issued, KeyRing,
@@ -403,7 +403,7 @@ fn utc(at: Timestamp) -> String {
 }
 
 fn fault(error: Error) -> String {
-    let cause = std::error::Error::source(&error)
+    let cause = core::error::Error::source(&error)
         .map(|cause| format!(": {cause}"))
         .unwrap_or_default();
     format!("{error}{cause}")

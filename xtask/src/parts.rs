@@ -111,7 +111,7 @@ const PACKAGE: Part = Part {
 const EXAMPLE: Part = Part {
     name: "example",
     about: "the main job runs from end to end, and refuses bad input with exit code 2",
-    runs: Runs::OnlyByName, // MERGE: `Runs::Always` once examples/sign_loan_offer.rs is here
+    runs: Runs::Always,
     needs: &[],
     steps: &[
         Step::Command {
