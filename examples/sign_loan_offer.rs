@@ -307,7 +307,7 @@ impl Request {
     }
 
     fn binding(&self, options: &Options) -> Result<Binding, String> {
-        let malaysia = CountryCode::parse("60").map_err(|error| error.to_string())?;
+        let malaysia = CountryCode::new(60).map_err(|error| error.to_string())?;
         let mobile = Mobile::parse_national(&options.mobile, malaysia);
         let record = self.id.to_string();
         Binding::builder()

@@ -209,7 +209,7 @@ pub(crate) fn feed_text(text: &str, feed: &mut impl FnMut(&[u8])) {
 pub(crate) fn feed_recipient(recipient: &Recipient, feed: &mut impl FnMut(&[u8])) {
     let (kind, text) = recipient.canonical();
     feed(&[kind]);
-    feed_text(&text, feed);
+    feed_text(text, feed);
 }
 
 /// Makes a [`Binding`]; see there.
