@@ -9,6 +9,7 @@ mod budgets;
 mod challenge;
 mod clock;
 mod code;
+mod disclosure;
 mod engine;
 mod error;
 mod event;
@@ -16,13 +17,17 @@ mod findings;
 #[cfg(test)]
 mod golden;
 mod id;
+mod json;
+mod jws;
 mod keys;
 mod meter;
 mod operation;
 mod policy;
 mod recipient;
+mod record;
 mod reveal;
 mod seal;
+mod signing;
 pub mod store;
 mod timestamp;
 mod typed;
@@ -40,6 +45,7 @@ pub use error::Error;
 pub use event::{Event, Happening, Observer};
 pub use findings::Finding;
 pub use id::{ChallengeId, ParseIdError};
+pub use jws::{JwsError, Part};
 pub use keys::{KeyRing, KeyRingBuilder, KeyRingError, MAX_KID, MIN_SECRET};
 pub use operation::cancel::Cancellation;
 pub use operation::delivery::{Delivery, Reported};
@@ -48,6 +54,12 @@ pub use operation::unlock::Unlocking;
 pub use operation::verify::Submission;
 pub use policy::{Content, Odds, OutOfBounds, Policy, PolicyBuilder, Resend};
 pub use recipient::{CountryCode, Email, Mobile, Recipient, RecipientError};
+pub use record::{
+    ChainVerdict, Channel, Checked, Detail, DocumentFacts, Erasure, Expected, Fact, ImageFacts,
+    OtpFacts, RecordError, RecordFault, RecordId, SignatureRecord, VerifiedRecord, verify_chain,
+    verify_record,
+};
+pub use signing::{Algorithm, KeyError, KeyId, SigningKey, VerifyingKey, VerifyingKeys};
 #[cfg(feature = "std")]
 pub use store::MemoryStore;
 pub use store::Store;

@@ -1,0 +1,379 @@
+//! Signature records: the evidence that a code was answered, as a JWS and disclosures beside it.
+
+mod chain;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "the operation that signs is not joined yet")
+)]
+pub(crate) mod facts;
+mod fault;
+mod payload;
+mod verify;
+
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::fmt;
+
+use base64ct::{Base64UrlUnpadded, Encoding};
+use sha2::{Digest, Sha256};
+
+use crate::Timestamp;
+use crate::disclosure;
+use crate::jws::Compact;
+pub use chain::{ChainVerdict, Checked, verify_chain};
+pub use fault::{Fact, RecordError, RecordFault};
+use payload::Payload;
+pub use payload::{Channel, DocumentFacts, ImageFacts, OtpFacts};
+pub use verify::{Expected, VerifiedRecord, verify_record};
+
+/// The first byte of the stored form, and its version.
+const FORMAT: u8 = 1;
+
+/// The longest stored form, in bytes.
+const MAX_STORED: usize = 64 * 1024;
+
+/// The evidence that one code was answered: a JWS, and the personal details that it commits to.
+///
+/// The JWS never changes. Its disclosures can be deleted ([`erase`](Self::erase)), and the JWS
+/// still verifies. A `SignatureRecord` is well-formed and of one piece, but **not verified**: it
+/// says what it says, and [`verify_record`] whether a key of yours signed that.
+///
+/// ```
+/// # let line = include_str!("../tests/vectors/records/first.sd-jwt").trim_end();
+/// use otp_engine::{Detail, SignatureRecord, Timestamp};
+///
+/// let record = SignatureRecord::from_sd_jwt(line)?;
+/// assert_eq!(record.n(), 1);
+/// let (erased, erasure) = record.erase(&[Detail::Number], Timestamp::from_unix(1_800_000_000));
+/// assert_eq!(erasure.details(), [Detail::Number]);
+/// assert_eq!(erased.jws(), record.jws());
+/// # Ok::<(), otp_engine::RecordError>(())
+/// ```
+#[derive(Clone, Eq, PartialEq)]
+pub struct SignatureRecord {
+    jws: String,
+    disclosures: Vec<String>,
+    erasures: Vec<Erasure>,
+    id: RecordId,
+    n: u64,
+}
+
+/// The name of a record: 16 bytes, derived from its challenge's.
+#[derive(Clone, Copy, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct RecordId([u8; 16]);
+
+/// A personal detail that a record commits to, and that can be erased.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[non_exhaustive]
+pub enum Detail {
+    /// `name`: what the user was called when they signed.
+    SignerName,
+    /// `typed`: the name that was typed.
+    TypedName,
+    /// `number`: the mobile number to which the code was sent.
+    Number,
+    /// `email`: the address to which the code was sent.
+    Email,
+    /// `ip`: the address from which the code was answered.
+    Ip,
+    /// `agent`: the program with which the code was answered.
+    Agent,
+    /// `dig`: the digest of what was approved, where that could be guessed from its digest.
+    ContentDigest,
+}
+
+/// The note that details of a record were erased, and when.
+///
+/// The host's own note, not signed: a record proves what it still shows, not why the rest is gone.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Erasure {
+    details: Vec<Detail>,
+    at: Timestamp,
+}
+
+impl SignatureRecord {
+    /// Puts a record together from its JWS and those of its disclosures that are left.
+    ///
+    /// # Errors
+    ///
+    /// What [`verify_record`] finds wrong without a key.
+    pub fn new(jws: String, disclosures: Vec<String>) -> Result<Self, RecordError> {
+        let compact = Compact::parse(&jws).map_err(|error| RecordError::nameless(error.into()))?;
+        let payload = Payload::read(&compact.payload)?;
+        let (n, id) = (payload.n, payload.id);
+        payload
+            .disclose(&disclosures)
+            .map_err(|reason| RecordError::of(n, id, reason))?;
+        Ok(Self {
+            jws,
+            disclosures,
+            erasures: Vec::new(),
+            id,
+            n,
+        })
+    }
+
+    /// Reads the compact form of RFC 9901, `<JWS>~<disclosure>~<disclosure>~`, or a JWS alone.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new); [`RecordFault::Stored`] if the text does not end with a tilde.
+    pub fn from_sd_jwt(text: &str) -> Result<Self, RecordError> {
+        if text.len() > MAX_STORED {
+            return Err(RecordError::nameless(RecordFault::Stored("too long")));
+        }
+        let Some((jws, rest)) = text.split_once('~') else {
+            return Self::new(text.to_string(), Vec::new());
+        };
+        let disclosures = match rest.strip_suffix('~') {
+            Some(disclosures) => disclosures.split('~').map(String::from).collect(),
+            None if rest.is_empty() => Vec::new(),
+            None => {
+                return Err(RecordError::nameless(RecordFault::Stored(
+                    "no tilde at the end",
+                )));
+            }
+        };
+        Self::new(jws.to_string(), disclosures)
+    }
+
+    /// Reads a stored record.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new); [`RecordFault::Stored`] if the bytes are not what [`to_bytes`](Self::to_bytes) writes.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, RecordError> {
+        let stored = |what| RecordError::nameless(RecordFault::Stored(what));
+        if bytes.len() > MAX_STORED {
+            return Err(stored("too long"));
+        }
+        let text = match bytes.split_first() {
+            Some((&FORMAT, text)) => core::str::from_utf8(text).map_err(|_| stored("not UTF-8"))?,
+            _ => return Err(stored("unknown format")),
+        };
+        let mut lines = text.split('\n');
+        let first = lines.next().filter(|first| first.contains('~'));
+        let mut record = Self::from_sd_jwt(first.ok_or(stored("no tilde at the end"))?)?;
+        for line in lines {
+            let erasure = Erasure::read(line, &record.jws)
+                .ok_or_else(|| RecordError::of(record.n, record.id, RecordFault::Erasure))?;
+            record.erasures.push(erasure);
+        }
+        Ok(record)
+    }
+
+    /// Writes the record as it is stored: a format byte, the compact form of RFC 9901, and a line
+    /// for each erasure. At most 64 KiB.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = alloc::vec![FORMAT];
+        bytes.extend(self.to_sd_jwt().as_bytes());
+        for erasure in &self.erasures {
+            bytes.push(b'\n');
+            bytes.extend(erasure.write(&self.jws).as_bytes());
+        }
+        bytes
+    }
+
+    /// Writes the compact form of RFC 9901, `<JWS>~<disclosure>~<disclosure>~`.
+    #[must_use]
+    pub fn to_sd_jwt(&self) -> String {
+        let mut text = self.jws.clone();
+        text.push('~');
+        for disclosure in &self.disclosures {
+            text.push_str(disclosure);
+            text.push('~');
+        }
+        text
+    }
+
+    /// Drops the disclosures of `details`, and notes that at `at`; the record still verifies.
+    ///
+    /// The note names the details that were there to erase. Replace the stored record by the
+    /// returned one, in every copy: what keeps a disclosure elsewhere still shows the detail.
+    #[must_use = "the record itself is unchanged: store the returned one in its place"]
+    pub fn erase(&self, details: &[Detail], at: Timestamp) -> (Self, Erasure) {
+        let mut left = self.clone();
+        let mut erasure = Erasure {
+            details: Vec::new(),
+            at,
+        };
+        left.disclosures.retain(|text| {
+            let detail = disclosure::read(text).and_then(|said| Detail::parse(&said.name));
+            let erased = detail.filter(|detail| details.contains(detail));
+            erasure.details.extend(erased);
+            erased.is_none()
+        });
+        erasure.details.sort_unstable();
+        if !erasure.details.is_empty() {
+            left.erasures.push(erasure.clone());
+        }
+        (left, erasure)
+    }
+
+    /// Returns the JWS, byte for byte as it was signed.
+    #[must_use]
+    pub fn jws(&self) -> &str {
+        &self.jws
+    }
+
+    /// Returns the disclosures that are left, each `b64url([salt, name, value])`.
+    #[must_use]
+    pub fn disclosures(&self) -> &[String] {
+        &self.disclosures
+    }
+
+    /// Returns the erasures, oldest first.
+    #[must_use]
+    pub fn erasures(&self) -> &[Erasure] {
+        &self.erasures
+    }
+
+    /// Returns the record's name.
+    #[must_use]
+    pub const fn id(&self) -> RecordId {
+        self.id
+    }
+
+    /// Returns the record's place among those of its field, from 1.
+    #[must_use]
+    pub const fn n(&self) -> u64 {
+        self.n
+    }
+
+    /// Returns SHA-256 of the JWS: `prev` of the next record of the field.
+    #[must_use]
+    pub fn digest(&self) -> [u8; 32] {
+        Sha256::digest(self.jws.as_bytes()).into()
+    }
+}
+
+impl fmt::Debug for SignatureRecord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SignatureRecord")
+            .field("id", &self.id)
+            .field("n", &self.n)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Erasure {
+    /// Returns what was erased.
+    #[must_use]
+    pub fn details(&self) -> &[Detail] {
+        &self.details
+    }
+
+    /// Returns when it was erased.
+    #[must_use]
+    pub const fn at(&self) -> Timestamp {
+        self.at
+    }
+
+    /// Writes `erased <Unix seconds> <names> <sum>`, the sum being there against decay and mix-ups
+    /// alone: whoever may write the store may also write a note.
+    fn write(&self, jws: &str) -> String {
+        let mut line = alloc::format!("erased {} ", self.at.unix());
+        for (i, detail) in self.details.iter().enumerate() {
+            if i > 0 {
+                line.push(',');
+            }
+            line.push_str(detail.name());
+        }
+        let sum = Sha256::new()
+            .chain_update(jws)
+            .chain_update(&line)
+            .finalize();
+        line.push(' ');
+        line.push_str(&Base64UrlUnpadded::encode_string(&sum[..9]));
+        line
+    }
+
+    fn read(line: &str, jws: &str) -> Option<Self> {
+        let mut words = line.split(' ').skip(1);
+        let at = Timestamp::from_unix(words.next()?.parse().ok()?);
+        let details = words
+            .next()?
+            .split(',')
+            .map(Detail::parse)
+            .collect::<Option<_>>()?;
+        let erasure = Self { details, at };
+        (erasure.write(jws) == line).then_some(erasure)
+    }
+}
+
+impl Detail {
+    const ALL: [Self; 7] = [
+        Self::SignerName,
+        Self::TypedName,
+        Self::Number,
+        Self::Email,
+        Self::Ip,
+        Self::Agent,
+        Self::ContentDigest,
+    ];
+
+    /// Returns the name of the member: `name`, `typed`, `number`, `email`, `ip`, `agent` or `dig`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::SignerName => "name",
+            Self::TypedName => "typed",
+            Self::Number => "number",
+            Self::Email => "email",
+            Self::Ip => "ip",
+            Self::Agent => "agent",
+            Self::ContentDigest => "dig",
+        }
+    }
+
+    /// Reads the name of a member; `None` if no detail has it.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|detail| detail.name() == name)
+    }
+
+    /// The member of the payload whose `_sd` holds the digest.
+    const fn place(self) -> &'static str {
+        match self {
+            Self::SignerName | Self::TypedName | Self::Number | Self::Email => "who",
+            Self::Ip | Self::Agent => "ctx",
+            Self::ContentDigest => "doc",
+        }
+    }
+}
+
+impl RecordId {
+    /// Makes a name of its 16 bytes.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+
+    /// Returns the 16 bytes.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let mut bytes = [0; 16];
+        let read = Base64UrlUnpadded::decode(text, &mut bytes).ok()?;
+        (read.len() == 16).then_some(Self(bytes))
+    }
+}
+
+impl fmt::Display for RecordId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&Base64UrlUnpadded::encode_string(&self.0))
+    }
+}
+
+impl fmt::Debug for RecordId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RecordId({self})")
+    }
+}
+
+#[cfg(test)]
+mod tests;

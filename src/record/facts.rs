@@ -1,0 +1,278 @@
+//! Making a record: plain facts in, one signed record out.
+
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use base64ct::{Base64UrlUnpadded, Encoding};
+
+use super::{Channel, Detail, RecordId, SignatureRecord};
+use crate::Timestamp;
+use crate::disclosure::{self, MAX_DISCLOSURE, SALT};
+use crate::json::{Integer, Object, Value};
+use crate::jws::{self, MAX_PAYLOAD};
+use crate::signing::{KeyError, SigningKey};
+
+/// How many salts a record may need: one for each detail, a record having one address.
+pub(crate) const SALTS: usize = 6;
+
+/// Fresh random salts, for one record alone.
+pub(crate) type Salts = [[u8; SALT]; SALTS];
+
+/// What a record is made of. Texts are taken as they are: their words have checked them.
+#[derive(Clone, Copy)]
+pub(crate) struct Facts<'a> {
+    pub(crate) tenant: &'a str,
+    pub(crate) id: RecordId,
+    pub(crate) verified_at: Timestamp,
+    pub(crate) purpose: &'a str,
+    /// The record's place in its field, from 1.
+    pub(crate) n: u64,
+    /// The digest of the record before: of each but the first.
+    pub(crate) prev: Option<[u8; 32]>,
+    pub(crate) model: &'a str,
+    pub(crate) field: &'a str,
+    pub(crate) record: &'a str,
+    pub(crate) revision: Option<&'a str>,
+    pub(crate) content: Option<Content<'a>>,
+    pub(crate) user: &'a str,
+    pub(crate) signer_name: Option<&'a str>,
+    pub(crate) typed_name: Option<&'a str>,
+    pub(crate) address: Address<'a>,
+    pub(crate) ip: Option<&'a str>,
+    pub(crate) agent: Option<&'a str>,
+    pub(crate) otp: Otp<'a>,
+    pub(crate) image: Option<Image<'a>>,
+    pub(crate) consent: Option<&'a str>,
+}
+
+/// What was approved: `Binding.content`, and what is known of the document.
+#[derive(Clone, Copy)]
+pub(crate) struct Content<'a> {
+    pub(crate) digest: [u8; 32],
+    pub(crate) guessing: Guessing,
+    pub(crate) size: Option<u64>,
+    pub(crate) media_type: Option<&'a str>,
+}
+
+/// Whether someone who holds the digest alone can find the content by trying.
+#[derive(Clone, Copy, Eq, PartialEq)]
+pub(crate) enum Guessing {
+    /// A document: the digest stands in the payload.
+    Hopeless,
+    /// Under 64 bits of entropy, an amount say: the digest is committed to, and can be erased.
+    Feasible,
+}
+
+/// Where the code was sent.
+#[derive(Clone, Copy)]
+pub(crate) enum Address<'a> {
+    Number(&'a str),
+    Email(&'a str),
+}
+
+/// What is told of the code: never its digits, nor what they derive from.
+#[derive(Clone, Copy)]
+pub(crate) struct Otp<'a> {
+    pub(crate) id: &'a str,
+    pub(crate) sent_at: Timestamp,
+    pub(crate) attempts: u32,
+    pub(crate) sends: u32,
+    pub(crate) digits: u32,
+}
+
+/// The captured signature; the bytes stay with the host.
+#[derive(Clone, Copy)]
+pub(crate) struct Image<'a> {
+    pub(crate) digest: [u8; 32],
+    pub(crate) size: u64,
+    pub(crate) media_type: &'a str,
+}
+
+/// The reason why facts make no record.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Unfit {
+    /// The key may not sign at `verified_at`.
+    Key(KeyError),
+    /// A detail is longer than a disclosure may be: about 3,000 bytes.
+    Detail(Detail),
+    /// All else together makes a payload of more than 8 KiB: this many bytes.
+    Payload(usize),
+    /// A number or an instant is negative or above 2^53 - 1, or `n` and `prev` do not fit: the member.
+    Number(&'static str),
+}
+
+/// Signs `facts`; `key` must be in use at `verified_at`.
+///
+/// Facts that fit with one `n`, `prev` and instant fit with all of 1 to 2^53 - 1: whoever signs
+/// dummy values first learns before an answer is judged whether its record can be made.
+pub(crate) fn sign(
+    facts: &Facts<'_>,
+    salts: &Salts,
+    key: &SigningKey,
+) -> Result<SignatureRecord, Unfit> {
+    key.signs_at(facts.verified_at).map_err(Unfit::Key)?;
+    let (payload, disclosures) = facts.payload(salts)?;
+    Ok(SignatureRecord {
+        jws: jws::sign(&payload, key),
+        disclosures,
+        erasures: Vec::new(),
+        id: facts.id,
+        n: facts.n,
+    })
+}
+
+impl Facts<'_> {
+    /// Fails where no record can be made of these facts, whatever `n`, `prev`, key and instant.
+    pub(crate) fn check(&self) -> Result<(), Unfit> {
+        let longest = Facts {
+            n: Integer::MAX.get().unsigned_abs(),
+            prev: Some([0; 32]),
+            verified_at: Timestamp::from_unix(Integer::MAX.get()),
+            ..*self
+        };
+        longest.payload(&[[0; SALT]; SALTS]).map(drop)
+    }
+
+    fn payload(&self, salts: &Salts) -> Result<(String, Vec<String>), Unfit> {
+        if self.n == 0 || (self.n == 1) != self.prev.is_none() {
+            return Err(Unfit::Number("n"));
+        }
+        let mut details = Details {
+            salts: salts.iter(),
+            disclosures: Vec::new(),
+        };
+        let mut top = Object::new();
+        top.set("_sd_alg", "sha-256");
+        top.set("v", Integer::from(1));
+        top.set("iss", self.tenant);
+        top.set("jti", self.id.to_string());
+        top.set("iat", seconds(self.verified_at, "iat")?);
+        top.set("act", self.purpose);
+        top.set("n", count(self.n, "n")?);
+        if let Some(prev) = self.prev {
+            top.set("prev", base64(&prev));
+        }
+        let mut reference = Object::new();
+        reference.set("model", self.model);
+        reference.set("field", self.field);
+        reference.set("record", self.record);
+        set_some(&mut reference, "rev", self.revision);
+        top.set("ref", reference);
+        let mut who = Object::new();
+        who.set("user", self.user);
+        let (address, channel) = match self.address {
+            Address::Number(number) => ((Detail::Number, Some(number)), Channel::Sms),
+            Address::Email(email) => ((Detail::Email, Some(email)), Channel::Email),
+        };
+        details.commit(
+            &mut who,
+            &[
+                (Detail::SignerName, self.signer_name),
+                (Detail::TypedName, self.typed_name),
+                address,
+            ],
+        )?;
+        top.set("who", who);
+        let mut ctx = Object::new();
+        details.commit(
+            &mut ctx,
+            &[(Detail::Ip, self.ip), (Detail::Agent, self.agent)],
+        )?;
+        if ctx.any_name().is_some() {
+            top.set("ctx", ctx);
+        }
+        if let Some(content) = self.content {
+            let mut doc = Object::new();
+            doc.set("alg", "sha-256");
+            let digest = base64(&content.digest);
+            match content.guessing {
+                Guessing::Hopeless => doc.set("dig", digest),
+                Guessing::Feasible => {
+                    details.commit(&mut doc, &[(Detail::ContentDigest, Some(&digest))])?;
+                }
+            }
+            if let Some(size) = content.size {
+                doc.set("size", count(size, "doc.size")?);
+            }
+            set_some(&mut doc, "type", content.media_type);
+            top.set("doc", doc);
+        }
+        let mut otp = Object::new();
+        otp.set("id", self.otp.id);
+        otp.set("chan", channel.name());
+        otp.set("sent", seconds(self.otp.sent_at, "otp.sent")?);
+        otp.set("done", seconds(self.verified_at, "otp.done")?);
+        otp.set("tries", Integer::from(self.otp.attempts));
+        otp.set("sends", Integer::from(self.otp.sends));
+        otp.set("len", Integer::from(self.otp.digits));
+        top.set("otp", otp);
+        if let Some(image) = self.image {
+            let mut img = Object::new();
+            img.set("alg", "sha-256");
+            img.set("dig", base64(&image.digest));
+            img.set("size", count(image.size, "img.size")?);
+            img.set("type", image.media_type);
+            top.set("img", img);
+        }
+        set_some(&mut top, "txt", self.consent);
+        let payload = top.to_json();
+        if payload.len() > MAX_PAYLOAD {
+            return Err(Unfit::Payload(payload.len()));
+        }
+        Ok((payload, details.disclosures))
+    }
+}
+
+/// The details of a record being made.
+struct Details<'s> {
+    salts: core::slice::Iter<'s, [u8; SALT]>,
+    disclosures: Vec<String>,
+}
+
+impl Details<'_> {
+    /// Puts the digests of `details` into `_sd` of `object`, sorted: their order tells nothing.
+    fn commit(
+        &mut self,
+        object: &mut Object,
+        details: &[(Detail, Option<&str>)],
+    ) -> Result<(), Unfit> {
+        let mut digests = Vec::new();
+        for (detail, value) in details {
+            let Some(value) = value else { continue };
+            // A salt serves one detail alone; there is one for each that a record can have.
+            let salt = self.salts.next().ok_or(Unfit::Detail(*detail))?;
+            let disclosure = disclosure::write(salt, detail.name(), value);
+            if disclosure.len() > MAX_DISCLOSURE {
+                return Err(Unfit::Detail(*detail));
+            }
+            digests.push(disclosure::digest(&disclosure));
+            self.disclosures.push(disclosure);
+        }
+        digests.sort_unstable();
+        if !digests.is_empty() {
+            let digests: Vec<Value> = digests.into_iter().map(Value::from).collect();
+            object.set("_sd", digests);
+        }
+        Ok(())
+    }
+}
+
+fn set_some(object: &mut Object, name: &str, text: Option<&str>) {
+    if let Some(text) = text {
+        object.set(name, text);
+    }
+}
+
+fn base64(bytes: &[u8]) -> String {
+    Base64UrlUnpadded::encode_string(bytes)
+}
+
+fn count(value: u64, name: &'static str) -> Result<Integer, Unfit> {
+    let value = i64::try_from(value).ok().and_then(Integer::new);
+    value.ok_or(Unfit::Number(name))
+}
+
+fn seconds(instant: Timestamp, name: &'static str) -> Result<Integer, Unfit> {
+    let seconds = u64::try_from(instant.unix()).map_err(|_| Unfit::Number(name))?;
+    count(seconds, name)
+}

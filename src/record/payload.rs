@@ -1,0 +1,367 @@
+//! The payload of a record, read member by member: nothing that was signed goes unread.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use base64ct::{Base64UrlUnpadded, Encoding};
+
+use super::fault::{RecordError, RecordFault};
+use super::{Detail, RecordId};
+use crate::Timestamp;
+use crate::disclosure;
+use crate::json::{self, Object, Value};
+use crate::jws::MAX_PAYLOAD;
+
+/// What a record says about what was approved.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct DocumentFacts {
+    /// `doc.dig`: SHA-256 of the thing approved; `None` if it is committed to, and not disclosed.
+    pub digest: Option<[u8; 32]>,
+    /// `doc.size`: its size in bytes.
+    pub size: Option<u64>,
+    /// `doc.type`: its media type.
+    pub media_type: Option<String>,
+}
+
+/// What a record says about the captured signature; the image itself rests with the host.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct ImageFacts {
+    /// `img.dig`: SHA-256 of the image.
+    pub digest: [u8; 32],
+    /// `img.size`: its size in bytes.
+    pub size: u64,
+    /// `img.type`: its media type.
+    pub media_type: String,
+}
+
+/// What a record says about the code that was answered; never the code.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct OtpFacts {
+    /// `otp.id`: the challenge.
+    pub id: String,
+    /// `otp.chan`: how the code was sent.
+    pub channel: Channel,
+    /// `otp.sent`: when.
+    pub sent_at: Timestamp,
+    /// `otp.done`: when it was answered.
+    pub answered_at: Timestamp,
+    /// `otp.tries`: how many answers were compared, the right one included.
+    pub attempts: u64,
+    /// `otp.sends`: how often it was sent.
+    pub sends: u64,
+    /// `otp.len`: how many digits it had.
+    pub digits: u64,
+}
+
+/// How a code is sent.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Channel {
+    /// `sms`: to a mobile number.
+    Sms,
+    /// `email`: to an e-mail address.
+    Email,
+}
+
+/// All members of a payload.
+pub(super) struct Payload {
+    pub(super) id: RecordId,
+    pub(super) n: u64,
+    pub(super) tenant: String,
+    pub(super) verified_at: Timestamp,
+    pub(super) purpose: String,
+    pub(super) prev: Option<[u8; 32]>,
+    pub(super) model: String,
+    pub(super) field: String,
+    pub(super) record: String,
+    pub(super) revision: Option<String>,
+    pub(super) document: Option<DocumentFacts>,
+    pub(super) user: String,
+    pub(super) otp: OtpFacts,
+    pub(super) image: Option<ImageFacts>,
+    pub(super) consent: Option<String>,
+    pub(super) digests: Vec<(&'static str, String)>,
+}
+
+impl Channel {
+    /// Returns the value of `otp.chan`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Sms => "sms",
+            Self::Email => "email",
+        }
+    }
+}
+
+impl Payload {
+    /// Reads a payload of version 1.
+    pub(super) fn read(bytes: &[u8]) -> Result<Self, RecordError> {
+        let top = json::read_object(bytes, MAX_PAYLOAD).map_err(|error| {
+            RecordError::nameless(RecordFault::Json {
+                at: error.at,
+                what: error.what,
+            })
+        })?;
+        let (n, id) = names(&top);
+        Self::of(top).map_err(|reason| RecordError::named(n, id, reason))
+    }
+
+    fn of(top: Object) -> Result<Self, RecordFault> {
+        let mut top = Members::new("payload", top);
+        match top.integer("v")? {
+            1 => {}
+            version => return Err(RecordFault::Version(version)),
+        }
+        if top.text("_sd_alg")? != "sha-256" {
+            return Err(top.bad("_sd_alg"));
+        }
+        let id = RecordId::parse(&top.text("jti")?).ok_or(top.bad("jti"))?;
+        let n = top.count("n")?;
+        let prev = top.optional("prev", Members::digest)?;
+        if n == 0 || (n == 1) != prev.is_none() {
+            return Err(top.bad(if n == 0 { "n" } else { "prev" }));
+        }
+        let mut digests = Vec::new();
+        let mut reference = top.object("ref")?;
+        let mut who = top.object("who")?;
+        digests.extend(who.digests()?);
+        let mut otp = top.object("otp")?;
+        let document = match top.optional("doc", Members::object)? {
+            Some(mut doc) => {
+                let hidden = doc.digests()?;
+                doc.is_sha_256()?;
+                let facts = DocumentFacts {
+                    digest: doc.optional("dig", Members::digest)?,
+                    size: doc.optional("size", Members::count)?,
+                    media_type: doc.optional("type", Members::text)?,
+                };
+                doc.finish()?;
+                // In clear or committed to; one of the two, and once.
+                if usize::from(facts.digest.is_some()) + hidden.len() != 1 {
+                    return Err(RecordFault::Member {
+                        within: "doc",
+                        name: "dig",
+                    });
+                }
+                digests.extend(hidden);
+                Some(facts)
+            }
+            None => None,
+        };
+        let image = match top.optional("img", Members::object)? {
+            Some(mut img) => {
+                img.is_sha_256()?;
+                let facts = ImageFacts {
+                    digest: img.digest("dig")?,
+                    size: img.count("size")?,
+                    media_type: img.text("type")?,
+                };
+                img.finish()?;
+                Some(facts)
+            }
+            None => None,
+        };
+        if let Some(mut ctx) = top.optional("ctx", Members::object)? {
+            digests.extend(ctx.digests()?);
+            ctx.finish()?;
+        }
+        let payload = Self {
+            id,
+            n,
+            tenant: top.text("iss")?,
+            verified_at: top.instant("iat")?,
+            purpose: top.text("act")?,
+            prev,
+            model: reference.text("model")?,
+            field: reference.text("field")?,
+            record: reference.text("record")?,
+            revision: reference.optional("rev", Members::text)?,
+            document,
+            user: who.text("user")?,
+            otp: OtpFacts {
+                id: otp.text("id")?,
+                channel: match otp.text("chan")?.as_str() {
+                    "sms" => Channel::Sms,
+                    "email" => Channel::Email,
+                    _ => return Err(otp.bad("chan")),
+                },
+                sent_at: otp.instant("sent")?,
+                answered_at: otp.instant("done")?,
+                attempts: otp.count("tries")?,
+                sends: otp.count("sends")?,
+                digits: otp.count("len")?,
+            },
+            image,
+            consent: top.optional("txt", Members::text)?,
+            digests,
+        };
+        for members in [top, reference, who, otp] {
+            members.finish()?;
+        }
+        let mut sorted: Vec<&str> = payload
+            .digests
+            .iter()
+            .map(|(_, digest)| digest.as_str())
+            .collect();
+        sorted.sort_unstable();
+        if sorted.windows(2).any(|pair| pair[0] == pair[1]) {
+            return Err(RecordFault::DigestDuplicate);
+        }
+        Ok(payload)
+    }
+
+    /// Matches disclosures with their digests: each digest at most once, no disclosure without one.
+    pub(super) fn disclose(
+        &self,
+        disclosures: &[impl AsRef<str>],
+    ) -> Result<Vec<(Detail, String)>, RecordFault> {
+        let mut said: Vec<(Detail, String)> = Vec::new();
+        for (i, text) in disclosures.iter().enumerate() {
+            let text = text.as_ref();
+            if disclosures[..i]
+                .iter()
+                .any(|earlier| earlier.as_ref() == text)
+            {
+                return Err(RecordFault::DisclosureDuplicate(i));
+            }
+            let disclosure = disclosure::read(text).ok_or(RecordFault::DisclosureMalformed(i))?;
+            let digest = disclosure::digest(text);
+            let place = self.digests.iter().find(|(_, named)| *named == digest);
+            let (place, _) = place.ok_or(RecordFault::DisclosureForged(i))?;
+            let detail = Detail::parse(&disclosure.name)
+                .filter(|detail| detail.place() == *place)
+                .ok_or(RecordFault::DisclosureMisplaced(i))?;
+            if detail == Detail::ContentDigest && bytes_of_digest(&disclosure.value).is_none() {
+                return Err(RecordFault::DisclosureMalformed(i));
+            }
+            if said.iter().any(|(earlier, _)| *earlier == detail) {
+                return Err(RecordFault::DisclosureDuplicate(i));
+            }
+            said.push((detail, disclosure.value));
+        }
+        Ok(said)
+    }
+}
+
+/// What a payload that may be no record's says of itself.
+pub(super) fn names(top: &Object) -> (Option<u64>, Option<RecordId>) {
+    let n = match top.get("n") {
+        Some(Value::Integer(n)) => u64::try_from(n.get()).ok(),
+        _ => None,
+    };
+    let id = match top.get("jti") {
+        Some(Value::Text(text)) => RecordId::parse(text),
+        _ => None,
+    };
+    (n, id)
+}
+
+/// Reads 32 bytes in base64url.
+pub(super) fn bytes_of_digest(text: &str) -> Option<[u8; 32]> {
+    let mut bytes = [0; 32];
+    let read = Base64UrlUnpadded::decode(text, &mut bytes).ok()?;
+    (read.len() == 32).then_some(bytes)
+}
+
+/// The members of one object that were not read yet.
+struct Members {
+    place: &'static str,
+    left: Object,
+}
+
+impl Members {
+    const fn new(place: &'static str, left: Object) -> Self {
+        Self { place, left }
+    }
+
+    fn text(&mut self, name: &'static str) -> Result<String, RecordFault> {
+        match self.left.take(name) {
+            Some(Value::Text(text)) => Ok(text),
+            _ => Err(self.bad(name)),
+        }
+    }
+
+    fn integer(&mut self, name: &'static str) -> Result<i64, RecordFault> {
+        match self.left.take(name) {
+            Some(Value::Integer(integer)) => Ok(integer.get()),
+            _ => Err(self.bad(name)),
+        }
+    }
+
+    fn count(&mut self, name: &'static str) -> Result<u64, RecordFault> {
+        let integer = self.integer(name)?;
+        u64::try_from(integer).map_err(|_| self.bad(name))
+    }
+
+    fn instant(&mut self, name: &'static str) -> Result<Timestamp, RecordFault> {
+        let seconds = self.integer(name)?;
+        if seconds < 0 {
+            return Err(self.bad(name));
+        }
+        Ok(Timestamp::from_unix(seconds))
+    }
+
+    fn digest(&mut self, name: &'static str) -> Result<[u8; 32], RecordFault> {
+        let text = self.text(name)?;
+        bytes_of_digest(&text).ok_or_else(|| self.bad(name))
+    }
+
+    fn object(&mut self, name: &'static str) -> Result<Self, RecordFault> {
+        match self.left.take(name) {
+            Some(Value::Object(object)) => Ok(Self::new(name, object)),
+            _ => Err(self.bad(name)),
+        }
+    }
+
+    fn optional<T>(
+        &mut self,
+        name: &'static str,
+        read: impl FnOnce(&mut Self, &'static str) -> Result<T, RecordFault>,
+    ) -> Result<Option<T>, RecordFault> {
+        if self.left.get(name).is_none() {
+            return Ok(None);
+        }
+        read(self, name).map(Some)
+    }
+
+    /// Reads `_sd`: absent, or a list of digests that is not empty.
+    fn digests(&mut self) -> Result<Vec<(&'static str, String)>, RecordFault> {
+        let (place, bad) = (self.place, self.bad("_sd"));
+        match self.left.take("_sd") {
+            None => Ok(Vec::new()),
+            Some(Value::List(list)) if !list.is_empty() => list
+                .into_iter()
+                .map(|digest| match digest {
+                    Value::Text(text) if bytes_of_digest(&text).is_some() => Ok((place, text)),
+                    _ => Err(bad),
+                })
+                .collect(),
+            Some(_) => Err(bad),
+        }
+    }
+
+    fn is_sha_256(&mut self) -> Result<(), RecordFault> {
+        if self.text("alg")? == "sha-256" {
+            return Ok(());
+        }
+        Err(self.bad("alg"))
+    }
+
+    fn finish(self) -> Result<(), RecordFault> {
+        match self.left.any_name() {
+            Some(_) => Err(RecordFault::UnknownMember(self.place)),
+            None => Ok(()),
+        }
+    }
+
+    const fn bad(&self, name: &'static str) -> RecordFault {
+        RecordFault::Member {
+            within: self.place,
+            name,
+        }
+    }
+}

@@ -1,0 +1,321 @@
+use alloc::string::ToString;
+use alloc::vec::Vec;
+
+use super::*;
+
+/// RFC 8037, A.1.
+const SEED: &str = "nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A";
+
+fn base64(text: &str) -> Vec<u8> {
+    Base64UrlUnpadded::decode_vec(text).unwrap()
+}
+
+fn rfc_8037() -> SigningKey {
+    SigningKey::from_seed(&base64(SEED).try_into().unwrap())
+}
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_unix(1_715_767_200 + second)
+}
+
+#[test]
+fn rfc_8037_the_key_and_its_thumbprint() {
+    let jwk = rfc_8037().public_jwk().unwrap();
+    assert!(jwk.contains(r#""x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo""#));
+    assert_eq!(
+        rfc_8037().id().to_string(),
+        "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k"
+    );
+}
+
+#[test]
+fn rfc_8037_a_4_an_ed25519_signature() {
+    let input = b"eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc";
+    let signature = base64(
+        "hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg",
+    );
+    assert_eq!(rfc_8037().sign(input).as_ref(), signature);
+    assert!(rfc_8037().verifying_key().verifies(input, &signature));
+    assert!(!rfc_8037().verifying_key().verifies(&input[1..], &signature));
+}
+
+#[test]
+fn rfc_7515_a_1_an_hs256_signature() {
+    let secret = base64(
+        "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow",
+    );
+    let key = SigningKey::hs256_forgeable_by_verifiers(&secret).unwrap();
+    let input = b"eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ";
+    let signature = base64("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk");
+    assert_eq!(key.sign(input).as_ref(), signature);
+    assert!(key.verifying_key().verifies(input, &signature));
+    assert!(!key.verifying_key().verifies(input, &signature[..31]));
+    assert!(!key.verifying_key().verifies(input, &[]));
+}
+
+#[test]
+fn rfc_7638_a_thumbprint() {
+    // Section 3.1: the RSA key of the RFC, whose members are e, kty and n.
+    let n = "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw";
+    let id = KeyId::of_jwk(&["{\"e\":\"AQAB\",\"kty\":\"RSA\",\"n\":\"", n, "\"}"]);
+    assert_eq!(
+        id.to_string(),
+        "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs"
+    );
+    assert_eq!(KeyId::parse(&id.to_string()), Some(id));
+    // The last character holds four bits more than 32 bytes have: one spelling alone is read.
+    assert_eq!(
+        KeyId::parse("NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xt"),
+        None
+    );
+}
+
+#[test]
+fn a_key_signs_from_its_first_instant_until_it_is_retired() {
+    let key = rfc_8037().not_before(at(0)).retired_at(at(10));
+    assert_eq!(
+        key.signs_at(at(-1)),
+        Err(KeyError::NotYet {
+            not_before: at(0),
+            now: at(-1)
+        })
+    );
+    assert_eq!(key.signs_at(at(0)), Ok(()));
+    assert_eq!(key.signs_at(at(9)), Ok(()));
+    assert_eq!(
+        key.signs_at(at(10)),
+        Err(KeyError::Retired {
+            retired_at: at(10),
+            now: at(10)
+        })
+    );
+    let verifying = key.verifying_key();
+    for (second, covered) in [(-1, false), (0, true), (10, true), (11, false)] {
+        assert_eq!(verifying.covers(at(second)), covered, "second {second}");
+    }
+}
+
+#[test]
+fn a_private_key_is_read_as_openssl_writes_it() {
+    // `openssl genpkey -algorithm ed25519` on the seed of RFC 8037.
+    let der = [&pem::PKCS8_PREFIX[..], &base64(SEED)].concat();
+    let text = (
+        "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g\n-----END PRIVATE KEY-----\n"
+    ).to_string();
+    assert_eq!(
+        SigningKey::from_pkcs8_der(&der).unwrap().id(),
+        rfc_8037().id()
+    );
+    assert_eq!(
+        SigningKey::from_pkcs8_pem(&text).unwrap().id(),
+        rfc_8037().id()
+    );
+    let crlf = text.replace('\n', "\r\n");
+    assert_eq!(
+        SigningKey::from_pkcs8_pem(&crlf).unwrap().id(),
+        rfc_8037().id()
+    );
+    let longer = [&der[..], &[0]].concat();
+    for wrong in [&der[..47], &der[1..], &longer] {
+        assert_eq!(
+            SigningKey::from_pkcs8_der(wrong).unwrap_err(),
+            KeyError::Pkcs8
+        );
+    }
+    for (wrong, error) in [
+        (text.repeat(2), KeyError::Pem("more than one key")),
+        (
+            text.replace("PRIVATE", "EC PRIVATE"),
+            KeyError::Pem("block of another kind"),
+        ),
+        (
+            text.replace("-----END", "----END"),
+            KeyError::Pem("block without end"),
+        ),
+        (text.replace("MC4C", "MC4*"), KeyError::Pem("not base64")),
+        ("no key".to_string(), KeyError::None),
+        (
+            rfc_8037().public_pem().unwrap(),
+            KeyError::Pem("block of another kind"),
+        ),
+    ] {
+        let read = SigningKey::from_pkcs8_pem(&wrong);
+        assert_eq!(read.unwrap_err(), error, "{wrong}");
+    }
+}
+
+#[test]
+fn an_hs256_secret_has_32_to_1024_bytes() {
+    let of = |len| {
+        SigningKey::hs256_forgeable_by_verifiers(&[7; 1025][..len]).map(|key| key.algorithm())
+    };
+    assert_eq!(of(31), Err(KeyError::SecretLength(31)));
+    assert_eq!(of(32), Ok(Algorithm::Hs256));
+    assert_eq!(of(1024), Ok(Algorithm::Hs256));
+    assert_eq!(of(1025), Err(KeyError::SecretLength(1025)));
+}
+
+#[test]
+fn public_keys_are_read_back_with_their_windows() {
+    let one = rfc_8037()
+        .not_before(at(0))
+        .retired_at(Timestamp::from_unix(i64::MAX));
+    let two = SigningKey::from_seed(&[2; 32]);
+    let three = SigningKey::hs256_forgeable_by_verifiers(&[3; 32]).unwrap();
+    let keys: VerifyingKeys = [&one, &two, &three]
+        .map(SigningKey::verifying_key)
+        .into_iter()
+        .collect();
+    let read = VerifyingKeys::from_jwk_set(&keys.to_jwk_set()).unwrap();
+    assert_eq!(read.iter().count(), 2, "HS256 keys are never written");
+    let window = |keys: &VerifyingKeys, key: &SigningKey| keys.find(key.id()).map(|key| key.window);
+    let cut = Timestamp::from_unix(MAX);
+    assert_eq!(
+        window(&read, &one),
+        Some(Window {
+            not_before: Some(at(0)),
+            retired_at: Some(cut)
+        })
+    );
+    assert_eq!(window(&read, &two), Some(Window::default()));
+    let read = VerifyingKeys::from_pem(&keys.to_pem()).unwrap();
+    assert_eq!(window(&read, &one), Some(Window::default()));
+    assert_eq!(window(&read, &two), Some(Window::default()));
+}
+
+#[test]
+fn a_jwk_set_that_does_not_fit_is_refused_with_its_reason() {
+    let jwk = rfc_8037().public_jwk().unwrap();
+    let set = |jwk: &str| VerifyingKeys::from_jwk_set(&alloc::format!("{{\"keys\":[{jwk}]}}"));
+    let other = SigningKey::from_seed(&[2; 32]).public_jwk().unwrap();
+    assert_eq!(
+        set(&alloc::format!("{jwk},{other}"))
+            .unwrap()
+            .iter()
+            .count(),
+        2
+    );
+    // RFC 7517, section 5: a kind of key that is not understood is passed over.
+    let rsa = r#"{"kty":"RSA","n":"AQ","e":"AQAB","kid":"x","x5c":["MII"],"ext":true}"#;
+    assert_eq!(
+        set(&alloc::format!("{rsa},{jwk}")).unwrap().iter().count(),
+        1
+    );
+    for (wrong, error) in [
+        (String::new(), KeyError::None),
+        (rsa.to_string(), KeyError::None),
+        (
+            alloc::format!("{jwk},{jwk}"),
+            KeyError::JwkSet("the same key twice"),
+        ),
+        ("1".to_string(), KeyError::JwkSet("key that is no object")),
+        (
+            jwk.replace("\"kid\":\"k", "\"kid\":\"l"),
+            KeyError::JwkSet("kid is not the key's thumbprint"),
+        ),
+        (
+            jwk.replace("EdDSA", "ES256"),
+            KeyError::JwkSet("alg is not EdDSA"),
+        ),
+        (
+            jwk.replace("\"sig\"", "\"enc\""),
+            KeyError::JwkSet("use is not sig"),
+        ),
+        (
+            jwk.replace("\"x\":\"11", "\"x\":\""),
+            KeyError::JwkSet("x is not 32 bytes in base64url"),
+        ),
+        (
+            jwk.replace("\"x\":", "\"y\":"),
+            KeyError::JwkSet("Ed25519 key without x"),
+        ),
+        (
+            jwk.replace("\"alg\"", "\"retired_at\":\"0\",\"alg\""),
+            KeyError::JwkSet("member of the wrong type"),
+        ),
+        (
+            jwk.replace("\"alg\"", "\"d\":\"AA\",\"alg\""),
+            KeyError::Private,
+        ),
+        (r#"{"kty":"oct","k":"AA"}"#.to_string(), KeyError::Private),
+    ] {
+        assert_eq!(set(&wrong).unwrap_err(), error, "{wrong}");
+    }
+    assert_eq!(
+        VerifyingKeys::from_jwk_set("{}").unwrap_err(),
+        KeyError::JwkSet("no list of keys")
+    );
+    assert_eq!(
+        VerifyingKeys::from_jwk_set("").unwrap_err(),
+        KeyError::JwkSet("no value")
+    );
+}
+
+#[test]
+fn a_pem_text_that_does_not_fit_is_refused_with_its_reason() {
+    let public = rfc_8037().public_pem().unwrap();
+    assert_eq!(
+        VerifyingKeys::from_pem(&alloc::format!("key of acme\n{public}"))
+            .unwrap()
+            .iter()
+            .count(),
+        1
+    );
+    for (wrong, error) in [
+        (String::new(), KeyError::None),
+        (public.repeat(2), KeyError::Pem("the same key twice")),
+        (public.replace("PUBLIC", "PRIVATE"), KeyError::Private),
+        (
+            public.replace("MCow", "MCox"),
+            KeyError::Pem("not an Ed25519 public key"),
+        ),
+    ] {
+        assert_eq!(
+            VerifyingKeys::from_pem(&wrong).unwrap_err(),
+            error,
+            "{wrong}"
+        );
+    }
+}
+
+#[test]
+fn a_public_key_under_which_anything_verifies_is_refused() {
+    let mut identity = [0; 32];
+    identity[0] = 1;
+    assert_eq!(
+        VerifyingKey::from_ed25519(&identity).unwrap_err(),
+        KeyError::Point
+    );
+    assert_eq!(
+        VerifyingKey::from_ed25519(&[0; 32]).unwrap_err(),
+        KeyError::Point
+    );
+    let mut nowhere = [0; 32];
+    nowhere[0] = 2;
+    assert_eq!(
+        VerifyingKey::from_ed25519(&nowhere).unwrap_err(),
+        KeyError::Point
+    );
+}
+
+#[test]
+fn debug_shows_no_secret() {
+    let secret = [0xab; 32];
+    for key in [
+        SigningKey::from_seed(&secret),
+        SigningKey::hs256_forgeable_by_verifiers(&secret).unwrap(),
+    ] {
+        for shown in [
+            alloc::format!("{key:?}"),
+            alloc::format!("{:?}", key.verifying_key()),
+        ] {
+            let shown = shown.to_lowercase();
+            assert!(shown.contains(&key.id().to_string().to_lowercase()));
+            assert!(
+                !shown.contains("abab") && !shown.contains("171, 171") && !shown.contains("q6ur")
+            );
+        }
+    }
+}
+
+const MAX: i64 = crate::json::MAX_INTEGER;
