@@ -42,16 +42,21 @@ pub struct RecordField<'a> {
 /// assert_ne!(one, other);
 /// ```
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub struct ContentDigest([u8; 32]);
+pub struct ContentDigest {
+    digest: [u8; 32],
+    guessable: bool,
+}
 
 impl ContentDigest {
     /// Digests the bytes of a document.
     #[must_use]
     pub fn of(document: &[u8]) -> Self {
-        Self(Sha256::digest(document).into())
+        Self::from_bytes(Sha256::digest(document).into())
     }
 
     /// Digests a list of fields, each behind its length: `ab|c` and `a|bc` differ.
+    ///
+    /// The result is [`guessable`](Self::guessable).
     #[must_use]
     pub fn of_fields(fields: &[&str]) -> Self {
         let mut hash = Sha256::new();
@@ -59,19 +64,34 @@ impl ContentDigest {
             hash.update((field.len() as u64).to_be_bytes());
             hash.update(field);
         }
-        Self(hash.finalize().into())
+        Self::from_bytes(hash.finalize().into()).guessable()
     }
 
     /// Takes a SHA-256 digest that the host computed.
     #[must_use]
     pub const fn from_bytes(digest: [u8; 32]) -> Self {
-        Self(digest)
+        Self {
+            digest,
+            guessable: false,
+        }
+    }
+
+    /// Marks content that could be found by trying, such as an amount (under 64 bits of entropy):
+    /// a signature record then commits to the digest under a salt, and it can be erased.
+    #[must_use]
+    pub const fn guessable(mut self) -> Self {
+        self.guessable = true;
+        self
+    }
+
+    pub(crate) const fn is_guessable(&self) -> bool {
+        self.guessable
     }
 
     /// Returns the 32 bytes of the digest.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; 32] {
-        &self.0
+        &self.digest
     }
 }
 

@@ -9,7 +9,7 @@ use core::time::Duration;
 use crate::code::Guess;
 use crate::keys::{Kid, TAG};
 use crate::policy::MAX_MALFORMED;
-use crate::{ChallengeId, CodeKind, Error, Policy, Rejection, Timestamp, Verdict};
+use crate::{ChallengeId, CodeKind, Error, Pieces, Policy, Rejection, Timestamp, Verdict};
 
 /// The one current challenge of a slot.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -46,6 +46,7 @@ pub(crate) struct Limits {
     pub(crate) validity: Duration,
     pub(crate) max_attempts: u8,
     pub(crate) closed_for: Duration,
+    pub(crate) evidence: Pieces,
 }
 
 impl Limits {
@@ -55,6 +56,7 @@ impl Limits {
             validity: policy.validity(),
             max_attempts: policy.max_attempts(),
             closed_for: policy.closed_for(),
+            evidence: policy.evidence(),
         }
     }
 }
@@ -87,19 +89,19 @@ pub enum Delivered {
     Failed(GatewayStatus),
 }
 
-/// A gateway's own status: at most six bytes of printable ASCII.
+/// A gateway's own status: at most five bytes of printable ASCII.
 #[derive(Clone, Copy, Eq, Hash, PartialEq)]
 pub struct GatewayStatus([u8; STATUS]);
 
 impl GatewayStatus {
-    /// Takes a status as the gateway gave it; `None` where it is longer than six bytes or not
+    /// Takes a status as the gateway gave it; `None` where it is longer than five bytes or not
     /// printable ASCII without spaces.
     ///
     /// ```
     /// use otp_engine::GatewayStatus;
     ///
     /// assert_eq!(GatewayStatus::parse("10").unwrap().as_str(), "10");
-    /// assert!(GatewayStatus::parse("no credit").is_none());
+    /// assert!(GatewayStatus::parse("no-credit").is_none());
     /// ```
     #[must_use]
     pub fn parse(status: &str) -> Option<Self> {
@@ -298,6 +300,7 @@ impl Challenge {
         body.extend([self.limits.max_attempts, self.attempts, self.malformed]);
         body.extend([self.sends, self.refunds, delivery]);
         body.extend(status);
+        body.push(self.limits.evidence.to_byte());
         body.extend(self.id.as_bytes());
         body.extend(self.tag);
         body.extend(self.kid.as_bytes());
@@ -358,6 +361,7 @@ impl Fields<'_> {
         let [max_attempts, attempts, malformed] = self.take()?;
         let [sends, refunds, delivery] = self.take()?;
         let status = self.take()?;
+        let [evidence] = self.take()?;
         let id = ChallengeId::from_bytes(self.take()?);
         let (tag, kid) = (self.take()?, Kid::from_bytes(self.take()?));
         let epoch = u32::from_be_bytes(self.take()?);
@@ -383,6 +387,7 @@ impl Fields<'_> {
                 validity,
                 max_attempts,
                 closed_for,
+                evidence: Pieces::from_byte(evidence)?,
             },
             issued_at,
             ended_at,
@@ -421,7 +426,7 @@ const SKEW: Duration = Duration::from_secs(30);
 const KEEP: Duration = Duration::from_secs(86_400);
 
 /// The longest gateway status in bytes.
-const STATUS: usize = 6;
+const STATUS: usize = 5;
 
 /// The version of the bytes of a challenge.
 const FORMAT: u8 = 1;
@@ -502,10 +507,10 @@ mod tests {
 
     #[test]
     fn a_gateway_status_is_short_printable_ascii() {
-        for status in ["", "0", "10", "123456", "-1"] {
+        for status in ["", "0", "10", "12345", "-1"] {
             assert_eq!(GatewayStatus::parse(status).unwrap().as_str(), status);
         }
-        for status in ["1234567", "a b", "\n", "\u{e9}", "\0"] {
+        for status in ["123456", "a b", "\n", "\u{e9}", "\0"] {
             assert_eq!(GatewayStatus::parse(status), None, "{status:?}");
         }
         assert_eq!(
@@ -547,7 +552,11 @@ mod tests {
             limits: Limits::of(&token),
             ..pending()
         });
-        let letters = Policy::builder().letters(8).build().unwrap();
+        let letters = Policy::builder()
+            .letters(8)
+            .require(crate::Piece::Image)
+            .build()
+            .unwrap();
         samples.push(Challenge {
             limits: Limits::of(&letters),
             ..pending()
@@ -593,6 +602,7 @@ mod tests {
         assert!(with(1, 4) && !with(1, 5));
         assert!(with(3, 10) && !with(3, 5) && !with(2, 4));
         assert!(with(9, 2) && !with(9, 3));
+        assert!(with(15, 15) && !with(15, 16));
         let mut long = body.clone();
         long.push(0);
         assert!(Challenge::read(&long).is_err());

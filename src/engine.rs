@@ -6,20 +6,23 @@ use core::fmt;
 
 use rand_core::{TryCryptoRng, TryRng};
 
-use crate::event::{Event, Observer};
+use crate::event::{Event, Happening, Happenings, Observer};
 use crate::keys::KeyRing;
 use crate::operation::cancel::Cancel;
 use crate::operation::delivery::Report;
 use crate::operation::issue::Issue;
+use crate::operation::signatures::{Erase, ReadPage, ReadRecords};
 use crate::operation::status::Look;
 use crate::operation::unlock::Unlock;
 use crate::operation::verify::Verify;
-use crate::operation::{Ground, Operation, Subject, Target};
-use crate::seal::{Places, Writes};
-use crate::store::{Commit, Store};
+use crate::operation::{Decision, Ground, Operation, Subject, Target};
+use crate::record::facts::Salts;
+use crate::seal::{Places, Seal, Writes};
+use crate::store::{Class, Commit, MAX_CELLS, Store};
 use crate::{
-    Binding, Budgets, Cancellation, ChallengeId, Clock, Content, Delivery, Error, Finding,
-    Issuance, Odds, Policy, Reported, Status, Submission, Unlocking, Verdict,
+    Binding, Budgets, Cancellation, ChallengeId, Clock, Content, Delivery, Detail, Erased, Error,
+    Finding, Issuance, Odds, Policy, RecordField, Rejection, Reported, SignatureRecord, SigningKey,
+    Status, Submission, Timestamp, Unlocking, Verdict,
 };
 
 /// Issues codes and judges what was typed.
@@ -62,6 +65,7 @@ struct Shared {
     clock: Box<dyn Clock>,
     draw: Box<Draw>,
     observer: Option<Box<dyn Observer>>,
+    signer: Option<SigningKey>,
 }
 
 /// Fills a buffer with randomness, or says why not.
@@ -109,6 +113,7 @@ impl Engine {
                 clock: Box::new(clock),
                 draw: Box::new(draw),
                 observer: None,
+                signer: None,
             },
         }
     }
@@ -157,6 +162,7 @@ impl Engine {
     /// send may have been counted.
     pub fn issue(&self, store: &dyn Store, binding: &Binding) -> Result<Issuance, Error> {
         let target = self.target(binding)?;
+        self.can_keep_records(store)?;
         let mut id = [0; 16];
         (self.shared.draw)(&mut id)?;
         let id = ChallengeId::from_bytes(id);
@@ -173,11 +179,38 @@ impl Engine {
     /// [`Error`]: nothing was accepted. After [`store::Error::Unknown`](crate::store::Error) an
     /// attempt may have been counted, or the code used up: the next call tells.
     pub fn verify(&self, store: &dyn Store, submission: Submission<'_>) -> Result<Verdict, Error> {
+        let Submission {
+            binding, evidence, ..
+        } = submission;
+        let target = self.target(binding)?;
+        let evidence = match evidence.check(&self.policy, binding) {
+            Ok(evidence) => evidence,
+            Err(fault) => {
+                let rejection = Rejection::Evidence(fault);
+                let happening = Happening::Rejected {
+                    rejection,
+                    mixed_scripts: false,
+                };
+                let now = self.shared.clock.now().ok_or(Error::Clock)?;
+                self.tell(now, Subject::Binding(binding), None, happening.into());
+                return Ok(Verdict::Rejected(rejection));
+            }
+        };
+        let mut salts = Salts::default();
+        let target = if self.shared.signer.is_some() {
+            self.can_keep_records(store)?;
+            (self.shared.draw)(salts.as_flattened_mut())?;
+            target.with_page(&self.ground())
+        } else {
+            target
+        };
         self.run(
             store,
             &Verify {
-                target: self.target(submission.binding)?,
+                target,
                 submission,
+                evidence,
+                salts,
             },
         )
     }
@@ -250,6 +283,107 @@ impl Engine {
         self.run(store, &Unlock { key, tenant, user })
     }
 
+    /// Returns the newest signature record of a field; `None` where nothing was signed.
+    ///
+    /// It is the one that the page, which is sealed, names as the newest. Whether a key of yours
+    /// signed it says [`verify_record`](crate::verify_record).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Tampered`] where the record is missing or not the one that was appended; any other
+    /// [`Error`]: nothing is known.
+    pub fn latest_signature(
+        &self,
+        store: &dyn Store,
+        tenant: &str,
+        field: &RecordField<'_>,
+    ) -> Result<Option<SignatureRecord>, Error> {
+        Ok(self.signatures(store, tenant, field, 1)?.pop())
+    }
+
+    /// Returns the signature records of a field, newest first, at most `limit` of them.
+    ///
+    /// They are followed from the page, each by the digest that the next one holds: one that was
+    /// changed, deleted, inserted or moved is an error. Hand them to
+    /// [`verify_chain`](crate::verify_chain) with [`page`](Self::page) for the signatures.
+    ///
+    /// # Errors
+    ///
+    /// As [`latest_signature`](Self::latest_signature).
+    pub fn signatures(
+        &self,
+        store: &dyn Store,
+        tenant: &str,
+        field: &RecordField<'_>,
+        limit: usize,
+    ) -> Result<Vec<SignatureRecord>, Error> {
+        let keys = &self.shared.keys;
+        let key = keys.page_key(tenant, field);
+        let page = self.run(store, &ReadPage { key, tenant })?;
+        let mut records: Vec<SignatureRecord> = Vec::new();
+        let (mut due, mut n) = (page.head(), page.count());
+        while let Some(head) = due.filter(|_| records.len() < limit) {
+            let some = u64::try_from((limit - records.len()).min(MAX_CELLS))
+                .unwrap_or(1)
+                .min(n);
+            let keys = (0..some)
+                .map(|back| keys.record_key(&key, n - back))
+                .collect();
+            records.extend(self.run(store, &ReadRecords { keys, tenant, head })?);
+            due = records.last().and_then(SignatureRecord::prev);
+            n -= some;
+            if due.is_some() != (n > 0) {
+                return Err(Error::Tampered); // the first record alone names none before it
+            }
+        }
+        Ok(records)
+    }
+
+    /// Returns how many signature records a field has, and the digest of the newest: what
+    /// [`Expected::page`](crate::Expected::page) takes.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`]: nothing is known.
+    pub fn page(
+        &self,
+        store: &dyn Store,
+        tenant: &str,
+        field: &RecordField<'_>,
+    ) -> Result<(u64, Option<[u8; 32]>), Error> {
+        let key = self.shared.keys.page_key(tenant, field);
+        let page = self.run(store, &ReadPage { key, tenant })?;
+        Ok((page.count(), page.head()))
+    }
+
+    /// Erases personal details of the `n`th record of a field: their disclosures are dropped and a
+    /// note stays. The record and its chain verify as before.
+    ///
+    /// Copies that were handed out are the host's to erase.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`]: the details may still be there.
+    pub fn erase(
+        &self,
+        store: &dyn Store,
+        tenant: &str,
+        field: &RecordField<'_>,
+        n: u64,
+        details: &[Detail],
+    ) -> Result<Erased, Error> {
+        let keys = &self.shared.keys;
+        let key = keys.record_key(&keys.page_key(tenant, field), n);
+        self.run(
+            store,
+            &Erase {
+                key,
+                tenant,
+                details,
+            },
+        )
+    }
+
     /// Drops at most `limit` cells whose time is over; returns how many. No answer depends on
     /// whether this was called: call it now and then, to make room.
     ///
@@ -266,66 +400,99 @@ impl Engine {
     /// Each lost round is the commit of somebody else, and attempts and budgets bound those: the
     /// bound is never met but where a store answers `Conflict` for no reason.
     fn run<O: Operation>(&self, store: &dyn Store, operation: &O) -> Result<O::Answer, Error> {
-        let Shared {
-            keys,
-            budgets,
-            clock,
-            observer,
-            ..
-        } = &*self.shared;
-        let ground = Ground {
-            keys,
-            policy: &self.policy,
-            budgets,
+        let Shared { keys, clock, .. } = &*self.shared;
+        let ground = self.ground();
+        let seal = if O::RECORDS {
+            Seal::Open
+        } else {
+            Seal::of(store.class())
         };
-        let class = store.class();
         let mut cells = Vec::with_capacity(operation.keys().len());
         for round in 0..ROUNDS {
             let now = clock.now().ok_or(Error::Clock)?;
             cells.clear();
             store.load(operation.keys(), &mut cells)?;
-            let places = Places::open(keys, class, operation.keys(), &cells, now)?;
-            let mut writes = Writes::new(keys, class);
-            let decision = operation.decide(&ground, &places, &mut writes, now)?;
+            let places = Places::open(keys, seal, operation.keys(), &cells, now)?;
+            let mut writes = Writes::new(keys, seal);
+            let Decision {
+                answer,
+                happenings,
+                id,
+            } = operation.decide(&ground, &places, &mut writes, now)?;
             let writes = writes.as_writes();
             if !writes.is_empty() && store.commit(&writes, now)? == Commit::Conflict {
                 give_way(round);
                 continue;
             }
-            if let Some(observer) = observer {
-                let (tenant, user, binding) = match operation.subject() {
-                    Subject::Binding(binding) => (binding.tenant(), binding.user(), Some(binding)),
-                    Subject::User { tenant, user } => (tenant, user, None),
-                };
-                for what in decision.happenings.iter() {
-                    observer.observe(&Event {
-                        at: now,
-                        what,
-                        tenant,
-                        user,
-                        binding,
-                        id: decision.id,
-                    });
-                }
-            }
-            return Ok(decision.answer);
+            self.tell(now, operation.subject(), id, happenings);
+            return Ok(answer);
         }
         Err(Error::Contended)
+    }
+
+    fn tell(
+        &self,
+        at: Timestamp,
+        subject: Subject<'_>,
+        id: Option<ChallengeId>,
+        happenings: Happenings,
+    ) {
+        let Some(observer) = &self.shared.observer else {
+            return;
+        };
+        let (tenant, user, binding) = match subject {
+            Subject::Binding(binding) => (binding.tenant(), binding.user(), Some(binding)),
+            Subject::User { tenant, user } => (tenant, user, None),
+        };
+        for what in happenings.iter() {
+            observer.observe(&Event {
+                at,
+                what,
+                tenant,
+                user,
+                binding,
+                id,
+            });
+        }
     }
 
     fn target<'a>(&self, binding: &'a Binding) -> Result<Target<'a>, Error> {
         if self.policy.content() == Content::Required && binding.content().is_none() {
             return Err(Error::ContentRequired);
         }
-        let Shared { keys, budgets, .. } = &*self.shared;
-        Ok(Target::new(
-            &Ground {
-                keys,
-                policy: &self.policy,
-                budgets,
-            },
-            binding,
-        ))
+        Ok(Target::new(&self.ground(), binding))
+    }
+
+    fn ground(&self) -> Ground<'_> {
+        let Shared {
+            keys,
+            budgets,
+            signer,
+            ..
+        } = &*self.shared;
+        Ground {
+            keys,
+            policy: &self.policy,
+            budgets,
+            signer: signer.as_ref(),
+        }
+    }
+
+    /// Fails where a code that is issued now could not leave its record.
+    fn can_keep_records(&self, store: &dyn Store) -> Result<(), Error> {
+        let Some(signer) = &self.shared.signer else {
+            return Ok(());
+        };
+        if store.class() != Class::Permanent {
+            return Err(Error::NotPermanent);
+        }
+        let now = self.shared.clock.now().ok_or(Error::Clock)?;
+        signer.signs_at(now).map_err(Error::SigningKey)?;
+        // The record's own numbers end at 2^53 - 1 and begin at 1970.
+        if !(0..1 << 53).contains(&now.unix()) {
+            return Err(Error::Clock);
+        }
+        Ok(())
     }
 }
 
@@ -361,6 +528,13 @@ impl EngineBuilder {
     /// Sets the clock.
     pub fn clock(mut self, clock: impl Clock + 'static) -> Self {
         self.shared.clock = Box::new(clock);
+        self
+    }
+
+    /// Sets the key that signs a record of every accepted code. The engine then works on
+    /// [`Permanent`](crate::store::Class::Permanent) stores alone.
+    pub fn signing_key(mut self, key: SigningKey) -> Self {
+        self.shared.signer = Some(key);
         self
     }
 

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use crate::store;
+use crate::{KeyError, store};
 
 /// The reason why no answer is known.
 ///
@@ -16,6 +16,10 @@ pub enum Error {
     Store(store::Error),
     /// The policy asks for a content digest, and the binding has none; nothing was loaded.
     ContentRequired,
+    /// The engine signs records, and the store may lose cells; nothing was loaded.
+    NotPermanent,
+    /// The key that signs records is not in use at this time; nothing was compared.
+    SigningKey(KeyError),
     /// The clock gave no time, or lies more than 30 s before what was already written.
     Clock,
     /// The source of randomness failed; there is no fallback.
@@ -35,6 +39,10 @@ impl fmt::Display for Error {
             Self::ContentRequired => {
                 "the policy asks for a content digest, and the binding has none"
             }
+            Self::NotPermanent => {
+                "the engine signs records, and the store cannot keep them for ever"
+            }
+            Self::SigningKey(_) => "the key that signs records is not in use at this time",
             Self::Clock => "the clock gave no time, or one more than 30 s before a code was issued",
             Self::Randomness(_) => "the source of randomness failed",
             Self::UnknownKey => "the code was issued under a key that is not in the key ring",
@@ -48,6 +56,7 @@ impl core::error::Error for Error {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
         match self {
             Self::Store(error) => Some(error),
+            Self::SigningKey(error) => Some(error),
             Self::Randomness(Some(cause)) => Some(cause.as_ref()),
             _ => None,
         }

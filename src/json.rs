@@ -42,8 +42,6 @@ pub(crate) struct Error {
 }
 
 impl Integer {
-    pub(crate) const MAX: Self = Self(MAX_INTEGER);
-
     pub(crate) fn new(value: i64) -> Option<Self> {
         (-MAX_INTEGER..=MAX_INTEGER)
             .contains(&value)

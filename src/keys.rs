@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use crate::binding::{feed_recipient, feed_text};
 use crate::store::{Key, Version};
-use crate::{Binding, ChallengeId, Code, CodeKind, Recipient, Timestamp};
+use crate::{Binding, ChallengeId, Code, CodeKind, Recipient, RecordField, RecordId, Timestamp};
 
 /// The shortest secret in bytes.
 pub const MIN_SECRET: usize = 32;
@@ -131,6 +131,39 @@ impl KeyRing {
             feed_text(tenant, &mut feed);
             feed_recipient(recipient, &mut feed);
         })
+    }
+
+    /// Names the page of a record field.
+    pub(crate) fn page_key(&self, tenant: &str, field: &RecordField<'_>) -> Key {
+        self.key(tenant, |mut feed| {
+            feed(&[CellKind::Page as u8]);
+            for text in [tenant, field.model, field.field, field.record] {
+                feed_text(text, &mut feed);
+            }
+        })
+    }
+
+    /// Names the nth record of a page.
+    pub(crate) fn record_key(&self, page: &Key, n: u64) -> Key {
+        let hash = self.index.mac(|feed| {
+            feed(&[CellKind::Record as u8]);
+            feed(page.as_bytes());
+            feed(&n.to_be_bytes());
+        });
+        let mut key = *page.as_bytes();
+        key[8..].copy_from_slice(&hash[..24]);
+        Key::from_bytes(key)
+    }
+
+    /// Names the record of a challenge; the challenge's own id stands beside it in the record.
+    pub(crate) fn record_id(&self, id: ChallengeId) -> RecordId {
+        let mac = self.index.mac(|feed| {
+            feed(&[CellKind::RecordId as u8]);
+            feed(id.as_bytes());
+        });
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(&mac[..16]);
+        RecordId::from_bytes(bytes)
     }
 
     /// Seals a cell: 16 bytes over its key, version and body.
@@ -397,6 +430,9 @@ enum CellKind {
     Slot = 1,
     User = 2,
     Recipient = 3,
+    Page = 4,
+    Record = 5,
+    RecordId = 6,
 }
 
 struct CodeKey {

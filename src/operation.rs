@@ -1,15 +1,18 @@
 //! Operations: which cells each needs, and what it decides; pure, with the time as an argument.
 
+use alloc::vec::Vec;
+
 use crate::event::Happenings;
 use crate::keys::{BindingDigest, KeyRing};
 use crate::meter::Meter;
 use crate::seal::{Places, Writes};
 use crate::store::{Key, Kind};
-use crate::{Binding, Budgets, ChallengeId, Error, Policy, Timestamp};
+use crate::{Binding, Budgets, ChallengeId, Error, Policy, SigningKey, Timestamp};
 
 pub(crate) mod cancel;
 pub(crate) mod delivery;
 pub(crate) mod issue;
+pub(crate) mod signatures;
 pub(crate) mod status;
 pub(crate) mod unlock;
 pub(crate) mod verify;
@@ -20,6 +23,9 @@ pub(crate) mod verify;
 /// the writes and only then hands out the answer; after a lost race it begins again.
 pub(crate) trait Operation {
     type Answer;
+
+    /// Whether the cells are records, which carry a signature and no seal.
+    const RECORDS: bool = false;
 
     /// Names the cells, in the order in which `decide` finds them.
     fn keys(&self) -> &[Key];
@@ -44,6 +50,7 @@ pub(crate) struct Ground<'a> {
     pub(crate) keys: &'a KeyRing,
     pub(crate) policy: &'a Policy,
     pub(crate) budgets: &'a Budgets,
+    pub(crate) signer: Option<&'a SigningKey>,
 }
 
 /// An answer that must not leave before the writes beside it are committed.
@@ -61,12 +68,11 @@ pub(crate) enum Subject<'a> {
     User { tenant: &'a str, user: &'a str },
 }
 
-/// A binding with the names of its cells: slot, user meter, recipient meter.
+/// A binding with the names of its cells: slot, user meter, recipient meter, and the page.
 pub(crate) struct Target<'a> {
     pub(crate) binding: &'a Binding,
     pub(crate) digest: BindingDigest,
-    keys: [Key; 3],
-    cells: usize,
+    keys: Vec<Key>,
 }
 
 /// Where each cell stands in [`Target::keys`].
@@ -78,28 +84,37 @@ impl<'a> Target<'a> {
     /// Names the slot, and the meters where there are budgets.
     pub(crate) fn new(ground: &Ground<'_>, binding: &'a Binding) -> Self {
         let keys = ground.keys;
-        let slot = keys.slot_key(binding);
-        let (user, recipient, cells) = if ground.budgets.is_metered() {
+        let mut named = Vec::with_capacity(4);
+        named.push(keys.slot_key(binding));
+        if ground.budgets.is_metered() {
             let tenant = binding.tenant();
-            let user = keys.user_meter_key(tenant, binding.user());
-            (
-                user,
-                keys.recipient_meter_key(tenant, binding.recipient()),
-                3,
-            )
-        } else {
-            (slot, slot, 1)
-        };
+            named.push(keys.user_meter_key(tenant, binding.user()));
+            named.push(keys.recipient_meter_key(tenant, binding.recipient()));
+        }
         Self {
             binding,
             digest: keys.binding_digest(binding),
-            keys: [slot, user, recipient],
-            cells,
+            keys: named,
         }
     }
 
+    /// Names the page of the record field too, as the last cell.
+    pub(crate) fn with_page(mut self, ground: &Ground<'_>) -> Self {
+        self.keys.push(
+            ground
+                .keys
+                .page_key(self.binding.tenant(), &self.binding.record_field()),
+        );
+        self
+    }
+
     pub(crate) fn keys(&self) -> &[Key] {
-        &self.keys[..self.cells]
+        &self.keys
+    }
+
+    /// Returns where the page stands, if it is named: last.
+    pub(crate) fn page(&self) -> usize {
+        self.keys.len() - 1
     }
 }
 

@@ -3,7 +3,7 @@
 use core::fmt;
 use core::time::Duration;
 
-use crate::{Budgets, CodeKind};
+use crate::{Budgets, CodeKind, Piece, Pieces};
 
 /// The limits of one kind of code.
 ///
@@ -35,6 +35,7 @@ pub struct Policy {
     resend: Resend,
     max_sends: u8,
     content: Content,
+    evidence: Pieces,
 }
 
 /// What a second request does while the first code lives.
@@ -70,6 +71,7 @@ impl Default for Policy {
             resend: Resend::Same,
             max_sends: 3,
             content: Content::Optional,
+            evidence: Pieces::NONE,
         }
     }
 }
@@ -128,6 +130,12 @@ impl Policy {
     #[must_use]
     pub const fn content(&self) -> Content {
         self.content
+    }
+
+    /// Returns the pieces of evidence that must be given with a typed code.
+    #[must_use]
+    pub const fn evidence(&self) -> Pieces {
+        self.evidence
     }
 
     /// Returns the chance of guessing, at most, for somebody who never stops.
@@ -256,6 +264,14 @@ impl PolicyBuilder {
     /// Sets whether a binding must hold a content digest; default [`Content::Optional`].
     pub const fn content(mut self, content: Content) -> Self {
         self.policy.content = content;
+        self
+    }
+
+    /// Requires a piece of evidence with each typed code: the name that the signer typed, the
+    /// document (which then must be the bound content), the captured signature, the consent.
+    /// The other pieces cannot be required.
+    pub const fn require(mut self, piece: Piece) -> Self {
+        self.policy.evidence = self.policy.evidence.with(piece);
         self
     }
 

@@ -1,10 +1,6 @@
 //! Signature records: the evidence that a code was answered, as a JWS and disclosures beside it.
 
 mod chain;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the operation that signs is not joined yet")
-)]
 pub(crate) mod facts;
 mod fault;
 mod payload;
@@ -56,6 +52,7 @@ pub struct SignatureRecord {
     erasures: Vec<Erasure>,
     id: RecordId,
     n: u64,
+    prev: Option<[u8; 32]>,
 }
 
 /// The name of a record: 16 bytes, derived from its challenge's.
@@ -67,9 +64,9 @@ pub struct RecordId([u8; 16]);
 #[non_exhaustive]
 pub enum Detail {
     /// `name`: what the user was called when they signed.
-    SignerName,
+    UserName,
     /// `typed`: the name that was typed.
-    TypedName,
+    SignerName,
     /// `number`: the mobile number to which the code was sent.
     Number,
     /// `email`: the address to which the code was sent.
@@ -100,7 +97,7 @@ impl SignatureRecord {
     pub fn new(jws: String, disclosures: Vec<String>) -> Result<Self, RecordError> {
         let compact = Compact::parse(&jws).map_err(|error| RecordError::nameless(error.into()))?;
         let payload = Payload::read(&compact.payload)?;
-        let (n, id) = (payload.n, payload.id);
+        let (n, id, prev) = (payload.n, payload.id, payload.prev);
         payload
             .disclose(&disclosures)
             .map_err(|reason| RecordError::of(n, id, reason))?;
@@ -110,6 +107,7 @@ impl SignatureRecord {
             erasures: Vec::new(),
             id,
             n,
+            prev,
         })
     }
 
@@ -241,6 +239,12 @@ impl SignatureRecord {
         self.n
     }
 
+    /// Returns the digest of the record before, which every record but the first names.
+    #[must_use]
+    pub const fn prev(&self) -> Option<[u8; 32]> {
+        self.prev
+    }
+
     /// Returns SHA-256 of the JWS: `prev` of the next record of the field.
     #[must_use]
     pub fn digest(&self) -> [u8; 32] {
@@ -304,8 +308,8 @@ impl Erasure {
 
 impl Detail {
     const ALL: [Self; 7] = [
+        Self::UserName,
         Self::SignerName,
-        Self::TypedName,
         Self::Number,
         Self::Email,
         Self::Ip,
@@ -317,8 +321,8 @@ impl Detail {
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
-            Self::SignerName => "name",
-            Self::TypedName => "typed",
+            Self::UserName => "name",
+            Self::SignerName => "typed",
             Self::Number => "number",
             Self::Email => "email",
             Self::Ip => "ip",
@@ -336,7 +340,7 @@ impl Detail {
     /// The member of the payload whose `_sd` holds the digest.
     const fn place(self) -> &'static str {
         match self {
-            Self::SignerName | Self::TypedName | Self::Number | Self::Email => "who",
+            Self::UserName | Self::SignerName | Self::Number | Self::Email => "who",
             Self::Ip | Self::Agent => "ctx",
             Self::ContentDigest => "doc",
         }

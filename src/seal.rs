@@ -14,6 +14,25 @@ use crate::reveal;
 use crate::store::{self, Cell, Class, Key, Kind, Version, Write};
 use crate::{Error, Timestamp};
 
+/// Whether cells carry a seal.
+#[derive(Clone, Copy, Eq, PartialEq)]
+pub(crate) enum Seal {
+    /// They do: the store is outside of the process.
+    Sealed,
+    /// They do not: the process's own memory, or records, which are signed.
+    Open,
+}
+
+impl Seal {
+    /// Returns what holds for all cells but records in a store of `class`.
+    pub(crate) const fn of(class: Class) -> Self {
+        match class {
+            Class::Process => Self::Open,
+            Class::Expiring | Class::Permanent => Self::Sealed,
+        }
+    }
+}
+
 /// A cell as a decision reads it: where it stands, and its body unless absent.
 #[derive(Clone, Copy)]
 pub(crate) struct Place<'a> {
@@ -23,9 +42,23 @@ pub(crate) struct Place<'a> {
 }
 
 impl<'a> Place<'a> {
+    /// Returns the name of the cell.
+    pub(crate) const fn key(&self) -> Key {
+        self.key
+    }
+
     /// Returns the body; `None` where there is no cell, or one that might have been dropped.
     pub(crate) const fn body(&self) -> Option<&'a [u8]> {
         self.body
+    }
+
+    /// Names a cell that is not loaded: there must be none.
+    pub(crate) const fn absent(key: Key) -> Self {
+        Self {
+            key,
+            version: Version::ABSENT,
+            body: None,
+        }
     }
 
     /// Opens what a store gave for `key`.
@@ -87,7 +120,7 @@ impl<'a> Places<'a> {
     /// Opens what a store loaded; whatever does not fit the question is refused.
     pub(crate) fn open(
         keys: &KeyRing,
-        class: Class,
+        seal: Seal,
         asked: &[Key],
         cells: &'a [Option<Cell>],
         now: Timestamp,
@@ -95,7 +128,7 @@ impl<'a> Places<'a> {
         if asked.len() != cells.len() {
             return Err(Error::Tampered);
         }
-        let sealed = class != Class::Process;
+        let sealed = seal == Seal::Sealed;
         let open = |(key, cell): (&Key, &'a Option<Cell>)| {
             Place::open(keys, sealed, *key, cell.as_ref(), now)
         };
@@ -134,9 +167,9 @@ struct Entry {
 }
 
 impl<'k> Writes<'k> {
-    /// Makes room for the writes to a store of `class`.
-    pub(crate) const fn new(keys: &'k KeyRing, class: Class) -> Self {
-        let sealed = !matches!(class, Class::Process);
+    /// Makes room for writes; records are never sealed.
+    pub(crate) const fn new(keys: &'k KeyRing, seal: Seal) -> Self {
+        let sealed = matches!(seal, Seal::Sealed);
         Self {
             keys,
             sealed,

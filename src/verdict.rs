@@ -1,6 +1,6 @@
 //! Answers: what an operation says. None of them is an error.
 
-use crate::{ChallengeId, Code, Recipient, Timestamp};
+use crate::{ChallengeId, Code, EvidenceFault, Recipient, SignatureRecord, Timestamp};
 
 /// The answer of [`Engine::issue`](crate::Engine::issue).
 ///
@@ -120,11 +120,21 @@ pub struct Acceptance {
     pub id: ChallengeId,
     /// When it was answered.
     pub verified_at: Timestamp,
+    /// The signature record that stands in the same commit, where the engine signs.
+    pub record: Option<SignatureRecord>,
 }
 
 impl Acceptance {
-    pub(crate) const fn new(id: ChallengeId, verified_at: Timestamp) -> Self {
-        Self { id, verified_at }
+    pub(crate) const fn new(
+        id: ChallengeId,
+        verified_at: Timestamp,
+        record: Option<SignatureRecord>,
+    ) -> Self {
+        Self {
+            id,
+            verified_at,
+            record,
+        }
     }
 }
 
@@ -161,6 +171,8 @@ pub enum Rejection {
         /// When the lock ends by itself; `None` where only [`unlock`](crate::Engine::unlock) helps.
         retry_at: Option<Timestamp>,
     },
+    /// Evidence is missing or does not fit; nothing was compared and no attempt was used.
+    Evidence(EvidenceFault),
 }
 
 impl Rejection {
@@ -170,6 +182,7 @@ impl Rejection {
     pub const fn public(self) -> PublicRejection {
         match self {
             Self::Malformed => PublicRejection::Malformed,
+            Self::Evidence(fault) => PublicRejection::Evidence(fault),
             Self::Wrong { .. }
             | Self::Expired
             | Self::Exhausted { .. }
@@ -191,4 +204,6 @@ pub enum PublicRejection {
     Invalid,
     /// What was typed has not the form of a code; this depends on the typed text alone.
     Malformed,
+    /// Evidence is missing or does not fit; this depends on what was given, and on the policy.
+    Evidence(EvidenceFault),
 }

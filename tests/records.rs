@@ -163,7 +163,7 @@ fn records_that_stock_tools_signed_verify() {
         let record = SignatureRecord::from_sd_jwt(made["sd_jwt"].as_str().unwrap()).unwrap();
         let verified = verify_record(record.jws(), record.disclosures(), &keys, None).unwrap();
         assert_eq!(verified.tenant(), "acme", "{}", made["tool"]);
-        assert_eq!(verified.signer_name(), made["name"].as_str());
+        assert_eq!(verified.user_name(), made["name"].as_str());
         let header = Base64UrlUnpadded::decode_vec(parts(record.jws())[0]).unwrap();
         let header: Value = serde_json::from_slice(&header).unwrap();
         labels.push(header["alg"].as_str().unwrap().to_string());
@@ -445,7 +445,7 @@ fn attack_a_disclosure_forged_duplicated_or_missing() {
     let withheld = verify_record(first.jws(), &[&own[4], &own[1]], &keys(), None).unwrap();
     assert_eq!(withheld.withheld(), 3);
     assert_eq!(
-        (withheld.signer_name(), withheld.typed_name()),
+        (withheld.user_name(), withheld.signer_name()),
         (None, Some("T. Dlamini"))
     );
     assert_eq!(
@@ -887,8 +887,8 @@ fn case_90_no_records_show_nothing() {
 fn an_erased_detail_leaves_a_record_that_verifies() {
     for (i, record) in chain().iter().enumerate() {
         let all = [
+            Detail::UserName,
             Detail::SignerName,
-            Detail::TypedName,
             Detail::Number,
             Detail::Email,
             Detail::Ip,

@@ -1,15 +1,23 @@
 //! Verify: one typed text, judged once.
 
+use alloc::string::ToString;
+
 use super::{
     Decision, Ground, Operation, RECIPIENT, SLOT, Subject, Target, USER, put_meter, read_meter,
 };
 use crate::challenge::{Challenge, State};
 use crate::event::{Happening, Happenings};
+use crate::evidence::Checked;
 use crate::meter::Meter;
-use crate::seal::{Places, Writes};
+use crate::page::Page;
+use crate::record::facts::{Address, Content, Facts, Guessing, Image, Otp, Salts, sign};
+use crate::seal::{Place, Places, Writes};
 use crate::store::{Key, Kind};
 use crate::typed::Typed;
-use crate::{Acceptance, Binding, ChallengeId, Error, Rejection, Timestamp, Verdict};
+use crate::{
+    Acceptance, Binding, ChallengeId, Error, Evidence, EvidenceFault, Recipient, RecordField,
+    Rejection, SignatureRecord, Timestamp, Verdict,
+};
 
 /// What a person typed, for what, and if the client knows it, for which challenge.
 ///
@@ -28,6 +36,7 @@ pub struct Submission<'a> {
     pub(crate) binding: &'a Binding,
     pub(crate) typed: &'a [u8],
     pub(crate) id: Option<ChallengeId>,
+    pub(crate) evidence: Evidence<'a>,
 }
 
 impl<'a> Submission<'a> {
@@ -38,7 +47,14 @@ impl<'a> Submission<'a> {
             binding,
             typed: typed.as_ref(),
             id: None,
+            evidence: Evidence::new(),
         }
+    }
+
+    /// Adds what the signature record is to hold, and what the policy requires.
+    pub const fn evidence(mut self, evidence: Evidence<'a>) -> Self {
+        self.evidence = evidence;
+        self
     }
 
     /// Names the challenge that the client means; another one is not compared with.
@@ -62,6 +78,10 @@ impl core::fmt::Debug for Submission<'_> {
 pub(crate) struct Verify<'a> {
     pub(crate) target: Target<'a>,
     pub(crate) submission: Submission<'a>,
+    /// What of the evidence fits.
+    pub(crate) evidence: Checked<'a>,
+    /// Fresh ones, where the engine signs.
+    pub(crate) salts: Salts,
 }
 
 impl Operation for Verify<'_> {
@@ -158,7 +178,10 @@ impl Operation for Verify<'_> {
             Verdict::Rejected(_) => {}
         }
         let answer = match verdict {
-            Verdict::Accepted(()) => Verdict::Accepted(Acceptance::new(next.id, now)),
+            Verdict::Accepted(()) => {
+                let record = self.append_record(ground, places, writes, &challenge, now)?;
+                Verdict::Accepted(Acceptance::new(next.id, now, record))
+            }
             Verdict::Rejected(rejection) => Verdict::Rejected(rejection),
         };
         Ok(Decision {
@@ -179,6 +202,98 @@ impl Verify<'_> {
         let key = (ground.keys.current(), ground.keys.epoch());
         let id = ChallengeId::from_bytes(self.target.digest.tag());
         Challenge::new(ground.policy, now, id, self.target.digest.tag(), key, None)
+    }
+
+    /// Signs what was answered, and puts page and record beside the slot; `challenge` is as it was
+    /// before this guess.
+    fn append_record(
+        &self,
+        ground: &Ground<'_>,
+        places: &Places<'_>,
+        writes: &mut Writes<'_>,
+        challenge: &Challenge,
+        now: Timestamp,
+    ) -> Result<Option<SignatureRecord>, Error> {
+        let Some(signer) = ground.signer else {
+            return Ok(None);
+        };
+        let place = places.at(self.target.page())?;
+        let page = Page::read(place.body())?;
+        let id = challenge.id.to_string();
+        let facts = self.facts(ground, challenge, &id, &page, now);
+        // All texts are bounded so that they fit: only a page that counts past 2^53 does not.
+        let record = sign(&facts, &self.salts, signer).map_err(|_| Error::Tampered)?;
+        let next = page.append(record.digest());
+        writes.put(place, Kind::Page, None, |body| next.write(body));
+        let key = ground.keys.record_key(&place.key(), next.count());
+        writes.put(Place::absent(key), Kind::Record, None, |body| {
+            body.extend(record.to_bytes());
+        });
+        Ok(Some(record))
+    }
+
+    fn facts<'f>(
+        &'f self,
+        ground: &Ground<'_>,
+        challenge: &Challenge,
+        id: &'f str,
+        page: &Page,
+        now: Timestamp,
+    ) -> Facts<'f> {
+        let Self {
+            submission: Submission { binding, .. },
+            evidence,
+            ..
+        } = self;
+        let RecordField {
+            model,
+            field,
+            record,
+        } = binding.record_field();
+        Facts {
+            tenant: binding.tenant(),
+            id: ground.keys.record_id(challenge.id),
+            verified_at: now,
+            purpose: binding.purpose(),
+            n: page.count().saturating_add(1),
+            prev: page.head(),
+            model,
+            field,
+            record,
+            revision: evidence.revision,
+            content: binding.content().map(|content| Content {
+                digest: *content.as_bytes(),
+                guessing: if content.is_guessable() {
+                    Guessing::Feasible
+                } else {
+                    Guessing::Hopeless
+                },
+                size: evidence.document_size,
+                media_type: None,
+            }),
+            user: binding.user(),
+            user_name: evidence.user_name,
+            signer_name: evidence.signer_name,
+            address: match binding.recipient() {
+                Recipient::Mobile(mobile) => Address::Number(mobile.as_str()),
+                Recipient::Email(email) => Address::Email(email.as_str()),
+            },
+            ip: evidence.ip,
+            agent: evidence.agent,
+            otp: Otp {
+                id,
+                sent_at: challenge.sent_at,
+                attempts: u32::from(challenge.attempts) + 1,
+                sends: challenge.sends.into(),
+                digits: u32::try_from(challenge.limits.kind.len()).unwrap_or(0), // at most 26
+            },
+            image: evidence.image.map(|image| Image {
+                digest: image.digest,
+                size: image.size,
+                media_type: image.media_type,
+            }),
+            consent: evidence.consent,
+        }
     }
 
     /// Returns why no guess may be compared with the slot's challenge, if so.
@@ -207,9 +322,12 @@ impl Verify<'_> {
         if !ground.keys.holds(challenge.kid, challenge.issued_at) {
             return Err(Error::UnknownKey);
         }
-        Ok(user
-            .lock(ground.budgets, now)
-            .map(|retry_at| Rejection::Locked { retry_at }))
+        if let Some(retry_at) = user.lock(ground.budgets, now) {
+            return Ok(Some(Rejection::Locked { retry_at }));
+        }
+        // What was required when the code was issued, on top of what this policy requires.
+        let missing = challenge.limits.evidence.missing_from(self.evidence.pieces);
+        Ok(missing.map(|piece| Rejection::Evidence(EvidenceFault::Missing(piece))))
     }
 }
 

@@ -35,8 +35,8 @@ pub(crate) struct Facts<'a> {
     pub(crate) revision: Option<&'a str>,
     pub(crate) content: Option<Content<'a>>,
     pub(crate) user: &'a str,
+    pub(crate) user_name: Option<&'a str>,
     pub(crate) signer_name: Option<&'a str>,
-    pub(crate) typed_name: Option<&'a str>,
     pub(crate) address: Address<'a>,
     pub(crate) ip: Option<&'a str>,
     pub(crate) agent: Option<&'a str>,
@@ -102,9 +102,6 @@ pub(crate) enum Unfit {
 }
 
 /// Signs `facts`; `key` must be in use at `verified_at`.
-///
-/// Facts that fit with one `n`, `prev` and instant fit with all of 1 to 2^53 - 1: whoever signs
-/// dummy values first learns before an answer is judged whether its record can be made.
 pub(crate) fn sign(
     facts: &Facts<'_>,
     salts: &Salts,
@@ -118,21 +115,11 @@ pub(crate) fn sign(
         erasures: Vec::new(),
         id: facts.id,
         n: facts.n,
+        prev: facts.prev,
     })
 }
 
 impl Facts<'_> {
-    /// Fails where no record can be made of these facts, whatever `n`, `prev`, key and instant.
-    pub(crate) fn check(&self) -> Result<(), Unfit> {
-        let longest = Facts {
-            n: Integer::MAX.get().unsigned_abs(),
-            prev: Some([0; 32]),
-            verified_at: Timestamp::from_unix(Integer::MAX.get()),
-            ..*self
-        };
-        longest.payload(&[[0; SALT]; SALTS]).map(drop)
-    }
-
     fn payload(&self, salts: &Salts) -> Result<(String, Vec<String>), Unfit> {
         if self.n == 0 || (self.n == 1) != self.prev.is_none() {
             return Err(Unfit::Number("n"));
@@ -167,8 +154,8 @@ impl Facts<'_> {
         details.commit(
             &mut who,
             &[
+                (Detail::UserName, self.user_name),
                 (Detail::SignerName, self.signer_name),
-                (Detail::TypedName, self.typed_name),
                 address,
             ],
         )?;

@@ -331,14 +331,14 @@ impl VerifiedRecord {
 
     /// Returns what the user was called when they signed, if disclosed.
     #[must_use]
-    pub fn signer_name(&self) -> Option<&str> {
-        self.detail(Detail::SignerName)
+    pub fn user_name(&self) -> Option<&str> {
+        self.detail(Detail::UserName)
     }
 
     /// Returns the name that was typed, if disclosed.
     #[must_use]
-    pub fn typed_name(&self) -> Option<&str> {
-        self.detail(Detail::TypedName)
+    pub fn signer_name(&self) -> Option<&str> {
+        self.detail(Detail::SignerName)
     }
 
     /// Returns the mobile number to which the code was sent, if disclosed.

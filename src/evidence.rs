@@ -1,0 +1,555 @@
+//! Evidence: what is given with a typed code, and what a policy requires of it.
+
+use alloc::string::String;
+use core::fmt;
+
+use sha2::{Digest, Sha256};
+
+use crate::{Binding, Policy};
+
+/// What a host gives with a typed code, for the signature record.
+///
+/// All of it is checked before anything is loaded or compared: what is missing, too large or does
+/// not fit is a [`Rejection::Evidence`](crate::Rejection::Evidence), and no attempt is used.
+///
+/// ```
+/// use otp_engine::Evidence;
+///
+/// # let pdf = b"%PDF-1.7 ...";
+/// let evidence = Evidence::new()
+///     .signer_name("Siti Aminah")
+///     .document(pdf)
+///     .consent("I accept the loan offer.")
+///     .ip("203.0.113.7");
+/// # let _ = evidence;
+/// ```
+#[derive(Clone, Copy, Default)]
+#[must_use]
+pub struct Evidence<'a> {
+    user_name: Option<&'a str>,
+    signer_name: Option<&'a str>,
+    document: Option<&'a [u8]>,
+    image: Option<&'a [u8]>,
+    consent: Option<&'a str>,
+    revision: Option<&'a str>,
+    ip: Option<&'a str>,
+    agent: Option<&'a str>,
+}
+
+impl<'a> Evidence<'a> {
+    /// Starts with nothing.
+    pub const fn new() -> Self {
+        Self {
+            user_name: None,
+            signer_name: None,
+            document: None,
+            image: None,
+            consent: None,
+            revision: None,
+            ip: None,
+            agent: None,
+        }
+    }
+
+    /// Sets what the user who is logged in is called: at most 256 bytes. It can be erased.
+    pub const fn user_name(mut self, name: &'a str) -> Self {
+        self.user_name = Some(name);
+        self
+    }
+
+    /// Sets the name that the signer typed: at most 256 bytes. It can be erased.
+    pub const fn signer_name(mut self, name: &'a str) -> Self {
+        self.signer_name = Some(name);
+        self
+    }
+
+    /// Sets the document that is signed: at most 64 MiB. Its SHA-256 must be the binding's content;
+    /// the record holds the digest and the size, never the bytes.
+    pub const fn document(mut self, document: &'a [u8]) -> Self {
+        self.document = Some(document);
+        self
+    }
+
+    /// Sets the captured signature: a PNG or JPEG of at most 1 MiB, told by its content. The record
+    /// holds digest, size and type; the bytes stay with the host.
+    pub const fn image(mut self, image: &'a [u8]) -> Self {
+        self.image = Some(image);
+        self
+    }
+
+    /// Sets the sentence of consent that was shown: at most 2,000 bytes.
+    pub const fn consent(mut self, consent: &'a str) -> Self {
+        self.consent = Some(consent);
+        self
+    }
+
+    /// Sets the revision of the record that was shown: at most 128 bytes.
+    pub const fn revision(mut self, revision: &'a str) -> Self {
+        self.revision = Some(revision);
+        self
+    }
+
+    /// Sets the address from which the code was given: at most 64 bytes. It can be erased.
+    pub const fn ip(mut self, ip: &'a str) -> Self {
+        self.ip = Some(ip);
+        self
+    }
+
+    /// Sets the program with which the code was given: at most 512 bytes. It can be erased.
+    pub const fn agent(mut self, agent: &'a str) -> Self {
+        self.agent = Some(agent);
+        self
+    }
+
+    /// Checks all that was given, and that what `policy` requires is among it.
+    pub(crate) fn check(
+        &self,
+        policy: &Policy,
+        binding: &Binding,
+    ) -> Result<Checked<'a>, EvidenceFault> {
+        self.holds(policy.evidence())?;
+        for (piece, text, max) in [
+            (Piece::UserName, self.user_name, 256),
+            (Piece::SignerName, self.signer_name, 256),
+            (Piece::Consent, self.consent, 2_000),
+            (Piece::Revision, self.revision, 128),
+            (Piece::Ip, self.ip, 64),
+            (Piece::Agent, self.agent, 512),
+        ] {
+            let Some(text) = text else { continue };
+            if text.len() > max {
+                return Err(EvidenceFault::TooLarge(piece));
+            }
+            let line = |symbol: char| symbol == '\n' && piece == Piece::Consent;
+            if text.contains(|symbol: char| symbol.is_control() && !line(symbol)) {
+                return Err(EvidenceFault::Unfit(piece));
+            }
+        }
+        Ok(Checked {
+            user_name: self.user_name,
+            signer_name: self.signer_name,
+            document_size: self
+                .document
+                .map(|document| fitting(document, binding))
+                .transpose()?,
+            image: self.image.map(Image::recognise).transpose()?,
+            consent: self.consent,
+            revision: self.revision,
+            ip: self.ip,
+            agent: self.agent,
+            pieces: self.pieces(),
+        })
+    }
+
+    fn holds(&self, required: Pieces) -> Result<(), EvidenceFault> {
+        required
+            .missing_from(self.pieces())
+            .map_or(Ok(()), |piece| Err(EvidenceFault::Missing(piece)))
+    }
+
+    /// Which of the pieces that a policy can require are given; an empty name is none.
+    fn pieces(&self) -> Pieces {
+        let text = |text: Option<&str>| text.is_some_and(|text| !text.trim().is_empty());
+        [
+            (Piece::SignerName, text(self.signer_name)),
+            (Piece::Document, self.document.is_some()),
+            (Piece::Image, self.image.is_some()),
+            (Piece::Consent, text(self.consent)),
+        ]
+        .into_iter()
+        .filter(|(_, given)| *given)
+        .fold(Pieces::NONE, |pieces, (piece, _)| pieces.with(piece))
+    }
+}
+
+impl fmt::Debug for Evidence<'_> {
+    /// Shows which pieces there are, nothing of them.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Evidence")
+            .field("pieces", &self.pieces())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Returns the size of a document that is the bound content.
+fn fitting(document: &[u8], binding: &Binding) -> Result<u64, EvidenceFault> {
+    if document.len() > MAX_DOCUMENT {
+        return Err(EvidenceFault::TooLarge(Piece::Document));
+    }
+    // A public digest of the caller's own document: not a secret.
+    let bound = binding
+        .content()
+        .is_some_and(|content| *content.as_bytes() == <[u8; 32]>::from(Sha256::digest(document)));
+    if !bound {
+        return Err(EvidenceFault::Unfit(Piece::Document));
+    }
+    Ok(document.len() as u64)
+}
+
+/// Evidence that fits: what a record is made of.
+#[derive(Clone, Copy)]
+pub(crate) struct Checked<'a> {
+    pub(crate) user_name: Option<&'a str>,
+    pub(crate) signer_name: Option<&'a str>,
+    pub(crate) document_size: Option<u64>,
+    pub(crate) image: Option<Image>,
+    pub(crate) consent: Option<&'a str>,
+    pub(crate) revision: Option<&'a str>,
+    pub(crate) ip: Option<&'a str>,
+    pub(crate) agent: Option<&'a str>,
+    pub(crate) pieces: Pieces,
+}
+
+/// A captured signature that was recognised.
+#[derive(Clone, Copy)]
+pub(crate) struct Image {
+    pub(crate) digest: [u8; 32],
+    pub(crate) size: u64,
+    pub(crate) media_type: &'static str,
+}
+
+impl Image {
+    fn recognise(image: &[u8]) -> Result<Self, EvidenceFault> {
+        if image.len() > MAX_IMAGE {
+            return Err(EvidenceFault::TooLarge(Piece::Image));
+        }
+        // By content, never by name: an SVG runs scripts where it is shown.
+        let media_type = if image.starts_with(PNG) {
+            "image/png"
+        } else if image.starts_with(JPEG) {
+            "image/jpeg"
+        } else {
+            return Err(EvidenceFault::Unfit(Piece::Image));
+        };
+        Ok(Self {
+            digest: Sha256::digest(image).into(),
+            size: image.len() as u64,
+            media_type,
+        })
+    }
+}
+
+/// A piece of evidence.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum Piece {
+    /// The name that the signer typed.
+    SignerName,
+    /// The document itself.
+    Document,
+    /// The captured signature.
+    Image,
+    /// The sentence of consent.
+    Consent,
+    /// What the user is called.
+    UserName,
+    /// The revision of the record.
+    Revision,
+    /// The address.
+    Ip,
+    /// The program.
+    Agent,
+}
+
+impl fmt::Display for Piece {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::SignerName => "signer_name",
+            Self::Document => "document",
+            Self::Image => "image",
+            Self::Consent => "consent",
+            Self::UserName => "user_name",
+            Self::Revision => "revision",
+            Self::Ip => "ip",
+            Self::Agent => "agent",
+        })
+    }
+}
+
+/// What is wrong with evidence.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum EvidenceFault {
+    /// The policy requires a piece that was not given, or is empty.
+    Missing(Piece),
+    /// A piece is larger than its cap.
+    TooLarge(Piece),
+    /// A piece does not fit: the document is not what the binding's content digests, the image is
+    /// neither PNG nor JPEG, a text holds control characters.
+    Unfit(Piece),
+}
+
+impl fmt::Display for EvidenceFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing(piece) => write!(f, "{piece} is required and missing"),
+            Self::TooLarge(piece) => {
+                let max = match piece {
+                    Piece::Document => "64 MiB",
+                    Piece::Image => "1 MiB",
+                    Piece::Consent => "2,000 bytes",
+                    Piece::Agent => "512 bytes",
+                    Piece::SignerName | Piece::UserName => "256 bytes",
+                    Piece::Revision => "128 bytes",
+                    Piece::Ip => "64 bytes",
+                };
+                write!(f, "{piece} is too large; it must be at most {max}")
+            }
+            Self::Unfit(Piece::Document) => {
+                f.write_str("document is not what the binding's content digests")
+            }
+            Self::Unfit(Piece::Image) => f.write_str("image is neither PNG nor JPEG"),
+            Self::Unfit(piece) => write!(f, "{piece} holds a control character"),
+        }
+    }
+}
+
+/// The pieces of evidence that a policy requires.
+#[derive(Clone, Copy, Default, Eq, PartialEq)]
+pub struct Pieces(u8);
+
+impl Pieces {
+    /// None at all.
+    pub const NONE: Self = Self(0);
+
+    /// Adds a piece; those that cannot be required change nothing.
+    #[must_use]
+    pub const fn with(self, piece: Piece) -> Self {
+        Self(self.0 | Self::bit(piece))
+    }
+
+    /// Says whether a piece is among them.
+    #[must_use]
+    pub const fn contains(self, piece: Piece) -> bool {
+        self.0 & Self::bit(piece) != 0
+    }
+
+    const fn bit(piece: Piece) -> u8 {
+        match piece {
+            Piece::SignerName => 1,
+            Piece::Document => 2,
+            Piece::Image => 4,
+            Piece::Consent => 8,
+            Piece::UserName | Piece::Revision | Piece::Ip | Piece::Agent => 0,
+        }
+    }
+
+    /// Returns the first of these that is not among `given`.
+    pub(crate) fn missing_from(self, given: Self) -> Option<Piece> {
+        REQUIRABLE
+            .into_iter()
+            .find(|piece| self.contains(*piece) && !given.contains(*piece))
+    }
+
+    pub(crate) const fn to_byte(self) -> u8 {
+        self.0
+    }
+
+    /// Reads what a cell holds; `None` for bits that no piece has.
+    pub(crate) const fn from_byte(byte: u8) -> Option<Self> {
+        if byte < 16 { Some(Self(byte)) } else { None }
+    }
+}
+
+impl fmt::Debug for Pieces {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set()
+            .entries(REQUIRABLE.into_iter().filter(|piece| self.contains(*piece)))
+            .finish()
+    }
+}
+
+impl fmt::Display for Pieces {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut names = String::new();
+        for piece in REQUIRABLE.into_iter().filter(|piece| self.contains(*piece)) {
+            if !names.is_empty() {
+                names.push_str(", ");
+            }
+            names.push_str(&alloc::format!("{piece}"));
+        }
+        f.write_str(&names)
+    }
+}
+
+/// The pieces that a policy can require.
+const REQUIRABLE: [Piece; 4] = [
+    Piece::SignerName,
+    Piece::Document,
+    Piece::Image,
+    Piece::Consent,
+];
+
+/// The largest captured signature in bytes.
+const MAX_IMAGE: usize = 1024 * 1024;
+
+/// The largest document in bytes.
+const MAX_DOCUMENT: usize = 64 * 1024 * 1024;
+
+/// A PNG file begins so: its signature, and the header chunk (PNG specification, 5.2 and 5.6).
+const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR";
+
+/// A JPEG file begins with "start of image" and a marker (ITU-T T.81, B.1.1).
+const JPEG: &[u8] = b"\xff\xd8\xff";
+
+#[cfg(test)]
+mod tests {
+    use alloc::{string::ToString, vec, vec::Vec};
+
+    use super::*;
+    use crate::{ContentDigest, Mobile, RecordField};
+
+    fn binding(document: &[u8]) -> Binding {
+        Binding::builder()
+            .tenant("acme")
+            .purpose("sign")
+            .record_field(RecordField {
+                model: "m",
+                field: "f",
+                record: "1",
+            })
+            .user("7")
+            .recipient(Mobile::parse("60123456789").unwrap())
+            .content(ContentDigest::of(document))
+            .build()
+            .unwrap()
+    }
+
+    fn fault(policy: &Policy, evidence: Evidence<'_>) -> Option<EvidenceFault> {
+        evidence.check(policy, &binding(b"offer")).err()
+    }
+
+    fn png(size: usize) -> Vec<u8> {
+        let mut image = PNG.to_vec();
+        image.resize(size, 0);
+        image
+    }
+
+    #[test]
+    fn case_86_what_is_required_and_missing_or_unfit_is_named() {
+        for piece in REQUIRABLE {
+            let policy = Policy::builder().require(piece).build().unwrap();
+            assert_eq!(
+                fault(&policy, Evidence::new()),
+                Some(EvidenceFault::Missing(piece))
+            );
+        }
+        let policy = Policy::default();
+        assert_eq!(fault(&policy, Evidence::new()), None);
+        assert_eq!(fault(&policy, Evidence::new().document(b"offer")), None);
+        let unfit = Some(EvidenceFault::Unfit(Piece::Document));
+        assert_eq!(fault(&policy, Evidence::new().document(b"offer ")), unfit);
+        let name = Policy::builder()
+            .require(Piece::SignerName)
+            .build()
+            .unwrap();
+        let missing = Some(EvidenceFault::Missing(Piece::SignerName));
+        assert_eq!(fault(&name, Evidence::new().signer_name(" ")), missing);
+        assert_eq!(fault(&name, Evidence::new().signer_name("Siti")), None);
+    }
+
+    #[test]
+    fn case_87_an_image_is_a_small_png_or_jpeg_by_its_content() {
+        let policy = Policy::default();
+        let image = |image: &[u8]| fault(&policy, Evidence::new().image(image));
+        assert_eq!(image(&png(MAX_IMAGE)), None);
+        assert_eq!(
+            image(&png(MAX_IMAGE + 1)),
+            Some(EvidenceFault::TooLarge(Piece::Image))
+        );
+        assert_eq!(
+            image(&png(20_000_000)),
+            Some(EvidenceFault::TooLarge(Piece::Image))
+        );
+        assert_eq!(image(b"\xff\xd8\xff\xe0rest"), None);
+        let unfit = Some(EvidenceFault::Unfit(Piece::Image));
+        for other in [
+            &b""[..],
+            b"<svg onload='x'/>",
+            b"GIF89a",
+            b"%PDF",
+            &PNG[..15],
+            b"\xff\xd8",
+        ] {
+            assert_eq!(image(other), unfit);
+        }
+    }
+
+    /// Evidence with one text in it.
+    fn with(piece: Piece, text: &str) -> Evidence<'_> {
+        match piece {
+            Piece::UserName => Evidence::new().user_name(text),
+            Piece::SignerName => Evidence::new().signer_name(text),
+            Piece::Consent => Evidence::new().consent(text),
+            Piece::Revision => Evidence::new().revision(text),
+            Piece::Ip => Evidence::new().ip(text),
+            _ => Evidence::new().agent(text),
+        }
+    }
+
+    #[test]
+    fn texts_are_bounded_and_hold_no_control_characters() {
+        let policy = Policy::default();
+        let texts = [
+            (Piece::UserName, 256),
+            (Piece::SignerName, 256),
+            (Piece::Consent, 2_000),
+            (Piece::Revision, 128),
+            (Piece::Ip, 64),
+            (Piece::Agent, 512),
+        ];
+        for (piece, max) in texts {
+            let long = "x".repeat(max + 1);
+            assert_eq!(fault(&policy, with(piece, &long[1..])), None, "{piece}");
+            assert_eq!(
+                fault(&policy, with(piece, &long)),
+                Some(EvidenceFault::TooLarge(piece))
+            );
+            let control = with(piece, "a\0b");
+            assert_eq!(fault(&policy, control), Some(EvidenceFault::Unfit(piece)));
+            let lines = fault(&policy, with(piece, "a\nb"));
+            assert_eq!(lines.is_none(), piece == Piece::Consent);
+        }
+        let large = vec![0; MAX_DOCUMENT + 1];
+        let too_large = Some(EvidenceFault::TooLarge(Piece::Document));
+        assert_eq!(fault(&policy, Evidence::new().document(&large)), too_large);
+    }
+
+    #[test]
+    fn a_fault_reads_with_its_bound() {
+        let said = |fault: EvidenceFault| fault.to_string();
+        assert_eq!(
+            said(EvidenceFault::Missing(Piece::Image)),
+            "image is required and missing"
+        );
+        let bounds = [
+            (Piece::Image, "1 MiB"),
+            (Piece::Document, "64 MiB"),
+            (Piece::Consent, "2,000 bytes"),
+            (Piece::Agent, "512 bytes"),
+            (Piece::UserName, "256 bytes"),
+            (Piece::Revision, "128 bytes"),
+            (Piece::Ip, "64 bytes"),
+        ];
+        for (piece, max) in bounds {
+            let text = alloc::format!("{piece} is too large; it must be at most {max}");
+            assert_eq!(said(EvidenceFault::TooLarge(piece)), text);
+        }
+        assert!(said(EvidenceFault::Unfit(Piece::Document)).contains("content"));
+        assert!(said(EvidenceFault::Unfit(Piece::Image)).contains("PNG"));
+        assert!(said(EvidenceFault::Unfit(Piece::Ip)).contains("control"));
+        let pieces = Pieces::NONE
+            .with(Piece::Image)
+            .with(Piece::SignerName)
+            .with(Piece::Ip);
+        assert_eq!(pieces.to_string(), "signer_name, image");
+        assert_eq!(alloc::format!("{pieces:?}"), "{SignerName, Image}");
+        assert_eq!(
+            (
+                Pieces::from_byte(15).map(Pieces::to_byte),
+                Pieces::from_byte(16)
+            ),
+            (Some(15), None)
+        );
+    }
+}
