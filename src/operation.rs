@@ -11,6 +11,8 @@ use crate::{Binding, Budgets, ChallengeId, Error, Policy, SigningKey, Timestamp}
 
 pub(crate) mod cancel;
 pub(crate) mod delivery;
+#[cfg(all(test, feature = "std"))]
+mod interleavings;
 pub(crate) mod issue;
 pub(crate) mod signatures;
 pub(crate) mod status;
