@@ -11,7 +11,8 @@ use crate::{Binding, Budgets, ChallengeId, Error, Policy, SigningKey, Timestamp}
 
 pub(crate) mod cancel;
 pub(crate) mod delivery;
-#[cfg(all(test, feature = "std"))]
+#[cfg(test)]
+#[cfg(feature = "std")]
 mod interleavings;
 pub(crate) mod issue;
 pub(crate) mod signatures;

@@ -3,6 +3,8 @@
 //!
 //! A failing schedule is printed with its seed; `SHUTTLE_RANDOM_SEED` replays it.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
 use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -13,10 +15,6 @@ use support::fixture::{COOLDOWN, Scene, at, beside, binding};
 use support::linearizable::{Call, linearizable};
 use support::slot::{Op, Ret, Slot};
 
-#[expect(
-    clippy::allow_attributes,
-    reason = "the tools are shared, and this file uses a part"
-)]
 #[allow(dead_code, reason = "the tools are shared, and this file uses a part")]
 mod support {
     pub(crate) mod fixture;

@@ -2,6 +2,8 @@
 //! through. Each history is judged twice, by counting and by order, and planted stores must be
 //! condemned by the same judges in the same run.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
 use core::fmt::Debug;
 use core::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
@@ -17,10 +19,6 @@ use support::naive::{Flaw, Naive};
 use support::rendezvous::Rendezvous;
 use support::slot::{Asked, Life, Op, Ret, Slot, User};
 
-#[expect(
-    clippy::allow_attributes,
-    reason = "the tools are shared, and this file uses a part"
-)]
 #[allow(dead_code, reason = "the tools are shared, and this file uses a part")]
 mod support {
     pub(crate) mod fixture;
@@ -226,7 +224,7 @@ impl Storm {
                 let world = 1_000 * (number + 1) + round;
                 let meeting = Rendezvous::of(&planted, THREADS);
                 let outcome = self.run(&scene, world, &planted, meeting, || {
-                    planted.arm(THREADS / self.slots)
+                    planted.arm(THREADS / self.slots);
                 });
                 planted.disarm();
                 by_count += usize::from(outcome.by_count(self).is_err());

@@ -213,7 +213,7 @@ mod tests {
             let mut slot = Slot::issued();
             let mut lines: Vec<Line> = (1..=6)
                 .map(|tick| {
-                    let op = ops[draw(6) as usize];
+                    let op = ops[usize::try_from(draw(6)).unwrap()];
                     let ret = slot.invoke(&op);
                     // Beginnings are even and ends odd: no two ticks are the same.
                     let (from, to) = (
@@ -227,7 +227,7 @@ mod tests {
                 })
                 .collect();
             assert!(judge(&lines), "{lines:?}");
-            let (one, other) = (draw(6) as usize, draw(6) as usize);
+            let [one, other] = [draw(6), draw(6)].map(|at| usize::try_from(at).unwrap());
             (lines[one].3, lines[other].3) = (lines[other].3, lines[one].3);
             if lines[one].3.is_none() != (lines[one].1 == NEVER) {
                 (lines[one].1, lines[other].1) = (lines[other].1, lines[one].1);
@@ -237,11 +237,8 @@ mod tests {
             }
             let expected = any_order(&lines, 0, Slot::issued());
             assert_eq!(judge(&lines), expected, "{lines:?}");
-            if expected {
-                accepted += 1
-            } else {
-                refused += 1
-            }
+            accepted += usize::from(expected);
+            refused += usize::from(!expected);
         }
         assert!(accepted > 1_000 && refused > 1_000, "{accepted} {refused}");
     }
