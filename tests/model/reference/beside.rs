@@ -1,0 +1,115 @@
+//! What happens beside issue and verify: cancelling, delivery reports, status, unlocking.
+
+use otp_engine::{Cancellation, Delivered, Reported, State, Unlocking};
+
+use super::{Reference, take_one};
+use crate::flaw::Flaw;
+use crate::terms::{Asked, DAY, Fault, Id, Status, Who};
+
+const REFUND_COOLDOWN: i64 = 10;
+const MAX_REFUNDS: usize = 3;
+
+impl Reference {
+    pub(crate) fn cancel(&mut self, asked: Asked<'_>, who: Who) -> Result<Cancellation, Fault> {
+        if self.awaiting(asked, who).is_none() {
+            return Ok(Cancellation::NothingLive);
+        }
+        let slot = self.slots.get_mut(&who.place()).unwrap();
+        slot.state = State::Cancelled;
+        Ok(Cancellation::Cancelled)
+    }
+
+    pub(crate) fn report(
+        &mut self,
+        asked: Asked<'_>,
+        who: Who,
+        id: Id,
+        send: u8,
+        delivery: Delivered,
+    ) -> Result<Reported, Fault> {
+        let now = asked.now;
+        self.check_clock(asked, who)?;
+        let twice = self.errs(Flaw::RefundedTwice);
+        let refunds_left = {
+            let recipient = self.recipient(who, now);
+            let max = MAX_REFUNDS + usize::from(self.errs(Flaw::FourthRefund));
+            self.full(&recipient.refunds, max, DAY, now).is_none()
+        };
+        let fits = self.slot(who.place(), now).is_some_and(|slot| {
+            slot.means == who.means()
+                && slot.id == id
+                && (slot.sends == send || self.errs(Flaw::OldSendRefunded) && send < slot.sends)
+                && (slot.delivery == Delivered::Unreported || twice)
+        });
+        if !fits {
+            return Ok(Reported::Ignored);
+        }
+        let flaw = self.flaw;
+        let slot = self.slots.get_mut(&who.place()).unwrap();
+        slot.delivery = delivery;
+        let failed = matches!(delivery, Delivered::Failed(_));
+        if !failed || !refunds_left || usize::from(slot.refunds) >= MAX_REFUNDS {
+            return Ok(Reported::Recorded);
+        }
+        slot.refunds += 1;
+        let left = if flaw == Some(Flaw::RefundEndsTheCooldown) {
+            0
+        } else {
+            REFUND_COOLDOWN
+        };
+        slot.next_send_at = slot.next_send_at.min(now + left);
+        if flaw == Some(Flaw::RefundGivesAnAttempt) {
+            slot.attempts = slot.attempts.saturating_sub(1);
+        }
+        let sent_at = slot.sent_at;
+        let mut user = self.user(who, now);
+        take_one(&mut user.sends, sent_at);
+        user.written_at = now;
+        self.users.insert((who.tenant, who.user), user);
+        let mut recipient = self.recipient(who, now);
+        if flaw != Some(Flaw::RefundSkipsTheRecipient) {
+            take_one(&mut recipient.sends, sent_at);
+        }
+        recipient.refunds.push(now);
+        recipient.written_at = now;
+        self.recipients
+            .insert((who.tenant, who.recipient), recipient);
+        Ok(Reported::Refunded)
+    }
+
+    pub(crate) fn status(&self, asked: Asked<'_>, who: Who) -> Result<Option<Status>, Fault> {
+        let Some(slot) = self
+            .slot(who.place(), asked.now)
+            .filter(|slot| slot.means == who.means())
+        else {
+            return Ok(None);
+        };
+        let over = slot.state == State::Pending && !self.is_in_time(slot, asked.now);
+        Ok(Some(Status {
+            id: slot.id,
+            state: if over { State::Expired } else { slot.state },
+            issued_at: slot.issued_at,
+            expires_at: slot.expires_at,
+            attempts_left: self.max_attempts(slot, asked).saturating_sub(slot.attempts),
+            sends: slot.sends,
+            delivery: slot.delivery,
+            next_send_at: slot.next_send_at,
+            lock: self.lock(asked.now, who),
+        }))
+    }
+
+    /// Forgets the failures of a user; `None` where either answer is true, because there are
+    /// failures whose day is over, and a meter may list them still or no more.
+    pub(crate) fn unlock(&mut self, now: i64, who: Who) -> Option<Unlocking> {
+        let mut meter = self.user(who, now);
+        if !self.failed.remove(&(who.tenant, who.user)) || self.unmetered {
+            return Some(Unlocking::NothingToUnlock);
+        }
+        let counts = meter.consecutive > 0 || meter.failures.iter().any(|at| now < at + DAY);
+        meter.consecutive = 0;
+        meter.failures.clear();
+        meter.written_at = now;
+        self.users.insert((who.tenant, who.user), meter);
+        counts.then_some(Unlocking::Unlocked)
+    }
+}

@@ -1,0 +1,185 @@
+//! When a code is sent: admission, the same code again, or a new one.
+
+use otp_engine::{Delivered, Reason, State};
+
+use super::{Reference, Slot, WORTH_SENDING};
+use crate::flaw::Flaw;
+use crate::terms::{Asked, DAY, Fault, HOUR, Id, Issuance, Place, Who};
+
+impl Reference {
+    pub(crate) fn issue(&mut self, asked: Asked<'_>, who: Who) -> Result<Issuance, Fault> {
+        let Asked { now, limits, ring } = asked;
+        self.check_clock(asked, who)?;
+        if let Some((reason, retry_at)) = self.refusal(asked, who) {
+            // Only of a challenge that this sibling could send again, were it not for the limit.
+            let live = self.live(asked, who);
+            let same = live.filter(|slot| slot.limits.remembered() == limits.remembered());
+            let id = same.map(|slot| slot.id);
+            return Ok(Issuance::Refused {
+                reason,
+                retry_at,
+                id,
+            });
+        }
+        let user = (who.tenant, who.user);
+        let mut meter = self.user(who, now);
+        meter.sends.push(now);
+        meter.written_at = now;
+        self.users.insert(user, meter);
+        let mut meter = self.recipient(who, now);
+        meter.sends.push(now);
+        meter.written_at = now;
+        self.recipients.insert((who.tenant, who.recipient), meter);
+
+        let flaw = self.flaw;
+        if self.again(asked, who).is_some() {
+            let slot = self.slots.get_mut(&who.place()).unwrap();
+            slot.sends += 1;
+            slot.sent_at = now;
+            slot.next_send_at = now + limits.cooldown;
+            slot.delivery = Delivered::Unreported;
+            if flaw == Some(Flaw::ResendResetsAttempts) {
+                slot.attempts = 0;
+            }
+            if flaw == Some(Flaw::ResendMovesExpiry) {
+                slot.expires_at = now + limits.validity;
+            }
+            return Ok(Issuance::Again {
+                id: slot.id,
+                code: slot.code.clone(),
+                issued_at: slot.issued_at,
+                expires_at: slot.expires_at,
+                send: slot.sends,
+            });
+        }
+        let mut kept = (0, None, 0);
+        if let Some(old) = self.slot(who.place(), now) {
+            let closed_for = old.limits.closed_for.max(limits.closed_for);
+            let over = old
+                .wrong_at
+                .is_none_or(|wrong_at| now >= wrong_at + closed_for);
+            let restarts = over
+                || old.state == State::Verified
+                || old.state == State::Exhausted
+                || old.attempts == 0
+                || flaw == Some(Flaw::ReissueResetsAttempts)
+                || flaw == Some(Flaw::CancelResetsAttempts) && old.state == State::Cancelled;
+            if !restarts || flaw == Some(Flaw::AttemptsNeverRestart) {
+                kept = (old.attempts, old.wrong_at, old.malformed);
+            }
+        }
+        let (attempts, wrong_at, malformed) = kept;
+        let slot = Slot {
+            id: 0,
+            code: String::new(),
+            means: who.means(),
+            limits: *limits,
+            kid: ring.current,
+            epoch: ring.epoch,
+            state: State::Pending,
+            issued_at: now,
+            expires_at: now + limits.validity,
+            sent_at: now,
+            next_send_at: now + limits.cooldown,
+            closed_at: now,
+            sends: 1,
+            refunds: 0,
+            delivery: Delivered::Unreported,
+            attempts,
+            wrong_at,
+            malformed,
+        };
+        let expires_at = slot.expires_at;
+        self.slots.insert(who.place(), slot);
+        Ok(Issuance::New {
+            issued_at: now,
+            expires_at,
+        })
+    }
+
+    /// Takes note of the id and the code that the engine drew for the newest challenge.
+    pub(crate) fn learn(&mut self, place: Place, id: Id, code: &str) {
+        let slot = self.slots.get_mut(&place).unwrap();
+        slot.id = id;
+        code.clone_into(&mut slot.code);
+    }
+
+    /// Why no code is sent: the first violated limit, and when the last violated one admits.
+    pub(crate) fn refusal(&self, asked: Asked<'_>, who: Who) -> Option<(Reason, Option<i64>)> {
+        let now = asked.now;
+        let (user, recipient) = (self.user(who, now), self.recipient(who, now));
+        let mut violated: Vec<(Reason, Option<i64>)> = Vec::new();
+        let mut limit =
+            |reason, until: Option<i64>| violated.extend(until.map(|at| (reason, Some(at))));
+        limit(
+            Reason::Locked,
+            self.full(&user.failures, self.max_failures(), DAY, now),
+        );
+        limit(
+            Reason::Locked,
+            self.full(&recipient.failures, self.max_failures(), DAY, now),
+        );
+        if let Some(slot) = self.slot(who.place(), now) {
+            limit(
+                Reason::Exhausted,
+                self.exhausted_until(slot, asked)
+                    .filter(|until| now < *until),
+            );
+            let early = i64::from(self.errs(Flaw::CooldownEndsEarly));
+            limit(
+                Reason::Cooldown,
+                Some(slot.next_send_at - early).filter(|until| now < *until),
+            );
+        }
+        if let Some(slot) = self.again(asked, who) {
+            let max = asked.limits.max_sends + u8::from(self.errs(Flaw::OneMoreSendOfACode));
+            let counted = slot.sends - slot.refunds;
+            limit(
+                Reason::SendLimit,
+                (counted >= max).then(|| slot.expires_at - WORTH_SENDING + 1),
+            );
+        }
+        let short = 5 + usize::from(self.errs(Flaw::SixthSend));
+        let long = 20 + usize::from(self.errs(Flaw::TwentyFirstSendOfADay));
+        let hour = 10 + usize::from(self.errs(Flaw::EleventhSendOfAnHour));
+        limit(
+            Reason::SendLimit,
+            self.full(&recipient.sends, short, 600, now),
+        );
+        limit(
+            Reason::SendLimit,
+            self.full(&recipient.sends, long, DAY, now),
+        );
+        limit(Reason::SendLimit, self.full(&user.sends, hour, HOUR, now));
+        if !self.unmetered && user.consecutive >= self.max_consecutive() {
+            return Some((Reason::Locked, None));
+        }
+        let order = [
+            Reason::Locked,
+            Reason::Exhausted,
+            Reason::Cooldown,
+            Reason::SendLimit,
+        ];
+        let first = order
+            .into_iter()
+            .find(|reason| violated.iter().any(|(other, _)| other == reason))?;
+        let named = violated.iter().filter(|(reason, _)| *reason == first);
+        let latest = if self.errs(Flaw::RetryAtOfTheReasonAlone) {
+            named.filter_map(|(_, until)| *until).max()
+        } else {
+            violated.iter().filter_map(|(_, until)| *until).max()
+        };
+        Some((first, latest))
+    }
+
+    /// The challenge that issuing would send once more.
+    fn again(&self, asked: Asked<'_>, who: Who) -> Option<&Slot> {
+        let too_little = WORTH_SENDING - i64::from(self.errs(Flaw::SentAgainWithTooLittleLeft));
+        self.live(asked, who).filter(|slot| {
+            !asked.limits.rotate
+                && (slot.limits.remembered() == asked.limits.remembered()
+                    || self.errs(Flaw::PolicyChangeSendsAgain))
+                && slot.expires_at - asked.now >= too_little
+        })
+    }
+}

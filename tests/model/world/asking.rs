@@ -1,0 +1,400 @@
+//! Each step, asked of both sides.
+
+use otp_engine::{
+    ChallengeId, Delivered, Delivery, GatewayStatus, Issuance, Lock, Reason, Rejection, Reported,
+    State, Submission, Timestamp, Verdict,
+};
+
+use super::answers::{fault, id_of, of_fault, of_verdict};
+use super::{NOBODY, World};
+use crate::siblings::LIMITS;
+use crate::steps::{Ask, Entry, NUMBERS, Named, Numbers, Sent, Told};
+use crate::terms::{self, DAY, Who};
+
+impl World<'_> {
+    pub(super) fn issue(&mut self, ask: Ask) -> Result<(), String> {
+        let (asked, who) = (self.asked(ask), ask.who);
+        let earlier = self
+            .reference
+            .slot(who.place(), self.now)
+            .map(|slot| (slot.id, slot.code.clone()));
+        let model = self.reference.issue(asked, who);
+        let binding = self.binding(who);
+        let engine = self.engine(ask).issue(&self.store, &binding);
+        let mut learnt = None;
+        let engine = match engine {
+            Ok(Issuance::Issued(issued)) => {
+                let (id, code) = (id_of(issued.id), issued.code.as_str().to_owned());
+                if issued.recipient != *binding.recipient() {
+                    return Err(format!("issue {who:?}: another recipient"));
+                }
+                let (issued_at, expires_at) = (issued.issued_at.unix(), issued.expires_at.unix());
+                if earlier.as_ref().is_none_or(|(old, _)| *old != id) {
+                    if issued.send != 1 || code.len() != usize::from(asked.limits.digits) {
+                        return Err(format!(
+                            "issue {who:?}: a new code of {} symbols",
+                            code.len()
+                        ));
+                    }
+                    learnt = Some((id, code));
+                    Ok(terms::Issuance::New {
+                        issued_at,
+                        expires_at,
+                    })
+                } else {
+                    Ok(terms::Issuance::Again {
+                        id,
+                        code,
+                        issued_at,
+                        expires_at,
+                        send: issued.send,
+                    })
+                }
+            }
+            Ok(Issuance::Refused(refusal)) => Ok(terms::Issuance::Refused {
+                reason: refusal.reason,
+                retry_at: refusal.retry_at.map(Timestamp::unix),
+                id: refusal.id.map(id_of),
+            }),
+            Err(error) => Err(fault(error)?),
+        };
+        self.same("issue", ask, &engine, &model)?;
+        self.count(match &model {
+            Ok(terms::Issuance::New { .. }) => "issued",
+            Ok(terms::Issuance::Again { .. }) => "sent again",
+            Ok(terms::Issuance::Refused {
+                reason, retry_at, ..
+            }) => match reason {
+                Reason::Cooldown => "refused: cooldown",
+                Reason::SendLimit => "refused: send limit",
+                Reason::Exhausted => "refused: exhausted",
+                Reason::Locked if retry_at.is_none() => "refused: locked until unlocked",
+                Reason::Locked => "refused: locked",
+            },
+            Err(fault) => of_fault(*fault),
+        });
+        if let Some((id, code)) = learnt {
+            self.reference.learn(who.place(), id, &code);
+            let shortest = LIMITS.iter().map(|limits| limits.closed_for).min().unwrap();
+            let now = self.now;
+            let seen = self.seen.entry(who.place()).or_default();
+            seen.earlier.extend(earlier);
+            if seen.succeeded
+                || seen
+                    .wrong_at
+                    .is_none_or(|wrong_at| now >= wrong_at + shortest)
+            {
+                seen.compared = 0;
+            }
+            seen.succeeded = false;
+            seen.max_attempts = asked.limits.max_attempts;
+        }
+        if let Ok(terms::Issuance::Refused {
+            retry_at: Some(retry_at),
+            ..
+        }) = model
+        {
+            self.check_promise(ask, retry_at)?;
+            self.promise = Some((ask, self.ring, retry_at));
+        }
+        Ok(())
+    }
+
+    /// Checks that the instant of a refusal is the earliest: refused before, admitted then.
+    pub(super) fn check_promise(&self, ask: Ask, retry_at: i64) -> Result<(), String> {
+        let mut asked = self.asked(ask);
+        asked.now = retry_at - 1;
+        let before = self.reference.refusal(asked, ask.who);
+        asked.now = retry_at;
+        let then = self.reference.refusal(asked, ask.who);
+        if retry_at <= self.now || before.is_none() || then.is_some() {
+            return Err(format!(
+                "retry_at {}: {before:?} before, {then:?} then",
+                self.rel(retry_at)
+            ));
+        }
+        Ok(())
+    }
+
+    pub(super) fn verify(&mut self, ask: Ask, entry: &Entry, named: Named) -> Result<(), String> {
+        let (asked, who) = (self.asked(ask), ask.who);
+        let (typed, id) = (self.typed(ask, entry), self.named(who, named));
+        let model = self
+            .reference
+            .verify(asked, who, typed.means.as_deref(), id);
+        let binding = self.binding(who);
+        let mut submission = Submission::new(&binding, &typed.bytes);
+        if let Some(id) = id {
+            submission = submission.challenge(ChallengeId::from_bytes(id.to_be_bytes()));
+        }
+        let engine = match self.engine(ask).verify(&self.store, submission) {
+            Ok(Verdict::Accepted(acceptance)) => Ok(terms::Verdict::Accepted {
+                id: id_of(acceptance.id),
+                verified_at: acceptance.verified_at.unix(),
+            }),
+            Ok(Verdict::Rejected(rejection)) => Ok(terms::Verdict::Rejected(rejection)),
+            Err(error) => Err(fault(error)?),
+        };
+        let what = if self.trace.is_some() {
+            format!(
+                "verify {entry:?} {named:?} {:?}",
+                String::from_utf8_lossy(&typed.bytes)
+            )
+        } else {
+            "verify".to_owned()
+        };
+        self.same(&what, ask, &engine, &model)?;
+        let label = of_verdict(&model);
+        self.count(label);
+        if label == "accepted" && matches!(entry, Entry::Dressed(_)) {
+            self.count_also("accepted with separators or in another script");
+        }
+        match engine {
+            Ok(terms::Verdict::Accepted { id, .. }) => {
+                if !self.accepted.insert(id) {
+                    return Err(format!("verify {who:?}: one challenge was accepted twice"));
+                }
+                self.compared(ask, None)?;
+                self.seen.entry(who.place()).or_default().succeeded = true;
+            }
+            Ok(terms::Verdict::Rejected(Rejection::Wrong { .. })) => {
+                self.compared(ask, Some(self.now))?;
+            }
+            Ok(terms::Verdict::Rejected(Rejection::Exhausted { retry_at })) => {
+                self.check_end_of_closing(ask, retry_at.unix())?;
+            }
+            Ok(terms::Verdict::Rejected(Rejection::Locked {
+                retry_at: Some(retry_at),
+            })) => {
+                let before = self.reference.lock(retry_at.unix() - 1, who);
+                let then = self.reference.lock(retry_at.unix(), who);
+                if before == Lock::Free || then != Lock::Free {
+                    return Err(format!("locked {who:?}: {before:?} before, {then:?} then"));
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Counts a compared guess by what the engine answered alone.
+    pub(super) fn compared(&mut self, ask: Ask, wrong_at: Option<i64>) -> Result<(), String> {
+        let strictest = LIMITS[self.sibling(ask)].max_attempts;
+        let seen = self.seen.entry(ask.who.place()).or_default();
+        seen.compared += 1;
+        seen.wrong_at = wrong_at.or(seen.wrong_at);
+        if seen.compared > strictest.min(seen.max_attempts) {
+            return Err(format!(
+                "verify {:?}: {} guesses were compared",
+                ask.who, seen.compared
+            ));
+        }
+        Ok(())
+    }
+
+    /// Checks the instant at which an exhausted slot opens, as `issue` sees it.
+    pub(super) fn check_end_of_closing(&self, ask: Ask, retry_at: i64) -> Result<(), String> {
+        let mut asked = self.asked(ask);
+        asked.now = retry_at - 1;
+        let before = self.reference.refusal(asked, ask.who);
+        asked.now = retry_at;
+        let then = self
+            .reference
+            .refusal(asked, ask.who)
+            .map(|(reason, _)| reason);
+        if retry_at > self.now && before.is_none() || then == Some(Reason::Exhausted) {
+            return Err(format!(
+                "exhausted until {}: {before:?}, then {then:?}",
+                self.rel(retry_at)
+            ));
+        }
+        Ok(())
+    }
+
+    pub(super) fn cancel(&mut self, ask: Ask) -> Result<(), String> {
+        let model = self.reference.cancel(self.asked(ask), ask.who);
+        let binding = self.binding(ask.who);
+        let engine = match self.engine(ask).cancel(&self.store, &binding) {
+            Ok(answer) => Ok(answer),
+            Err(error) => Err(fault(error)?),
+        };
+        self.same("cancel", ask, &engine, &model)?;
+        self.count(match model {
+            Ok(otp_engine::Cancellation::Cancelled) => "cancelled",
+            Ok(otp_engine::Cancellation::NothingLive) => "nothing to cancel",
+            Err(fault) => of_fault(fault),
+        });
+        Ok(())
+    }
+
+    pub(super) fn report(&mut self, ask: Ask, sent: Sent, told: Told) -> Result<(), String> {
+        let who = ask.who;
+        if self.reference.check_clock(self.asked(ask), who).is_err() {
+            return Ok(()); // what a report does under a clock fault is not settled
+        }
+        let id = self.named(who, sent.named).unwrap_or(u128::MAX);
+        let sends = self
+            .reference
+            .slot(who.place(), self.now)
+            .map_or(1, |slot| slot.sends);
+        let send = sends.saturating_add_signed(sent.offset);
+        let (delivery, delivered) = match told {
+            Told::Sent => (Delivery::Sent, Delivered::Sent),
+            Told::Failed => {
+                let status = GatewayStatus::parse("10").unwrap();
+                (Delivery::Failed(status), Delivered::Failed(status))
+            }
+        };
+        let model = self
+            .reference
+            .report(self.asked(ask), who, id, send, delivered);
+        let named = ChallengeId::from_bytes(id.to_be_bytes());
+        let binding = self.binding(who);
+        let engine = self.engine(ask);
+        let engine = match engine.report_delivery(&self.store, &binding, named, send, delivery) {
+            Ok(answer) => Ok(answer),
+            Err(error) => Err(fault(error)?),
+        };
+        let what = format!("report {sent:?} {told:?}");
+        self.same(&what, ask, &engine, &model)?;
+        self.count(match model {
+            Ok(Reported::Recorded) => "report recorded",
+            Ok(Reported::Refunded) => "refunded",
+            Ok(Reported::Ignored) => "report ignored",
+            Ok(other) => return Err(format!("a new answer: {other:?}")),
+            Err(fault) => of_fault(fault),
+        });
+        Ok(())
+    }
+
+    pub(super) fn status(&mut self, ask: Ask) -> Result<(), String> {
+        let model = self.reference.status(self.asked(ask), ask.who);
+        let binding = self.binding(ask.who);
+        let engine = match self.engine(ask).status(&self.store, &binding) {
+            Ok(status) => Ok(status.map(|status| terms::Status {
+                id: id_of(status.id),
+                state: status.state,
+                issued_at: status.issued_at.unix(),
+                expires_at: status.expires_at.unix(),
+                attempts_left: status.attempts_left,
+                sends: status.sends,
+                delivery: status.delivery,
+                next_send_at: status.next_send_at.unix(),
+                lock: status.lock,
+            })),
+            Err(error) => Err(fault(error)?),
+        };
+        self.same("status", ask, &engine, &model)?;
+        self.count(match model {
+            Ok(None) => "status: none",
+            Ok(Some(status)) => match status.state {
+                State::Pending => "status: pending",
+                State::Verified => "status: verified",
+                State::Expired => "status: expired",
+                State::Exhausted => "status: exhausted",
+                State::Cancelled => "status: cancelled",
+                _ => return Err(format!("status {:?}: a new state", status.state)),
+            },
+            Err(fault) => of_fault(fault),
+        });
+        Ok(())
+    }
+
+    pub(super) fn unlock(&mut self, who: Who) -> Result<(), String> {
+        let ask = Ask { who, sibling: 0 };
+        let model = self.reference.unlock(self.now, who);
+        let binding = self.binding(who);
+        let engine = match self
+            .engine(ask)
+            .unlock(&self.store, binding.tenant(), binding.user())
+        {
+            Ok(answer) => answer,
+            Err(error) => return Err(format!("unlock: {:?}", fault(error)?)),
+        };
+        self.same("unlock", ask, &engine, &model.unwrap_or(engine))?;
+        self.count(match engine {
+            otp_engine::Unlocking::Unlocked => "unlocked",
+            otp_engine::Unlocking::NothingToUnlock => "nothing to unlock",
+        });
+        Ok(())
+    }
+
+    /// Sweeps the store. The reference has no such step: no answer may depend on it.
+    pub(super) fn purge(&mut self, limit: usize) -> Result<(), String> {
+        let engine = self.engine(Ask {
+            who: NOBODY,
+            sibling: 0,
+        });
+        let dropped = engine
+            .purge(&self.store, limit)
+            .map_err(|error| error.to_string())?;
+        self.note(|| format!("purge: {dropped} dropped"));
+        self.count(if dropped > 0 {
+            "purged"
+        } else {
+            "nothing to purge"
+        });
+        Ok(())
+    }
+
+    pub(super) fn siege(&mut self, ask: Ask, days: u8) -> Result<(), String> {
+        self.count_also("siege");
+        let who = Who {
+            user: (ask.who.user + 1) % 3,
+            ..ask.who
+        };
+        let neighbour = Ask { who, ..ask };
+        for _ in 0..days {
+            self.set(self.now + DAY);
+            self.issue(neighbour)?;
+            let ask_of = |record| Ask {
+                who: Who { record, ..ask.who },
+                ..ask
+            };
+            (0..4).try_for_each(|record| self.issue(ask_of(record)))?;
+            for record in 0..4 {
+                for guess in 0..5 {
+                    self.verify(ask_of(record), &Entry::Wrong(guess), Named::None)?;
+                }
+            }
+            self.verify(neighbour, &Entry::Right, Named::None)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn flood(
+        &mut self,
+        ask: Ask,
+        times: u8,
+        gap: Option<i64>,
+        numbers: Numbers,
+    ) -> Result<(), String> {
+        self.count_also("flood");
+        for time in 0..times {
+            let recipient = match numbers {
+                Numbers::One => ask.who.recipient,
+                Numbers::All => (ask.who.recipient + time) % NUMBERS,
+            };
+            self.issue(Ask {
+                who: Who {
+                    recipient,
+                    ..ask.who
+                },
+                ..ask
+            })?;
+            self.set(self.now + gap.unwrap_or(LIMITS[self.sibling(ask)].cooldown));
+        }
+        Ok(())
+    }
+
+    pub(super) fn keep_promise(&mut self, delta: i64) -> Result<(), String> {
+        let Some((ask, ring, retry_at)) = self.promise else {
+            return Ok(());
+        };
+        if ring != self.ring || retry_at < self.now {
+            return Ok(());
+        }
+        self.set(retry_at + delta);
+        self.issue(ask)
+    }
+}
