@@ -66,7 +66,8 @@ pub struct Refusal {
     /// When the same call will be admitted, unless something else happens; `None` where only
     /// [`unlock`](crate::Engine::unlock) helps.
     pub retry_at: Option<Timestamp>,
-    /// The live challenge, if it is one for exactly this binding.
+    /// The live challenge, if its code is the one that this call would send again: for exactly this
+    /// binding, under these limits and a key that the ring holds.
     pub id: Option<ChallengeId>,
 }
 
@@ -202,7 +203,8 @@ impl Rejection {
 pub enum PublicRejection {
     /// The code is invalid or expired; which one is not said.
     Invalid,
-    /// What was typed has not the form of a code; this depends on the typed text alone.
+    /// What was typed has not the form of a code. It depends on the typed text and on the kind of
+    /// code that is out: where siblings with other lengths share a slot, it tells which.
     Malformed,
     /// Evidence is missing or does not fit; this depends on what was given, and on the policy.
     Evidence(EvidenceFault),

@@ -134,6 +134,38 @@ fn twenty_malformed_texts_close_the_slot_and_cost_no_attempt() {
 }
 
 #[test]
+fn case_2_a_code_is_text_and_an_integer_that_lost_its_zero_is_none() {
+    // That a number does not even compile is shown where `Submission` is documented.
+    let (host, binding) = (Host::new(), binding());
+    let mut second = 0;
+    let issued = loop {
+        let issued = host.at(second).issue(&binding);
+        if issued.code.as_str().starts_with('0') {
+            break issued;
+        }
+        second += 86_400;
+    };
+    let as_integer: u32 = issued.code.as_str().parse().unwrap();
+    assert_eq!(
+        host.rejection(&binding, &as_integer.to_string()),
+        Rejection::Malformed
+    );
+    assert!(host.accepts(&binding, issued.code.as_str()));
+}
+
+#[test]
+fn case_20_a_host_that_fails_after_a_wrong_answer_has_counted_it() {
+    let (host, binding) = (Host::new(), binding());
+    let issued = host.issue(&binding);
+    let handler = core::panic::AssertUnwindSafe(|| {
+        let _ = host.guess_wrong(&binding, &issued);
+        std::panic::resume_unwind(Box::new("the handler rolls back"));
+    });
+    assert!(std::panic::catch_unwind(handler).is_err());
+    assert_eq!(host.guess_wrong(&binding, &issued), 3);
+}
+
+#[test]
 fn case_24_a_success_elsewhere_changes_nothing_and_replays_charge_nothing() {
     let (host, a) = (Host::new(), binding());
     let b = parts().record_field(record("16")).build().unwrap();

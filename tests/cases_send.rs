@@ -31,6 +31,42 @@ fn case_38_a_double_click_sends_one_message() {
 }
 
 #[test]
+fn case_39_two_nodes_at_once_make_one_challenge_and_one_message() {
+    for _ in 0..50 {
+        let (host, binding) = (Host::new(), binding());
+        let nodes = [host.engine.clone(), host.engine.clone()];
+        let barrier = std::sync::Barrier::new(nodes.len());
+        let issued: Vec<_> = std::thread::scope(|scope| {
+            let issue = |node: &otp_engine::Engine| {
+                barrier.wait();
+                node.issue(&host.store, &binding).unwrap()
+            };
+            let threads: Vec<_> = nodes
+                .iter()
+                .map(|node| scope.spawn(move || issue(node)))
+                .collect();
+            threads
+                .into_iter()
+                .map(|thread| thread.join().unwrap())
+                .collect()
+        });
+        let refused: Vec<_> = issued
+            .iter()
+            .filter_map(otp_engine::Issuance::refused)
+            .collect();
+        assert_eq!(refused.len(), 1);
+        let sent = issued
+            .into_iter()
+            .find_map(otp_engine::Issuance::issued)
+            .unwrap();
+        assert_eq!(
+            (refused[0].reason, refused[0].id),
+            (Reason::Cooldown, Some(sent.id))
+        );
+    }
+}
+
+#[test]
 fn case_40_a_retry_after_a_gateway_timeout_sends_the_same_code() {
     let (host, binding) = (Host::new(), binding());
     let issued = host.issue(&binding);
@@ -277,6 +313,21 @@ fn case_51_after_a_crash_between_commit_and_message_a_resend_works() {
     drop(host.issue(&binding)); // the message was never sent
     let again = host.at(60).issue(&binding);
     assert!(host.accepts(&binding, again.code.as_str()));
+}
+
+#[test]
+fn case_52_no_code_leaves_without_its_commit() {
+    // A store with no room: the decision is made, the commit fails, and there is no code.
+    let (mut host, binding) = (Host::new(), binding());
+    host.store = otp_engine::MemoryStore::with_capacity_limit(2);
+    let failed = host.engine.issue(&host.store, &binding).err().unwrap();
+    assert!(matches!(
+        failed,
+        otp_engine::Error::Store(otp_engine::store::Error::Full)
+    ));
+    assert_eq!((host.store.len(), host.heard()), (0, vec![]));
+    host.store = otp_engine::MemoryStore::with_capacity_limit(3);
+    let _ = host.issue(&binding);
 }
 
 #[test]

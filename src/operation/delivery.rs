@@ -60,6 +60,12 @@ impl Operation for Report<'_> {
     ) -> Result<Decision<Reported>, Error> {
         let slot = places.at(SLOT)?;
         let challenge = slot.body().map(Challenge::read).transpose()?;
+        if challenge
+            .as_ref()
+            .is_some_and(|challenge| challenge.is_ahead_of(now))
+        {
+            return Err(Error::Clock); // a refund would be dated before its send
+        }
         let challenge = challenge.filter(|challenge| {
             challenge.id == self.id
                 && challenge.tag == self.target.digest.tag()

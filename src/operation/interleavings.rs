@@ -17,8 +17,9 @@ use crate::challenge::{Challenge, State};
 use crate::keys::KeyRing;
 use crate::meter::Meter;
 use crate::policy::Resend;
-use crate::seal::{Places, Writes};
-use crate::store::{Cell, Class, Version};
+use crate::record::facts::Salts;
+use crate::seal::{Places, Seal, Writes};
+use crate::store::{Cell, Version};
 use crate::{
     Binding, Budgets, Cancellation, ChallengeId, Issuance, Mobile, Policy, Reason, RecordField,
     Rejection, Submission, Timestamp, Verdict,
@@ -454,6 +455,7 @@ impl World {
             keys: &self.keys,
             policy: &self.policy,
             budgets: &self.budgets,
+            signer: None,
         }
     }
 
@@ -529,9 +531,12 @@ impl World {
                 if guess == Call::Named {
                     submission = submission.challenge(id(OLD));
                 }
+                let evidence = submission.evidence.check(&self.policy, &self.binding);
                 let verify = Verify {
                     target: self.target(),
                     submission,
+                    evidence: evidence.unwrap(),
+                    salts: Salts::default(),
                 };
                 self.run(&verify, cells, now, |verdict| match verdict {
                     Verdict::Accepted(acceptance) => Answer::Accepted(which(acceptance.id)),
@@ -569,8 +574,8 @@ impl World {
             (*version > 0).then(cell)
         };
         let cells: Vec<_> = places[..keys.len()].iter().map(cell).collect();
-        let opened = Places::open(&self.keys, Class::Process, keys, &cells, now).unwrap();
-        let mut writes = Writes::new(&self.keys, Class::Process);
+        let opened = Places::open(&self.keys, Seal::Open, keys, &cells, now).unwrap();
+        let mut writes = Writes::new(&self.keys, Seal::Open);
         let decision = operation
             .decide(&self.ground(), &opened, &mut writes, now)
             .unwrap();
@@ -578,7 +583,7 @@ impl World {
             let cell = all.iter().position(|key| *key == write.key).unwrap();
             assert_eq!(
                 write.expected.get(),
-                places[cell].0.into(),
+                u64::from(places[cell].0),
                 "a write expects what was loaded"
             );
             (cell, places[cell].0 + 1, write.body.to_vec())
@@ -750,7 +755,7 @@ impl World {
         let slot = Challenge::read(body(super::SLOT)).unwrap();
         let user = Meter::read(Some(body(super::USER))).unwrap();
         let counted = slot.attempts == tally.wrong
-            && user.consecutive == tally.wrong.into()
+            && user.consecutive == u16::from(tally.wrong)
             && failures(body(super::USER)) == tally.wrong_ever
             && failures(body(super::RECIPIENT)) == tally.wrong_ever
             && (slot.state == State::Verified) == (tally.accepted[which(slot.id)] > 0);

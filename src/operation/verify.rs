@@ -30,6 +30,14 @@ use crate::{
 /// # let _ = submission;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+///
+/// A code is text. A number would have lost its leading zeros, and does not compile:
+///
+/// ```compile_fail,E0277
+/// fn submit(binding: &otp_engine::Binding) {
+///     let _ = otp_engine::Submission::new(binding, &123456);
+/// }
+/// ```
 #[derive(Clone, Copy)]
 #[must_use]
 pub struct Submission<'a> {

@@ -11,7 +11,16 @@ use crate::part::Check;
 pub(crate) const CORE: &str = "otp-engine";
 
 /// The core's direct dependencies, all of them: `docs/design.md` says what each is for.
-const DIRECT: &[&str] = &["getrandom", "hmac", "rand_core", "sha2", "time", "zeroize"];
+const DIRECT: &[&str] = &[
+    "base64ct",
+    "ed25519-dalek",
+    "getrandom",
+    "hmac",
+    "rand_core",
+    "sha2",
+    "time",
+    "zeroize",
+];
 
 /// Licences that allow what ours allow; `deny.toml` has the same list.
 const LICENCES: &[&str] = &[

@@ -5,7 +5,7 @@ use core::{fmt, str::FromStr};
 
 use crate::store::conformance::Fault;
 
-/// What one player of a [`Storm`] was told; its text passes from one process to another.
+/// What one player of a [`Storm`](super::Storm) was told; its text passes from one process to another.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Tally {
     pub(super) wrong: u64,
