@@ -101,6 +101,10 @@ impl Reference {
     /// Forgets the failures of a user; `None` where either answer is true, because there are
     /// failures whose day is over, and a meter may list them still or no more.
     pub(crate) fn unlock(&mut self, now: i64, who: Who) -> Option<Unlocking> {
+        let kept = self.users.get(&(who.tenant, who.user));
+        if kept.is_some_and(|kept| kept.consecutive > 0 && now > kept.kept_until()) {
+            return Some(Unlocking::NothingToUnlock); // nothing is there now, and nothing is written
+        }
         let mut meter = self.user(who, now);
         if !self.failed.remove(&(who.tenant, who.user)) || self.unmetered {
             return Some(Unlocking::NothingToUnlock);
