@@ -1,0 +1,201 @@
+//! Commits that wait for the connection are made together: one transaction, one flush.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use otp_engine::store::{Commit, Error, Key, Version, Write};
+use rusqlite::{Connection, ErrorCode, params};
+
+use crate::{Locked, poisoned};
+
+/// The commits that wait for the connection.
+#[derive(Default)]
+pub(crate) struct Queue(Mutex<Vec<Arc<Ticket>>>);
+
+impl Queue {
+    /// Commits `writes`, together with all others that came meanwhile.
+    ///
+    /// Who gets the connection first makes the commits of all who wait for it; these find their
+    /// answers when they get it in their turn.
+    pub(crate) fn commit<'a>(
+        &self,
+        writes: &[Write<'_>],
+        lock: impl FnOnce() -> Result<Locked<'a>, Error>,
+    ) -> Result<Commit, Error> {
+        let ticket = Arc::new(Ticket::new(writes));
+        self.0.lock().map_err(poisoned)?.push(Arc::clone(&ticket));
+        // Not known to be applied or not, where the one who held the ticket panicked.
+        let locked = lock().map_err(Error::unknown)?;
+        if let Some(answer) = ticket.take_answer() {
+            return answer;
+        }
+        let group = core::mem::take(&mut *ticket_holders(&self.0));
+        commit_group(locked.connection()?, &group);
+        ticket.take_answer().unwrap_or(Err(Error::Unknown(None)))
+    }
+
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        ticket_holders(&self.0).len()
+    }
+}
+
+/// A list or an answer is whole at any moment, whoever panicked.
+fn ticket_holders<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// One commit of a group, with what it writes and, in the end, its answer.
+pub(crate) struct Ticket {
+    writes: Vec<Owned>,
+    answer: Mutex<Option<Result<Commit, Error>>>,
+}
+
+impl Ticket {
+    pub(crate) fn new(writes: &[Write<'_>]) -> Self {
+        let owned = |write: &Write<'_>| Owned {
+            key: write.key,
+            expected: write.expected,
+            discard_after: write.discard_after.map(|after| after.unix()),
+            body: write.body.into(),
+        };
+        Self {
+            writes: writes.iter().map(owned).collect(),
+            answer: Mutex::new(None),
+        }
+    }
+
+    fn answer(&self, answer: Result<Commit, Error>) {
+        *ticket_holders(&self.answer) = Some(answer);
+    }
+
+    pub(crate) fn take_answer(&self) -> Option<Result<Commit, Error>> {
+        ticket_holders(&self.answer).take()
+    }
+}
+
+/// A write that outlives its caller's borrow.
+struct Owned {
+    key: Key,
+    expected: Version,
+    discard_after: Option<i64>,
+    body: Box<[u8]>,
+}
+
+/// Makes the commits of all tickets in one transaction, and answers each of them.
+///
+/// A conflict undoes its own commit only; an error undoes all.
+pub(crate) fn commit_group(connection: &Connection, group: &[Arc<Ticket>]) {
+    match commit_all(connection, group) {
+        Ok(outcomes) => {
+            for (ticket, outcome) in group.iter().zip(outcomes) {
+                ticket.answer(Ok(outcome));
+            }
+        }
+        Err(failure) => {
+            // It may have failed because it was: then there is nothing to roll back.
+            rollback(connection).ok();
+            for ticket in group {
+                ticket.answer(Err(failure.to_error()));
+            }
+        }
+    }
+}
+
+fn commit_all(connection: &Connection, group: &[Arc<Ticket>]) -> Result<Vec<Commit>, Failure> {
+    let run = |sql| execute(connection, sql).map_err(Failure::before_commit);
+    rollback(connection).map_err(Failure::before_commit)?; // what an earlier failure left open
+    run("BEGIN IMMEDIATE")?;
+    let mut outcomes = Vec::with_capacity(group.len());
+    for ticket in group {
+        run("SAVEPOINT one")?;
+        let outcome = write_all(connection, &ticket.writes).map_err(Failure::before_commit)?;
+        if outcome == Commit::Conflict {
+            run("ROLLBACK TO one")?;
+        }
+        run("RELEASE one")?;
+        outcomes.push(outcome);
+    }
+    if outcomes.contains(&Commit::Done) {
+        execute(connection, "COMMIT").map_err(Failure::of_commit)?;
+    } else {
+        run("ROLLBACK")?;
+    }
+    Ok(outcomes)
+}
+
+fn write_all(connection: &Connection, writes: &[Owned]) -> rusqlite::Result<Commit> {
+    for write in writes {
+        let Ok(expected) = i64::try_from(write.expected.get()) else {
+            return Ok(Commit::Conflict); // no cell has such a version
+        };
+        let changed = if write.expected == Version::ABSENT {
+            connection.prepare_cached(INSERT)?.execute(params![
+                write.key.as_bytes(),
+                write.discard_after,
+                write.body
+            ])?
+        } else {
+            connection.prepare_cached(UPDATE)?.execute(params![
+                write.key.as_bytes(),
+                write.discard_after,
+                write.body,
+                expected
+            ])?
+        };
+        if changed != 1 {
+            return Ok(Commit::Conflict);
+        }
+    }
+    Ok(Commit::Done)
+}
+
+fn rollback(connection: &Connection) -> rusqlite::Result<()> {
+    if connection.is_autocommit() {
+        return Ok(());
+    }
+    execute(connection, "ROLLBACK")
+}
+
+fn execute(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
+    connection.prepare_cached(sql)?.execute([]).map(drop)
+}
+
+/// Why a whole group failed, shared by the answers of all.
+struct Failure {
+    cause: Arc<rusqlite::Error>,
+    may_be_applied: bool,
+}
+
+impl Failure {
+    fn before_commit(cause: rusqlite::Error) -> Self {
+        Self {
+            cause: Arc::new(cause),
+            may_be_applied: false,
+        }
+    }
+
+    /// A `COMMIT` that found no room or no lock has not been made. Of any other nobody knows: the
+    /// end of the log may be written, though its flush failed.
+    fn of_commit(cause: rusqlite::Error) -> Self {
+        let code = cause.sqlite_error_code();
+        let surely_not = [ErrorCode::DiskFull, ErrorCode::DatabaseBusy];
+        Self {
+            may_be_applied: !code.is_some_and(|code| surely_not.contains(&code)),
+            cause: Arc::new(cause),
+        }
+    }
+
+    fn to_error(&self) -> Error {
+        if self.may_be_applied {
+            Error::unknown(Arc::clone(&self.cause))
+        } else if self.cause.sqlite_error_code() == Some(ErrorCode::DiskFull) {
+            Error::Full
+        } else {
+            Error::unavailable(Arc::clone(&self.cause))
+        }
+    }
+}
+
+const INSERT: &str = "INSERT INTO cell VALUES (?1, 1, ?2, ?3) ON CONFLICT DO NOTHING";
+const UPDATE: &str = "UPDATE cell SET version = version + 1, discard_after = ?2, body = ?3 \
+                      WHERE k = ?1 AND version = ?4";
