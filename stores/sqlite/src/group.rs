@@ -1,6 +1,6 @@
 //! Commits that wait for the connection are made together: one transaction, one flush.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use otp_engine::store::{Commit, Error, Key, Version, Write};
 use rusqlite::{Connection, ErrorCode, params};
@@ -9,38 +9,76 @@ use crate::{Locked, poisoned};
 
 /// The commits that wait for the connection.
 #[derive(Default)]
-pub(crate) struct Queue(Mutex<Vec<Arc<Ticket>>>);
+pub(crate) struct Queue {
+    state: Mutex<State>,
+    answered: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    waiting: Vec<Arc<Ticket>>,
+    has_leader: bool,
+}
 
 impl Queue {
-    /// Commits `writes`, together with all others that came meanwhile.
+    /// Commits `writes`, together with all others that come meanwhile.
     ///
-    /// Who gets the connection first makes the commits of all who wait for it; these find their
-    /// answers when they get it in their turn.
+    /// The first to come leads: once it has the connection it makes the commits of all who wait.
+    /// The others wait for their answers alone, not for the connection: a leader that comes back
+    /// at once would take it from under them, and lead nobody but itself.
     pub(crate) fn commit<'a>(
         &self,
         writes: &[Write<'_>],
         lock: impl FnOnce() -> Result<Locked<'a>, Error>,
     ) -> Result<Commit, Error> {
         let ticket = Arc::new(Ticket::new(writes));
-        self.0.lock().map_err(poisoned)?.push(Arc::clone(&ticket));
-        // Not known to be applied or not, where the one who held the ticket panicked.
-        let locked = lock().map_err(Error::unknown)?;
-        if let Some(answer) = ticket.take_answer() {
-            return answer;
+        let mut state = whole(&self.state);
+        state.waiting.push(Arc::clone(&ticket));
+        while state.has_leader {
+            state = self
+                .answered
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
+            if let Some(answer) = ticket.take_answer() {
+                return answer;
+            }
         }
-        let group = core::mem::take(&mut *ticket_holders(&self.0));
-        commit_group(locked.connection()?, &group);
+        state.has_leader = true;
+        drop(state);
+
+        let led = Led(self);
+        let locked = lock();
+        let group = core::mem::take(&mut whole(&self.state).waiting);
+        match locked.as_ref().map(Locked::connection) {
+            Ok(Ok(connection)) => commit_group(connection, &group),
+            _ => group
+                .iter()
+                .for_each(|ticket| ticket.answer(Err(poisoned()))),
+        }
+        drop(locked);
+        drop(led);
+        // No answer: the leader that took this ticket panicked, nobody knows where.
         ticket.take_answer().unwrap_or(Err(Error::Unknown(None)))
     }
 
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
-        ticket_holders(&self.0).len()
+        whole(&self.state).waiting.len()
     }
 }
 
-/// A list or an answer is whole at any moment, whoever panicked.
-fn ticket_holders<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+/// A leader's time, also where it ends by a panic.
+struct Led<'a>(&'a Queue);
+
+impl Drop for Led<'_> {
+    fn drop(&mut self) {
+        whole(&self.0.state).has_leader = false;
+        self.0.answered.notify_all();
+    }
+}
+
+/// Locks what is whole at any moment, whoever panicked.
+fn whole<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -65,11 +103,11 @@ impl Ticket {
     }
 
     fn answer(&self, answer: Result<Commit, Error>) {
-        *ticket_holders(&self.answer) = Some(answer);
+        *whole(&self.answer) = Some(answer);
     }
 
     pub(crate) fn take_answer(&self) -> Option<Result<Commit, Error>> {
-        ticket_holders(&self.answer).take()
+        whole(&self.answer).take()
     }
 }
 

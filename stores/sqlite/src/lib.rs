@@ -118,7 +118,7 @@ impl SqliteStore {
 
     fn lock(&self) -> Result<Locked<'_>, Error> {
         self.check_process()?;
-        self.connection.lock().map(Locked).map_err(poisoned)
+        self.connection.lock().map(Locked).map_err(|_| poisoned())
     }
 }
 
@@ -193,11 +193,11 @@ struct Locked<'a>(MutexGuard<'a, Option<Connection>>);
 
 impl Locked<'_> {
     fn connection(&self) -> Result<&Connection, Error> {
-        self.0.as_ref().ok_or(Error::Unavailable(None))
+        self.0.as_ref().ok_or_else(poisoned)
     }
 }
 
-fn poisoned<T>(_: PoisonError<T>) -> Error {
+fn poisoned() -> Error {
     Error::unavailable("a thread panicked while it held the SQLite connection")
 }
 

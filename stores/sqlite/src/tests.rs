@@ -194,7 +194,7 @@ fn a_transaction_that_was_left_open_is_rolled_back_first() {
 }
 
 #[test]
-fn a_panic_with_the_connection_makes_the_outcome_unknown() {
+fn a_panic_with_the_connection_makes_the_store_unavailable() {
     let scratch = Scratch::new("panic");
     let store = scratch.open();
     thread::scope(|scope| {
@@ -204,8 +204,10 @@ fn a_panic_with_the_connection_makes_the_outcome_unknown() {
         });
         assert!(broken.join().is_err());
     });
-    let commit = store.commit(&[write(1, 0, b"body")], NOW);
-    assert!(matches!(commit, Err(Error::Unknown(Some(_)))));
+    for _ in 0..2 {
+        let commit = store.commit(&[write(1, 0, b"body")], NOW);
+        assert!(matches!(commit, Err(Error::Unavailable(_))), "{commit:?}");
+    }
     let load = store.load(&[Key::from_bytes([1; 32])], &mut Vec::new());
     assert!(matches!(load, Err(Error::Unavailable(Some(_)))));
 }
