@@ -83,17 +83,14 @@ impl Shelf {
 
     /// Waits until another thread is here too, two by two; a while only, for there may be none.
     fn meet(&self) {
-        if thread::current().id() != *self.first.get_or_init(|| thread::current().id()) {
-            self.is_crowded.store(true, Ordering::SeqCst);
-        }
-        if !self.is_crowded.load(Ordering::SeqCst) {
+        if !self.is_crowded() {
             return; // the check has started no other thread yet
         }
         let mut arrived = self.arrived.lock().unwrap();
         *arrived += 1;
         let pair = arrived.next_multiple_of(2);
         self.met.notify_all();
-        let a_while = Duration::from_millis(5);
+        let a_while = Duration::from_millis(20);
         let wait = self
             .met
             .wait_timeout_while(arrived, a_while, |arrived| *arrived < pair);
@@ -101,6 +98,14 @@ impl Shelf {
         if *arrived < pair {
             *arrived -= 1;
         }
+    }
+
+    /// Says whether calls came from more than one thread; each call that may meet asks this first.
+    fn is_crowded(&self) -> bool {
+        if thread::current().id() != *self.first.get_or_init(|| thread::current().id()) {
+            self.is_crowded.store(true, Ordering::SeqCst);
+        }
+        self.is_crowded.load(Ordering::SeqCst)
     }
 
     fn key(&self, key: Key) -> Key {
@@ -267,6 +272,7 @@ impl Store for Shelf {
     }
 
     fn purge(&self, now: Timestamp, limit: usize) -> Result<usize, Error> {
+        self.is_crowded(); // a commit must wait for this thread even where nothing is left to purge
         let limit = match self.naive {
             Naive::PurgesAll => usize::MAX,
             Naive::NeverPurges => 0,
