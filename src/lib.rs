@@ -18,6 +18,9 @@ mod findings;
 #[cfg(test)]
 mod golden;
 mod id;
+#[cfg(test)]
+#[cfg(feature = "std")]
+mod interleavings;
 mod json;
 mod jws;
 mod keys;

@@ -11,9 +11,6 @@ use crate::{Binding, Budgets, ChallengeId, Error, Policy, SigningKey, Timestamp}
 
 pub(crate) mod cancel;
 pub(crate) mod delivery;
-#[cfg(test)]
-#[cfg(feature = "std")]
-mod interleavings;
 pub(crate) mod issue;
 pub(crate) mod signatures;
 pub(crate) mod status;

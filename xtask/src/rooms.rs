@@ -9,6 +9,7 @@ const DECISION_ROOMS: &[&str] = &[
     "src/meter.rs",
     "src/operation.rs",
     "src/operation/*.rs",
+    "src/page.rs",
     "src/seal.rs",
 ];
 

@@ -9,13 +9,13 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use std::collections::{HashMap, HashSet};
 
-use super::cancel::Cancel;
-use super::issue::Issue;
-use super::verify::Verify;
-use super::{Ground, Operation, Target};
 use crate::challenge::{Challenge, State};
 use crate::keys::KeyRing;
 use crate::meter::Meter;
+use crate::operation::cancel::Cancel;
+use crate::operation::issue::Issue;
+use crate::operation::verify::Verify;
+use crate::operation::{self, Ground, Operation, Target};
 use crate::policy::Resend;
 use crate::record::facts::Salts;
 use crate::seal::{Places, Seal, Writes};
@@ -520,7 +520,8 @@ impl World {
                 now,
                 |cancellation| match cancellation {
                     Cancellation::Cancelled => {
-                        let slot = Challenge::read(&self.bodies[usize::from(cells[super::SLOT].1)]);
+                        let slot =
+                            Challenge::read(&self.bodies[usize::from(cells[operation::SLOT].1)]);
                         Answer::Cancelled(which(slot.unwrap().id))
                     }
                     Cancellation::NothingLive => Answer::Refused(Refused::NothingLive),
@@ -752,12 +753,12 @@ impl World {
     fn judge(&self, moment: &Moment) -> Option<Fault> {
         let Moment { cells, tally, .. } = moment;
         let body = |at: usize| &*self.bodies[usize::from(cells[at].1)];
-        let slot = Challenge::read(body(super::SLOT)).unwrap();
-        let user = Meter::read(Some(body(super::USER))).unwrap();
+        let slot = Challenge::read(body(operation::SLOT)).unwrap();
+        let user = Meter::read(Some(body(operation::USER))).unwrap();
         let counted = slot.attempts == tally.wrong
             && user.consecutive == u16::from(tally.wrong)
-            && failures(body(super::USER)) == tally.wrong_ever
-            && failures(body(super::RECIPIENT)) == tally.wrong_ever
+            && failures(body(operation::USER)) == tally.wrong_ever
+            && failures(body(operation::RECIPIENT)) == tally.wrong_ever
             && (slot.state == State::Verified) == (tally.accepted[which(slot.id)] > 0);
         let broken = [
             (
@@ -783,7 +784,7 @@ impl World {
     /// Holds the promises against a state after which nothing happens any more.
     fn end(&self, moment: &Moment, report: &mut Report) {
         let Moment { cells, tally, .. } = moment;
-        let slot = Challenge::read(&self.bodies[usize::from(cells[super::SLOT].1)]).unwrap();
+        let slot = Challenge::read(&self.bodies[usize::from(cells[operation::SLOT].1)]).unwrap();
         report.accepted += usize::from(tally.accepted != [0, 0]);
         report.exhausted += usize::from(slot.state == State::Exhausted);
         report.superseded += usize::from(tally.dead[OLD] && slot.id == id(NEW));
