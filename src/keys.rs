@@ -36,6 +36,7 @@ pub const MAX_KID: usize = 12;
 /// let keys = KeyRing::builder().code("2026a", &code_secret).index(&index_secret).build()?;
 /// # Ok::<(), otp_engine::KeyRingError>(())
 /// ```
+#[derive(Clone)]
 pub struct KeyRing {
     codes: Vec<CodeKey>,
     current: usize,
@@ -435,6 +436,7 @@ enum CellKind {
     RecordId = 6,
 }
 
+#[derive(Clone)]
 struct CodeKey {
     kid: Kid,
     prepared: Prepared,
@@ -442,6 +444,7 @@ struct CodeKey {
 }
 
 /// A HMAC-SHA-256 key with its first two blocks already hashed; wiped on drop.
+#[derive(Clone)]
 struct Prepared(Hmac<Sha256>);
 
 impl Prepared {

@@ -30,6 +30,7 @@ pub use verifying::{VerifyingKey, VerifyingKeys};
 /// let keys: VerifyingKeys = [key.verifying_key()].into_iter().collect();
 /// assert!(keys.to_jwk_set().contains(&key.id().to_string()));
 /// ```
+#[derive(Clone)]
 pub struct SigningKey {
     secret: Secret,
     id: KeyId,
@@ -95,6 +96,7 @@ pub(crate) struct Window {
     pub(crate) retired_at: Option<Timestamp>,
 }
 
+#[derive(Clone)]
 enum Secret {
     Ed25519(ed25519_dalek::SigningKey),
     Hs256(Hmac<Sha256>),

@@ -1,0 +1,506 @@
+//! What came of an issue or a verify, as numbers and short texts.
+
+use otp_core::{
+    Delivered, EvidenceFault, Issuance, Lock, Piece, PublicRejection, Reason, Rejection, State,
+    Status, Verdict,
+};
+
+use crate::status::otp_status;
+use crate::view::{Sized_, otp_bytes, put};
+
+/// Room for a code and its NUL.
+pub const OTP_CODE_CAPACITY: usize = 27;
+/// Room for a challenge id and its NUL.
+pub const OTP_CHALLENGE_ID_CAPACITY: usize = 27;
+/// Room for a recipient and its NUL.
+pub const OTP_RECIPIENT_CAPACITY: usize = 255;
+
+/// Returns `OTP_CODE_CAPACITY`, for bindings that cannot read the macro.
+#[unsafe(no_mangle)]
+pub extern "C" fn otp_code_capacity() -> usize {
+    OTP_CODE_CAPACITY
+}
+
+/// Returns `OTP_CHALLENGE_ID_CAPACITY`.
+#[unsafe(no_mangle)]
+pub extern "C" fn otp_challenge_id_capacity() -> usize {
+    OTP_CHALLENGE_ID_CAPACITY
+}
+
+/// Returns `OTP_RECIPIENT_CAPACITY`.
+#[unsafe(no_mangle)]
+pub extern "C" fn otp_recipient_capacity() -> usize {
+    OTP_RECIPIENT_CAPACITY
+}
+
+/// What an engine decided. 0 is never an acceptance.
+#[repr(i32)]
+#[derive(Clone, Copy, Debug)]
+pub enum otp_outcome {
+    /// Nothing: the call failed, or never was.
+    None = 0,
+    /// The code was right, for the first and only time.
+    Accepted = 1,
+    /// The code was not accepted; `rejection` says why.
+    Rejected = 2,
+    /// There is a code to send.
+    Issued = 3,
+    /// There is none; `reason` says why.
+    Refused = 4,
+}
+
+/// Why no code is issued.
+#[repr(i32)]
+#[derive(Clone, Copy, Debug)]
+pub enum otp_reason {
+    /// It was not refused.
+    None = 0,
+    /// A code was sent a moment ago.
+    Cooldown = 1,
+    /// This code, recipient or user has had its sends.
+    SendLimit = 2,
+    /// All attempts are used up.
+    Exhausted = 3,
+    /// The user or recipient has too many wrong guesses behind it.
+    Locked = 4,
+}
+
+/// Why a code was not accepted; for the trusted caller.
+#[repr(i32)]
+#[derive(Clone, Copy, Debug)]
+pub enum otp_rejection {
+    /// It was accepted, or nothing was decided.
+    None = 0,
+    /// Another code; this used up an attempt.
+    Wrong = 1,
+    /// Its time is over.
+    Expired = 2,
+    /// All attempts are used up.
+    Exhausted = 3,
+    /// The right code was given before.
+    AlreadyUsed = 4,
+    /// A newer challenge took its place.
+    Superseded = 5,
+    /// It was called off.
+    Cancelled = 6,
+    /// It is for another recipient or content.
+    Mismatch = 7,
+    /// Nothing was issued for this.
+    Unknown = 8,
+    /// No code of this kind; no attempt was used.
+    Malformed = 9,
+    /// The user is locked.
+    Locked = 10,
+    /// Evidence is missing or does not fit; no attempt was used.
+    Evidence = 11,
+    /// A reason that this version of the header does not know.
+    Other = 12,
+}
+
+/// What an untrusted caller may be told of a rejection.
+#[repr(i32)]
+#[derive(Clone, Copy, Debug)]
+pub enum otp_public_rejection {
+    /// It was accepted, or nothing was decided.
+    None = 0,
+    /// Invalid or expired; which one is not said.
+    Invalid = 1,
+    /// Not the form of a code.
+    Malformed = 2,
+    /// Evidence is missing or does not fit.
+    Evidence = 3,
+}
+
+/// What is wrong with evidence.
+#[repr(i32)]
+#[derive(Clone, Copy, Debug)]
+pub enum otp_evidence_fault {
+    /// Nothing.
+    None = 0,
+    /// It is required and missing.
+    Missing = 1,
+    /// It is too large.
+    TooLarge = 2,
+    /// It does not fit.
+    Unfit = 3,
+}
+
+/// The pieces of evidence.
+#[repr(i32)]
+#[derive(Clone, Copy, Debug)]
+pub enum otp_piece {
+    /// None.
+    None = 0,
+    /// The name that the signer typed.
+    SignerName = 1,
+    /// The document.
+    Document = 2,
+    /// The captured signature.
+    Image = 3,
+    /// The consent.
+    Consent = 4,
+    /// What the user is called.
+    UserName = 5,
+    /// The revision of the record.
+    Revision = 6,
+    /// The address.
+    Ip = 7,
+    /// The program.
+    Agent = 8,
+}
+
+/// A code to send, or a refusal. Wipe it by `otp_wipe` once the message is on its way.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct otp_issued {
+    /// `sizeof(otp_issued)`.
+    pub struct_size: usize,
+    /// The item's own status in a batch; else as returned.
+    pub status: i32,
+    /// `OTP_OUTCOME_ISSUED` or `OTP_OUTCOME_REFUSED`.
+    pub outcome: i32,
+    /// One of `otp_reason`.
+    pub reason: i32,
+    /// Which send of this code it is, from 1 on.
+    pub send: u32,
+    /// Unix seconds; of a code that is sent again, the first time.
+    pub issued_at: i64,
+    /// Unix seconds from which on the code is no longer accepted.
+    pub expires_at: i64,
+    /// Unix seconds at which the same call is admitted; read if `has_retry_at` is 1.
+    pub retry_at: i64,
+    /// 0 where only an unlock helps.
+    pub has_retry_at: i32,
+    /// 26 characters and a NUL; empty in a refusal that names no live challenge.
+    pub challenge_id: [u8; 27],
+    /// The code and a NUL.
+    pub code: [u8; 27],
+    /// Digits without plus, or the address, and a NUL.
+    pub recipient: [u8; 255],
+}
+
+impl Sized_ for otp_issued {
+    const FIRST: usize = size_of::<Self>();
+}
+
+impl otp_issued {
+    pub(crate) const NONE: Self = Self {
+        struct_size: size_of::<Self>(),
+        status: otp_status::Ok as i32,
+        outcome: otp_outcome::None as i32,
+        reason: 0,
+        send: 0,
+        issued_at: 0,
+        expires_at: 0,
+        retry_at: 0,
+        has_retry_at: 0,
+        challenge_id: [0; 27],
+        code: [0; 27],
+        recipient: [0; 255],
+    };
+
+    pub(crate) fn of(issuance: &Issuance) -> Self {
+        match issuance {
+            Issuance::Issued(issued) => Self {
+                outcome: otp_outcome::Issued as i32,
+                send: issued.send.into(),
+                issued_at: issued.issued_at.unix(),
+                expires_at: issued.expires_at.unix(),
+                challenge_id: put(&issued.id.to_string()),
+                code: put(issued.code.as_str()),
+                recipient: put(issued.recipient.as_str()),
+                ..Self::NONE
+            },
+            Issuance::Refused(refusal) => Self {
+                outcome: otp_outcome::Refused as i32,
+                reason: reason_number(refusal.reason),
+                retry_at: refusal.retry_at.map_or(0, otp_core::Timestamp::unix),
+                has_retry_at: i32::from(refusal.retry_at.is_some()),
+                challenge_id: refusal.id.map_or([0; 27], |id| put(&id.to_string())),
+                ..Self::NONE
+            },
+        }
+    }
+}
+
+/// Whether a code was accepted.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct otp_verdict {
+    /// `sizeof(otp_verdict)`.
+    pub struct_size: usize,
+    /// The item's own status in a batch; else as returned.
+    pub status: i32,
+    /// `OTP_OUTCOME_ACCEPTED` or `OTP_OUTCOME_REJECTED`; nothing else is an acceptance.
+    pub outcome: i32,
+    /// One of `otp_rejection`.
+    pub rejection: i32,
+    /// One of `otp_public_rejection`: what an untrusted caller may be told.
+    pub public_rejection: i32,
+    /// Guesses left after a wrong one.
+    pub attempts_left: u32,
+    /// 1 if `retry_at` says when a lock or an exhausted slot opens; 0 where only an unlock helps.
+    pub has_retry_at: i32,
+    /// Unix seconds.
+    pub retry_at: i64,
+    /// Unix seconds of an acceptance.
+    pub verified_at: i64,
+    /// One of `otp_evidence_fault`.
+    pub evidence_fault: i32,
+    /// One of `otp_piece`.
+    pub evidence_piece: i32,
+    /// The record's place in its field, from 1; 0 if there is none.
+    pub record_n: u64,
+    /// The signature record as `<JWS>~<disclosure>~…`, or NULL; free it by `otp_bytes_free`.
+    pub record: *mut otp_bytes,
+    /// 22 characters and a NUL; empty if there is no record.
+    pub record_id: [u8; 23],
+    /// The accepted challenge: 26 characters and a NUL.
+    pub challenge_id: [u8; 27],
+}
+
+impl Sized_ for otp_verdict {
+    const FIRST: usize = size_of::<Self>();
+}
+
+impl otp_verdict {
+    pub(crate) const NONE: Self = Self {
+        struct_size: size_of::<Self>(),
+        status: otp_status::Ok as i32,
+        outcome: otp_outcome::None as i32,
+        rejection: 0,
+        public_rejection: 0,
+        attempts_left: 0,
+        has_retry_at: 0,
+        retry_at: 0,
+        verified_at: 0,
+        evidence_fault: 0,
+        evidence_piece: 0,
+        record_n: 0,
+        record: core::ptr::null_mut(),
+        record_id: [0; 23],
+        challenge_id: [0; 27],
+    };
+
+    /// Writes a verdict down; the record, if any, is the caller's from here on.
+    pub(crate) fn of(verdict: &Verdict) -> Self {
+        match verdict {
+            Verdict::Accepted(acceptance) => {
+                let record = acceptance.record.as_ref();
+                Self {
+                    outcome: otp_outcome::Accepted as i32,
+                    verified_at: acceptance.verified_at.unix(),
+                    challenge_id: put(&acceptance.id.to_string()),
+                    record_n: record.map_or(0, otp_core::SignatureRecord::n),
+                    record_id: record.map_or([0; 23], |record| put(&record.id().to_string())),
+                    record: record.map_or(core::ptr::null_mut(), |record| {
+                        otp_bytes::give(record.to_sd_jwt())
+                    }),
+                    ..Self::NONE
+                }
+            }
+            Verdict::Rejected(rejection) => rejection_numbers(*rejection),
+        }
+    }
+}
+
+/// Writes a rejection as numbers.
+pub(crate) fn rejection_numbers(rejection: Rejection) -> otp_verdict {
+    let retry = |retry_at: Option<otp_core::Timestamp>| {
+        (
+            i32::from(retry_at.is_some()),
+            retry_at.map_or(0, otp_core::Timestamp::unix),
+        )
+    };
+    let (mut attempts_left, mut retry_at, mut evidence) = (0, (0, 0), (0, 0));
+    let number = match rejection {
+        Rejection::Wrong {
+            attempts_left: left,
+        } => {
+            attempts_left = left.into();
+            otp_rejection::Wrong
+        }
+        Rejection::Expired => otp_rejection::Expired,
+        Rejection::Exhausted { retry_at: at } => {
+            retry_at = retry(Some(at));
+            otp_rejection::Exhausted
+        }
+        Rejection::AlreadyUsed => otp_rejection::AlreadyUsed,
+        Rejection::Superseded => otp_rejection::Superseded,
+        Rejection::Cancelled => otp_rejection::Cancelled,
+        Rejection::Mismatch => otp_rejection::Mismatch,
+        Rejection::Unknown => otp_rejection::Unknown,
+        Rejection::Malformed => otp_rejection::Malformed,
+        Rejection::Locked { retry_at: at } => {
+            retry_at = retry(at);
+            otp_rejection::Locked
+        }
+        Rejection::Evidence(fault) => {
+            evidence = evidence_numbers(fault);
+            otp_rejection::Evidence
+        }
+        _ => otp_rejection::Other,
+    };
+    let public = match rejection.public() {
+        PublicRejection::Malformed => otp_public_rejection::Malformed,
+        PublicRejection::Evidence(_) => otp_public_rejection::Evidence,
+        _ => otp_public_rejection::Invalid,
+    };
+    otp_verdict {
+        outcome: otp_outcome::Rejected as i32,
+        rejection: number as i32,
+        public_rejection: public as i32,
+        attempts_left,
+        has_retry_at: retry_at.0,
+        retry_at: retry_at.1,
+        evidence_fault: evidence.0,
+        evidence_piece: evidence.1,
+        ..otp_verdict::NONE
+    }
+}
+
+fn evidence_numbers(fault: EvidenceFault) -> (i32, i32) {
+    let (number, piece) = match fault {
+        EvidenceFault::Missing(piece) => (otp_evidence_fault::Missing, piece),
+        EvidenceFault::TooLarge(piece) => (otp_evidence_fault::TooLarge, piece),
+        EvidenceFault::Unfit(piece) => (otp_evidence_fault::Unfit, piece),
+        _ => return (otp_evidence_fault::Unfit as i32, otp_piece::None as i32),
+    };
+    let piece = match piece {
+        Piece::SignerName => otp_piece::SignerName,
+        Piece::Document => otp_piece::Document,
+        Piece::Image => otp_piece::Image,
+        Piece::Consent => otp_piece::Consent,
+        Piece::UserName => otp_piece::UserName,
+        Piece::Revision => otp_piece::Revision,
+        Piece::Ip => otp_piece::Ip,
+        Piece::Agent => otp_piece::Agent,
+        _ => otp_piece::None,
+    };
+    (number as i32, piece as i32)
+}
+
+pub(crate) const fn reason_number(reason: Reason) -> i32 {
+    let reason = match reason {
+        Reason::Cooldown => otp_reason::Cooldown,
+        Reason::SendLimit => otp_reason::SendLimit,
+        Reason::Exhausted => otp_reason::Exhausted,
+        Reason::Locked => otp_reason::Locked,
+    };
+    reason as i32
+}
+
+/// Where a challenge stands.
+#[repr(i32)]
+#[derive(Clone, Copy, Debug)]
+pub enum otp_state {
+    /// There is no challenge for this binding.
+    None = 0,
+    /// It awaits its answer.
+    Pending = 1,
+    /// The right code was given.
+    Verified = 2,
+    /// Its time is over.
+    Expired = 3,
+    /// All attempts are used up.
+    Exhausted = 4,
+    /// It was called off.
+    Cancelled = 5,
+}
+
+/// What is known of the latest send.
+#[repr(i32)]
+#[derive(Clone, Copy, Debug)]
+pub enum otp_delivery {
+    /// Nothing.
+    Unreported = 0,
+    /// The gateway took it.
+    Sent = 1,
+    /// The gateway refused it.
+    Failed = 2,
+}
+
+/// How a challenge stands.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct otp_challenge {
+    /// `sizeof(otp_challenge)`.
+    pub struct_size: usize,
+    /// One of `otp_state`; `OTP_STATE_NONE` leaves all else 0.
+    pub state: i32,
+    /// One of `otp_delivery`.
+    pub delivery: i32,
+    /// Guesses left.
+    pub attempts_left: u32,
+    /// Sends so far.
+    pub sends: u32,
+    /// Unix seconds.
+    pub issued_at: i64,
+    /// Unix seconds.
+    pub expires_at: i64,
+    /// Unix seconds at which the cooldown ends.
+    pub next_send_at: i64,
+    /// 0: the user is not locked. 1: until `locked_until`. 2: until an unlock.
+    pub lock: i32,
+    /// Unix seconds; read if `lock` is 1.
+    pub locked_until: i64,
+    /// 26 characters and a NUL.
+    pub challenge_id: [u8; 27],
+    /// The gateway's status of a failed send, and a NUL.
+    pub gateway_status: [u8; 8],
+}
+
+impl Sized_ for otp_challenge {
+    const FIRST: usize = size_of::<Self>();
+}
+
+impl otp_challenge {
+    pub(crate) fn of(status: Option<&Status>) -> Self {
+        let mut challenge = Self {
+            struct_size: size_of::<Self>(),
+            state: otp_state::None as i32,
+            delivery: 0,
+            attempts_left: 0,
+            sends: 0,
+            issued_at: 0,
+            expires_at: 0,
+            next_send_at: 0,
+            lock: 0,
+            locked_until: 0,
+            challenge_id: [0; 27],
+            gateway_status: [0; 8],
+        };
+        let Some(status) = status else {
+            return challenge;
+        };
+        let state = match status.state {
+            State::Verified => otp_state::Verified,
+            State::Expired => otp_state::Expired,
+            State::Exhausted => otp_state::Exhausted,
+            State::Cancelled => otp_state::Cancelled,
+            _ => otp_state::Pending,
+        };
+        challenge.state = state as i32;
+        let delivery = match status.delivery {
+            Delivered::Sent => otp_delivery::Sent,
+            Delivered::Failed(gateway) => {
+                challenge.gateway_status = put(gateway.as_str());
+                otp_delivery::Failed
+            }
+            _ => otp_delivery::Unreported,
+        };
+        challenge.delivery = delivery as i32;
+        challenge.attempts_left = status.attempts_left.into();
+        challenge.sends = status.sends.into();
+        challenge.issued_at = status.issued_at.unix();
+        challenge.expires_at = status.expires_at.unix();
+        challenge.next_send_at = status.next_send_at.unix();
+        (challenge.lock, challenge.locked_until) = match status.lock {
+            Lock::Free => (0, 0),
+            Lock::Until(at) => (1, at.unix()),
+            Lock::UntilUnlocked => (2, 0),
+        };
+        challenge.challenge_id = put(&status.id.to_string());
+        challenge
+    }
+}

@@ -1,0 +1,594 @@
+//! The engine: made of keys, policy, budgets, clock, observer and signing key; and what it does
+//! beside verifying.
+
+use core::ffi::{CStr, c_char};
+
+use otp_core::{Cancellation, ChallengeId, Delivery, Engine, GatewayStatus, Reported, Unlocking};
+
+use crate::challenge::{otp_challenge, otp_issued};
+use crate::fork::Generation;
+use crate::guard::{guard, guard_drop, outside_callbacks};
+use crate::key::{drop_handle, otp_key_ring, otp_signing_key};
+use crate::observer::{HostClock, HostObserver, UserData, otp_clock, otp_observer};
+use crate::policy::{otp_budgets, otp_policy, read_budgets, read_policy};
+use crate::request::Request;
+use crate::status::{Fault, otp_status};
+use crate::store::otp_store;
+use crate::view::{
+    Sized_, bytes, checked_size, get, hand_out, lend, otp_bytes, read_sized, text, writable,
+    write_sized,
+};
+
+/// The number of the ABI. It changes with an incompatible change alone: compare it with
+/// `OTP_ABI_VERSION` before any other call.
+pub const OTP_ABI_VERSION: u32 = 1;
+
+/// Returns `OTP_ABI_VERSION` as the library was built.
+#[unsafe(no_mangle)]
+pub extern "C" fn otp_abi_version() -> u32 {
+    OTP_ABI_VERSION
+}
+
+/// Returns the version of the library, such as "0.1.0"; never NULL, never freed.
+#[unsafe(no_mangle)]
+pub extern "C" fn otp_version() -> *const c_char {
+    const VERSION: &CStr =
+        match CStr::from_bytes_with_nul(concat!(env!("CARGO_PKG_VERSION"), "\0").as_bytes()) {
+            Ok(version) => version,
+            Err(_) => c"",
+        };
+    VERSION.as_ptr()
+}
+
+/// Issues codes and judges what was typed; used by any number of threads at once.
+#[derive(Debug)]
+pub struct otp_engine {
+    pub(crate) engine: Engine,
+    pub(crate) generation: Generation,
+}
+
+/// What an engine is made of beside its keys. All zeros but `struct_size` is a good engine.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct otp_engine_options {
+    /// `sizeof(otp_engine_options)`.
+    pub struct_size: usize,
+    /// NULL: the default policy.
+    pub policy: *const otp_policy,
+    /// NULL: the default budgets.
+    pub budgets: *const otp_budgets,
+    /// NULL: no signature records. A copy is taken.
+    pub signing_key: *const otp_signing_key,
+    /// All zeros: the system's clock.
+    pub clock: otp_clock,
+    /// All zeros: nobody listens.
+    pub observer: otp_observer,
+}
+
+impl Sized_ for otp_engine_options {
+    const FIRST: usize = size_of::<Self>();
+}
+
+/// Makes an engine. The `user_data` of clock and observer pass to it only if this succeeds.
+///
+/// Errors: `OTP_STATUS_POLICY` for a policy or budget out of its bounds.
+///
+/// # Safety
+///
+/// Every pointer is NULL or valid during the call, structures with their `struct_size` set;
+/// callbacks take calls from any thread for as long as the engine or a sibling lives.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn otp_engine_new(
+    ring: *const otp_key_ring,
+    options: *const otp_engine_options,
+    engine_out: *mut *mut otp_engine,
+) -> otp_status {
+    guard(|| {
+        writable(engine_out, "engine_out")?;
+        outside_callbacks()?;
+        // SAFETY: by this function's contract, here and below.
+        let ring = unsafe { lend(ring, "ring")? };
+        ring.generation.check("ring")?;
+        let null = core::ptr::null_mut();
+        let default = otp_engine_options {
+            struct_size: size_of::<otp_engine_options>(),
+            policy: core::ptr::null(),
+            budgets: core::ptr::null(),
+            signing_key: core::ptr::null(),
+            clock: otp_clock {
+                now: None,
+                user_data: null,
+                drop_user_data: None,
+            },
+            observer: otp_observer {
+                observe: None,
+                user_data: null,
+                drop_user_data: None,
+            },
+        };
+        let options = if options.is_null() {
+            default
+        } else {
+            // SAFETY: as above.
+            unsafe { read_sized(options, default, "options")? }
+        };
+        // SAFETY: as above.
+        let (policy, budgets) =
+            unsafe { (read_policy(options.policy)?, read_budgets(options.budgets)?) };
+        // SAFETY: as above.
+        let signing_key = unsafe { options.signing_key.as_ref() };
+        let mut builder = Engine::builder(ring.keys.clone())
+            .policy(policy)
+            .budgets(budgets);
+        if let Some(key) = signing_key {
+            builder = builder.signing_key(key.key.clone());
+        }
+        let otp_clock {
+            now,
+            user_data,
+            drop_user_data,
+        } = options.clock;
+        if let Some(now) = now {
+            builder = builder.clock(HostClock {
+                now,
+                user_data: UserData::new(user_data, drop_user_data),
+            });
+        }
+        let otp_observer {
+            observe,
+            user_data,
+            drop_user_data,
+        } = options.observer;
+        if let Some(observe) = observe {
+            let user_data = UserData::new(user_data, drop_user_data);
+            builder = builder.observer(HostObserver { observe, user_data });
+        }
+        let engine = Box::new(otp_engine {
+            engine: builder.build(),
+            generation: Generation::current(),
+        });
+        // SAFETY: asked above.
+        unsafe { hand_out(engine_out, Box::into_raw(engine)) };
+        Ok(())
+    })
+}
+
+/// Makes a sibling with another policy: same keys, budgets, clock, observer and signing key, and
+/// the same slots. It is cheap, and freed like any engine.
+///
+/// # Safety
+///
+/// As `otp_engine_new`.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn otp_engine_with_policy(
+    engine: *const otp_engine,
+    policy: *const otp_policy,
+    engine_out: *mut *mut otp_engine,
+) -> otp_status {
+    guard(|| {
+        writable(engine_out, "engine_out")?;
+        // SAFETY: by this function's contract.
+        let engine = unsafe { use_engine(engine)? };
+        // SAFETY: as above.
+        let policy = unsafe { read_policy(policy)? };
+        let sibling = otp_engine {
+            engine: engine.with_policy(policy),
+            generation: Generation::current(),
+        };
+        // SAFETY: asked above.
+        unsafe { hand_out(engine_out, Box::into_raw(Box::new(sibling))) };
+        Ok(())
+    })
+}
+
+/// Frees an engine and wipes its keys with the last sibling; NULL is harmless, and so is an engine
+/// made before a fork.
+///
+/// # Safety
+///
+/// `engine` is NULL or was made by this library, no call uses it any more, and none will.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn otp_engine_free(engine: *mut otp_engine) {
+    // SAFETY: by this function's contract.
+    guard_drop(|| unsafe { drop_handle(engine, |engine| engine.generation) });
+}
+
+/// Borrows an engine for a call that may run callbacks.
+///
+/// # Safety
+///
+/// `engine` is NULL or valid for as long as the result is used.
+pub(crate) unsafe fn use_engine<'a>(engine: *const otp_engine) -> Result<&'a Engine, Fault> {
+    outside_callbacks()?;
+    // SAFETY: by this function's contract.
+    let engine = unsafe { lend(engine, "engine")? };
+    engine.generation.check("engine")?;
+    Ok(&engine.engine)
+}
+
+/// Borrows a store.
+///
+/// # Safety
+///
+/// `store` is NULL or valid for as long as the result is used.
+pub(crate) unsafe fn use_store<'a>(store: *const otp_store) -> Result<&'a otp_store, Fault> {
+    // SAFETY: by this function's contract.
+    let store = unsafe { lend(store, "store")? };
+    store.generation.check("store")?;
+    Ok(store)
+}
+
+/// Issues a code for the binding in `request`, or hands out the live one once more.
+///
+/// The status is OK for a refusal too: `outcome` tells. Send the message after this returns, then
+/// report by `otp_engine_report_delivery`. On any other status `issued_out` is as it was.
+///
+/// # Safety
+///
+/// Every pointer is NULL or valid during the call; `request` has `request_len` bytes; the
+/// `struct_size` of `issued_out` is set.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn otp_engine_issue(
+    engine: *const otp_engine,
+    store: *const otp_store,
+    request: *const u8,
+    request_len: usize,
+    issued_out: *mut otp_issued,
+) -> otp_status {
+    guard(|| {
+        // SAFETY: by this function's contract, here and below.
+        let (engine, store) = unsafe { (use_engine(engine)?, use_store(store)?) };
+        // SAFETY: as above; reads `struct_size` alone.
+        let size = unsafe { checked_size(issued_out, "issued_out")? };
+        // SAFETY: as above.
+        let request = unsafe { Request::lend(request, request_len)? };
+        let issuance = engine.issue(&*store.store, &request.binding)?;
+        // SAFETY: as above; writes no more than `size` bytes.
+        unsafe { write_sized(&otp_issued::of(&issuance), issued_out, size) };
+        Ok(())
+    })
+}
+
+/// What a gateway said of a send.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct otp_delivery_report {
+    /// `sizeof(otp_delivery_report)`.
+    pub struct_size: usize,
+    /// As `otp_issued` has it.
+    pub challenge_id: [u8; 27],
+    /// The gateway's own status of a refusal: at most 5 printable ASCII characters and a NUL.
+    pub gateway_status: [u8; 8],
+    /// As `otp_issued` has it.
+    pub send: u32,
+    /// 1: the gateway took the message. 0: it surely refused it. After a time-out report nothing.
+    pub delivered: i32,
+}
+
+impl Sized_ for otp_delivery_report {
+    const FIRST: usize = size_of::<Self>();
+}
+
+/// Records what the gateway said of the latest send; a refused one is refunded, once.
+///
+/// `outcome_out` is 1 if it was recorded, 2 if it was recorded and refunded, 3 if it was late, a
+/// second one, or of no send of this binding: nothing was changed.
+///
+/// # Safety
+///
+/// As `otp_engine_issue`.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn otp_engine_report_delivery(
+    engine: *const otp_engine,
+    store: *const otp_store,
+    request: *const u8,
+    request_len: usize,
+    report: *const otp_delivery_report,
+    outcome_out: *mut i32,
+) -> otp_status {
+    guard(|| {
+        writable(outcome_out, "outcome_out")?;
+        // SAFETY: by this function's contract, here and below.
+        let (engine, store) = unsafe { (use_engine(engine)?, use_store(store)?) };
+        let default = otp_delivery_report {
+            struct_size: size_of::<otp_delivery_report>(),
+            challenge_id: [0; 27],
+            gateway_status: [0; 8],
+            send: 0,
+            delivered: 0,
+        };
+        // SAFETY: as above.
+        let report = unsafe { read_sized(report, default, "report")? };
+        // SAFETY: as above.
+        let request = unsafe { Request::lend(request, request_len)? };
+        let id = ChallengeId::parse(get(&report.challenge_id, "challenge_id")?)
+            .map_err(|error| Fault::argument(format!("challenge_id: {error}")))?;
+        let delivery = match report.delivered {
+            1 => Delivery::Sent,
+            0 => Delivery::Failed(
+                GatewayStatus::parse(get(&report.gateway_status, "gateway_status")?).ok_or_else(
+                    || {
+                        Fault::argument(
+                            "gateway_status must be at most 5 printable ASCII characters",
+                        )
+                    },
+                )?,
+            ),
+            other => {
+                return Err(Fault::argument(format!(
+                    "delivered is {other}; it must be 0 or 1"
+                )));
+            }
+        };
+        let send = u8::try_from(report.send).map_err(|_| {
+            Fault::argument(format!("send is {}; it must be 1 to 255", report.send))
+        })?;
+        let reported =
+            engine.report_delivery(&*store.store, &request.binding, id, send, delivery)?;
+        let outcome = match reported {
+            Reported::Recorded => 1,
+            Reported::Refunded => 2,
+            _ => 3,
+        };
+        // SAFETY: asked above.
+        unsafe { hand_out(outcome_out, outcome) };
+        Ok(())
+    })
+}
+
+/// Calls off the live challenge; `cancelled_out` is 1, or 0 if there was none for this binding.
+///
+/// # Safety
+///
+/// As `otp_engine_issue`.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn otp_engine_cancel(
+    engine: *const otp_engine,
+    store: *const otp_store,
+    request: *const u8,
+    request_len: usize,
+    cancelled_out: *mut i32,
+) -> otp_status {
+    guard(|| {
+        writable(cancelled_out, "cancelled_out")?;
+        // SAFETY: by this function's contract, here and below.
+        let (engine, store) = unsafe { (use_engine(engine)?, use_store(store)?) };
+        // SAFETY: as above.
+        let request = unsafe { Request::lend(request, request_len)? };
+        let cancelled = engine.cancel(&*store.store, &request.binding)? == Cancellation::Cancelled;
+        // SAFETY: asked above.
+        unsafe { hand_out(cancelled_out, i32::from(cancelled)) };
+        Ok(())
+    })
+}
+
+/// Tells how the challenge of a binding stands; it changes nothing.
+///
+/// # Safety
+///
+/// As `otp_engine_issue`.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn otp_engine_status(
+    engine: *const otp_engine,
+    store: *const otp_store,
+    request: *const u8,
+    request_len: usize,
+    challenge_out: *mut otp_challenge,
+) -> otp_status {
+    guard(|| {
+        // SAFETY: by this function's contract, here and below.
+        let (engine, store) = unsafe { (use_engine(engine)?, use_store(store)?) };
+        // SAFETY: as above.
+        let size = unsafe { checked_size(challenge_out, "challenge_out")? };
+        // SAFETY: as above.
+        let request = unsafe { Request::lend(request, request_len)? };
+        let status = engine.status(&*store.store, &request.binding)?;
+        // SAFETY: as above.
+        unsafe { write_sized(&otp_challenge::of(status.as_ref()), challenge_out, size) };
+        Ok(())
+    })
+}
+
+/// Lifts what wrong guesses put on a user; `unlocked_out` is 1, or 0 if there was nothing to lift.
+///
+/// # Safety
+///
+/// Every pointer is NULL or valid during the call, texts with as many bytes as said.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn otp_engine_unlock(
+    engine: *const otp_engine,
+    store: *const otp_store,
+    tenant: *const u8,
+    tenant_len: usize,
+    user: *const u8,
+    user_len: usize,
+    unlocked_out: *mut i32,
+) -> otp_status {
+    guard(|| {
+        writable(unlocked_out, "unlocked_out")?;
+        // SAFETY: by this function's contract, here and below.
+        let (engine, store) = unsafe { (use_engine(engine)?, use_store(store)?) };
+        // SAFETY: as above.
+        let tenant = text(unsafe { bytes(tenant, tenant_len, "tenant")? }, "tenant")?;
+        // SAFETY: as above.
+        let user = text(unsafe { bytes(user, user_len, "user")? }, "user")?;
+        let unlocked = engine.unlock(&*store.store, tenant, user)? == Unlocking::Unlocked;
+        // SAFETY: asked above.
+        unsafe { hand_out(unlocked_out, i32::from(unlocked)) };
+        Ok(())
+    })
+}
+
+/// Drops at most `limit` cells whose time is over; `dropped_out` is how many.
+///
+/// # Safety
+///
+/// Every pointer is NULL or valid during the call.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn otp_engine_purge(
+    engine: *const otp_engine,
+    store: *const otp_store,
+    limit: u64,
+    dropped_out: *mut u64,
+) -> otp_status {
+    guard(|| {
+        writable(dropped_out, "dropped_out")?;
+        // SAFETY: by this function's contract.
+        let (engine, store) = unsafe { (use_engine(engine)?, use_store(store)?) };
+        let dropped = engine.purge(&*store.store, usize::try_from(limit).unwrap_or(usize::MAX))?;
+        // SAFETY: asked above.
+        unsafe { hand_out(dropped_out, u64::try_from(dropped).unwrap_or(u64::MAX)) };
+        Ok(())
+    })
+}
+
+/// The chance of guessing, at most; each between 0 and 1.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct otp_odds {
+    /// `sizeof(otp_odds)`.
+    pub struct_size: usize,
+    /// Within one code's attempts.
+    pub per_code: f64,
+    /// In a day of guessing at one user.
+    pub per_day: f64,
+    /// In a year of it.
+    pub per_year: f64,
+}
+
+impl Sized_ for otp_odds {
+    const FIRST: usize = size_of::<Self>();
+}
+
+/// Tells the chance of guessing under the engine's policy and budgets.
+///
+/// # Safety
+///
+/// Every pointer is NULL or valid during the call; the `struct_size` of `odds_out` is set.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn otp_engine_odds(
+    engine: *const otp_engine,
+    odds_out: *mut otp_odds,
+) -> otp_status {
+    guard(|| {
+        // SAFETY: by this function's contract, here and below.
+        let engine = unsafe { use_engine(engine)? };
+        // SAFETY: as above.
+        let size = unsafe { checked_size(odds_out, "odds_out")? };
+        let odds = engine.odds();
+        let odds = otp_odds {
+            struct_size: size_of::<otp_odds>(),
+            per_code: odds.per_code,
+            per_day: odds.per_day,
+            per_year: odds.per_year,
+        };
+        // SAFETY: as above.
+        unsafe { write_sized(&odds, odds_out, size) };
+        Ok(())
+    })
+}
+
+/// Tells where policy and budgets deviate from ASVS 5.0, NIST SP 800-63B-4 and PSD2: UTF-8 text, a
+/// line for each as `standard<TAB>clause<TAB>text`.
+///
+/// # Safety
+///
+/// Every pointer is NULL or valid during the call. Free the text by `otp_bytes_free`.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn otp_engine_findings(
+    engine: *const otp_engine,
+    text_out: *mut *mut otp_bytes,
+) -> otp_status {
+    guard(|| {
+        writable(text_out, "text_out")?;
+        // SAFETY: by this function's contract.
+        let engine = unsafe { use_engine(engine)? };
+        let lines: Vec<String> = engine
+            .findings()
+            .map(|finding| [finding.standard, finding.clause, finding.text].join("\t"))
+            .collect();
+        // SAFETY: asked above.
+        unsafe { hand_out(text_out, otp_bytes::give(lines.join("\n"))) };
+        Ok(())
+    })
+}
+
+/// Issues `count` codes: `requests` is, for each, its length (4 bytes, big-endian) and the request.
+///
+/// Each is an operation of its own: a fault of one undoes no other, and stands in its `status`. The
+/// `struct_size` of each item is set by the library.
+///
+/// # Safety
+///
+/// Every pointer is NULL or valid during the call; `issued_out` has room for `count` items.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn otp_issue_many(
+    engine: *const otp_engine,
+    store: *const otp_store,
+    requests: *const u8,
+    requests_len: usize,
+    count: usize,
+    issued_out: *mut otp_issued,
+) -> otp_status {
+    guard(|| {
+        writable(issued_out, "issued_out")?;
+        // SAFETY: by this function's contract, here and below.
+        let (engine, store) = unsafe { (use_engine(engine)?, use_store(store)?) };
+        // SAFETY: as above.
+        let requests = split(unsafe { bytes(requests, requests_len, "requests")? }, count)?;
+        for (at, request) in requests.into_iter().enumerate() {
+            let issue = || -> Result<otp_issued, Fault> {
+                let request = Request::read(request)?;
+                Ok(otp_issued::of(
+                    &engine.issue(&*store.store, &request.binding)?,
+                ))
+            };
+            let item = issue().unwrap_or_else(|fault| otp_issued {
+                status: fault.status as i32,
+                ..otp_issued::NONE
+            });
+            // SAFETY: as above.
+            unsafe { hand_out(issued_out.add(at), item) };
+        }
+        Ok(())
+    })
+}
+
+/// Splits a batch into its requests.
+pub(crate) fn split(mut requests: &[u8], count: usize) -> Result<Vec<&[u8]>, Fault> {
+    if count > MAX_BATCH {
+        return Err(Fault::argument(format!(
+            "count is {count}; it must be at most {MAX_BATCH}"
+        )));
+    }
+    let mut split = Vec::with_capacity(count);
+    for _ in 0..count {
+        let next = requests
+            .split_first_chunk::<4>()
+            .and_then(|(length, rest)| {
+                rest.split_at_checked(usize::try_from(u32::from_be_bytes(*length)).ok()?)
+            });
+        let (request, rest) =
+            next.ok_or_else(|| Fault::argument("requests are shorter than count says"))?;
+        split.push(request);
+        requests = rest;
+    }
+    if !requests.is_empty() {
+        return Err(Fault::argument("requests are longer than count says"));
+    }
+    Ok(split)
+}
+
+/// The most items of a batch.
+const MAX_BATCH: usize = 65_536;

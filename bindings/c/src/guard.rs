@@ -1,0 +1,88 @@
+//! The wall around every exported body: panics stop here, and the detail of a fault is kept.
+
+use core::cell::{Cell, RefCell};
+use core::panic::AssertUnwindSafe;
+use std::panic::catch_unwind;
+
+use crate::status::{Fault, otp_status};
+use crate::view::fill;
+
+thread_local! {
+    static DETAIL: RefCell<String> = const { RefCell::new(String::new()) };
+    static CALLBACKS: Cell<u32> = const { Cell::new(0) };
+}
+
+/// Turns a result or a panic into a status; no panic crosses into C.
+pub(crate) fn guard(call: impl FnOnce() -> Result<(), Fault>) -> otp_status {
+    let fault = match catch_unwind(AssertUnwindSafe(call)) {
+        Ok(Ok(())) => return otp_status::Ok,
+        Ok(Err(fault)) => fault,
+        Err(_) => Fault::new(
+            otp_status::Panicked,
+            "the library panicked; this is a defect of it",
+        ),
+    };
+    DETAIL.with(|detail| *detail.borrow_mut() = fault.detail);
+    fault.status
+}
+
+/// Runs a destructor; a panic ends here.
+pub(crate) fn guard_drop(call: impl FnOnce()) {
+    let _ = catch_unwind(AssertUnwindSafe(call)); // nothing can be told from a `_free`
+}
+
+/// Refuses a call that comes from inside a callback on this thread.
+pub(crate) fn outside_callbacks() -> Result<(), Fault> {
+    if CALLBACKS.with(Cell::get) > 0 {
+        return Err(Fault::new(
+            otp_status::Reentered,
+            "a callback called back into the library",
+        ));
+    }
+    Ok(())
+}
+
+/// Marks that the host's code runs, until dropped; the detail of a fault survives it.
+pub(crate) struct InCallback(String);
+
+impl InCallback {
+    pub(crate) fn enter() -> Self {
+        CALLBACKS.with(|depth| depth.set(depth.get() + 1));
+        Self(DETAIL.with(|detail| detail.borrow().clone()))
+    }
+}
+
+impl Drop for InCallback {
+    fn drop(&mut self) {
+        CALLBACKS.with(|depth| depth.set(depth.get() - 1));
+        DETAIL.with(|detail| *detail.borrow_mut() = core::mem::take(&mut self.0));
+    }
+}
+
+/// Copies the detail of the last fault on this thread, with a NUL at its end.
+///
+/// `needed_out` is set to its length with the NUL. The text holds no secret, code or whole number.
+/// It is meaningful directly after a call that failed, on the same thread.
+///
+/// # Safety
+///
+/// `buffer` is NULL or has room for `capacity` bytes; `needed_out` is NULL or valid.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn otp_error_detail(
+    buffer: *mut u8,
+    capacity: usize,
+    needed_out: *mut usize,
+) -> otp_status {
+    let copied = catch_unwind(AssertUnwindSafe(|| {
+        let mut text = DETAIL.with(|detail| detail.borrow().clone()).into_bytes();
+        text.push(0);
+        // SAFETY: by this function's contract.
+        unsafe { fill(&text, buffer, capacity, needed_out) }
+    }));
+    match copied {
+        Ok(Ok(())) => otp_status::Ok,
+        Ok(Err(fault)) => fault.status,
+        Err(_) => otp_status::Panicked,
+    }
+}

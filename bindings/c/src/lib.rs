@@ -1,0 +1,26 @@
+//! The C ABI of `otp-engine`. `include/otp_engine.h`, which is generated from here, is its manual.
+//!
+//! Every exported body runs inside [`guard::guard`]: no panic crosses the ABI. Pointers are
+//! checked before anything happens, and memory of the caller is written once, at the very end.
+#![allow(
+    non_camel_case_types,
+    reason = "the names are those of the C header, and cbindgen takes them as they are"
+)]
+
+#[cfg(panic = "abort")]
+compile_error!("bindings/c must be built with panic = \"unwind\": no panic may cross the ABI");
+
+pub mod challenge;
+pub mod engine;
+pub mod fork;
+pub mod guard;
+pub mod host;
+pub mod key;
+pub mod observer;
+pub mod policy;
+pub mod record;
+pub mod request;
+pub mod status;
+pub mod store;
+pub mod verify;
+pub mod view;

@@ -1,0 +1,262 @@
+//! Callbacks that are no store: the clock, and who hears of what happens.
+
+use core::ffi::c_void;
+
+use otp_core::{Clock, Event, Happening, Observer, Timestamp};
+
+use crate::challenge::{reason_number, rejection_numbers};
+use crate::guard::InCallback;
+use crate::view::{otp_view, put};
+
+/// Drops `user_data`; called exactly once, when the last handle that uses it is freed. It must not
+/// call the library.
+pub type otp_drop_fn = Option<unsafe extern "C" fn(user_data: *mut c_void)>;
+
+/// Writes the time, in unix seconds, and returns 1; any other return is "no time".
+pub type otp_clock_fn =
+    Option<unsafe extern "C" fn(user_data: *mut c_void, unix_seconds_out: *mut i64) -> i32>;
+
+/// Takes note of an event, which is valid during the call alone.
+pub type otp_observer_fn =
+    Option<unsafe extern "C" fn(user_data: *mut c_void, event: *const otp_event)>;
+
+/// A clock of the host. All zeros is the system's.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct otp_clock {
+    /// Called once per operation, from any thread.
+    pub now: otp_clock_fn,
+    /// Handed to each call.
+    pub user_data: *mut c_void,
+    /// Called once at the end; may be NULL.
+    pub drop_user_data: otp_drop_fn,
+}
+
+/// An observer of the host. All zeros is none.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct otp_observer {
+    /// Called after each commit, from any thread, before the answer leaves.
+    pub observe: otp_observer_fn,
+    /// Handed to each call.
+    pub user_data: *mut c_void,
+    /// Called once at the end; may be NULL.
+    pub drop_user_data: otp_drop_fn,
+}
+
+/// An event for the audit log. No code and no whole number is in it.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct otp_event {
+    /// `sizeof(otp_event)`.
+    pub struct_size: usize,
+    /// One of `otp_happening`.
+    pub happening: i32,
+    /// One of `otp_reason` for a refusal, one of `otp_rejection` for a rejection; else 0.
+    pub reason: i32,
+    /// Attempts left after a wrong guess, the send's number, or the count of failures in a row.
+    pub count: u32,
+    /// 1 if the typed digits came from more than one script.
+    pub mixed_scripts: i32,
+    /// 1 if a failed delivery was refunded.
+    pub refunded: i32,
+    /// Unix seconds.
+    pub at: i64,
+    /// Whose data.
+    pub tenant: otp_view,
+    /// Whom it concerns.
+    pub user: otp_view,
+    /// What the code is for; empty for an unlock, like all that follow.
+    pub purpose: otp_view,
+    /// The kind of record.
+    pub model: otp_view,
+    /// The field.
+    pub field: otp_view,
+    /// The record.
+    pub record: otp_view,
+    /// Where the code went, masked.
+    pub recipient: otp_view,
+    /// The challenge as 26 characters and a NUL; empty if there is none.
+    pub challenge_id: [u8; 27],
+}
+
+/// The kinds of event.
+#[repr(i32)]
+#[derive(Clone, Copy, Debug)]
+pub enum otp_happening {
+    /// A kind that this version of the header does not know.
+    Other = 0,
+    /// A new code was made.
+    Issued = 1,
+    /// The same code was handed out once more; `count` is the send.
+    SentAgain = 2,
+    /// No code was issued; `reason` is an `otp_reason`.
+    Refused = 3,
+    /// The code was right.
+    Accepted = 4,
+    /// The code was not accepted; `reason` is an `otp_rejection`.
+    Rejected = 5,
+    /// The slot is closed for a while.
+    Exhausted = 6,
+    /// The user is locked.
+    Locked = 7,
+    /// The user comes near the lock; `count` is how many failures in a row there are.
+    NearlyLocked = 8,
+    /// A live challenge was called off.
+    Cancelled = 9,
+    /// The gateway took the message.
+    Delivered = 10,
+    /// The gateway refused the message.
+    DeliveryFailed = 11,
+    /// A user's locks were lifted.
+    Unlocked = 12,
+}
+
+/// A callback table's `user_data`, dropped once.
+pub(crate) struct UserData {
+    data: *mut c_void,
+    drop: otp_drop_fn,
+}
+
+// SAFETY: the header demands that callbacks take calls from any thread, on their own `user_data`.
+unsafe impl Send for UserData {}
+// SAFETY: as above, and from several threads at once.
+unsafe impl Sync for UserData {}
+
+impl UserData {
+    pub(crate) const fn new(data: *mut c_void, drop: otp_drop_fn) -> Self {
+        Self { data, drop }
+    }
+
+    pub(crate) const fn get(&self) -> *mut c_void {
+        self.data
+    }
+}
+
+impl Drop for UserData {
+    fn drop(&mut self) {
+        if let Some(drop) = self.drop {
+            let _in_callback = InCallback::enter();
+            // SAFETY: the host's own function on its own data, once.
+            unsafe { drop(self.data) };
+        }
+    }
+}
+
+pub(crate) struct HostClock {
+    pub(crate) now: unsafe extern "C" fn(*mut c_void, *mut i64) -> i32,
+    pub(crate) user_data: UserData,
+}
+
+impl Clock for HostClock {
+    fn now(&self) -> Option<Timestamp> {
+        let mut seconds = i64::MIN;
+        let _in_callback = InCallback::enter();
+        // SAFETY: the host's own function on its own data; the out pointer is valid.
+        let answer = unsafe { (self.now)(self.user_data.get(), &raw mut seconds) };
+        (answer == 1).then_some(Timestamp::from_unix(seconds))
+    }
+}
+
+pub(crate) struct HostObserver {
+    pub(crate) observe: unsafe extern "C" fn(*mut c_void, *const otp_event),
+    pub(crate) user_data: UserData,
+}
+
+impl Observer for HostObserver {
+    fn observe(&self, event: &Event<'_>) {
+        let view = |text: &str| otp_view {
+            data: text.as_ptr(),
+            len: text.len(),
+        };
+        let field = event.binding.map(otp_core::Binding::record_field);
+        let recipient = event
+            .binding
+            .map(|binding| binding.recipient().to_string())
+            .unwrap_or_default();
+        let numbers = Numbers::of(event.what);
+        let event = otp_event {
+            struct_size: size_of::<otp_event>(),
+            happening: numbers.happening as i32,
+            reason: numbers.reason,
+            count: numbers.count,
+            mixed_scripts: i32::from(numbers.mixed_scripts),
+            refunded: i32::from(numbers.refunded),
+            at: event.at.unix(),
+            tenant: view(event.tenant),
+            user: view(event.user),
+            purpose: view(event.binding.map_or("", otp_core::Binding::purpose)),
+            model: view(field.map_or("", |field| field.model)),
+            field: view(field.map_or("", |field| field.field)),
+            record: view(field.map_or("", |field| field.record)),
+            recipient: view(&recipient),
+            challenge_id: event.id.map_or([0; 27], |id| put(&id.to_string())),
+        };
+        let _in_callback = InCallback::enter();
+        // SAFETY: the host's own function on its own data; the event outlives the call.
+        unsafe { (self.observe)(self.user_data.get(), &raw const event) };
+    }
+}
+
+/// A happening as numbers.
+struct Numbers {
+    happening: otp_happening,
+    reason: i32,
+    count: u32,
+    mixed_scripts: bool,
+    refunded: bool,
+}
+
+impl Numbers {
+    fn of(what: Happening) -> Self {
+        let plain = |happening| Self {
+            happening,
+            reason: 0,
+            count: 0,
+            mixed_scripts: false,
+            refunded: false,
+        };
+        match what {
+            Happening::Issued => plain(otp_happening::Issued),
+            Happening::SentAgain { send } => Self {
+                count: send.into(),
+                ..plain(otp_happening::SentAgain)
+            },
+            Happening::Refused { reason } => Self {
+                reason: reason_number(reason),
+                ..plain(otp_happening::Refused)
+            },
+            Happening::Accepted { mixed_scripts } => Self {
+                mixed_scripts,
+                ..plain(otp_happening::Accepted)
+            },
+            Happening::Rejected {
+                rejection,
+                mixed_scripts,
+            } => {
+                let numbers = rejection_numbers(rejection);
+                let (reason, count) = (numbers.rejection, numbers.attempts_left);
+                Self {
+                    reason,
+                    count,
+                    mixed_scripts,
+                    ..plain(otp_happening::Rejected)
+                }
+            }
+            Happening::Exhausted => plain(otp_happening::Exhausted),
+            Happening::Locked { .. } => plain(otp_happening::Locked),
+            Happening::NearlyLocked { consecutive } => Self {
+                count: consecutive.into(),
+                ..plain(otp_happening::NearlyLocked)
+            },
+            Happening::Cancelled => plain(otp_happening::Cancelled),
+            Happening::Delivered => plain(otp_happening::Delivered),
+            Happening::DeliveryFailed { refunded } => Self {
+                refunded,
+                ..plain(otp_happening::DeliveryFailed)
+            },
+            Happening::Unlocked => plain(otp_happening::Unlocked),
+            _ => plain(otp_happening::Other),
+        }
+    }
+}

@@ -1,0 +1,322 @@
+//! Policies and budgets, as structures of plain numbers.
+
+use core::time::Duration;
+
+use otp_core::{Budgets, CodeKind, Content, OutOfBounds, Piece, Policy, Resend};
+
+use crate::guard::guard;
+use crate::status::{Fault, otp_status};
+use crate::view::{Sized_, checked_size, read_sized, write_sized};
+
+/// A code of decimal digits.
+pub const OTP_CODE_DIGITS: i32 = 1;
+/// A code of a 32-symbol alphabet without look-alikes.
+pub const OTP_CODE_LETTERS: i32 = 2;
+/// A link token of 26 symbols and 128 bits.
+pub const OTP_CODE_TOKEN: i32 = 3;
+/// A second request sends the live code again.
+pub const OTP_RESEND_SAME: i32 = 1;
+/// A second request makes a new code.
+pub const OTP_RESEND_ROTATE: i32 = 2;
+/// Required evidence: the name that the signer typed.
+pub const OTP_EVIDENCE_SIGNER_NAME: u32 = 1;
+/// Required evidence: the document, which must be the bound content.
+pub const OTP_EVIDENCE_DOCUMENT: u32 = 2;
+/// Required evidence: the captured signature.
+pub const OTP_EVIDENCE_IMAGE: u32 = 4;
+/// Required evidence: the sentence of consent.
+pub const OTP_EVIDENCE_CONSENT: u32 = 8;
+
+/// The limits of one kind of code. Fill it by `otp_policy_default`, then change what you like.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct otp_policy {
+    /// `sizeof(otp_policy)`.
+    pub struct_size: usize,
+    /// `OTP_CODE_DIGITS` (the default), `OTP_CODE_LETTERS` or `OTP_CODE_TOKEN`.
+    pub code: i32,
+    /// How many symbols: digits 6 to 10 (default 6), letters 4 to 26; of a token, any.
+    pub symbols: u32,
+    /// Seconds for which a code is accepted: 60 to 600, default 180; a token to 604800.
+    pub validity: i64,
+    /// Seconds for which no code is issued after all attempts: 600 to 86400, default 900.
+    pub closed_for: i64,
+    /// Least seconds between two sends: 15 to 600, default 60.
+    pub cooldown: i64,
+    /// Compared guesses, over resends and re-issues: 1 to 10, default 5.
+    pub max_attempts: u32,
+    /// Sends of one code: 1 to 10, default 3.
+    pub max_sends: u32,
+    /// `OTP_RESEND_SAME` (the default) or `OTP_RESEND_ROTATE`.
+    pub resend: i32,
+    /// 1 if a binding must hold a content digest, else 0 (the default).
+    pub content_required: i32,
+    /// The sum of the `OTP_EVIDENCE_*` that must be given with a typed code; default 0.
+    pub evidence: u32,
+}
+
+impl Sized_ for otp_policy {
+    const FIRST: usize = size_of::<Self>();
+}
+
+impl otp_policy {
+    fn of(policy: &Policy) -> Self {
+        let code = match policy.code() {
+            CodeKind::Digits(_) => OTP_CODE_DIGITS,
+            CodeKind::Letters(_) => OTP_CODE_LETTERS,
+            CodeKind::Token => OTP_CODE_TOKEN,
+        };
+        let seconds = |duration: Duration| i64::try_from(duration.as_secs()).unwrap_or(i64::MAX);
+        Self {
+            struct_size: size_of::<Self>(),
+            code,
+            symbols: u32::try_from(policy.code().len()).unwrap_or(0),
+            validity: seconds(policy.validity()),
+            closed_for: seconds(policy.closed_for()),
+            cooldown: seconds(policy.cooldown()),
+            max_attempts: policy.max_attempts().into(),
+            max_sends: policy.max_sends().into(),
+            resend: if policy.resend() == Resend::Same {
+                OTP_RESEND_SAME
+            } else {
+                OTP_RESEND_ROTATE
+            },
+            content_required: i32::from(policy.content() == Content::Required),
+            evidence: PIECES
+                .into_iter()
+                .filter(|(_, piece)| policy.evidence().contains(*piece))
+                .map(|(bit, _)| bit)
+                .sum(),
+        }
+    }
+
+    pub(crate) fn build(&self) -> Result<Policy, Fault> {
+        let mut builder = Policy::builder()
+            .validity(seconds("validity", self.validity)?)
+            .closed_for(seconds("closed_for", self.closed_for)?)
+            .cooldown(seconds("cooldown", self.cooldown)?)
+            .max_attempts(byte("max_attempts", self.max_attempts)?)
+            .max_sends(byte("max_sends", self.max_sends)?);
+        builder = match self.code {
+            OTP_CODE_DIGITS => builder.digits(byte("digits", self.symbols)?),
+            OTP_CODE_LETTERS => builder.letters(byte("letters", self.symbols)?),
+            OTP_CODE_TOKEN => builder.token(),
+            other => {
+                return Err(Fault::argument(format!(
+                    "code is {other}; it must be 1, 2 or 3"
+                )));
+            }
+        };
+        builder = builder.resend(match self.resend {
+            OTP_RESEND_SAME => Resend::Same,
+            OTP_RESEND_ROTATE => Resend::Rotate,
+            other => {
+                return Err(Fault::argument(format!(
+                    "resend is {other}; it must be 1 or 2"
+                )));
+            }
+        });
+        builder = builder.content(match self.content_required {
+            0 => Content::Optional,
+            1 => Content::Required,
+            other => {
+                return Err(Fault::argument(format!(
+                    "content_required is {other}; it must be 0 or 1"
+                )));
+            }
+        });
+        if self.evidence > 15 {
+            return Err(Fault::argument(format!(
+                "evidence is {}; it must be at most 15",
+                self.evidence
+            )));
+        }
+        for (bit, piece) in PIECES {
+            if self.evidence & bit != 0 {
+                builder = builder.require(piece);
+            }
+        }
+        builder.build().map_err(out_of_bounds)
+    }
+}
+
+const PIECES: [(u32, Piece); 4] = [
+    (OTP_EVIDENCE_SIGNER_NAME, Piece::SignerName),
+    (OTP_EVIDENCE_DOCUMENT, Piece::Document),
+    (OTP_EVIDENCE_IMAGE, Piece::Image),
+    (OTP_EVIDENCE_CONSENT, Piece::Consent),
+];
+
+/// The limits of users and recipients. Fill it by `otp_budgets_default`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct otp_budgets {
+    /// `sizeof(otp_budgets)`.
+    pub struct_size: usize,
+    /// 0 keeps no meter of users and recipients at all, at your own risk; default 1.
+    pub metered: i32,
+    /// Wrong guesses of a user in 24 h, over all records: 1 to 32, default 15.
+    pub user_failures_per_day: u32,
+    /// Wrong guesses of a user in a row that lock them: 10 to 100, default 100.
+    pub consecutive_failures: u32,
+    /// Wrong guesses against a recipient in 24 h: 1 to 32, default 15.
+    pub recipient_failures_per_day: u32,
+    /// Sends for a user in 1 h: 1 to 32, default 10.
+    pub user_sends_per_hour: u32,
+    /// Sends to a recipient in 10 minutes: 1 to 32, default 5.
+    pub recipient_sends_per_ten_minutes: u32,
+    /// Sends to a recipient in 24 h: 1 to 32, default 20.
+    pub recipient_sends_per_day: u32,
+}
+
+impl Sized_ for otp_budgets {
+    const FIRST: usize = size_of::<Self>();
+}
+
+impl otp_budgets {
+    fn of(budgets: &Budgets) -> Self {
+        Self {
+            struct_size: size_of::<Self>(),
+            metered: i32::from(budgets.is_metered()),
+            user_failures_per_day: budgets.user_failures().count().into(),
+            consecutive_failures: budgets.consecutive_failures().into(),
+            recipient_failures_per_day: budgets.recipient_failures().count().into(),
+            user_sends_per_hour: budgets.user_sends().count().into(),
+            recipient_sends_per_ten_minutes: budgets.recipient_sends_short().count().into(),
+            recipient_sends_per_day: budgets.recipient_sends_long().count().into(),
+        }
+    }
+
+    pub(crate) fn build(&self) -> Result<Budgets, Fault> {
+        match self.metered {
+            0 => return Ok(Budgets::unmetered()),
+            1 => {}
+            other => {
+                return Err(Fault::argument(format!(
+                    "metered is {other}; it must be 0 or 1"
+                )));
+            }
+        }
+        Budgets::builder()
+            .user_failures_per_day(byte("user_failures_per_day", self.user_failures_per_day)?)
+            .consecutive_failures(byte("consecutive_failures", self.consecutive_failures)?)
+            .recipient_failures_per_day(byte(
+                "recipient_failures_per_day",
+                self.recipient_failures_per_day,
+            )?)
+            .user_sends_per_hour(byte("user_sends_per_hour", self.user_sends_per_hour)?)
+            .recipient_sends_per_ten_minutes(byte(
+                "recipient_sends_per_ten_minutes",
+                self.recipient_sends_per_ten_minutes,
+            )?)
+            .recipient_sends_per_day(byte(
+                "recipient_sends_per_day",
+                self.recipient_sends_per_day,
+            )?)
+            .build()
+            .map_err(out_of_bounds)
+    }
+}
+
+fn out_of_bounds(error: OutOfBounds) -> Fault {
+    Fault::new(otp_status::Policy, error.to_string())
+}
+
+/// A knob that does not even fit its type is as far out of bounds as any.
+fn byte(field: &str, value: u32) -> Result<u8, Fault> {
+    u8::try_from(value).map_err(|_| {
+        Fault::new(
+            otp_status::Policy,
+            format!("{field} is {value}; it is out of bounds"),
+        )
+    })
+}
+
+fn seconds(field: &str, value: i64) -> Result<Duration, Fault> {
+    let seconds = u64::try_from(value);
+    seconds.map(Duration::from_secs).map_err(|_| {
+        Fault::new(
+            otp_status::Policy,
+            format!("{field} is {value} s; it must not be negative"),
+        )
+    })
+}
+
+/// Fills a policy with the defaults.
+///
+/// # Safety
+///
+/// `policy_out` is NULL or valid; its `struct_size` is set.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn otp_policy_default(policy_out: *mut otp_policy) -> otp_status {
+    guard(|| {
+        // SAFETY: by this function's contract.
+        let size = unsafe { checked_size(policy_out, "policy_out")? };
+        // SAFETY: as above.
+        unsafe { write_sized(&otp_policy::of(&Policy::default()), policy_out, size) };
+        Ok(())
+    })
+}
+
+/// Fills budgets with the defaults.
+///
+/// # Safety
+///
+/// `budgets_out` is NULL or valid; its `struct_size` is set.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn otp_budgets_default(budgets_out: *mut otp_budgets) -> otp_status {
+    guard(|| {
+        // SAFETY: by this function's contract.
+        let size = unsafe { checked_size(budgets_out, "budgets_out")? };
+        // SAFETY: as above.
+        unsafe { write_sized(&otp_budgets::of(&Budgets::default()), budgets_out, size) };
+        Ok(())
+    })
+}
+
+/// Checks a policy without an engine; the detail names knob, value and bounds.
+///
+/// # Safety
+///
+/// `policy` is NULL or valid; its `struct_size` is set.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn otp_policy_check(policy: *const otp_policy) -> otp_status {
+    guard(|| {
+        let default = otp_policy::of(&Policy::default());
+        // SAFETY: by this function's contract.
+        unsafe { read_sized(policy, default, "policy")? }
+            .build()
+            .map(drop)
+    })
+}
+
+/// Returns the policy of the caller, or the default for NULL.
+///
+/// # Safety
+///
+/// `policy` is NULL or valid; its `struct_size` is set.
+pub(crate) unsafe fn read_policy(policy: *const otp_policy) -> Result<Policy, Fault> {
+    if policy.is_null() {
+        return Ok(Policy::default());
+    }
+    let default = otp_policy::of(&Policy::default());
+    // SAFETY: by this function's contract.
+    unsafe { read_sized(policy, default, "policy")? }.build()
+}
+
+/// Returns the budgets of the caller, or the default for NULL.
+///
+/// # Safety
+///
+/// `budgets` is NULL or valid; its `struct_size` is set.
+pub(crate) unsafe fn read_budgets(budgets: *const otp_budgets) -> Result<Budgets, Fault> {
+    if budgets.is_null() {
+        return Ok(Budgets::default());
+    }
+    let default = otp_budgets::of(&Budgets::default());
+    // SAFETY: by this function's contract.
+    unsafe { read_sized(budgets, default, "budgets")? }.build()
+}

@@ -1,0 +1,130 @@
+//! Status numbers: whether a call worked, and if not, whose fault that was.
+
+use core::ffi::{CStr, c_char};
+
+use otp_core::{Error, store};
+
+/// Whether a call worked. What an engine decided stands in the out structure, never here.
+///
+/// Numbers never change. 1 to 9 is the caller's doing, 10 to 19 the store's, 20 to 29 the
+/// surroundings', 31 a defect of this library.
+#[repr(i32)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum otp_status {
+    /// The call worked.
+    Ok = 0,
+    /// An argument is NULL, out of bounds or contradictory; the detail names it.
+    Argument = 1,
+    /// A text is not UTF-8.
+    Utf8 = 2,
+    /// A structure is smaller than its first published size: `struct_size` was not set.
+    StructSize = 3,
+    /// A buffer is too small; the needed size is set, nothing else happened.
+    BufferTooSmall = 4,
+    /// A policy or budget is out of its bounds; the detail names knob, value and bounds.
+    Policy = 5,
+    /// A secret or key cannot be used; the detail says why.
+    Key = 6,
+    /// The store could not be asked; surely nothing was changed.
+    StoreUnavailable = 10,
+    /// The store has no room; nothing was changed.
+    StoreFull = 11,
+    /// The store gave no answer to a commit; it may have been applied. Ask again.
+    StoreUnknown = 12,
+    /// The store cannot do this, such as keep a record for ever; nothing was changed.
+    StoreUnsupported = 13,
+    /// A stored cell was changed by somebody else than the engine.
+    Tampered = 14,
+    /// Other callers kept changing the same cells; ask again.
+    Contended = 15,
+    /// The clock gave no time, or one more than 30 s before a code was issued.
+    Clock = 20,
+    /// The source of randomness failed.
+    Randomness = 21,
+    /// The handle was made before a fork; make another in this process.
+    Forked = 22,
+    /// A callback called back into the library.
+    Reentered = 23,
+    /// A defect of this library: it panicked. Nothing is known of the call.
+    Panicked = 31,
+}
+
+/// Why a call failed: a status, and a text without secrets.
+pub(crate) struct Fault {
+    pub(crate) status: otp_status,
+    pub(crate) detail: String,
+}
+
+impl Fault {
+    pub(crate) fn new(status: otp_status, detail: impl Into<String>) -> Self {
+        Self {
+            status,
+            detail: detail.into(),
+        }
+    }
+
+    pub(crate) fn argument(detail: impl Into<String>) -> Self {
+        Self::new(otp_status::Argument, detail)
+    }
+}
+
+impl From<Error> for Fault {
+    fn from(error: Error) -> Self {
+        let status = match &error {
+            Error::Store(store::Error::Unavailable(_)) => otp_status::StoreUnavailable,
+            Error::Store(store::Error::Full) => otp_status::StoreFull,
+            Error::Store(store::Error::Unsupported) | Error::NotPermanent => {
+                otp_status::StoreUnsupported
+            }
+            // Also what a later version of the core may add: nothing is known then.
+            Error::Store(_) => otp_status::StoreUnknown,
+            Error::ContentRequired => otp_status::Policy,
+            Error::SigningKey(_) | Error::UnknownKey => otp_status::Key,
+            Error::Clock => otp_status::Clock,
+            Error::Randomness(_) => otp_status::Randomness,
+            Error::Tampered => otp_status::Tampered,
+            Error::Contended => otp_status::Contended,
+            _ => otp_status::StoreUnknown,
+        };
+        Self::new(status, with_causes(&error))
+    }
+}
+
+/// Writes an error with all that it says of its causes.
+pub(crate) fn with_causes(error: &dyn core::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
+
+/// Returns a short English text for a status number; never NULL, never freed.
+#[unsafe(no_mangle)]
+pub extern "C" fn otp_status_text(status: i32) -> *const c_char {
+    let text: &CStr = match status {
+        0 => c"ok",
+        1 => c"an argument is missing or out of bounds",
+        2 => c"a text is not UTF-8",
+        3 => c"struct_size is too small",
+        4 => c"a buffer is too small",
+        5 => c"a policy or budget is out of its bounds",
+        6 => c"a key cannot be used",
+        10 => c"the store is not available",
+        11 => c"the store is full",
+        12 => c"the store gave no answer",
+        13 => c"the store does not support this",
+        14 => c"a stored cell was tampered with",
+        15 => c"contended",
+        20 => c"the clock failed",
+        21 => c"the source of randomness failed",
+        22 => c"the handle was made before a fork",
+        23 => c"called from inside a callback",
+        31 => c"the library panicked",
+        _ => c"unknown status",
+    };
+    text.as_ptr()
+}

@@ -1,0 +1,280 @@
+//! Memory of the caller: views into it, structures with a size, buffers to fill, bytes to own.
+
+use core::ptr;
+
+use crate::status::{Fault, otp_status};
+
+/// Bytes or text of the caller: not NUL-terminated; NULL with length 0 is empty.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct otp_view {
+    /// Where the bytes begin.
+    pub data: *const u8,
+    /// How many there are.
+    pub len: usize,
+}
+
+impl otp_view {
+    /// Returns the bytes.
+    ///
+    /// # Safety
+    ///
+    /// They are valid for as long as the result is used.
+    pub(crate) unsafe fn bytes<'a>(self, name: &str) -> Result<&'a [u8], Fault> {
+        // SAFETY: by this function's contract.
+        unsafe { bytes(self.data, self.len, name) }
+    }
+
+    /// Returns the text.
+    ///
+    /// # Safety
+    ///
+    /// As [`bytes`](Self::bytes).
+    pub(crate) unsafe fn text<'a>(self, name: &str) -> Result<&'a str, Fault> {
+        // SAFETY: by this function's contract.
+        text(unsafe { self.bytes(name)? }, name)
+    }
+
+    /// Returns the text, or `None` where the view is NULL.
+    ///
+    /// # Safety
+    ///
+    /// As [`bytes`](Self::bytes).
+    pub(crate) unsafe fn optional_text<'a>(self, name: &str) -> Result<Option<&'a str>, Fault> {
+        if self.data.is_null() && self.len == 0 {
+            return Ok(None);
+        }
+        // SAFETY: by this function's contract.
+        unsafe { self.text(name) }.map(Some)
+    }
+}
+
+/// Returns the bytes of the caller.
+///
+/// # Safety
+///
+/// `data` is NULL or has `len` bytes that are valid for as long as the result is used.
+pub(crate) unsafe fn bytes<'a>(data: *const u8, len: usize, name: &str) -> Result<&'a [u8], Fault> {
+    if len == 0 {
+        return Ok(&[]);
+    }
+    if data.is_null() {
+        return Err(Fault::argument(format!(
+            "{name} is NULL and has a length of {len}"
+        )));
+    }
+    if isize::try_from(len).is_err() {
+        return Err(Fault::argument(format!(
+            "{name} has an impossible length of {len}"
+        )));
+    }
+    // SAFETY: by this function's contract; the length was checked.
+    Ok(unsafe { core::slice::from_raw_parts(data, len) })
+}
+
+pub(crate) fn text<'a>(bytes: &'a [u8], name: &str) -> Result<&'a str, Fault> {
+    core::str::from_utf8(bytes)
+        .map_err(|_| Fault::new(otp_status::Utf8, format!("{name} is not UTF-8")))
+}
+
+/// Borrows a handle or structure of the caller.
+///
+/// # Safety
+///
+/// `pointer` is NULL or valid for as long as the result is used.
+pub(crate) unsafe fn lend<'a, T>(pointer: *const T, name: &str) -> Result<&'a T, Fault> {
+    // SAFETY: by this function's contract.
+    unsafe { pointer.as_ref() }.ok_or_else(|| Fault::argument(format!("{name} is NULL")))
+}
+
+/// A structure whose first member is its own size, as the caller compiled it.
+pub(crate) trait Sized_: Copy {
+    /// The size that was published first.
+    const FIRST: usize;
+}
+
+/// Reads the size of a caller's structure.
+///
+/// # Safety
+///
+/// `pointer` is NULL or points to at least a `size_t`.
+pub(crate) unsafe fn checked_size<T: Sized_>(
+    pointer: *const T,
+    name: &str,
+) -> Result<usize, Fault> {
+    if pointer.is_null() {
+        return Err(Fault::argument(format!("{name} is NULL")));
+    }
+    // SAFETY: not NULL, and the first member is a `usize` by `Sized_`.
+    let size = unsafe { pointer.cast::<usize>().read_unaligned() };
+    if size < T::FIRST {
+        let text = format!(
+            "{name}.struct_size is {size}; it must be at least {}",
+            T::FIRST
+        );
+        return Err(Fault::new(otp_status::StructSize, text));
+    }
+    Ok(size)
+}
+
+/// Copies a caller's structure; what a shorter one lacks is as in `default`.
+///
+/// # Safety
+///
+/// `pointer` is NULL or points to as many bytes as its `struct_size` says.
+pub(crate) unsafe fn read_sized<T: Sized_>(
+    pointer: *const T,
+    mut default: T,
+    name: &str,
+) -> Result<T, Fault> {
+    // SAFETY: by this function's contract.
+    let size = unsafe { checked_size(pointer, name)? }.min(size_of::<T>());
+    // SAFETY: the caller's structure has `size` bytes, ours at least as many; the bytes of a prefix
+    // are plain data of the same layout.
+    unsafe {
+        ptr::copy_nonoverlapping(
+            pointer.cast::<u8>(),
+            ptr::from_mut(&mut default).cast(),
+            size,
+        );
+    };
+    Ok(default)
+}
+
+/// Writes an out structure: no more than the caller has, and its own `struct_size` stays.
+///
+/// # Safety
+///
+/// `out` points to `size` bytes, as [`checked_size`] found.
+pub(crate) unsafe fn write_sized<T: Sized_>(value: &T, out: *mut T, size: usize) {
+    let count = size.min(size_of::<T>()) - size_of::<usize>();
+    let (from, to) = (ptr::from_ref(value).cast::<u8>(), out.cast::<u8>());
+    // SAFETY: both have `count` bytes behind their first member.
+    unsafe {
+        ptr::copy_nonoverlapping(
+            from.add(size_of::<usize>()),
+            to.add(size_of::<usize>()),
+            count,
+        );
+    };
+}
+
+/// Copies bytes to a caller's buffer, or says how much room they need.
+///
+/// # Safety
+///
+/// `buffer` is NULL or has `capacity` bytes; `needed_out` is NULL or valid.
+pub(crate) unsafe fn fill(
+    bytes: &[u8],
+    buffer: *mut u8,
+    capacity: usize,
+    needed_out: *mut usize,
+) -> Result<(), Fault> {
+    if !needed_out.is_null() {
+        // SAFETY: not NULL, valid by this function's contract.
+        unsafe { needed_out.write(bytes.len()) };
+    }
+    if buffer.is_null() || capacity < bytes.len() {
+        let text = format!("the buffer has {capacity} bytes and needs {}", bytes.len());
+        return Err(Fault::new(otp_status::BufferTooSmall, text));
+    }
+    // SAFETY: the buffer has room, and does not overlap bytes of ours.
+    unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), buffer, bytes.len()) };
+    Ok(())
+}
+
+/// Writes a handle or number to the caller.
+///
+/// # Safety
+///
+/// `out` is valid; [`writable`] was asked before anything happened.
+pub(crate) unsafe fn hand_out<T>(out: *mut T, value: T) {
+    // SAFETY: by this function's contract.
+    unsafe { out.write(value) };
+}
+
+/// Refuses an out pointer that is NULL, before anything happens.
+pub(crate) fn writable<T>(out: *mut T, name: &str) -> Result<(), Fault> {
+    if out.is_null() {
+        return Err(Fault::argument(format!("{name} is NULL")));
+    }
+    Ok(())
+}
+
+/// Copies a short ASCII text into a fixed field; zero bytes fill the rest.
+pub(crate) fn put<const N: usize>(text: &str) -> [u8; N] {
+    let mut field = [0; N];
+    let count = text.len().min(N - 1);
+    field[..count].copy_from_slice(&text.as_bytes()[..count]);
+    field
+}
+
+/// Reads a short text out of a fixed field, up to the first zero byte.
+pub(crate) fn get<'a>(field: &'a [u8], name: &str) -> Result<&'a str, Fault> {
+    let end = field
+        .iter()
+        .position(|byte| *byte == 0)
+        .unwrap_or(field.len());
+    text(&field[..end], name)
+}
+
+/// Bytes that the library made and the caller owns; end them with `otp_bytes_free`.
+#[derive(Debug)]
+pub struct otp_bytes(pub(crate) Vec<u8>);
+
+impl otp_bytes {
+    /// Hands bytes to the caller.
+    pub(crate) fn give(bytes: impl Into<Vec<u8>>) -> *mut Self {
+        Box::into_raw(Box::new(Self(bytes.into())))
+    }
+}
+
+/// Returns where the bytes begin; valid until `otp_bytes_free`. NULL for NULL.
+///
+/// # Safety
+///
+/// `bytes` is NULL or was handed out by this library and not freed.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn otp_bytes_data(bytes: *const otp_bytes) -> *const u8 {
+    // SAFETY: by this function's contract.
+    unsafe { bytes.as_ref() }.map_or(ptr::null(), |bytes| bytes.0.as_ptr())
+}
+
+/// Returns how many bytes there are; 0 for NULL.
+///
+/// # Safety
+///
+/// As `otp_bytes_data`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn otp_bytes_len(bytes: *const otp_bytes) -> usize {
+    // SAFETY: by this function's contract.
+    unsafe { bytes.as_ref() }.map_or(0, |bytes| bytes.0.len())
+}
+
+/// Frees bytes; NULL is harmless.
+///
+/// # Safety
+///
+/// `bytes` is NULL or was handed out by this library, and is not used again.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn otp_bytes_free(bytes: *mut otp_bytes) {
+    if !bytes.is_null() {
+        // SAFETY: made by `Box::into_raw`, and the caller gives it back.
+        drop(unsafe { Box::from_raw(bytes) });
+    }
+}
+
+/// Overwrites memory with zeros in a way that no compiler leaves out: for codes and secrets.
+///
+/// # Safety
+///
+/// `data` is NULL or has `len` bytes that may be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn otp_wipe(data: *mut u8, len: usize) {
+    if data.is_null() || len == 0 {
+        return;
+    }
+    // SAFETY: by this function's contract.
+    let bytes = unsafe { core::slice::from_raw_parts_mut(data, len) };
+    zeroize::Zeroize::zeroize(bytes);
+}
