@@ -2022,6 +2022,15 @@ otp_status otp_binding_pack(const otp_binding *binding,
                             size_t *needed_out);
 
 /**
+ * Checks a packed request without an engine; the detail names the member and its bound.
+ *
+ * # Safety
+ *
+ * `request` is NULL or has `request_len` bytes.
+ */
+OTP_API OTP_NODISCARD otp_status otp_request_check(const uint8_t *request, size_t request_len);
+
+/**
  * Returns a short English text for a status number; never NULL, never freed.
  */
 OTP_API const char *otp_status_text(int32_t status);

@@ -153,6 +153,18 @@ pub unsafe extern "C" fn otp_binding_pack(
     })
 }
 
+/// Checks a packed request without an engine; the detail names the member and its bound.
+///
+/// # Safety
+///
+/// `request` is NULL or has `request_len` bytes.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn otp_request_check(request: *const u8, request_len: usize) -> otp_status {
+    // SAFETY: by this function's contract.
+    guard(|| unsafe { Request::lend(request, request_len) }.map(drop))
+}
+
 /// A request as it was read.
 pub(crate) struct Request<'a> {
     pub(crate) binding: Binding,

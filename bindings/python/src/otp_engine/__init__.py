@@ -1,0 +1,45 @@
+"""Embeddable, no-network engine for one-time codes: issue, verify exactly once, on any store.
+
+Wrong codes, refusals and expiries are values; exceptions are faults and misuse.
+"""
+
+from ._lib import lib as _lib
+from .engine import Engine, Finding, Odds
+from .errors import (
+    ClockError,
+    ContendedError,
+    ForkedError,
+    KeyRingError,
+    OtpError,
+    PanicError,
+    RandomnessError,
+    ReenteredError,
+    StoreError,
+    TamperedError,
+)
+from .records import ChainVerdict, Expected, RecordVerdict, verify_chain, verify_record
+from .store import Cell, Event, HostStore, MemoryStore, SqliteStore, Store, Write
+from .words import (
+    Binding,
+    Budgets,
+    Evidence,
+    Issued,
+    KeyRing,
+    Policy,
+    Refusal,
+    SignatureRecord,
+    SigningKey,
+    Status,
+    Verdict,
+)
+
+__version__: str = _lib.otp_version().decode()
+
+__all__ = [
+    "Binding", "Budgets", "Cell", "ChainVerdict", "ClockError", "ContendedError", "Engine",
+    "Event", "Evidence", "Expected", "Finding", "ForkedError", "HostStore", "Issued", "KeyRing",
+    "KeyRingError", "MemoryStore", "Odds", "OtpError", "PanicError", "Policy", "RandomnessError",
+    "RecordVerdict", "ReenteredError", "Refusal", "SignatureRecord", "SigningKey", "SqliteStore",
+    "Status", "Store", "StoreError", "TamperedError", "Verdict", "Write", "verify_chain",
+    "verify_record",
+]  # fmt: skip

@@ -1,0 +1,565 @@
+"""Declarations of the C ABI. Generated from include/otp_engine.h by gen_bindings.py."""
+
+# ruff: noqa
+# mypy: disable-error-code="misc"
+import ctypes
+
+OTP_CODE_CAPACITY = 27
+OTP_CHALLENGE_ID_CAPACITY = 27
+OTP_RECIPIENT_CAPACITY = 255
+OTP_ABI_VERSION = 1
+OTP_CODE_DIGITS = 1
+OTP_CODE_LETTERS = 2
+OTP_CODE_TOKEN = 3
+OTP_RESEND_SAME = 1
+OTP_RESEND_ROTATE = 2
+OTP_EVIDENCE_SIGNER_NAME = 1
+OTP_EVIDENCE_DOCUMENT = 2
+OTP_EVIDENCE_IMAGE = 4
+OTP_EVIDENCE_CONSENT = 8
+OTP_RECIPIENT_MOBILE = 1
+OTP_RECIPIENT_EMAIL = 2
+OTP_STATUS_OK = 0
+OTP_STATUS_ARGUMENT = 1
+OTP_STATUS_UTF8 = 2
+OTP_STATUS_STRUCT_SIZE = 3
+OTP_STATUS_BUFFER_TOO_SMALL = 4
+OTP_STATUS_POLICY = 5
+OTP_STATUS_KEY = 6
+OTP_STATUS_STORE_UNAVAILABLE = 10
+OTP_STATUS_STORE_FULL = 11
+OTP_STATUS_STORE_UNKNOWN = 12
+OTP_STATUS_STORE_UNSUPPORTED = 13
+OTP_STATUS_TAMPERED = 14
+OTP_STATUS_CONTENDED = 15
+OTP_STATUS_CLOCK = 20
+OTP_STATUS_RANDOMNESS = 21
+OTP_STATUS_FORKED = 22
+OTP_STATUS_REENTERED = 23
+OTP_STATUS_PANICKED = 31
+OTP_OUTCOME_NONE = 0
+OTP_OUTCOME_ACCEPTED = 1
+OTP_OUTCOME_REJECTED = 2
+OTP_OUTCOME_ISSUED = 3
+OTP_OUTCOME_REFUSED = 4
+OTP_REASON_NONE = 0
+OTP_REASON_COOLDOWN = 1
+OTP_REASON_SEND_LIMIT = 2
+OTP_REASON_EXHAUSTED = 3
+OTP_REASON_LOCKED = 4
+OTP_REJECTION_NONE = 0
+OTP_REJECTION_WRONG = 1
+OTP_REJECTION_EXPIRED = 2
+OTP_REJECTION_EXHAUSTED = 3
+OTP_REJECTION_ALREADY_USED = 4
+OTP_REJECTION_SUPERSEDED = 5
+OTP_REJECTION_CANCELLED = 6
+OTP_REJECTION_MISMATCH = 7
+OTP_REJECTION_UNKNOWN = 8
+OTP_REJECTION_MALFORMED = 9
+OTP_REJECTION_LOCKED = 10
+OTP_REJECTION_EVIDENCE = 11
+OTP_REJECTION_OTHER = 12
+OTP_PUBLIC_REJECTION_NONE = 0
+OTP_PUBLIC_REJECTION_INVALID = 1
+OTP_PUBLIC_REJECTION_MALFORMED = 2
+OTP_PUBLIC_REJECTION_EVIDENCE = 3
+OTP_EVIDENCE_FAULT_NONE = 0
+OTP_EVIDENCE_FAULT_MISSING = 1
+OTP_EVIDENCE_FAULT_TOO_LARGE = 2
+OTP_EVIDENCE_FAULT_UNFIT = 3
+OTP_PIECE_NONE = 0
+OTP_PIECE_SIGNER_NAME = 1
+OTP_PIECE_DOCUMENT = 2
+OTP_PIECE_IMAGE = 3
+OTP_PIECE_CONSENT = 4
+OTP_PIECE_USER_NAME = 5
+OTP_PIECE_REVISION = 6
+OTP_PIECE_IP = 7
+OTP_PIECE_AGENT = 8
+OTP_STATE_NONE = 0
+OTP_STATE_PENDING = 1
+OTP_STATE_VERIFIED = 2
+OTP_STATE_EXPIRED = 3
+OTP_STATE_EXHAUSTED = 4
+OTP_STATE_CANCELLED = 5
+OTP_DELIVERY_UNREPORTED = 0
+OTP_DELIVERY_SENT = 1
+OTP_DELIVERY_FAILED = 2
+OTP_HAPPENING_OTHER = 0
+OTP_HAPPENING_ISSUED = 1
+OTP_HAPPENING_SENT_AGAIN = 2
+OTP_HAPPENING_REFUSED = 3
+OTP_HAPPENING_ACCEPTED = 4
+OTP_HAPPENING_REJECTED = 5
+OTP_HAPPENING_EXHAUSTED = 6
+OTP_HAPPENING_LOCKED = 7
+OTP_HAPPENING_NEARLY_LOCKED = 8
+OTP_HAPPENING_CANCELLED = 9
+OTP_HAPPENING_DELIVERED = 10
+OTP_HAPPENING_DELIVERY_FAILED = 11
+OTP_HAPPENING_UNLOCKED = 12
+OTP_CALLBACK_FAILED = 0
+OTP_CALLBACK_DONE = 1
+OTP_CALLBACK_MORE_ROOM = 3
+OTP_CALLBACK_UNAVAILABLE = 10
+OTP_CALLBACK_FULL = 11
+OTP_CALLBACK_UNSUPPORTED = 13
+OTP_COMMIT_UNKNOWN = 0
+OTP_COMMIT_DONE = 1
+OTP_COMMIT_CONFLICT = 2
+OTP_CLASS_EXPIRING = 2
+OTP_CLASS_PERMANENT = 3
+OTP_KIND_OTHER = 0
+OTP_KIND_SLOT = 1
+OTP_KIND_METER = 2
+OTP_KIND_PAGE = 3
+OTP_KIND_RECORD = 4
+
+
+class otp_policy(ctypes.Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_size_t),
+        ("code", ctypes.c_int32),
+        ("symbols", ctypes.c_uint32),
+        ("validity", ctypes.c_int64),
+        ("closed_for", ctypes.c_int64),
+        ("cooldown", ctypes.c_int64),
+        ("max_attempts", ctypes.c_uint32),
+        ("max_sends", ctypes.c_uint32),
+        ("resend", ctypes.c_int32),
+        ("content_required", ctypes.c_int32),
+        ("evidence", ctypes.c_uint32),
+    ]
+
+
+class otp_budgets(ctypes.Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_size_t),
+        ("metered", ctypes.c_int32),
+        ("user_failures_per_day", ctypes.c_uint32),
+        ("consecutive_failures", ctypes.c_uint32),
+        ("recipient_failures_per_day", ctypes.c_uint32),
+        ("user_sends_per_hour", ctypes.c_uint32),
+        ("recipient_sends_per_ten_minutes", ctypes.c_uint32),
+        ("recipient_sends_per_day", ctypes.c_uint32),
+    ]
+
+
+otp_clock_fn = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p)
+otp_drop_fn = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
+
+
+class otp_clock(ctypes.Structure):
+    _fields_ = [
+        ("now", otp_clock_fn),
+        ("user_data", ctypes.c_void_p),
+        ("drop_user_data", otp_drop_fn),
+    ]
+
+
+class otp_view(ctypes.Structure):
+    _fields_ = [
+        ("data", ctypes.c_void_p),
+        ("len", ctypes.c_size_t),
+    ]
+
+
+class otp_event(ctypes.Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_size_t),
+        ("happening", ctypes.c_int32),
+        ("reason", ctypes.c_int32),
+        ("count", ctypes.c_uint32),
+        ("mixed_scripts", ctypes.c_int32),
+        ("refunded", ctypes.c_int32),
+        ("at", ctypes.c_int64),
+        ("tenant", otp_view),
+        ("user", otp_view),
+        ("purpose", otp_view),
+        ("model", otp_view),
+        ("field", otp_view),
+        ("record", otp_view),
+        ("recipient", otp_view),
+        ("challenge_id", ctypes.c_char * 27),
+    ]
+
+
+otp_observer_fn = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p)
+
+
+class otp_observer(ctypes.Structure):
+    _fields_ = [
+        ("observe", otp_observer_fn),
+        ("user_data", ctypes.c_void_p),
+        ("drop_user_data", otp_drop_fn),
+    ]
+
+
+class otp_engine_options(ctypes.Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_size_t),
+        ("policy", ctypes.c_void_p),
+        ("budgets", ctypes.c_void_p),
+        ("signing_key", ctypes.c_void_p),
+        ("clock", otp_clock),
+        ("observer", otp_observer),
+    ]
+
+
+class otp_issued(ctypes.Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_size_t),
+        ("status", ctypes.c_int32),
+        ("outcome", ctypes.c_int32),
+        ("reason", ctypes.c_int32),
+        ("send", ctypes.c_uint32),
+        ("issued_at", ctypes.c_int64),
+        ("expires_at", ctypes.c_int64),
+        ("retry_at", ctypes.c_int64),
+        ("has_retry_at", ctypes.c_int32),
+        ("challenge_id", ctypes.c_char * 27),
+        ("code", ctypes.c_char * 27),
+        ("recipient", ctypes.c_char * 255),
+    ]
+
+
+class otp_delivery_report(ctypes.Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_size_t),
+        ("challenge_id", ctypes.c_char * 27),
+        ("gateway_status", ctypes.c_char * 8),
+        ("send", ctypes.c_uint32),
+        ("delivered", ctypes.c_int32),
+    ]
+
+
+class otp_challenge(ctypes.Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_size_t),
+        ("state", ctypes.c_int32),
+        ("delivery", ctypes.c_int32),
+        ("attempts_left", ctypes.c_uint32),
+        ("sends", ctypes.c_uint32),
+        ("issued_at", ctypes.c_int64),
+        ("expires_at", ctypes.c_int64),
+        ("next_send_at", ctypes.c_int64),
+        ("lock", ctypes.c_int32),
+        ("locked_until", ctypes.c_int64),
+        ("challenge_id", ctypes.c_char * 27),
+        ("gateway_status", ctypes.c_char * 8),
+    ]
+
+
+class otp_odds(ctypes.Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_size_t),
+        ("per_code", ctypes.c_double),
+        ("per_day", ctypes.c_double),
+        ("per_year", ctypes.c_double),
+    ]
+
+
+class otp_code_key(ctypes.Structure):
+    _fields_ = [
+        ("kid", otp_view),
+        ("secret", otp_view),
+        ("is_retired", ctypes.c_int32),
+        ("retired_at", ctypes.c_int64),
+    ]
+
+
+class otp_key_ring_options(ctypes.Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_size_t),
+        ("codes", ctypes.c_void_p),
+        ("code_count", ctypes.c_size_t),
+        ("current", otp_view),
+        ("index", otp_view),
+        ("epoch", ctypes.c_uint32),
+    ]
+
+
+class otp_field(ctypes.Structure):
+    _fields_ = [
+        ("tenant", otp_view),
+        ("model", otp_view),
+        ("field", otp_view),
+        ("record", otp_view),
+    ]
+
+
+class otp_expected(ctypes.Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_size_t),
+        ("tenant", otp_view),
+        ("model", otp_view),
+        ("field", otp_view),
+        ("record", otp_view),
+        ("head", otp_view),
+        ("count", ctypes.c_uint64),
+        ("has_page", ctypes.c_int32),
+    ]
+
+
+class otp_binding(ctypes.Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_size_t),
+        ("tenant", otp_view),
+        ("purpose", otp_view),
+        ("model", otp_view),
+        ("field", otp_view),
+        ("record", otp_view),
+        ("user", otp_view),
+        ("recipient", otp_view),
+        ("recipient_kind", ctypes.c_int32),
+        ("content_guessable", ctypes.c_int32),
+        ("content", otp_view),
+        ("typed", otp_view),
+        ("challenge_id", otp_view),
+    ]
+
+
+class otp_buffer(ctypes.Structure):
+    _fields_ = [
+        ("data", ctypes.c_void_p),
+        ("capacity", ctypes.c_size_t),
+        ("len", ctypes.c_size_t),
+    ]
+
+
+otp_store_load_fn = ctypes.CFUNCTYPE(
+    ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p
+)
+otp_store_commit_fn = ctypes.CFUNCTYPE(
+    ctypes.c_int32,
+    ctypes.c_void_p,
+    ctypes.c_void_p,
+    ctypes.c_size_t,
+    ctypes.c_int64,
+    ctypes.c_void_p,
+)
+otp_store_purge_fn = ctypes.CFUNCTYPE(
+    ctypes.c_int32, ctypes.c_void_p, ctypes.c_int64, ctypes.c_uint64, ctypes.c_void_p
+)
+
+
+class otp_host_store(ctypes.Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_size_t),
+        ("load", otp_store_load_fn),
+        ("commit", otp_store_commit_fn),
+        ("purge", otp_store_purge_fn),
+        ("store_class", ctypes.c_int32),
+        ("user_data", ctypes.c_void_p),
+        ("drop_user_data", otp_drop_fn),
+    ]
+
+
+class otp_verdict(ctypes.Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_size_t),
+        ("status", ctypes.c_int32),
+        ("outcome", ctypes.c_int32),
+        ("rejection", ctypes.c_int32),
+        ("public_rejection", ctypes.c_int32),
+        ("attempts_left", ctypes.c_uint32),
+        ("has_retry_at", ctypes.c_int32),
+        ("retry_at", ctypes.c_int64),
+        ("verified_at", ctypes.c_int64),
+        ("evidence_fault", ctypes.c_int32),
+        ("evidence_piece", ctypes.c_int32),
+        ("record_n", ctypes.c_uint64),
+        ("record", ctypes.c_void_p),
+        ("record_id", ctypes.c_char * 23),
+        ("challenge_id", ctypes.c_char * 27),
+    ]
+
+
+class otp_evidence(ctypes.Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_size_t),
+        ("user_name", otp_view),
+        ("signer_name", otp_view),
+        ("document", otp_view),
+        ("image", otp_view),
+        ("consent", otp_view),
+        ("revision", otp_view),
+        ("ip", otp_view),
+        ("agent", otp_view),
+    ]
+
+
+FUNCTIONS = [
+    ("otp_code_capacity", ctypes.c_size_t, []),
+    ("otp_challenge_id_capacity", ctypes.c_size_t, []),
+    ("otp_recipient_capacity", ctypes.c_size_t, []),
+    ("otp_abi_version", ctypes.c_uint32, []),
+    ("otp_version", ctypes.c_char_p, []),
+    ("otp_engine_new", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p]),
+    ("otp_engine_with_policy", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p]),
+    ("otp_engine_free", None, [ctypes.c_void_p]),
+    (
+        "otp_engine_issue",
+        ctypes.c_int32,
+        [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p],
+    ),
+    (
+        "otp_engine_report_delivery",
+        ctypes.c_int32,
+        [
+            ctypes.c_void_p,
+            ctypes.c_void_p,
+            ctypes.c_char_p,
+            ctypes.c_size_t,
+            ctypes.c_void_p,
+            ctypes.c_void_p,
+        ],
+    ),
+    (
+        "otp_engine_cancel",
+        ctypes.c_int32,
+        [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p],
+    ),
+    (
+        "otp_engine_status",
+        ctypes.c_int32,
+        [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p],
+    ),
+    (
+        "otp_engine_unlock",
+        ctypes.c_int32,
+        [
+            ctypes.c_void_p,
+            ctypes.c_void_p,
+            ctypes.c_char_p,
+            ctypes.c_size_t,
+            ctypes.c_char_p,
+            ctypes.c_size_t,
+            ctypes.c_void_p,
+        ],
+    ),
+    (
+        "otp_engine_purge",
+        ctypes.c_int32,
+        [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_void_p],
+    ),
+    ("otp_engine_odds", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p]),
+    ("otp_engine_findings", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p]),
+    (
+        "otp_issue_many",
+        ctypes.c_int32,
+        [
+            ctypes.c_void_p,
+            ctypes.c_void_p,
+            ctypes.c_char_p,
+            ctypes.c_size_t,
+            ctypes.c_size_t,
+            ctypes.c_void_p,
+        ],
+    ),
+    ("otp_error_detail", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p]),
+    ("otp_key_ring_new", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p]),
+    ("otp_key_ring_free", None, [ctypes.c_void_p]),
+    (
+        "otp_signing_key_from_seed",
+        ctypes.c_int32,
+        [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p],
+    ),
+    (
+        "otp_signing_key_from_pem",
+        ctypes.c_int32,
+        [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p],
+    ),
+    ("otp_signing_key_free", None, [ctypes.c_void_p]),
+    ("otp_signing_key_public_jwks", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p]),
+    ("otp_signing_key_public_pem", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p]),
+    ("otp_policy_default", ctypes.c_int32, [ctypes.c_void_p]),
+    ("otp_budgets_default", ctypes.c_int32, [ctypes.c_void_p]),
+    ("otp_policy_check", ctypes.c_int32, [ctypes.c_void_p]),
+    (
+        "otp_engine_signatures",
+        ctypes.c_int32,
+        [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p],
+    ),
+    (
+        "otp_engine_page",
+        ctypes.c_int32,
+        [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p],
+    ),
+    (
+        "otp_engine_erase",
+        ctypes.c_int32,
+        [
+            ctypes.c_void_p,
+            ctypes.c_void_p,
+            ctypes.c_void_p,
+            ctypes.c_uint64,
+            otp_view,
+            ctypes.c_void_p,
+        ],
+    ),
+    (
+        "otp_verify_record",
+        ctypes.c_int32,
+        [otp_view, otp_view, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p],
+    ),
+    (
+        "otp_verify_chain",
+        ctypes.c_int32,
+        [otp_view, otp_view, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p],
+    ),
+    (
+        "otp_binding_pack",
+        ctypes.c_int32,
+        [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p],
+    ),
+    ("otp_request_check", ctypes.c_int32, [ctypes.c_char_p, ctypes.c_size_t]),
+    ("otp_status_text", ctypes.c_char_p, [ctypes.c_int32]),
+    ("otp_store_memory_new", ctypes.c_int32, [ctypes.c_size_t, ctypes.c_int32, ctypes.c_void_p]),
+    ("otp_store_sqlite_open", ctypes.c_int32, [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p]),
+    ("otp_store_host_new", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p]),
+    ("otp_store_free", None, [ctypes.c_void_p]),
+    ("otp_store_check", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p]),
+    (
+        "otp_engine_verify",
+        ctypes.c_int32,
+        [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p],
+    ),
+    (
+        "otp_engine_verify_with_evidence",
+        ctypes.c_int32,
+        [
+            ctypes.c_void_p,
+            ctypes.c_void_p,
+            ctypes.c_char_p,
+            ctypes.c_size_t,
+            ctypes.c_void_p,
+            ctypes.c_void_p,
+        ],
+    ),
+    (
+        "otp_verify_many",
+        ctypes.c_int32,
+        [
+            ctypes.c_void_p,
+            ctypes.c_void_p,
+            ctypes.c_char_p,
+            ctypes.c_size_t,
+            ctypes.c_size_t,
+            ctypes.c_void_p,
+        ],
+    ),
+    ("otp_bytes_data", ctypes.c_void_p, [ctypes.c_void_p]),
+    ("otp_bytes_len", ctypes.c_size_t, [ctypes.c_void_p]),
+    ("otp_bytes_free", None, [ctypes.c_void_p]),
+    ("otp_wipe", None, [ctypes.c_void_p, ctypes.c_size_t]),
+]
+
+
+def declare(library: ctypes.CDLL) -> None:
+    """Give every function its types: without them a pointer loses its upper half."""
+    for name, restype, argtypes in FUNCTIONS:
+        function = getattr(library, name)
+        function.restype = restype
+        function.argtypes = argtypes

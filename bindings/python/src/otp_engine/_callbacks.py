@@ -1,0 +1,152 @@
+"""Callbacks: one trampoline of each kind for a process, and a registry of what they call.
+
+``user_data`` is a number in the registry, never a pointer to a Python object. Whatever a host's
+function raises is kept, and raised as the cause once the call that ran it has returned.
+"""
+
+import ctypes
+import itertools
+import struct
+import sys
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from . import _bindings as c
+from .errors import pending
+
+FAILED, DONE, MORE_ROOM, UNAVAILABLE = 0, 1, 3, 10
+_lock = threading.Lock()
+_numbers = itertools.count(1)  # 0 would arrive as None
+_registry: dict[int, Any] = {}
+_trampolines: dict[str, Any] = {}
+
+
+def register(target: Any) -> int:
+    """Keep an object for callbacks; returns its number."""
+    with _lock:
+        number = next(_numbers)
+        _registry[number] = target
+    return number
+
+
+def trampoline(name: str) -> Any:
+    """Return the C function of a kind; made once, and never collected."""
+    with _lock:
+        if name not in _trampolines:
+            kind, function = _KINDS[name]
+            _trampolines[name] = kind(function)
+        return _trampolines[name]
+
+
+def registered() -> int:
+    """Return how many objects callbacks keep alive."""
+    return len(_registry)
+
+
+def _drop(number: int) -> None:
+    _registry.pop(number, None)
+
+
+def _kept(default: int, function: Callable[[], int]) -> int:
+    """Run a host's function; what it raises is kept, and the default is returned."""
+    try:
+        return function()
+    except BaseException as error:
+        pending.error = error
+        return default
+
+
+def _load(number: int, keys: int, count: int, reply: int) -> int:
+    def run() -> int:
+        store = _registry[number]
+        packed = ctypes.string_at(keys, 32 * count)
+        cells = store.load([packed[at : at + 32] for at in range(0, len(packed), 32)])
+        if not isinstance(cells, list) or len(cells) != count:
+            raise TypeError(f"load must return a list of {count}: a Cell or None for each key")
+        answer = b"".join(b"\0" if cell is None else _pack_cell(cell) for cell in cells)
+        buffer = ctypes.cast(reply, ctypes.POINTER(c.otp_buffer)).contents
+        buffer.len = len(answer)
+        if len(answer) > buffer.capacity:
+            return MORE_ROOM
+        ctypes.memmove(buffer.data, answer, len(answer))
+        return DONE
+
+    return _kept(UNAVAILABLE, run)
+
+
+_CELL = struct.Struct(">BQBqI")
+_WRITE = struct.Struct(">32sBQBqI")
+
+
+def _pack_cell(cell: Any) -> bytes:
+    end = cell.discard_after
+    body = bytes(cell.body)
+    return _CELL.pack(1, cell.version, end is not None, end or 0, len(body)) + body
+
+
+def _commit(number: int, writes: int, length: int, now: int, outcome: int) -> int:
+    def run() -> int:
+        from .store import Write
+
+        store = _registry[number]
+        packed = ctypes.string_at(writes, length)
+        count, at, listed = int.from_bytes(packed[:4], "big"), 4, []
+        for _ in range(count):
+            key, kind, expected, has_end, end, size = _WRITE.unpack_from(packed, at)
+            at += _WRITE.size
+            until = end if has_end else None
+            listed.append(Write(key, kind, expected, until, packed[at : at + size]))
+            at += size
+        done = store.commit(listed, now)
+        if not isinstance(done, bool):
+            raise TypeError("commit must return True (all applied) or False (a version differs)")
+        ctypes.cast(outcome, ctypes.POINTER(ctypes.c_int32))[0] = 1 if done else 2
+        return DONE
+
+    return _kept(FAILED, run)
+
+
+def _purge(number: int, now: int, limit: int, dropped: int) -> int:
+    def run() -> int:
+        count = _registry[number].purge(now, limit)
+        ctypes.cast(dropped, ctypes.POINTER(ctypes.c_uint64))[0] = int(count)
+        return DONE
+
+    return _kept(FAILED, run)
+
+
+def _now(number: int, out: int) -> int:
+    def run() -> int:
+        ctypes.cast(out, ctypes.POINTER(ctypes.c_int64))[0] = int(_registry[number]())
+        return DONE
+
+    return _kept(FAILED, run)
+
+
+def _observe(number: int, event: int) -> None:
+    try:
+        from .store import Event
+
+        _registry[number](Event._read(ctypes.cast(event, ctypes.POINTER(c.otp_event)).contents))
+    except BaseException as error:  # the decision is committed: an observer cannot undo it
+        sys.unraisablehook(
+            _Unraisable((type(error), error, error.__traceback__, "in an observer", _observe))
+        )
+
+
+class _Unraisable:
+    """What ``sys.unraisablehook`` takes."""
+
+    def __init__(self, parts: tuple[Any, ...]) -> None:
+        self.exc_type, self.exc_value, self.exc_traceback, self.err_msg, self.object = parts
+
+
+_KINDS: dict[str, tuple[Any, Any]] = {
+    "load": (c.otp_store_load_fn, _load),
+    "commit": (c.otp_store_commit_fn, _commit),
+    "purge": (c.otp_store_purge_fn, _purge),
+    "now": (c.otp_clock_fn, _now),
+    "observe": (c.otp_observer_fn, _observe),
+    "drop": (c.otp_drop_fn, _drop),
+}

@@ -1,0 +1,49 @@
+"""Handles: addresses of the library's objects, freed when the last user lets go."""
+
+import ctypes
+import weakref
+from collections.abc import Callable
+
+
+class Handle:
+    """Owns one address.
+
+    Whoever calls the library holds a reference for the length of the call, so that a ``close`` in
+    another thread frees only after the last call in flight has returned.
+    """
+
+    __slots__ = ("__weakref__", "address", "keep")
+
+    def __init__(self, address: int, free: Callable[[int], None], keep: object = None) -> None:
+        self.address = address
+        self.keep = keep
+        # Not at exit: a daemon thread may still be inside a call.
+        finalizer = weakref.finalize(self, free, address)
+        finalizer.atexit = False  # type: ignore[misc]
+
+
+class Owner:
+    """A Python object with a handle."""
+
+    _handle: Handle | None = None
+
+    def close(self) -> None:
+        """Let go of the native object; a call that runs in another thread ends first."""
+        self._handle = None
+
+    def _open(self) -> Handle:
+        handle = self._handle
+        if handle is None:
+            raise ValueError(f"this {type(self).__name__} is closed")
+        return handle
+
+    def __enter__(self):  # type: ignore[no-untyped-def]
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def out_pointer() -> ctypes.c_void_p:
+    """Return a place for the library to put an address."""
+    return ctypes.c_void_p()

@@ -1,0 +1,418 @@
+"""The engine: issues codes and judges what was typed."""
+
+import ctypes
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from . import _bindings as c
+from . import _callbacks
+from ._handle import Handle, Owner, out_pointer
+from ._lib import lib, take_bytes, view
+from .errors import check, fault
+from .store import Event, Store
+from .words import (
+    Binding,
+    Budgets,
+    Evidence,
+    Issued,
+    KeyRing,
+    Policy,
+    Refusal,
+    SignatureRecord,
+    SigningKey,
+    Status,
+    Verdict,
+    read_issued,
+    read_status,
+    read_verdict,
+    text,
+)
+
+
+class _Out(threading.local):
+    """Out structures of this thread, used again by each call."""
+
+    def __init__(self) -> None:
+        self.issued = c.otp_issued(struct_size=ctypes.sizeof(c.otp_issued))
+        self.verdict = c.otp_verdict(struct_size=ctypes.sizeof(c.otp_verdict))
+        self.issued_at = ctypes.addressof(self.issued)
+        self.verdict_at = ctypes.addressof(self.verdict)
+
+
+_out = _Out()
+
+
+@dataclass(frozen=True, slots=True)
+class Odds:
+    """The chance of guessing, at most; each between 0 and 1."""
+
+    per_code: float
+    per_day: float
+    per_year: float
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Where policy and budgets deviate from a standard."""
+
+    standard: str
+    clause: str
+    text: str
+
+
+class Engine(Owner):
+    """Issues codes and judges what was typed; share one by all threads of a process.
+
+    ``clock`` is a callable that returns unix seconds, for tests; ``observer`` one that takes an
+    Event, after each commit. Make engines in each process, after any fork.
+    """
+
+    def __init__(
+        self,
+        keys: KeyRing,
+        *,
+        policy: Policy | None = None,
+        budgets: Budgets | None = None,
+        signing_key: SigningKey | None = None,
+        clock: Callable[[], float] | None = None,
+        observer: Callable[[Event], object] | None = None,
+    ) -> None:
+        ring = keys._open()
+        signer = signing_key._open() if signing_key is not None else None
+        options = c.otp_engine_options(struct_size=ctypes.sizeof(c.otp_engine_options))
+        if policy is not None:
+            options.policy = ctypes.addressof(policy._c)
+        if budgets is not None:
+            options.budgets = ctypes.addressof(budgets._c)
+        if signer is not None:
+            options.signing_key = signer.address
+        numbers = []
+        for called, table, member in (
+            (clock, options.clock, "now"),
+            (observer, options.observer, "observe"),
+        ):
+            if called is not None:
+                numbers.append(_callbacks.register(called))
+                setattr(table, member, _callbacks.trampoline(member))
+                table.user_data = numbers[-1]
+                table.drop_user_data = _callbacks.trampoline("drop")
+        out = out_pointer()
+        try:
+            check(lib.otp_engine_new(ring.address, ctypes.byref(options), ctypes.byref(out)))
+        except BaseException:
+            for number in numbers:
+                _callbacks._drop(number)
+            raise
+        self._handle = Handle(out.value or 0, lib.otp_engine_free)
+
+    def with_policy(self, policy: Policy) -> "Engine":
+        """Make a cheap sibling: same keys, budgets, clock, observer and slots."""
+        handle, out = self._open(), out_pointer()
+        check(
+            lib.otp_engine_with_policy(
+                handle.address, ctypes.addressof(policy._c), ctypes.byref(out)
+            )
+        )
+        sibling = Engine.__new__(Engine)
+        sibling._handle = Handle(out.value or 0, lib.otp_engine_free)
+        return sibling
+
+    def issue(self, store: Store, binding: Binding) -> Issued | Refusal:
+        """Issue a code, or hand out the live one once more; send it after this returns."""
+        engine, cells = self._open(), store._open()
+        request = binding._packed
+        out = _out
+        check(
+            lib.otp_engine_issue(
+                engine.address, cells.address, request, len(request), out.issued_at
+            )
+        )
+        answer = read_issued(out.issued)
+        ctypes.memset(out.issued_at + _CODE, 0, c.OTP_CODE_CAPACITY)
+        return answer
+
+    def verify(
+        self,
+        store: Store,
+        binding: Binding,
+        typed: str,
+        challenge_id: str | None = None,
+        evidence: Evidence | None = None,
+    ) -> Verdict:
+        """Judge what a person typed; the attempt is committed before this returns.
+
+        A wrong code rejects, never raises: raising would roll back the caller's transaction.
+        """
+        engine, cells = self._open(), store._open()
+        request = binding._with_typed(typed, challenge_id)
+        out = _out
+        if evidence is None:
+            status = lib.otp_engine_verify(
+                engine.address, cells.address, request, len(request), out.verdict_at
+            )
+        else:
+            given, kept = evidence._views()
+            status = lib.otp_engine_verify_with_evidence(
+                engine.address,
+                cells.address,
+                request,
+                len(request),
+                ctypes.byref(given),
+                out.verdict_at,
+            )
+            del kept
+        check(status)
+        return read_verdict(out.verdict)
+
+    def report_delivery(
+        self,
+        store: Store,
+        binding: Binding,
+        challenge_id: str,
+        send: int,
+        *,
+        delivered: bool,
+        status: str = "",
+    ) -> str:
+        """Report what the gateway said of a send; a refused one is refunded, once.
+
+        Returns "recorded", "refunded" or "ignored". After a time-out report nothing.
+        """
+        engine, cells = self._open(), store._open()
+        named = text(challenge_id, "challenge_id")
+        gateway = text(status, "status") if not delivered else b""
+        if len(named) != 26:
+            raise ValueError(f"challenge_id is {len(named)} characters; it must be 26")
+        if len(gateway) > 5:
+            raise ValueError(f"status is {len(gateway)} bytes; it must be at most 5")
+        if not isinstance(send, int) or not 1 <= send <= 255:
+            raise ValueError(f"send is {send!r}; it must be 1 to 255")
+        report = c.otp_delivery_report(
+            struct_size=ctypes.sizeof(c.otp_delivery_report),
+            challenge_id=named,
+            gateway_status=gateway,
+            send=send,
+            delivered=int(delivered),
+        )
+        outcome, request = ctypes.c_int32(), binding._packed
+        check(
+            lib.otp_engine_report_delivery(
+                engine.address,
+                cells.address,
+                request,
+                len(request),
+                ctypes.byref(report),
+                ctypes.byref(outcome),
+            )
+        )
+        return {1: "recorded", 2: "refunded"}.get(outcome.value, "ignored")
+
+    def cancel(self, store: Store, binding: Binding) -> bool:
+        """Call off the live challenge; False if there was none for exactly this binding."""
+        engine, cells = self._open(), store._open()
+        cancelled, request = ctypes.c_int32(), binding._packed
+        check(
+            lib.otp_engine_cancel(
+                engine.address, cells.address, request, len(request), ctypes.byref(cancelled)
+            )
+        )
+        return cancelled.value == 1
+
+    def status(self, store: Store, binding: Binding) -> Status | None:
+        """Tell how the challenge of a binding stands; None if there is none."""
+        engine, cells = self._open(), store._open()
+        out = c.otp_challenge(struct_size=ctypes.sizeof(c.otp_challenge))
+        request = binding._packed
+        check(
+            lib.otp_engine_status(
+                engine.address, cells.address, request, len(request), ctypes.byref(out)
+            )
+        )
+        return read_status(out)
+
+    def unlock(self, store: Store, tenant: str, user: str) -> bool:
+        """Lift what wrong guesses put on a user; False if there was nothing to lift."""
+        engine, cells = self._open(), store._open()
+        owner, who, unlocked = text(tenant, "tenant"), text(user, "user"), ctypes.c_int32()
+        check(
+            lib.otp_engine_unlock(
+                engine.address,
+                cells.address,
+                owner,
+                len(owner),
+                who,
+                len(who),
+                ctypes.byref(unlocked),
+            )
+        )
+        return unlocked.value == 1
+
+    def purge(self, store: Store, limit: int = 1000) -> int:
+        """Drop at most so many cells whose time is over; return how many."""
+        engine, cells, dropped = self._open(), store._open(), ctypes.c_uint64()
+        if not isinstance(limit, int) or limit < 0:
+            raise ValueError(f"limit is {limit!r}; it must be 0 or more")
+        check(lib.otp_engine_purge(engine.address, cells.address, limit, ctypes.byref(dropped)))
+        return dropped.value
+
+    def odds(self) -> Odds:
+        """Tell the chance of guessing under this policy and these budgets."""
+        handle, out = self._open(), c.otp_odds(struct_size=ctypes.sizeof(c.otp_odds))
+        check(lib.otp_engine_odds(handle.address, ctypes.byref(out)))
+        return Odds(out.per_code, out.per_day, out.per_year)
+
+    def findings(self) -> list[Finding]:
+        """Tell where policy and budgets deviate from ASVS 5.0, NIST SP 800-63B-4 and PSD2."""
+        handle, out = self._open(), out_pointer()
+        check(lib.otp_engine_findings(handle.address, ctypes.byref(out)))
+        lines = take_bytes(out.value).decode().splitlines()
+        return [Finding(*line.split("\t", 2)) for line in lines]
+
+    def latest_signature(
+        self, store: Store, tenant: str, model: str, field: str, record: str
+    ) -> SignatureRecord | None:
+        """Return the newest signature record of a field; None if nothing was signed."""
+        records = self.signatures(store, tenant, model, field, record, limit=1)
+        return records[0] if records else None
+
+    def signatures(
+        self,
+        store: Store,
+        tenant: str,
+        model: str,
+        field: str,
+        record: str,
+        limit: int = 100,
+    ) -> list[SignatureRecord]:
+        """Return the newest signature records of a field, newest first."""
+        engine, cells, out = self._open(), store._open(), out_pointer()
+        if not isinstance(limit, int) or limit < 0:
+            raise ValueError(f"limit is {limit!r}; it must be 0 or more")
+        named, kept = _field(tenant, model, field, record)
+        check(
+            lib.otp_engine_signatures(
+                engine.address, cells.address, ctypes.byref(named), limit, ctypes.byref(out)
+            )
+        )
+        del kept
+        return [SignatureRecord._read(line) for line in take_bytes(out.value).decode().splitlines()]
+
+    def page(
+        self, store: Store, tenant: str, model: str, field: str, record: str
+    ) -> tuple[int, bytes | None]:
+        """Return how many records a field has, and the SHA-256 digest of the newest JWS."""
+        engine, cells, count = self._open(), store._open(), ctypes.c_uint64()
+        head = ctypes.create_string_buffer(32)
+        named, kept = _field(tenant, model, field, record)
+        check(
+            lib.otp_engine_page(
+                engine.address,
+                cells.address,
+                ctypes.byref(named),
+                ctypes.byref(count),
+                ctypes.addressof(head),
+            )
+        )
+        del kept
+        return count.value, head.raw if count.value else None
+
+    def erase(
+        self,
+        store: Store,
+        tenant: str,
+        model: str,
+        field: str,
+        record: str,
+        n: int,
+        details: Iterable[str],
+    ) -> SignatureRecord | None:
+        """Erase personal details of the nth record: name, typed, number, email, ip, agent, dig.
+
+        Returns the record that is left, which verifies as before; None if there is none such.
+        """
+        engine, cells, out = self._open(), store._open(), out_pointer()
+        named, kept = _field(tenant, model, field, record)
+        names = ",".join(details).encode()
+        check(
+            lib.otp_engine_erase(
+                engine.address,
+                cells.address,
+                ctypes.byref(named),
+                n,
+                view(names),
+                ctypes.byref(out),
+            )
+        )
+        del kept
+        line = take_bytes(out.value).decode()
+        return SignatureRecord._read(line) if line else None
+
+    def issue_many(
+        self, store: Store, bindings: Sequence[Binding]
+    ) -> list[Issued | Refusal | Exception]:
+        """Issue many codes in one call; a fault of one stands in its place and undoes no other."""
+        engine, cells = self._open(), store._open()
+        requests = [binding._packed for binding in bindings]
+        outs = (c.otp_issued * max(1, len(requests)))()
+        packed = _batch(requests)
+        check(
+            lib.otp_issue_many(
+                engine.address,
+                cells.address,
+                packed,
+                len(packed),
+                len(requests),
+                ctypes.addressof(outs),
+            )
+        )
+        answers: list[Issued | Refusal | Exception] = [
+            fault(out.status, "") if out.status else read_issued(out)
+            for out in outs[: len(requests)]
+        ]
+        ctypes.memset(outs, 0, ctypes.sizeof(outs))
+        return answers
+
+    def verify_many(
+        self, store: Store, submissions: Sequence[tuple[Binding, str]]
+    ) -> list[Verdict | Exception]:
+        """Judge many typed codes in one call; a fault of one stands in its place."""
+        engine, cells = self._open(), store._open()
+        requests = [binding._with_typed(typed, None) for binding, typed in submissions]
+        outs = (c.otp_verdict * max(1, len(requests)))()
+        packed = _batch(requests)
+        check(
+            lib.otp_verify_many(
+                engine.address,
+                cells.address,
+                packed,
+                len(packed),
+                len(requests),
+                ctypes.addressof(outs),
+            )
+        )
+        return [
+            fault(out.status, "") if out.status else read_verdict(out)
+            for out in outs[: len(requests)]
+        ]
+
+
+_CODE: int = c.otp_issued.code.offset
+
+
+def _batch(requests: list[bytes]) -> bytes:
+    parts: list[bytes] = []
+    for request in requests:
+        parts.append(len(request).to_bytes(4, "big"))
+        parts.append(request)
+    return b"".join(parts)
+
+
+def _field(tenant: str, model: str, field: str, record: str) -> tuple[c.otp_field, list[bytes]]:
+    kept = [
+        text(tenant, "tenant"),
+        text(model, "model"),
+        text(field, "field"),
+        text(record, "record"),
+    ]
+    return c.otp_field(*(view(part) for part in kept)), kept
