@@ -1,0 +1,162 @@
+//! Signature records through the engine: a code that is used up leaves its record in the same
+//! commit, and whatever happens to a record afterwards is found.
+#![expect(clippy::unwrap_used, reason = "a test may panic, in its helpers too")]
+
+mod fixture;
+
+#[path = "signatures/cases.rs"]
+mod cases;
+#[path = "signatures/crash.rs"]
+mod crash;
+#[path = "signatures/evidence.rs"]
+mod evidence;
+#[path = "signatures/interop.rs"]
+mod interop;
+#[path = "signatures/shelf.rs"]
+mod shelf;
+#[path = "signatures/storm.rs"]
+mod storm;
+#[path = "signatures/tampering.rs"]
+mod tampering;
+
+use core::sync::atomic::{AtomicI64, Ordering};
+
+use fixture::Host;
+use otp_engine::{
+    Binding, Budgets, ChainVerdict, Detail, EngineBuilder, Evidence, Expected, Issued, RecordField,
+    SignatureRecord, SigningKey, Submission, Timestamp, Verdict, VerifiedRecord, VerifyingKeys,
+    verify_chain, verify_record,
+};
+use shelf::Shelf;
+
+/// The bytes by which a PNG is told.
+const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR and the rest";
+
+/// Every detail that can be erased.
+const ALL_DETAILS: [Detail; 7] = [
+    Detail::UserName,
+    Detail::SignerName,
+    Detail::Number,
+    Detail::Email,
+    Detail::Ip,
+    Detail::Agent,
+    Detail::ContentDigest,
+];
+
+/// A host that signs, on a store into which the test can reach.
+struct Desk {
+    host: Host,
+    store: Shelf,
+    seconds: AtomicI64,
+}
+
+impl Desk {
+    fn new() -> Self {
+        Self::with(|builder| builder)
+    }
+
+    /// Without budgets: many signatures of one user are no abuse here.
+    fn with(set: impl FnOnce(EngineBuilder) -> EngineBuilder) -> Self {
+        let signing =
+            |builder: EngineBuilder| builder.signing_key(key()).budgets(Budgets::unmetered());
+        Self {
+            host: Host::with(|builder| set(signing(builder))),
+            store: Shelf::permanent(),
+            seconds: AtomicI64::new(0),
+        }
+    }
+
+    fn issue(&self, binding: &Binding) -> Issued {
+        let issuance = self.host.engine.issue(&self.store, binding).unwrap();
+        issuance.issued().expect("a send that is within all limits")
+    }
+
+    fn answer(&self, binding: &Binding, typed: &str, evidence: Evidence<'_>) -> Verdict {
+        let submission = Submission::new(binding, typed).evidence(evidence);
+        self.host.engine.verify(&self.store, submission).unwrap()
+    }
+
+    /// Issues a code and answers it, a cooldown after what was before.
+    fn sign(&self, binding: &Binding, evidence: Evidence<'_>) -> SignatureRecord {
+        let seconds = self.seconds.fetch_add(60, Ordering::SeqCst);
+        self.host.at(seconds);
+        let issued = self.issue(binding);
+        accepted(self.answer(binding, issued.code.as_str(), evidence))
+    }
+
+    /// Signs the sample field `times` times, as users 1, 2 and so on.
+    fn sign_often(&self, times: u32) -> Vec<SignatureRecord> {
+        let sign = |user: u32| {
+            let binding = fixture::parts().user(&user.to_string()).build().unwrap();
+            let name = format!("Signer {user}");
+            self.sign(&binding, evidence_of(&name))
+        };
+        (1..=times).map(sign).collect()
+    }
+
+    fn signatures(&self, limit: usize) -> Result<Vec<SignatureRecord>, otp_engine::Error> {
+        self.host
+            .engine
+            .signatures(&self.store, "acme", &field(), limit)
+    }
+
+    fn page(&self) -> (u64, Option<[u8; 32]>) {
+        let engine = &self.host.engine;
+        engine.page(&self.store, "acme", &field()).unwrap()
+    }
+
+    /// Judges records of the sample field by all that can be expected of them.
+    fn judge(&self, records: &[SignatureRecord]) -> ChainVerdict {
+        let (count, head) = self.page();
+        verify_chain(records, &keys(), &expected().page(count, head))
+    }
+}
+
+fn accepted(verdict: Verdict) -> SignatureRecord {
+    match verdict {
+        Verdict::Accepted(acceptance) => acceptance.record.expect("an engine that signs"),
+        Verdict::Rejected(rejection) => panic!("rejected: {rejection:?}"),
+    }
+}
+
+fn key() -> SigningKey {
+    SigningKey::from_seed(&[21; 32])
+}
+
+fn keys() -> VerifyingKeys {
+    [key().verifying_key()].into_iter().collect()
+}
+
+fn field() -> RecordField<'static> {
+    fixture::record("15")
+}
+
+fn expected() -> Expected<'static> {
+    let RecordField {
+        model,
+        field,
+        record,
+    } = field();
+    Expected::new()
+        .tenant("acme")
+        .model(model)
+        .field(field)
+        .record(record)
+}
+
+fn evidence_of(name: &str) -> Evidence<'_> {
+    Evidence::new()
+        .user_name(name)
+        .signer_name(name)
+        .image(PNG)
+        .consent("I accept the loan offer.")
+        .ip("203.0.113.7")
+}
+
+fn verify(record: &SignatureRecord) -> VerifiedRecord {
+    verify_record(record.jws(), record.disclosures(), &keys(), None).unwrap()
+}
+
+fn later(seconds: i64) -> Timestamp {
+    fixture::at(seconds)
+}

@@ -1,0 +1,294 @@
+//! Evidence at the engine: what is required, what is refused before any compare, what still fits.
+
+use otp_engine::store::{Kind, MAX_BODY};
+use otp_engine::{
+    Binding, ContentDigest, Detail, Email, Evidence, EvidenceFault, Piece, Policy, Rejection,
+    Submission,
+};
+
+use crate::fixture::{binding, parts};
+use crate::shelf::Shelf;
+use crate::{ALL_DETAILS, Desk, PNG, accepted, keys, verify};
+
+const OFFER: &[u8] = b"%PDF-1.7 the loan offer";
+
+fn offered() -> Binding {
+    parts().content(ContentDigest::of(OFFER)).build().unwrap()
+}
+
+fn requiring(pieces: &[Piece]) -> Policy {
+    let require = |builder: otp_engine::PolicyBuilder, piece: &Piece| builder.require(*piece);
+    let builder = pieces.iter().fold(Policy::builder(), require);
+    builder.build().unwrap()
+}
+
+const REQUIRABLE: [Piece; 4] = [
+    Piece::SignerName,
+    Piece::Document,
+    Piece::Image,
+    Piece::Consent,
+];
+
+fn whole() -> Evidence<'static> {
+    Evidence::new()
+        .signer_name("Siti")
+        .document(OFFER)
+        .image(PNG)
+        .consent("I accept.")
+}
+
+/// Evidence of all pieces but one.
+fn without(piece: Piece) -> Evidence<'static> {
+    let mut evidence = Evidence::new();
+    if piece != Piece::SignerName {
+        evidence = evidence.signer_name("Siti");
+    }
+    if piece != Piece::Document {
+        evidence = evidence.document(OFFER);
+    }
+    if piece != Piece::Image {
+        evidence = evidence.image(PNG);
+    }
+    if piece != Piece::Consent {
+        evidence = evidence.consent("I accept.");
+    }
+    evidence
+}
+
+/// Submits evidence that must be refused, with the right code and with a wrong one: nothing may
+/// even be loaded, and the code must be good afterwards.
+fn refused(desk: &Desk, binding: &Binding, bad: &[(Evidence<'_>, EvidenceFault)]) {
+    let engine = &desk.host.engine;
+    let issued = desk.issue(binding);
+    let (right, wrong) = (issued.code.as_str(), crate::fixture::wrong(&issued));
+    let before = engine.status(&desk.store, binding).unwrap().unwrap();
+    let asked = desk.store.asked();
+    for (evidence, fault) in bad {
+        for typed in [right, &wrong, "no code"] {
+            let rejection = desk.answer(binding, typed, *evidence).rejection();
+            assert_eq!(rejection, Some(Rejection::Evidence(*fault)));
+        }
+    }
+    assert_eq!(desk.store.asked(), asked, "nothing was loaded");
+    let after = engine.status(&desk.store, binding).unwrap().unwrap();
+    assert_eq!(after, before);
+    accepted(desk.answer(binding, right, whole()));
+}
+
+#[test]
+fn case_86_required_and_missing_is_refused_before_any_compare() {
+    let desk = Desk::with(|builder| builder.policy(requiring(&REQUIRABLE)));
+    let missing = REQUIRABLE.map(|piece| (without(piece), EvidenceFault::Missing(piece)));
+    refused(&desk, &offered(), &missing);
+    let blank = (
+        whole().signer_name(" \u{a0}"),
+        EvidenceFault::Missing(Piece::SignerName),
+    );
+    desk.host.at(60);
+    refused(&desk, &offered(), &[blank]);
+}
+
+#[test]
+fn case_86_a_document_that_is_not_the_bound_content_is_refused_before_any_compare() {
+    let unfit = EvidenceFault::Unfit(Piece::Document);
+    let desk = Desk::new();
+    let mut turned = OFFER.to_vec();
+    turned[9] ^= 1;
+    let others = [&turned[..], &OFFER[1..], b""];
+    refused(
+        &desk,
+        &offered(),
+        &others.map(|other| (whole().document(other), unfit)),
+    );
+    // Where nothing is bound, no document fits.
+    desk.host.at(60);
+    let issued = desk.issue(&binding());
+    let typed = issued.code.as_str();
+    let rejection = desk.answer(&binding(), typed, whole()).rejection();
+    assert_eq!(rejection, Some(Rejection::Evidence(unfit)));
+    accepted(desk.answer(&binding(), typed, Evidence::new()));
+}
+
+#[test]
+fn case_87_a_large_or_foreign_image_is_refused_before_any_compare() {
+    let desk = Desk::new();
+    let mut large = PNG.to_vec();
+    large.resize(20_000_000, 0);
+    let just_over = &large[..1024 * 1024 + 1];
+    let (too_large, unfit) = (
+        EvidenceFault::TooLarge(Piece::Image),
+        EvidenceFault::Unfit(Piece::Image),
+    );
+    let bad: Vec<_> = [
+        (&large[..], too_large),
+        (just_over, too_large),
+        (b"<svg onload='alert(1)'/>", unfit),
+        (b"GIF89a", unfit),
+        (b"", unfit),
+    ]
+    .into_iter()
+    .map(|(image, fault)| (whole().image(image), fault))
+    .collect();
+    refused(&desk, &offered(), &bad);
+    desk.host.at(60);
+    let issued = desk.issue(&offered());
+    let largest = whole().image(&large[..1024 * 1024]);
+    let record = accepted(desk.answer(&offered(), issued.code.as_str(), largest));
+    assert_eq!(verify(&record).image().unwrap().size, 1024 * 1024);
+}
+
+#[test]
+fn case_86_what_was_required_at_the_issue_holds_for_a_lax_sibling() {
+    for piece in REQUIRABLE {
+        let desk = Desk::with(|builder| builder.policy(requiring(&[piece])));
+        let lax = desk.host.engine.with_policy(Policy::default());
+        let issued = desk.issue(&offered());
+        let (binding, commits) = (offered(), desk.store.asked().1);
+        let answer = |typed: &str, evidence| {
+            let submission = Submission::new(&binding, typed).evidence(evidence);
+            lax.verify(&desk.store, submission).unwrap()
+        };
+        let missing = Rejection::Evidence(EvidenceFault::Missing(piece));
+        for typed in [issued.code.as_str(), &crate::fixture::wrong(&issued)] {
+            let rejection = answer(typed, without(piece)).rejection();
+            assert_eq!(rejection, Some(missing), "the same for right and wrong");
+        }
+        assert_eq!(desk.store.asked().1, commits, "nothing was counted");
+        accepted(answer(issued.code.as_str(), whole()));
+    }
+}
+
+#[test]
+fn case_86_a_strict_sibling_requires_more_of_codes_that_are_out() {
+    let desk = Desk::new();
+    let strict = desk.host.engine.with_policy(requiring(&[Piece::Image]));
+    let issued = desk.issue(&offered());
+    let binding = offered();
+    let submission = Submission::new(&binding, issued.code.as_str());
+    let verdict = strict.verify(&desk.store, submission).unwrap();
+    let missing = Rejection::Evidence(EvidenceFault::Missing(Piece::Image));
+    assert_eq!(verdict.rejection(), Some(missing));
+    let with_image = submission.evidence(Evidence::new().image(PNG));
+    accepted(strict.verify(&desk.store, with_image).unwrap());
+}
+
+#[test]
+fn a_lax_sibling_that_issues_anew_still_does_not_open_the_strict_one() {
+    let desk = Desk::with(|builder| builder.policy(requiring(&[Piece::Image])));
+    let lax = desk.host.engine.with_policy(Policy::default());
+    desk.issue(&offered());
+    desk.host.at(60);
+    let binding = offered();
+    let issued = lax.issue(&desk.store, &binding).unwrap().issued().unwrap();
+    let verdict = desk.answer(&binding, issued.code.as_str(), Evidence::new());
+    let missing = Rejection::Evidence(EvidenceFault::Missing(Piece::Image));
+    assert_eq!(verdict.rejection(), Some(missing));
+}
+
+/// A text of `length` bytes of which JSON escapes every one, if control characters are refused.
+fn escaped(length: usize) -> String {
+    "\"\\".chars().cycle().take(length).collect()
+}
+
+#[test]
+fn the_largest_evidence_of_all_pieces_fits_though_json_escapes_every_character() {
+    let name = |length| escaped(length);
+    let member = name(otp_engine::MAX_MEMBER);
+    let field = otp_engine::RecordField {
+        model: &member,
+        field: &member,
+        record: &member,
+    };
+    let local = "a".repeat(64);
+    let labels = ["b".repeat(63), "c".repeat(63), "d".repeat(57)].join(".");
+    let email = Email::parse(&format!("{local}@{labels}.com")).unwrap();
+    assert_eq!(email.as_str().len(), 254);
+    let binding = Binding::builder()
+        .tenant(&member)
+        .purpose(&member)
+        .record_field(field)
+        .user(&member)
+        .recipient(email)
+        .content(ContentDigest::of(OFFER).guessable())
+        .build()
+        .unwrap();
+    let (names, consent, revision) = (name(256), name(2_000), name(128));
+    let (ip, agent) = (name(64), name(512));
+    let mut image = b"\xff\xd8\xff".to_vec();
+    image.resize(1024 * 1024, 0);
+    let evidence = Evidence::new()
+        .user_name(&names)
+        .signer_name(&names)
+        .document(OFFER)
+        .image(&image)
+        .consent(&consent)
+        .revision(&revision)
+        .ip(&ip)
+        .agent(&agent);
+    let desk = Desk::with(|builder| builder.policy(Policy::builder().token().build().unwrap()));
+    let mut last = None;
+    for round in 0..2 {
+        desk.host.at(round * 60);
+        let issued = desk.issue(&binding);
+        last = Some(accepted(desk.answer(
+            &binding,
+            issued.code.as_str(),
+            evidence,
+        )));
+    }
+    let record = last.unwrap();
+    let said = verify(&record);
+    assert_eq!(said.consent(), Some(consent.as_str()));
+    assert_eq!(said.detail(Detail::Agent), Some(agent.as_str()));
+    let longest = record.to_bytes().len();
+    assert!(longest <= MAX_BODY, "{longest} bytes");
+    eprintln!("figure: longest signature record in bytes = {longest}");
+    let engine = &desk.host.engine;
+    let read = engine.signatures(&desk.store, &member, &field, 5).unwrap();
+    assert_eq!(read[0], record);
+    let (count, head) = engine.page(&desk.store, &member, &field).unwrap();
+    let expected = otp_engine::Expected::new().tenant(&member).model(&member);
+    let verdict = otp_engine::verify_chain(&read, &keys(), &expected.page(count, head));
+    assert!(verdict.all_good(), "{verdict:?}");
+    // Erased one detail after the other, each with its note, it still fits.
+    for detail in ALL_DETAILS {
+        engine
+            .erase(&desk.store, &member, &field, 2, &[detail])
+            .unwrap();
+        let cell = desk.store.keys_of(Kind::Record)[1];
+        assert!(desk.store.body(cell).len() <= MAX_BODY);
+    }
+    assert_eq!(
+        engine.signatures(&desk.store, &member, &field, 1).unwrap()[0]
+            .erasures()
+            .len(),
+        6
+    );
+}
+
+#[test]
+fn each_character_of_the_evidence_is_kept_as_it_was_given() {
+    let desk = Desk::new();
+    let text = "\u{202e}\u{feff}Zoë 王小明 😀 \u{2028}<script> \"quoted\" \\ / \u{10ffff}";
+    let evidence = Evidence::new()
+        .signer_name(text)
+        .user_name(text)
+        .consent("first line\nsecond line")
+        .agent(text);
+    let said = verify(&desk.sign(&binding(), evidence));
+    assert_eq!(said.signer_name(), Some(text));
+    assert_eq!(said.user_name(), Some(text));
+    assert_eq!(said.detail(Detail::Agent), Some(text));
+    assert_eq!(said.consent(), Some("first line\nsecond line"));
+}
+
+#[test]
+fn evidence_is_judged_before_the_store_is_asked_whether_it_can_keep_records() {
+    let desk = Desk::with(|builder| builder.policy(requiring(&[Piece::Image])));
+    let process = Shelf::of(otp_engine::store::Class::Process);
+    let binding = binding();
+    let submission = Submission::new(&binding, "000000");
+    let verdict = desk.host.engine.verify(&process, submission).unwrap();
+    let missing = Rejection::Evidence(EvidenceFault::Missing(Piece::Image));
+    assert_eq!(verdict.rejection(), Some(missing));
+}
