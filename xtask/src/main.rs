@@ -5,6 +5,7 @@ mod command_line;
 mod coverage;
 mod dependencies;
 mod graph;
+mod interop;
 mod job;
 mod licence;
 mod llvm;

@@ -16,7 +16,6 @@ use crate::world::World;
 #[derive(Debug)]
 pub(crate) enum Need {
     /// Debian packages.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the parts of the bindings"))]
     Apt(&'static [&'static str]),
     /// A component of the toolchain that is the subcommand of cargo with this name.
     Component(&'static str),
@@ -28,7 +27,6 @@ pub(crate) enum Need {
     /// The LLVM programs that read the profiles of the compiler in use.
     LlvmTools,
     /// Python packages, each as `name==version`, for the Python under `target/xtask/venv/`.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the parts of the bindings"))]
     Pip(&'static [&'static str]),
 }
 

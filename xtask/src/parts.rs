@@ -2,10 +2,12 @@
 
 use crate::need::Need;
 use crate::part::{Part, Runs, Step};
-use crate::{coverage, dependencies, mutants, nostd, package};
+use crate::{coverage, dependencies, interop, mutants, nostd, package};
 
 /// `cargo xtask test`: quick ones first.
-pub(crate) const TEST: &[Part] = &[FMT, DEPS, CLIPPY, DOC, NOSTD, TESTS, PACKAGE, EXAMPLE];
+pub(crate) const TEST: &[Part] = &[
+    FMT, DEPS, CLIPPY, DOC, NOSTD, TESTS, PACKAGE, EXAMPLE, INTEROP,
+];
 
 /// `cargo xtask soak`.
 pub(crate) const SOAK: &[Part] = &[LONG, COVERED, MUTANTS];
@@ -110,7 +112,7 @@ const PACKAGE: Part = Part {
 
 const EXAMPLE: Part = Part {
     name: "example",
-    about: "the main job runs from end to end, and refuses bad input with exit code 2",
+    about: "the main job runs from end to end, its records verify, and bad input ends with exit code 2",
     runs: Runs::Always,
     needs: &[],
     steps: &[
@@ -136,7 +138,66 @@ const EXAMPLE: Part = Part {
             env: &[],
             code: 2,
         },
+        Step::Command {
+            line: "cargo run --locked --example verify_record -- \
+                   --keys tests/vectors/records/first.jwks --tenant acme --count 1 \
+                   tests/vectors/records/first.sd-jwt",
+            env: &[],
+            code: 0,
+        },
+        // Another tenant's.
+        Step::Command {
+            line: "cargo run --locked --example verify_record -- \
+                   --keys tests/vectors/records/first.jwks --tenant globex \
+                   tests/vectors/records/first.sd-jwt",
+            env: &[],
+            code: 1,
+        },
+        // The page counts one more.
+        Step::Command {
+            line: "cargo run --locked --example verify_record -- \
+                   --keys tests/vectors/records/first.pem --count 2 \
+                   tests/vectors/records/first.sd-jwt",
+            env: &[],
+            code: 1,
+        },
+        // A file that holds no record, and one that holds no key.
+        Step::Command {
+            line: "cargo run --locked --example verify_record -- \
+                   --keys tests/vectors/records/first.jwks Cargo.toml",
+            env: &[],
+            code: 2,
+        },
+        Step::Command {
+            line: "cargo run --locked --example verify_record -- \
+                   --keys Cargo.toml tests/vectors/records/first.sd-jwt",
+            env: &[],
+            code: 2,
+        },
     ],
+};
+
+const INTEROP: Part = Part {
+    name: "interop",
+    about: "PyJWT, joserfc, OpenSSL, rfc8785 and sd-jwt read our records, and we read theirs",
+    runs: Runs::Always,
+    needs: &[
+        Need::Apt(&["openssl"]),
+        // What they depend on is pinned too: a run of today must be the run of tomorrow.
+        Need::Pip(&[
+            "PyJWT==2.15.1",
+            "joserfc==1.8.0",
+            "rfc8785==0.1.4",
+            "sd-jwt==0.10.4",
+            "cryptography==50.0.2",
+            "jwcrypto==1.6.1",
+            "cffi==2.1.1",
+            "pycparser==3.12",
+            "PyYAML==6.0.3",
+            "typing_extensions==4.16.0",
+        ]),
+    ],
+    steps: &[Step::Checks(interop::checks)],
 };
 
 const LONG: Part = Part {
