@@ -6,12 +6,14 @@
 use std::fs;
 use std::path::PathBuf;
 
+use hmac::{Hmac, KeyInit, Mac};
 use otp_engine::store::Kind;
 use otp_engine::{
     Binding, ContentDigest, Detail, Email, Evidence, MAX_MEMBER, Mobile, RecordFault, RecordField,
     SignatureRecord, VerifyingKeys, verify_record,
 };
 use serde_json::{Value, json};
+use sha2::Sha256;
 
 use crate::{Desk, PNG, keys, verify};
 
@@ -299,6 +301,58 @@ fn case_93_a_store_with_records_of_format_1_is_read_and_appended_to() {
     let next = desk.sign(&crate::fixture::binding(), Evidence::new());
     assert_eq!((next.n(), next.prev()), (4, Some(all[0].digest())));
     assert!(desk.judge(&desk.signatures(10).unwrap()).all_good());
+}
+
+/// Finds and checks the cells of the golden store by what docs/formats.md says alone.
+#[test]
+fn the_golden_cells_stand_where_the_documented_derivations_lead() {
+    let golden: Value =
+        serde_json::from_str(include_str!("../vectors/records/store-v1.json")).unwrap();
+    let cell = |at: usize, name: &str| golden["cells"][at][name].as_str().map(unhex).unwrap();
+    let secret = [2; 32];
+    let (index, seal) = (
+        mac(&secret, &[b"otp-engine index v1"]),
+        mac(&secret, &[b"otp-engine seal v1"]),
+    );
+    let long = |text: &str| [&[0, u8::try_from(text.len()).unwrap()], text.as_bytes()].concat();
+    let RecordField {
+        model,
+        field,
+        record,
+    } = crate::field();
+    let members = ["acme", model, field, record].map(long).concat();
+    let partition = &mac(&index, &[&[0], b"acme"])[..8];
+    let page = [partition, &mac(&index, &[&[4], &members])[..24]].concat();
+    assert_eq!(cell(0, "key"), page);
+
+    let body = cell(0, "body");
+    let (body, sealed) = body.split_at(41);
+    let version = golden["cells"][0]["version"].as_u64().unwrap();
+    assert_eq!(
+        mac(&seal, &[&page, &version.to_be_bytes(), body])[..16],
+        *sealed
+    );
+    assert_eq!(body[..9], [1, 0, 0, 0, 0, 0, 0, 0, 3]);
+
+    for n in 1..=3_u8 {
+        let count = u64::from(n).to_be_bytes();
+        let key = [partition, &mac(&index, &[&[5], &page, &count])[..24]].concat();
+        assert_eq!(cell(n.into(), "key"), key, "record {n}");
+        let stored = cell(n.into(), "body");
+        let record = SignatureRecord::from_bytes(&stored).unwrap();
+        let id: otp_engine::ChallengeId = verify(&record).otp().id.parse().unwrap();
+        let name = mac(&index, &[&[6], id.as_bytes()]);
+        assert_eq!(record.id().as_bytes()[..], name[..16]);
+        if n == 3 {
+            assert_eq!(record.digest(), body[9..]);
+        }
+    }
+}
+
+fn mac(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
+    let mac = Hmac::<Sha256>::new_from_slice(key).unwrap();
+    let mac = parts.iter().fold(mac, |mac, part| mac.chain_update(part));
+    mac.finalize().into_bytes().into()
 }
 
 fn hex(bytes: &[u8]) -> String {
