@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use otp_engine::store::{Key, Kind, MAX_BODY};
+use otp_engine::store::{Class, Key, Kind, MAX_BODY};
 use otp_engine::{
     Checked, Error, Evidence, RecordError, RecordFault, SignatureRecord, Submission, verify_chain,
     verify_record,
@@ -11,6 +11,7 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 
 use crate::fixture::{binding, parts, record};
+use crate::shelf::Shelf;
 use crate::{ALL_DETAILS, Desk, evidence_of, expected, field, keys};
 
 /// A field of five records, the third one partly erased, and a record of another field.
@@ -43,19 +44,22 @@ impl Field {
             bodies,
             stray,
         };
-        assert!(field.found().is_none(), "an untouched field is whole");
+        assert!(!field.is_found_changed(), "an untouched field is whole");
         field
     }
 
-    /// Says what reading and verifying the whole field finds wrong; `None` is nothing.
-    fn found(&self) -> Option<String> {
+    /// Says whether the engine finds the field changed: without any key, or not at all.
+    fn is_found_changed(&self) -> bool {
         match self.desk.signatures(10) {
-            Ok(records) if records.len() != 5 => Some("number of records".into()),
+            Err(Error::Tampered) => true,
+            Err(error) => panic!("{error}"),
             Ok(records) => {
-                let verdict = self.desk.judge(&records);
-                (!verdict.all_good()).then(|| format!("{verdict:?}"))
+                assert!(
+                    self.desk.judge(&records).all_good(),
+                    "missed without the keys"
+                );
+                false
             }
-            Err(error) => Some(error.to_string()),
         }
     }
 
@@ -68,11 +72,11 @@ impl Field {
                 None => self.desk.store.remove(*key),
             }
         }
-        let found = self.found();
+        let found = self.is_found_changed();
         for (key, body) in self.cells.iter().zip(&self.bodies) {
             self.desk.store.forge(*key, body);
         }
-        found.is_some()
+        found
     }
 
     fn whole(&self) -> Vec<Option<&[u8]>> {
@@ -117,7 +121,7 @@ fn case_84_every_flipped_bit_of_a_stored_record_is_found() {
         }
         field.desk.store.forge(key, body);
     }
-    assert!(field.found().is_none());
+    assert!(!field.is_found_changed());
 }
 
 #[test]
@@ -188,7 +192,7 @@ fn a_record_that_is_put_behind_the_newest_is_not_read() {
     field.desk.store.restore(copy);
     field.desk.store.forge(next, &field.stray);
     assert_eq!(field.desk.signatures(10).unwrap(), before);
-    assert!(field.found().is_none());
+    assert!(!field.is_found_changed());
     // It is in the way of the next signature, which then is an error, and leaves the code good.
     field.desk.host.at(600);
     let issued = field.desk.issue(&binding());
@@ -236,6 +240,39 @@ fn a_changed_page_is_found_by_its_seal() {
     let other = field.desk.store.keys_of(Kind::Page)[1];
     field.desk.store.forge(page, &field.desk.store.body(other));
     assert!(matches!(field.desk.signatures(1), Err(Error::Tampered)));
+}
+
+/// Where nobody seals, the page could be anybody's: it must still agree with the records.
+#[test]
+fn a_page_that_counts_more_or_fewer_records_than_lead_back_to_the_first_is_found() {
+    let field = Field::new();
+    let page = field.desk.store.keys_of(Kind::Page)[0];
+    // A page that counts `count` records, of which the last cell holds the `nth` of the field.
+    let judge = |count: u8, nth: usize, limit| {
+        let open = Shelf::of(Class::Process);
+        let last = usize::from(count) - 1;
+        for (key, body) in field.cells.iter().zip(&field.bodies) {
+            open.put(*key, 1, body);
+        }
+        open.put(field.cells[last], 1, &field.bodies[nth - 1]);
+        let head = SignatureRecord::from_bytes(&field.bodies[nth - 1]).unwrap();
+        let body = [&[1, 0, 0, 0, 0, 0, 0, 0, count], &head.digest()[..]].concat();
+        open.put(page, 1, &body);
+        let engine = &field.desk.host.engine;
+        let records = engine.signatures(&open, "acme", &crate::field(), limit);
+        records.map(|records| records.len())
+    };
+    for limit in [1, 2, 10] {
+        assert_eq!(judge(5, 5, limit).unwrap(), limit.min(5));
+        assert_eq!(judge(1, 1, limit).unwrap(), 1);
+        for (count, nth) in [(3, 1), (1, 3), (2, 1), (1, 2)] {
+            let found = judge(count, nth, limit);
+            assert!(
+                matches!(found, Err(Error::Tampered)),
+                "{nth} in place {count}"
+            );
+        }
+    }
 }
 
 /// The documented residue: no seal sees a whole row put back or deleted. It hides records, until
