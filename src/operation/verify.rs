@@ -106,6 +106,10 @@ impl Operation for Verify<'_> {
         writes: &mut Writes<'_>,
         now: Timestamp,
     ) -> Result<Decision<Verdict>, Error> {
+        if let Some(signer) = ground.signer {
+            // The key may have retired since the shell asked: no answer then, right or wrong.
+            signer.signs_at(now).map_err(Error::SigningKey)?;
+        }
         let slot = places.at(SLOT)?;
         let challenge = slot.body().map(Challenge::read).transpose()?;
         let mut user = read_meter(ground, places, USER)?;

@@ -594,3 +594,34 @@ impl rand_core::TryRng for Dry {
 }
 
 impl rand_core::TryCryptoRng for Dry {}
+
+/// The right answer of a moment in which the key retires between two looks at the clock is the
+/// same error as a wrong one, and costs as little.
+#[test]
+fn a_key_that_retires_while_an_answer_is_judged_tells_nothing_of_the_code() {
+    let desk = desk_with_a_window();
+    desk.host.at(150);
+    let issued = desk.issue(&binding());
+    for typed in [issued.code.as_str(), &fixture::wrong(&issued)] {
+        let looks = core::sync::atomic::AtomicI64::new(198);
+        let passing = move || at(looks.fetch_add(1, core::sync::atomic::Ordering::SeqCst) + 1);
+        let key = key().not_before(at(100)).retired_at(at(200));
+        let host = Host::with(|builder| builder.signing_key(key).clock(Passing(passing)));
+        let verdict = host
+            .engine
+            .verify(&desk.store, Submission::new(&binding(), typed));
+        assert!(matches!(
+            verdict,
+            Err(Error::SigningKey(KeyError::Retired { .. }))
+        ));
+    }
+}
+
+/// A clock that goes on by itself.
+struct Passing<F>(F);
+
+impl<F: Fn() -> otp_engine::Timestamp + Send + Sync> otp_engine::Clock for Passing<F> {
+    fn now(&self) -> Option<otp_engine::Timestamp> {
+        Some((self.0)())
+    }
+}

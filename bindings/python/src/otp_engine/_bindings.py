@@ -3,7 +3,6 @@
 # ruff: noqa
 # mypy: disable-error-code="misc"
 import ctypes
-
 OTP_CODE_CAPACITY = 27
 OTP_CHALLENGE_ID_CAPACITY = 27
 OTP_RECIPIENT_CAPACITY = 255
@@ -133,6 +132,7 @@ class otp_policy(ctypes.Structure):
     ]
 
 
+
 class otp_budgets(ctypes.Structure):
     _fields_ = [
         ("struct_size", ctypes.c_size_t),
@@ -144,7 +144,6 @@ class otp_budgets(ctypes.Structure):
         ("recipient_sends_per_ten_minutes", ctypes.c_uint32),
         ("recipient_sends_per_day", ctypes.c_uint32),
     ]
-
 
 otp_clock_fn = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p)
 otp_drop_fn = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
@@ -158,11 +157,13 @@ class otp_clock(ctypes.Structure):
     ]
 
 
+
 class otp_view(ctypes.Structure):
     _fields_ = [
         ("data", ctypes.c_void_p),
         ("len", ctypes.c_size_t),
     ]
+
 
 
 class otp_event(ctypes.Structure):
@@ -184,7 +185,6 @@ class otp_event(ctypes.Structure):
         ("challenge_id", ctypes.c_char * 27),
     ]
 
-
 otp_observer_fn = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p)
 
 
@@ -196,6 +196,7 @@ class otp_observer(ctypes.Structure):
     ]
 
 
+
 class otp_engine_options(ctypes.Structure):
     _fields_ = [
         ("struct_size", ctypes.c_size_t),
@@ -205,6 +206,7 @@ class otp_engine_options(ctypes.Structure):
         ("clock", otp_clock),
         ("observer", otp_observer),
     ]
+
 
 
 class otp_issued(ctypes.Structure):
@@ -224,6 +226,7 @@ class otp_issued(ctypes.Structure):
     ]
 
 
+
 class otp_delivery_report(ctypes.Structure):
     _fields_ = [
         ("struct_size", ctypes.c_size_t),
@@ -232,6 +235,7 @@ class otp_delivery_report(ctypes.Structure):
         ("send", ctypes.c_uint32),
         ("delivered", ctypes.c_int32),
     ]
+
 
 
 class otp_challenge(ctypes.Structure):
@@ -251,6 +255,7 @@ class otp_challenge(ctypes.Structure):
     ]
 
 
+
 class otp_odds(ctypes.Structure):
     _fields_ = [
         ("struct_size", ctypes.c_size_t),
@@ -260,6 +265,7 @@ class otp_odds(ctypes.Structure):
     ]
 
 
+
 class otp_code_key(ctypes.Structure):
     _fields_ = [
         ("kid", otp_view),
@@ -267,6 +273,7 @@ class otp_code_key(ctypes.Structure):
         ("is_retired", ctypes.c_int32),
         ("retired_at", ctypes.c_int64),
     ]
+
 
 
 class otp_key_ring_options(ctypes.Structure):
@@ -280,6 +287,7 @@ class otp_key_ring_options(ctypes.Structure):
     ]
 
 
+
 class otp_field(ctypes.Structure):
     _fields_ = [
         ("tenant", otp_view),
@@ -287,6 +295,7 @@ class otp_field(ctypes.Structure):
         ("field", otp_view),
         ("record", otp_view),
     ]
+
 
 
 class otp_expected(ctypes.Structure):
@@ -300,6 +309,7 @@ class otp_expected(ctypes.Structure):
         ("count", ctypes.c_uint64),
         ("has_page", ctypes.c_int32),
     ]
+
 
 
 class otp_binding(ctypes.Structure):
@@ -320,6 +330,7 @@ class otp_binding(ctypes.Structure):
     ]
 
 
+
 class otp_buffer(ctypes.Structure):
     _fields_ = [
         ("data", ctypes.c_void_p),
@@ -327,21 +338,9 @@ class otp_buffer(ctypes.Structure):
         ("len", ctypes.c_size_t),
     ]
 
-
-otp_store_load_fn = ctypes.CFUNCTYPE(
-    ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p
-)
-otp_store_commit_fn = ctypes.CFUNCTYPE(
-    ctypes.c_int32,
-    ctypes.c_void_p,
-    ctypes.c_void_p,
-    ctypes.c_size_t,
-    ctypes.c_int64,
-    ctypes.c_void_p,
-)
-otp_store_purge_fn = ctypes.CFUNCTYPE(
-    ctypes.c_int32, ctypes.c_void_p, ctypes.c_int64, ctypes.c_uint64, ctypes.c_void_p
-)
+otp_store_load_fn = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p)
+otp_store_commit_fn = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int64, ctypes.c_void_p)
+otp_store_purge_fn = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_int64, ctypes.c_uint64, ctypes.c_void_p)
 
 
 class otp_host_store(ctypes.Structure):
@@ -354,6 +353,7 @@ class otp_host_store(ctypes.Structure):
         ("user_data", ctypes.c_void_p),
         ("drop_user_data", otp_drop_fn),
     ]
+
 
 
 class otp_verdict(ctypes.Structure):
@@ -374,6 +374,7 @@ class otp_verdict(ctypes.Structure):
         ("record_id", ctypes.c_char * 23),
         ("challenge_id", ctypes.c_char * 27),
     ]
+
 
 
 class otp_evidence(ctypes.Structure):
@@ -399,121 +400,32 @@ FUNCTIONS = [
     ("otp_engine_new", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p]),
     ("otp_engine_with_policy", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p]),
     ("otp_engine_free", None, [ctypes.c_void_p]),
-    (
-        "otp_engine_issue",
-        ctypes.c_int32,
-        [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p],
-    ),
-    (
-        "otp_engine_report_delivery",
-        ctypes.c_int32,
-        [
-            ctypes.c_void_p,
-            ctypes.c_void_p,
-            ctypes.c_char_p,
-            ctypes.c_size_t,
-            ctypes.c_void_p,
-            ctypes.c_void_p,
-        ],
-    ),
-    (
-        "otp_engine_cancel",
-        ctypes.c_int32,
-        [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p],
-    ),
-    (
-        "otp_engine_status",
-        ctypes.c_int32,
-        [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p],
-    ),
-    (
-        "otp_engine_unlock",
-        ctypes.c_int32,
-        [
-            ctypes.c_void_p,
-            ctypes.c_void_p,
-            ctypes.c_char_p,
-            ctypes.c_size_t,
-            ctypes.c_char_p,
-            ctypes.c_size_t,
-            ctypes.c_void_p,
-        ],
-    ),
-    (
-        "otp_engine_purge",
-        ctypes.c_int32,
-        [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_void_p],
-    ),
+    ("otp_engine_issue", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p]),
+    ("otp_engine_report_delivery", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_void_p]),
+    ("otp_engine_cancel", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p]),
+    ("otp_engine_status", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p]),
+    ("otp_engine_unlock", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p]),
+    ("otp_engine_purge", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_void_p]),
     ("otp_engine_odds", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p]),
     ("otp_engine_findings", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p]),
-    (
-        "otp_issue_many",
-        ctypes.c_int32,
-        [
-            ctypes.c_void_p,
-            ctypes.c_void_p,
-            ctypes.c_char_p,
-            ctypes.c_size_t,
-            ctypes.c_size_t,
-            ctypes.c_void_p,
-        ],
-    ),
+    ("otp_issue_many", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_size_t, ctypes.c_void_p]),
     ("otp_error_detail", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p]),
     ("otp_key_ring_new", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p]),
     ("otp_key_ring_free", None, [ctypes.c_void_p]),
-    (
-        "otp_signing_key_from_seed",
-        ctypes.c_int32,
-        [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p],
-    ),
-    (
-        "otp_signing_key_from_pem",
-        ctypes.c_int32,
-        [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p],
-    ),
+    ("otp_signing_key_from_seed", ctypes.c_int32, [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p]),
+    ("otp_signing_key_from_pem", ctypes.c_int32, [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p]),
     ("otp_signing_key_free", None, [ctypes.c_void_p]),
     ("otp_signing_key_public_jwks", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p]),
     ("otp_signing_key_public_pem", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p]),
     ("otp_policy_default", ctypes.c_int32, [ctypes.c_void_p]),
     ("otp_budgets_default", ctypes.c_int32, [ctypes.c_void_p]),
     ("otp_policy_check", ctypes.c_int32, [ctypes.c_void_p]),
-    (
-        "otp_engine_signatures",
-        ctypes.c_int32,
-        [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p],
-    ),
-    (
-        "otp_engine_page",
-        ctypes.c_int32,
-        [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p],
-    ),
-    (
-        "otp_engine_erase",
-        ctypes.c_int32,
-        [
-            ctypes.c_void_p,
-            ctypes.c_void_p,
-            ctypes.c_void_p,
-            ctypes.c_uint64,
-            otp_view,
-            ctypes.c_void_p,
-        ],
-    ),
-    (
-        "otp_verify_record",
-        ctypes.c_int32,
-        [otp_view, otp_view, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p],
-    ),
-    (
-        "otp_verify_chain",
-        ctypes.c_int32,
-        [otp_view, otp_view, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p],
-    ),
-    (
-        "otp_binding_pack",
-        ctypes.c_int32,
-        [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p],
-    ),
+    ("otp_engine_signatures", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p]),
+    ("otp_engine_page", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p]),
+    ("otp_engine_erase", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint64, otp_view, ctypes.c_void_p]),
+    ("otp_verify_record", ctypes.c_int32, [otp_view, otp_view, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p]),
+    ("otp_verify_chain", ctypes.c_int32, [otp_view, otp_view, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p]),
+    ("otp_binding_pack", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p]),
     ("otp_request_check", ctypes.c_int32, [ctypes.c_char_p, ctypes.c_size_t]),
     ("otp_status_text", ctypes.c_char_p, [ctypes.c_int32]),
     ("otp_store_memory_new", ctypes.c_int32, [ctypes.c_size_t, ctypes.c_int32, ctypes.c_void_p]),
@@ -521,35 +433,9 @@ FUNCTIONS = [
     ("otp_store_host_new", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p]),
     ("otp_store_free", None, [ctypes.c_void_p]),
     ("otp_store_check", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p]),
-    (
-        "otp_engine_verify",
-        ctypes.c_int32,
-        [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p],
-    ),
-    (
-        "otp_engine_verify_with_evidence",
-        ctypes.c_int32,
-        [
-            ctypes.c_void_p,
-            ctypes.c_void_p,
-            ctypes.c_char_p,
-            ctypes.c_size_t,
-            ctypes.c_void_p,
-            ctypes.c_void_p,
-        ],
-    ),
-    (
-        "otp_verify_many",
-        ctypes.c_int32,
-        [
-            ctypes.c_void_p,
-            ctypes.c_void_p,
-            ctypes.c_char_p,
-            ctypes.c_size_t,
-            ctypes.c_size_t,
-            ctypes.c_void_p,
-        ],
-    ),
+    ("otp_engine_verify", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p]),
+    ("otp_engine_verify_with_evidence", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_void_p]),
+    ("otp_verify_many", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_size_t, ctypes.c_void_p]),
     ("otp_bytes_data", ctypes.c_void_p, [ctypes.c_void_p]),
     ("otp_bytes_len", ctypes.c_size_t, [ctypes.c_void_p]),
     ("otp_bytes_free", None, [ctypes.c_void_p]),
