@@ -15,6 +15,9 @@ pub(crate) const SOAK: &[Part] = &[LONG, COVERED, MUTANTS];
 /// `cargo xtask coverage`.
 pub(crate) const COVERAGE: &[Part] = &[COVERED];
 
+/// The servers that the tests of the stores start for themselves.
+const SERVERS: &[Need] = &[Need::Apt(&["postgresql", "redis-server"])];
+
 const FMT: Part = Part {
     name: "fmt",
     about: "all Rust is formatted as rustfmt does by default",
@@ -79,7 +82,7 @@ const TESTS: Part = Part {
     name: "test",
     about: "every test, doc examples too, with all features: of the core, then of the rest",
     runs: Runs::Always,
-    needs: &[],
+    needs: SERVERS,
     // Two steps, so that neither can hide that the other ran no test.
     steps: &[
         Step::Tests {
@@ -204,7 +207,7 @@ const LONG: Part = Part {
     name: "long",
     about: "every long test (#[ignore]), optimised",
     runs: Runs::Always,
-    needs: &[],
+    needs: SERVERS,
     steps: &[Step::Tests {
         line: "cargo test --locked --release --workspace --all-features --no-fail-fast -- \
                --ignored --show-output",

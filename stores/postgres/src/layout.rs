@@ -1,0 +1,152 @@
+//! The tables, and how a database gets from one layout to the next.
+
+use postgres::{Client, GenericClient, error::SqlState};
+
+use crate::open::{OpenError, Reason};
+
+/// Brings the schema to the newest layout; does nothing where it is there already.
+pub(crate) fn migrate(client: &mut Client, schema: &str) -> Result<(), OpenError> {
+    let mut transaction = client.transaction().map_err(Reason::Server)?;
+    transaction
+        .execute("SELECT pg_advisory_xact_lock($1)", &[&MIGRATION_LOCK])
+        .map_err(Reason::Server)?;
+    // Asked first: even `IF NOT EXISTS` needs the right to make what is there.
+    let there = "SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = $1)";
+    let row = transaction
+        .query_one(there, &[&schema])
+        .map_err(Reason::Server)?;
+    if !row.get::<_, bool>(0) {
+        transaction
+            .batch_execute(&format!("CREATE SCHEMA {schema}"))
+            .map_err(Reason::Server)?;
+    }
+    let found = match found(&mut transaction, schema)? {
+        Some(layout) => layout,
+        None => {
+            transaction
+                .batch_execute(&LAYOUT_TABLE.replace("SCHEMA", schema))
+                .map_err(Reason::Server)?;
+            0
+        }
+    };
+    if found > NEWEST {
+        return Err(Reason::Layout(Some(found)).into());
+    }
+    for (number, migration) in (1..).zip(MIGRATIONS).filter(|(number, _)| *number > found) {
+        transaction
+            .batch_execute(&migration.replace("SCHEMA", schema))
+            .map_err(Reason::Server)?;
+        let note = format!("INSERT INTO {schema}.otp_layout (number) VALUES ($1)");
+        transaction
+            .execute(&note, &[&number])
+            .map_err(Reason::Server)?;
+    }
+    Ok(transaction.commit().map_err(Reason::Server)?)
+}
+
+/// Checks that the table is there, is what this version writes to, and survives a crash.
+pub(crate) fn check(client: &mut Client, schema: &str) -> Result<(), OpenError> {
+    match found(client, schema)? {
+        Some(NEWEST) => {}
+        other => return Err(Reason::Layout(other).into()),
+    }
+    let table = format!("{schema}.otp_cell");
+    let row = client
+        .query_opt(TABLE_CHECK, &[&table])
+        .map_err(Reason::Server)?
+        .ok_or(Reason::Layout(None))?;
+    let columns: Option<String> = row.get(0);
+    for (at, what) in [
+        (1, "it is not logged: a crash empties it"),
+        (2, "its column k is no primary key"),
+        (3, "its triggers are missing or disabled"),
+    ] {
+        if !row.get::<_, bool>(at) {
+            return Err(Reason::Table(what).into());
+        }
+    }
+    if columns.as_deref() != Some(COLUMNS) {
+        return Err(Reason::Table("it has other columns").into());
+    }
+    Ok(())
+}
+
+/// Returns the layout of the schema; `None` where there is none.
+fn found(client: &mut impl GenericClient, schema: &str) -> Result<Option<i32>, OpenError> {
+    let table = format!("{schema}.otp_layout");
+    let there = client
+        .query_one("SELECT to_regclass($1) IS NOT NULL", &[&table])
+        .map_err(Reason::Server)?;
+    if !there.get::<_, bool>(0) {
+        return Ok(None);
+    }
+    let newest = format!("SELECT coalesce(max(number), 0) FROM {table}");
+    match client.query_one(&newest, &[]) {
+        Ok(row) => Ok(Some(row.get(0))),
+        Err(error) if error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) => {
+            Err(Reason::Grants(error).into())
+        }
+        Err(error) => Err(Reason::Server(error).into()),
+    }
+}
+
+/// The number of the newest migration.
+pub(crate) const NEWEST: i32 = 1;
+const _: () = assert!(MIGRATIONS.len() == 1);
+
+/// Any number that no other program is likely to lock: "otp_cell" in ASCII.
+const MIGRATION_LOCK: i64 = 0x6f74_705f_6365_6c6c;
+
+const LAYOUT_TABLE: &str = "
+    CREATE TABLE SCHEMA.otp_layout (
+        number integer PRIMARY KEY,
+        migrated_at timestamptz NOT NULL DEFAULT now()
+    )";
+
+/// Each brings the layout of its number about. One that was released is never changed.
+const MIGRATIONS: &[&str] = &["
+    -- Room on each page keeps an update on its page (HOT), and the indexes unchanged.
+    CREATE TABLE SCHEMA.otp_cell (
+        k bytea PRIMARY KEY CHECK (octet_length(k) = 32),
+        version bigint NOT NULL CHECK (version > 0),
+        discard_after bigint,
+        body bytea NOT NULL
+    ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02);
+    CREATE INDEX otp_cell_broom ON SCHEMA.otp_cell (discard_after)
+        WHERE discard_after IS NOT NULL;
+
+    -- Against mistakes, and against roles that may write and do nothing else.
+    CREATE FUNCTION SCHEMA.otp_cell_refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        RAISE EXCEPTION 'otp_cell: % would undo what must be kept', TG_OP
+            USING ERRCODE = 'restrict_violation';
+    END $$;
+    CREATE TRIGGER otp_cell_keep_rows BEFORE DELETE ON SCHEMA.otp_cell
+        FOR EACH ROW WHEN (old.discard_after IS NULL)
+        EXECUTE FUNCTION SCHEMA.otp_cell_refuse();
+    CREATE TRIGGER otp_cell_keep_versions BEFORE UPDATE ON SCHEMA.otp_cell
+        FOR EACH ROW WHEN (
+            new.version <> old.version + 1
+            OR new.k <> old.k
+            OR (old.discard_after IS NULL AND new.discard_after IS NOT NULL)
+        )
+        EXECUTE FUNCTION SCHEMA.otp_cell_refuse();
+    CREATE TRIGGER otp_cell_keep_table BEFORE TRUNCATE ON SCHEMA.otp_cell
+        FOR EACH STATEMENT EXECUTE FUNCTION SCHEMA.otp_cell_refuse();
+"];
+
+const TABLE_CHECK: &str = "
+    SELECT
+        (SELECT string_agg(
+                attname || ' ' || format_type(atttypid, NULL) || CASE WHEN attnotnull THEN '!' ELSE '' END,
+                ', ' ORDER BY attnum)
+            FROM pg_attribute WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped),
+        relpersistence = 'p',
+        EXISTS (SELECT FROM pg_index
+            WHERE indrelid = c.oid AND indisprimary AND indisvalid AND indnkeyatts = 1
+                AND pg_get_indexdef(indexrelid, 1, false) = 'k'),
+        (SELECT count(*) = 3 FROM pg_trigger
+            WHERE tgrelid = c.oid AND tgname LIKE 'otp\\_cell\\_keep\\_%' AND tgenabled IN ('O', 'A'))
+    FROM pg_class c WHERE c.oid = to_regclass($1)";
+
+const COLUMNS: &str = "k bytea!, version bigint!, discard_after bigint, body bytea!";

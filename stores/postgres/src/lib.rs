@@ -1,0 +1,264 @@
+//! Keeps the cells of [`otp_engine`] in PostgreSQL: any number of hosts, one truth.
+//!
+//! What was answered is flushed by the server before `Done` leaves, and a code used up stays so
+//! over a crash of the host and of the server. Signature records may be kept here, the store is
+//! [`Class::Permanent`].
+//!
+//! ```no_run
+//! use otp_engine::Store;
+//! use otp_engine_postgres::PostgresStore;
+//!
+//! // Once for each release, as a role that may create tables:
+//! PostgresStore::migrate("host=/run/postgresql user=otp_owner dbname=bank")?;
+//! // In the service:
+//! let store = PostgresStore::open("host=/run/postgresql user=otp_app dbname=bank")?;
+//! assert_eq!(store.class(), otp_engine::store::Class::Permanent);
+//! # Ok::<(), otp_engine_postgres::OpenError>(())
+//! ```
+//!
+//! # What to set on the server
+//!
+//! `fsync`, `full_page_writes` and `synchronous_commit` on, as they are unless changed; a server
+//! without them is refused, at each new connection. PostgreSQL 12 or newer.
+//!
+//! The service's role needs `USAGE` on the schema, `SELECT` on `otp_layout`, and `SELECT, INSERT,
+//! UPDATE` on `otp_cell`. `DELETE` is for the role that [purges](PostgresStore) alone, and
+//! `TRUNCATE` for nobody: whoever deletes a row grants a fresh set of guesses. Triggers refuse
+//! what no role should do by mistake: to delete or shorten a cell that is kept for ever, to set a
+//! version back, to empty the table. Its owner can drop them.
+//!
+//! # What failover may lose
+//!
+//! Without `synchronous_standby_names`, or with `synchronous_commit=local`, a standby that takes
+//! over lacks the last commits: a code used on the old primary is good again, a wrong guess is
+//! not counted. `synchronous_commit=on` with a synchronous standby closes that; a commit then
+//! waits for the standby without a limit, and where an administrator ends that wait the answer is
+//! `Unknown`. Loads and commits go to the primary alone: a standby is refused.
+//!
+//! # How it works
+//!
+//! * **One statement for a load, one for a commit**, each a round trip of its own, in autocommit
+//!   and READ COMMITTED whatever the server's default. A commit names the version of each cell;
+//!   one that is not as expected undoes all, by a division by zero, which PostgreSQL logs as an
+//!   ERROR: these lines are lost races, and hold neither keys nor bodies.
+//! * **Connections of its own**, at most 8 unless [set](PostgresOptions::connections): a commit
+//!   must not be undone by somebody else's rollback. Lost ones are replaced; a load is asked once
+//!   more, a commit never. No handle works in a process that was forked from the one that opened
+//!   it. The calls block, and must not be made on a thread that drives a Tokio runtime.
+//! * **PgBouncer**: prepared statements need session mode, or a version that tracks them.
+//! * **A backup** that is restored brings back codes that were used since: raise the epoch of the
+//!   code keys.
+
+use core::{fmt, mem, time::Duration};
+
+use otp_engine::{
+    Store, Timestamp,
+    store::{Cell, Class, Commit, Error, Key, MAX_BODY, MAX_CELLS, Write, has_twice_one_key},
+};
+
+mod fault;
+mod layout;
+mod open;
+mod pool;
+mod session;
+
+pub use open::{OpenError, PostgresOptions};
+/// The client, for its `Config` and its traits of TLS.
+pub use postgres;
+
+use fault::Fault;
+use pool::{Place, Pool};
+use session::{Made, Session};
+
+/// Cells in a PostgreSQL table. Its own documentation is that of the [crate].
+///
+/// | PostgreSQL | here |
+/// |---|---|
+/// | 22012 (our own), 40001, 40P01 | [`Commit::Conflict`] |
+/// | 53100 | [`Error::Full`], nothing was applied |
+/// | no connection, none free in time, any other reported error (53200, 53300, 57P03, 25006, 55P03, 57014 ..) | [`Error::Unavailable`], nothing was applied |
+/// | the connection ends after a commit was sent (57P01, 57P02, or without a word) | [`Error::Unknown`] |
+/// | a wait for a synchronous standby that an administrator ends | [`Error::Unknown`] |
+/// | more than [`MAX_CELLS`] keys or writes, a body over [`MAX_BODY`], a write for ever where commits may be lost | [`Error::Unsupported`], nothing was applied |
+pub struct PostgresStore {
+    pool: Pool<Session>,
+    connect: Box<Connect>,
+    schema: String,
+    class: Class,
+    process: u32,
+}
+
+type Connect = dyn Fn() -> Result<Session, OpenError> + Send + Sync;
+
+impl PostgresStore {
+    /// Connects without TLS, as libpq's parameters or address say; checks server and table.
+    ///
+    /// # Errors
+    ///
+    /// The [`OpenError`] where the server cannot be reached, is a standby, may lose what it
+    /// answered, or where the schema was not [migrated](Self::migrate).
+    pub fn open(parameters: &str) -> Result<Self, OpenError> {
+        PostgresOptions::new().open(parameters)
+    }
+
+    /// Makes the schema and its tables, or brings them to the newest layout; does nothing where
+    /// that is done. Several may do so at once.
+    ///
+    /// # Errors
+    ///
+    /// The [`OpenError`] where the server cannot be reached or refuses, or where the layout is one
+    /// of a newer version. Nothing was changed.
+    pub fn migrate(parameters: &str) -> Result<(), OpenError> {
+        PostgresOptions::new().migrate(parameters)
+    }
+
+    fn new(
+        connect: Box<Connect>,
+        first: Session,
+        schema: String,
+        connections: usize,
+        wait: Duration,
+        class: Class,
+    ) -> Self {
+        let pool = Pool::new(connections, wait);
+        if let Some(place) = pool.place() {
+            place.give_back(first);
+        }
+        Self {
+            pool,
+            connect,
+            schema,
+            class,
+            process: std::process::id(),
+        }
+    }
+
+    /// Takes a connection, the last one used or a new one.
+    fn session(&self) -> Result<(Place<'_, Session>, Session, Age), Error> {
+        if self.process != std::process::id() {
+            return Err(Error::unavailable(
+                "the store was opened before this process was forked",
+            ));
+        }
+        let busy = || Error::unavailable("all connections to PostgreSQL stayed in use");
+        let mut place = self.pool.place().ok_or_else(busy)?;
+        match place.idle.take().filter(|session| !session.is_closed()) {
+            Some(session) => Ok((place, session, Age::Used)),
+            None => {
+                let session = (self.connect)().map_err(Error::unavailable)?;
+                Ok((place, session, Age::New))
+            }
+        }
+    }
+}
+
+impl Store for PostgresStore {
+    fn load(&self, keys: &[Key], cells: &mut Vec<Option<Cell>>) -> Result<(), Error> {
+        if keys.len() > MAX_CELLS {
+            return Err(Error::Unsupported);
+        }
+        if keys.is_empty() {
+            return Ok(());
+        }
+        loop {
+            let (place, mut session, age) = self.session()?;
+            match session.load(keys) {
+                Ok(loaded) => {
+                    place.give_back(session);
+                    *cells = loaded;
+                    return Ok(());
+                }
+                // The server was away: a load may be asked again, on a new connection.
+                Err(fault) if fault.is_lost() && age == Age::Used => {
+                    drop(self.pool.take_idle());
+                }
+                Err(fault) => {
+                    if fault.leaves_connection_sound() {
+                        place.give_back(session);
+                    }
+                    return Err(Error::unavailable(fault));
+                }
+            }
+        }
+    }
+
+    fn commit(&self, writes: &[Write<'_>], _: Timestamp) -> Result<Commit, Error> {
+        let refused = |write: &Write<'_>| {
+            write.body.len() > MAX_BODY
+                || (write.discard_after.is_none() && self.class != Class::Permanent)
+        };
+        if writes.len() > MAX_CELLS || has_twice_one_key(writes) || writes.iter().any(refused) {
+            return Err(Error::Unsupported);
+        }
+        if writes.is_empty() {
+            return Ok(Commit::Done);
+        }
+        let beyond = |write: &Write<'_>| write.expected.get() >= i64::MAX.cast_unsigned();
+        if writes.iter().any(beyond) {
+            return Ok(Commit::Conflict); // no cell has such a version
+        }
+        let (place, mut session, _) = self.session()?;
+        match session.commit(writes) {
+            Ok(made) => {
+                place.give_back(session);
+                match made {
+                    Made::Plainly => Ok(Commit::Done),
+                    Made::WithWarning => Err(Error::unknown("PostgreSQL committed with a warning")),
+                }
+            }
+            Err(fault) => {
+                if fault.leaves_connection_sound() {
+                    place.give_back(session);
+                } else if fault.is_lost() {
+                    drop(self.pool.take_idle());
+                }
+                fault.of_commit()
+            }
+        }
+    }
+
+    fn purge(&self, now: Timestamp, limit: usize) -> Result<usize, Error> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let (place, mut session, _) = self.session()?;
+        match session.purge(&self.schema, now, limit).map_err(Fault::from) {
+            Ok(dropped) => {
+                place.give_back(session);
+                Ok(usize::try_from(dropped).unwrap_or(usize::MAX))
+            }
+            Err(fault) if fault.is_conflict() => Ok(0), // a commit was first: next time
+            Err(fault) => Err(Error::unavailable(fault)),
+        }
+    }
+
+    fn class(&self) -> Class {
+        self.class
+    }
+}
+
+impl Drop for PostgresStore {
+    /// Leaves inherited connections open: to close one would end the parent's session.
+    fn drop(&mut self) {
+        if self.process != std::process::id() {
+            mem::forget(self.pool.take_idle());
+        }
+    }
+}
+
+impl fmt::Debug for PostgresStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PostgresStore")
+            .field("schema", &self.schema)
+            .field("class", &self.class)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Whether a connection may have been cut since it was last used.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Age {
+    New,
+    Used,
+}
+
+#[cfg(test)]
+mod tests;

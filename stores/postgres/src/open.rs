@@ -1,0 +1,356 @@
+//! Connects, and works only with a server that does all that a store must rely on.
+
+use core::{fmt, sync::atomic::AtomicBool, time::Duration};
+use std::sync::Arc;
+
+use otp_engine::store::Class;
+use postgres::{
+    Client, Config, NoTls, Socket,
+    error::Severity,
+    tls::{MakeTlsConnect, TlsConnect},
+};
+
+use crate::{PostgresStore, layout, session::Session};
+
+/// How a [`PostgresStore`] works; the defaults are what [`PostgresStore::open`] takes.
+///
+/// ```no_run
+/// use core::time::Duration;
+/// use otp_engine_postgres::PostgresOptions;
+///
+/// let options = PostgresOptions::new().schema("bank_otp").connections(16);
+/// let store = options.statement_timeout(Duration::from_secs(2)).open("host=/run/postgresql")?;
+/// # Ok::<(), otp_engine_postgres::OpenError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct PostgresOptions {
+    pub(crate) schema: String,
+    connections: usize,
+    connection_wait: Duration,
+    lock_timeout: Duration,
+    statement_timeout: Duration,
+    durability: Durability,
+    /// Only tests take another one.
+    pub(crate) isolation: &'static str,
+}
+
+/// When a commit is answered.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Durability {
+    Flushed,
+    Soon,
+}
+
+impl PostgresOptions {
+    /// Makes the default: schema `otp_engine`, at most 8 connections, 5 s to wait for one of them,
+    /// 3 s for a lock, 5 s for a statement.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            schema: String::from("otp_engine"),
+            connections: 8,
+            connection_wait: Duration::from_secs(5),
+            lock_timeout: Duration::from_secs(3),
+            statement_timeout: Duration::from_secs(5),
+            durability: Durability::Flushed,
+            isolation: "read committed",
+        }
+    }
+
+    /// Sets the schema that holds the tables: 1 to 63 of `a-z`, `0-9` and `_`, no digit first.
+    #[must_use]
+    pub fn schema(mut self, name: impl Into<String>) -> Self {
+        self.schema = name.into();
+        self
+    }
+
+    /// Sets how many connections there are at most; at least 1.
+    #[must_use]
+    pub fn connections(mut self, most: usize) -> Self {
+        self.connections = most.max(1);
+        self
+    }
+
+    /// Sets how long a call waits for a connection while others use them all.
+    #[must_use]
+    pub const fn connection_wait(mut self, wait: Duration) -> Self {
+        self.connection_wait = wait;
+        self
+    }
+
+    /// Sets how long a commit waits for another one, or for a foreign transaction, that holds one
+    /// of its cells; at least 1 ms.
+    #[must_use]
+    pub const fn lock_timeout(mut self, timeout: Duration) -> Self {
+        self.lock_timeout = timeout;
+        self
+    }
+
+    /// Sets how long a statement may take on the server; at least 1 ms.
+    ///
+    /// The wait for a synchronous standby is not counted: PostgreSQL limits it by nothing.
+    #[must_use]
+    pub const fn statement_timeout(mut self, timeout: Duration) -> Self {
+        self.statement_timeout = timeout;
+        self
+    }
+
+    /// Answers before the flush (`synchronous_commit=off`).
+    ///
+    /// A crash of the server may then lose the last commits, and with them a used code or a wrong
+    /// guess. So the store is [`Class::Expiring`]: what must be kept for ever is refused.
+    #[must_use]
+    pub const fn may_lose_commits_on_crash(mut self) -> Self {
+        self.durability = Durability::Soon;
+        self
+    }
+
+    /// Connects without TLS, as libpq's parameters or address say; checks server and table.
+    ///
+    /// # Errors
+    ///
+    /// As [`PostgresStore::open`].
+    pub fn open(&self, parameters: &str) -> Result<PostgresStore, OpenError> {
+        self.open_with(parse(parameters)?, NoTls)
+    }
+
+    /// Connects with a configuration and TLS of the caller's.
+    ///
+    /// Where the configuration sets none, a connection is tried for 5 s, and one whose other end
+    /// is silent, without an acknowledgement of what was sent, is given up after 10 s (Linux).
+    ///
+    /// # Errors
+    ///
+    /// As [`PostgresStore::open`].
+    pub fn open_with<T>(&self, config: Config, tls: T) -> Result<PostgresStore, OpenError>
+    where
+        T: MakeTlsConnect<Socket> + Clone + Send + Sync + 'static,
+        T::TlsConnect: Send,
+        T::Stream: Send,
+        <T::TlsConnect as TlsConnect<Socket>>::Future: Send,
+    {
+        let options = self.clone();
+        let connect = move || options.connect(&config, tls.clone());
+        let first = connect()?;
+        Ok(PostgresStore::new(
+            Box::new(connect),
+            first,
+            self.schema.clone(),
+            self.connections,
+            self.connection_wait,
+            match self.durability {
+                Durability::Flushed => Class::Permanent,
+                Durability::Soon => Class::Expiring,
+            },
+        ))
+    }
+
+    /// Makes the schema and its tables, or brings them to the newest layout; without TLS.
+    ///
+    /// # Errors
+    ///
+    /// As [`PostgresStore::migrate`].
+    pub fn migrate(&self, parameters: &str) -> Result<(), OpenError> {
+        self.migrate_with(parse(parameters)?, NoTls)
+    }
+
+    /// Does as [`migrate`](Self::migrate), with a configuration and TLS of the caller's.
+    ///
+    /// # Errors
+    ///
+    /// As [`PostgresStore::migrate`].
+    pub fn migrate_with<T>(&self, config: Config, tls: T) -> Result<(), OpenError>
+    where
+        T: MakeTlsConnect<Socket> + 'static + Send,
+        T::TlsConnect: Send,
+        T::Stream: Send,
+        <T::TlsConnect as TlsConnect<Socket>>::Future: Send,
+    {
+        self.check_schema_name()?;
+        let mut client = config.connect(tls).map_err(Reason::Connect)?;
+        layout::migrate(&mut client, &self.schema)
+    }
+
+    fn connect<T>(&self, config: &Config, tls: T) -> Result<Session, OpenError>
+    where
+        T: MakeTlsConnect<Socket> + 'static + Send,
+        T::TlsConnect: Send,
+        T::Stream: Send,
+        <T::TlsConnect as TlsConnect<Socket>>::Future: Send,
+    {
+        self.check_schema_name()?;
+        let mut config = config.clone();
+        if config.get_connect_timeout().is_none() {
+            config.connect_timeout(Duration::from_secs(5));
+        }
+        if config.get_tcp_user_timeout().is_none() {
+            config.tcp_user_timeout(Duration::from_secs(10));
+            config.keepalives_idle(Duration::from_secs(10));
+            config.keepalives_interval(Duration::from_secs(3));
+            config.keepalives_retries(3);
+        }
+        let is_warned = Arc::new(AtomicBool::new(false));
+        let flag = Arc::clone(&is_warned);
+        config.notice_callback(move |notice| {
+            if notice.parsed_severity() == Some(Severity::Warning) {
+                flag.store(true, core::sync::atomic::Ordering::SeqCst);
+            }
+        });
+        let mut client = config.connect(tls).map_err(Reason::Connect)?;
+        self.check_server(&mut client)?;
+        layout::check(&mut client, &self.schema)?;
+        Ok(Session::new(client, &self.schema, is_warned).map_err(Reason::Server)?)
+    }
+
+    /// Every connection is checked, as the next server may be another one.
+    fn check_server(&self, client: &mut Client) -> Result<(), OpenError> {
+        let row = client
+            .query_one(SERVER_CHECK, &[])
+            .map_err(Reason::Server)?;
+        if row.get("standby") {
+            return Err(Reason::Standby.into());
+        }
+        for (setting, wanted) in [
+            ("fsync", &["on"][..]),
+            ("full_page_writes", &["on"]),
+            ("transaction_read_only", &["off"]),
+            ("synchronous_commit", self.durability.wanted()),
+        ] {
+            let found: String = row.get(setting);
+            if !wanted.contains(&&*found) {
+                return Err(Reason::Setting { setting, found }.into());
+            }
+        }
+        // Set here, so that a change of the server's defaults does not reach this session.
+        let synchronous_commit: String = match self.durability {
+            Durability::Flushed => row.get("synchronous_commit"),
+            Durability::Soon => String::from("off"),
+        };
+        let set = format!(
+            "SET default_transaction_isolation TO '{}';
+             SET synchronous_commit TO '{synchronous_commit}';
+             SET lock_timeout TO {};
+             SET statement_timeout TO {};
+             SET idle_in_transaction_session_timeout TO 0",
+            self.isolation,
+            milliseconds(self.lock_timeout),
+            milliseconds(self.statement_timeout),
+        );
+        Ok(client.batch_execute(&set).map_err(Reason::Server)?)
+    }
+
+    /// The name goes into statements as it is.
+    fn check_schema_name(&self) -> Result<(), OpenError> {
+        let name = self.schema.as_bytes();
+        let fits = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || *byte == b'_';
+        let is_name =
+            (1..=63).contains(&name.len()) && name.iter().all(fits) && !name[0].is_ascii_digit();
+        if is_name {
+            return Ok(());
+        }
+        Err(Reason::SchemaName.into())
+    }
+}
+
+impl Default for PostgresOptions {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Durability {
+    /// Those that flush; `local` is not among them, as it lets a standby lag behind an answer.
+    const fn wanted(self) -> &'static [&'static str] {
+        match self {
+            Self::Flushed => &["on", "remote_write", "remote_apply"],
+            Self::Soon => &["on", "remote_write", "remote_apply", "local", "off"],
+        }
+    }
+}
+
+/// The reason why a [`PostgresStore`] could not be opened; its source tells more.
+#[derive(Debug)]
+pub struct OpenError(Reason);
+
+#[derive(Debug)]
+pub(crate) enum Reason {
+    Parameters(postgres::Error),
+    SchemaName,
+    Connect(postgres::Error),
+    Server(postgres::Error),
+    Standby,
+    Setting {
+        setting: &'static str,
+        found: String,
+    },
+    Layout(Option<i32>),
+    Grants(postgres::Error),
+    Table(&'static str),
+}
+
+impl From<Reason> for OpenError {
+    fn from(reason: Reason) -> Self {
+        Self(reason)
+    }
+}
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Reason::Parameters(_) => f.write_str("the connection's parameters cannot be read"),
+            Reason::SchemaName => f.write_str(
+                "the schema's name must be 1 to 63 of a-z, 0-9 and _, and begin with no digit",
+            ),
+            Reason::Connect(_) => f.write_str("PostgreSQL cannot be reached"),
+            Reason::Server(_) => f.write_str("PostgreSQL refuses what the store needs"),
+            Reason::Standby => {
+                f.write_str("PostgreSQL is in recovery: a standby may show a code that is used up")
+            }
+            Reason::Setting { setting, found } => {
+                write!(f, "PostgreSQL works with {setting}={found}, ")?;
+                f.write_str(match *setting {
+                    "transaction_read_only" => "and the store must write",
+                    _ => "which may lose what was answered",
+                })
+            }
+            Reason::Layout(None) => f.write_str("the schema holds no cells yet: migrate it first"),
+            Reason::Layout(Some(found)) => {
+                let newest = layout::NEWEST;
+                write!(
+                    f,
+                    "the schema has layout {found}, this version knows {newest}"
+                )
+            }
+            Reason::Grants(_) => f.write_str("the role may not read the schema's layout"),
+            Reason::Table(what) => write!(f, "the table otp_cell cannot be used: {what}"),
+        }
+    }
+}
+
+impl core::error::Error for OpenError {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match &self.0 {
+            Reason::Parameters(error)
+            | Reason::Connect(error)
+            | Reason::Server(error)
+            | Reason::Grants(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+fn parse(parameters: &str) -> Result<Config, OpenError> {
+    Ok(parameters.parse().map_err(Reason::Parameters)?)
+}
+
+/// None at all would mean no limit.
+fn milliseconds(timeout: Duration) -> u128 {
+    timeout.as_millis().clamp(1, 2_147_483_647)
+}
+
+const SERVER_CHECK: &str = "
+    SELECT pg_is_in_recovery() AS standby,
+        current_setting('fsync') AS fsync,
+        current_setting('full_page_writes') AS full_page_writes,
+        current_setting('transaction_read_only') AS transaction_read_only,
+        current_setting('synchronous_commit') AS synchronous_commit";

@@ -1,0 +1,41 @@
+//! Real servers for the tests of the stores: private, found on this machine, never skipped.
+//!
+//! Each server has a folder of its own, listens on a Unix socket in it and nowhere else, flushes
+//! as it would in earnest, and is gone when its value is dropped, also after a panic; should the
+//! test itself be killed, the kernel kills the server. Start it in the test's own thread: it dies
+//! with the thread that started it. No server is touched that was not started here.
+//!
+//! A server that is not installed fails the test, with the name of Debian's package.
+#![allow(
+    clippy::unwrap_used,
+    clippy::missing_panics_doc,
+    clippy::disallowed_methods,
+    reason = "for tests alone: what fails here is a failed test, and a test may wait"
+)]
+
+use core::time::Duration;
+use std::{thread, time::Instant};
+
+mod folder;
+mod player;
+mod postgres;
+mod process;
+mod proxy;
+mod redis;
+pub mod trials;
+
+pub use folder::Folder;
+pub use player::{Part, Player};
+pub use postgres::PostgresServer;
+pub use proxy::{Fate, Proxy};
+pub use redis::RedisServer;
+
+/// Waits until `is_so`, at most 30 s.
+#[track_caller]
+pub fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let end = Instant::now() + Duration::from_secs(30);
+    while !is_so() {
+        assert!(Instant::now() < end, "waited 30 s until {what}");
+        thread::sleep(Duration::from_millis(2));
+    }
+}
