@@ -1,0 +1,224 @@
+//! Keeps the cells of [`otp_engine`] in Redis: several hosts, for codes that leave no signature
+//! record. **Strict single use over a failover needs PostgreSQL**, or SQLite on one host.
+//!
+//! What was answered is in the append-only file and flushed before `Done` leaves, and a code used
+//! up stays so over a crash of the server. Redis may still lose it when a replica takes over: the
+//! store is [`Class::Expiring`], and refuses everything that must be kept for ever. An engine that
+//! must leave evidence so refuses at `issue`, before a code goes out.
+//!
+//! ```no_run
+//! use otp_engine::Store;
+//! use otp_engine_redis::RedisStore;
+//!
+//! // redis-server --appendonly yes --appendfsync always --maxmemory-policy noeviction
+//! let store = RedisStore::open("redis+unix:///run/redis/redis-server.sock")?;
+//! assert_eq!(store.class(), otp_engine::store::Class::Expiring);
+//! # Ok::<(), otp_engine_redis::OpenError>(())
+//! ```
+//!
+//! # What to set on the server
+//!
+//! Redis 6.2 or newer, a master, with three settings. All are checked at each new connection, and
+//! a server without one is refused unless the risk is taken by its name:
+//!
+//! | setting | without it | taken by |
+//! |---|---|---|
+//! | `maxmemory-policy noeviction` | live counters are dropped when memory is short: fresh attempts | [`may_evict_counted_attempts`](RedisOptions::may_evict_counted_attempts) |
+//! | `appendonly yes` | a crash empties all: every budget starts anew | [`may_lose_commits_on_crash`](RedisOptions::may_lose_commits_on_crash) |
+//! | `appendfsync always`, `no-appendfsync-on-rewrite no` | a crash brings used codes back | the same |
+//!
+//! Where `CONFIG` is forbidden, [state](RedisOptions::stating_appendfsync_always) the last one.
+//! Version and role have no such way: the store cannot work without them.
+//! The clock of the server ends cells, and may be 30 s off the host's. Give the service a user
+//! with `+mget +evalsha +eval +get +getrange +set +time +info +config|get` and no more: whoever
+//! deletes a key grants a fresh set of guesses.
+//!
+//! # What failover may lose
+//!
+//! Replication is asynchronous: a replica that takes over lacks the last commits, a code used on
+//! the old master is good again, and a wrong guess is not counted. `min-replicas-to-write` and
+//! `WAIT` narrow this and do not close it. A replica itself is refused.
+//!
+//! # How it works
+//!
+//! * **One `MGET` for a load, one script for a commit**, each a round trip of its own. The script
+//!   compares the version of every cell before it writes the first. Redis runs it alone, and logs
+//!   it whole.
+//! * **A few connections**, at most 8 unless [set](RedisOptions::connections). Lost ones are
+//!   replaced; a load is asked once more, a commit never. No handle works in a process that was
+//!   forked from the one that opened it. No TLS: use a Unix socket or a tunnel.
+//! * **A full server** (`maxmemory`) refuses updates as well as inserts: nobody can verify until
+//!   there is room, and nothing is forgotten.
+//! * **Cluster**: all cells of a tenant share a hash tag and so a node. The client of this crate
+//!   talks to one node and follows no redirection.
+//! * **Purging** is Redis's own: `purge` drops nothing.
+//! * **A backup** that is restored brings back codes that were used since: raise the epoch of the
+//!   code keys.
+
+use core::{fmt, mem, time::Duration};
+
+use otp_engine::{
+    Store, Timestamp,
+    store::{Cell, Class, Commit, Error, Key, MAX_BODY, MAX_CELLS, Write, has_twice_one_key},
+};
+use redis::Script;
+
+mod fault;
+mod open;
+mod pool;
+mod session;
+
+pub use open::{OpenError, RedisOptions};
+
+use pool::{Place, Pool};
+use session::{COMMIT, Sent, Session};
+
+/// Cells in a Redis server. Its own documentation is that of the [crate].
+///
+/// | Redis | here |
+/// |---|---|
+/// | the script answers 0 | [`Commit::Conflict`] |
+/// | `OOM` | [`Error::Full`], nothing was applied |
+/// | no connection, none free in time, `LOADING`, `READONLY`, `MASTERDOWN`, `CLUSTERDOWN`, `MOVED`, `MISCONF`, `NOREPLICAS`, a cell whose time is over by the server's clock | [`Error::Unavailable`], nothing was applied |
+/// | no answer in time, a cut after the commit was sent, any other report | [`Error::Unknown`] |
+/// | a write for ever or beyond the year 287,000, more than [`MAX_CELLS`] keys or writes, a body over [`MAX_BODY`] | [`Error::Unsupported`], nothing was applied |
+pub struct RedisStore {
+    pool: Pool<Session>,
+    connect: Box<Connect>,
+    script: Script,
+    process: u32,
+}
+
+type Connect = dyn Fn() -> Result<Session, OpenError> + Send + Sync;
+
+impl RedisStore {
+    /// Connects to `address`, such as `redis://host/` or `redis+unix:///path`; checks the server.
+    ///
+    /// # Errors
+    ///
+    /// The [`OpenError`] where the server cannot be reached, is a replica or too old, may lose or
+    /// evict what it answered, or has a clock more than 30 s off.
+    pub fn open(address: &str) -> Result<Self, OpenError> {
+        RedisOptions::new().open(address)
+    }
+
+    fn new(connect: Box<Connect>, first: Session, connections: usize, wait: Duration) -> Self {
+        let pool = Pool::new(connections, wait);
+        if let Some(place) = pool.place() {
+            place.give_back(first);
+        }
+        Self {
+            pool,
+            connect,
+            script: Script::new(COMMIT),
+            process: std::process::id(),
+        }
+    }
+
+    /// Takes a connection, the last one used or a new one.
+    fn session(&self) -> Result<(Place<'_, Session>, Session, Age), Error> {
+        if self.process != std::process::id() {
+            return Err(Error::unavailable(
+                "the store was opened before this process was forked",
+            ));
+        }
+        let busy = || Error::unavailable("all connections to Redis stayed in use");
+        let mut place = self.pool.place().ok_or_else(busy)?;
+        match place.idle.take() {
+            Some(session) => Ok((place, session, Age::Used)),
+            None => {
+                let session = (self.connect)().map_err(Error::unavailable)?;
+                Ok((place, session, Age::New))
+            }
+        }
+    }
+}
+
+impl Store for RedisStore {
+    fn load(&self, keys: &[Key], cells: &mut Vec<Option<Cell>>) -> Result<(), Error> {
+        if keys.len() > MAX_CELLS {
+            return Err(Error::Unsupported);
+        }
+        if keys.is_empty() {
+            return Ok(());
+        }
+        loop {
+            let (place, mut session, age) = self.session()?;
+            match session.load(keys) {
+                Ok(loaded) => {
+                    place.give_back(session);
+                    *cells = loaded;
+                    return Ok(());
+                }
+                // The server was away: a load may be asked again, on a new connection.
+                Err(fault) if fault.is_lost() && age == Age::Used => {
+                    drop(self.pool.take_idle());
+                }
+                Err(fault) => return Err(Error::unavailable(fault)),
+            }
+        }
+    }
+
+    fn commit(&self, writes: &[Write<'_>], _: Timestamp) -> Result<Commit, Error> {
+        let is_long = |write: &Write<'_>| write.body.len() > MAX_BODY;
+        if writes.len() > MAX_CELLS || has_twice_one_key(writes) || writes.iter().any(is_long) {
+            return Err(Error::Unsupported);
+        }
+        let sent = Sent::new(writes)?;
+        if writes.is_empty() {
+            return Ok(Commit::Done);
+        }
+        if writes.iter().any(|write| write.expected.get() == u64::MAX) {
+            return Ok(Commit::Conflict); // there is no next version
+        }
+        let (place, mut session, _) = self.session()?;
+        match session.commit(&self.script, &sent) {
+            Ok(outcome) => {
+                place.give_back(session);
+                Ok(outcome)
+            }
+            Err(fault) => {
+                if fault.leaves_connection_sound() {
+                    place.give_back(session);
+                } else {
+                    drop(self.pool.take_idle());
+                }
+                fault.of_commit()
+            }
+        }
+    }
+
+    /// Drops nothing: Redis does, by its own clock.
+    fn purge(&self, _: Timestamp, _: usize) -> Result<usize, Error> {
+        Ok(0)
+    }
+
+    fn class(&self) -> Class {
+        Class::Expiring
+    }
+}
+
+impl Drop for RedisStore {
+    /// Leaves inherited connections open: they are the parent's.
+    fn drop(&mut self) {
+        if self.process != std::process::id() {
+            mem::forget(self.pool.take_idle());
+        }
+    }
+}
+
+impl fmt::Debug for RedisStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedisStore").finish_non_exhaustive()
+    }
+}
+
+/// Whether a connection may have been cut since it was last used.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Age {
+    New,
+    Used,
+}
+
+#[cfg(test)]
+mod tests;
