@@ -15,8 +15,8 @@ pub(crate) const SOAK: &[Part] = &[LONG, COVERED, MUTANTS];
 /// `cargo xtask coverage`.
 pub(crate) const COVERAGE: &[Part] = &[COVERED];
 
-/// The servers that the tests of the stores start for themselves.
-const SERVERS: &[Need] = &[Need::Apt(&["postgresql", "redis-server"])];
+/// The servers that the tests of the stores start for themselves, and what makes their disks fail.
+const SERVERS: &[Need] = &[Need::Apt(&["postgresql", "redis-server", "strace"])];
 
 const FMT: Part = Part {
     name: "fmt",

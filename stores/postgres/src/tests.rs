@@ -5,7 +5,7 @@ use otp_engine::store::{
     Kind, Version,
     conformance::{self, Options},
 };
-use otp_engine_servers::{Fate, Folder, PostgresServer, Proxy, wait_until};
+use otp_engine_servers::{FailingDisk, Fate, Folder, PostgresServer, Proxy, wait_until};
 
 use super::*;
 
@@ -184,6 +184,48 @@ fn each_reported_error_has_its_meaning() {
             "{code}: {told:?}"
         );
     }
+}
+
+/// The kernel says that there is no room, wherever the table grows.
+#[test]
+fn a_full_disk_refuses_and_keeps_all() {
+    let server = migrated(&[]);
+    let store = PostgresStore::open(&server.url()).unwrap();
+    let mut admin = admin(&server);
+    let file: String = admin
+        .query_one("SELECT pg_relation_filepath('otp_engine.otp_cell')", &[])
+        .unwrap()
+        .get(0);
+    let backend = "SELECT pid FROM pg_stat_activity WHERE query LIKE '%otp_cell%' \
+                   AND pid <> pg_backend_pid()";
+    assert_eq!(store.commit(&[write(0, 0)], NOW).unwrap(), Commit::Done);
+    let backend: i32 = admin.query_one(backend, &[]).unwrap().get(0);
+    let disk = FailingDisk::new(
+        backend.cast_unsigned(),
+        &server.data().join(file),
+        "pwrite64",
+        "ENOSPC",
+    );
+    let long = vec![7; 1_500]; // short enough to stay in the table's own file
+    let insert = |number| Write {
+        body: &long,
+        ..write(number, 0)
+    };
+    let both = |number| store.commit(&[insert(number), insert(number + 1)], NOW);
+    let full = (1..200)
+        .step_by(2)
+        .find_map(|number| Some((number, both(number).err()?)));
+    let (full, told) = full.unwrap();
+    assert!(matches!(told, Error::Full), "{told:?}");
+    for number in 0..=full + 1 {
+        assert_eq!(
+            version(&store, number),
+            u64::from(number < full),
+            "{number}"
+        );
+    }
+    drop(disk);
+    assert_eq!(both(full).unwrap(), Commit::Done);
 }
 
 #[test]
@@ -375,6 +417,21 @@ fn a_role_that_may_not_delete_is_enough() {
     let purged = store.purge(Timestamp::from_unix(i64::MAX), 9).unwrap_err();
     assert!(text(&purged).contains("42501"), "{purged:?}");
     assert_eq!(version(&store, 1), 2);
+
+    admin(&server)
+        .batch_execute(
+            "CREATE ROLE broom LOGIN;
+             GRANT USAGE ON SCHEMA otp_engine TO broom;
+             GRANT SELECT ON otp_engine.otp_layout TO broom;
+             GRANT SELECT, UPDATE, DELETE ON otp_engine.otp_cell TO broom",
+        )
+        .unwrap();
+    let broom = PostgresStore::open(&server.url().replace("user=otp", "user=broom")).unwrap();
+    let after = NOW.saturating_add(Duration::from_secs(1));
+    assert_eq!(
+        (broom.purge(NOW, 9).unwrap(), broom.purge(after, 9).unwrap()),
+        (0, 1)
+    );
 }
 
 #[test]

@@ -5,7 +5,7 @@ use otp_engine::{
     Clock, SystemClock,
     store::{Kind, Version},
 };
-use otp_engine_servers::{Fate, Folder, Proxy, RedisServer, wait_until};
+use otp_engine_servers::{FailingDisk, Fate, Folder, Proxy, RedisServer, wait_until};
 
 use super::*;
 
@@ -399,6 +399,32 @@ fn case_65_a_full_server_refuses_and_keeps_all() {
     }
     run(&mut admin(&server), "CONFIG SET maxmemory 0");
     assert_eq!(store.commit(&[cell(0, 1)], NOW).unwrap(), Commit::Done);
+}
+
+/// Redis ends rather than answer for what it could not write: no commit is answered, and what was
+/// is there afterwards.
+#[test]
+fn a_disk_that_fails_is_unknown_and_loses_nothing() {
+    for (calls, error) in [("write", "ENOSPC"), ("fdatasync", "EIO")] {
+        let mut server = RedisServer::start();
+        let store = RedisStore::open(&server.url()).unwrap();
+        assert_eq!(store.commit(&[write(1, 0)], NOW).unwrap(), Commit::Done);
+        let file = server
+            .data()
+            .join("appendonlydir/appendonly.aof.1.incr.aof");
+        assert!(file.exists());
+        let disk = FailingDisk::new(server.process(), &file, calls, error);
+        let told = store.commit(&[write(1, 1), write(2, 0)], NOW);
+        assert!(matches!(told, Err(Error::Unknown(_))), "{calls}: {told:?}");
+        server.wait_for_its_end();
+        drop(disk);
+        server.resume();
+        let versions = (version(&store, 1), version(&store, 2));
+        assert!(
+            [(1, 0), (2, 1)].contains(&versions),
+            "{calls}: {versions:?}"
+        );
+    }
 }
 
 /// All cells of a tenant are in one slot of a cluster, whatever its partition begins with.

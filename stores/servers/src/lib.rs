@@ -16,6 +16,7 @@
 use core::time::Duration;
 use std::{thread, time::Instant};
 
+mod disk;
 mod folder;
 mod player;
 mod postgres;
@@ -24,6 +25,7 @@ mod proxy;
 mod redis;
 pub mod trials;
 
+pub use disk::FailingDisk;
 pub use folder::Folder;
 pub use player::{Part, Player};
 pub use postgres::PostgresServer;

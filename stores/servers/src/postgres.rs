@@ -69,6 +69,12 @@ impl PostgresServer {
     /// The name of a server's socket in its folder.
     pub const SOCKET: &str = ".s.PGSQL.5432";
 
+    /// Returns the folder with the server's data.
+    #[must_use]
+    pub fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
     /// Returns what the server has logged.
     #[must_use]
     pub fn log(&self) -> String {
@@ -84,7 +90,7 @@ impl PostgresServer {
             .open(self.folder.path().join("log"))
             .unwrap();
         let mut command = mortal_as(OWNER, &program("postgres"));
-        command.arg("-D").arg(self.folder.path().join("data"));
+        command.arg("-D").arg(self.data());
         let socket = format!(
             "unix_socket_directories={}",
             self.folder.path().to_str().unwrap()

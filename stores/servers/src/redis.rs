@@ -59,6 +59,25 @@ impl RedisServer {
         self.folder.path().join("redis.sock")
     }
 
+    /// Returns the folder with the server's data.
+    #[must_use]
+    pub fn data(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Returns the number of the server's process.
+    #[must_use]
+    pub fn process(&self) -> u32 {
+        self.process.as_ref().expect("the server runs").id()
+    }
+
+    /// Waits until the server has ended by itself.
+    pub fn wait_for_its_end(&mut self) {
+        let mut process = self.process.take().expect("the server runs");
+        process.wait().unwrap();
+        fs::remove_file(self.socket()).ok();
+    }
+
     /// Returns what the server has logged.
     #[must_use]
     pub fn log(&self) -> String {
