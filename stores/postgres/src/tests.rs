@@ -231,28 +231,35 @@ fn a_full_disk_refuses_and_keeps_all() {
 #[test]
 fn a_wait_for_a_standby_that_is_ended_by_hand_is_unknown() {
     let server = migrated(&[]);
-    let store = PostgresStore::open(&server.url()).unwrap();
     let mut admin = admin(&server);
-    let set = |admin: &mut Client, standby: &str| {
+    let mut set = |standby: &str| {
         let alter = format!("ALTER SYSTEM SET synchronous_standby_names = '{standby}'");
         admin.batch_execute(&alter).unwrap();
         admin.batch_execute("SELECT pg_reload_conf()").unwrap();
     };
-    set(&mut admin, "nobody");
-    thread::scope(|scope| {
-        // The setting may reach the store's session after a commit or two.
-        let commits =
-            scope.spawn(|| (0..).find_map(|number| store.commit(&[write(1, number)], NOW).err()));
-        let waiting = "SELECT pid FROM pg_stat_activity WHERE wait_event = 'SyncRep'";
-        wait_until("a commit waits for a standby", || {
-            !admin.query(waiting, &[]).unwrap().is_empty()
+    for (key, by) in [(1, "pg_cancel_backend"), (2, "pg_terminate_backend")] {
+        let store = PostgresStore::open(&server.url()).unwrap();
+        set("nobody");
+        let mut other = self::admin(&server);
+        thread::scope(|scope| {
+            // The setting may reach the store's session after a commit or two.
+            let commit =
+                |version| Some((version, store.commit(&[write(key, version)], NOW).err()?));
+            let commits = scope.spawn(move || (0..).find_map(commit));
+            let waiting = "FROM pg_stat_activity WHERE wait_event = 'SyncRep'";
+            wait_until("a commit waits for a standby", || {
+                let query = format!("SELECT pid {waiting}");
+                !other.query(&query, &[]).unwrap().is_empty()
+            });
+            let end = format!("SELECT {by}(pid) {waiting}");
+            other.query(&end, &[]).unwrap();
+            let (before, told) = commits.join().unwrap().unwrap();
+            assert!(matches!(told, Error::Unknown(_)), "{by}: {told:?}");
+            // It was made here, and no standby has it.
+            assert_eq!(version(&store, key), before + 1);
         });
-        let cancel =
-            "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'";
-        admin.query(cancel, &[]).unwrap();
-        let told = commits.join().unwrap();
-        assert!(matches!(told, Some(Error::Unknown(_))), "{told:?}");
-    });
+        set("");
+    }
 }
 
 #[test]
