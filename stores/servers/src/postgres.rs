@@ -1,17 +1,15 @@
 //! A PostgreSQL cluster of one test's own.
 
-use core::time::Duration;
 use std::{
     fs::{self, File},
     os::unix::fs::chown,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    thread,
 };
 
 use crate::{
     Folder,
-    process::{children, is_alive, is_root, mortal_as, signal, user},
+    process::{children, is_alive, is_root, is_stopped, mortal_as, signal, user},
     wait_until,
 };
 
@@ -131,16 +129,18 @@ impl PostgresServer {
     /// Kills the postmaster and all of its children (`kill -9`).
     pub fn kill(&mut self) {
         let mut postmaster = self.postmaster.take().expect("the server runs");
-        let mut all = children(postmaster.id());
-        all.push(postmaster.id());
+        let own = postmaster.id();
+        // Held still, it neither makes children nor begins anew when one of them is gone.
+        signal("STOP", &[own]);
+        wait_until("the postmaster holds still", || is_stopped(own));
+        let mut all = children(own);
+        all.push(own);
         signal("KILL", &all);
         // Not reaped, it would be in the way of the next one.
         postmaster.wait().unwrap();
         wait_until("the server processes are gone", || {
             !all.iter().any(|process| is_alive(*process))
         });
-        // One that was just being born sees that its parent is gone.
-        thread::sleep(Duration::from_millis(5));
     }
 }
 

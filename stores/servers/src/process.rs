@@ -48,6 +48,11 @@ pub(crate) fn is_alive(process: u32) -> bool {
     stat(process).is_some_and(|(state, _)| state != 'Z')
 }
 
+/// Says whether the process was stopped, or is gone.
+pub(crate) fn is_stopped(process: u32) -> bool {
+    stat(process).is_none_or(|(state, _)| "TtZX".contains(state))
+}
+
 /// Returns state and parent of a process.
 fn stat(process: u32) -> Option<(char, u32)> {
     let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
