@@ -1,0 +1,358 @@
+/* Misuse is a status, and leaves out memory and the attempts as they were. */
+#include "check.h"
+
+static uint8_t untouched[4096];
+
+/* Says whether `size` bytes are as `spoil` left them. */
+static int as_spoiled(const void *memory, size_t size) {
+    return memcmp(memory, untouched, size) == 0;
+}
+
+static void spoil(void *memory, size_t size) { memset(memory, 0xA5, size); }
+
+static void case_94_null_is_an_error_of_every_function_that_can_fail(void) {
+    otp_engine *engine = sample_engine(), *engine_out = NULL;
+    otp_store *store = sample_store(), *store_out = NULL;
+    otp_key_ring *ring = sample_ring(), *ring_out = NULL;
+    otp_signing_key *key_out = NULL;
+    otp_bytes *bytes_out = NULL;
+    otp_binding binding = sample_binding();
+    otp_field field;
+    request packed = sample_request("15", "123456");
+    uint8_t head[32];
+    uint64_t number = 0;
+    size_t needed = 0;
+    int32_t said = 0;
+    const uint8_t *id = (const uint8_t *)"acme";
+    SIZED(otp_issued, issued);
+    SIZED(otp_verdict, verdict);
+    SIZED(otp_challenge, challenge);
+    SIZED(otp_odds, odds);
+    SIZED(otp_delivery_report, report);
+    SIZED(otp_key_ring_options, ring_options);
+    memset(&field, 0, sizeof field);
+    field.tenant = field.model = field.field = field.record = view("x");
+#define REFUSED(call) STATUS(OTP_STATUS_ARGUMENT, call)
+    REFUSED(otp_engine_new(NULL, NULL, &engine_out));
+    REFUSED(otp_engine_new(ring, NULL, NULL));
+    REFUSED(otp_engine_with_policy(NULL, NULL, &engine_out));
+    REFUSED(otp_engine_with_policy(engine, NULL, NULL));
+    REFUSED(otp_key_ring_new(NULL, &ring_out));
+    REFUSED(otp_key_ring_new(&ring_options, NULL));
+    REFUSED(otp_signing_key_from_seed(NULL, 32, &key_out));
+    REFUSED(otp_signing_key_from_seed(id, 4, NULL));
+    REFUSED(otp_signing_key_from_pem(NULL, 9, &key_out));
+    REFUSED(otp_signing_key_from_pem(id, 4, NULL));
+    REFUSED(otp_signing_key_public_jwks(NULL, &bytes_out));
+    REFUSED(otp_signing_key_public_pem(NULL, &bytes_out));
+    REFUSED(otp_policy_default(NULL));
+    REFUSED(otp_policy_check(NULL));
+    REFUSED(otp_budgets_default(NULL));
+    REFUSED(otp_binding_pack(NULL, packed.bytes, sizeof packed.bytes, &needed));
+    REFUSED(otp_binding_pack(&binding, packed.bytes, sizeof packed.bytes, NULL));
+    packed = sample_request("15", "123456");
+    REFUSED(otp_store_memory_new(0, 0, NULL));
+    REFUSED(otp_store_sqlite_open(NULL, 4, &store_out));
+    REFUSED(otp_store_sqlite_open(id, 4, NULL));
+    REFUSED(otp_store_host_new(NULL, &store_out));
+    REFUSED(otp_store_check(NULL, &said, &bytes_out));
+    REFUSED(otp_store_check(store, NULL, &bytes_out));
+    REFUSED(otp_store_check(store, &said, NULL));
+    REFUSED(otp_engine_issue(NULL, store, packed.bytes, packed.len, &issued));
+    REFUSED(otp_engine_issue(engine, NULL, packed.bytes, packed.len, &issued));
+    REFUSED(otp_engine_issue(engine, store, NULL, packed.len, &issued));
+    REFUSED(otp_engine_issue(engine, store, packed.bytes, packed.len, NULL));
+    REFUSED(otp_engine_verify(NULL, store, packed.bytes, packed.len, &verdict));
+    REFUSED(otp_engine_verify(engine, NULL, packed.bytes, packed.len, &verdict));
+    REFUSED(otp_engine_verify(engine, store, NULL, packed.len, &verdict));
+    REFUSED(otp_engine_verify(engine, store, packed.bytes, packed.len, NULL));
+    REFUSED(otp_engine_verify_with_evidence(NULL, store, packed.bytes, packed.len, NULL, &verdict));
+    REFUSED(otp_engine_report_delivery(engine, store, packed.bytes, packed.len, NULL, &said));
+    REFUSED(otp_engine_report_delivery(engine, store, packed.bytes, packed.len, &report, NULL));
+    REFUSED(otp_engine_cancel(engine, store, packed.bytes, packed.len, NULL));
+    REFUSED(otp_engine_cancel(engine, NULL, packed.bytes, packed.len, &said));
+    REFUSED(otp_engine_status(engine, store, packed.bytes, packed.len, NULL));
+    REFUSED(otp_engine_status(NULL, store, packed.bytes, packed.len, &challenge));
+    REFUSED(otp_engine_unlock(engine, store, NULL, 4, id, 4, &said));
+    REFUSED(otp_engine_unlock(engine, store, id, 4, NULL, 4, &said));
+    REFUSED(otp_engine_unlock(engine, store, id, 4, id, 4, NULL));
+    REFUSED(otp_engine_purge(engine, store, 1, NULL));
+    REFUSED(otp_engine_purge(engine, NULL, 1, &number));
+    REFUSED(otp_engine_odds(NULL, &odds));
+    REFUSED(otp_engine_odds(engine, NULL));
+    REFUSED(otp_engine_findings(NULL, &bytes_out));
+    REFUSED(otp_engine_findings(engine, NULL));
+    REFUSED(otp_issue_many(engine, store, NULL, 8, 1, &issued));
+    REFUSED(otp_issue_many(engine, store, packed.bytes, packed.len, 1, NULL));
+    REFUSED(otp_verify_many(engine, store, NULL, 8, 1, &verdict));
+    REFUSED(otp_verify_many(engine, store, packed.bytes, packed.len, 1, NULL));
+    REFUSED(otp_engine_signatures(engine, store, NULL, 1, &bytes_out));
+    REFUSED(otp_engine_signatures(engine, store, &field, 1, NULL));
+    REFUSED(otp_engine_page(engine, store, NULL, &number, head));
+    REFUSED(otp_engine_page(engine, store, &field, NULL, head));
+    REFUSED(otp_engine_page(engine, store, &field, &number, NULL));
+    REFUSED(otp_engine_erase(engine, store, NULL, 1, view("ip"), &bytes_out));
+    REFUSED(otp_engine_erase(engine, store, &field, 1, view("ip"), NULL));
+    REFUSED(otp_verify_record(view_of(NULL, 3), view("{}"), NULL, &said, &bytes_out));
+    REFUSED(otp_verify_record(view("x"), view("{}"), NULL, NULL, &bytes_out));
+    REFUSED(otp_verify_chain(view("x"), view_of(NULL, 3), NULL, &said, &bytes_out));
+    REFUSED(otp_verify_chain(view("x"), view("{}"), NULL, &said, NULL));
+#undef REFUSED
+    CHECK(engine_out == NULL && store_out == NULL && ring_out == NULL && key_out == NULL && bytes_out == NULL);
+    CHECK(issued.outcome == 0 && verdict.outcome == 0 && challenge.state == 0);
+    otp_engine_free(engine);
+    otp_store_free(store);
+    otp_key_ring_free(ring);
+}
+
+static void case_94_zero_length_is_empty_and_an_impossible_length_is_refused(void) {
+    otp_binding binding = sample_binding();
+    otp_engine *engine = sample_engine();
+    otp_store *store = sample_store();
+    request packed;
+    SIZED(otp_issued, issued);
+    binding.tenant = view_of(NULL, 0);
+    packed = pack(&binding);
+    STATUS(OTP_STATUS_ARGUMENT, otp_engine_issue(engine, store, packed.bytes, packed.len, &issued));
+    CHECK(detail_names("tenant"));
+    STATUS(OTP_STATUS_ARGUMENT, otp_engine_issue(engine, store, NULL, 0, &issued));
+    STATUS(OTP_STATUS_ARGUMENT, otp_engine_issue(engine, store, packed.bytes, 0, &issued));
+    STATUS(OTP_STATUS_ARGUMENT, otp_engine_issue(engine, store, packed.bytes, SIZE_MAX, &issued));
+    STATUS(OTP_STATUS_ARGUMENT, otp_engine_issue(engine, store, packed.bytes, 8193, &issued));
+    binding.tenant = view_of("acme", SIZE_MAX);
+    STATUS(OTP_STATUS_ARGUMENT, otp_binding_pack(&binding, packed.bytes, sizeof packed.bytes, &packed.len));
+    binding = sample_binding();
+    binding.recipient_kind = 3;
+    STATUS(OTP_STATUS_ARGUMENT, otp_binding_pack(&binding, packed.bytes, sizeof packed.bytes, &packed.len));
+    binding.recipient_kind = OTP_RECIPIENT_MOBILE;
+    binding.content = view("not a digest");
+    STATUS(OTP_STATUS_ARGUMENT, otp_binding_pack(&binding, packed.bytes, sizeof packed.bytes, &packed.len));
+    otp_engine_free(engine);
+    otp_store_free(store);
+}
+
+static void case_94_a_small_buffer_sets_the_needed_size_and_nothing_else(void) {
+    otp_binding binding = sample_binding();
+    uint8_t buffer[2048];
+    size_t needed = 0, again = 0;
+    otp_store *none = NULL;
+    STATUS(OTP_STATUS_BUFFER_TOO_SMALL, otp_binding_pack(&binding, NULL, 0, &needed));
+    CHECK(needed > 20 && needed < sizeof buffer);
+    spoil(buffer, sizeof buffer);
+    STATUS(OTP_STATUS_BUFFER_TOO_SMALL, otp_binding_pack(&binding, buffer, needed - 1, &again));
+    CHECK(again == needed && as_spoiled(buffer, sizeof buffer));
+    OK(otp_binding_pack(&binding, buffer, needed, &again));
+    CHECK(again == needed && as_spoiled(buffer + needed, sizeof buffer - needed));
+
+    STATUS(OTP_STATUS_ARGUMENT, otp_store_memory_new(0, 5, &none));
+    STATUS(OTP_STATUS_BUFFER_TOO_SMALL, otp_error_detail(NULL, 0, &needed));
+    CHECK(needed > 1 && needed < sizeof buffer);
+    spoil(buffer, sizeof buffer);
+    STATUS(OTP_STATUS_BUFFER_TOO_SMALL, otp_error_detail(buffer, needed - 1, &again));
+    CHECK(again == needed && as_spoiled(buffer, sizeof buffer));
+    OK(otp_error_detail(buffer, needed, NULL)); /* the detail is still there */
+    CHECK(strlen((char *)buffer) + 1 == needed && strstr((char *)buffer, "keep_records") != NULL);
+}
+
+static void case_94_a_failed_call_writes_nothing_and_uses_up_no_attempt(void) {
+    otp_engine *engine = sample_engine();
+    otp_store *store = sample_store();
+    otp_issued issued = issue(engine, store, "15"), second;
+    request right = sample_request("15", (const char *)issued.code);
+    SIZED(otp_challenge, challenge);
+    otp_verdict verdict;
+    int at;
+    for (at = 0; at < 20; at++) {
+        spoil(&verdict, sizeof verdict);
+        verdict.struct_size = sizeof verdict - 1;
+        STATUS(OTP_STATUS_STRUCT_SIZE, otp_engine_verify(engine, store, right.bytes, right.len, &verdict));
+        CHECK(as_spoiled((uint8_t *)&verdict + sizeof(size_t), sizeof verdict - sizeof(size_t)));
+        verdict.struct_size = sizeof verdict;
+        STATUS(OTP_STATUS_ARGUMENT, otp_engine_verify(engine, store, right.bytes, right.len - 1, &verdict));
+        CHECK(as_spoiled((uint8_t *)&verdict + sizeof(size_t), sizeof verdict - sizeof(size_t)));
+    }
+    spoil(&second, sizeof second);
+    second.struct_size = 3;
+    STATUS(OTP_STATUS_STRUCT_SIZE, otp_engine_issue(engine, store, right.bytes, right.len, &second));
+    OK(otp_engine_status(engine, store, right.bytes, right.len, &challenge));
+    CHECK(challenge.attempts_left == 5 && challenge.sends == 1);
+    CHECK(verify(engine, store, "15", (const char *)issued.code).outcome == OTP_OUTCOME_ACCEPTED);
+    otp_engine_free(engine);
+    otp_store_free(store);
+}
+
+static void case_95_freeing_null_is_harmless_any_number_of_times(void) {
+    int at;
+    for (at = 0; at < 3; at++) {
+        otp_engine_free(NULL);
+        otp_store_free(NULL);
+        otp_key_ring_free(NULL);
+        otp_signing_key_free(NULL);
+        otp_bytes_free(NULL);
+        otp_wipe(NULL, 0);
+    }
+    CHECK(otp_bytes_data(NULL) == NULL && otp_bytes_len(NULL) == 0);
+}
+
+static void case_9_bytes_of_no_text_a_nul_and_a_mebibyte_are_malformed(void) {
+    otp_engine *engine = sample_engine();
+    otp_store *store = sample_store();
+    otp_issued issued = issue(engine, store, "15");
+    otp_binding binding = sample_binding();
+    request packed;
+    SIZED(otp_verdict, verdict);
+    CHECK(verify(engine, store, "15", "\xFF\xFE").rejection == OTP_REJECTION_MALFORMED);
+    /* A NUL never cuts a code short. */
+    {
+        uint8_t typed[8];
+        memset(typed, 0, sizeof typed);
+        memcpy(typed, issued.code, 6);
+        typed[7] = 'x';
+        binding.typed = view_of(typed, sizeof typed);
+        packed = pack(&binding);
+        OK(otp_engine_verify(engine, store, packed.bytes, packed.len, &verdict));
+        CHECK(verdict.outcome == OTP_OUTCOME_REJECTED && verdict.rejection == OTP_REJECTION_MALFORMED);
+    }
+    /* Whatever is longer than any code is malformed too. */
+    {
+        size_t len = (size_t)1 << 20;
+        char *long_text = (char *)malloc(len);
+        CHECK(long_text != NULL);
+        memset(long_text, '1', len);
+        binding.typed = view_of(long_text, len);
+        packed = pack(&binding);
+        OK(otp_engine_verify(engine, store, packed.bytes, packed.len, &verdict));
+        CHECK(verdict.rejection == OTP_REJECTION_MALFORMED);
+        free(long_text);
+    }
+    CHECK(verify(engine, store, "15", (const char *)issued.code).outcome == OTP_OUTCOME_ACCEPTED);
+    otp_engine_free(engine);
+    otp_store_free(store);
+}
+
+static void case_97_invalid_utf8_is_an_error_and_malformed_where_it_was_typed(void) {
+    static const char *const bad[] = {"\xFF", "a\xC0\xAF", "\xED\xA0\x80", "\xE2\x82", "\xF4\x90\x80\x80"};
+    otp_engine *engine = sample_engine();
+    otp_store *store = sample_store();
+    otp_issued issued = issue(engine, store, "15");
+    otp_binding binding;
+    request packed;
+    size_t at, member;
+    SIZED(otp_verdict, verdict);
+    int32_t said = 0;
+    for (at = 0; at < sizeof bad / sizeof bad[0]; at++) {
+        otp_view *members[7];
+        verdict = verify(engine, store, "15", bad[at]);
+        CHECK(verdict.outcome == OTP_OUTCOME_REJECTED && verdict.rejection == OTP_REJECTION_MALFORMED);
+        members[0] = &binding.tenant;
+        members[1] = &binding.purpose;
+        members[2] = &binding.model;
+        members[3] = &binding.field;
+        members[4] = &binding.record;
+        members[5] = &binding.user;
+        members[6] = &binding.recipient;
+        for (member = 0; member < 7; member++) {
+            binding = sample_binding();
+            *members[member] = view(bad[at]);
+            packed = pack(&binding);
+            STATUS(OTP_STATUS_UTF8, otp_engine_verify(engine, store, packed.bytes, packed.len, &verdict));
+        }
+        STATUS(OTP_STATUS_UTF8, otp_engine_unlock(engine, store, (const uint8_t *)bad[at], strlen(bad[at]),
+                                                  (const uint8_t *)"7", 1, &said));
+    }
+    CHECK(verify(engine, store, "15", (const char *)issued.code).outcome == OTP_OUTCOME_ACCEPTED);
+    otp_engine_free(engine);
+    otp_store_free(store);
+}
+
+static void case_98_a_wrong_struct_size_is_refused(void) {
+    otp_engine *engine = sample_engine(), *none = NULL;
+    otp_store *store = sample_store(), *no_store = NULL;
+    otp_key_ring *ring = sample_ring(), *no_ring = NULL;
+    request packed = sample_request("15", NULL);
+    otp_binding binding = sample_binding();
+    otp_bytes *no_bytes = NULL;
+    int32_t said = 0;
+    size_t wrong_size, needed = 0;
+    SIZED(otp_policy, policy);
+    SIZED(otp_budgets, budgets);
+    SIZED(otp_engine_options, options);
+    SIZED(otp_key_ring_options, ring_options);
+    SIZED(otp_host_store, table);
+    SIZED(otp_issued, issued);
+    SIZED(otp_challenge, challenge);
+    SIZED(otp_odds, odds);
+    SIZED(otp_verdict, verdict);
+    SIZED(otp_evidence, evidence);
+    SIZED(otp_delivery_report, report);
+    SIZED(otp_expected, expected);
+    for (wrong_size = 0; wrong_size < sizeof(size_t) + 1; wrong_size++) {
+        policy.struct_size = budgets.struct_size = options.struct_size = ring_options.struct_size = wrong_size;
+        table.struct_size = issued.struct_size = challenge.struct_size = odds.struct_size = wrong_size;
+        evidence.struct_size = report.struct_size = expected.struct_size = binding.struct_size = wrong_size;
+        verdict.struct_size = sizeof verdict;
+#define REFUSED(call) STATUS(OTP_STATUS_STRUCT_SIZE, call); CHECK(detail_names("struct_size"))
+        REFUSED(otp_policy_default(&policy));
+        REFUSED(otp_policy_check(&policy));
+        REFUSED(otp_budgets_default(&budgets));
+        REFUSED(otp_engine_new(ring, &options, &none));
+        REFUSED(otp_key_ring_new(&ring_options, &no_ring));
+        REFUSED(otp_store_host_new(&table, &no_store));
+        REFUSED(otp_binding_pack(&binding, packed.bytes, sizeof packed.bytes, &needed));
+        REFUSED(otp_engine_issue(engine, store, packed.bytes, packed.len, &issued));
+        REFUSED(otp_engine_status(engine, store, packed.bytes, packed.len, &challenge));
+        REFUSED(otp_engine_odds(engine, &odds));
+        REFUSED(otp_engine_report_delivery(engine, store, packed.bytes, packed.len, &report, &said));
+        REFUSED(otp_engine_verify_with_evidence(engine, store, packed.bytes, packed.len, &evidence, &verdict));
+        REFUSED(otp_verify_record(view("x"), view("{}"), &expected, &said, &no_bytes));
+        verdict.struct_size = wrong_size;
+        REFUSED(otp_engine_verify(engine, store, packed.bytes, packed.len, &verdict));
+#undef REFUSED
+    }
+    CHECK(none == NULL && no_ring == NULL && no_store == NULL && no_bytes == NULL);
+    otp_engine_free(engine);
+    otp_store_free(store);
+    otp_key_ring_free(ring);
+}
+
+static void case_98_a_later_and_longer_structure_is_served_and_its_tail_left_alone(void) {
+    typedef struct {
+        otp_issued known;
+        uint8_t tail[64];
+    } later_issued;
+    typedef struct {
+        otp_binding known;
+        uint8_t tail[64];
+    } later_binding;
+    otp_engine *engine = sample_engine();
+    otp_store *store = sample_store();
+    later_issued issued;
+    later_binding binding;
+    request packed;
+    spoil(&binding, sizeof binding);
+    binding.known = sample_binding();
+    binding.known.struct_size = sizeof binding;
+    OK(otp_binding_pack(&binding.known, packed.bytes, sizeof packed.bytes, &packed.len));
+    spoil(&issued, sizeof issued);
+    issued.known.struct_size = sizeof issued;
+    OK(otp_engine_issue(engine, store, packed.bytes, packed.len, &issued.known));
+    CHECK(issued.known.outcome == OTP_OUTCOME_ISSUED && issued.known.send == 1);
+    CHECK(issued.known.struct_size == sizeof issued); /* the caller's own size stays */
+    CHECK(as_spoiled(issued.tail, sizeof issued.tail));
+    otp_engine_free(engine);
+    otp_store_free(store);
+}
+
+int main(void) {
+    spoil(untouched, sizeof untouched);
+    case_94_null_is_an_error_of_every_function_that_can_fail();
+    case_94_zero_length_is_empty_and_an_impossible_length_is_refused();
+    case_94_a_small_buffer_sets_the_needed_size_and_nothing_else();
+    case_94_a_failed_call_writes_nothing_and_uses_up_no_attempt();
+    case_95_freeing_null_is_harmless_any_number_of_times();
+    case_9_bytes_of_no_text_a_nul_and_a_mebibyte_are_malformed();
+    case_97_invalid_utf8_is_an_error_and_malformed_where_it_was_typed();
+    case_98_a_wrong_struct_size_is_refused();
+    case_98_a_later_and_longer_structure_is_served_and_its_tail_left_alone();
+    return done("misuse");
+}

@@ -1,0 +1,558 @@
+/* Every function of the header, on a memory store. C99 and C++11 alike. */
+#include "check.h"
+
+/* What an engine with callbacks has told. */
+typedef struct {
+    int64_t now;
+    int has_time;
+    int clock_drops, observer_drops;
+    unsigned events;
+    int32_t last;
+    char recipient[64];
+} witness;
+
+static int32_t tell_time(void *user_data, int64_t *unix_seconds_out) {
+    witness *told = (witness *)user_data;
+    *unix_seconds_out = told->now;
+    return told->has_time;
+}
+
+static void take_note(void *user_data, const otp_event *event) {
+    witness *told = (witness *)user_data;
+    CHECK(event->struct_size == sizeof(otp_event));
+    CHECK(event->at == told->now);
+    told->events++;
+    told->last = event->happening;
+    if (event->recipient.len > 0 && event->recipient.len < sizeof told->recipient) {
+        memcpy(told->recipient, event->recipient.data, event->recipient.len);
+        told->recipient[event->recipient.len] = 0;
+    }
+}
+
+static void drop_clock(void *user_data) { ((witness *)user_data)->clock_drops++; }
+
+static void drop_observer(void *user_data) { ((witness *)user_data)->observer_drops++; }
+
+static otp_engine *witnessed_engine(witness *told, const otp_signing_key *key, const otp_policy *policy) {
+    otp_key_ring *ring = sample_ring();
+    otp_engine *engine = NULL;
+    SIZED(otp_engine_options, options);
+    options.policy = policy;
+    options.signing_key = key;
+    options.clock.now = tell_time;
+    options.clock.user_data = told;
+    options.clock.drop_user_data = drop_clock;
+    options.observer.observe = take_note;
+    options.observer.user_data = told;
+    options.observer.drop_user_data = drop_observer;
+    OK(otp_engine_new(ring, &options, &engine));
+    otp_key_ring_free(ring);
+    return engine;
+}
+
+static witness new_witness(void) {
+    witness told;
+    memset(&told, 0, sizeof told);
+    told.now = 1790000000;
+    told.has_time = 1;
+    return told;
+}
+
+static void constants_as_macro_and_as_function_agree(void) {
+    CHECK(otp_abi_version() == OTP_ABI_VERSION);
+    CHECK(otp_code_capacity() == OTP_CODE_CAPACITY);
+    CHECK(otp_challenge_id_capacity() == OTP_CHALLENGE_ID_CAPACITY);
+    CHECK(otp_recipient_capacity() == OTP_RECIPIENT_CAPACITY);
+    CHECK(sizeof(((otp_issued *)0)->code) == OTP_CODE_CAPACITY);
+    CHECK(sizeof(((otp_issued *)0)->challenge_id) == OTP_CHALLENGE_ID_CAPACITY);
+    CHECK(sizeof(((otp_issued *)0)->recipient) == OTP_RECIPIENT_CAPACITY);
+    CHECK(strchr(otp_version(), '.') != NULL);
+}
+
+/* cbindgen leaves out silently what nothing names: use a constant of each set. */
+static void every_set_of_numbers_is_in_the_header(void) {
+    const int32_t zero[] = {OTP_STATUS_OK, OTP_OUTCOME_NONE, OTP_REASON_NONE, OTP_REJECTION_NONE,
+                            OTP_PUBLIC_REJECTION_NONE, OTP_EVIDENCE_FAULT_NONE, OTP_PIECE_NONE,
+                            OTP_STATE_NONE, OTP_DELIVERY_UNREPORTED, OTP_HAPPENING_OTHER,
+                            OTP_CALLBACK_FAILED, OTP_COMMIT_UNKNOWN, OTP_KIND_OTHER};
+    size_t at;
+    for (at = 0; at < sizeof zero / sizeof zero[0]; at++) CHECK(zero[at] == 0);
+    CHECK(OTP_OUTCOME_ACCEPTED == 1 && OTP_STATUS_PANICKED == 31);
+    CHECK(OTP_CLASS_EXPIRING == 2 && OTP_CLASS_PERMANENT == 3);
+}
+
+static void every_status_has_a_text_of_its_own(void) {
+    const int32_t known[] = {0, 1, 2, 3, 4, 5, 6, 10, 11, 12, 13, 14, 15, 20, 21, 22, 23, 31};
+    const char *unknown = otp_status_text(-1);
+    size_t at, other;
+    CHECK(strcmp(otp_status_text(INT32_MAX), unknown) == 0);
+    for (at = 0; at < sizeof known / sizeof known[0]; at++) {
+        CHECK(strcmp(otp_status_text(known[at]), unknown) != 0);
+        for (other = 0; other < at; other++) {
+            CHECK(strcmp(otp_status_text(known[at]), otp_status_text(known[other])) != 0);
+        }
+    }
+}
+
+static void policy_and_budgets_are_filled_checked_and_refused_by_name(void) {
+    otp_key_ring *ring = sample_ring();
+    otp_engine *engine = NULL, *strict = NULL;
+    SIZED(otp_policy, policy);
+    SIZED(otp_budgets, budgets);
+    SIZED(otp_engine_options, options);
+    OK(otp_policy_default(&policy));
+    OK(otp_budgets_default(&budgets));
+    CHECK(policy.struct_size == sizeof policy && budgets.struct_size == sizeof budgets);
+    CHECK(policy.code == OTP_CODE_DIGITS && policy.symbols == 6 && policy.validity == 180);
+    CHECK(policy.max_attempts == 5 && policy.cooldown == 60 && policy.resend == OTP_RESEND_SAME);
+    CHECK(budgets.metered == 1 && budgets.user_failures_per_day == 15);
+    OK(otp_policy_check(&policy));
+    policy.max_attempts = 10;
+    OK(otp_policy_check(&policy));
+    policy.max_attempts = 11;
+    STATUS(OTP_STATUS_POLICY, otp_policy_check(&policy));
+    CHECK(detail_names("11"));
+    options.policy = &policy;
+    STATUS(OTP_STATUS_POLICY, otp_engine_new(ring, &options, &engine));
+    CHECK(engine == NULL);
+    policy.max_attempts = 5;
+    policy.code = 77; /* an unknown number */
+    CHECK(otp_policy_check(&policy) != OTP_STATUS_OK);
+    policy.code = OTP_CODE_DIGITS;
+    budgets.user_failures_per_day = 33;
+    options.budgets = &budgets;
+    STATUS(OTP_STATUS_POLICY, otp_engine_new(ring, &options, &engine));
+    budgets.user_failures_per_day = 32;
+    OK(otp_engine_new(ring, &options, &engine));
+    policy.symbols = 8;
+    OK(otp_engine_with_policy(engine, &policy, &strict));
+    {
+        otp_store *store = sample_store();
+        otp_issued issued = issue(strict, store, "15");
+        CHECK(issued.outcome == OTP_OUTCOME_ISSUED && strlen((const char *)issued.code) == 8);
+        otp_store_free(store);
+    }
+    otp_engine_free(engine); /* the sibling lives on */
+    {
+        SIZED(otp_odds, odds);
+        otp_bytes *findings = NULL;
+        OK(otp_engine_odds(strict, &odds));
+        CHECK(odds.per_code > 0.0 && odds.per_code < 0.001);
+        CHECK(odds.per_day >= odds.per_code && odds.per_year >= odds.per_day && odds.per_year <= 1.0);
+        OK(otp_engine_findings(strict, &findings));
+        CHECK(findings != NULL);
+        otp_bytes_free(findings);
+    }
+    otp_engine_free(strict);
+    otp_key_ring_free(ring);
+}
+
+static void a_weak_or_missing_secret_is_refused(void) {
+    otp_key_ring *ring = NULL;
+    otp_code_key code;
+    SIZED(otp_key_ring_options, options);
+    memset(&code, 0, sizeof code);
+    code.kid = view("k");
+    code.secret = view("thirty-one bytes, one too few..");
+    options.codes = &code;
+    options.code_count = 1;
+    options.index = view("an index secret of thirty-two b.");
+    CHECK(code.secret.len == 31);
+    STATUS(OTP_STATUS_KEY, otp_key_ring_new(&options, &ring));
+    CHECK(detail_names("31") && !detail_names("too few"));
+    code.secret = view("an index secret of thirty-two b."); /* one key, two uses */
+    STATUS(OTP_STATUS_KEY, otp_key_ring_new(&options, &ring));
+    code.secret = view("thirty-two bytes, just enough...");
+    options.index = view("");
+    STATUS(OTP_STATUS_KEY, otp_key_ring_new(&options, &ring));
+    CHECK(ring == NULL);
+}
+
+static void the_main_job(void) {
+    witness told = new_witness();
+    otp_engine *engine = witnessed_engine(&told, NULL, NULL);
+    otp_store *store = sample_store();
+    request plain = sample_request("15", NULL);
+    otp_issued issued = issue(engine, store, "15"), refused, again;
+    otp_verdict verdict;
+    SIZED(otp_challenge, challenge);
+    SIZED(otp_delivery_report, report);
+    int32_t said = 0;
+
+    CHECK(issued.outcome == OTP_OUTCOME_ISSUED && issued.reason == OTP_REASON_NONE && issued.status == 0);
+    CHECK(strlen((const char *)issued.code) == 6 && strlen((const char *)issued.challenge_id) == 26);
+    CHECK(strcmp((const char *)issued.recipient, "60123456789") == 0);
+    CHECK(issued.send == 1 && issued.issued_at == told.now && issued.expires_at == told.now + 180);
+    CHECK(told.last == OTP_HAPPENING_ISSUED && told.events == 1);
+    CHECK(told.recipient[0] != 0 && strstr(told.recipient, "60123456789") == NULL);
+
+    refused = issue(engine, store, "15");
+    CHECK(refused.outcome == OTP_OUTCOME_REFUSED && refused.reason == OTP_REASON_COOLDOWN);
+    CHECK(refused.has_retry_at == 1 && refused.retry_at == told.now + 60 && refused.code[0] == 0);
+
+    report.send = issued.send;
+    report.delivered = 1;
+    memcpy(report.challenge_id, issued.challenge_id, sizeof report.challenge_id);
+    OK(otp_engine_report_delivery(engine, store, plain.bytes, plain.len, &report, &said));
+    CHECK(said == 1);
+    OK(otp_engine_report_delivery(engine, store, plain.bytes, plain.len, &report, &said));
+    CHECK(said == 3); /* a second report of one send */
+    report.delivered = 2;
+    STATUS(OTP_STATUS_ARGUMENT,
+           otp_engine_report_delivery(engine, store, plain.bytes, plain.len, &report, &said));
+    CHECK(detail_names("delivered"));
+
+    told.now += 60;
+    again = issue(engine, store, "15");
+    CHECK(again.outcome == OTP_OUTCOME_ISSUED && again.send == 2);
+    CHECK(memcmp(again.code, issued.code, sizeof issued.code) == 0);
+    report.delivered = 0;
+    report.send = 2;
+    memcpy(report.gateway_status, "E007", 5);
+    OK(otp_engine_report_delivery(engine, store, plain.bytes, plain.len, &report, &said));
+    CHECK(said == 2);
+
+    OK(otp_engine_status(engine, store, plain.bytes, plain.len, &challenge));
+    CHECK(challenge.state == OTP_STATE_PENDING && challenge.attempts_left == 5);
+    CHECK(challenge.delivery == OTP_DELIVERY_FAILED);
+    CHECK(strcmp((const char *)challenge.gateway_status, "E007") == 0);
+    CHECK(memcmp(challenge.challenge_id, issued.challenge_id, sizeof issued.challenge_id) == 0);
+
+    verdict = verify(engine, store, "15", wrong(&issued));
+    CHECK(verdict.outcome == OTP_OUTCOME_REJECTED && verdict.rejection == OTP_REJECTION_WRONG);
+    CHECK(verdict.public_rejection == OTP_PUBLIC_REJECTION_INVALID && verdict.attempts_left == 4);
+    verdict = verify(engine, store, "15", "12345");
+    CHECK(verdict.rejection == OTP_REJECTION_MALFORMED);
+    CHECK(verdict.public_rejection == OTP_PUBLIC_REJECTION_MALFORMED);
+    verdict = verify(engine, store, "16", (const char *)issued.code);
+    CHECK(verdict.outcome == OTP_OUTCOME_REJECTED);
+    verdict = verify(engine, store, "15", (const char *)issued.code);
+    CHECK(verdict.outcome == OTP_OUTCOME_ACCEPTED && verdict.rejection == OTP_REJECTION_NONE);
+    CHECK(verdict.verified_at == told.now && verdict.record == NULL && verdict.record_n == 0);
+    CHECK(told.last == OTP_HAPPENING_ACCEPTED);
+    verdict = verify(engine, store, "15", (const char *)issued.code);
+    CHECK(verdict.outcome == OTP_OUTCOME_REJECTED && verdict.rejection == OTP_REJECTION_ALREADY_USED);
+
+    OK(otp_engine_status(engine, store, plain.bytes, plain.len, &challenge));
+    CHECK(challenge.state == OTP_STATE_VERIFIED);
+    otp_wipe(issued.code, sizeof issued.code);
+    CHECK(issued.code[0] == 0 && issued.code[5] == 0);
+
+    otp_engine_free(engine);
+    otp_store_free(store);
+    CHECK(told.clock_drops == 1 && told.observer_drops == 1);
+}
+
+static void a_code_expires_by_the_hosts_clock(void) {
+    witness told = new_witness();
+    otp_engine *engine = witnessed_engine(&told, NULL, NULL);
+    otp_store *store = sample_store();
+    otp_issued issued = issue(engine, store, "15"), later;
+    request packed = sample_request("15", (const char *)issued.code);
+    SIZED(otp_verdict, verdict);
+    told.now += 179;
+    later = issue(engine, store, "16");
+    CHECK(later.outcome == OTP_OUTCOME_ISSUED);
+    told.now += 1;
+    CHECK(verify(engine, store, "15", (const char *)issued.code).rejection == OTP_REJECTION_EXPIRED);
+    told.now += 178;
+    CHECK(verify(engine, store, "16", (const char *)later.code).outcome == OTP_OUTCOME_ACCEPTED);
+    told.has_time = 0;
+    STATUS(OTP_STATUS_CLOCK, otp_engine_verify(engine, store, packed.bytes, packed.len, &verdict));
+    told.has_time = 2; /* neither 0 nor 1 */
+    STATUS(OTP_STATUS_CLOCK, otp_engine_verify(engine, store, packed.bytes, packed.len, &verdict));
+    CHECK(verdict.outcome == OTP_OUTCOME_NONE);
+    otp_engine_free(engine);
+    otp_store_free(store);
+}
+
+static void cancel_unlock_and_purge(void) {
+    witness told = new_witness();
+    otp_engine *engine = witnessed_engine(&told, NULL, NULL);
+    otp_store *store = sample_store();
+    request plain = sample_request("15", NULL);
+    otp_issued issued = issue(engine, store, "15");
+    int32_t said = -1;
+    uint64_t dropped = 0;
+    int at;
+    OK(otp_engine_cancel(engine, store, plain.bytes, plain.len, &said));
+    CHECK(said == 1);
+    OK(otp_engine_cancel(engine, store, plain.bytes, plain.len, &said));
+    CHECK(said == 0);
+    CHECK(verify(engine, store, "15", (const char *)issued.code).rejection == OTP_REJECTION_CANCELLED);
+
+    issued = issue(engine, store, "16");
+    CHECK(issued.outcome == OTP_OUTCOME_ISSUED);
+    for (at = 0; at < 5; at++) {
+        otp_verdict verdict = verify(engine, store, "16", wrong(&issued));
+        CHECK(verdict.outcome == OTP_OUTCOME_REJECTED && verdict.attempts_left == (uint32_t)(4 - at));
+    }
+    {
+        otp_verdict verdict = verify(engine, store, "16", (const char *)issued.code);
+        CHECK(verdict.outcome == OTP_OUTCOME_REJECTED && verdict.rejection == OTP_REJECTION_EXHAUSTED);
+        CHECK(verdict.has_retry_at == 1 && verdict.retry_at > told.now);
+    }
+    OK(otp_engine_unlock(engine, store, (const uint8_t *)"acme", 4, (const uint8_t *)"7", 1, &said));
+    CHECK(said == 1 && told.last == OTP_HAPPENING_UNLOCKED);
+    OK(otp_engine_unlock(engine, store, (const uint8_t *)"acme", 4, (const uint8_t *)"nobody", 6, &said));
+    CHECK(said == 0);
+
+    OK(otp_engine_purge(engine, store, 1000, &dropped));
+    CHECK(dropped == 0);
+    told.now += 40 * 86400;
+    OK(otp_engine_purge(engine, store, 1, &dropped));
+    CHECK(dropped == 1);
+    OK(otp_engine_purge(engine, store, 1000, &dropped));
+    CHECK(dropped >= 1);
+    otp_engine_free(engine);
+    otp_store_free(store);
+}
+
+static void put_number(uint8_t *to, size_t number) {
+    to[0] = (uint8_t)(number >> 24);
+    to[1] = (uint8_t)(number >> 16);
+    to[2] = (uint8_t)(number >> 8);
+    to[3] = (uint8_t)number;
+}
+
+static size_t append(uint8_t *batch, size_t at, const request *packed) {
+    put_number(batch + at, packed->len);
+    memcpy(batch + at + 4, packed->bytes, packed->len);
+    return at + 4 + packed->len;
+}
+
+static void a_bad_item_in_the_middle_of_a_batch_undoes_no_other(void) {
+    otp_engine *engine = sample_engine();
+    otp_store *store = sample_store();
+    static uint8_t batch[4 * 2100];
+    otp_issued issued[3];
+    otp_verdict verdicts[3];
+    request one = sample_request("1", NULL), bad = sample_request("2", NULL), three = sample_request("3", NULL);
+    size_t len;
+    bad.len -= 1; /* cut short */
+    len = append(batch, append(batch, append(batch, 0, &one), &bad), &three);
+    memset(issued, 0xEE, sizeof issued);
+    OK(otp_issue_many(engine, store, batch, len, 3, issued));
+    CHECK(issued[0].status == OTP_STATUS_OK && issued[0].outcome == OTP_OUTCOME_ISSUED);
+    CHECK(issued[1].status == OTP_STATUS_ARGUMENT && issued[1].outcome == OTP_OUTCOME_NONE);
+    CHECK(issued[2].status == OTP_STATUS_OK && issued[2].outcome == OTP_OUTCOME_ISSUED);
+    CHECK(issued[0].struct_size == sizeof issued[0] && issued[1].code[0] == 0);
+
+    one = sample_request("1", (const char *)issued[0].code);
+    three = sample_request("3", (const char *)issued[2].code);
+    len = append(batch, append(batch, append(batch, 0, &one), &bad), &three);
+    memset(verdicts, 0xEE, sizeof verdicts);
+    OK(otp_verify_many(engine, store, batch, len, 3, verdicts));
+    CHECK(verdicts[0].outcome == OTP_OUTCOME_ACCEPTED && verdicts[2].outcome == OTP_OUTCOME_ACCEPTED);
+    CHECK(verdicts[1].status == OTP_STATUS_ARGUMENT && verdicts[1].outcome == OTP_OUTCOME_NONE);
+    CHECK(verdicts[1].record == NULL);
+
+    /* What does not add up is refused whole, before anything is written. */
+    memset(verdicts, 0xEE, sizeof verdicts);
+    STATUS(OTP_STATUS_ARGUMENT, otp_verify_many(engine, store, batch, len - 1, 3, verdicts));
+    STATUS(OTP_STATUS_ARGUMENT, otp_verify_many(engine, store, batch, len, 2, verdicts));
+    STATUS(OTP_STATUS_ARGUMENT, otp_verify_many(engine, store, batch, len, SIZE_MAX, verdicts));
+    CHECK(((uint8_t *)verdicts)[0] == 0xEE && ((uint8_t *)verdicts)[sizeof verdicts - 1] == 0xEE);
+    OK(otp_verify_many(engine, store, NULL, 0, 0, verdicts));
+    otp_engine_free(engine);
+    otp_store_free(store);
+}
+
+static otp_bytes *signed_once(otp_engine *engine, otp_store *store) {
+    static const uint8_t image[] = {0x89, 'P', 'N', 'G', 0x0D, 0x0A, 0x1A, 0x0A, 0, 0, 0, 13, 'I', 'H', 'D', 'R'};
+    otp_issued issued = issue(engine, store, "15");
+    request packed = sample_request("15", (const char *)issued.code);
+    SIZED(otp_verdict, verdict);
+    SIZED(otp_evidence, evidence);
+    CHECK(issued.outcome == OTP_OUTCOME_ISSUED);
+    evidence.consent = view("I accept the offer.");
+    evidence.ip = view("192.0.2.7");
+    evidence.signer_name = view("Aisyah binti Rahman");
+    evidence.image = view("<svg onload=\"..\"/>");
+    OK(otp_engine_verify_with_evidence(engine, store, packed.bytes, packed.len, &evidence, &verdict));
+    CHECK(verdict.outcome == OTP_OUTCOME_REJECTED && verdict.rejection == OTP_REJECTION_EVIDENCE);
+    CHECK(verdict.evidence_fault == OTP_EVIDENCE_FAULT_UNFIT && verdict.evidence_piece == OTP_PIECE_IMAGE);
+    CHECK(verdict.public_rejection == OTP_PUBLIC_REJECTION_EVIDENCE && verdict.record == NULL);
+    evidence.signer_name = view("");
+    evidence.signer_name.data = NULL;
+    evidence.image = view_of(image, sizeof image);
+    OK(otp_engine_verify_with_evidence(engine, store, packed.bytes, packed.len, &evidence, &verdict));
+    CHECK(verdict.evidence_fault == OTP_EVIDENCE_FAULT_MISSING);
+    CHECK(verdict.evidence_piece == OTP_PIECE_SIGNER_NAME);
+    evidence.signer_name = view("Aisyah binti Rahman");
+    OK(otp_engine_verify_with_evidence(engine, store, packed.bytes, packed.len, &evidence, &verdict));
+    CHECK(verdict.outcome == OTP_OUTCOME_ACCEPTED && verdict.record != NULL);
+    CHECK(strlen((const char *)verdict.record_id) == 22 && verdict.record_n >= 1);
+    CHECK(strcmp((const char *)verdict.challenge_id, (const char *)issued.challenge_id) == 0);
+    return verdict.record;
+}
+
+static void evidence_becomes_records_that_verify_as_one_and_as_a_chain(void) {
+    witness told = new_witness();
+    uint8_t seed[32], head[32], none[32];
+    otp_signing_key *key = NULL, *same = NULL;
+    otp_bytes *jwks = NULL, *pem = NULL, *record, *second, *all = NULL, *latest = NULL, *text = NULL, *left = NULL;
+    otp_engine *engine;
+    otp_store *lossy = sample_store(), *store = NULL;
+    otp_field field;
+    uint64_t count = 99;
+    int32_t valid = -1;
+    SIZED(otp_policy, policy);
+    SIZED(otp_expected, expected);
+    SIZED(otp_issued, refused);
+    request plain = sample_request("15", NULL);
+
+    memset(seed, 7, sizeof seed);
+    memset(none, 0, sizeof none);
+    STATUS(OTP_STATUS_KEY, otp_signing_key_from_seed(seed, 31, &key));
+    CHECK(key == NULL);
+    OK(otp_signing_key_from_seed(seed, sizeof seed, &key));
+    OK(otp_signing_key_public_jwks(key, &jwks));
+    OK(otp_signing_key_public_pem(key, &pem));
+    CHECK(bytes_hold(jwks, "Ed25519") && bytes_hold(pem, "BEGIN PUBLIC KEY"));
+    STATUS(OTP_STATUS_KEY, otp_signing_key_from_pem((const uint8_t *)"junk", 4, &same));
+    /* PKCS#8 of the same seed, as OpenSSL 3 writes it. */
+    {
+        static const char private_pem[] =
+            "-----BEGIN PRIVATE KEY-----\n"
+            "MC4CAQAwBQYDK2VwBCIEIAcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcH\n"
+            "-----END PRIVATE KEY-----\n";
+        otp_bytes *other = NULL;
+        OK(otp_signing_key_from_pem((const uint8_t *)private_pem, strlen(private_pem), &same));
+        OK(otp_signing_key_public_pem(same, &other));
+        CHECK(otp_bytes_len(other) == otp_bytes_len(pem));
+        CHECK(memcmp(otp_bytes_data(other), otp_bytes_data(pem), otp_bytes_len(pem)) == 0);
+        otp_bytes_free(other);
+        otp_signing_key_free(same);
+    }
+
+    OK(otp_policy_default(&policy));
+    policy.evidence = OTP_EVIDENCE_SIGNER_NAME | OTP_EVIDENCE_CONSENT;
+    engine = witnessed_engine(&told, key, &policy);
+    /* The engine keeps a copy of the key; a store that forgets is refused. */
+    otp_signing_key_free(key);
+    STATUS(OTP_STATUS_STORE_UNSUPPORTED, otp_engine_issue(engine, lossy, plain.bytes, plain.len, &refused));
+    STATUS(OTP_STATUS_ARGUMENT, otp_store_memory_new(0, 2, &store));
+    OK(otp_store_memory_new(0, 1, &store));
+
+    field.tenant = view("acme");
+    field.model = view("loan.application");
+    field.field = view("client_schedule_esms_otp_signature_ids");
+    field.record = view("15");
+    OK(otp_engine_page(engine, store, &field, &count, head));
+    CHECK(count == 0 && memcmp(head, none, sizeof head) == 0);
+    OK(otp_engine_signatures(engine, store, &field, 10, &all));
+    CHECK(otp_bytes_len(all) == 0);
+    otp_bytes_free(all);
+
+    record = signed_once(engine, store);
+    told.now += 200;
+    second = signed_once(engine, store);
+    OK(otp_engine_page(engine, store, &field, &count, head));
+    CHECK(count == 2 && memcmp(head, none, sizeof head) != 0);
+    OK(otp_engine_signatures(engine, store, &field, 1, &latest));
+    CHECK(otp_bytes_len(latest) == otp_bytes_len(second));
+    CHECK(memcmp(otp_bytes_data(latest), otp_bytes_data(second), otp_bytes_len(second)) == 0);
+    OK(otp_engine_signatures(engine, store, &field, 10, &all));
+
+    expected.tenant = view("acme");
+    expected.model = field.model;
+    expected.field = field.field;
+    expected.record = field.record;
+    OK(otp_verify_record(view_of_bytes(record), view_of_bytes(jwks), &expected, &valid, &text));
+    CHECK(valid == 1 && bytes_hold(text, "acme"));
+    otp_bytes_free(text);
+    expected.tenant = view("another");
+    OK(otp_verify_record(view_of_bytes(record), view_of_bytes(jwks), &expected, &valid, &text));
+    CHECK(valid == 0 && otp_bytes_len(text) > 0);
+    otp_bytes_free(text);
+    OK(otp_verify_record(view("no record at all"), view_of_bytes(jwks), NULL, &valid, &text));
+    CHECK(valid == 0);
+    otp_bytes_free(text);
+    text = NULL;
+    STATUS(OTP_STATUS_KEY, otp_verify_record(view_of_bytes(record), view("{}"), NULL, &valid, &text));
+    CHECK(text == NULL);
+
+    expected.tenant = view("acme");
+    expected.has_page = 1;
+    expected.count = count;
+    expected.head = view_of(head, sizeof head);
+    OK(otp_verify_chain(view_of_bytes(all), view_of_bytes(jwks), &expected, &valid, &text));
+    CHECK(valid == 1 && bytes_hold(text, "chain\tgood") && bytes_hold(text, "head\tgood"));
+    otp_bytes_free(text);
+    OK(otp_verify_chain(view_of_bytes(record), view_of_bytes(jwks), &expected, &valid, &text));
+    CHECK(valid == 0 && bytes_hold(text, "bad")); /* the newest one is missing */
+    otp_bytes_free(text);
+
+    CHECK(otp_engine_erase(engine, store, &field, 1, view("code"), &left) == OTP_STATUS_ARGUMENT);
+    OK(otp_engine_erase(engine, store, &field, 9, view("ip"), &left));
+    CHECK(otp_bytes_len(left) == 0);
+    otp_bytes_free(left);
+    OK(otp_engine_erase(engine, store, &field, 1, view("ip,typed"), &left));
+    CHECK(otp_bytes_len(left) > 0 && otp_bytes_len(left) < otp_bytes_len(record));
+    OK(otp_verify_record(view_of_bytes(left), view_of_bytes(jwks), NULL, &valid, &text));
+    CHECK(valid == 1);
+
+    otp_bytes_free(text);
+    otp_bytes_free(left);
+    otp_bytes_free(all);
+    otp_bytes_free(latest);
+    otp_bytes_free(record);
+    otp_bytes_free(second);
+    otp_bytes_free(jwks);
+    otp_bytes_free(pem);
+    otp_engine_free(engine);
+    otp_store_free(store);
+    otp_store_free(lossy);
+    CHECK(told.clock_drops == 1 && told.observer_drops == 1);
+}
+
+static void a_memory_store_passes_the_suite_through_c(void) {
+    otp_store *store = sample_store();
+    otp_bytes *report = NULL;
+    int32_t passed = -1;
+    OK(otp_store_check(store, &passed, &report));
+    if (passed != 1) fwrite(otp_bytes_data(report), 1, otp_bytes_len(report), stderr);
+    CHECK(passed == 1 && otp_bytes_len(report) > 0);
+    otp_bytes_free(report);
+    otp_store_free(store);
+}
+
+static void an_sqlite_store_is_opened_by_path(void) {
+    otp_engine *engine = sample_engine();
+    otp_store *store = NULL, *none = NULL;
+    otp_issued issued;
+    char path[256];
+    const char *folder = getenv("OTP_TEST_FOLDER");
+    int len = snprintf(path, sizeof path, "%s/smoke.db", folder == NULL ? "/tmp" : folder);
+    CHECK(len > 0 && (size_t)len < sizeof path);
+    remove(path);
+    STATUS(OTP_STATUS_ARGUMENT, otp_store_sqlite_open((const uint8_t *)path, 0, &none));
+    STATUS(OTP_STATUS_UTF8, otp_store_sqlite_open((const uint8_t *)"\xFF", 1, &none));
+    STATUS(OTP_STATUS_STORE_UNAVAILABLE, otp_store_sqlite_open((const uint8_t *)"/no-such/x.db", 13, &none));
+    CHECK(none == NULL);
+    OK(otp_store_sqlite_open((const uint8_t *)path, (size_t)len, &store));
+    issued = issue(engine, store, "15");
+    otp_store_free(store);
+    OK(otp_store_sqlite_open((const uint8_t *)path, (size_t)len, &store));
+    CHECK(verify(engine, store, "15", (const char *)issued.code).outcome == OTP_OUTCOME_ACCEPTED);
+    otp_store_free(store);
+    otp_engine_free(engine);
+    remove(path);
+}
+
+int main(int argc, char **argv) {
+    constants_as_macro_and_as_function_agree();
+    every_set_of_numbers_is_in_the_header();
+    every_status_has_a_text_of_its_own();
+    policy_and_budgets_are_filled_checked_and_refused_by_name();
+    a_weak_or_missing_secret_is_refused();
+    the_main_job();
+    a_code_expires_by_the_hosts_clock();
+    cancel_unlock_and_purge();
+    a_bad_item_in_the_middle_of_a_batch_undoes_no_other();
+    evidence_becomes_records_that_verify_as_one_and_as_a_chain();
+    an_sqlite_store_is_opened_by_path();
+    if (argc < 2 || strcmp(argv[1], "--quick") != 0) a_memory_store_passes_the_suite_through_c();
+    return done("smoke");
+}

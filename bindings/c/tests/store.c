@@ -1,0 +1,490 @@
+/* A store of the host in C: a sound one, and those that lie, fail, re-enter or never succeed. */
+#ifndef _POSIX_C_SOURCE
+#define _POSIX_C_SOURCE 200809L
+#endif
+#include <pthread.h>
+
+#include "check.h"
+
+#define BUCKETS 4096
+
+/* A cell of the sound store. */
+typedef struct cell {
+    struct cell *next;
+    uint8_t key[32];
+    uint64_t version;
+    int has_end;
+    int64_t end;
+    size_t len;
+    uint8_t *body;
+} cell;
+
+typedef struct {
+    pthread_mutex_t lock;
+    cell *buckets[BUCKETS];
+    int drops;
+    /* How it misbehaves; all zeros is sound. */
+    int32_t load_answer, commit_answer, purge_answer; /* in place of the true answer */
+    int32_t outcome;                                  /* in place of the true outcome; -1 says nothing */
+    int apply_first;                                  /* applies before it answers falsely */
+    int lie;
+    int always_conflict;
+    int reenter;
+    uint64_t lied_dropped;
+    unsigned loads, commits;
+    const otp_engine *engine;
+    const otp_store *store;
+    int32_t inner[5];
+} table;
+
+enum { LIE_NONE, LIE_LONGER_THAN_ROOM, LIE_EMPTY, LIE_BODY_LENGTH, LIE_FLAG, LIE_TAIL, LIE_MORE_ROOM_FOR_EVER,
+       LIE_HUGE_NEED, LIE_VERSION, LIE_NOTHING_SAID, LIE_JUNK_BODY, LIES };
+
+static uint64_t get_number(const uint8_t *from, size_t bytes) {
+    uint64_t number = 0;
+    size_t at;
+    for (at = 0; at < bytes; at++) number = number << 8 | from[at];
+    return number;
+}
+
+static size_t put_number(uint8_t *to, uint64_t number, size_t bytes) {
+    size_t at;
+    for (at = 0; at < bytes; at++) to[at] = (uint8_t)(number >> (8 * (bytes - 1 - at)));
+    return bytes;
+}
+
+static cell **place_of(table *self, const uint8_t *key) {
+    cell **place = &self->buckets[get_number(key, 4) % BUCKETS];
+    while (*place != NULL && memcmp((*place)->key, key, 32) != 0) place = &(*place)->next;
+    return place;
+}
+
+static void reenter(table *self) {
+    request packed = sample_request("15", "123456");
+    otp_engine *sibling = NULL;
+    SIZED(otp_policy, policy);
+    SIZED(otp_issued, issued);
+    SIZED(otp_verdict, verdict);
+    uint64_t dropped = 0;
+    int32_t said = 0;
+    OK(otp_policy_default(&policy));
+    self->inner[0] = otp_engine_verify(self->engine, self->store, packed.bytes, packed.len, &verdict);
+    self->inner[1] = otp_engine_issue(self->engine, self->store, packed.bytes, packed.len, &issued);
+    self->inner[2] = otp_engine_purge(self->engine, self->store, 1, &dropped);
+    self->inner[3] = otp_engine_cancel(self->engine, self->store, packed.bytes, packed.len, &said);
+    self->inner[4] = otp_engine_with_policy(self->engine, &policy, &sibling);
+}
+
+static int32_t load(void *user_data, const uint8_t *keys, size_t key_count, otp_buffer *reply) {
+    table *self = (table *)user_data;
+    size_t at, needed = 0, to = 0;
+    self->loads++;
+    if (self->reenter) reenter(self);
+    if (self->load_answer != 0) return self->load_answer;
+    switch (self->lie) {
+    case LIE_LONGER_THAN_ROOM: reply->len = reply->capacity + 1; return OTP_CALLBACK_DONE;
+    case LIE_EMPTY: reply->len = 0; return OTP_CALLBACK_DONE;
+    case LIE_MORE_ROOM_FOR_EVER: reply->len = reply->capacity + 1; return OTP_CALLBACK_MORE_ROOM;
+    case LIE_HUGE_NEED: reply->len = SIZE_MAX; return OTP_CALLBACK_MORE_ROOM;
+    case LIE_NOTHING_SAID: return OTP_CALLBACK_DONE; /* len stays as it was */
+    case LIE_FLAG: memset(reply->data, 7, key_count); reply->len = key_count; return OTP_CALLBACK_DONE;
+    case LIE_TAIL: memset(reply->data, 0, key_count + 1); reply->len = key_count + 1; return OTP_CALLBACK_DONE;
+    case LIE_BODY_LENGTH:
+        memset(reply->data, 0xFF, 22);
+        reply->data[0] = 1;
+        reply->data[9] = 1;
+        reply->len = 22;
+        return OTP_CALLBACK_DONE;
+    default: break;
+    }
+    pthread_mutex_lock(&self->lock);
+    for (at = 0; at < key_count; at++) {
+        cell *found = *place_of(self, keys + 32 * at);
+        needed += found == NULL ? 1 : 22 + found->len;
+    }
+    reply->len = needed;
+    if (needed > reply->capacity) {
+        pthread_mutex_unlock(&self->lock);
+        return OTP_CALLBACK_MORE_ROOM;
+    }
+    for (at = 0; at < key_count; at++) {
+        cell *found = *place_of(self, keys + 32 * at);
+        uint8_t *out = reply->data;
+        out[to++] = found != NULL;
+        if (found == NULL) continue;
+        to += put_number(out + to, self->lie == LIE_VERSION ? 0 : found->version, 8);
+        out[to++] = (uint8_t)found->has_end;
+        to += put_number(out + to, (uint64_t)found->end, 8);
+        to += put_number(out + to, found->len, 4);
+        memcpy(out + to, found->body, found->len);
+        if (self->lie == LIE_JUNK_BODY) memset(out + to, 0x5A, found->len);
+        to += found->len;
+    }
+    pthread_mutex_unlock(&self->lock);
+    return OTP_CALLBACK_DONE;
+}
+
+/* One pass over packed writes: checks all versions, or applies all. Returns 0 on a conflict. */
+static int pass(table *self, const uint8_t *writes, size_t writes_len, int apply) {
+    uint64_t count = get_number(writes, 4), at;
+    const uint8_t *from = writes + 4;
+    for (at = 0; at < count; at++) {
+        const uint8_t *key = from, *head = from + 33;
+        uint64_t expected = get_number(head, 8);
+        size_t len = (size_t)get_number(head + 17, 4);
+        cell **place = place_of(self, key), *found = *place;
+        if ((found == NULL ? 0 : found->version) != expected) return 0;
+        if (apply) {
+            if (found == NULL) {
+                found = (cell *)calloc(1, sizeof *found);
+                CHECK(found != NULL);
+                memcpy(found->key, key, 32);
+                *place = found;
+            }
+            found->version = expected + 1;
+            found->has_end = head[8];
+            found->end = (int64_t)get_number(head + 9, 8);
+            found->len = len;
+            free(found->body);
+            found->body = (uint8_t *)malloc(len + 1);
+            CHECK(found->body != NULL);
+            memcpy(found->body, head + 21, len);
+        }
+        from = head + 21 + len;
+    }
+    CHECK(from == writes + writes_len);
+    return 1;
+}
+
+static int32_t commit(void *user_data, const uint8_t *writes, size_t writes_len, int64_t now, int32_t *outcome_out) {
+    table *self = (table *)user_data;
+    int fits;
+    (void)now;
+    CHECK(*outcome_out == OTP_COMMIT_UNKNOWN);
+    __atomic_fetch_add(&self->commits, 1U, __ATOMIC_RELAXED);
+    if (self->commit_answer != 0 && !self->apply_first) return self->commit_answer;
+    if (self->always_conflict) {
+        *outcome_out = OTP_COMMIT_CONFLICT;
+        return OTP_CALLBACK_DONE;
+    }
+    pthread_mutex_lock(&self->lock);
+    fits = pass(self, writes, writes_len, 0);
+    if (fits) pass(self, writes, writes_len, 1);
+    pthread_mutex_unlock(&self->lock);
+    if (self->outcome == 0) *outcome_out = fits ? OTP_COMMIT_DONE : OTP_COMMIT_CONFLICT;
+    else if (self->outcome != -1) *outcome_out = self->outcome;
+    return self->apply_first ? self->commit_answer : OTP_CALLBACK_DONE;
+}
+
+static int32_t purge(void *user_data, int64_t now, uint64_t limit, uint64_t *dropped_out) {
+    table *self = (table *)user_data;
+    size_t at;
+    if (self->purge_answer != 0) return self->purge_answer;
+    if (self->lied_dropped != 0) {
+        *dropped_out = self->lied_dropped;
+        return OTP_CALLBACK_DONE;
+    }
+    *dropped_out = 0;
+    pthread_mutex_lock(&self->lock);
+    for (at = 0; at < BUCKETS; at++) {
+        cell **place = &self->buckets[at];
+        while (*place != NULL && *dropped_out < limit) {
+            cell *found = *place;
+            if (found->has_end && found->end < now) {
+                *place = found->next;
+                free(found->body);
+                free(found);
+                (*dropped_out)++;
+            } else {
+                place = &found->next;
+            }
+        }
+    }
+    pthread_mutex_unlock(&self->lock);
+    return OTP_CALLBACK_DONE;
+}
+
+static void drop(void *user_data) { ((table *)user_data)->drops++; }
+
+static table *new_table(void) {
+    table *self = (table *)calloc(1, sizeof *self);
+    CHECK(self != NULL && pthread_mutex_init(&self->lock, NULL) == 0);
+    return self;
+}
+
+static void free_table(table *self) {
+    size_t at;
+    for (at = 0; at < BUCKETS; at++) {
+        while (self->buckets[at] != NULL) {
+            cell *next = self->buckets[at]->next;
+            free(self->buckets[at]->body);
+            free(self->buckets[at]);
+            self->buckets[at] = next;
+        }
+    }
+    pthread_mutex_destroy(&self->lock);
+    free(self);
+}
+
+static otp_host_store functions_of(table *self) {
+    SIZED(otp_host_store, functions);
+    functions.load = load;
+    functions.commit = commit;
+    functions.purge = purge;
+    functions.store_class = OTP_CLASS_PERMANENT;
+    functions.user_data = self;
+    functions.drop_user_data = drop;
+    return functions;
+}
+
+static otp_store *store_on(table *self) {
+    otp_host_store functions = functions_of(self);
+    otp_store *store = NULL;
+    OK(otp_store_host_new(&functions, &store));
+    return store;
+}
+
+static void a_sound_store_in_c_passes_the_suite(int32_t store_class) {
+    table *self = new_table();
+    otp_host_store functions = functions_of(self);
+    otp_store *store = NULL;
+    otp_bytes *report = NULL;
+    int32_t passed = 0;
+    functions.store_class = store_class;
+    OK(otp_store_host_new(&functions, &store));
+    OK(otp_store_check(store, &passed, &report));
+    if (!passed) fwrite(otp_bytes_data(report), 1, otp_bytes_len(report), stderr);
+    CHECK(passed == 1 && self->commits > 1000);
+    otp_bytes_free(report);
+    otp_store_free(store);
+    CHECK(self->drops == 1);
+    free_table(self);
+}
+
+static void a_store_that_says_done_and_does_nothing_fails_the_suite(void) {
+    table *self = new_table();
+    otp_store *store = store_on(self);
+    otp_bytes *report = NULL;
+    int32_t passed = 1;
+    self->always_conflict = 1;
+    OK(otp_store_check(store, &passed, &report));
+    CHECK(passed == 0);
+    otp_bytes_free(report);
+    otp_store_free(store);
+    free_table(self);
+}
+
+static void the_main_job_runs_on_a_host_store(void) {
+    table *self = new_table();
+    otp_store *store = store_on(self);
+    otp_engine *engine = sample_engine();
+    otp_issued issued = issue(engine, store, "15");
+    CHECK(issued.outcome == OTP_OUTCOME_ISSUED);
+    CHECK(verify(engine, store, "15", wrong(&issued)).attempts_left == 4);
+    CHECK(verify(engine, store, "15", (const char *)issued.code).outcome == OTP_OUTCOME_ACCEPTED);
+    CHECK(verify(engine, store, "15", (const char *)issued.code).rejection == OTP_REJECTION_ALREADY_USED);
+    otp_engine_free(engine);
+    otp_store_free(store);
+    CHECK(self->drops == 1);
+    free_table(self);
+}
+
+static void user_data_passes_only_if_the_constructor_succeeds(void) {
+    table *self = new_table();
+    otp_host_store functions = functions_of(self);
+    otp_store *store = NULL;
+    otp_engine *engine = NULL;
+    otp_key_ring *ring = sample_ring();
+    SIZED(otp_engine_options, options);
+    SIZED(otp_policy, policy);
+    functions.load = NULL;
+    STATUS(OTP_STATUS_ARGUMENT, otp_store_host_new(&functions, &store));
+    functions = functions_of(self);
+    functions.commit = NULL;
+    STATUS(OTP_STATUS_ARGUMENT, otp_store_host_new(&functions, &store));
+    functions = functions_of(self);
+    functions.store_class = 4;
+    STATUS(OTP_STATUS_ARGUMENT, otp_store_host_new(&functions, &store));
+    functions = functions_of(self);
+    functions.struct_size = sizeof functions - 1;
+    STATUS(OTP_STATUS_STRUCT_SIZE, otp_store_host_new(&functions, &store));
+    functions = functions_of(self);
+    STATUS(OTP_STATUS_ARGUMENT, otp_store_host_new(&functions, NULL));
+    CHECK(store == NULL && self->drops == 0);
+
+    OK(otp_policy_default(&policy));
+    policy.symbols = 5;
+    options.policy = &policy;
+    options.clock.user_data = self;
+    options.clock.drop_user_data = drop;
+    options.clock.now = NULL;
+    STATUS(OTP_STATUS_POLICY, otp_engine_new(ring, &options, &engine));
+    CHECK(engine == NULL && self->drops == 0);
+    otp_key_ring_free(ring);
+
+    functions = functions_of(self);
+    functions.purge = NULL;
+    functions.drop_user_data = NULL; /* may be NULL */
+    OK(otp_store_host_new(&functions, &store));
+    otp_store_free(store);
+    CHECK(self->drops == 0);
+    free_table(self);
+}
+
+/* Expects that neither operation works, and that nothing looks like a success. */
+static void nothing_works(const otp_engine *engine, const otp_store *store, int32_t want, const char *what) {
+    request packed = sample_request("15", "123456");
+    SIZED(otp_issued, issued);
+    SIZED(otp_verdict, verdict);
+    expect(otp_engine_verify(engine, store, packed.bytes, packed.len, &verdict), want, what, __FILE__, __LINE__);
+    CHECK(verdict.outcome == OTP_OUTCOME_NONE);
+    expect(otp_engine_issue(engine, store, packed.bytes, packed.len, &issued), want, what, __FILE__, __LINE__);
+    CHECK(issued.outcome == OTP_OUTCOME_NONE && issued.code[0] == 0);
+}
+
+static void case_68_a_load_that_returns_garbage_or_lies_fails_closed(void) {
+    static const int32_t numbers[] = {-1, 2, 4, 12, 99, 1739974896, INT32_MIN, INT32_MAX};
+    otp_engine *engine = sample_engine();
+    size_t at;
+    int lie;
+    for (at = 0; at < sizeof numbers / sizeof numbers[0]; at++) {
+        table *self = new_table();
+        otp_store *store = store_on(self);
+        self->load_answer = numbers[at];
+        nothing_works(engine, store, OTP_STATUS_STORE_UNAVAILABLE, "load returns garbage");
+        CHECK(self->commits == 0);
+        otp_store_free(store);
+        free_table(self);
+    }
+    for (lie = LIE_NONE + 1; lie < LIES; lie++) {
+        table *self = new_table();
+        otp_store *store = store_on(self);
+        otp_issued issued = issue(engine, store, "15");
+        request packed = sample_request("15", (const char *)issued.code);
+        SIZED(otp_verdict, verdict);
+        int32_t status;
+        CHECK(issued.outcome == OTP_OUTCOME_ISSUED);
+        self->lie = lie;
+        self->loads = 0;
+        status = otp_engine_verify(engine, store, packed.bytes, packed.len, &verdict);
+        if (status == OTP_STATUS_OK) fprintf(stderr, "lie %d: outcome %d\n", lie, (int)verdict.outcome);
+        CHECK(status != OTP_STATUS_OK && status != OTP_STATUS_PANICKED);
+        CHECK(verdict.outcome == OTP_OUTCOME_NONE && self->loads < 100);
+        /* The store that tells the truth again is served again, and the code is still good. */
+        self->lie = LIE_NONE;
+        CHECK(verify(engine, store, "15", (const char *)issued.code).outcome == OTP_OUTCOME_ACCEPTED);
+        otp_store_free(store);
+        free_table(self);
+    }
+    otp_engine_free(engine);
+}
+
+static void case_68_a_commit_without_a_clear_answer_is_unknown(void) {
+    static const struct { int32_t answer, outcome; } said[] = {
+        {0, 0}, {-1, 0}, {2, 0}, {3, 0}, {12, 0}, {99, 0}, {1739974896, 0}, {1, -1}, {1, 3}, {1, 99}, {1, INT32_MIN},
+        {0, OTP_COMMIT_DONE}};
+    otp_engine *engine = sample_engine();
+    size_t at;
+    for (at = 0; at < sizeof said / sizeof said[0]; at++) {
+        table *self = new_table();
+        otp_store *store = store_on(self);
+        otp_issued issued = issue(engine, store, "15");
+        request packed = sample_request("15", (const char *)issued.code);
+        SIZED(otp_verdict, verdict);
+        self->apply_first = 1; /* it applies, and then does not say so */
+        self->commit_answer = said[at].answer == 0 ? OTP_CALLBACK_FAILED : said[at].answer;
+        self->outcome = said[at].outcome;
+        STATUS(OTP_STATUS_STORE_UNKNOWN, otp_engine_verify(engine, store, packed.bytes, packed.len, &verdict));
+        CHECK(verdict.outcome == OTP_OUTCOME_NONE);
+        /* It was applied: whoever asks again hears so, and is not accepted a second time. */
+        self->apply_first = 0;
+        self->commit_answer = self->outcome = 0;
+        CHECK(verify(engine, store, "15", (const char *)issued.code).rejection == OTP_REJECTION_ALREADY_USED);
+        otp_store_free(store);
+        free_table(self);
+    }
+    otp_engine_free(engine);
+}
+
+static void case_69_a_callback_that_fails_is_the_error_that_it_names(void) {
+    otp_engine *engine = sample_engine();
+    table *self = new_table();
+    otp_store *store = store_on(self);
+    request packed = sample_request("15", NULL);
+    SIZED(otp_issued, issued);
+    uint64_t dropped = 7;
+    static const int32_t pairs[][2] = {{OTP_CALLBACK_UNAVAILABLE, OTP_STATUS_STORE_UNAVAILABLE},
+                                       {OTP_CALLBACK_FULL, OTP_STATUS_STORE_FULL},
+                                       {OTP_CALLBACK_UNSUPPORTED, OTP_STATUS_STORE_UNSUPPORTED}};
+    size_t at;
+    for (at = 0; at < 3; at++) {
+        self->load_answer = pairs[at][0];
+        STATUS(pairs[at][1], otp_engine_issue(engine, store, packed.bytes, packed.len, &issued));
+        self->load_answer = 0;
+        self->commit_answer = pairs[at][0];
+        STATUS(pairs[at][1], otp_engine_issue(engine, store, packed.bytes, packed.len, &issued));
+        self->commit_answer = 0;
+        self->purge_answer = pairs[at][0];
+        STATUS(pairs[at][1], otp_engine_purge(engine, store, 5, &dropped));
+        self->purge_answer = 0;
+    }
+    self->lied_dropped = 6; /* more than was asked for */
+    STATUS(OTP_STATUS_STORE_UNAVAILABLE, otp_engine_purge(engine, store, 5, &dropped));
+    self->lied_dropped = UINT64_MAX;
+    STATUS(OTP_STATUS_STORE_UNAVAILABLE, otp_engine_purge(engine, store, 5, &dropped));
+    CHECK(dropped == 7 && issued.outcome == OTP_OUTCOME_NONE);
+    otp_engine_free(engine);
+    otp_store_free(store);
+    free_table(self);
+}
+
+static void case_68_a_store_that_never_lets_a_commit_through_ends_as_contended(void) {
+    otp_engine *engine = sample_engine();
+    table *self = new_table();
+    otp_store *store = store_on(self);
+    self->always_conflict = 1;
+    {
+        request packed = sample_request("15", NULL);
+        SIZED(otp_issued, issued);
+        STATUS(OTP_STATUS_CONTENDED, otp_engine_issue(engine, store, packed.bytes, packed.len, &issued));
+        CHECK(issued.outcome == OTP_OUTCOME_NONE && self->commits > 0 && self->commits < 100000);
+    }
+    otp_engine_free(engine);
+    otp_store_free(store);
+    free_table(self);
+}
+
+static void case_70_a_callback_that_calls_back_is_refused_and_nothing_hangs(void) {
+    otp_engine *engine = sample_engine();
+    table *self = new_table();
+    otp_store *store = store_on(self);
+    otp_issued issued;
+    size_t at;
+    self->engine = engine;
+    self->store = store;
+    self->reenter = 1;
+    issued = issue(engine, store, "15");
+    CHECK(issued.outcome == OTP_OUTCOME_ISSUED); /* the outer call is none the worse for it */
+    for (at = 0; at < 5; at++) CHECK(self->inner[at] == OTP_STATUS_REENTERED);
+    self->reenter = 0;
+    CHECK(verify(engine, store, "15", (const char *)issued.code).outcome == OTP_OUTCOME_ACCEPTED);
+    otp_engine_free(engine);
+    otp_store_free(store);
+    free_table(self);
+}
+
+int main(int argc, char **argv) {
+    the_main_job_runs_on_a_host_store();
+    user_data_passes_only_if_the_constructor_succeeds();
+    case_68_a_load_that_returns_garbage_or_lies_fails_closed();
+    case_68_a_commit_without_a_clear_answer_is_unknown();
+    case_68_a_store_that_never_lets_a_commit_through_ends_as_contended();
+    case_69_a_callback_that_fails_is_the_error_that_it_names();
+    case_70_a_callback_that_calls_back_is_refused_and_nothing_hangs();
+    if (argc < 2 || strcmp(argv[1], "--quick") != 0) {
+        a_sound_store_in_c_passes_the_suite(OTP_CLASS_PERMANENT);
+        a_sound_store_in_c_passes_the_suite(OTP_CLASS_EXPIRING);
+        a_store_that_says_done_and_does_nothing_fails_the_suite();
+    }
+    return done("store");
+}
