@@ -1,0 +1,138 @@
+// The main job in C++: handles end themselves, and a fault is an exception. C++11.
+//
+// g++ sign_loan_offer.cpp -lotp_engine && ./a.out            All in memory; nothing is sent.
+#include <otp_engine.h>
+
+#include <cstdio>
+#include <cstring>
+#include <memory>
+#include <random>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+namespace {
+
+// A status other than OK is a fault, never "the code was wrong".
+void must(otp_status status) {
+    if (status == OTP_STATUS_OK) return;
+    uint8_t detail[256] = "";
+    if (otp_error_detail(detail, sizeof detail, nullptr) != OTP_STATUS_OK) detail[0] = 0;
+    throw std::runtime_error(std::string(otp_status_text(status)) + ": " +
+                             reinterpret_cast<const char *>(detail));
+}
+
+struct Free {
+    void operator()(otp_engine *engine) const { otp_engine_free(engine); }
+    void operator()(otp_key_ring *ring) const { otp_key_ring_free(ring); }
+    void operator()(otp_store *store) const { otp_store_free(store); }
+};
+
+using Engine = std::unique_ptr<otp_engine, Free>;
+using KeyRing = std::unique_ptr<otp_key_ring, Free>;
+using Store = std::unique_ptr<otp_store, Free>;
+
+// The text must outlive the view.
+otp_view view(const std::string &text) {
+    return otp_view{reinterpret_cast<const uint8_t *>(text.data()), text.size()};
+}
+
+// A structure of the library, all zeros but its size.
+template <typename Structure>
+Structure sized() {
+    Structure structure;
+    std::memset(&structure, 0, sizeof structure);
+    structure.struct_size = sizeof structure;
+    return structure;
+}
+
+// Secrets come from the host's configuration: at least 32 random bytes each.
+std::string read_secret() {
+    std::random_device random;
+    std::string secret;
+    while (secret.size() < 32) secret.push_back(static_cast<char>(random() & 0xFF));
+    return secret;
+}
+
+Engine make_engine() {
+    std::string code_secret = read_secret(), index_secret = read_secret(), kid = "2026a";
+    otp_code_key code;
+    std::memset(&code, 0, sizeof code);
+    code.kid = view(kid);
+    code.secret = view(code_secret);
+    auto options = sized<otp_key_ring_options>();
+    options.codes = &code;
+    options.code_count = 1;
+    options.current = view(kid);
+    options.index = view(index_secret);
+    otp_key_ring *ring = nullptr;
+    must(otp_key_ring_new(&options, &ring));
+    KeyRing owner(ring);
+    otp_wipe(reinterpret_cast<uint8_t *>(&code_secret[0]), code_secret.size());
+    otp_wipe(reinterpret_cast<uint8_t *>(&index_secret[0]), index_secret.size());
+    otp_engine *engine = nullptr;
+    must(otp_engine_new(ring, nullptr, &engine)); // the default policy, budgets and clock
+    return Engine(engine);
+}
+
+std::vector<uint8_t> pack(const otp_binding &binding) {
+    std::vector<uint8_t> request(2048);
+    size_t len = 0;
+    must(otp_binding_pack(&binding, request.data(), request.size(), &len));
+    request.resize(len);
+    return request;
+}
+
+// Judges what was typed; tells whether the offer is signed.
+bool submit(const Engine &engine, const Store &store, otp_binding binding, const std::string &typed) {
+    binding.typed = view(typed);
+    std::vector<uint8_t> request = pack(binding);
+    auto verdict = sized<otp_verdict>();
+    must(otp_engine_verify(engine.get(), store.get(), request.data(), request.size(), &verdict));
+    const bool accepted = verdict.outcome == OTP_OUTCOME_ACCEPTED;
+    std::printf("  %s\n", accepted ? "signed" : "not accepted");
+    return accepted;
+}
+
+int run() {
+    Engine engine = make_engine();
+    otp_store *made = nullptr;
+    must(otp_store_memory_new(0, 0, &made));
+    Store store(made);
+
+    const std::string tenant = "acme", purpose = "sign", model = "loan.application", record = "15", user = "7";
+    const std::string field = "client_schedule_esms_otp_signature_ids", mobile = "60123456789";
+    auto binding = sized<otp_binding>();
+    binding.tenant = view(tenant);
+    binding.purpose = view(purpose);
+    binding.model = view(model);
+    binding.field = view(field);
+    binding.record = view(record);
+    binding.user = view(user);
+    binding.recipient = view(mobile);
+    binding.recipient_kind = OTP_RECIPIENT_MOBILE;
+
+    std::vector<uint8_t> request = pack(binding);
+    auto issued = sized<otp_issued>();
+    must(otp_engine_issue(engine.get(), store.get(), request.data(), request.size(), &issued));
+    if (issued.outcome != OTP_OUTCOME_ISSUED) return 1;
+    const std::string code(reinterpret_cast<const char *>(issued.code)); // to be sent by the host
+    otp_wipe(issued.code, sizeof issued.code);
+
+    const bool too_early = submit(engine, store, binding, code == "000000" ? "000001" : "000000");
+    const bool is_signed = submit(engine, store, binding, code.substr(0, 3) + " " + code.substr(3));
+    const bool replayed = submit(engine, store, binding, code);
+    return is_signed && !too_early && !replayed ? 0 : 1;
+}
+
+} // namespace
+
+int main() {
+    if (otp_abi_version() != OTP_ABI_VERSION) return 2;
+    try {
+        return run();
+    } catch (const std::exception &fault) {
+        std::fprintf(stderr, "sign_loan_offer: %s\n", fault.what());
+        return 2;
+    }
+}
