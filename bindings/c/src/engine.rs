@@ -122,6 +122,7 @@ pub unsafe extern "C" fn otp_engine_new(
             .policy(policy)
             .budgets(budgets);
         if let Some(key) = signing_key {
+            key.generation.check("signing_key")?;
             builder = builder.signing_key(key.key.clone());
         }
         let otp_clock {

@@ -86,6 +86,9 @@ pub type otp_store_load_fn = Option<
 /// expected version (8 bytes), 1 or 0 for "has an end", the end in unix seconds (8 bytes), the
 /// length of the body (4 bytes) and the body. All integers are big-endian. The new version is the
 /// expected one plus one.
+///
+/// Answer `OTP_CALLBACK_UNSUPPORTED`, and apply nothing, where one key is written twice, or where a
+/// write without an end comes to a store of the class `OTP_CLASS_EXPIRING`.
 pub type otp_store_commit_fn = Option<
     unsafe extern "C" fn(
         user_data: *mut c_void,

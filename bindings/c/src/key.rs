@@ -151,7 +151,7 @@ pub(crate) unsafe fn drop_handle<T>(handle: *mut T, generation: impl FnOnce(&T) 
 #[derive(Debug)]
 pub struct otp_signing_key {
     pub(crate) key: SigningKey,
-    generation: Generation,
+    pub(crate) generation: Generation,
 }
 
 impl otp_signing_key {
