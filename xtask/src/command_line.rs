@@ -66,6 +66,10 @@ pub(crate) enum Request {
     Help(Option<Task>),
     List(Task),
     Run(Task, Options),
+    /// Write the C header, or say whether it is as its sources are.
+    Header {
+        verify: bool,
+    },
 }
 
 /// Reads the arguments that follow `cargo xtask`.
@@ -79,13 +83,18 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Request,
 
 fn read(mut parser: lexopt::Parser) -> Result<Request, lexopt::Error> {
     let mut task = None;
+    let mut header = None;
     let mut help = false;
     let mut list = false;
     let mut options = Options::default();
     while let Some(arg) = parser.next()? {
         match arg {
             Short('h') | Long("help") => help = true,
-            Value(name) if task.is_none() => {
+            Value(name) if task.is_none() && header.is_none() && name == "header" => {
+                header = Some(false);
+            }
+            Long("verify") if header.is_some() => header = Some(true),
+            Value(name) if task.is_none() && header.is_none() => {
                 let found = Task::ALL.into_iter().find(|task| name == task.name());
                 task = Some(found.ok_or_else(|| {
                     lexopt::Error::from(format!("unknown task '{}'", name.display()))
@@ -100,6 +109,9 @@ fn read(mut parser: lexopt::Parser) -> Result<Request, lexopt::Error> {
             }
             _ => return Err(arg.unexpected()),
         }
+    }
+    if let (false, Some(verify)) = (help, header) {
+        return Ok(Request::Header { verify });
     }
     match task {
         _ if help => Ok(Request::Help(task)),
@@ -116,6 +128,11 @@ pub(crate) fn help(task: Option<Task>) -> String {
         for task in Task::ALL {
             let _ = writeln!(text, "  {:<10} {}", task.name(), task.about());
         }
+        let _ = writeln!(
+            text,
+            "  {:<10} writes include/otp_engine.h; with --verify it only compares",
+            "header"
+        );
         text.push_str("\n'cargo xtask TASK --help' explains the parts and options of a task.\n");
         return text;
     };
@@ -174,6 +191,14 @@ mod tests {
     }
 
     #[test]
+    fn the_header_is_written_or_verified() {
+        assert_eq!(parsed("header"), Ok(Request::Header { verify: false }));
+        let verified = Ok(Request::Header { verify: true });
+        assert_eq!(parsed("header --verify"), verified);
+        assert_eq!(parsed("header --help"), Ok(Request::Help(None)));
+    }
+
+    #[test]
     fn help_exists_at_both_levels_and_names_every_part() {
         assert_eq!(parsed("--help"), Ok(Request::Help(None)));
         for task in Task::ALL {
@@ -196,6 +221,9 @@ mod tests {
             "test --seed",
             "test --seed x",
             "test fmt",
+            "test --verify",
+            "header test",
+            "header --only c",
         ] {
             assert!(parsed(line).is_err(), "{line:?} was accepted");
         }

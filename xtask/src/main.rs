@@ -1,6 +1,7 @@
 //! The project's tasks: what `cargo xtask` runs.
 #![expect(clippy::print_stdout, reason = "a task runner reports on stdout")]
 
+mod c;
 mod command_line;
 mod coverage;
 mod dependencies;
@@ -40,10 +41,35 @@ fn main() -> ExitCode {
             print!("{}", command_line::list(task.parts()));
             ExitCode::SUCCESS
         }
+        Ok(Request::Header { verify }) => header(verify),
         Ok(Request::Run(task, options)) => run(task, &options),
         Err(error) => {
             eprintln!("error: {error}\n\nfor help: cargo xtask --help");
             ExitCode::from(USAGE)
+        }
+    }
+}
+
+/// Writes the C header, or compares it; a program of its own, as its generator is large.
+fn header(verify: bool) -> ExitCode {
+    let mut command = World::new(None).command("cargo");
+    command.args([
+        "run",
+        "--locked",
+        "--quiet",
+        "--package",
+        "otp-engine-header",
+        "--",
+    ]);
+    if verify {
+        command.arg("--verify");
+    }
+    match command.status() {
+        Ok(status) if status.success() => ExitCode::SUCCESS,
+        Ok(_) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: cargo: {error}");
+            ExitCode::FAILURE
         }
     }
 }

@@ -2,11 +2,11 @@
 
 use crate::need::Need;
 use crate::part::{Part, Runs, Step};
-use crate::{coverage, dependencies, interop, mutants, nostd, package};
+use crate::{c, coverage, dependencies, interop, mutants, nostd, package};
 
 /// `cargo xtask test`: quick ones first.
 pub(crate) const TEST: &[Part] = &[
-    FMT, DEPS, CLIPPY, DOC, NOSTD, TESTS, PACKAGE, EXAMPLE, INTEROP,
+    FMT, DEPS, CLIPPY, DOC, NOSTD, TESTS, PACKAGE, EXAMPLE, INTEROP, C,
 ];
 
 /// `cargo xtask soak`.
@@ -201,6 +201,30 @@ const INTEROP: Part = Part {
         ]),
     ],
     steps: &[Step::Checks(interop::checks)],
+};
+
+const C: Part = Part {
+    name: "c",
+    about: "the C ABI: header, tests and examples in C and C++, memcheck, sanitizers, symbols",
+    runs: Runs::Always,
+    needs: &[Need::Apt(&["gcc", "g++", "binutils", "valgrind"])],
+    steps: &[
+        Step::Command {
+            line: "cargo build --locked --release --package otp-engine-c",
+            env: &[],
+            code: 0,
+        },
+        Step::Command {
+            line: "cargo run --locked --quiet --package otp-engine-header -- --verify",
+            env: &[],
+            code: 0,
+        },
+        Step::Checks(c::compiles),
+        Step::Checks(c::symbols),
+        Step::Checks(c::passes),
+        Step::Checks(c::sanitizers),
+        Step::Checks(c::valgrind),
+    ],
 };
 
 const LONG: Part = Part {
