@@ -1,7 +1,6 @@
 """The engine: issues codes and judges what was typed."""
 
 import ctypes
-import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -30,17 +29,20 @@ from .words import (
 )
 
 
-class _Out(threading.local):
-    """Out structures of this thread, used again by each call."""
-
-    def __init__(self) -> None:
-        self.issued = c.otp_issued(struct_size=ctypes.sizeof(c.otp_issued))
-        self.verdict = c.otp_verdict(struct_size=ctypes.sizeof(c.otp_verdict))
-        self.issued_at = ctypes.addressof(self.issued)
-        self.verdict_at = ctypes.addressof(self.verdict)
+# Out structures that no call is using. A call takes one out: a signal handler or a finalizer that
+# runs between a call and its reading would write over one that is the thread's.
+_issued_pool: list[tuple[c.otp_issued, int]] = []
+_verdict_pool: list[tuple[c.otp_verdict, int]] = []
 
 
-_out = _Out()
+def _new_issued() -> tuple[c.otp_issued, int]:
+    made = c.otp_issued(struct_size=ctypes.sizeof(c.otp_issued))
+    return made, ctypes.addressof(made)
+
+
+def _new_verdict() -> tuple[c.otp_verdict, int]:
+    made = c.otp_verdict(struct_size=ctypes.sizeof(c.otp_verdict))
+    return made, ctypes.addressof(made)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,14 +124,17 @@ class Engine(Owner):
         """Issue a code, or hand out the live one once more; send it after this returns."""
         engine, cells = self._open(), store._open()
         request = binding._packed
-        out = _out
+        try:
+            out = _issued_pool.pop()
+        except IndexError:
+            out = _new_issued()
+        issued, address = out
         check(
-            lib.otp_engine_issue(
-                engine.address, cells.address, request, len(request), out.issued_at
-            )
+            lib.otp_engine_issue(engine.address, cells.address, request, len(request), address)
         )
-        answer = read_issued(out.issued)
-        ctypes.memset(out.issued_at + _CODE, 0, c.OTP_CODE_CAPACITY)
+        answer = read_issued(issued)
+        ctypes.memset(address + _CODE, 0, c.OTP_CODE_CAPACITY)
+        _issued_pool.append(out)
         return answer
 
     def verify(
@@ -146,10 +151,14 @@ class Engine(Owner):
         """
         engine, cells = self._open(), store._open()
         request = binding._with_typed(typed, challenge_id)
-        out = _out
+        try:
+            out = _verdict_pool.pop()
+        except IndexError:
+            out = _new_verdict()
+        read, address = out
         if evidence is None:
             status = lib.otp_engine_verify(
-                engine.address, cells.address, request, len(request), out.verdict_at
+                engine.address, cells.address, request, len(request), address
             )
         else:
             given, kept = evidence._views()
@@ -159,11 +168,13 @@ class Engine(Owner):
                 request,
                 len(request),
                 ctypes.byref(given),
-                out.verdict_at,
+                address,
             )
             del kept
         check(status)
-        return read_verdict(out.verdict)
+        answer = read_verdict(read)
+        _verdict_pool.append(out)
+        return answer
 
     def report_delivery(
         self,

@@ -38,8 +38,12 @@ def moment(seconds: int) -> datetime:
     return datetime.fromtimestamp(seconds, timezone.utc)
 
 
-def _seconds(instant: "datetime | int") -> int:
-    return int(instant.timestamp()) if isinstance(instant, datetime) else int(instant)
+def _seconds(instant: "datetime | int", name: str) -> int:
+    if not isinstance(instant, datetime):
+        return int(instant)
+    if instant.tzinfo is None:  # Python would take it for local time
+        raise ValueError(f"{name} is a datetime without a time zone")
+    return int(instant.timestamp())
 
 
 def text(value: object, name: str) -> bytes:
@@ -168,7 +172,7 @@ class KeyRing(Owner):
         retired: Mapping[str, "datetime | int"] | None = None,
     ) -> None:
         names = {kid: text(kid, "kid") for kid in codes}
-        ends = {kid: _seconds(at) for kid, at in (retired or {}).items()}
+        ends = {kid: _seconds(at, "retired") for kid, at in (retired or {}).items()}
         if unknown := set(ends) - set(names):
             raise ValueError(f"retired names {sorted(unknown)}, which are not among the codes")
         if not isinstance(index, bytes) or not all(isinstance(s, bytes) for s in codes.values()):

@@ -1,0 +1,262 @@
+"""What goes in is refused by name where it cannot be meant."""
+
+import ctypes
+from collections.abc import Callable
+from datetime import datetime, timezone
+from typing import Any
+
+import otp_engine as otp
+import pytest
+from otp_engine import _bindings as c
+from otp_engine._lib import lib, view
+from support import INDEX, SECRET, binding, engine, issue, key_ring, signer
+
+POLICY = [
+    ("digits", 6, 10, {}), ("letters", 4, 26, {}), ("validity", 60, 600, {}),
+    ("validity", 60, 604_800, {"token": True}), ("max_attempts", 1, 10, {}),
+    ("closed_for", 600, 86_400, {}), ("cooldown", 15, 600, {}), ("max_sends", 1, 10, {}),
+]  # fmt: skip
+BUDGETS = [
+    ("user_failures_per_day", 1, 32), ("consecutive_failures", 10, 100),
+    ("recipient_failures_per_day", 1, 32), ("user_sends_per_hour", 1, 32),
+    ("recipient_sends_per_ten_minutes", 1, 32), ("recipient_sends_per_day", 1, 32),
+]  # fmt: skip
+
+
+def edges(make: Callable[..., object], name: str, least: int, most: int, **other: Any) -> None:
+    for value in (least, most):
+        make(**{name: value}, **other)
+    for value in (least - 1, most + 1, -1, 2**31, 2**64):
+        with pytest.raises(ValueError, match=name):
+            make(**{name: value}, **other)
+    for bad in ("6", 6.0, True):
+        with pytest.raises(TypeError, match=name):
+            make(**{name: bad}, **other)
+
+
+@pytest.mark.parametrize(("name", "least", "most", "other"), POLICY)
+def test_case_35_a_policy_out_of_bounds_is_named(
+    name: str, least: int, most: int, other: dict[str, Any]
+) -> None:
+    edges(otp.Policy, name, least, most, **other)
+
+
+@pytest.mark.parametrize(("name", "least", "most"), BUDGETS)
+def test_a_budget_out_of_bounds_is_named(name: str, least: int, most: int) -> None:
+    edges(otp.Budgets, name, least, most)
+
+
+def test_a_policy_takes_one_kind_of_code_and_known_words() -> None:
+    for bad, named in (
+        ({"digits": 6, "letters": 8}, "one of digits"),
+        ({"letters": 8, "token": True}, "one of digits"),
+        ({"resend": "again"}, "resend"),
+        ({"evidence": ["selfie"]}, "selfie"),
+    ):
+        with pytest.raises(ValueError, match=named):
+            otp.Policy(**bad)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("typed", [123456, b"123456", None, 123456.0, ["123456"]])
+def test_case_02_what_was_typed_is_text_or_a_type_error(typed: Any) -> None:
+    maker, store, to = engine(), otp.MemoryStore(), binding()
+    issue(maker, store, to)
+    with pytest.raises(TypeError, match="typed must be str"):
+        maker.verify(store, to, typed)
+    with pytest.raises(TypeError, match="typed must be str"):
+        maker.verify_many(store, [(to, typed)])
+    status = maker.status(store, to)
+    assert status is not None and status.attempts_left == 5
+
+
+MALFORMED = [
+    "", "12345", "1234567", "+12345", "1e5", "0x1234", "123456.0", "12345a", "\ud800",
+    "12345\ud800", "²²²²²²", "your code is 123456", "1" * 4096, "1" * 2**20, "\u200b" * 300,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("typed", MALFORMED, ids=range(len(MALFORMED)))
+def test_case_08_what_is_no_code_is_malformed_and_costs_no_attempt(typed: str) -> None:
+    maker, store, to = engine(), otp.MemoryStore(), binding()
+    issue(maker, store, to)
+    verdict = maker.verify(store, to, typed)
+    assert (verdict.rejection, verdict.public) == ("malformed", "malformed")
+    status = maker.status(store, to)
+    assert status is not None and status.attempts_left == 5
+
+
+def test_case_07_a_nul_never_truncates() -> None:
+    maker, store, to = engine(), otp.MemoryStore(), binding()
+    code = issue(maker, store, to).code
+    for typed in (f"{code}\0", f"{code}\0x", f"\0{code}", f"{code[:3]}\0{code[3:]}"):
+        assert maker.verify(store, to, typed).rejection == "malformed"
+    assert maker.verify(store, to, code)
+
+
+def test_case_03_and_04_spaces_and_other_digits_are_the_same_code() -> None:
+    for form in (
+        lambda code: f" {code[:3]} {code[3:]}\n",
+        lambda code: f"{code[:3]}-{code[3:]}",
+        lambda code: "\u200f".join(code),
+        lambda code: "".join(chr(0x660 + int(digit)) for digit in code),
+        lambda code: "".join(chr(0xFF10 + int(digit)) for digit in code),
+    ):
+        maker, store, to = engine(), otp.MemoryStore(), binding()
+        assert maker.verify(store, to, form(issue(maker, store, to).code))
+
+
+@pytest.mark.parametrize("mobile", ["", "abc", "12", "6012345678901234567890", "60 12 x"])
+def test_case_47_a_number_that_is_none_is_named(mobile: str) -> None:
+    with pytest.raises(ValueError, match="mobile|recipient"):
+        binding(mobile=mobile)
+
+
+def test_a_binding_names_what_is_wrong_with_it() -> None:
+    for name in ("tenant", "purpose", "model", "field", "record", "user"):
+        for value in (None, 15, b"15"):
+            with pytest.raises(TypeError, match=f"{name} must be str"):
+                binding(**{name: value})
+        with pytest.raises(ValueError, match=name):
+            binding(**{name: "x" * 300})
+        with pytest.raises(ValueError, match=name):
+            binding(**{name: "x" * 100_000})
+        with pytest.raises(ValueError, match=name):
+            binding(**{name: "\ud800"})
+    for content in (b"", bytes(31), bytes(33), "x" * 32, bytearray(32)):
+        with pytest.raises(ValueError, match="content must be 32 bytes"):
+            binding(content=content)
+    for both in ({"email": "a@example.com"}, {"mobile": None}):
+        with pytest.raises(ValueError, match="one of mobile and email"):
+            binding(**both)
+
+
+def test_case_60_parts_of_a_binding_are_told_apart() -> None:
+    maker, store = engine(), otp.MemoryStore()
+    one, other = binding(model="ab", field="c"), binding(model="a", field="bc")
+    assert not maker.verify(store, other, issue(maker, store, one).code)
+
+
+def test_case_80_secrets_are_long_enough_and_differ() -> None:
+    for codes, index in (
+        ({"a": bytes(31)}, INDEX), ({"a": SECRET}, bytes(31)), ({"a": SECRET}, SECRET),
+        ({"a": SECRET, "b": SECRET}, INDEX), ({}, INDEX), ({"": SECRET}, INDEX),
+    ):  # fmt: skip
+        with pytest.raises((otp.KeyRingError, ValueError)):
+            otp.KeyRing(codes, index=index)
+    with pytest.raises(TypeError, match="secrets must be bytes"):
+        otp.KeyRing({"a": "x" * 32}, index=INDEX)  # type: ignore[dict-item]
+    with pytest.raises((otp.KeyRingError, ValueError)):
+        key_ring(current="no-such")
+    with pytest.raises(ValueError, match="retired"):
+        key_ring(retired={"no-such": datetime.now(timezone.utc)})
+    for seed in (b"", bytes(31), bytes(33)):
+        with pytest.raises((otp.KeyRingError, ValueError)):
+            otp.SigningKey.from_seed(seed)
+    with pytest.raises((otp.KeyRingError, ValueError)):
+        otp.SigningKey.from_pem("no key")
+
+
+def test_a_time_without_a_zone_is_refused() -> None:
+    with pytest.raises(ValueError, match="retired"):
+        key_ring(current="b", retired={"2026a": datetime(2026, 1, 1)})
+
+
+def test_a_delivery_names_what_is_wrong_with_it() -> None:
+    maker, store, to = engine(), otp.MemoryStore(), binding()
+    issued = issue(maker, store, to)
+
+    def report(named: str = issued.challenge_id, send: Any = 1, status: Any = "10") -> str:
+        return maker.report_delivery(store, to, named, send, delivered=False, status=status)
+
+    for send in (0, 256, -1, "1", None):
+        with pytest.raises(ValueError, match="send"):
+            report(send=send)
+    with pytest.raises(ValueError, match="challenge_id"):
+        report("short")
+    with pytest.raises(ValueError, match="status"):
+        report(status="123456")
+    with pytest.raises(TypeError, match="status"):
+        report(status=10)
+    with pytest.raises(ValueError, match="challenge_id"):
+        maker.verify(store, to, issued.code, challenge_id="short")
+    assert report() == "refunded"
+
+
+def test_limits_are_whole_and_not_negative() -> None:
+    maker, store = engine(signing_key=signer()), otp.MemoryStore(keep_records=True)
+    for limit in (-1, 1.0, "1"):
+        with pytest.raises(ValueError, match="limit"):
+            maker.purge(store, limit=limit)  # type: ignore[arg-type]
+        with pytest.raises(ValueError, match="limit"):
+            maker.signatures(store, "t", "m", "f", "r", limit=limit)  # type: ignore[arg-type]
+
+
+def test_what_is_closed_refuses() -> None:
+    maker, store, to, ring, key = engine(), otp.MemoryStore(), binding(), key_ring(), signer()
+    with otp.MemoryStore() as short:
+        assert maker.issue(short, to)
+    with pytest.raises(ValueError, match="MemoryStore is closed"):
+        maker.issue(short, to)
+    for owner in (maker, ring, key):
+        owner.close()
+        owner.close()
+    for call in (
+        lambda: maker.issue(store, to), lambda: maker.verify(store, to, "123456"),
+        lambda: maker.with_policy(otp.Policy()), lambda: maker.odds(), lambda: maker.purge(store),
+        lambda: maker.issue_many(store, [to]), lambda: maker.verify_many(store, [(to, "1")]),
+    ):  # fmt: skip
+        with pytest.raises(ValueError, match="Engine is closed"):
+            call()
+    with pytest.raises(ValueError, match="KeyRing is closed"):
+        otp.Engine(ring)
+    with pytest.raises(ValueError, match="SigningKey is closed"):
+        engine(signing_key=key)
+
+
+def test_an_answer_is_true_only_where_it_is_good() -> None:
+    maker, store, to = engine(), otp.MemoryStore(), binding()
+    issued = issue(maker, store, to)
+    assert bool(issued) and not bool(maker.issue(store, to))
+    assert not maker.verify(store, to, "12")
+    assert maker.verify(store, to, issued.code)
+    assert not otp.verify_record("a.b.c", signer().public_jwks)
+
+
+PACKED: list[dict[str, Any]] = [
+    {},
+    {"content": bytes(range(32))},
+    {"content": bytes(range(32)), "content_guessable": True},
+    {"mobile": None, "email": "ali@example.com"},
+    {"tenant": "t", "purpose": "π", "model": "é" * 20, "record": "名前"},
+]
+
+
+@pytest.mark.parametrize("members", PACKED, ids=range(len(PACKED)))
+@pytest.mark.parametrize("typed", ["", "123456", "１２３"])
+@pytest.mark.parametrize("named", [None, "0" * 26])
+def test_requests_are_packed_as_the_library_packs_them(
+    members: dict[str, Any], typed: str, named: str | None
+) -> None:
+    """The layout is written twice, here and in the library: byte for byte the same."""
+    to = binding(**members)
+    given: dict[str, Any] = {
+        "tenant": "acme", "purpose": "sign", "model": "loan.application", "field": "signature",
+        "record": "15", "user": "7", "mobile": "60123456789", **members,
+    }  # fmt: skip
+    where = given["mobile"] or given["email"]
+    kept = [given[name].encode() for name in ("tenant", "purpose", "model", "field")]
+    kept += [given["record"].encode(), given["user"].encode(), where.encode()]
+    kept += [given.get("content") or b"", typed.encode(), (named or "").encode()]
+    structure = c.otp_binding(struct_size=ctypes.sizeof(c.otp_binding))
+    names = ("tenant", "purpose", "model", "field", "record", "user", "recipient", "content",
+             "typed", "challenge_id")  # fmt: skip
+    for name, data in zip(names, kept, strict=True):
+        setattr(structure, name, view(data))
+    structure.recipient_kind = 1 if given["mobile"] else 2
+    structure.content_guessable = int(given.get("content_guessable", False))
+    buffer, written = ctypes.create_string_buffer(4096), ctypes.c_size_t()
+    status = lib.otp_binding_pack(
+        ctypes.byref(structure), buffer, len(buffer), ctypes.byref(written)
+    )
+    assert status == c.OTP_STATUS_OK, lib.otp_status_text(status)
+    assert buffer.raw[: written.value] == to._with_typed(typed, named)

@@ -1,0 +1,313 @@
+"""Host stores: sound ones work, and whatever a bad one does, nothing is accepted."""
+
+import gc
+import pathlib
+import sqlite3
+from collections.abc import Callable
+from typing import Any
+
+import otp_engine as otp
+import pytest
+from otp_engine import _callbacks
+from support import Clock, DictStore, binding, engine, example_store, issue, signer, wrong
+
+
+def test_the_example_over_sqlite3_passes_the_suite(folder: pathlib.Path) -> None:
+    passed, report = example_store()(str(folder / "cells.db")).check()
+    assert passed, report
+
+
+def test_the_example_is_about_forty_lines_of_code() -> None:
+    import inspect
+
+    lines = inspect.getsource(example_store()).splitlines()
+    assert sum(bool(line.strip()) for line in lines) <= 45
+
+
+def test_the_suite_refuses_a_store_that_never_conflicts() -> None:
+    class Blind(DictStore):
+        def commit(self, writes: list[otp.Write], now: int) -> bool:
+            for write in writes:
+                self.cells[write.key] = otp.Cell(write.expected + 1, None, write.body)
+            return True
+
+    passed, report = Blind().check()
+    assert not passed and "ok" in report
+
+
+def test_a_whole_signing_on_a_host_store(folder: pathlib.Path) -> None:
+    clock = Clock()
+    maker = engine(clock=clock, signing_key=signer())
+    store, to = example_store()(str(folder / "cells.db")), binding()
+    code = issue(maker, store, to).code
+    assert maker.verify(store, to, wrong(code)).attempts_left == 4
+    assert maker.verify(store, to, code).record
+    assert maker.verify(store, to, code).rejection == "already_used"
+    assert maker.latest_signature(store, "acme", "loan.application", "signature", "15")
+    clock.now += 30 * 86_400
+    assert maker.purge(store, limit=2) == 2
+    assert maker.purge(store) > 0
+    assert maker.latest_signature(store, "acme", "loan.application", "signature", "15")
+
+
+def test_a_store_that_may_lose_cells_is_refused_by_an_engine_that_signs() -> None:
+    class Cache(DictStore):
+        permanent = False
+
+    with pytest.raises(otp.StoreError):
+        engine(signing_key=signer()).issue(Cache(), binding())
+    assert engine().issue(Cache(), binding())
+
+
+class Spoilt(DictStore):
+    """Sound until it is spoilt."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.spoil_load: Callable[[list[otp.Cell | None]], Any] | None = None
+        self.spoil_commit: Callable[[], Any] | None = None
+
+    def load(self, keys: list[bytes]) -> list[otp.Cell | None]:
+        cells = super().load(keys)
+        return self.spoil_load(cells) if self.spoil_load else cells  # type: ignore[no-any-return]
+
+    def commit(self, writes: list[otp.Write], now: int) -> bool:
+        if self.spoil_commit:
+            return self.spoil_commit()  # type: ignore[no-any-return]
+        return super().commit(writes, now)
+
+
+def fails_closed(store: Spoilt) -> otp.OtpError:
+    """Issue on the sound store, spoil it, and require that nothing is accepted."""
+    load, commit = store.spoil_load, store.spoil_commit
+    store.spoil_load = store.spoil_commit = None
+    maker, to = engine(), binding()
+    code = issue(maker, store, to).code
+    store.spoil_load, store.spoil_commit = load, commit
+    calls: list[Callable[[], Any]] = [
+        lambda: maker.issue(store, binding("new")),
+        lambda: maker.verify(store, to, wrong(code)),
+        lambda: maker.verify(store, to, code),
+    ]
+    for call in calls:
+        with pytest.raises(otp.OtpError) as caught:
+            call()
+    batch = maker.verify_many(store, [(to, code)])
+    assert isinstance(batch[0], otp.OtpError)
+    store.spoil_load = store.spoil_commit = None
+    assert maker.verify(store, to, code)  # the code was never used up, nor was the store left ill
+    return caught.value
+
+
+def key_error(*_: Any) -> Any:
+    raise KeyError("cell")
+
+
+def interrupted(*_: Any) -> Any:
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("raises", [key_error, interrupted])
+def test_case_69_what_load_raises_fails_closed_and_is_the_cause(raises: Any) -> None:
+    store = Spoilt()
+    store.spoil_load = raises
+    fault = fails_closed(store)
+    assert isinstance(fault, otp.StoreError) and not fault.unknown
+    assert isinstance(fault.__cause__, (KeyError, KeyboardInterrupt))
+
+
+@pytest.mark.parametrize("raises", [key_error, interrupted])
+def test_case_69_what_commit_raises_fails_closed_and_is_the_cause(raises: Any) -> None:
+    store = Spoilt()
+    store.spoil_commit = raises
+    fault = fails_closed(store)
+    assert isinstance(fault, otp.StoreError) and fault.unknown
+    assert isinstance(fault.__cause__, (KeyError, KeyboardInterrupt))
+
+
+class Odd:
+    """A cell whose members are what they are told to be."""
+
+    def __init__(self, version: Any, discard_after: Any, body: Any) -> None:
+        self.version, self.discard_after, self.body = version, discard_after, body
+
+
+GARBAGE: dict[str, Callable[[list[otp.Cell | None]], Any]] = {
+    "none": lambda cells: None,
+    "text": lambda cells: "cells",
+    "number": lambda cells: 7,
+    "tuple": tuple,
+    "empty": lambda cells: [],
+    "too short": lambda cells: cells[:-1],
+    "too long": lambda cells: [*cells, None],
+    "rows": lambda cells: [(1, None, b"") for _ in cells],
+    "texts": lambda cells: ["cell" for _ in cells],
+    "no body": lambda cells: [Odd(1, None, None) for _ in cells],
+    "text for a body": lambda cells: [Odd(1, None, "body") for _ in cells],
+    "number for a body": lambda cells: [Odd(1, None, 40) for _ in cells],
+    "text for a version": lambda cells: [Odd("1", None, b"") for _ in cells],
+    "version 0": lambda cells: [Odd(0, None, b"x" * 50) for _ in cells],
+    "negative version": lambda cells: [Odd(-1, None, b"") for _ in cells],
+    "huge version": lambda cells: [Odd(2**64, None, b"") for _ in cells],
+    "text for an end": lambda cells: [Odd(1, "soon", b"") for _ in cells],
+    "empty body": lambda cells: [Odd(1, None, b"") for _ in cells],
+    "noise": lambda cells: [Odd(1, None, bytes(range(100))) for _ in cells],
+    "a megabyte": lambda cells: [Odd(1, None, bytes(2**20)) for _ in cells],
+    "swapped": lambda cells: [c and Odd(c.version, c.discard_after, c.body[::-1]) for c in cells]
+    if any(cells)
+    else None,
+    "other versions": lambda cells: [
+        c and Odd(c.version + 1, c.discard_after, c.body) for c in cells
+    ]
+    if any(cells)
+    else None,
+}
+
+
+@pytest.mark.parametrize("name", GARBAGE)
+def test_case_68_garbage_from_load_fails_closed(name: str) -> None:
+    store = Spoilt()
+    store.spoil_load = GARBAGE[name]
+    fails_closed(store)
+
+
+@pytest.mark.parametrize("said", [None, 1, 0, "done", b"", [], 2.0, object()])
+def test_case_68_a_commit_that_does_not_say_true_or_false_fails_closed(said: Any) -> None:
+    store = Spoilt()
+    store.spoil_commit = lambda: said
+    fault = fails_closed(store)
+    assert isinstance(fault, otp.StoreError) and fault.unknown
+    assert isinstance(fault.__cause__, TypeError)
+
+
+def test_a_commit_that_always_conflicts_ends() -> None:
+    store = Spoilt()
+    store.spoil_commit = lambda: False
+    assert isinstance(fails_closed(store), otp.ContendedError)
+
+
+@pytest.mark.parametrize("where", ["load", "commit"])
+@pytest.mark.parametrize("what", ["issue", "status", "many", "free"])
+def test_case_70_a_store_that_re_enters_is_refused(where: str, what: str) -> None:
+    other, to, store = engine(), binding(), Spoilt()
+    memory = otp.MemoryStore()
+
+    def again(*_: Any) -> Any:
+        if what == "issue":
+            other.issue(memory, to)
+        elif what == "status":
+            other.status(memory, to)
+        elif what == "many":
+            other.issue_many(memory, [to])
+        else:
+            memory.close()  # freeing inside a callback is harmless
+            raise otp.ReenteredError("as the others")
+
+    if where == "load":
+        store.spoil_load = again
+    else:
+        store.spoil_commit = again
+    assert isinstance(fails_closed(store).__cause__, otp.ReenteredError)
+
+
+def test_case_21_a_lost_commit_gives_no_verdict_and_keeps_no_attempt() -> None:
+    store, maker, to = Spoilt(), engine(), binding()
+    code = issue(maker, store, to).code
+    store.spoil_commit = key_error
+    for _ in range(10):
+        with pytest.raises(otp.StoreError):
+            maker.verify(store, to, wrong(code))
+    store.spoil_commit = None
+    assert maker.verify(store, to, wrong(code)).attempts_left == 4
+
+
+def test_case_20_an_attempt_stays_when_the_host_raises_afterwards() -> None:
+    store, maker, to = DictStore(), engine(), binding()
+    code = issue(maker, store, to).code
+    with pytest.raises(ZeroDivisionError):
+        _ = maker.verify(store, to, wrong(code)).attempts_left / 0  # type: ignore[operator]
+    assert maker.verify(store, to, wrong(code)).attempts_left == 3
+
+
+def test_the_database_error_of_the_example_is_the_cause(folder: pathlib.Path) -> None:
+    store = example_store()(str(folder / "no-such-folder" / "cells.db"))
+    with pytest.raises(otp.StoreError) as caught:
+        engine().issue(store, binding())
+    assert isinstance(caught.value.__cause__, sqlite3.OperationalError)
+
+
+def test_a_cause_does_not_outlive_its_call() -> None:
+    store = Spoilt()
+    store.spoil_load = key_error
+    maker = engine()
+    with pytest.raises(otp.StoreError):
+        maker.issue(store, binding())
+    maker.issue_many(store, [binding()])
+    with pytest.raises(otp.StoreError) as caught:
+        engine(signing_key=signer()).issue(otp.MemoryStore(), binding())
+    assert caught.value.__cause__ is None
+
+
+def test_a_batch_names_the_cause_of_each_fault() -> None:
+    store, maker = Spoilt(), engine(budgets=otp.Budgets(metered=False))
+    calls = iter(range(100))
+
+    def second(cells: list[otp.Cell | None]) -> Any:
+        return key_error() if next(calls) == 1 else cells
+
+    store.spoil_load = second
+    answers = maker.issue_many(store, [binding(str(record)) for record in range(3)])
+    assert [type(answer) for answer in answers] == [otp.Issued, otp.StoreError, otp.Issued]
+
+
+def test_an_observer_that_raises_undoes_nothing() -> None:
+    import sys
+
+    seen: list[Any] = []
+    hook, sys.unraisablehook = sys.unraisablehook, seen.append
+    try:
+        maker, store, to = engine(observer=key_error), otp.MemoryStore(), binding()
+        assert maker.verify(store, to, issue(maker, store, to).code)
+    finally:
+        sys.unraisablehook = hook
+    assert [type(said.exc_value) for said in seen] == [KeyError, KeyError]
+
+
+def test_collected_handles_free_their_callbacks() -> None:
+    gc.collect()
+    before = _callbacks.registered()
+    for _ in range(3):
+        maker = engine(observer=lambda event: None)
+        sibling = maker.with_policy(otp.Policy(digits=8))
+        store = DictStore()
+        assert sibling.issue(store, binding())
+    assert _callbacks.registered() > before
+    del maker, sibling, store
+    gc.collect()
+    assert _callbacks.registered() == before
+
+
+def test_a_closed_host_store_frees_its_callbacks_at_once() -> None:
+    before = _callbacks.registered()
+    store = DictStore()
+    assert _callbacks.registered() == before + 1
+    store.close()
+    assert _callbacks.registered() == before
+
+
+def test_a_failed_constructor_leaves_nothing_behind() -> None:
+    before = _callbacks.registered()
+    with pytest.raises(ValueError):
+        otp.Engine(
+            otp.KeyRing({"a": bytes(32)}, index=bytes(range(32))),
+            policy=otp.Policy(evidence=["image"]),
+            clock=Clock(),
+            budgets=spoilt_budgets(),
+        )
+    assert _callbacks.registered() == before
+
+
+def spoilt_budgets() -> otp.Budgets:
+    budgets = otp.Budgets()
+    budgets._c.user_failures_per_day = 99
+    return budgets
