@@ -36,8 +36,6 @@ class SqliteHostStore(otp.HostStore):
 
     def commit(self, writes: list[otp.Write], now: int) -> bool:
         """Apply all writes if every version is as expected, or none."""
-        if len({write.key for write in writes}) < len(writes):
-            raise ValueError("two writes to one key")
         connection = self._connection()
         connection.execute("BEGIN IMMEDIATE")  # the lock before the look: nobody comes between
         try:

@@ -15,7 +15,7 @@ from typing import Any
 from . import _bindings as c
 from .errors import pending
 
-FAILED, DONE, MORE_ROOM, UNAVAILABLE = 0, 1, 3, 10
+FAILED, DONE, MORE_ROOM, UNAVAILABLE, UNSUPPORTED = 0, 1, 3, 10, 13
 _lock = threading.Lock()
 _numbers = itertools.count(1)  # 0 would arrive as None
 _registry: dict[int, Any] = {}
@@ -98,6 +98,8 @@ def _commit(number: int, writes: int, length: int, now: int, outcome: int) -> in
             until = end if has_end else None
             listed.append(Write(key, kind, expected, until, packed[at : at + size]))
             at += size
+        if len({write.key for write in listed}) < count:
+            return UNSUPPORTED  # no engine does this; spares every store the check
         done = store.commit(listed, now)
         if not isinstance(done, bool):
             raise TypeError("commit must return True (all applied) or False (a version differs)")

@@ -1,6 +1,10 @@
 """Handles: addresses of the library's objects, freed when the last user lets go."""
 
+import atexit
 import ctypes
+import itertools
+import os
+import time
 import weakref
 from collections.abc import Callable
 
@@ -42,6 +46,32 @@ class Owner:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+_numbers = itertools.count()
+_calling_back: "weakref.WeakValueDictionary[tuple[int, int], Owner]" = weakref.WeakValueDictionary()
+_PATIENCE = 5  # seconds: a call that still runs then may abort the process
+
+
+def closed_at_exit(owner: Owner) -> None:
+    """Close an owner whose calls run Python before the interpreter ends.
+
+    An ending interpreter kills a daemon thread that comes back into Python; from a callback, that
+    would unwind through the library, which aborts the process.
+    """
+    _calling_back[os.getpid(), next(_numbers)] = owner
+
+
+@atexit.register
+def _close_at_exit() -> None:
+    handles = []
+    for (process, _), owner in list(_calling_back.items()):
+        if process == os.getpid() and owner._handle is not None:
+            handles.append(weakref.ref(owner._handle))
+            owner.close()
+    until = time.monotonic() + _PATIENCE
+    while any(handle() is not None for handle in handles) and time.monotonic() < until:
+        time.sleep(0.001)
 
 
 def out_pointer() -> ctypes.c_void_p:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from . import _bindings as c
 from . import _callbacks
-from ._handle import Handle, Owner, out_pointer
+from ._handle import Handle, Owner, closed_at_exit, out_pointer
 from ._lib import lib, take_bytes, view
 from .errors import check, fault
 from .store import Event, Store
@@ -107,6 +107,9 @@ class Engine(Owner):
                 _callbacks._drop(number)
             raise
         self._handle = Handle(out.value or 0, lib.otp_engine_free)
+        self._calls_back = bool(numbers)
+        if self._calls_back:
+            closed_at_exit(self)
 
     def with_policy(self, policy: Policy) -> "Engine":
         """Make a cheap sibling: same keys, budgets, clock, observer and slots."""
@@ -118,6 +121,9 @@ class Engine(Owner):
         )
         sibling = Engine.__new__(Engine)
         sibling._handle = Handle(out.value or 0, lib.otp_engine_free)
+        sibling._calls_back = self._calls_back
+        if sibling._calls_back:
+            closed_at_exit(sibling)
         return sibling
 
     def issue(self, store: Store, binding: Binding) -> Issued | Refusal:

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from . import _bindings as c
 from . import _callbacks
-from ._handle import Handle, Owner, out_pointer
+from ._handle import Handle, Owner, closed_at_exit, out_pointer
 from ._lib import lib, take_bytes
 from .errors import check
 from .words import _REASONS, REJECTIONS, moment
@@ -108,6 +108,7 @@ class HostStore(Store):
             _callbacks._drop(number)
             raise
         self._handle = Handle(out.value or 0, lib.otp_store_free)
+        closed_at_exit(self)
 
     def _target(self) -> object:
         """Return what the callbacks call: not this object, which would keep itself alive."""
