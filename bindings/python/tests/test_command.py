@@ -4,9 +4,10 @@ import pathlib
 import subprocess
 import sys
 
-import otp_engine as otp
 import pytest
 from support import REPOSITORY, binding, engine, issue, signer
+
+import otp_engine as otp
 
 
 def run(*args: object) -> "subprocess.CompletedProcess[str]":

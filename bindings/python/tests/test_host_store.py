@@ -6,10 +6,11 @@ import sqlite3
 from collections.abc import Callable
 from typing import Any
 
-import otp_engine as otp
 import pytest
-from otp_engine import _callbacks
 from support import Clock, DictStore, binding, engine, example_store, issue, signer, wrong
+
+import otp_engine as otp
+from otp_engine import _callbacks
 
 
 def test_the_example_over_sqlite3_passes_the_suite(folder: pathlib.Path) -> None:
@@ -153,14 +154,12 @@ GARBAGE: dict[str, Callable[[list[otp.Cell | None]], Any]] = {
     "empty body": lambda cells: [Odd(1, None, b"") for _ in cells],
     "noise": lambda cells: [Odd(1, None, bytes(range(100))) for _ in cells],
     "a megabyte": lambda cells: [Odd(1, None, bytes(2**20)) for _ in cells],
-    "swapped": lambda cells: [c and Odd(c.version, c.discard_after, c.body[::-1]) for c in cells]
-    if any(cells)
-    else None,
-    "other versions": lambda cells: [
-        c and Odd(c.version + 1, c.discard_after, c.body) for c in cells
-    ]
-    if any(cells)
-    else None,
+    "swapped": lambda cells: (
+        [c and Odd(c.version, c.discard_after, c.body[::-1]) for c in cells] if any(cells) else None
+    ),
+    "other versions": lambda cells: (
+        [c and Odd(c.version + 1, c.discard_after, c.body) for c in cells] if any(cells) else None
+    ),
 }
 
 

@@ -1,7 +1,8 @@
 """Nothing secret is in what is printed."""
 
-import otp_engine as otp
 from support import INDEX, SECRET, SEED, binding, engine, issue, key_ring, signer
+
+import otp_engine as otp
 
 
 def test_case_72_what_is_printed_shows_no_secret() -> None:

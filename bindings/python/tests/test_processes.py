@@ -9,9 +9,10 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-import otp_engine as otp
 import pytest
 from support import DictStore, binding, engine, example_store, issue, wrong
+
+import otp_engine as otp
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 

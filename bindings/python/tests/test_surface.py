@@ -5,9 +5,10 @@ import json
 import time
 from datetime import datetime, timezone
 
-import otp_engine as otp
 import pytest
 from support import START, Clock, binding, engine, issue, key_ring, signer, wrong
+
+import otp_engine as otp
 
 PNG = bytes.fromhex(
     "89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c489"
@@ -337,7 +338,12 @@ def test_batches_answer_each_item_in_order() -> None:
     codes = [answer.code for answer in answers if isinstance(answer, otp.Issued)]
     assert len(codes) == 20
     assert isinstance(answers[20], otp.Refusal)
-    typed = [*zip(to, codes, strict=True), (to[0], codes[0]), (to[1], "12"), (binding("x"), "123456")]
+    typed = [
+        *zip(to, codes, strict=True),
+        (to[0], codes[0]),
+        (to[1], "12"),
+        (binding("x"), "123456"),
+    ]
     verdicts = maker.verify_many(store, typed)
     assert all(verdicts[:20])
     rejections = [v.rejection for v in verdicts[20:] if isinstance(v, otp.Verdict)]
@@ -399,7 +405,9 @@ def test_case_78_a_live_code_verifies_under_its_own_key_after_a_rotation() -> No
     store, to = otp.MemoryStore(), binding()
     code = issue(engine(), store, to).code
     secrets = {"2026a": bytes(range(32)), "2026b": bytes(range(96, 128))}
-    ring = otp.KeyRing(secrets, current="2026b", index=bytes(range(32, 64)), retired={"2026a": at(0)})
+    ring = otp.KeyRing(
+        secrets, current="2026b", index=bytes(range(32, 64)), retired={"2026a": at(0)}
+    )
     assert otp.Engine(ring, clock=Clock()).verify(store, to, code)
 
 

@@ -9,9 +9,10 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
 
-import otp_engine as otp
 import pytest
 from support import DictStore, binding, engine, example_store, issue, wrong
+
+import otp_engine as otp
 
 STORES: dict[str, Callable[[pathlib.Path], otp.Store]] = {
     "memory": lambda folder: otp.MemoryStore(),

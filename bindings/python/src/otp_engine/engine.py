@@ -28,7 +28,6 @@ from .words import (
     text,
 )
 
-
 # Out structures that no call is using. A call takes one out: a signal handler or a finalizer that
 # runs between a call and its reading would write over one that is the thread's.
 _issued_pool: list[tuple[c.otp_issued, int]] = []
@@ -135,9 +134,7 @@ class Engine(Owner):
         except IndexError:
             out = _new_issued()
         issued, address = out
-        check(
-            lib.otp_engine_issue(engine.address, cells.address, request, len(request), address)
-        )
+        check(lib.otp_engine_issue(engine.address, cells.address, request, len(request), address))
         answer = read_issued(issued)
         ctypes.memset(address + _CODE, 0, c.OTP_CODE_CAPACITY)
         _issued_pool.append(out)
