@@ -183,9 +183,7 @@ def main() -> int:
             if round_ >= 3:  # the first rounds warm up
                 took[name].append(spent)
     equal, plain = took["pure Python, equal work"], took["pure Python, plain"]
-    print(
-        f"{rounds} rounds of {BATCH}, us of CPU per OTP (issue + verify), ratios: higher is faster"
-    )
+    print(f"{rounds} rounds of {BATCH}, us of CPU per OTP (issue + verify); higher is faster")
     print(f"{'':38}{'us':>8}{'to equal work':>16}{'to plain':>12}")
     for name, values in took.items():
         mid = statistics.median(values) / BATCH / 1000

@@ -16,6 +16,7 @@ mod nostd;
 mod package;
 mod part;
 mod parts;
+mod python;
 mod report;
 mod rooms;
 mod runner;

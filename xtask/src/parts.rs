@@ -2,11 +2,11 @@
 
 use crate::need::Need;
 use crate::part::{Part, Runs, Step};
-use crate::{c, coverage, dependencies, interop, mutants, nostd, package};
+use crate::{c, coverage, dependencies, interop, mutants, nostd, package, python};
 
 /// `cargo xtask test`: quick ones first.
 pub(crate) const TEST: &[Part] = &[
-    FMT, DEPS, CLIPPY, DOC, NOSTD, TESTS, PACKAGE, EXAMPLE, INTEROP, C,
+    FMT, DEPS, CLIPPY, DOC, NOSTD, TESTS, PACKAGE, EXAMPLE, INTEROP, C, PYTHON,
 ];
 
 /// `cargo xtask soak`.
@@ -225,6 +225,31 @@ const C: Part = Part {
         Step::Checks(c::sanitizers),
         Step::Checks(c::valgrind),
     ],
+};
+
+const PYTHON: Part = Part {
+    name: "python",
+    about: "the Python package builds, installs, and passes its tests from the installed wheel",
+    runs: Runs::Always,
+    needs: &[
+        Need::Apt(&["gcc"]),
+        // What they depend on is pinned too: a run of today must be the run of tomorrow.
+        Need::Pip(&[
+            "pytest==9.2.0",
+            "iniconfig==2.3.1",
+            "packaging==26.3",
+            "pluggy==1.7.0",
+            "Pygments==2.21.0",
+            "mypy==1.18.2",
+            "mypy_extensions==1.2.0",
+            "pathspec==1.1.1",
+            "typing_extensions==4.16.0",
+            "ruff==0.17.6",
+            "pycparser==3.12",
+            "hatchling==1.27.0",
+        ]),
+    ],
+    steps: &[Step::Checks(python::checks)],
 };
 
 const LONG: Part = Part {

@@ -1,5 +1,6 @@
 """The command line, by its exit codes; and the generated declarations."""
 
+import os
 import pathlib
 import subprocess
 import sys
@@ -64,4 +65,6 @@ def test_the_example_store_runs_as_a_program(folder: pathlib.Path) -> None:
 def test_the_declarations_are_those_of_the_header() -> None:
     pytest.importorskip("pycparser")
     script = REPOSITORY / "bindings" / "python" / "gen_bindings.py"
-    assert subprocess.run([sys.executable, str(script), "--verify"], timeout=60).returncode == 0
+    path = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, str(script), "--verify"]
+    assert subprocess.run(command, env=path, timeout=60).returncode == 0

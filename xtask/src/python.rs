@@ -1,0 +1,214 @@
+//! Shows that the Python package builds, installs and does what its tests say, as a user gets it.
+//!
+//! The tests run against the installed wheel, from an environment of its own: a package that only
+//! works from its sources would pass otherwise.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::job::{Job, Ran};
+use crate::part::Check;
+
+const PACKAGE: &str = "bindings/python";
+const EXAMPLES: &str = "examples/python";
+
+/// What is in the wheel, beside what hatchling writes.
+const WHEEL: &str = "import glob, sys, zipfile
+wheels = glob.glob(sys.argv[1] + '/otp_engine-*.whl')
+assert len(wheels) == 1, wheels
+python, abi, platform = wheels[0][:-4].split('-')[-3:]
+assert (python, abi) == ('py3', 'none') and platform != 'any', wheels
+names = zipfile.ZipFile(wheels[0]).namelist()
+assert 'otp_engine/py.typed' in names, names
+libraries = [n for n in names if n.endswith(('.so', '.dylib', '.dll'))]
+assert len(libraries) == 1 and libraries[0].startswith('otp_engine/'), names
+assert not [n for n in names if 'tests' in n or n.endswith('bench.py')], names
+";
+
+/// Builds the wheel, installs it afresh, and runs tools and tests.
+pub(crate) fn checks(job: &mut Job<'_>) -> Vec<Check> {
+    let home = job.world.own("python");
+    let fresh = home.join("installed");
+    let wheels = home.join("wheels");
+    let mut checks = vec![
+        Check::new("the wheel builds", build(job, &wheels)),
+        Check::new(
+            "it is for any Python 3 on this platform, and whole",
+            in_tools(job, "python", |run| {
+                run.args(["-c", WHEEL]).arg(&wheels);
+            }),
+        ),
+        Check::new(
+            "it installs into a fresh environment",
+            install(job, &wheels, &fresh),
+        ),
+        Check::new("the demo runs from the installed wheel", {
+            let mut demo = installed(job, &fresh);
+            demo.args(["-m", "otp_engine", "demo"]).current_dir(&home);
+            ended(job, &mut demo)
+        }),
+    ];
+    checks.extend(tests(job, &fresh));
+    let config = format!("{PACKAGE}/pyproject.toml");
+    checks.push(Check::new(
+        "mypy --strict finds nothing in the package and the example",
+        in_tools(job, "mypy", |run| {
+            run.args(["--strict", "--config-file", &config]);
+            run.arg(format!("{PACKAGE}/src/otp_engine"));
+            run.arg(EXAMPLES);
+            run.env("MYPYPATH", format!("{PACKAGE}/src"));
+        }),
+    ));
+    for args in [&["check"][..], &["format", "--check"]] {
+        for folder in [PACKAGE, EXAMPLES] {
+            checks.push(Check::new(
+                format!("ruff {} finds nothing in {folder}", args.join(" ")),
+                in_tools(job, "ruff", |run| {
+                    run.args(args).arg(folder);
+                    if folder != PACKAGE {
+                        run.args(["--config", &config]); // the package finds it by itself
+                    }
+                }),
+            ));
+        }
+    }
+    checks.push(Check::new(
+        "the declarations are those of the header",
+        in_tools(job, "python", |run| {
+            run.arg(format!("{PACKAGE}/gen_bindings.py"))
+                .arg("--verify");
+        }),
+    ));
+    checks
+}
+
+fn build(job: &mut Job<'_>, wheels: &Path) -> Result<(), String> {
+    emptied(wheels)?;
+    in_tools(job, "pip", |run| {
+        // hatchling is among what the part needs: nothing is fetched here.
+        run.args(["wheel", "--quiet", "--no-deps", "--no-build-isolation"]);
+        run.arg("--wheel-dir")
+            .arg(wheels)
+            .arg(format!("./{PACKAGE}"));
+    })
+}
+
+fn install(job: &mut Job<'_>, wheels: &Path, fresh: &Path) -> Result<(), String> {
+    let made = in_tools(job, "python", |run| {
+        run.args(["-m", "venv", "--clear", "--without-pip"])
+            .arg(fresh);
+    });
+    made.and_then(|()| {
+        in_tools(job, "pip", |run| {
+            run.arg("--python").arg(python(fresh));
+            run.args(["install", "--quiet", "--no-deps", "--no-index"]);
+            run.arg("--find-links").arg(wheels).arg("otp-engine");
+        })
+    })
+}
+
+/// Runs pytest on the installed package; each test is a check.
+fn tests(job: &mut Job<'_>, fresh: &Path) -> Vec<Check> {
+    let tools = job.world.own("venv");
+    let report = job.world.own("python").join("tests.txt");
+    // pytest stays where it is: the fresh environment holds the package and nothing else.
+    let find = "import glob, runpy, sys; sys.path += glob.glob(sys.argv.pop(1)); \
+                runpy.run_module('pytest', run_name='__main__')";
+    let mut run = installed(job, fresh);
+    run.args(["-P", "-c", find]);
+    run.arg(tools.join("lib/python3*/site-packages"));
+    run.args(["-rA", "--tb=short", "-p", "no:cacheprovider"]);
+    run.arg(format!("{PACKAGE}/tests"));
+    let ran = job.run(&mut run);
+    let outcome = ran.and_then(|ran| {
+        fs::write(&report, &ran.output).map_err(|error| error.to_string())?;
+        Ok((cases(&ran.output), ran.succeeded()))
+    });
+    match outcome {
+        Ok((cases, ended)) => {
+            let lacks = cases.iter().all(|case| case.found.is_err());
+            let failed = cases.iter().any(|case| case.found.is_err());
+            let mut cases = cases;
+            if lacks {
+                cases.push(Check::new("a Python test passes", Err("none did".into())));
+            } else if let (Err(error), false) = (ended, failed) {
+                cases.push(Check::new("pytest ends well", Err(error)));
+            }
+            cases
+        }
+        Err(error) => vec![Check::new("pytest runs", Err(error))],
+    }
+}
+
+/// Reads the lines of `pytest -rA`, such as `PASSED tests/test_x.py::test_y`.
+fn cases(output: &str) -> Vec<Check> {
+    let case = |line: &str| {
+        let (outcome, name) = line.split_once(' ')?;
+        let name = name.contains(".py").then_some(name)?;
+        match outcome {
+            "PASSED" => Some(Check::new(name, Ok(()))),
+            "FAILED" | "ERROR" => Some(Check::new(name, Err("see above".into()))),
+            _ => None, // one that is left out, or no outcome
+        }
+    };
+    output.lines().filter_map(case).collect()
+}
+
+fn emptied(folder: &Path) -> Result<(), String> {
+    if folder.exists() {
+        fs::remove_dir_all(folder).map_err(|error| error.to_string())?; // an earlier run's
+    }
+    fs::create_dir_all(folder).map_err(|error| error.to_string())
+}
+
+fn python(environment: &Path) -> PathBuf {
+    environment.join("bin").join("python")
+}
+
+/// The Python of an environment, which finds no library but the one in the wheel.
+fn installed(job: &Job<'_>, fresh: &Path) -> Command {
+    let mut command = job.world.command(&python(fresh).to_string_lossy());
+    command
+        .env_remove("OTP_ENGINE_LIBRARY")
+        .env_remove("PYTHONPATH");
+    command
+}
+
+/// Runs a program of the environment that holds the tools.
+fn in_tools(
+    job: &mut Job<'_>,
+    program: &str,
+    with: impl FnOnce(&mut Command),
+) -> Result<(), String> {
+    let path = job.world.own("venv").join("bin").join(program);
+    let mut command = job.world.command(&path.to_string_lossy());
+    command.env("CARGO_TARGET_DIR", &job.world.target);
+    with(&mut command);
+    ended(job, &mut command)
+}
+
+fn ended(job: &mut Job<'_>, command: &mut Command) -> Result<(), String> {
+    job.run(command).and_then(|ran: Ran| ran.succeeded())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_test_that_pytest_names_is_a_check() {
+        let output = "PASSED bindings/python/tests/test_a.py::test_one[x y]\n\
+                      FAILED bindings/python/tests/test_a.py::test_two - assert 1 == 2\n\
+                      ERROR bindings/python/tests/test_b.py\n\
+                      SKIPPED [1] tests/test_c.py:7: there is no fork here\n\
+                      3 passed in 1s\n\
+                      PASSED";
+        let found: Vec<_> = cases(output)
+            .iter()
+            .map(|case| case.found.is_ok())
+            .collect();
+        assert_eq!(found, [true, false, false]);
+        assert!(cases("no tests ran in 0.01s").is_empty());
+    }
+}
