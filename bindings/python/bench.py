@@ -1,8 +1,9 @@
 """What one OTP (issue and verify) costs through ctypes, beside pure Python in the same process.
 
-`python bench.py [ROUNDS]`. The rows run in turn within each round, in batches of 256, on the CPU time
-of this thread; ratios are medians over rounds. Pure Python, "equal work": slot key, binding digest and
-derived code by HMAC and hash, attempts in a dict; "plain": a dict, a random code, one HMAC.
+`python bench.py [ROUNDS]`. The rows run in turn within each round, in batches of 256, on the CPU
+time of this thread; ratios are medians over rounds. Pure Python, "equal work": slot key, binding
+digest and derived code by HMAC and hash, attempts in a dict; "plain": a dict, a random code, one
+HMAC.
 """
 
 import hashlib
@@ -142,7 +143,7 @@ def floor(engine: otp.Engine, at: int) -> int:
 
     store = otp.MemoryStore()
     requests = [binding_of(members(at + nth)) for nth in range(BATCH)]
-    (issued, issued_at), (verdict, verdict_at) = _new_issued(), _new_verdict()
+    (issued, issued_at, _), (verdict, verdict_at) = _new_issued(), _new_verdict()
     handle, cells = engine._open().address, store._open().address
     typed = []
     begin = time.thread_time_ns()

@@ -30,13 +30,14 @@ from .words import (
 
 # Out structures that no call is using. A call takes one out: a signal handler or a finalizer that
 # runs between a call and its reading would write over one that is the thread's.
-_issued_pool: list[tuple[c.otp_issued, int]] = []
+_issued_pool: list[tuple[c.otp_issued, int, memoryview]] = []
 _verdict_pool: list[tuple[c.otp_verdict, int]] = []
 
 
-def _new_issued() -> tuple[c.otp_issued, int]:
+def _new_issued() -> tuple[c.otp_issued, int, memoryview]:
     made = c.otp_issued(struct_size=ctypes.sizeof(c.otp_issued))
-    return made, ctypes.addressof(made)
+    code = memoryview(made).cast("B")[_CODE : _CODE + c.OTP_CODE_CAPACITY]
+    return made, ctypes.addressof(made), code
 
 
 def _new_verdict() -> tuple[c.otp_verdict, int]:
@@ -133,10 +134,10 @@ class Engine(Owner):
             out = _issued_pool.pop()
         except IndexError:
             out = _new_issued()
-        issued, address = out
+        issued, address, code = out
         check(lib.otp_engine_issue(engine.address, cells.address, request, len(request), address))
         answer = read_issued(issued)
-        ctypes.memset(address + _CODE, 0, c.OTP_CODE_CAPACITY)
+        code[:] = _BLANK
         _issued_pool.append(out)
         return answer
 
@@ -412,6 +413,7 @@ class Engine(Owner):
 
 
 _CODE: int = c.otp_issued.code.offset
+_BLANK = bytes(c.OTP_CODE_CAPACITY)
 
 
 def _batch(requests: list[bytes]) -> bytes:

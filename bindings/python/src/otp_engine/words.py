@@ -33,9 +33,12 @@ _STATES = {1: "pending", 2: "verified", 3: "expired", 4: "exhausted", 5: "cancel
 _DELIVERIES = {0: "unreported", 1: "sent", 2: "failed"}
 
 
+_from_timestamp, _UTC = datetime.fromtimestamp, timezone.utc
+
+
 def moment(seconds: int) -> datetime:
     """Return unix seconds as an aware UTC datetime."""
-    return datetime.fromtimestamp(seconds, timezone.utc)
+    return _from_timestamp(seconds, _UTC)
 
 
 def _seconds(instant: "datetime | int", name: str) -> int:
