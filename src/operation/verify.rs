@@ -146,16 +146,16 @@ impl Operation for Verify<'_> {
         };
         let id = Some(challenge.id);
         let closed = self.closed(ground, &challenge, &user, now)?;
-        let mut next = challenge.clone();
         let (next, verdict) = match (closed, guess) {
             // Text that is no code says so, whatever the slot holds; it is counted where it could
             // have been a guess.
             (Some(_), None) => return rejected(Rejection::Malformed, id),
             (None, None) => {
-                next = challenge.count_malformed(now);
+                let next = challenge.count_malformed(now);
                 (next, Verdict::Rejected(Rejection::Malformed))
             }
             (Some(Rejection::Expired), Some(_)) if challenge.state == State::Pending => {
+                let mut next = challenge.clone();
                 next.end(State::Expired, now); // stays so, should the clock go back
                 (next, Verdict::Rejected(Rejection::Expired))
             }
@@ -177,24 +177,22 @@ impl Operation for Verify<'_> {
         writes.put(slot, Kind::Slot, Some(next.discard_after()), |body| {
             next.write(body);
         });
-        match verdict {
-            Verdict::Accepted(()) => {
-                user.consecutive = 0;
-                put_meter(ground, places, writes, USER, &user, now)?;
-            }
-            Verdict::Rejected(Rejection::Wrong { .. }) => {
-                charge(ground, &mut user, &mut recipient, &mut happenings, now);
-                put_meter(ground, places, writes, USER, &user, now)?;
-                put_meter(ground, places, writes, RECIPIENT, &recipient, now)?;
-            }
-            Verdict::Rejected(_) => {}
-        }
         let answer = match verdict {
             Verdict::Accepted(()) => {
+                user.consecutive = 0;
+                // Written even if it was 0: the acceptance rests on the user not being locked.
+                put_meter(ground, places, writes, USER, &user, now)?;
                 let record = self.append_record(ground, places, writes, &challenge, now)?;
                 Verdict::Accepted(Acceptance::new(next.id, now, record))
             }
-            Verdict::Rejected(rejection) => Verdict::Rejected(rejection),
+            Verdict::Rejected(rejection) => {
+                if matches!(rejection, Rejection::Wrong { .. }) {
+                    charge(ground, &mut user, &mut recipient, &mut happenings, now);
+                    put_meter(ground, places, writes, USER, &user, now)?;
+                    put_meter(ground, places, writes, RECIPIENT, &recipient, now)?;
+                }
+                Verdict::Rejected(rejection)
+            }
         };
         Ok(Decision {
             answer,
