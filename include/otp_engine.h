@@ -37,8 +37,8 @@
  *   must not overlap it.
  *
  * RE-ENTRANCY
- *   No lock is held while a callback runs. A call into the library from inside one answers
- *   OTP_STATUS_REENTERED. Callbacks must not throw, longjmp or unwind.
+ *   No lock is held while a callback runs. A call from inside one that makes or uses an engine, or
+ *   checks a store, answers OTP_STATUS_REENTERED. Callbacks must not throw, longjmp or unwind.
  *
  * FORK
  *   A handle that was made before fork() answers OTP_STATUS_FORKED in the child, and its _free does

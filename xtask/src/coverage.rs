@@ -167,12 +167,12 @@ fn ranges(numbers: &[usize]) -> String {
 mod tests {
     use super::*;
 
-    const REPORT: &str = "SF:/home/x/src/meter.rs\nFN:1,f\nDA:1,5\nDA:2,0\nDA:4,1\nLF:3\nLH:2\n\
-                          end_of_record\nSF:/home/x/src/meter.rs\nDA:2,3\nDA:6,0\nend_of_record\n";
+    const REPORT: &str = "SF:/build/x/src/meter.rs\nFN:1,f\nDA:1,5\nDA:2,0\nDA:4,1\nLF:3\nLH:2\n\
+                          end_of_record\nSF:/build/x/src/meter.rs\nDA:2,3\nDA:6,0\nend_of_record\n";
 
     #[test]
     fn hits_are_read_by_file_and_joined() {
-        let files = read(REPORT, "/home/x/");
+        let files = read(REPORT, "/build/x/");
         assert_eq!(
             files["src/meter.rs"],
             Hits::from([(1, 5), (2, 3), (4, 1), (6, 0)])
