@@ -431,13 +431,12 @@ fn hs256_records_verify_with_the_secret_alone() {
     );
 }
 
-/// Writes tests/vectors/records: run it for a new format version, never for an old one.
+/// Signing the same facts under the same salts and keys makes the golden files, byte for byte.
+///
+/// `OTP_WRITE_GOLDEN_RECORDS=1` writes them: once for a format, as writing them anew hides a drift.
 #[test]
 #[cfg(feature = "std")]
-fn golden_files_are_written_on_demand() {
-    if std::env::var_os("OTP_WRITE_GOLDEN_RECORDS").is_none() {
-        return; // once for a format: a run that wrote them anew would hide a drift
-    }
+fn case_93_records_are_made_as_the_golden_files_have_them() {
     let (old, new) = (
         SigningKey::from_seed(&[1; 32])
             .not_before(at(0))
@@ -504,7 +503,7 @@ fn golden_files_are_written_on_demand() {
     };
     let golden = serde_json::json!({
         "_comment": "Signature records of format 1, oldest first; every later version must verify them. \
-            Made by the test `golden_files_are_written_on_demand` of src/record/tests.rs. Ed25519 seeds are 32 times \
+            Made by the test `case_93_records_are_made_as_the_golden_files_have_them` of src/record/tests.rs. Ed25519 seeds are 32 times \
             the byte 1 (records 1 to 3 and the other field's, retired) and 2 (records 4 and 5); `payload` is \
             the canonical JSON that was signed, `sd_jwt` the compact form of RFC 9901, `stored` the cell body.",
         "jwk_set": serde_json::from_str::<serde_json::Value>(&keys.to_jwk_set()).unwrap(),
@@ -516,12 +515,20 @@ fn golden_files_are_written_on_demand() {
         "hs256": { "secret": Base64UrlUnpadded::encode_string(&secret), "record": told(&hs256_record) },
     });
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors/records/");
-    let write = |name: &str, text: String| std::fs::write(format!("{folder}{name}"), text).unwrap();
-    write(
+    let anew = std::env::var_os("OTP_WRITE_GOLDEN_RECORDS").is_some();
+    let is = |name: &str, text: String| {
+        let path = format!("{folder}{name}");
+        if anew {
+            std::fs::write(&path, &text).unwrap();
+        }
+        let found = std::fs::read_to_string(&path).unwrap();
+        assert!(found == text, "{name} is not what these facts make");
+    };
+    is(
         "golden-v1.json",
         serde_json::to_string_pretty(&golden).unwrap() + "\n",
     );
-    write("first.sd-jwt", chain[0].to_sd_jwt() + "\n");
-    write("first.jwks", keys.to_jwk_set() + "\n");
-    write("first.pem", old.public_pem().unwrap());
+    is("first.sd-jwt", chain[0].to_sd_jwt() + "\n");
+    is("first.jwks", keys.to_jwk_set() + "\n");
+    is("first.pem", old.public_pem().unwrap());
 }
