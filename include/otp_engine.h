@@ -102,6 +102,16 @@
 #define OTP_ABI_VERSION 1
 
 /**
+ * The message travels in the GSM 7-bit alphabet: 160 units, or 153 a segment.
+ */
+#define OTP_ENCODING_GSM7 1
+
+/**
+ * The message travels as UTF-16: 70 units, or 67 a segment.
+ */
+#define OTP_ENCODING_UCS2 2
+
+/**
  * A code of decimal digits.
  */
 #define OTP_CODE_DIGITS 1
@@ -1266,6 +1276,70 @@ typedef struct {
 } otp_key_ring_options;
 
 /**
+ * What a message is composed from.
+ */
+typedef struct {
+  /**
+   * `sizeof(otp_message_options)`.
+   */
+  size_t struct_size;
+  /**
+   * The text: `#otp#` once, `#duration#` for the minutes, `#subject#` for what is approved.
+   */
+  otp_view template_text;
+  /**
+   * What each message must begin with, such as `RM0.00 `; or empty.
+   */
+  otp_view prefix;
+  /**
+   * The site for which a browser may fill the code in, lower-case ASCII; or empty.
+   */
+  otp_view domain;
+  /**
+   * The 11 symbols by which Android knows the app; or empty.
+   */
+  otp_view app_hash;
+  /**
+   * What is approved; empty exactly if the template has no `#subject#`.
+   */
+  otp_view subject;
+  /**
+   * The code, 4 to 26 ASCII letters and digits.
+   */
+  otp_view code;
+  /**
+   * The validity in minutes, at least 1.
+   */
+  uint32_t minutes;
+} otp_message_options;
+
+/**
+ * A composed message.
+ */
+typedef struct {
+  /**
+   * `sizeof(otp_message)`.
+   */
+  size_t struct_size;
+  /**
+   * The text to send, UTF-8; end it with `otp_bytes_free`, which wipes it.
+   */
+  otp_bytes *text;
+  /**
+   * `OTP_ENCODING_GSM7` or `OTP_ENCODING_UCS2`.
+   */
+  int32_t encoding;
+  /**
+   * The length in septets or UTF-16 units.
+   */
+  uint32_t units;
+  /**
+   * How many SMS it takes: 1 to 10.
+   */
+  uint32_t segments;
+} otp_message;
+
+/**
  * A record field of a tenant.
  */
 typedef struct {
@@ -1891,6 +1965,31 @@ otp_status otp_signing_key_public_pem(const otp_signing_key *key,
                                       otp_bytes **text_out);
 
 /**
+ * Checks the template of a message: all but subject, code and minutes. The detail names the
+ * argument and what it must be.
+ *
+ * # Safety
+ *
+ * `options` is NULL or valid with its `struct_size` set.
+ */
+OTP_API OTP_NODISCARD otp_status otp_message_check(const otp_message_options *options);
+
+/**
+ * Composes the message for a code, and counts its SMS segments.
+ *
+ * Errors: `OTP_STATUS_ARGUMENT`; the detail names the argument and its bound. Also for a template
+ * or subject in which autofill could take another run of symbols than the code for the code.
+ *
+ * # Safety
+ *
+ * `options` is NULL or valid with its `struct_size` set; `message_out` likewise.
+ */
+OTP_API
+OTP_NODISCARD
+otp_status otp_message_compose(const otp_message_options *options,
+                               otp_message *message_out);
+
+/**
  * Fills a policy with the defaults.
  *
  * # Safety
@@ -2184,7 +2283,7 @@ OTP_API const uint8_t *otp_bytes_data(const otp_bytes *bytes);
 OTP_API size_t otp_bytes_len(const otp_bytes *bytes);
 
 /**
- * Frees bytes; NULL is harmless.
+ * Wipes and frees bytes; NULL is harmless.
  *
  * # Safety
  *

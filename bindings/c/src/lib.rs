@@ -16,6 +16,7 @@ pub mod fork;
 pub mod guard;
 pub mod host;
 pub mod key;
+pub mod message;
 pub mod observer;
 pub mod policy;
 pub mod record;

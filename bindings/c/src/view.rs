@@ -251,7 +251,7 @@ pub unsafe extern "C" fn otp_bytes_len(bytes: *const otp_bytes) -> usize {
     unsafe { bytes.as_ref() }.map_or(0, |bytes| bytes.0.len())
 }
 
-/// Frees bytes; NULL is harmless.
+/// Wipes and frees bytes; NULL is harmless.
 ///
 /// # Safety
 ///
@@ -260,7 +260,8 @@ pub unsafe extern "C" fn otp_bytes_len(bytes: *const otp_bytes) -> usize {
 pub unsafe extern "C" fn otp_bytes_free(bytes: *mut otp_bytes) {
     if !bytes.is_null() {
         // SAFETY: made by `Box::into_raw`, and the caller gives it back.
-        drop(unsafe { Box::from_raw(bytes) });
+        let mut bytes = unsafe { Box::from_raw(bytes) };
+        zeroize::Zeroize::zeroize(&mut bytes.0);
     }
 }
 

@@ -541,6 +541,36 @@ static void an_sqlite_store_is_opened_by_path(void) {
     remove(path);
 }
 
+static void a_message_is_composed_or_refused_by_name(void) {
+    static const char text[] = "#otp# approves #subject#";
+    SIZED(otp_message_options, options);
+    SIZED(otp_message, message);
+    options.template_text = view_of(text, sizeof text - 1);
+    options.domain = view_of("loans.example", 13);
+    OK(otp_message_check(&options));
+    options.code = view_of("482913", 6);
+    options.minutes = 3;
+    STATUS(OTP_STATUS_ARGUMENT, otp_message_compose(&options, &message));
+    CHECK(message.text == NULL);
+    options.subject = view_of("RM 12,000", 9);
+    OK(otp_message_compose(&options, &message));
+    static const char written[] = "482913 approves RM 12,000\n@loans.example #482913";
+    CHECK(otp_bytes_len(message.text) == sizeof written - 1);
+    CHECK(memcmp(otp_bytes_data(message.text), written, sizeof written - 1) == 0);
+    CHECK(message.encoding == OTP_ENCODING_GSM7 && message.segments == 1);
+    CHECK(message.units == sizeof written - 1);
+    otp_bytes_free(message.text);
+    options.template_text = view_of("\xe4\xbb\xa3\xe7\xa0\x81 #otp#", 12);
+    options.subject = view_of(NULL, 0);
+    OK(otp_message_compose(&options, &message));
+    CHECK(message.encoding == OTP_ENCODING_UCS2);
+    otp_bytes_free(message.text);
+    options.template_text = view_of("no place", 8);
+    STATUS(OTP_STATUS_ARGUMENT, otp_message_check(&options));
+    STATUS(OTP_STATUS_ARGUMENT, otp_message_check(NULL));
+    STATUS(OTP_STATUS_ARGUMENT, otp_message_compose(&options, NULL));
+}
+
 int main(int argc, char **argv) {
     constants_as_macro_and_as_function_agree();
     every_set_of_numbers_is_in_the_header();
@@ -553,6 +583,7 @@ int main(int argc, char **argv) {
     a_bad_item_in_the_middle_of_a_batch_undoes_no_other();
     evidence_becomes_records_that_verify_as_one_and_as_a_chain();
     an_sqlite_store_is_opened_by_path();
+    a_message_is_composed_or_refused_by_name();
     if (argc < 2 || strcmp(argv[1], "--quick") != 0) a_memory_store_passes_the_suite_through_c();
     return done("smoke");
 }

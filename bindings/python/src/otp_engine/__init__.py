@@ -17,6 +17,7 @@ from .errors import (
     StoreError,
     TamperedError,
 )
+from .message import Message, MessageTemplate
 from .records import ChainVerdict, Expected, RecordVerdict, verify_chain, verify_record
 from .store import Cell, Event, HostStore, MemoryStore, SqliteStore, Store, Write
 from .words import (
@@ -38,7 +39,8 @@ __version__: str = _lib.otp_version().decode()
 __all__ = [
     "Binding", "Budgets", "Cell", "ChainVerdict", "ClockError", "ContendedError", "Engine",
     "Event", "Evidence", "Expected", "Finding", "ForkedError", "HostStore", "Issued", "KeyRing",
-    "KeyRingError", "MemoryStore", "Odds", "OtpError", "PanicError", "Policy", "RandomnessError",
+    "KeyRingError", "MemoryStore", "Message", "MessageTemplate", "Odds", "OtpError", "PanicError",
+    "Policy", "RandomnessError",
     "RecordVerdict", "ReenteredError", "Refusal", "SignatureRecord", "SigningKey", "SqliteStore",
     "Status", "Store", "StoreError", "TamperedError", "Verdict", "Write", "verify_chain",
     "verify_record",

@@ -7,6 +7,8 @@ OTP_CODE_CAPACITY = 27
 OTP_CHALLENGE_ID_CAPACITY = 27
 OTP_RECIPIENT_CAPACITY = 255
 OTP_ABI_VERSION = 1
+OTP_ENCODING_GSM7 = 1
+OTP_ENCODING_UCS2 = 2
 OTP_CODE_DIGITS = 1
 OTP_CODE_LETTERS = 2
 OTP_CODE_TOKEN = 3
@@ -288,6 +290,31 @@ class otp_key_ring_options(ctypes.Structure):
 
 
 
+class otp_message_options(ctypes.Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_size_t),
+        ("template_text", otp_view),
+        ("prefix", otp_view),
+        ("domain", otp_view),
+        ("app_hash", otp_view),
+        ("subject", otp_view),
+        ("code", otp_view),
+        ("minutes", ctypes.c_uint32),
+    ]
+
+
+
+class otp_message(ctypes.Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_size_t),
+        ("text", ctypes.c_void_p),
+        ("encoding", ctypes.c_int32),
+        ("units", ctypes.c_uint32),
+        ("segments", ctypes.c_uint32),
+    ]
+
+
+
 class otp_field(ctypes.Structure):
     _fields_ = [
         ("tenant", otp_view),
@@ -417,6 +444,8 @@ FUNCTIONS = [
     ("otp_signing_key_free", None, [ctypes.c_void_p]),
     ("otp_signing_key_public_jwks", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p]),
     ("otp_signing_key_public_pem", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p]),
+    ("otp_message_check", ctypes.c_int32, [ctypes.c_void_p]),
+    ("otp_message_compose", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p]),
     ("otp_policy_default", ctypes.c_int32, [ctypes.c_void_p]),
     ("otp_budgets_default", ctypes.c_int32, [ctypes.c_void_p]),
     ("otp_policy_check", ctypes.c_int32, [ctypes.c_void_p]),

@@ -1,0 +1,76 @@
+"""The text that carries a code: composed from a template, checked, counted in SMS segments."""
+
+import ctypes
+from dataclasses import dataclass, field
+
+from . import _bindings as c
+from ._lib import lib, take_bytes, view
+from .errors import check
+from .words import _count, text
+
+_ENCODINGS = {c.OTP_ENCODING_GSM7: "gsm7", c.OTP_ENCODING_UCS2: "ucs2"}
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A composed message; its repr does not show the text, which holds the code.
+
+    ``encoding`` is "gsm7" or "ucs2"; ``units`` counts septets or UTF-16 units; ``segments`` is how
+    many SMS it takes, 1 to 10.
+    """
+
+    text: str = field(repr=False)
+    encoding: str
+    units: int
+    segments: int
+
+
+class MessageTemplate:
+    """A checked template for messages.
+
+    ``text`` holds ``#otp#`` once; ``#duration#`` stands for the minutes, ``#subject#`` for what is
+    approved. ``prefix`` goes first; ``domain`` adds the last line ``@domain #code``, by which a
+    browser fills the code in on that site alone; ``app_hash`` (11 symbols) hands the message to one
+    Android app. A ValueError names what is wrong; among others, that autofill could take another
+    run of symbols than the code for the code.
+    """
+
+    def __init__(
+        self, text: str, *, prefix: str = "", domain: str | None = None, app_hash: str | None = None
+    ) -> None:
+        self._texts = tuple(
+            _text(value, name)
+            for name, value in (
+                ("text", text), ("prefix", prefix), ("domain", domain or ""),
+                ("app_hash", app_hash or ""),
+            )
+        )  # fmt: skip
+        check(lib.otp_message_check(ctypes.byref(self._options(b"", 0, b""))))
+
+    def _options(self, code: bytes, minutes: int, subject: bytes) -> c.otp_message_options:
+        template, prefix, domain, app_hash = self._texts
+        return c.otp_message_options(
+            struct_size=ctypes.sizeof(c.otp_message_options),
+            template_text=view(template),
+            prefix=view(prefix),
+            domain=view(domain),
+            app_hash=view(app_hash),
+            subject=view(subject),
+            code=view(code),
+            minutes=minutes,
+        )
+
+    def compose(self, code: str, *, minutes: int = 3, subject: str = "") -> Message:
+        """Write the message for a code; ``subject`` is empty exactly if the template has no place.
+
+        Raises a ValueError that names the argument and its bound.
+        """
+        kept = text(code, "code"), text(subject, "subject")
+        options = self._options(kept[0], _count("minutes", minutes), kept[1])
+        out = c.otp_message(struct_size=ctypes.sizeof(c.otp_message))
+        check(lib.otp_message_compose(ctypes.byref(options), ctypes.byref(out)))
+        written = take_bytes(out.text).decode()
+        return Message(written, _ENCODINGS[out.encoding], out.units, out.segments)
+
+
+_text = text  # the constructor's own argument has this name
