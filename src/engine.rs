@@ -200,7 +200,7 @@ impl Engine {
         let target = if self.shared.signer.is_some() {
             self.can_keep_records(store)?;
             (self.shared.draw)(salts.as_flattened_mut())?;
-            target.with_page(&self.ground())
+            target.with_page()
         } else {
             target
         };
@@ -279,7 +279,7 @@ impl Engine {
     ///
     /// [`Error`]: the user may still be locked.
     pub fn unlock(&self, store: &dyn Store, tenant: &str, user: &str) -> Result<Unlocking, Error> {
-        let key = self.shared.keys.user_meter_key(tenant, user);
+        let key = self.shared.keys.tenant(tenant).user_meter(user);
         self.run(store, &Unlock { key, tenant, user })
     }
 
@@ -318,7 +318,7 @@ impl Engine {
         limit: usize,
     ) -> Result<Vec<SignatureRecord>, Error> {
         let keys = &self.shared.keys;
-        let key = keys.page_key(tenant, field);
+        let key = keys.tenant(tenant).page(field);
         let page = self.run(store, &ReadPage { key, tenant })?;
         let mut records: Vec<SignatureRecord> = Vec::new();
         let (mut due, mut n) = (page.head(), page.count());
@@ -351,7 +351,7 @@ impl Engine {
         tenant: &str,
         field: &RecordField<'_>,
     ) -> Result<(u64, Option<[u8; 32]>), Error> {
-        let key = self.shared.keys.page_key(tenant, field);
+        let key = self.shared.keys.tenant(tenant).page(field);
         let page = self.run(store, &ReadPage { key, tenant })?;
         Ok((page.count(), page.head()))
     }
@@ -373,7 +373,7 @@ impl Engine {
         details: &[Detail],
     ) -> Result<Erased, Error> {
         let keys = &self.shared.keys;
-        let key = keys.record_key(&keys.page_key(tenant, field), n);
+        let key = keys.record_key(&keys.tenant(tenant).page(field), n);
         self.run(
             store,
             &Erase {
@@ -456,7 +456,7 @@ impl Engine {
         }
     }
 
-    fn target<'a>(&self, binding: &'a Binding) -> Result<Target<'a>, Error> {
+    fn target<'a>(&'a self, binding: &'a Binding) -> Result<Target<'a>, Error> {
         if self.policy.content() == Content::Required && binding.content().is_none() {
             return Err(Error::ContentRequired);
         }

@@ -3,11 +3,10 @@
 use alloc::vec::Vec;
 use core::fmt;
 
-use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
 use zeroize::Zeroizing;
 
 use crate::binding::{feed_recipient, feed_text};
+use crate::mac::{Message, Prepared};
 use crate::store::{Key, Version};
 use crate::{Binding, ChallengeId, Code, CodeKind, Recipient, RecordField, RecordId, Timestamp};
 
@@ -92,64 +91,43 @@ impl KeyRing {
         kind: CodeKind,
     ) -> Code {
         let key = self.find(kid).unwrap_or(&self.codes[self.current]);
-        let mac = key.prepared.mac(|feed| {
-            feed(id.as_bytes());
-            feed(&*digest.0);
-            feed(&self.epoch.to_be_bytes());
-        });
+        let mac = Zeroizing::new(key.prepared.mac(|message| {
+            message.feed(id.as_bytes());
+            message.feed(&*digest.0);
+            message.feed(&self.epoch.to_be_bytes());
+        }));
         Code::derive(kind, &mac)
     }
 
     /// Digests a whole binding under a key: the number in it cannot be guessed from the digest.
     pub(crate) fn binding_digest(&self, binding: &Binding) -> BindingDigest {
-        BindingDigest(self.binding.mac(|feed| {
-            feed(&[BINDING_FORMAT]);
-            binding.feed(feed);
-        }))
+        BindingDigest(Zeroizing::new(self.binding.mac(|message| {
+            message.feed(&[BINDING_FORMAT]);
+            binding.feed(|part| message.feed(part));
+        })))
     }
 
-    /// Names the slot of a binding.
-    pub(crate) fn slot_key(&self, binding: &Binding) -> Key {
-        self.key(binding.tenant(), |feed| {
-            feed(&[CellKind::Slot as u8]);
-            binding.feed_slot(feed);
-        })
-    }
-
-    /// Names the meter of a user.
-    pub(crate) fn user_meter_key(&self, tenant: &str, user: &str) -> Key {
-        self.key(tenant, |mut feed| {
-            feed(&[CellKind::User as u8]);
-            feed_text(tenant, &mut feed);
-            feed_text(user, &mut feed);
-        })
-    }
-
-    /// Names the meter of a recipient.
-    pub(crate) fn recipient_meter_key(&self, tenant: &str, recipient: &Recipient) -> Key {
-        self.key(tenant, |mut feed| {
-            feed(&[CellKind::Recipient as u8]);
-            feed_text(tenant, &mut feed);
-            feed_recipient(recipient, &mut feed);
-        })
-    }
-
-    /// Names the page of a record field.
-    pub(crate) fn page_key(&self, tenant: &str, field: &RecordField<'_>) -> Key {
-        self.key(tenant, |mut feed| {
-            feed(&[CellKind::Page as u8]);
-            for text in [tenant, field.model, field.field, field.record] {
-                feed_text(text, &mut feed);
-            }
-        })
+    /// Returns what names the cells of a tenant.
+    pub(crate) fn tenant<'a>(&'a self, tenant: &'a str) -> Names<'a> {
+        let mac = self.index.mac(|message| {
+            message.feed(&[CellKind::Tenant as u8]);
+            message.feed(tenant.as_bytes());
+        });
+        let mut partition = [0; 8];
+        partition.copy_from_slice(&mac[..8]);
+        Names {
+            index: &self.index,
+            tenant,
+            partition,
+        }
     }
 
     /// Names the nth record of a page.
     pub(crate) fn record_key(&self, page: &Key, n: u64) -> Key {
-        let hash = self.index.mac(|feed| {
-            feed(&[CellKind::Record as u8]);
-            feed(page.as_bytes());
-            feed(&n.to_be_bytes());
+        let hash = self.index.mac(|message| {
+            message.feed(&[CellKind::Record as u8]);
+            message.feed(page.as_bytes());
+            message.feed(&n.to_be_bytes());
         });
         let mut key = *page.as_bytes();
         key[8..].copy_from_slice(&hash[..24]);
@@ -158,9 +136,9 @@ impl KeyRing {
 
     /// Names the record of a challenge; the challenge's own id stands beside it in the record.
     pub(crate) fn record_id(&self, id: ChallengeId) -> RecordId {
-        let mac = self.index.mac(|feed| {
-            feed(&[CellKind::RecordId as u8]);
-            feed(id.as_bytes());
+        let mac = self.index.mac(|message| {
+            message.feed(&[CellKind::RecordId as u8]);
+            message.feed(id.as_bytes());
         });
         let mut bytes = [0; 16];
         bytes.copy_from_slice(&mac[..16]);
@@ -169,25 +147,66 @@ impl KeyRing {
 
     /// Seals a cell: 16 bytes over its key, version and body.
     pub(crate) fn seal(&self, key: &Key, version: Version, body: &[u8]) -> [u8; SEAL] {
-        let mac = self.seal.mac(|feed| {
-            feed(key.as_bytes());
-            feed(&version.get().to_be_bytes());
-            feed(body);
+        let mac = self.seal.mac(|message| {
+            message.feed(key.as_bytes());
+            message.feed(&version.get().to_be_bytes());
+            message.feed(body);
         });
         let mut seal = [0; SEAL];
         seal.copy_from_slice(&mac[..SEAL]);
         seal
     }
+}
+
+/// Names the cells of one tenant, whose part of the name is computed once.
+pub(crate) struct Names<'a> {
+    index: &'a Prepared,
+    tenant: &'a str,
+    partition: [u8; 8],
+}
+
+impl Names<'_> {
+    /// Names the slot of a binding.
+    pub(crate) fn slot(&self, binding: &Binding) -> Key {
+        self.key(|message| {
+            message.feed(&[CellKind::Slot as u8]);
+            binding.feed_slot(|part| message.feed(part));
+        })
+    }
+
+    /// Names the meter of a user.
+    pub(crate) fn user_meter(&self, user: &str) -> Key {
+        self.key(|message| {
+            message.feed(&[CellKind::User as u8]);
+            feed_text(self.tenant, &mut |part| message.feed(part));
+            feed_text(user, &mut |part| message.feed(part));
+        })
+    }
+
+    /// Names the meter of a recipient.
+    pub(crate) fn recipient_meter(&self, recipient: &Recipient) -> Key {
+        self.key(|message| {
+            message.feed(&[CellKind::Recipient as u8]);
+            feed_text(self.tenant, &mut |part| message.feed(part));
+            feed_recipient(recipient, &mut |part| message.feed(part));
+        })
+    }
+
+    /// Names the page of a record field.
+    pub(crate) fn page(&self, field: &RecordField<'_>) -> Key {
+        self.key(|message| {
+            message.feed(&[CellKind::Page as u8]);
+            for text in [self.tenant, field.model, field.field, field.record] {
+                feed_text(text, &mut |part| message.feed(part));
+            }
+        })
+    }
 
     /// Names a cell: 8 bytes for the tenant, 24 for what `parts` feeds.
-    fn key(&self, tenant: &str, parts: impl FnOnce(&mut dyn FnMut(&[u8]))) -> Key {
-        let partition = self.index.mac(|feed| {
-            feed(&[CellKind::Tenant as u8]);
-            feed(tenant.as_bytes());
-        });
+    fn key(&self, parts: impl FnOnce(&mut Message)) -> Key {
         let hash = self.index.mac(parts);
         let mut key = [0; 32];
-        key[..8].copy_from_slice(&partition[..8]);
+        key[..8].copy_from_slice(&self.partition);
         key[8..].copy_from_slice(&hash[..24]);
         Key::from_bytes(key)
     }
@@ -443,32 +462,6 @@ struct CodeKey {
     retired_at: Option<Timestamp>,
 }
 
-/// A HMAC-SHA-256 key with its first two blocks already hashed; wiped on drop.
-#[derive(Clone)]
-struct Prepared(Hmac<Sha256>);
-
-impl Prepared {
-    /// Derives the key of one use: HMAC-SHA-256(secret, label).
-    fn derive(secret: &[u8], label: &[u8]) -> Self {
-        let key = Self::from_secret(secret).mac(|feed| feed(label));
-        Self::from_secret(&*key)
-    }
-
-    #[expect(
-        clippy::expect_used,
-        reason = "HMAC takes keys of every length (RFC 2104, section 3)"
-    )]
-    fn from_secret(secret: &[u8]) -> Self {
-        Self(Hmac::new_from_slice(secret).expect("HMAC takes keys of every length"))
-    }
-
-    fn mac(&self, parts: impl FnOnce(&mut dyn FnMut(&[u8]))) -> Zeroizing<[u8; 32]> {
-        let mut mac = self.0.clone();
-        parts(&mut |part| mac.update(part));
-        Zeroizing::new(mac.finalize().into_bytes().into())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use alloc::{format, string::ToString};
@@ -503,7 +496,7 @@ mod tests {
             .build()
             .unwrap();
         let code = &keys.codes[0].prepared;
-        let one_message = |key: &Prepared| key.mac(|feed| feed(b"one message"));
+        let one_message = |key: &Prepared| key.mac(|message| message.feed(b"one message"));
         let all = [code, &keys.index, &keys.binding, &keys.seal].map(one_message);
         for (at, mac) in all.iter().enumerate() {
             assert!(!all[..at].contains(mac));

@@ -24,6 +24,7 @@ mod interleavings;
 mod json;
 mod jws;
 mod keys;
+mod mac;
 mod message;
 mod meter;
 mod operation;

@@ -1,12 +1,12 @@
 //! Operations: which cells each needs, and what it decides; pure, with the time as an argument.
 
-use alloc::vec::Vec;
+use arrayvec::ArrayVec;
 
 use crate::event::Happenings;
-use crate::keys::{BindingDigest, KeyRing};
+use crate::keys::{BindingDigest, KeyRing, Names};
 use crate::meter::Meter;
 use crate::seal::{Places, Writes};
-use crate::store::{Key, Kind};
+use crate::store::{Key, Kind, MAX_CELLS};
 use crate::{Binding, Budgets, ChallengeId, Error, Policy, SigningKey, Timestamp};
 
 pub(crate) mod cancel;
@@ -72,7 +72,8 @@ pub(crate) enum Subject<'a> {
 pub(crate) struct Target<'a> {
     pub(crate) binding: &'a Binding,
     pub(crate) digest: BindingDigest,
-    keys: Vec<Key>,
+    names: Names<'a>,
+    keys: ArrayVec<Key, MAX_CELLS>,
 }
 
 /// Where each cell stands in [`Target::keys`].
@@ -82,29 +83,26 @@ pub(crate) const RECIPIENT: usize = 2;
 
 impl<'a> Target<'a> {
     /// Names the slot, and the meters where there are budgets.
-    pub(crate) fn new(ground: &Ground<'_>, binding: &'a Binding) -> Self {
-        let keys = ground.keys;
-        let mut named = Vec::with_capacity(4);
-        named.push(keys.slot_key(binding));
+    pub(crate) fn new(ground: &Ground<'a>, binding: &'a Binding) -> Self {
+        let names = ground.keys.tenant(binding.tenant());
+        let mut keys = ArrayVec::new();
+        keys.push(names.slot(binding));
         if ground.budgets.is_metered() {
-            let tenant = binding.tenant();
-            named.push(keys.user_meter_key(tenant, binding.user()));
-            named.push(keys.recipient_meter_key(tenant, binding.recipient()));
+            keys.push(names.user_meter(binding.user()));
+            keys.push(names.recipient_meter(binding.recipient()));
         }
         Self {
             binding,
-            digest: keys.binding_digest(binding),
-            keys: named,
+            digest: ground.keys.binding_digest(binding),
+            names,
+            keys,
         }
     }
 
     /// Names the page of the record field too, as the last cell.
-    pub(crate) fn with_page(mut self, ground: &Ground<'_>) -> Self {
-        self.keys.push(
-            ground
-                .keys
-                .page_key(self.binding.tenant(), &self.binding.record_field()),
-        );
+    pub(crate) fn with_page(mut self) -> Self {
+        self.keys
+            .push(self.names.page(&self.binding.record_field()));
         self
     }
 

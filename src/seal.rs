@@ -9,9 +9,11 @@
 
 use alloc::vec::Vec;
 
+use arrayvec::ArrayVec;
+
 use crate::keys::{KeyRing, SEAL};
 use crate::reveal;
-use crate::store::{self, Cell, Class, Key, Kind, Version, Write};
+use crate::store::{self, Cell, Class, Key, Kind, MAX_CELLS, Version, Write};
 use crate::{Error, Timestamp};
 
 /// Whether cells carry a seal.
@@ -114,7 +116,7 @@ impl<'a> Place<'a> {
 }
 
 /// The cells of one operation, in the order of its keys.
-pub(crate) struct Places<'a>(Vec<Place<'a>>);
+pub(crate) struct Places<'a>(ArrayVec<Place<'a>, MAX_CELLS>);
 
 impl<'a> Places<'a> {
     /// Opens what a store loaded; whatever does not fit the question is refused.
@@ -125,7 +127,7 @@ impl<'a> Places<'a> {
         cells: &'a [Option<Cell>],
         now: Timestamp,
     ) -> Result<Self, Error> {
-        if asked.len() != cells.len() {
+        if asked.len() != cells.len() || asked.len() > MAX_CELLS {
             return Err(Error::Tampered);
         }
         let sealed = seal == Seal::Sealed;
@@ -155,7 +157,7 @@ pub(crate) struct Writes<'k> {
     keys: &'k KeyRing,
     sealed: bool,
     bodies: Vec<u8>,
-    entries: Vec<Entry>,
+    entries: ArrayVec<Entry, MAX_CELLS>,
 }
 
 struct Entry {
@@ -168,13 +170,12 @@ struct Entry {
 
 impl<'k> Writes<'k> {
     /// Makes room for writes; records are never sealed.
-    pub(crate) const fn new(keys: &'k KeyRing, seal: Seal) -> Self {
-        let sealed = matches!(seal, Seal::Sealed);
+    pub(crate) fn new(keys: &'k KeyRing, seal: Seal) -> Self {
         Self {
             keys,
-            sealed,
+            sealed: seal == Seal::Sealed,
             bodies: Vec::new(),
-            entries: Vec::new(),
+            entries: ArrayVec::new(),
         }
     }
 
@@ -187,6 +188,9 @@ impl<'k> Writes<'k> {
         encode: impl FnOnce(&mut Vec<u8>),
     ) {
         let start = self.bodies.len();
+        if start == 0 {
+            self.bodies.reserve(ROOM);
+        }
         encode(&mut self.bodies);
         if self.sealed && kind != Kind::Record {
             let seal = self
@@ -205,7 +209,7 @@ impl<'k> Writes<'k> {
     }
 
     /// Returns the writes as a store takes them.
-    pub(crate) fn as_writes(&self) -> Vec<Write<'_>> {
+    pub(crate) fn as_writes(&self) -> ArrayVec<Write<'_>, MAX_CELLS> {
         let mut start = 0;
         let write = |entry: &Entry| {
             let body = &self.bodies[start..entry.end];
@@ -228,3 +232,6 @@ impl<'k> Writes<'k> {
         self.entries.iter().map(write).collect()
     }
 }
+
+/// The bytes of a slot and two usual meters with their seals: one allocation for most decisions.
+const ROOM: usize = 384;

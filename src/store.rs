@@ -3,6 +3,8 @@
 use alloc::{boxed::Box, vec::Vec};
 use core::fmt;
 
+use arrayvec::ArrayVec;
+
 use crate::Timestamp;
 
 #[cfg(feature = "conformance")]
@@ -147,25 +149,42 @@ impl Version {
 }
 
 /// What a store keeps under a key.
-#[derive(Clone, Eq, PartialEq)]
+#[derive(Clone)]
 pub struct Cell {
     version: Version,
     discard_after: Option<Timestamp>,
-    body: Vec<u8>,
+    body: Body,
 }
+
+/// A body: most are short, and an operation that allocates none of them is the faster for it.
+#[derive(Clone)]
+enum Body {
+    Short(ArrayVec<u8, SHORT>),
+    Long(Vec<u8>),
+}
+
+/// A sealed slot has as many bytes.
+const SHORT: usize = 112;
+
+impl PartialEq for Cell {
+    fn eq(&self, other: &Self) -> bool {
+        self.version == other.version
+            && self.discard_after == other.discard_after
+            && self.body() == other.body()
+    }
+}
+
+impl Eq for Cell {}
 
 impl Cell {
     /// Makes a cell as a store gives it out.
     #[must_use]
-    pub fn new(
-        version: Version,
-        discard_after: Option<Timestamp>,
-        body: impl Into<Vec<u8>>,
-    ) -> Self {
+    pub fn new(version: Version, discard_after: Option<Timestamp>, body: impl AsRef<[u8]>) -> Self {
+        let body = body.as_ref();
         Self {
             version,
             discard_after,
-            body: body.into(),
+            body: ArrayVec::try_from(body).map_or_else(|_| Body::Long(body.into()), Body::Short),
         }
     }
 
@@ -184,7 +203,10 @@ impl Cell {
     /// Returns the opaque body.
     #[must_use]
     pub fn body(&self) -> &[u8] {
-        &self.body
+        match &self.body {
+            Body::Short(body) => body,
+            Body::Long(body) => body,
+        }
     }
 }
 

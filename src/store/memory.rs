@@ -1,20 +1,22 @@
 //! The store in this process's own memory: sharded, bounded, and no live cell is ever evicted.
 
-use alloc::{boxed::Box, collections::BTreeSet, vec::Vec};
+mod broom;
+mod shard;
+
+use alloc::{boxed::Box, vec::Vec};
 use core::{
     fmt,
-    hash::{BuildHasherDefault, Hasher},
     sync::atomic::{AtomicUsize, Ordering},
 };
-use std::{
-    collections::HashMap,
-    sync::{Mutex, MutexGuard, PoisonError},
-};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use arrayvec::ArrayVec;
 
 use super::{
     Cell, Class, Commit, Error, Key, MAX_BODY, MAX_CELLS, Store, Version, Write, has_twice_one_key,
 };
 use crate::Timestamp;
+use shard::Shard;
 
 /// Cells in this process's memory, at most a fixed number of them: lost on exit.
 ///
@@ -103,23 +105,35 @@ impl MemoryStore {
 
     fn try_commit(&self, writes: &[Write<'_>], now: Timestamp) -> Result<Commit, Error> {
         let mut locked = self.lock(writes)?;
-        if !writes
-            .iter()
-            .all(|write| locked.shard(&write.key).allows(write))
-        {
-            return Ok(Commit::Conflict);
+        let mut places = ArrayVec::<Option<u32>, MAX_CELLS>::new();
+        for write in writes {
+            let shard = locked.shard(&write.key);
+            let place = shard.find(&write.key);
+            if shard.version(place) != write.expected {
+                return Ok(Commit::Conflict);
+            }
+            if write.expected >= LAST_VERSION {
+                return Err(Error::Unsupported);
+            }
+            places.push(place);
         }
         let mut inserts = 0;
         for write in writes.iter().filter(|write| inserts_one(write)) {
             inserts += 1;
+            let shard = shard_of(&write.key);
+            let is_here = |(write, place): (&Write<'_>, &Option<u32>)| {
+                place.filter(|_| shard_of(&write.key) == shard)
+            };
+            let kept: ArrayVec<u32, MAX_CELLS> =
+                writes.iter().zip(&places).filter_map(is_here).collect();
             let dropped = locked
                 .shard(&write.key)
-                .drop_expired(now, DROPPED_PER_INSERT, writes);
+                .drop_expired(now, DROPPED_PER_INSERT, &kept);
             self.reserved.fetch_sub(dropped, Ordering::AcqRel);
         }
         self.reserve(inserts)?;
-        for write in writes {
-            locked.shard(&write.key).apply(write);
+        for (write, place) in writes.iter().zip(places) {
+            locked.shard(&write.key).apply(write, place);
         }
         Ok(Commit::Done)
     }
@@ -132,7 +146,7 @@ impl MemoryStore {
         let guards = (0..SHARDS)
             .filter(|shard| concerned >> shard & 1 == 1)
             .map(|shard| self.shards[shard].lock().map_err(poisoned))
-            .collect::<Result<Vec<_>, Error>>()?;
+            .collect::<Result<_, Error>>()?;
         Ok(Locked { concerned, guards })
     }
 
@@ -158,7 +172,7 @@ impl Store for MemoryStore {
         }
         for key in keys {
             let shard = self.shards[shard_of(key)].lock().map_err(poisoned)?;
-            cells.push(shard.cells.get(key).map(Entry::to_cell));
+            cells.push(shard.find(key).map(|place| shard.cell(place)));
         }
         Ok(())
     }
@@ -221,117 +235,13 @@ struct Locked<'a> {
     /// One bit for each shard.
     concerned: u64,
     /// In the order of the bits.
-    guards: Vec<MutexGuard<'a, Shard>>,
+    guards: ArrayVec<MutexGuard<'a, Shard>, MAX_CELLS>,
 }
 
 impl Locked<'_> {
     fn shard(&mut self, key: &Key) -> &mut Shard {
         let below = (1_u64 << shard_of(key)) - 1;
         &mut self.guards[(self.concerned & below).count_ones() as usize]
-    }
-}
-
-/// One of the tables; on cache lines of its own, as two threads rarely want the same one.
-#[derive(Default)]
-#[repr(align(64))]
-struct Shard {
-    cells: HashMap<Key, Entry, BuildHasherDefault<KeyHasher>>,
-    /// The cells that may go one day, by when.
-    broom: BTreeSet<(Timestamp, Key)>,
-}
-
-impl Shard {
-    fn allows(&self, write: &Write<'_>) -> bool {
-        let version = self.cells.get(&write.key).map(|entry| entry.version);
-        version.unwrap_or(Version::ABSENT) == write.expected
-    }
-
-    fn apply(&mut self, write: &Write<'_>) {
-        let version = write.expected.next();
-        let before = match self.cells.get_mut(&write.key) {
-            Some(entry) => {
-                entry.version = version;
-                entry.set_body(write.body);
-                core::mem::replace(&mut entry.discard_after, write.discard_after)
-            }
-            None => {
-                let entry = Entry {
-                    version,
-                    discard_after: write.discard_after,
-                    body: write.body.into(),
-                };
-                self.cells.insert(write.key, entry);
-                None
-            }
-        };
-        if before == write.discard_after {
-            return;
-        }
-        if let Some(before) = before {
-            self.broom.remove(&(before, write.key));
-        }
-        if let Some(after) = write.discard_after {
-            self.broom.insert((after, write.key));
-        }
-    }
-
-    /// Drops at most `limit` cells past their time, but none that `kept` writes; returns how many.
-    fn drop_expired(&mut self, now: Timestamp, limit: usize, kept: &[Write<'_>]) -> usize {
-        let mut dropped = 0;
-        let mut passed_over = 0;
-        while dropped < limit {
-            match self.broom.iter().nth(passed_over) {
-                Some(&(after, key)) if after < now => {
-                    if kept.iter().any(|write| write.key == key) {
-                        passed_over += 1;
-                    } else {
-                        self.broom.remove(&(after, key));
-                        self.cells.remove(&key);
-                        dropped += 1;
-                    }
-                }
-                _ => break,
-            }
-        }
-        dropped
-    }
-}
-
-/// What is kept of a cell.
-struct Entry {
-    version: Version,
-    discard_after: Option<Timestamp>,
-    body: Box<[u8]>,
-}
-
-impl Entry {
-    fn set_body(&mut self, body: &[u8]) {
-        if self.body.len() == body.len() {
-            self.body.copy_from_slice(body); // the usual case: bodies of a kind are of one size
-        } else {
-            self.body = body.into();
-        }
-    }
-
-    fn to_cell(&self) -> Cell {
-        Cell::new(self.version, self.discard_after, &*self.body)
-    }
-}
-
-/// Takes 8 bytes of the key for its hash: they are part of a keyed hash already.
-#[derive(Default)]
-struct KeyHasher(u64);
-
-impl Hasher for KeyHasher {
-    fn write(&mut self, bytes: &[u8]) {
-        // The length that `Hash` writes before the key's bytes is too short to have this part.
-        if let Some(part) = bytes.get(8..).and_then(<[u8]>::first_chunk) {
-            self.0 = u64::from_le_bytes(*part);
-        }
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
     }
 }
 
@@ -347,6 +257,9 @@ fn inserts_one(write: &Write<'_>) -> bool {
 fn poisoned<T>(_: PoisonError<T>) -> Error {
     Error::unavailable("a thread panicked while it held a part of the memory store")
 }
+
+/// What the room of a cell holds at most; nobody writes one as often.
+const LAST_VERSION: Version = Version::new(u32::MAX as u64);
 
 const DEFAULT_CAPACITY: usize = 1_000_000;
 

@@ -199,10 +199,7 @@ fn the_class_is_that_of_this_process_unless_built_otherwise() {
 
 #[test]
 fn cells_of_one_tenant_spread_over_all_shards_and_hashes() {
-    use core::hash::BuildHasher;
-
-    let hash = |key: Key| BuildHasherDefault::<KeyHasher>::default().hash_one(key);
-    assert_eq!(hash(key_in(3, 0x0102)), 0x0102);
+    assert_eq!(shard::hash(&key_in(3, 0x0102)), 0x0102);
     assert_ne!(shard_of(&key_in(3, 1)), shard_of(&key_in(4, 1)));
     assert_eq!(shard_of(&key_in(255, 1)), SHARDS - 1);
 }
@@ -247,7 +244,7 @@ fn eight_threads_fill_a_store_to_its_limit_and_not_beyond() {
     let present: usize = store
         .shards
         .iter()
-        .map(|shard| shard.lock().unwrap().cells.len())
+        .map(|shard| shard.lock().unwrap().len())
         .sum();
     assert_eq!(present, 1_001);
 }
@@ -280,9 +277,79 @@ fn the_count_stays_exact_while_threads_insert_update_and_purge() {
         .iter()
         .map(|shard| shard.lock().unwrap())
         .collect();
-    let present: usize = shards.iter().map(|shard| shard.cells.len()).sum();
-    let swept: usize = shards.iter().map(|shard| shard.broom.len()).sum();
-    assert_eq!((present, swept), (store.len(), store.len()));
+    let present: usize = shards.iter().map(|shard| shard.len()).sum();
+    drop(shards);
+    assert_eq!(present, store.len());
+    // The broom knows of each: all go once their time is over.
+    assert_eq!(store.purge(at(2), usize::MAX).unwrap(), present);
+    assert!(store.is_empty());
+}
+
+/// Times that move both ways, over pages and within them, for ever and back; a clock that does too.
+#[test]
+fn a_purge_drops_what_is_over_and_nothing_else_however_times_moved() {
+    let store = MemoryStore::keeping_records_until_exit();
+    let mut model = std::collections::BTreeMap::<u64, (u64, Option<i64>)>::new();
+    let mut seed = 0x9E37_79B9_u64;
+    let mut random = move |below: u64| {
+        seed = seed
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (seed >> 33) % below
+    };
+    let (mut now, mut dropped_in_all) = (0_i64, 0);
+    for _ in 0..60_000 {
+        let number = random(40);
+        let key = key_in(0, number);
+        if random(8) == 0 {
+            now = now.saturating_add_unsigned(random(900)) - 300;
+            let limit = usize::try_from(random(6)).unwrap();
+            let dropped = store.purge(at(now), limit).unwrap();
+            let over = |time: &Option<i64>| time.is_some_and(|time| time < now);
+            let due = model.values().filter(|(_, time)| over(time)).count();
+            assert_eq!(dropped, due.min(limit));
+            dropped_in_all += dropped;
+            model.retain(|number, (expected, time)| {
+                let there = version(&store, key_in(0, *number));
+                assert!(there == Some(*expected) || there.is_none() && over(time));
+                there.is_some()
+            });
+        }
+        let expected = model.get(&number).map_or(0, |(version, _)| *version);
+        let time = match random(20) {
+            0 => None,
+            1 => Some(i64::MAX),
+            2..10 => Some(now + i64::try_from(random(1_000)).unwrap() - 100),
+            _ => Some(now + i64::try_from(random(200_000)).unwrap()),
+        };
+        let write = Write {
+            discard_after: time
+                .map(|second| Timestamp::from_unix(NOW.unix().saturating_add(second))),
+            ..write(key, expected)
+        };
+        // Its own clock is long ago: this insert drops nothing.
+        let outcome = store.commit(&[write], Timestamp::from_unix(i64::MIN));
+        assert_eq!(outcome.unwrap(), Commit::Done);
+        model.insert(number, (expected + 1, time));
+    }
+    assert!(dropped_in_all > 1_000, "the purge had little to do");
+}
+
+#[test]
+fn short_and_long_bodies_take_each_others_place() {
+    let store = MemoryStore::new();
+    for (expected, length) in [96, 97, 500, 96, 0, 97, 200, 95].into_iter().enumerate() {
+        let body: Vec<u8> = (0..length).map(|byte: usize| byte as u8).collect();
+        let write = Write {
+            body: &body,
+            ..write(key(1), expected as u64)
+        };
+        assert_eq!(commit(&store, &[write]), Commit::Done);
+        let mut cells = Vec::new();
+        store.load(&[key(1), key(2)], &mut cells).unwrap();
+        assert_eq!(cells[0].as_ref().unwrap().body(), body);
+        assert!(cells[1].is_none());
+    }
 }
 
 #[test]

@@ -1,0 +1,285 @@
+//! One table of the memory store: cells in places that do not move, found by key.
+
+use alloc::{boxed::Box, vec::Vec};
+use core::hash::{BuildHasherDefault, Hasher};
+use std::collections::HashMap;
+
+use hashbrown::HashTable;
+
+use super::broom::{Broom, Page};
+use super::{Cell, Key, Version, Write};
+use crate::Timestamp;
+
+/// One of the tables; on cache lines of its own, as two threads rarely want the same one.
+#[derive(Default)]
+#[repr(align(64))]
+pub(super) struct Shard {
+    /// Places, by the keys that lie there.
+    index: HashTable<u32>,
+    /// Places, in runs that never move: a table that grows copies numbers, not cells.
+    runs: Vec<Vec<Place>>,
+    free: Vec<u32>,
+    /// Bodies that are too long for their place.
+    long: HashMap<u32, Box<[u8]>, BuildHasherDefault<PlaceHasher>>,
+    broom: Broom,
+}
+
+impl Shard {
+    /// Returns the number of cells.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.index.len()
+    }
+
+    /// Returns the place of a cell.
+    pub(super) fn find(&self, key: &Key) -> Option<u32> {
+        let is_it = |place: &u32| self.place(*place).key == *key;
+        self.index.find(hash(key), is_it).copied()
+    }
+
+    /// Returns the cell in a place.
+    pub(super) fn cell(&self, at: u32) -> Cell {
+        let place = self.place(at);
+        let body = match place.length {
+            LONG => self.long.get(&at).map_or(&[][..], |body| body),
+            length => &place.body[..usize::from(length)],
+        };
+        Cell::new(place.version(), place.discard_after(), body)
+    }
+
+    /// Returns the version of the cell in a place; [`Version::ABSENT`] for none.
+    pub(super) fn version(&self, at: Option<u32>) -> Version {
+        at.map_or(Version::ABSENT, |at| self.place(at).version())
+    }
+
+    /// Writes a cell over the one in its place, or into a new one.
+    pub(super) fn apply(&mut self, write: &Write<'_>, at: Option<u32>) {
+        let at = at.unwrap_or_else(|| self.insert(&write.key));
+        let place = self.place_mut(at);
+        // Wider versions were refused.
+        place.version = u32::try_from(write.expected.next().get()).unwrap_or(u32::MAX);
+        let was_long = place.length == LONG;
+        match place.body.get_mut(..write.body.len()) {
+            Some(body) => {
+                body.copy_from_slice(write.body);
+                place.length = u8::try_from(write.body.len()).unwrap_or(LONG);
+                if was_long {
+                    self.long.remove(&at);
+                }
+            }
+            None => {
+                place.length = LONG;
+                self.long.insert(at, write.body.into());
+            }
+        }
+        self.set_discard_after(at, write.discard_after);
+    }
+
+    /// Drops at most `limit` cells past their time, but none in the places `kept`; returns how
+    /// many.
+    pub(super) fn drop_expired(&mut self, now: Timestamp, limit: usize, kept: &[u32]) -> usize {
+        self.turn_pages(now);
+        let mut dropped = 0;
+        let mut passed_over = Vec::new();
+        while dropped < limit {
+            let Some((at, place)) = self.broom.pop(now) else {
+                break;
+            };
+            if kept.contains(&place) {
+                passed_over.push((at, place));
+            } else if self.is_due(place, at) {
+                self.remove(place);
+                dropped += 1;
+            }
+        }
+        self.broom.order(passed_over);
+        dropped
+    }
+
+    /// Puts the pages that have begun in order.
+    fn turn_pages(&mut self, now: Timestamp) {
+        while let Some((page, places)) = self.broom.turn(now) {
+            let mut due = Vec::with_capacity(places.len());
+            for at in places {
+                let place = self.place(at);
+                if !place.is_entered_on(page) {
+                    continue; // another cell lies here by now, or this one has an earlier entry
+                }
+                match place.discard_after() {
+                    Some(after) if Page::of(after) <= page => due.push((after, at)),
+                    after => self.enter_again(at, after),
+                }
+            }
+            self.broom.order(due);
+        }
+    }
+
+    /// Says whether the entry for `at` belongs to what lies in the place, and its time is over; a
+    /// cell whose time moved is entered again.
+    fn is_due(&mut self, place: u32, at: Timestamp) -> bool {
+        let found = self.place(place);
+        if !found.is_entered_on(Page::of(at)) {
+            return false;
+        }
+        match found.discard_after() {
+            Some(after) if after <= at => true,
+            after => {
+                self.enter_again(place, after);
+                false
+            }
+        }
+    }
+
+    fn enter_again(&mut self, at: u32, after: Option<Timestamp>) {
+        self.place_mut(at).flags &= !ENTERED;
+        if let Some(after) = after {
+            self.enter(at, after);
+        }
+    }
+
+    fn enter(&mut self, at: u32, after: Timestamp) {
+        let place = self.place_mut(at);
+        place.flags |= ENTERED;
+        place.due = Page::of(after).mark();
+        self.broom.enter(after, at);
+    }
+
+    /// Sets when the cell may go; it is entered anew only where its entry would come up too late.
+    fn set_discard_after(&mut self, at: u32, after: Option<Timestamp>) {
+        let place = self.place_mut(at);
+        let before = place.discard_after;
+        let Some(after) = after else {
+            place.flags |= KEPT;
+            return;
+        };
+        place.flags &= !KEPT;
+        place.discard_after = after;
+        let page = Page::of(after);
+        // Not earlier than the page that it is entered on: in doubt the cell is entered twice.
+        let entered = Page::of(before).latest_with(place.due);
+        let is_in_time = place.flags & ENTERED != 0
+            && (entered < page
+                || entered == page && (after >= before || !self.broom.has_begun(page)));
+        if !is_in_time {
+            self.enter(at, after);
+        }
+    }
+
+    fn insert(&mut self, key: &Key) -> u32 {
+        let at = self.free.pop().unwrap_or_else(|| {
+            if self.runs.last().is_none_or(|run| run.len() == RUN) {
+                self.runs.push(Vec::with_capacity(RUN));
+            }
+            let before = (self.runs.len() - 1) * RUN;
+            let run = &mut self.runs[before / RUN];
+            run.push(Place::EMPTY);
+            // Shards share a capacity in cells, each of more than a hundred bytes.
+            u32::try_from(before + run.len() - 1).unwrap_or(u32::MAX)
+        });
+        self.place_mut(at).key = *key;
+        let Self { index, runs, .. } = self;
+        let rehash = |at: &u32| hash(&runs[*at as usize / RUN][*at as usize % RUN].key);
+        index.insert_unique(hash(key), at, rehash);
+        at
+    }
+
+    fn remove(&mut self, at: u32) {
+        let key = self.place(at).key;
+        if let Ok(entry) = self.index.find_entry(hash(&key), |place| *place == at) {
+            entry.remove();
+        }
+        if self.place(at).length == LONG {
+            self.long.remove(&at);
+        }
+        *self.place_mut(at) = Place::EMPTY;
+        self.free.push(at);
+    }
+
+    fn place(&self, at: u32) -> &Place {
+        &self.runs[at as usize / RUN][at as usize % RUN]
+    }
+
+    fn place_mut(&mut self, at: u32) -> &mut Place {
+        &mut self.runs[at as usize / RUN][at as usize % RUN]
+    }
+}
+
+/// Room for a cell: 144 bytes, so that a million codes take as little as they can.
+struct Place {
+    key: Key,
+    /// Means nothing for a cell that never may go.
+    discard_after: Timestamp,
+    version: u32,
+    /// The mark of the page on which the cell is entered.
+    due: u16,
+    /// The bytes of the body, or [`LONG`].
+    length: u8,
+    /// Whether the broom has an entry for what lies here, and whether it never may go.
+    flags: u8,
+    body: [u8; SHORT],
+}
+
+const ENTERED: u8 = 1;
+const KEPT: u8 = 2;
+
+const _: () = assert!(size_of::<Place>() == 144);
+
+impl Place {
+    const EMPTY: Self = Self {
+        key: Key::from_bytes([0; 32]),
+        discard_after: Timestamp::from_unix(0),
+        version: 0,
+        due: 0,
+        length: 0,
+        flags: 0,
+        body: [0; SHORT],
+    };
+
+    fn version(&self) -> Version {
+        Version::new(self.version.into())
+    }
+
+    fn discard_after(&self) -> Option<Timestamp> {
+        (self.flags & KEPT == 0).then_some(self.discard_after)
+    }
+
+    fn is_entered_on(&self, page: Page) -> bool {
+        self.flags & ENTERED != 0 && self.due == page.mark()
+    }
+}
+
+/// The bytes of a slot, unsealed: it fills its place to the last byte.
+const SHORT: usize = 96;
+
+/// The length of a body that is kept elsewhere.
+const LONG: u8 = u8::MAX;
+
+/// The places of a run: 9 KiB, so that a store of few cells is small.
+const RUN: usize = 64;
+
+/// Takes 8 bytes of the key for its hash: they are part of a keyed hash already.
+pub(super) fn hash(key: &Key) -> u64 {
+    let [_, _, _, _, _, _, _, _, part @ ..] = key.as_bytes();
+    part.first_chunk()
+        .map_or(0, |part| u64::from_le_bytes(*part))
+}
+
+/// Spreads the numbers of places, which nobody chooses.
+#[derive(Default)]
+pub(super) struct PlaceHasher(u64);
+
+impl Hasher for PlaceHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u32(u32::from(*byte));
+        }
+    }
+
+    fn write_u32(&mut self, number: u32) {
+        self.0 = (self.0 ^ u64::from(number)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
