@@ -302,7 +302,7 @@ impl Floor {
         let members: usize = [4, 4, 16, 38, 3, 3].iter().map(|length| length + 2).sum();
         let slot = mac(1 + 4) + mac(1 + members);
         let digest = mac(1 + members + 14 + 1);
-        let meters = 2 * mac(1 + 4) + mac(1 + 6 + 5) + mac(1 + 6 + 14);
+        let meters = mac(1 + 6 + 5) + mac(1 + 6 + 14);
         let compressions = slot + digest + mac(52) + if metered { meters } else { 0 };
         println!("  ({compressions} compressions)");
         Self {

@@ -1,7 +1,7 @@
 //! What a code is good for: the exact thing that is approved, by whom, through which recipient.
 
-use alloc::string::String;
-use core::fmt;
+use alloc::vec::Vec;
+use core::{fmt, str};
 
 use sha2::{Digest, Sha256};
 
@@ -116,8 +116,9 @@ impl ContentDigest {
 /// ```
 #[derive(Clone, Eq, PartialEq)]
 pub struct Binding {
-    /// The six texts, one behind the other.
-    text: String,
+    /// Each of the six texts behind its length, then recipient and content: what is digested.
+    canonical: Vec<u8>,
+    /// Where each text ends.
     ends: [u16; MEMBERS],
     recipient: Recipient,
     content: Option<ContentDigest>,
@@ -174,32 +175,20 @@ impl Binding {
     }
 
     fn member(&self, at: usize) -> &str {
-        let start = if at == 0 {
-            0
-        } else {
-            usize::from(self.ends[at - 1])
-        };
-        &self.text[start..usize::from(self.ends[at])]
+        let before = at.checked_sub(1).map_or(0, |at| self.ends[at]);
+        let text = &self.canonical[usize::from(before) + LENGTH..usize::from(self.ends[at])];
+        // It was a text: the empty one is never taken.
+        str::from_utf8(text).unwrap_or_default()
     }
 
-    /// Feeds the members that name the slot, each behind its length in two bytes.
-    pub(crate) fn feed_slot(&self, mut feed: impl FnMut(&[u8])) {
-        for at in 0..MEMBERS {
-            feed_text(self.member(at), &mut feed);
-        }
+    /// Returns the members that name the slot, each behind its length in two bytes.
+    pub(crate) fn slot(&self) -> &[u8] {
+        &self.canonical[..usize::from(self.ends[MEMBERS - 1])]
     }
 
-    /// Feeds the canonical form: the slot's members, then recipient and content.
-    pub(crate) fn feed(&self, mut feed: impl FnMut(&[u8])) {
-        self.feed_slot(&mut feed);
-        feed_recipient(&self.recipient, &mut feed);
-        match &self.content {
-            None => feed(&[0]),
-            Some(digest) => {
-                feed(&[1]);
-                feed(digest.as_bytes());
-            }
-        }
+    /// Returns the canonical form: the slot's members, then recipient and content.
+    pub(crate) fn canonical(&self) -> &[u8] {
+        &self.canonical
     }
 }
 
@@ -220,8 +209,8 @@ impl fmt::Debug for Binding {
 /// Feeds a text behind its length in two bytes, high byte first.
 pub(crate) fn feed_text(text: &str, feed: &mut impl FnMut(&[u8])) {
     // Members are at most 128 bytes, recipients 254: two bytes hold every length.
-    let length = u16::try_from(text.len()).unwrap_or(u16::MAX);
-    feed(&length.to_be_bytes());
+    let length: [u8; LENGTH] = u16::try_from(text.len()).unwrap_or(u16::MAX).to_be_bytes();
+    feed(&length);
     feed(text.as_bytes());
 }
 
@@ -288,9 +277,10 @@ impl<'a> BindingBuilder<'a> {
     /// or holds a control character.
     pub fn build(self) -> Result<Binding, BindingError> {
         let error = |member, problem| Err(BindingError { member, problem });
-        let mut text =
-            String::with_capacity(self.members.iter().flatten().map(|text| text.len()).sum());
-        let mut ends = [0; MEMBERS];
+        let members: usize = self.members.iter().flatten().map(|text| text.len()).sum();
+        let mut canonical = Vec::with_capacity(members + ROOM);
+        let mut append = |part: &[u8]| canonical.extend_from_slice(part);
+        let (mut ends, mut length) = ([0; MEMBERS], 0);
         for ((member, name), end) in self.members.into_iter().zip(NAMES).zip(&mut ends) {
             match member {
                 None => return error(name, Problem::Missing),
@@ -298,24 +288,41 @@ impl<'a> BindingBuilder<'a> {
                 Some(given) if given.len() > MAX_MEMBER => {
                     return error(name, Problem::TooLong(given.len()));
                 }
-                Some(given) if given.contains(|c: char| c.is_control()) => {
+                Some(given) if has_control(given) => {
                     return error(name, Problem::Control);
                 }
-                Some(given) => text.push_str(given),
+                Some(given) => {
+                    feed_text(given, &mut append);
+                    length += LENGTH + given.len();
+                }
             }
             // Six members of at most 128 bytes: the sum fits.
-            *end = u16::try_from(text.len()).unwrap_or(u16::MAX);
+            *end = u16::try_from(length).unwrap_or(u16::MAX);
         }
         let Some(recipient) = self.recipient else {
             return error("recipient", Problem::Missing);
         };
+        feed_recipient(&recipient, &mut append);
+        match &self.content {
+            None => append(&[0]),
+            Some(digest) => {
+                append(&[1]);
+                append(digest.as_bytes());
+            }
+        }
         Ok(Binding {
-            text,
+            canonical,
             ends,
             recipient,
             content: self.content,
         })
     }
+}
+
+/// Looks at bytes where that is enough: most members are ASCII.
+fn has_control(text: &str) -> bool {
+    let control = |byte: u8| byte.is_ascii_control();
+    text.bytes().any(control) || !text.is_ascii() && text.contains(char::is_control)
 }
 
 /// The member of a binding that is out of bounds, and how.
@@ -360,6 +367,12 @@ enum Problem {
     Control,
 }
 
+/// The bytes of a length.
+const LENGTH: usize = 2;
+
+/// The bytes of the lengths, a mobile number and a content digest: one allocation for most.
+const ROOM: usize = LENGTH * MEMBERS + 64;
+
 const MEMBERS: usize = 6;
 const NAMES: [&str; MEMBERS] = ["tenant", "purpose", "model", "field", "record", "user"];
 
@@ -384,9 +397,7 @@ mod tests {
     }
 
     fn canonical(binding: &Binding) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        binding.feed(|part| bytes.extend_from_slice(part));
-        bytes
+        binding.canonical().to_vec()
     }
 
     #[test]

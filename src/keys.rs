@@ -103,7 +103,7 @@ impl KeyRing {
     pub(crate) fn binding_digest(&self, binding: &Binding) -> BindingDigest {
         BindingDigest(Zeroizing::new(self.binding.mac(|message| {
             message.feed(&[BINDING_FORMAT]);
-            binding.feed(|part| message.feed(part));
+            message.feed(binding.canonical());
         })))
     }
 
@@ -170,7 +170,7 @@ impl Names<'_> {
     pub(crate) fn slot(&self, binding: &Binding) -> Key {
         self.key(|message| {
             message.feed(&[CellKind::Slot as u8]);
-            binding.feed_slot(|part| message.feed(part));
+            message.feed(binding.slot());
         })
     }
 

@@ -50,13 +50,21 @@ impl Prepared {
     ///
     /// Wrap it where it is a secret: names of cells and seals are none.
     #[inline]
-    pub(crate) fn mac(&self, feed: impl FnOnce(&mut Message)) -> [u8; 32] {
-        let mut message = Message::after_key(self.inner);
+    pub(crate) fn mac(&self, feed: impl FnOnce(&mut Message)) -> [u8; HASH] {
+        let mut message = Message {
+            state: self.inner,
+            block: [0; BLOCK],
+            filled: 0,
+            length: BLOCK as u64,
+        };
         feed(&mut message);
-        let inner = message.finish();
-        let mut message = Message::after_key(self.outer);
-        message.feed(&inner);
-        message.finish()
+        let mut block = [0; BLOCK];
+        block[..HASH].copy_from_slice(&message.finish());
+        block[HASH] = END;
+        block[BLOCK - 8..].copy_from_slice(&bits((BLOCK + HASH) as u64));
+        let mut state = self.outer;
+        compress256(&mut state, core::slice::from_ref(&block));
+        bytes(&state)
     }
 }
 
@@ -73,6 +81,7 @@ impl Drop for Prepared {
 /// the end of a message or an inner hash, nor the last state gives a MAC away without the key.
 pub(crate) struct Message {
     state: [u32; 8],
+    /// Zeros behind what is filled.
     block: [u8; BLOCK],
     /// How many bytes of the block wait to be hashed, always fewer than all.
     filled: usize,
@@ -81,15 +90,6 @@ pub(crate) struct Message {
 }
 
 impl Message {
-    const fn after_key(state: [u32; 8]) -> Self {
-        Self {
-            state,
-            block: [0; BLOCK],
-            filled: 0,
-            length: BLOCK as u64,
-        }
-    }
-
     /// Appends bytes.
     #[inline]
     pub(crate) fn feed(&mut self, mut part: &[u8]) {
@@ -103,29 +103,47 @@ impl Message {
             }
             let (fits, rest) = part.split_at(room.len());
             room.copy_from_slice(fits);
-            compress256(&mut self.state, core::slice::from_ref(&self.block));
+            self.compress();
             (self.filled, part) = (0, rest);
         }
     }
 
+    fn compress(&mut self) {
+        compress256(&mut self.state, core::slice::from_ref(&self.block));
+        self.block = [0; BLOCK];
+    }
+
     /// Pads (FIPS 180-4, section 5.1.1) and returns the hash.
-    fn finish(mut self) -> [u8; 32] {
-        let bits = (self.length * 8).to_be_bytes();
-        self.block[self.filled] = 0x80;
-        self.block[self.filled + 1..].fill(0);
+    fn finish(mut self) -> [u8; HASH] {
+        let bits = bits(self.length);
+        self.block[self.filled] = END;
         if self.filled >= BLOCK - bits.len() {
-            compress256(&mut self.state, core::slice::from_ref(&self.block));
-            self.block.fill(0);
+            self.compress();
         }
         self.block[BLOCK - bits.len()..].copy_from_slice(&bits);
-        compress256(&mut self.state, core::slice::from_ref(&self.block));
-        let mut hash = [0; 32];
-        for (bytes, word) in hash.chunks_exact_mut(4).zip(self.state) {
-            bytes.copy_from_slice(&word.to_be_bytes());
-        }
-        hash
+        self.compress();
+        bytes(&self.state)
     }
 }
+
+/// Returns the length as the last block has it.
+const fn bits(length: u64) -> [u8; 8] {
+    (length * 8).to_be_bytes()
+}
+
+fn bytes(state: &[u32; 8]) -> [u8; HASH] {
+    let mut hash = [0; HASH];
+    for (bytes, word) in hash.as_chunks_mut().0.iter_mut().zip(state) {
+        *bytes = word.to_be_bytes();
+    }
+    hash
+}
+
+/// What follows the last byte of a message.
+const END: u8 = 0x80;
+
+/// The bytes of a hash.
+const HASH: usize = 32;
 
 /// The bytes of a SHA-256 block.
 const BLOCK: usize = 64;
@@ -155,9 +173,9 @@ mod tests {
 
     #[test]
     fn every_length_and_every_cut_gives_the_mac_of_the_standard() {
-        let key = core::array::from_fn(|at| at as u8);
+        let key = core::array::from_fn(|at| at.to_le_bytes()[0]);
         let prepared = Prepared::from_key(&key);
-        let bytes: [u8; 300] = core::array::from_fn(|at| (at * 7) as u8);
+        let bytes: [u8; 300] = core::array::from_fn(|at| (at * 7).to_le_bytes()[0]);
         for length in 0..=bytes.len() {
             let message = &bytes[..length];
             for cut in [0, 1, 8, 55, 56, 63, 64, 65, 128].map(|cut: usize| cut.min(length)) {

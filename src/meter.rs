@@ -6,6 +6,8 @@
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use arrayvec::ArrayVec;
+
 use crate::budgets::{Limit, MAX_COUNT};
 use crate::{Budgets, Error, Timestamp};
 
@@ -26,37 +28,34 @@ impl Meter {
     ///
     /// [`Error::Tampered`] for whatever [`write`](Self::write) does not write.
     pub(crate) fn read(body: Option<&[u8]>) -> Result<Self, Error> {
-        let Some(body) = body else {
-            return Ok(Self::default());
-        };
-        Self::decode(body).ok_or(Error::Tampered)
+        let mut meter = Self::default();
+        if let Some(body) = body {
+            meter.decode(body).ok_or(Error::Tampered)?;
+        }
+        Ok(meter)
     }
 
-    fn decode(body: &[u8]) -> Option<Self> {
+    /// Fills a meter that has counted nothing.
+    fn decode(&mut self, body: &[u8]) -> Option<()> {
         let (head, mut offsets) = body.split_first_chunk::<HEAD>()?;
         let [FORMAT, c0, c1, sends, failures, refunds, base @ ..] = *head else {
             return None;
         };
+        self.consecutive = u16::from_be_bytes([c0, c1]);
         let base = i64::from_be_bytes(base);
-        let mut log = |length: u8| {
-            let mut log = Log::default();
+        for (log, length) in [
+            (&mut self.sends, sends),
+            (&mut self.failures, failures),
+            (&mut self.refunds, refunds),
+        ] {
             for _ in 0..length {
                 let (offset, rest) = offsets.split_first_chunk()?;
                 offsets = rest;
-                log.push(Timestamp::from_unix(
-                    base.saturating_add(u32::from_be_bytes(*offset).into()),
-                ))?;
+                let instant = base.saturating_add(u32::from_be_bytes(*offset).into());
+                log.0.try_push(Timestamp::from_unix(instant)).ok()?;
             }
-            Some(log)
-        };
-        let (sends, failures, refunds) = (log(sends)?, log(failures)?, log(refunds)?);
-        let consecutive = u16::from_be_bytes([c0, c1]);
-        offsets.is_empty().then_some(Self {
-            consecutive,
-            sends,
-            failures,
-            refunds,
-        })
+        }
+        offsets.is_empty().then_some(())
     }
 
     /// Appends the meter's bytes, format 1; see docs/formats.md.
@@ -69,7 +68,8 @@ impl Meter {
             .map_or(0, |first| first.unix());
         body.push(FORMAT);
         body.extend(self.consecutive.to_be_bytes());
-        body.extend(logs.map(|log| log.length));
+        // At most MAX_COUNT.
+        body.extend(logs.map(|log| u8::try_from(log.0.len()).unwrap_or(u8::MAX)));
         body.extend(base.to_be_bytes());
         for instant in logs.into_iter().flat_map(Log::instants) {
             // 136 years from the oldest instant on; a clock that jumps further is cut to that.
@@ -115,39 +115,12 @@ impl Meter {
 }
 
 /// The latest instants of one kind of event, oldest first.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Log {
-    instants: [Timestamp; MAX_COUNT],
-    length: u8,
-}
-
-impl Default for Log {
-    fn default() -> Self {
-        Self {
-            instants: [Timestamp::from_unix(0); MAX_COUNT],
-            length: 0,
-        }
-    }
-}
-
-impl PartialEq for Log {
-    fn eq(&self, other: &Self) -> bool {
-        self.instants() == other.instants()
-    }
-}
-
-impl Eq for Log {}
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Log(ArrayVec<Timestamp, MAX_COUNT>);
 
 impl Log {
     fn instants(&self) -> &[Timestamp] {
-        &self.instants[..usize::from(self.length)]
-    }
-
-    /// Appends an instant as read from a cell; `None` when there is no room.
-    fn push(&mut self, instant: Timestamp) -> Option<()> {
-        *self.instants.get_mut(usize::from(self.length))? = instant;
-        self.length += 1;
-        Some(())
+        &self.0
     }
 
     /// Returns when `limit` admits the next event; `None` is at once.
@@ -165,28 +138,19 @@ impl Log {
     /// Records an event at `now`; drops what is older than `window`, and the oldest if there is
     /// no room: no limit counts further back than the log is long.
     pub(crate) fn record(&mut self, now: Timestamp, window: Duration) {
-        let mut next = Self::default();
         let seen = |instant: &&Timestamp| now < instant.saturating_add(window);
-        let fresh = self.instants().iter().filter(seen).count();
-        let skip = self.instants().len() - fresh.min(MAX_COUNT - 1);
-        let kept = &self.instants()[skip..];
-        let at = kept.partition_point(|instant| *instant <= now); // stays in order if time went back
-        for instant in kept[..at].iter().chain([&now]).chain(&kept[at..]) {
-            let _ = next.push(*instant); // there is room: at most MAX_COUNT - 1 were kept
-        }
-        *self = next;
+        let fresh = self.0.iter().filter(seen).count();
+        let dropped = self.0.len() - fresh.min(MAX_COUNT - 1);
+        self.0.drain(..dropped);
+        let at = self.0.partition_point(|instant| *instant <= now); // in order if time went back
+        self.0.insert(at, now); // there is room: at most MAX_COUNT - 1 were kept
     }
 
     /// Takes back one event of exactly `instant`, if it is there.
     pub(crate) fn take_back(&mut self, instant: Timestamp) {
-        let mut next = Self::default();
-        let taken = self.instants().iter().position(|kept| *kept == instant);
-        for (at, kept) in self.instants().iter().enumerate() {
-            if Some(at) != taken {
-                let _ = next.push(*kept); // no longer than before
-            }
+        if let Some(at) = self.0.iter().position(|kept| *kept == instant) {
+            self.0.remove(at);
         }
-        *self = next;
     }
 }
 

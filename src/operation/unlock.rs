@@ -44,8 +44,8 @@ impl Operation for Unlock<'_> {
         let place = places.at(0)?;
         let meter = Meter::read(place.body())?;
         let unlocked = Meter {
-            sends: meter.sends,
-            refunds: meter.refunds,
+            sends: meter.sends.clone(),
+            refunds: meter.refunds.clone(),
             ..Meter::default()
         };
         if unlocked == meter {

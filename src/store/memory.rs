@@ -143,10 +143,13 @@ impl MemoryStore {
         let concerned = writes
             .iter()
             .fold(0_u64, |set, write| set | 1 << shard_of(&write.key));
-        let guards = (0..SHARDS)
-            .filter(|shard| concerned >> shard & 1 == 1)
-            .map(|shard| self.shards[shard].lock().map_err(poisoned))
-            .collect::<Result<_, Error>>()?;
+        let mut guards = ArrayVec::new();
+        let mut left = concerned;
+        while left != 0 {
+            let shard = left.trailing_zeros() as usize;
+            guards.push(self.shards[shard].lock().map_err(poisoned)?);
+            left &= left - 1;
+        }
         Ok(Locked { concerned, guards })
     }
 

@@ -10,11 +10,13 @@ use crate::part::Check;
 /// The crate that everybody embeds.
 pub(crate) const CORE: &str = "otp-engine";
 
-/// The core's direct dependencies, all of them: `docs/design.md` says what each is for.
+/// The core's direct dependencies, all of them: `ARCHITECTURE.md` says what each is for.
 const DIRECT: &[&str] = &[
+    "arrayvec",
     "base64ct",
     "ed25519-dalek",
     "getrandom",
+    "hashbrown",
     "hmac",
     "rand_core",
     "sha2",

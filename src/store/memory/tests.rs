@@ -339,7 +339,9 @@ fn a_purge_drops_what_is_over_and_nothing_else_however_times_moved() {
 fn short_and_long_bodies_take_each_others_place() {
     let store = MemoryStore::new();
     for (expected, length) in [96, 97, 500, 96, 0, 97, 200, 95].into_iter().enumerate() {
-        let body: Vec<u8> = (0..length).map(|byte: usize| byte as u8).collect();
+        let body: Vec<u8> = (0..length)
+            .map(|byte: usize| byte.to_le_bytes()[0])
+            .collect();
         let write = Write {
             body: &body,
             ..write(key(1), expected as u64)
