@@ -254,8 +254,8 @@ const SHORT: usize = 96;
 /// The length of a body that is kept elsewhere.
 const LONG: u8 = u8::MAX;
 
-/// The places of a run: 9 KiB, so that a store of few cells is small.
-const RUN: usize = 64;
+/// The places of a run: 2 KiB, so that a store of few cells is small.
+const RUN: usize = 16;
 
 /// Takes 8 bytes of the key for its hash: they are part of a keyed hash already.
 pub(super) fn hash(key: &Key) -> u64 {

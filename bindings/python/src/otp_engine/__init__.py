@@ -4,6 +4,7 @@ Wrong codes, refusals and expiries are values; exceptions are faults and misuse.
 """
 
 from ._lib import lib as _lib
+from .answers import Issued, Refusal, SignatureRecord, Status, Verdict
 from .engine import Engine, Finding, Odds
 from .errors import (
     ClockError,
@@ -24,14 +25,9 @@ from .words import (
     Binding,
     Budgets,
     Evidence,
-    Issued,
     KeyRing,
     Policy,
-    Refusal,
-    SignatureRecord,
     SigningKey,
-    Status,
-    Verdict,
 )
 
 __version__: str = _lib.otp_version().decode()

@@ -8,25 +8,21 @@ from . import _bindings as c
 from . import _callbacks
 from ._handle import Handle, Owner, closed_at_exit, out_pointer
 from ._lib import lib, take_bytes, view
-from .errors import check, fault
-from .store import Event, Store
-from .words import (
-    Binding,
-    Budgets,
-    Evidence,
+from .answers import (
     Issued,
-    KeyRing,
-    Policy,
     Refusal,
     SignatureRecord,
-    SigningKey,
     Status,
     Verdict,
     read_issued,
+    read_issued_many,
     read_status,
     read_verdict,
-    text,
+    read_verdict_many,
 )
+from .errors import check, fault
+from .store import Event, Store
+from .words import Binding, Budgets, Evidence, KeyRing, Policy, SigningKey, text
 
 # Out structures that no call is using. A call takes one out: a signal handler or a finalizer that
 # runs between a call and its reading would write over one that is the thread's.
@@ -135,7 +131,9 @@ class Engine(Owner):
         except IndexError:
             out = _new_issued()
         issued, address, code = out
-        check(lib.otp_engine_issue(engine.address, cells.address, request, len(request), address))
+        status = lib.otp_engine_issue(engine.address, cells.address, request, len(request), address)
+        if status or self._calls_back or store._calls_back:
+            check(status)
         answer = read_issued(issued)
         code[:] = _BLANK
         _issued_pool.append(out)
@@ -175,7 +173,8 @@ class Engine(Owner):
                 address,
             )
             del kept
-        check(status)
+        if status or self._calls_back or store._calls_back:
+            check(status)
         answer = read_verdict(read)
         _verdict_pool.append(out)
         return answer
@@ -381,10 +380,7 @@ class Engine(Owner):
                 ctypes.addressof(outs),
             )
         )
-        answers: list[Issued | Refusal | Exception] = [
-            fault(out.status, "") if out.status else read_issued(out)
-            for out in outs[: len(requests)]
-        ]
+        answers = read_issued_many(outs, len(requests), fault)
         ctypes.memset(outs, 0, ctypes.sizeof(outs))
         return answers
 
@@ -406,10 +402,7 @@ class Engine(Owner):
                 ctypes.addressof(outs),
             )
         )
-        return [
-            fault(out.status, "") if out.status else read_verdict(out)
-            for out in outs[: len(requests)]
-        ]
+        return read_verdict_many(outs, len(requests), fault)
 
 
 _CODE: int = c.otp_issued.code.offset

@@ -9,8 +9,9 @@ from typing import Any
 from . import _bindings as c
 from ._handle import out_pointer
 from ._lib import lib, take_bytes, view
+from .answers import SignatureRecord
 from .errors import check
-from .words import SignatureRecord, text
+from .words import text
 
 
 @dataclass(frozen=True, slots=True)

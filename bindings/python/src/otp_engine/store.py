@@ -9,8 +9,8 @@ from . import _bindings as c
 from . import _callbacks
 from ._handle import Handle, Owner, closed_at_exit, out_pointer
 from ._lib import lib, take_bytes
+from .answers import _REASONS, REJECTIONS, moment
 from .errors import check
-from .words import _REASONS, REJECTIONS, moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,8 @@ class Write:
 
 class Store(Owner):
     """A store, used by any number of engines and threads of this process."""
+
+    _calls_back = False
 
     def check(self) -> tuple[bool, str]:
         """Run the suite that every store must pass; give it a store of its own.
@@ -89,6 +91,7 @@ class HostStore(Store):
     """
 
     permanent = True
+    _calls_back = True
 
     def __init__(self) -> None:
         number = _callbacks.register(self._target())

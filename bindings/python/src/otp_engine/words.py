@@ -1,10 +1,10 @@
-"""What goes in and what comes out: policies, bindings, evidence, answers."""
+"""What goes in: policies, budgets, keys, bindings, evidence."""
 
 import ctypes
 import struct
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import datetime
 
 from . import _bindings as c
 from ._handle import Handle, Owner, out_pointer
@@ -18,27 +18,6 @@ _EVIDENCE = {
     "consent": c.OTP_EVIDENCE_CONSENT,
 }
 _RESEND = {"same": c.OTP_RESEND_SAME, "rotate": c.OTP_RESEND_ROTATE}
-_REASONS = {1: "cooldown", 2: "send_limit", 3: "exhausted", 4: "locked"}
-REJECTIONS = {
-    1: "wrong", 2: "expired", 3: "exhausted", 4: "already_used", 5: "superseded", 6: "cancelled",
-    7: "mismatch", 8: "unknown", 9: "malformed", 10: "locked", 11: "evidence", 12: "other",
-}  # fmt: skip
-_PUBLIC = {1: "invalid", 2: "malformed", 3: "evidence"}
-_FAULTS = {1: "missing", 2: "too_large", 3: "unfit"}
-_PIECES = {
-    1: "signer_name", 2: "document", 3: "image", 4: "consent", 5: "user_name", 6: "revision",
-    7: "ip", 8: "agent",
-}  # fmt: skip
-_STATES = {1: "pending", 2: "verified", 3: "expired", 4: "exhausted", 5: "cancelled"}
-_DELIVERIES = {0: "unreported", 1: "sent", 2: "failed"}
-
-
-_from_timestamp, _UTC = datetime.fromtimestamp, timezone.utc
-
-
-def moment(seconds: int) -> datetime:
-    """Return unix seconds as an aware UTC datetime."""
-    return _from_timestamp(seconds, _UTC)
 
 
 def _seconds(instant: "datetime | int", name: str) -> int:
@@ -252,8 +231,8 @@ class Binding:
     says that it could be found by trying (an amount), so that records commit to it under a salt.
     """
 
-    __slots__ = ("_head", "_lengths", "_packed", "_tail", "_texts", "field", "model", "record",
-                 "tenant", "user")  # fmt: skip
+    __slots__ = ("_before", "_head", "_lengths", "_packed", "_tail", "_texts", "field", "model",
+                 "record", "tenant", "user")  # fmt: skip
 
     def __init__(
         self,
@@ -286,9 +265,8 @@ class Binding:
         self._lengths = _LENGTHS.pack(*map(len, texts))
         self._texts = b"".join(texts)
         self._tail = content or b""
-        self._packed = b"".join(
-            (self._head, b"\0", self._lengths, b"\0\0", self._texts, self._tail)
-        )
+        self._before = b"".join((self._head, b"\0", self._lengths))
+        self._packed = b"".join((self._before, b"\0\0", self._texts, self._tail))
         check(lib.otp_request_check(self._packed, len(self._packed)))
 
     def _with_typed(self, typed: str, challenge_id: str | None) -> bytes:
@@ -300,10 +278,11 @@ class Binding:
         named = b"" if challenge_id is None else text(challenge_id, "challenge_id")
         if named and len(named) != 26:
             raise ValueError(f"challenge_id is {len(named)} characters; it must be 26")
-        flag = b"\1" if named else b"\0"
         length = len(data).to_bytes(2, "big")
+        if not named:
+            return b"".join((self._before, length, self._texts, data, self._tail))
         return b"".join(
-            (self._head, flag, self._lengths, length, self._texts, data, self._tail, named)
+            (self._head, b"\1", self._lengths, length, self._texts, data, self._tail, named)
         )
 
     def __repr__(self) -> str:
@@ -339,150 +318,3 @@ class Evidence:
             kept.append(value)
             setattr(made, name, view(value))
         return made, kept
-
-
-@dataclass(frozen=True, slots=True)
-class Issued:
-    """A code to send, handed out this once; its repr hides it."""
-
-    challenge_id: str
-    code: str = field(repr=False)
-    issued_at: datetime
-    expires_at: datetime
-    recipient: str = field(repr=False)
-    send: int
-
-    def __bool__(self) -> bool:
-        return True
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """No code is sent now; it is false.
-
-    ``retry_at`` is when the same call will be admitted, None where only an unlock helps;
-    ``challenge_id`` names the live challenge, if it is one for exactly this binding.
-    """
-
-    reason: str
-    retry_at: datetime | None
-    challenge_id: str | None
-
-    def __bool__(self) -> bool:
-        return False
-
-
-@dataclass(frozen=True, slots=True)
-class SignatureRecord:
-    """The evidence that a code was answered; its repr shows no personal detail."""
-
-    jws: str = field(repr=False)
-    disclosures: tuple[str, ...] = field(repr=False)
-    id: str
-    n: int
-
-    @classmethod
-    def _read(cls, line: str) -> "SignatureRecord":
-        import base64
-        import json
-
-        jws, *disclosures = line.rstrip("~").split("~")
-        body = jws.split(".")[1]
-        payload = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
-        return cls(jws, tuple(disclosures), payload["jti"], payload["n"])
-
-    @property
-    def sd_jwt(self) -> str:
-        """The record as one text: JWS and disclosures with tildes behind them (RFC 9901)."""
-        return "~".join((self.jws, *self.disclosures, ""))
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """Whether a code was accepted; true only if it was.
-
-    ``rejection`` is for the trusted caller, ``public`` what an untrusted one may be told.
-    ``evidence`` names what is missing or does not fit, such as "image: missing".
-    """
-
-    accepted: bool
-    rejection: str | None = None
-    public: str | None = None
-    attempts_left: int | None = None
-    retry_at: datetime | None = None
-    verified_at: datetime | None = None
-    challenge_id: str | None = None
-    record: SignatureRecord | None = None
-    evidence: str | None = None
-
-    def __bool__(self) -> bool:
-        return self.accepted
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """How a challenge stands."""
-
-    challenge_id: str
-    state: str
-    delivery: str
-    gateway_status: str
-    attempts_left: int
-    sends: int
-    issued_at: datetime
-    expires_at: datetime
-    next_send_at: datetime
-    locked: bool
-    locked_until: datetime | None
-
-
-def read_issued(out: c.otp_issued) -> Issued | Refusal:
-    """Read what an issue decided."""
-    named = out.challenge_id.decode() or None
-    if out.outcome == c.OTP_OUTCOME_ISSUED:
-        return Issued(
-            named or "", out.code.decode(), moment(out.issued_at), moment(out.expires_at),
-            out.recipient.decode(), out.send,
-        )  # fmt: skip
-    retry_at = moment(out.retry_at) if out.has_retry_at else None
-    return Refusal(_REASONS[out.reason], retry_at, named)
-
-
-def read_verdict(out: c.otp_verdict) -> Verdict:
-    """Read what a verify decided, and take its record over."""
-    if out.outcome == c.OTP_OUTCOME_ACCEPTED:
-        record = None
-        if out.record:
-            line = take_bytes(out.record).decode()
-            out.record = None
-            jws, *disclosures = line.rstrip("~").split("~")
-            record = SignatureRecord(jws, tuple(disclosures), out.record_id.decode(), out.record_n)
-        return Verdict(
-            True, verified_at=moment(out.verified_at), challenge_id=out.challenge_id.decode(),
-            record=record,
-        )  # fmt: skip
-    rejection = REJECTIONS.get(out.rejection, "other")
-    evidence = None
-    if out.evidence_fault:
-        piece = _PIECES.get(out.evidence_piece, "evidence")
-        evidence = f"{piece}: {_FAULTS.get(out.evidence_fault, 'unfit')}"
-    return Verdict(
-        False,
-        rejection,
-        _PUBLIC.get(out.public_rejection, "invalid"),
-        out.attempts_left if rejection == "wrong" else None,
-        moment(out.retry_at) if out.has_retry_at else None,
-        evidence=evidence,
-    )
-
-
-def read_status(out: c.otp_challenge) -> Status | None:
-    """Read how a challenge stands."""
-    if out.state == c.OTP_STATE_NONE:
-        return None
-    return Status(
-        out.challenge_id.decode(), _STATES[out.state], _DELIVERIES[out.delivery],
-        out.gateway_status.decode(), out.attempts_left, out.sends, moment(out.issued_at),
-        moment(out.expires_at), moment(out.next_send_at), out.lock != 0,
-        moment(out.locked_until) if out.lock == 1 else None,
-    )  # fmt: skip

@@ -1,0 +1,328 @@
+"""What comes out of an engine: codes to send, refusals, verdicts, records.
+
+Answers are tuples underneath: they cannot be changed, and making one costs a tenth of what a frozen
+dataclass does. Texts are decoded at once, as their memory is wiped; times when they are asked for.
+"""
+
+import ctypes
+import struct
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from typing import TypeVar
+
+from . import _bindings as c
+from ._lib import take_bytes
+
+_REASONS = {1: "cooldown", 2: "send_limit", 3: "exhausted", 4: "locked"}
+REJECTIONS = {
+    1: "wrong", 2: "expired", 3: "exhausted", 4: "already_used", 5: "superseded", 6: "cancelled",
+    7: "mismatch", 8: "unknown", 9: "malformed", 10: "locked", 11: "evidence", 12: "other",
+}  # fmt: skip
+_PUBLIC = {1: "invalid", 2: "malformed", 3: "evidence"}
+_FAULTS = {1: "missing", 2: "too_large", 3: "unfit"}
+_PIECES = {
+    1: "signer_name", 2: "document", 3: "image", 4: "consent", 5: "user_name", 6: "revision",
+    7: "ip", 8: "agent",
+}  # fmt: skip
+_STATES = {1: "pending", 2: "verified", 3: "expired", 4: "exhausted", 5: "cancelled"}
+_DELIVERIES = {0: "unreported", 1: "sent", 2: "failed"}
+
+_from_timestamp, _UTC = datetime.fromtimestamp, timezone.utc
+
+
+def moment(seconds: int) -> datetime:
+    """Return unix seconds as an aware UTC datetime."""
+    return _from_timestamp(seconds, _UTC)
+
+
+def _moment_or_none(seconds: int | None) -> datetime | None:
+    return None if seconds is None else _from_timestamp(seconds, _UTC)
+
+
+class Issued(tuple[str, str, int, int, str, int]):
+    """A code to send, handed out this once; its repr hides code and recipient."""
+
+    __slots__ = ()
+
+    @property
+    def challenge_id(self) -> str:
+        """The challenge's 26 characters."""
+        return self[0]
+
+    @property
+    def code(self) -> str:
+        """The code: write it into the message, and nowhere else."""
+        return self[1]
+
+    @property
+    def issued_at(self) -> datetime:
+        """When the code was made; of a code that is sent again, the first time."""
+        return _from_timestamp(self[2], _UTC)
+
+    @property
+    def expires_at(self) -> datetime:
+        """From when on the code is no longer accepted."""
+        return _from_timestamp(self[3], _UTC)
+
+    @property
+    def recipient(self) -> str:
+        """Digits with country code and without plus, or the address."""
+        return self[4]
+
+    @property
+    def send(self) -> int:
+        """Which send of this code it is, from 1 on."""
+        return self[5]
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __repr__(self) -> str:
+        return (
+            f"Issued(challenge_id={self[0]!r}, issued_at={self.issued_at!r}, "
+            f"expires_at={self.expires_at!r}, send={self[5]})"
+        )
+
+
+class Refusal(tuple[str, int | None, str | None]):
+    """No code is sent now; it is false."""
+
+    __slots__ = ()
+
+    @property
+    def reason(self) -> str:
+        """One of "cooldown", "send_limit", "exhausted", "locked"."""
+        return self[0]
+
+    @property
+    def retry_at(self) -> datetime | None:
+        """When the same call will be admitted; None where only an unlock helps."""
+        return _moment_or_none(self[1])
+
+    @property
+    def challenge_id(self) -> str | None:
+        """The live challenge, if it is one for exactly this binding."""
+        return self[2]
+
+    def __bool__(self) -> bool:
+        return False
+
+    def __repr__(self) -> str:
+        return f"Refusal(reason={self[0]!r}, retry_at={self.retry_at!r}, challenge_id={self[2]!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class SignatureRecord:
+    """The evidence that a code was answered; its repr shows no personal detail."""
+
+    jws: str = field(repr=False)
+    disclosures: tuple[str, ...] = field(repr=False)
+    id: str
+    n: int
+
+    @classmethod
+    def _read(cls, line: str) -> "SignatureRecord":
+        import base64
+        import json
+
+        jws, *disclosures = line.rstrip("~").split("~")
+        body = jws.split(".")[1]
+        payload = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
+        return cls(jws, tuple(disclosures), payload["jti"], payload["n"])
+
+    @property
+    def sd_jwt(self) -> str:
+        """The record as one text: JWS and disclosures with tildes behind them (RFC 9901)."""
+        return "~".join((self.jws, *self.disclosures, ""))
+
+
+_Said = tuple[
+    bool, str | None, str | None, int | None, int | None, int | None, str | None,
+    SignatureRecord | None, str | None,
+]  # fmt: skip
+
+
+class Verdict(_Said):
+    """Whether a code was accepted; true only if it was."""
+
+    __slots__ = ()
+
+    @property
+    def accepted(self) -> bool:
+        """Whether this was the right code, for the first and only time."""
+        return self[0]
+
+    @property
+    def rejection(self) -> str | None:
+        """Why the code was not accepted, for the trusted caller; None if it was."""
+        return self[1]
+
+    @property
+    def public(self) -> str | None:
+        """What an untrusted caller may be told: "invalid", "malformed" or "evidence"."""
+        return self[2]
+
+    @property
+    def attempts_left(self) -> int | None:
+        """Guesses left after a wrong one, else None."""
+        return self[3]
+
+    @property
+    def retry_at(self) -> datetime | None:
+        """When a lock or an exhausted slot opens; None where only an unlock helps."""
+        return _moment_or_none(self[4])
+
+    @property
+    def verified_at(self) -> datetime | None:
+        """When the code was accepted."""
+        return _moment_or_none(self[5])
+
+    @property
+    def challenge_id(self) -> str | None:
+        """The accepted challenge."""
+        return self[6]
+
+    @property
+    def record(self) -> SignatureRecord | None:
+        """The signature record, where the engine signs."""
+        return self[7]
+
+    @property
+    def evidence(self) -> str | None:
+        """What is missing or does not fit, such as "image: missing"."""
+        return self[8]
+
+    def __bool__(self) -> bool:
+        return self[0]
+
+    def __repr__(self) -> str:
+        names = (
+            "accepted", "rejection", "public", "attempts_left", "retry_at", "verified_at",
+            "challenge_id", "record", "evidence",
+        )  # fmt: skip
+        said = ", ".join(f"{name}={getattr(self, name)!r}" for name in names)
+        return f"Verdict({said})"
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """How a challenge stands."""
+
+    challenge_id: str
+    state: str
+    delivery: str
+    gateway_status: str
+    attempts_left: int
+    sends: int
+    issued_at: datetime
+    expires_at: datetime
+    next_send_at: datetime
+    locked: bool
+    locked_until: datetime | None
+
+
+# How a structure lies in memory, for reading all of its members by one call.
+_CODES = {
+    ctypes.c_size_t: "N", ctypes.c_int32: "i", ctypes.c_uint32: "I", ctypes.c_int64: "q",
+    ctypes.c_uint64: "Q", ctypes.c_void_p: "P",
+}  # fmt: skip
+
+
+def _layout(structure: type[ctypes.Structure]) -> struct.Struct:
+    kinds = (member[1] for member in structure._fields_)
+    codes = (_CODES.get(kind) or f"{ctypes.sizeof(kind)}s" for kind in kinds)
+    made = struct.Struct("@" + "".join(codes) + "0q")  # padded at its end, as C does
+    if made.size != ctypes.sizeof(structure):
+        raise ImportError(f"{structure.__name__} is not laid out as expected")
+    return made
+
+
+_ISSUED, _VERDICT = _layout(c.otp_issued), _layout(c.otp_verdict)
+
+
+def _short(padded: bytes) -> str:
+    return padded.partition(b"\0")[0].decode()
+
+
+def _issued(members: tuple[int, ...]) -> Issued | Refusal:
+    (_, _, outcome, reason, send, issued_at, expires_at, retry_at, has_retry_at,
+     challenge_id, code, recipient) = members  # fmt: skip
+    named: str = challenge_id[:26].decode()  # type: ignore[index]
+    if outcome == c.OTP_OUTCOME_ISSUED:
+        sent = _short(code), issued_at, expires_at, _short(recipient), send  # type: ignore[arg-type]
+        return Issued((named, *sent))
+    known = named if named[0] != "\0" else None
+    return Refusal((_REASONS[reason], retry_at if has_retry_at else None, known))
+
+
+def _verdict(members: tuple[int, ...]) -> Verdict:
+    (_, _, outcome, rejection, public, attempts_left, has_retry_at, retry_at, verified_at, fault,
+     piece, record_n, record, record_id, challenge_id) = members  # fmt: skip
+    if outcome == c.OTP_OUTCOME_ACCEPTED:
+        kept = None
+        if record:
+            jws, *disclosures = take_bytes(record).decode().rstrip("~").split("~")
+            number = _short(record_id)  # type: ignore[arg-type]
+            kept = SignatureRecord(jws, tuple(disclosures), number, record_n)
+        named: str = challenge_id[:26].decode()  # type: ignore[index]
+        return Verdict((True, None, None, None, None, verified_at, named, kept, None))
+    said = REJECTIONS.get(rejection, "other")
+    evidence = None
+    if fault:
+        evidence = f"{_PIECES.get(piece, 'evidence')}: {_FAULTS.get(fault, 'unfit')}"
+    return Verdict((
+        False, said, _PUBLIC.get(public, "invalid"), attempts_left if said == "wrong" else None,
+        retry_at if has_retry_at else None, None, None, None, evidence,
+    ))  # fmt: skip
+
+
+def read_issued(out: c.otp_issued) -> Issued | Refusal:
+    """Read what an issue decided."""
+    return _issued(_ISSUED.unpack_from(out))
+
+
+def read_verdict(out: c.otp_verdict) -> Verdict:
+    """Read what a verify decided, and take its record over."""
+    return _verdict(_VERDICT.unpack_from(out))
+
+
+_Answer = TypeVar("_Answer")
+_STATUS = 1  # where each structure has its status
+
+
+def _read_many(
+    outs: "ctypes.Array[ctypes.Structure]",
+    count: int,
+    layout: struct.Struct,
+    read: Callable[[tuple[int, ...]], _Answer],
+    fault: Callable[[int, str], Exception],
+) -> Iterable[_Answer | Exception]:
+    for members in layout.iter_unpack(memoryview(outs).cast("B")[: count * layout.size]):
+        yield fault(members[_STATUS], "") if members[_STATUS] else read(members)
+
+
+def read_issued_many(
+    outs: "ctypes.Array[c.otp_issued]", count: int, fault: Callable[[int, str], Exception]
+) -> list[Issued | Refusal | Exception]:
+    """Read a batch; a fault of one stands in its place."""
+    return list(_read_many(outs, count, _ISSUED, _issued, fault))  # type: ignore[arg-type]
+
+
+def read_verdict_many(
+    outs: "ctypes.Array[c.otp_verdict]", count: int, fault: Callable[[int, str], Exception]
+) -> list[Verdict | Exception]:
+    """Read a batch; a fault of one stands in its place."""
+    return list(_read_many(outs, count, _VERDICT, _verdict, fault))  # type: ignore[arg-type]
+
+
+def read_status(out: c.otp_challenge) -> Status | None:
+    """Read how a challenge stands."""
+    if out.state == c.OTP_STATE_NONE:
+        return None
+    return Status(
+        out.challenge_id.decode(), _STATES[out.state], _DELIVERIES[out.delivery],
+        out.gateway_status.decode(), out.attempts_left, out.sends, moment(out.issued_at),
+        moment(out.expires_at), moment(out.next_send_at), out.lock != 0,
+        moment(out.locked_until) if out.lock == 1 else None,
+    )  # fmt: skip
