@@ -207,7 +207,10 @@ const C: Part = Part {
     name: "c",
     about: "the C ABI: header, tests and examples in C and C++, memcheck, sanitizers, symbols",
     runs: Runs::Always,
-    needs: &[Need::Apt(&["gcc", "g++", "binutils", "valgrind"])],
+    needs: &[
+        Need::Apt(&["gcc", "g++", "binutils", "valgrind", "abigail-tools"]),
+        Need::Pip(&["pycparser==3.12"]),
+    ],
     steps: &[
         Step::Command {
             line: "cargo build --locked --release --package otp-engine-c",
@@ -219,6 +222,8 @@ const C: Part = Part {
             env: &[],
             code: 0,
         },
+        Step::Checks(c::abi),
+        Step::Checks(c::layout),
         Step::Checks(c::compiles),
         Step::Checks(c::symbols),
         Step::Checks(c::passes),

@@ -16,6 +16,7 @@ pub mod fork;
 pub mod guard;
 pub mod host;
 pub mod key;
+mod layout;
 pub mod message;
 pub mod observer;
 pub mod policy;

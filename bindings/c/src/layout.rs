@@ -1,0 +1,221 @@
+//! The layout of the ABI as rustc has it on 64-bit platforms; `tests/layout.c` says the same of C.
+//!
+//! What is wrong here does not compile. A structure that grows by a member at its end gets one more.
+#![cfg(target_pointer_width = "64")]
+
+use crate::challenge::{otp_challenge, otp_issued, otp_verdict};
+use crate::engine::{otp_delivery_report, otp_engine_options, otp_odds};
+use crate::host::{otp_buffer, otp_host_store};
+use crate::key::{otp_code_key, otp_key_ring_options};
+use crate::observer::{otp_clock, otp_event, otp_observer};
+use crate::policy::{otp_budgets, otp_policy};
+use crate::record::{otp_expected, otp_field};
+use crate::request::otp_binding;
+use crate::verify::otp_evidence;
+use crate::view::otp_view;
+
+/// Asserts the size of a structure and where each of its members is.
+macro_rules! layout {
+    ($($name:ident $size:literal { $($member:ident $offset:literal),* $(,)? })*) => {
+        $(const _: () = {
+            assert!(size_of::<$name>() == $size, concat!("size of ", stringify!($name)));
+            $(assert!(
+                core::mem::offset_of!($name, $member) == $offset,
+                concat!("offset of ", stringify!($name), ".", stringify!($member)),
+            );)*
+        };)*
+    };
+}
+
+layout! {
+    otp_policy 64 {
+        struct_size 0,
+        code 8,
+        symbols 12,
+        validity 16,
+        closed_for 24,
+        cooldown 32,
+        max_attempts 40,
+        max_sends 44,
+        resend 48,
+        content_required 52,
+        evidence 56,
+    }
+    otp_budgets 40 {
+        struct_size 0,
+        metered 8,
+        user_failures_per_day 12,
+        consecutive_failures 16,
+        recipient_failures_per_day 20,
+        user_sends_per_hour 24,
+        recipient_sends_per_ten_minutes 28,
+        recipient_sends_per_day 32,
+    }
+    otp_clock 24 {
+        now 0,
+        user_data 8,
+        drop_user_data 16,
+    }
+    otp_view 16 {
+        data 0,
+        len 8,
+    }
+    otp_event 184 {
+        struct_size 0,
+        happening 8,
+        reason 12,
+        count 16,
+        mixed_scripts 20,
+        refunded 24,
+        at 32,
+        tenant 40,
+        user 56,
+        purpose 72,
+        model 88,
+        field 104,
+        record 120,
+        recipient 136,
+        challenge_id 152,
+    }
+    otp_observer 24 {
+        observe 0,
+        user_data 8,
+        drop_user_data 16,
+    }
+    otp_engine_options 80 {
+        struct_size 0,
+        policy 8,
+        budgets 16,
+        signing_key 24,
+        clock 32,
+        observer 56,
+    }
+    otp_issued 368 {
+        struct_size 0,
+        status 8,
+        outcome 12,
+        reason 16,
+        send 20,
+        issued_at 24,
+        expires_at 32,
+        retry_at 40,
+        has_retry_at 48,
+        challenge_id 52,
+        code 79,
+        recipient 106,
+    }
+    otp_delivery_report 56 {
+        struct_size 0,
+        challenge_id 8,
+        gateway_status 35,
+        send 44,
+        delivered 48,
+    }
+    otp_challenge 104 {
+        struct_size 0,
+        state 8,
+        delivery 12,
+        attempts_left 16,
+        sends 20,
+        issued_at 24,
+        expires_at 32,
+        next_send_at 40,
+        lock 48,
+        locked_until 56,
+        challenge_id 64,
+        gateway_status 91,
+    }
+    otp_odds 32 {
+        struct_size 0,
+        per_code 8,
+        per_day 16,
+        per_year 24,
+    }
+    otp_code_key 48 {
+        kid 0,
+        secret 16,
+        is_retired 32,
+        retired_at 40,
+    }
+    otp_key_ring_options 64 {
+        struct_size 0,
+        codes 8,
+        code_count 16,
+        current 24,
+        index 40,
+        epoch 56,
+    }
+    otp_field 64 {
+        tenant 0,
+        model 16,
+        field 32,
+        record 48,
+    }
+    otp_expected 104 {
+        struct_size 0,
+        tenant 8,
+        model 24,
+        field 40,
+        record 56,
+        head 72,
+        count 88,
+        has_page 96,
+    }
+    otp_binding 176 {
+        struct_size 0,
+        tenant 8,
+        purpose 24,
+        model 40,
+        field 56,
+        record 72,
+        user 88,
+        recipient 104,
+        recipient_kind 120,
+        content_guessable 124,
+        content 128,
+        typed 144,
+        challenge_id 160,
+    }
+    otp_buffer 24 {
+        data 0,
+        capacity 8,
+        len 16,
+    }
+    otp_host_store 56 {
+        struct_size 0,
+        load 8,
+        commit 16,
+        purge 24,
+        store_class 32,
+        user_data 40,
+        drop_user_data 48,
+    }
+    otp_verdict 128 {
+        struct_size 0,
+        status 8,
+        outcome 12,
+        rejection 16,
+        public_rejection 20,
+        attempts_left 24,
+        has_retry_at 28,
+        retry_at 32,
+        verified_at 40,
+        evidence_fault 48,
+        evidence_piece 52,
+        record_n 56,
+        record 64,
+        record_id 72,
+        challenge_id 95,
+    }
+    otp_evidence 136 {
+        struct_size 0,
+        user_name 8,
+        signer_name 24,
+        document 40,
+        image 56,
+        consent 72,
+        revision 88,
+        ip 104,
+        agent 120,
+    }
+}

@@ -1,0 +1,349 @@
+/* The layout and the numbers of the ABI, as every 64-bit platform has them; they never change. What
+ * is wrong here does not compile. A structure that grows by a member at its end gets a line more. */
+#include "check.h"
+
+#if defined(__cplusplus)
+#  define HOLDS(condition, what) static_assert(condition, what)
+#elif __STDC_VERSION__ >= 201112L
+#  define HOLDS(condition, what) _Static_assert(condition, what)
+#else
+#  define HOLDS_IN(condition, line) extern char holds_in_line_##line[(condition) ? 1 : -1]
+#  define HOLDS_AT(condition, line) HOLDS_IN(condition, line)
+#  define HOLDS(condition, what) HOLDS_AT(condition, __LINE__)
+#endif
+
+#define SIZE(type, size) HOLDS(sizeof(type) == (size), "sizeof " #type)
+#define AT(type, member, offset) HOLDS(offsetof(type, member) == (offset), "offset of " #type "." #member)
+#define IS(name, number) HOLDS((name) == (number), #name)
+
+#if SIZE_MAX == UINT64_MAX
+
+SIZE(otp_policy, 64);
+AT(otp_policy, struct_size, 0);
+AT(otp_policy, code, 8);
+AT(otp_policy, symbols, 12);
+AT(otp_policy, validity, 16);
+AT(otp_policy, closed_for, 24);
+AT(otp_policy, cooldown, 32);
+AT(otp_policy, max_attempts, 40);
+AT(otp_policy, max_sends, 44);
+AT(otp_policy, resend, 48);
+AT(otp_policy, content_required, 52);
+AT(otp_policy, evidence, 56);
+
+SIZE(otp_budgets, 40);
+AT(otp_budgets, struct_size, 0);
+AT(otp_budgets, metered, 8);
+AT(otp_budgets, user_failures_per_day, 12);
+AT(otp_budgets, consecutive_failures, 16);
+AT(otp_budgets, recipient_failures_per_day, 20);
+AT(otp_budgets, user_sends_per_hour, 24);
+AT(otp_budgets, recipient_sends_per_ten_minutes, 28);
+AT(otp_budgets, recipient_sends_per_day, 32);
+
+SIZE(otp_clock, 24);
+AT(otp_clock, now, 0);
+AT(otp_clock, user_data, 8);
+AT(otp_clock, drop_user_data, 16);
+
+SIZE(otp_view, 16);
+AT(otp_view, data, 0);
+AT(otp_view, len, 8);
+
+SIZE(otp_event, 184);
+AT(otp_event, struct_size, 0);
+AT(otp_event, happening, 8);
+AT(otp_event, reason, 12);
+AT(otp_event, count, 16);
+AT(otp_event, mixed_scripts, 20);
+AT(otp_event, refunded, 24);
+AT(otp_event, at, 32);
+AT(otp_event, tenant, 40);
+AT(otp_event, user, 56);
+AT(otp_event, purpose, 72);
+AT(otp_event, model, 88);
+AT(otp_event, field, 104);
+AT(otp_event, record, 120);
+AT(otp_event, recipient, 136);
+AT(otp_event, challenge_id, 152);
+
+SIZE(otp_observer, 24);
+AT(otp_observer, observe, 0);
+AT(otp_observer, user_data, 8);
+AT(otp_observer, drop_user_data, 16);
+
+SIZE(otp_engine_options, 80);
+AT(otp_engine_options, struct_size, 0);
+AT(otp_engine_options, policy, 8);
+AT(otp_engine_options, budgets, 16);
+AT(otp_engine_options, signing_key, 24);
+AT(otp_engine_options, clock, 32);
+AT(otp_engine_options, observer, 56);
+
+SIZE(otp_issued, 368);
+AT(otp_issued, struct_size, 0);
+AT(otp_issued, status, 8);
+AT(otp_issued, outcome, 12);
+AT(otp_issued, reason, 16);
+AT(otp_issued, send, 20);
+AT(otp_issued, issued_at, 24);
+AT(otp_issued, expires_at, 32);
+AT(otp_issued, retry_at, 40);
+AT(otp_issued, has_retry_at, 48);
+AT(otp_issued, challenge_id, 52);
+AT(otp_issued, code, 79);
+AT(otp_issued, recipient, 106);
+
+SIZE(otp_delivery_report, 56);
+AT(otp_delivery_report, struct_size, 0);
+AT(otp_delivery_report, challenge_id, 8);
+AT(otp_delivery_report, gateway_status, 35);
+AT(otp_delivery_report, send, 44);
+AT(otp_delivery_report, delivered, 48);
+
+SIZE(otp_challenge, 104);
+AT(otp_challenge, struct_size, 0);
+AT(otp_challenge, state, 8);
+AT(otp_challenge, delivery, 12);
+AT(otp_challenge, attempts_left, 16);
+AT(otp_challenge, sends, 20);
+AT(otp_challenge, issued_at, 24);
+AT(otp_challenge, expires_at, 32);
+AT(otp_challenge, next_send_at, 40);
+AT(otp_challenge, lock, 48);
+AT(otp_challenge, locked_until, 56);
+AT(otp_challenge, challenge_id, 64);
+AT(otp_challenge, gateway_status, 91);
+
+SIZE(otp_odds, 32);
+AT(otp_odds, struct_size, 0);
+AT(otp_odds, per_code, 8);
+AT(otp_odds, per_day, 16);
+AT(otp_odds, per_year, 24);
+
+SIZE(otp_code_key, 48);
+AT(otp_code_key, kid, 0);
+AT(otp_code_key, secret, 16);
+AT(otp_code_key, is_retired, 32);
+AT(otp_code_key, retired_at, 40);
+
+SIZE(otp_key_ring_options, 64);
+AT(otp_key_ring_options, struct_size, 0);
+AT(otp_key_ring_options, codes, 8);
+AT(otp_key_ring_options, code_count, 16);
+AT(otp_key_ring_options, current, 24);
+AT(otp_key_ring_options, index, 40);
+AT(otp_key_ring_options, epoch, 56);
+
+SIZE(otp_field, 64);
+AT(otp_field, tenant, 0);
+AT(otp_field, model, 16);
+AT(otp_field, field, 32);
+AT(otp_field, record, 48);
+
+SIZE(otp_expected, 104);
+AT(otp_expected, struct_size, 0);
+AT(otp_expected, tenant, 8);
+AT(otp_expected, model, 24);
+AT(otp_expected, field, 40);
+AT(otp_expected, record, 56);
+AT(otp_expected, head, 72);
+AT(otp_expected, count, 88);
+AT(otp_expected, has_page, 96);
+
+SIZE(otp_binding, 176);
+AT(otp_binding, struct_size, 0);
+AT(otp_binding, tenant, 8);
+AT(otp_binding, purpose, 24);
+AT(otp_binding, model, 40);
+AT(otp_binding, field, 56);
+AT(otp_binding, record, 72);
+AT(otp_binding, user, 88);
+AT(otp_binding, recipient, 104);
+AT(otp_binding, recipient_kind, 120);
+AT(otp_binding, content_guessable, 124);
+AT(otp_binding, content, 128);
+AT(otp_binding, typed, 144);
+AT(otp_binding, challenge_id, 160);
+
+SIZE(otp_buffer, 24);
+AT(otp_buffer, data, 0);
+AT(otp_buffer, capacity, 8);
+AT(otp_buffer, len, 16);
+
+SIZE(otp_host_store, 56);
+AT(otp_host_store, struct_size, 0);
+AT(otp_host_store, load, 8);
+AT(otp_host_store, commit, 16);
+AT(otp_host_store, purge, 24);
+AT(otp_host_store, store_class, 32);
+AT(otp_host_store, user_data, 40);
+AT(otp_host_store, drop_user_data, 48);
+
+SIZE(otp_verdict, 128);
+AT(otp_verdict, struct_size, 0);
+AT(otp_verdict, status, 8);
+AT(otp_verdict, outcome, 12);
+AT(otp_verdict, rejection, 16);
+AT(otp_verdict, public_rejection, 20);
+AT(otp_verdict, attempts_left, 24);
+AT(otp_verdict, has_retry_at, 28);
+AT(otp_verdict, retry_at, 32);
+AT(otp_verdict, verified_at, 40);
+AT(otp_verdict, evidence_fault, 48);
+AT(otp_verdict, evidence_piece, 52);
+AT(otp_verdict, record_n, 56);
+AT(otp_verdict, record, 64);
+AT(otp_verdict, record_id, 72);
+AT(otp_verdict, challenge_id, 95);
+
+SIZE(otp_evidence, 136);
+AT(otp_evidence, struct_size, 0);
+AT(otp_evidence, user_name, 8);
+AT(otp_evidence, signer_name, 24);
+AT(otp_evidence, document, 40);
+AT(otp_evidence, image, 56);
+AT(otp_evidence, consent, 72);
+AT(otp_evidence, revision, 88);
+AT(otp_evidence, ip, 104);
+AT(otp_evidence, agent, 120);
+#endif
+
+IS(OTP_CODE_CAPACITY, 27);
+IS(OTP_CHALLENGE_ID_CAPACITY, 27);
+IS(OTP_RECIPIENT_CAPACITY, 255);
+IS(OTP_ABI_VERSION, 1);
+IS(OTP_CODE_DIGITS, 1);
+IS(OTP_CODE_LETTERS, 2);
+IS(OTP_CODE_TOKEN, 3);
+IS(OTP_RESEND_SAME, 1);
+IS(OTP_RESEND_ROTATE, 2);
+IS(OTP_EVIDENCE_SIGNER_NAME, 1);
+IS(OTP_EVIDENCE_DOCUMENT, 2);
+IS(OTP_EVIDENCE_IMAGE, 4);
+IS(OTP_EVIDENCE_CONSENT, 8);
+IS(OTP_RECIPIENT_MOBILE, 1);
+IS(OTP_RECIPIENT_EMAIL, 2);
+
+IS(OTP_STATUS_OK, 0);
+IS(OTP_STATUS_ARGUMENT, 1);
+IS(OTP_STATUS_UTF8, 2);
+IS(OTP_STATUS_STRUCT_SIZE, 3);
+IS(OTP_STATUS_BUFFER_TOO_SMALL, 4);
+IS(OTP_STATUS_POLICY, 5);
+IS(OTP_STATUS_KEY, 6);
+IS(OTP_STATUS_STORE_UNAVAILABLE, 10);
+IS(OTP_STATUS_STORE_FULL, 11);
+IS(OTP_STATUS_STORE_UNKNOWN, 12);
+IS(OTP_STATUS_STORE_UNSUPPORTED, 13);
+IS(OTP_STATUS_TAMPERED, 14);
+IS(OTP_STATUS_CONTENDED, 15);
+IS(OTP_STATUS_CLOCK, 20);
+IS(OTP_STATUS_RANDOMNESS, 21);
+IS(OTP_STATUS_FORKED, 22);
+IS(OTP_STATUS_REENTERED, 23);
+IS(OTP_STATUS_PANICKED, 31);
+
+IS(OTP_OUTCOME_NONE, 0);
+IS(OTP_OUTCOME_ACCEPTED, 1);
+IS(OTP_OUTCOME_REJECTED, 2);
+IS(OTP_OUTCOME_ISSUED, 3);
+IS(OTP_OUTCOME_REFUSED, 4);
+
+IS(OTP_REASON_NONE, 0);
+IS(OTP_REASON_COOLDOWN, 1);
+IS(OTP_REASON_SEND_LIMIT, 2);
+IS(OTP_REASON_EXHAUSTED, 3);
+IS(OTP_REASON_LOCKED, 4);
+
+IS(OTP_REJECTION_NONE, 0);
+IS(OTP_REJECTION_WRONG, 1);
+IS(OTP_REJECTION_EXPIRED, 2);
+IS(OTP_REJECTION_EXHAUSTED, 3);
+IS(OTP_REJECTION_ALREADY_USED, 4);
+IS(OTP_REJECTION_SUPERSEDED, 5);
+IS(OTP_REJECTION_CANCELLED, 6);
+IS(OTP_REJECTION_MISMATCH, 7);
+IS(OTP_REJECTION_UNKNOWN, 8);
+IS(OTP_REJECTION_MALFORMED, 9);
+IS(OTP_REJECTION_LOCKED, 10);
+IS(OTP_REJECTION_EVIDENCE, 11);
+IS(OTP_REJECTION_OTHER, 12);
+
+IS(OTP_PUBLIC_REJECTION_NONE, 0);
+IS(OTP_PUBLIC_REJECTION_INVALID, 1);
+IS(OTP_PUBLIC_REJECTION_MALFORMED, 2);
+IS(OTP_PUBLIC_REJECTION_EVIDENCE, 3);
+
+IS(OTP_EVIDENCE_FAULT_NONE, 0);
+IS(OTP_EVIDENCE_FAULT_MISSING, 1);
+IS(OTP_EVIDENCE_FAULT_TOO_LARGE, 2);
+IS(OTP_EVIDENCE_FAULT_UNFIT, 3);
+
+IS(OTP_PIECE_NONE, 0);
+IS(OTP_PIECE_SIGNER_NAME, 1);
+IS(OTP_PIECE_DOCUMENT, 2);
+IS(OTP_PIECE_IMAGE, 3);
+IS(OTP_PIECE_CONSENT, 4);
+IS(OTP_PIECE_USER_NAME, 5);
+IS(OTP_PIECE_REVISION, 6);
+IS(OTP_PIECE_IP, 7);
+IS(OTP_PIECE_AGENT, 8);
+
+IS(OTP_STATE_NONE, 0);
+IS(OTP_STATE_PENDING, 1);
+IS(OTP_STATE_VERIFIED, 2);
+IS(OTP_STATE_EXPIRED, 3);
+IS(OTP_STATE_EXHAUSTED, 4);
+IS(OTP_STATE_CANCELLED, 5);
+
+IS(OTP_DELIVERY_UNREPORTED, 0);
+IS(OTP_DELIVERY_SENT, 1);
+IS(OTP_DELIVERY_FAILED, 2);
+
+IS(OTP_HAPPENING_OTHER, 0);
+IS(OTP_HAPPENING_ISSUED, 1);
+IS(OTP_HAPPENING_SENT_AGAIN, 2);
+IS(OTP_HAPPENING_REFUSED, 3);
+IS(OTP_HAPPENING_ACCEPTED, 4);
+IS(OTP_HAPPENING_REJECTED, 5);
+IS(OTP_HAPPENING_EXHAUSTED, 6);
+IS(OTP_HAPPENING_LOCKED, 7);
+IS(OTP_HAPPENING_NEARLY_LOCKED, 8);
+IS(OTP_HAPPENING_CANCELLED, 9);
+IS(OTP_HAPPENING_DELIVERED, 10);
+IS(OTP_HAPPENING_DELIVERY_FAILED, 11);
+IS(OTP_HAPPENING_UNLOCKED, 12);
+
+IS(OTP_CALLBACK_FAILED, 0);
+IS(OTP_CALLBACK_DONE, 1);
+IS(OTP_CALLBACK_MORE_ROOM, 3);
+IS(OTP_CALLBACK_UNAVAILABLE, 10);
+IS(OTP_CALLBACK_FULL, 11);
+IS(OTP_CALLBACK_UNSUPPORTED, 13);
+
+IS(OTP_COMMIT_UNKNOWN, 0);
+IS(OTP_COMMIT_DONE, 1);
+IS(OTP_COMMIT_CONFLICT, 2);
+
+IS(OTP_CLASS_EXPIRING, 2);
+IS(OTP_CLASS_PERMANENT, 3);
+
+IS(OTP_KIND_OTHER, 0);
+IS(OTP_KIND_SLOT, 1);
+IS(OTP_KIND_METER, 2);
+IS(OTP_KIND_PAGE, 3);
+IS(OTP_KIND_RECORD, 4);
+
+/* What has a function for those who cannot read the macro is the same there. */
+int main(void) {
+    CHECK(otp_abi_version() == OTP_ABI_VERSION);
+    CHECK(otp_code_capacity() == OTP_CODE_CAPACITY);
+    CHECK(otp_challenge_id_capacity() == OTP_CHALLENGE_ID_CAPACITY);
+    CHECK(otp_recipient_capacity() == OTP_RECIPIENT_CAPACITY);
+    CHECK(strchr(otp_version(), '.') != NULL);
+    CHECK(sizeof(((otp_issued *)0)->code) == OTP_CODE_CAPACITY);
+    CHECK(sizeof(((otp_issued *)0)->challenge_id) == OTP_CHALLENGE_ID_CAPACITY);
+    CHECK(sizeof(((otp_issued *)0)->recipient) == OTP_RECIPIENT_CAPACITY);
+    return done("layout");
+}
