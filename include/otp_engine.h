@@ -1932,7 +1932,7 @@ otp_status otp_signing_key_from_pem(const uint8_t *pem,
                                     otp_signing_key **key_out);
 
 /**
- * Frees a signing key and wipes it; NULL is harmless.
+ * Frees a signing key and wipes it; NULL is harmless, and so is a key made before a fork.
  *
  * # Safety
  *

@@ -216,7 +216,7 @@ pub unsafe extern "C" fn otp_signing_key_from_pem(
     })
 }
 
-/// Frees a signing key and wipes it; NULL is harmless.
+/// Frees a signing key and wipes it; NULL is harmless, and so is a key made before a fork.
 ///
 /// # Safety
 ///
@@ -242,6 +242,7 @@ pub unsafe extern "C" fn otp_signing_key_public_jwks(
         writable(text_out, "text_out")?;
         // SAFETY: by this function's contract.
         let key = unsafe { lend(key, "key")? };
+        key.generation.check("key")?;
         let keys: VerifyingKeys = [key.key.verifying_key()].into_iter().collect();
         // SAFETY: asked above.
         unsafe { hand_out(text_out, otp_bytes::give(keys.to_jwk_set())) };
@@ -264,6 +265,7 @@ pub unsafe extern "C" fn otp_signing_key_public_pem(
         writable(text_out, "text_out")?;
         // SAFETY: by this function's contract.
         let key = unsafe { lend(key, "key")? };
+        key.generation.check("key")?;
         let pem = key
             .key
             .public_pem()

@@ -102,6 +102,40 @@ static void case_82_a_grandchild_refuses_the_handles_of_both_its_forebears(void)
     otp_engine_free(engine);
 }
 
+static void case_82_an_inherited_signing_key_is_refused_in_the_child(void) {
+    static const uint8_t seed[32] = {7};
+    otp_signing_key *key = NULL;
+    otp_bytes *text = NULL;
+    pid_t child;
+    OK(otp_signing_key_from_seed(seed, sizeof seed, &key));
+    child = fork();
+    CHECK(child >= 0);
+    if (child == 0) {
+        otp_key_ring *own_ring = sample_ring();
+        otp_signing_key *own = NULL;
+        otp_engine *engine = NULL;
+        SIZED(otp_engine_options, options);
+        options.signing_key = key;
+        STATUS(OTP_STATUS_FORKED, otp_signing_key_public_jwks(key, &text));
+        CHECK(detail_names("key"));
+        STATUS(OTP_STATUS_FORKED, otp_signing_key_public_pem(key, &text));
+        STATUS(OTP_STATUS_FORKED, otp_engine_new(own_ring, &options, &engine));
+        CHECK(text == NULL && engine == NULL);
+        otp_signing_key_free(key); /* harmless: nothing is freed */
+        otp_signing_key_free(key);
+        OK(otp_signing_key_from_seed(seed, sizeof seed, &own));
+        OK(otp_signing_key_public_pem(own, &text));
+        otp_bytes_free(text);
+        otp_signing_key_free(own);
+        otp_key_ring_free(own_ring);
+        _exit(0);
+    }
+    wait_for(child);
+    OK(otp_signing_key_public_jwks(key, &text));
+    otp_bytes_free(text);
+    otp_signing_key_free(key);
+}
+
 typedef struct {
     char challenge_id[OTP_CHALLENGE_ID_CAPACITY];
     char token[OTP_CODE_CAPACITY];
@@ -145,6 +179,7 @@ static void case_82_of_64_children_all_ids_and_tokens_are_distinct(void) {
 int main(void) {
     case_82_inherited_handles_are_refused_in_the_child_and_the_parent_goes_on();
     case_82_a_grandchild_refuses_the_handles_of_both_its_forebears();
+    case_82_an_inherited_signing_key_is_refused_in_the_child();
     case_82_of_64_children_all_ids_and_tokens_are_distinct();
     return done("fork");
 }
