@@ -4,6 +4,7 @@
 mod abi;
 mod build;
 mod layout;
+mod linking;
 mod memory;
 mod symbols;
 
@@ -11,6 +12,7 @@ use build::{Language, Linked, PLANTED, c, caught, compiler, cpp, plain, program,
 
 pub(crate) use abi::checks as abi;
 pub(crate) use layout::checks as layout;
+pub(crate) use linking::checks as linking;
 pub(crate) use memory::{sanitizers, valgrind};
 pub(crate) use symbols::checks as symbols;
 

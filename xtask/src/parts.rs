@@ -226,6 +226,7 @@ const C: Part = Part {
         Step::Checks(c::layout),
         Step::Checks(c::compiles),
         Step::Checks(c::symbols),
+        Step::Checks(c::linking),
         Step::Checks(c::passes),
         Step::Checks(c::sanitizers),
         Step::Checks(c::valgrind),

@@ -1,9 +1,11 @@
 //! How the programs of the C side are compiled, linked and started.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use super::linking::SONAME;
 use crate::job::Job;
 
 /// Where planted faults are.
@@ -51,6 +53,8 @@ pub(super) const fn cpp(standard: &'static str) -> Language {
 pub(super) enum Linked {
     Dynamically,
     Statically,
+    /// Statically, without the sections that nothing uses.
+    Lean,
     /// Statically, with the address and undefined behaviour sanitizers.
     Sanitized,
 }
@@ -78,7 +82,6 @@ pub(super) fn program(
     let folder = job.world.own("c");
     fs::create_dir_all(&folder).map_err(|error| error.to_string())?;
     let program = folder.join(source.replace(['/', '.'], "-"));
-    let libraries = job.world.target.join("release");
     let mut command = compiler(job, language);
     command.args(["-g", "-O1"]);
     if matches!(linked, Linked::Sanitized) {
@@ -87,7 +90,8 @@ pub(super) fn program(
     command.arg(source).args(["-x", "none", "-o"]).arg(&program);
     match linked {
         Linked::Dynamically => {
-            let search = libraries.display();
+            let search = named(job)?;
+            let search = search.display();
             command.args([
                 format!("-L{search}"),
                 format!("-Wl,-rpath,{search}"),
@@ -95,14 +99,34 @@ pub(super) fn program(
                 "-lpthread".to_owned(),
             ]);
         }
-        Linked::Statically | Linked::Sanitized => {
-            command
-                .arg(libraries.join("libotp_engine.a"))
-                .args(STATIC_LIBRARIES);
+        Linked::Lean => {
+            command.arg("-Wl,--gc-sections");
         }
+        Linked::Statically | Linked::Sanitized => {}
+    }
+    if !matches!(linked, Linked::Dynamically) {
+        command
+            .arg(job.world.target.join("release/libotp_engine.a"))
+            .args(STATIC_LIBRARIES);
     }
     job.run(&mut command)?.succeeded()?;
     Ok(program)
+}
+
+/// Makes a folder with the library under the names by which it is linked and found, as an installed
+/// one is: cargo leaves it without the second.
+fn named(job: &Job<'_>) -> Result<PathBuf, String> {
+    let folder = job.world.own("c").join("lib");
+    fs::create_dir_all(&folder).map_err(|error| error.to_string())?;
+    let library = job.world.target.join("release/libotp_engine.so");
+    for name in ["libotp_engine.so", SONAME] {
+        let link = folder.join(name);
+        if fs::symlink_metadata(&link).is_ok() {
+            fs::remove_file(&link).map_err(|error| error.to_string())?; // an earlier run's
+        }
+        symlink(&library, link).map_err(|error| error.to_string())?;
+    }
+    Ok(folder)
 }
 
 /// A run of `program` in which nothing of the environment counts.

@@ -47,7 +47,7 @@ fn declared(header: &str) -> Vec<String> {
 }
 
 /// The names in what `nm` prints, sorted and without versions.
-fn names(listed: &str) -> Vec<String> {
+pub(super) fn names(listed: &str) -> Vec<String> {
     let name = |line: &str| {
         let last = line.split_whitespace().last()?;
         Some(last.split('@').next().unwrap_or(last).to_owned())
@@ -96,7 +96,7 @@ const SOCKETS: &[&str] = &[
     "socketpair",
 ];
 
-fn no_socket(imported: &[String]) -> Result<(), String> {
+pub(super) fn no_socket(imported: &[String]) -> Result<(), String> {
     if imported.is_empty() {
         return Err("nm listed nothing".into());
     }
