@@ -7,20 +7,26 @@ mod layout;
 mod linking;
 mod memory;
 mod symbols;
+mod vectors;
 
-use build::{Language, Linked, PLANTED, c, caught, compiler, cpp, plain, program, source};
+use build::{
+    Language, Linked, PLANTED, c, caught, compiler, cpp, generated, plain, program, source,
+};
 
 pub(crate) use abi::checks as abi;
 pub(crate) use layout::checks as layout;
 pub(crate) use linking::checks as linking;
 pub(crate) use memory::{sanitizers, valgrind};
 pub(crate) use symbols::checks as symbols;
+pub(crate) use vectors::checks as vectors;
 
 use crate::job::Job;
 use crate::part::Check;
 
 /// The test programs in `bindings/c/tests`.
-const TESTS: &[&str] = &["smoke", "misuse", "threads", "store", "fork", "layout"];
+const TESTS: &[&str] = &[
+    "smoke", "misuse", "threads", "store", "fork", "layout", "vectors",
+];
 
 const LANGUAGES: &[Language] = &[
     c("c99"),
@@ -43,7 +49,11 @@ pub(crate) fn compiles(job: &mut Job<'_>) -> Vec<Check> {
             _ => "examples/c/sign_loan_offer.cpp".to_owned(),
         });
         let mut command = compiler(job, *language);
-        command.arg("-fsyntax-only").args(sources);
+        command
+            .arg("-fsyntax-only")
+            .arg("-I")
+            .arg(generated(job))
+            .args(sources);
         checks.push(Check::new(
             format!("header, tests and example are clean {}", language.standard),
             job.run(&mut command).and_then(|ran| ran.succeeded()),

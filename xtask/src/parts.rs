@@ -224,6 +224,7 @@ const C: Part = Part {
         },
         Step::Checks(c::abi),
         Step::Checks(c::layout),
+        Step::Checks(c::vectors),
         Step::Checks(c::compiles),
         Step::Checks(c::symbols),
         Step::Checks(c::linking),

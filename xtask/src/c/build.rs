@@ -72,6 +72,11 @@ pub(super) fn compiler(job: &Job<'_>, language: Language) -> Command {
     command
 }
 
+/// Where the headers are that a run generates.
+pub(super) fn generated(job: &Job<'_>) -> PathBuf {
+    job.world.own("c").join("generated")
+}
+
 /// Builds one program.
 pub(super) fn program(
     job: &mut Job<'_>,
@@ -79,11 +84,23 @@ pub(super) fn program(
     language: Language,
     linked: Linked,
 ) -> Result<PathBuf, String> {
+    let headers = generated(job);
+    program_with(job, source, language, linked, &headers)
+}
+
+/// Builds one program with generated headers of its own.
+pub(super) fn program_with(
+    job: &mut Job<'_>,
+    source: &str,
+    language: Language,
+    linked: Linked,
+    headers: &Path,
+) -> Result<PathBuf, String> {
     let folder = job.world.own("c");
     fs::create_dir_all(&folder).map_err(|error| error.to_string())?;
     let program = folder.join(source.replace(['/', '.'], "-"));
     let mut command = compiler(job, language);
-    command.args(["-g", "-O1"]);
+    command.args(["-g", "-O1", "-I"]).arg(headers);
     if matches!(linked, Linked::Sanitized) {
         command.args(["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]);
     }

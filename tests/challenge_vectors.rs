@@ -1,0 +1,363 @@
+//! Live challenges of format 1, each with its code and with what a person may type for it; and the
+//! packed requests and recipients of the C ABI. C and Python read the same file.
+//!
+//! `OTP_WRITE_GOLDEN=1` makes the file; it never changes after a release.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test's own tools: what fails there fails the test"
+)]
+
+mod fixture;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::sync::Mutex;
+
+use fixture::{Host, START, binding, wrong};
+use otp_engine::store::{Cell, Class, Commit, Error, Key, Store, Version, Write};
+use otp_engine::{Email, Issued, Mobile, Policy, PolicyBuilder, Rejection, Submission, Timestamp};
+use serde_json::{Value, json};
+
+const FILE: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/tests/vectors/challenges-v1.json"
+);
+
+const COMMENT: &str = "Live challenges of format 1 as they stand in a Permanent store, their codes, and how what a \
+    person types for them is judged; packed requests and recipients of the C ABI. Made by tests/challenge_vectors.rs \
+    with OTP_WRITE_GOLDEN=1. Code secret 32 times the byte 1 (kid 2026a), index secret 2; all bytes in hexadecimal. \
+    `rejection` null is an acceptance, `packed` null a refusal, `sent_to` null no recipient.";
+
+/// What it is, what is typed, and why it is rejected, if it is.
+type Typed = (&'static str, Vec<u8>, Option<&'static str>);
+
+/// A store that keeps what it is given.
+#[derive(Default)]
+struct Shelf(Mutex<BTreeMap<Key, Cell>>);
+
+impl Store for Shelf {
+    fn load(&self, keys: &[Key], cells: &mut Vec<Option<Cell>>) -> Result<(), Error> {
+        let kept = self.0.lock().unwrap();
+        cells.extend(keys.iter().map(|key| kept.get(key).cloned()));
+        Ok(())
+    }
+
+    fn commit(&self, writes: &[Write<'_>], _: Timestamp) -> Result<Commit, Error> {
+        let mut kept = self.0.lock().unwrap();
+        let version = |key| kept.get(key).map_or(Version::ABSENT, Cell::version);
+        if writes
+            .iter()
+            .any(|write| version(&write.key) != write.expected)
+        {
+            return Ok(Commit::Conflict);
+        }
+        for write in writes {
+            let cell = Cell::new(write.expected.next(), write.discard_after, write.body);
+            kept.insert(write.key, cell);
+        }
+        Ok(Commit::Done)
+    }
+
+    fn purge(&self, _: Timestamp, _: usize) -> Result<usize, Error> {
+        Ok(0)
+    }
+
+    fn class(&self) -> Class {
+        Class::Permanent
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn unhex(text: &str) -> Vec<u8> {
+    let byte = |at| u8::from_str_radix(&text[at..at + 2], 16).unwrap();
+    (0..text.len()).step_by(2).map(byte).collect()
+}
+
+/// The code in another script's digits, which follow each other from `zero` on.
+fn in_script(code: &str, zero: char) -> String {
+    let digit = |symbol: char| {
+        let value = symbol.to_digit(10).unwrap();
+        char::from_u32(u32::from(zero) + value).unwrap()
+    };
+    code.chars().map(digit).collect()
+}
+
+/// What may be typed for a code of digits, and how it is to be judged.
+fn typed_for_digits(issued: &Issued) -> Vec<Typed> {
+    const NO_CODE: Option<&str> = Some("malformed");
+    let code = issued.code.as_str();
+    let (front, back) = code.split_at(3);
+    let mixed = format!("{front}{}", in_script(back, '\u{660}'));
+    let texts = [
+        ("as it was sent", code.to_owned(), None),
+        ("a space", format!("{front} {back}"), None),
+        ("a hyphen", format!("{front}-{back}"), None),
+        ("a no-break space", format!("{front}\u{a0}{back}"), None),
+        ("a tab and a newline", format!("\t{code}\n"), None),
+        ("a zero-width space", format!("{front}\u{200b}{back}"), None),
+        ("direction marks", format!("\u{200f}{code}\u{200e}"), None),
+        ("Arabic-Indic digits", in_script(code, '\u{660}'), None),
+        ("Persian digits", in_script(code, '\u{6f0}'), None),
+        ("Devanagari digits", in_script(code, '\u{966}'), None),
+        ("Bengali digits", in_script(code, '\u{9e6}'), None),
+        ("fullwidth digits", in_script(code, '\u{ff10}'), None),
+        ("two scripts", mixed, None),
+        ("another code", wrong(issued), Some("wrong")),
+        ("nothing", String::new(), NO_CODE),
+        ("one digit less", code[1..].to_owned(), NO_CODE),
+        ("one digit more", format!("{code}0"), NO_CODE),
+        ("a sign", format!("+{}", &code[1..]), NO_CODE),
+        ("an exponent", format!("{}e5", &code[2..]), NO_CODE),
+        ("a number of base 16", format!("0x{}", &code[2..]), NO_CODE),
+        ("a fraction", format!("{code}.0"), NO_CODE),
+        ("a NUL and more", format!("{code}\0x"), NO_CODE),
+        ("a NUL at the end", format!("{code}\0"), NO_CODE),
+        ("superscript digits", "\u{2074}".repeat(6), NO_CODE),
+        ("circled digits", "\u{2460}".repeat(6), NO_CODE),
+        ("Roman digits", "\u{2160}".repeat(6), NO_CODE),
+        (
+            "the whole message",
+            format!("Your code is {code}."),
+            NO_CODE,
+        ),
+        ("a code of 300 digits", "1".repeat(300), NO_CODE),
+    ];
+    let bytes = texts.map(|(what, text, judged)| (what, text.into_bytes(), judged));
+    let no_text = ("bytes of no text", vec![0xff; 6], NO_CODE);
+    bytes.into_iter().chain([no_text]).collect()
+}
+
+/// Ten digits: the longest code of digits.
+fn typed_for_many_digits(issued: &Issued) -> Vec<Typed> {
+    let code = issued.code.as_str();
+    vec![
+        ("as it was sent", code.into(), None),
+        ("the first six digits", code[..6].into(), Some("malformed")),
+        ("another code", wrong(issued).into(), Some("wrong")),
+    ]
+}
+
+/// What may be typed for a code of letters or a token.
+fn typed_for_letters(issued: &Issued) -> Vec<Typed> {
+    let code = issued.code.as_str();
+    let alike = code.replace('0', "O").replace('1', "l");
+    let texts = [
+        ("as it was sent", code.to_owned(), None),
+        ("small letters", code.to_lowercase(), None),
+        ("look-alikes", alike, None),
+        (
+            "in two groups",
+            format!("{}-{}", &code[..4], &code[4..]),
+            None,
+        ),
+        ("one symbol less", code[1..].to_owned(), Some("malformed")),
+        (
+            "a foreign symbol",
+            format!("{}?", &code[1..]),
+            Some("malformed"),
+        ),
+        ("another code", wrong(issued), Some("wrong")),
+    ];
+    let bytes = texts.map(|(what, text, judged)| (what, text.into_bytes(), judged));
+    bytes.into_iter().collect()
+}
+
+fn challenge(draw: u64, policy: PolicyBuilder, typed: fn(&Issued) -> Vec<Typed>) -> Value {
+    let host = Host::with_policy(policy.build().unwrap());
+    host.draws.store(draw, core::sync::atomic::Ordering::SeqCst);
+    let store = Shelf::default();
+    let issuance = host.engine.issue(&store, &binding()).unwrap();
+    let issued = issuance.issued().unwrap();
+    let cells: Vec<Value> = store.0.lock().unwrap().iter().map(cell).collect();
+    let typed = typed(&issued).into_iter().map(|(what, typed, rejection)| {
+        json!({"what": what, "typed": hex(&typed), "rejection": rejection})
+    });
+    json!({
+        "code": issued.code.as_str(),
+        "challenge_id": issued.id.to_string(),
+        "typed": typed.collect::<Vec<_>>(),
+        "cells": cells,
+    })
+}
+
+fn cell((key, cell): (&Key, &Cell)) -> Value {
+    json!({
+        "key": hex(key.as_bytes()),
+        "version": cell.version().get(),
+        "discard_after": cell.discard_after().map(Timestamp::unix),
+        "body": hex(cell.body()),
+    })
+}
+
+/// Packs a request as the header of the C ABI says.
+fn packed(request: &Value) -> Vec<u8> {
+    let text = |name: &str| request[name].as_str().unwrap_or_default();
+    let digest = unhex(text("content"));
+    let (kind, recipient) = match request["mobile"].as_str() {
+        Some(number) => (1, number),
+        None => (2, text("email")),
+    };
+    let guessable = request["guessable"].as_bool() == Some(true);
+    let content = match digest.len() {
+        0 => 0,
+        _ => 1 + u8::from(guessable),
+    };
+    let typed = unhex(text("typed"));
+    let id = text("challenge_id");
+    let mut texts: Vec<&[u8]> = ["tenant", "purpose", "model", "field", "record", "user"]
+        .iter()
+        .map(|name| text(name).as_bytes())
+        .collect();
+    texts.extend([recipient.as_bytes(), &typed]);
+    let mut packed = vec![1, kind, content, u8::from(!id.is_empty())];
+    for text in &texts {
+        packed.extend(u16::try_from(text.len()).unwrap().to_be_bytes());
+    }
+    [packed, texts.concat(), digest, id.as_bytes().to_vec()].concat()
+}
+
+fn requests() -> Vec<Value> {
+    let plain = json!({
+        "tenant": "acme", "purpose": "sign", "model": "loan.application", "field": "signature",
+        "record": "15", "user": "7", "mobile": "60123456789", "email": null, "content": null,
+        "guessable": false, "typed": null, "challenge_id": null,
+    });
+    let changed = |changes: &[(&str, Value)]| {
+        let mut request = plain.clone();
+        for (name, value) in changes {
+            request[*name] = value.clone();
+        }
+        request
+    };
+    let id = "070W3GE1R70W3GE1R70W3GE1R7";
+    let digest = "0123456789abcdef".repeat(4);
+    let mut all = vec![
+        plain.clone(),
+        changed(&[("typed", json!(hex(b"012 345")))]),
+        changed(&[
+            ("typed", json!(hex(b"012345"))),
+            ("challenge_id", json!(id)),
+        ]),
+        changed(&[("content", json!(digest))]),
+        changed(&[("content", json!(digest)), ("guessable", json!(true))]),
+        changed(&[
+            ("mobile", json!(null)),
+            ("email", json!("siti@example.org")),
+        ]),
+        changed(&[
+            ("tenant", json!("Société Générale")),
+            ("record", json!("貸付 15")),
+        ]),
+        changed(&[("tenant", json!("a")), ("purpose", json!("b".repeat(128)))]),
+        changed(&[("record", json!("ab|c")), ("user", json!("a|bc"))]),
+        changed(&[
+            ("content", json!(digest)),
+            ("guessable", json!(true)),
+            ("typed", json!(hex("٠١٢٣٤٥".as_bytes()))),
+            ("challenge_id", json!(id)),
+        ]),
+    ];
+    for request in &mut all {
+        request["packed"] = json!(hex(&packed(request)));
+    }
+    all
+}
+
+fn recipients() -> Vec<Value> {
+    let mobile = |given: &str, sent_to: Option<&str>| json!({"kind": "mobile", "given": given, "sent_to": sent_to});
+    let email = |given: &str, sent_to: Option<&str>| json!({"kind": "email", "given": given, "sent_to": sent_to});
+    vec![
+        mobile("60123456789", Some("60123456789")),
+        mobile("+60 12-345 6789", Some("60123456789")),
+        mobile("0060123456789", Some("60123456789")),
+        mobile("0123456789", None),
+        mobile("", None),
+        mobile("60123", None),
+        mobile("6012345678901234567", None),
+        mobile("60 123 ABC 789", None),
+        email("siti@example.org", Some("siti@example.org")),
+        email("Siti@EXAMPLE.org", Some("Siti@EXAMPLE.org")),
+        email("siti", None),
+        email("siti@", None),
+    ]
+}
+
+fn written() -> Value {
+    json!({
+        "_comment": COMMENT,
+        "now": START,
+        "binding": {
+            "tenant": "acme", "purpose": "sign", "model": "loan.application",
+            "field": "client_schedule_esms_otp_signature_ids", "record": "15", "user": "7",
+            "mobile": "60123456789",
+        },
+        "challenges": [
+            challenge(0, Policy::builder(), typed_for_digits),
+            challenge(100, Policy::builder().digits(10), typed_for_many_digits),
+            challenge(200, Policy::builder().letters(8), typed_for_letters),
+            challenge(300, Policy::builder().token(), typed_for_letters),
+        ],
+        "requests": requests(),
+        "recipients": recipients(),
+    })
+}
+
+fn golden() -> Value {
+    serde_json::from_str(&fs::read_to_string(FILE).unwrap()).unwrap()
+}
+
+#[test]
+fn the_golden_challenges_are_what_this_version_would_write() {
+    if std::env::var_os("OTP_WRITE_GOLDEN").is_some() {
+        fs::write(FILE, format!("{:#}\n", written())).unwrap();
+    }
+    assert_eq!(golden(), written());
+}
+
+#[test]
+fn what_is_typed_for_a_golden_challenge_is_judged_as_the_file_says() {
+    let golden = golden();
+    let mut judged = [0; 3];
+    for challenge in golden["challenges"].as_array().unwrap() {
+        for typed in challenge["typed"].as_array().unwrap() {
+            let (host, store) = (Host::new(), Shelf::default());
+            host.clock
+                .set(Timestamp::from_unix(golden["now"].as_i64().unwrap()));
+            for cell in challenge["cells"].as_array().unwrap() {
+                let key = unhex(cell["key"].as_str().unwrap()).try_into().unwrap();
+                let version = Version::new(cell["version"].as_u64().unwrap());
+                let end = cell["discard_after"].as_i64().map(Timestamp::from_unix);
+                let body = unhex(cell["body"].as_str().unwrap());
+                let cell = Cell::new(version, end, body);
+                store.0.lock().unwrap().insert(Key::from_bytes(key), cell);
+            }
+            let bytes = unhex(typed["typed"].as_str().unwrap());
+            let to = binding();
+            let verdict = host.engine.verify(&store, Submission::new(&to, &bytes));
+            let (at, found) = match verdict.unwrap().rejection() {
+                None => (0, None),
+                Some(Rejection::Wrong { .. }) => (1, Some("wrong")),
+                Some(Rejection::Malformed) => (2, Some("malformed")),
+                Some(other) => panic!("{typed}: {other:?}"),
+            };
+            assert_eq!(typed["rejection"].as_str(), found, "{typed}");
+            judged[at] += 1;
+        }
+    }
+    assert!(judged.iter().all(|count| *count > 0), "{judged:?}");
+}
+
+#[test]
+fn recipients_are_read_as_the_file_says() {
+    for given in golden()["recipients"].as_array().unwrap() {
+        let text = given["given"].as_str().unwrap();
+        let read = match given["kind"].as_str().unwrap() {
+            "mobile" => Mobile::parse(text).map(|it| it.as_str().to_owned()),
+            _ => Email::parse(text).map(|it| it.as_str().to_owned()),
+        };
+        assert_eq!(read.ok().as_deref(), given["sent_to"].as_str(), "{given}");
+    }
+}
