@@ -3,6 +3,8 @@
 
 mod abi;
 mod build;
+mod dump;
+mod installed;
 mod layout;
 mod linking;
 mod memory;
@@ -14,6 +16,8 @@ use build::{
 };
 
 pub(crate) use abi::checks as abi;
+pub(crate) use dump::checks as dump;
+pub(crate) use installed::checks as installed;
 pub(crate) use layout::checks as layout;
 pub(crate) use linking::checks as linking;
 pub(crate) use memory::{sanitizers, valgrind};
@@ -27,6 +31,9 @@ use crate::part::Check;
 const TESTS: &[&str] = &[
     "smoke", "misuse", "threads", "store", "fork", "layout", "vectors",
 ];
+
+/// The one that looks at itself from outside, and runs alone.
+const DUMP: &str = "dump";
 
 const LANGUAGES: &[Language] = &[
     c("c99"),
@@ -43,7 +50,7 @@ pub(crate) fn compiles(job: &mut Job<'_>) -> Vec<Check> {
     let mut checks = Vec::new();
     for language in LANGUAGES {
         let mut sources = vec!["include/otp_engine.h".to_owned()];
-        sources.extend(TESTS.iter().map(|name| source(name)));
+        sources.extend(TESTS.iter().chain([&DUMP]).map(|name| source(name)));
         sources.push(match language.name {
             "c" => "examples/c/sign_loan_offer.c".to_owned(),
             _ => "examples/c/sign_loan_offer.cpp".to_owned(),

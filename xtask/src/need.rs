@@ -106,7 +106,11 @@ fn component(job: &mut Job<'_>, name: &str) -> Result<(), String> {
 }
 
 fn cargo_tool(job: &mut Job<'_>, name: &str, version: &str) -> Result<(), String> {
-    let subcommand = name.strip_prefix("cargo-").unwrap_or(name);
+    // `cargo c` is short for `cargo check`.
+    let subcommand = match name {
+        "cargo-c" => "cinstall",
+        _ => name.strip_prefix("cargo-").unwrap_or(name),
+    };
     let there = |world: &World| {
         let answer = world.ask("cargo", &[subcommand, "--version"]);
         answer.is_some_and(|answer| states(&answer, version))

@@ -10,7 +10,7 @@ pub(crate) const TEST: &[Part] = &[
 ];
 
 /// `cargo xtask soak`.
-pub(crate) const SOAK: &[Part] = &[LONG, COVERED, MUTANTS];
+pub(crate) const SOAK: &[Part] = &[LONG, INSTALLED, COVERED, MUTANTS];
 
 /// `cargo xtask coverage`.
 pub(crate) const COVERAGE: &[Part] = &[COVERED];
@@ -208,7 +208,7 @@ const C: Part = Part {
     about: "the C ABI: header, tests and examples in C and C++, memcheck, sanitizers, symbols",
     runs: Runs::Always,
     needs: &[
-        Need::Apt(&["gcc", "g++", "binutils", "valgrind", "abigail-tools"]),
+        Need::Apt(&["gcc", "g++", "binutils", "valgrind", "gdb", "abigail-tools"]),
         Need::Pip(&["pycparser==3.12"]),
     ],
     steps: &[
@@ -229,6 +229,7 @@ const C: Part = Part {
         Step::Checks(c::symbols),
         Step::Checks(c::linking),
         Step::Checks(c::passes),
+        Step::Checks(c::dump),
         Step::Checks(c::sanitizers),
         Step::Checks(c::valgrind),
     ],
@@ -239,7 +240,7 @@ const PYTHON: Part = Part {
     about: "the Python package builds, installs, and passes its tests from the installed wheel",
     runs: Runs::Always,
     needs: &[
-        Need::Apt(&["gcc"]),
+        Need::Apt(&["gcc", "valgrind"]),
         // What they depend on is pinned too: a run of today must be the run of tomorrow.
         Need::Pip(&[
             "pytest==9.2.0",
@@ -269,6 +270,20 @@ const LONG: Part = Part {
                --ignored --show-output",
         env: &[],
     }],
+};
+
+const INSTALLED: Part = Part {
+    name: "installed",
+    about: "cargo cinstall gives a system library: C and C++ programs find it by pkg-config",
+    runs: Runs::Always,
+    needs: &[
+        Need::Apt(&["gcc", "g++", "binutils", "pkg-config"]),
+        Need::CargoTool {
+            name: "cargo-c",
+            version: "0.10.24+cargo-0.98.0",
+        },
+    ],
+    steps: &[Step::Checks(c::installed)],
 };
 
 const COVERED: Part = Part {

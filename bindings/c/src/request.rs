@@ -4,6 +4,8 @@
 
 use otp_core::{Binding, ChallengeId, ContentDigest, Email, Mobile, RecordField, Submission};
 
+use zeroize::Zeroizing;
+
 use crate::guard::guard;
 use crate::status::{Fault, otp_status};
 use crate::view::{Sized_, bytes, fill, otp_view, read_sized, text, writable};
@@ -127,9 +129,8 @@ pub unsafe extern "C" fn otp_binding_pack(
                 )));
             }
         };
-        let mut packed = vec![FORMAT, kind, content_kind, id_kind];
-        let mut texts = Vec::new();
-        for (name, view) in [
+        let mut texts = [&b""[..]; 8];
+        let views = [
             ("tenant", binding.tenant),
             ("purpose", binding.purpose),
             ("model", binding.model),
@@ -138,16 +139,22 @@ pub unsafe extern "C" fn otp_binding_pack(
             ("user", binding.user),
             ("recipient", binding.recipient),
             ("typed", binding.typed),
-        ] {
+        ];
+        for (text, (name, view)) in texts.iter_mut().zip(views) {
             // SAFETY: as above. What is too long for any member stays too long for it, cut here.
             let bytes = unsafe { view.bytes(name)? };
-            let bytes = &bytes[..bytes.len().min(LONGEST)];
-            packed.extend(u16::try_from(bytes.len()).unwrap_or(u16::MAX).to_be_bytes());
-            texts.extend_from_slice(bytes);
+            *text = &bytes[..bytes.len().min(LONGEST)];
         }
-        packed.extend(texts);
-        packed.extend(content);
-        packed.extend(id);
+        // What was typed is a code: the room is exact, as a growing vector leaves copies behind.
+        let room = 20 + texts.iter().map(|text| text.len()).sum::<usize>();
+        let mut packed = Zeroizing::new(Vec::with_capacity(room + content.len() + id.len()));
+        packed.extend([FORMAT, kind, content_kind, id_kind]);
+        for text in texts {
+            packed.extend(u16::try_from(text.len()).unwrap_or(u16::MAX).to_be_bytes());
+        }
+        for part in texts.iter().chain([&content, &id]) {
+            packed.extend_from_slice(part);
+        }
         // SAFETY: by this function's contract.
         unsafe { fill(&packed, buffer, capacity, needed_out) }
     })
