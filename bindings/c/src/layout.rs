@@ -7,6 +7,7 @@ use crate::challenge::{otp_challenge, otp_issued, otp_verdict};
 use crate::engine::{otp_delivery_report, otp_engine_options, otp_odds};
 use crate::host::{otp_buffer, otp_host_store};
 use crate::key::{otp_code_key, otp_key_ring_options};
+use crate::message::{otp_message, otp_message_options};
 use crate::observer::{otp_clock, otp_event, otp_observer};
 use crate::policy::{otp_budgets, otp_policy};
 use crate::record::{otp_expected, otp_field};
@@ -28,6 +29,23 @@ macro_rules! layout {
 }
 
 layout! {
+    otp_message_options 112 {
+        struct_size 0,
+        template_text 8,
+        prefix 24,
+        domain 40,
+        app_hash 56,
+        subject 72,
+        code 88,
+        minutes 104,
+    }
+    otp_message 32 {
+        struct_size 0,
+        text 8,
+        encoding 16,
+        units 20,
+        segments 24,
+    }
     otp_policy 64 {
         struct_size 0,
         code 8,

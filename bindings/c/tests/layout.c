@@ -18,6 +18,23 @@
 
 #if SIZE_MAX == UINT64_MAX
 
+SIZE(otp_message_options, 112);
+AT(otp_message_options, struct_size, 0);
+AT(otp_message_options, template_text, 8);
+AT(otp_message_options, prefix, 24);
+AT(otp_message_options, domain, 40);
+AT(otp_message_options, app_hash, 56);
+AT(otp_message_options, subject, 72);
+AT(otp_message_options, code, 88);
+AT(otp_message_options, minutes, 104);
+
+SIZE(otp_message, 32);
+AT(otp_message, struct_size, 0);
+AT(otp_message, text, 8);
+AT(otp_message, encoding, 16);
+AT(otp_message, units, 20);
+AT(otp_message, segments, 24);
+
 SIZE(otp_policy, 64);
 AT(otp_policy, struct_size, 0);
 AT(otp_policy, code, 8);
@@ -209,6 +226,8 @@ AT(otp_evidence, ip, 104);
 AT(otp_evidence, agent, 120);
 #endif
 
+IS(OTP_ENCODING_GSM7, 1);
+IS(OTP_ENCODING_UCS2, 2);
 IS(OTP_CODE_CAPACITY, 27);
 IS(OTP_CHALLENGE_ID_CAPACITY, 27);
 IS(OTP_RECIPIENT_CAPACITY, 255);
