@@ -1,9 +1,11 @@
 //! The code that a person receives, derived and compared in constant time.
 
+use alloc::boxed::Box;
 use core::f64::consts::LOG2_10;
+use core::ops::{Deref, DerefMut};
 use core::str;
 
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 use crate::id;
 use crate::reveal::{equal, reveal};
@@ -135,9 +137,39 @@ impl CodeKind {
 /// ```
 #[expect(missing_debug_implementations, reason = "a code never reaches a log")]
 pub struct Code {
-    /// Unused places are 0, which is no symbol.
-    symbols: Zeroizing<[u8; MAX_LEN]>,
+    symbols: Symbols,
     len: usize,
+}
+
+/// The symbols of a code or of a guess, wiped when dropped; unused places are 0, which is none.
+///
+/// They stay where they were written: what is moved leaves copies that nobody wipes.
+pub(crate) struct Symbols(Box<[u8; MAX_LEN]>);
+
+impl Symbols {
+    pub(crate) fn new() -> Self {
+        Self(Box::new([0; MAX_LEN]))
+    }
+}
+
+impl Deref for Symbols {
+    type Target = [u8; MAX_LEN];
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+impl DerefMut for Symbols {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.0
+    }
+}
+
+impl Drop for Symbols {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
 }
 
 impl Code {
@@ -148,7 +180,7 @@ impl Code {
     /// How many words were rejected becomes public, and tells nothing of the one that was not.
     pub(crate) fn derive(kind: CodeKind, mac: &[u8; 32]) -> Self {
         let mut code = Self {
-            symbols: Zeroizing::new([0; MAX_LEN]),
+            symbols: Symbols::new(),
             len: kind.len(),
         };
         let words = words(mac);

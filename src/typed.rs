@@ -2,9 +2,7 @@
 
 use core::str;
 
-use zeroize::Zeroizing;
-
-use crate::code::{CodeKind, MAX_LEN};
+use crate::code::{CodeKind, MAX_LEN, Symbols};
 
 /// The longest text that is looked at, in bytes.
 pub(crate) const MAX_TYPED_BYTES: usize = 256;
@@ -13,8 +11,7 @@ pub(crate) const MAX_TYPED_BYTES: usize = 256;
 ///
 /// Parsing takes a time that depends on the text: the one who times it typed it.
 pub(crate) struct Typed {
-    /// Unused places are 0.
-    symbols: Zeroizing<[u8; MAX_LEN]>,
+    symbols: Symbols,
     mixed_scripts: bool,
 }
 
@@ -30,7 +27,7 @@ impl Typed {
             return None;
         }
         let text = str::from_utf8(raw).ok()?;
-        let mut symbols = Zeroizing::new([0; MAX_LEN]);
+        let mut symbols = Symbols::new();
         let mut places = symbols[..kind.len()].iter_mut();
         let mut script = None;
         let mut mixed_scripts = false;

@@ -1,6 +1,5 @@
 //! Names the shared library: a program that is linked with it asks for this name, whatever the file
 //! was called at build time, and an incompatible ABI gets another.
-#![expect(clippy::print_stdout, reason = "this is how cargo is told")]
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");

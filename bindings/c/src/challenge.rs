@@ -5,8 +5,8 @@ use otp_core::{
     Status, Verdict,
 };
 
-use crate::status::otp_status;
-use crate::view::{Sized_, otp_bytes, put};
+use crate::status::{Fault, otp_status};
+use crate::view::{Sized_, otp_bytes, put, write_sized};
 
 /// Room for a code and its NUL.
 pub const OTP_CODE_CAPACITY: usize = 27;
@@ -199,7 +199,35 @@ impl otp_issued {
         recipient: [0; 255],
     };
 
-    pub(crate) fn of(issuance: &Issuance) -> Self {
+    /// Makes the item of a batch that failed.
+    pub(crate) fn failed(fault: &Fault) -> Self {
+        Self {
+            status: fault.status as i32,
+            ..Self::NONE
+        }
+    }
+
+    /// Writes an issuance into the caller's `size` bytes. The code goes there directly: a structure
+    /// on the way would be copied, and nobody wipes the copies.
+    ///
+    /// # Safety
+    ///
+    /// `out` has `size` bytes that may be written, at least those of the first published structure.
+    pub(crate) unsafe fn hand_over(issuance: &Issuance, out: *mut Self, size: usize) {
+        // SAFETY: by this function's contract.
+        unsafe { write_sized(&Self::without_code(issuance), out, size) };
+        if let Issuance::Issued(issued) = issuance {
+            let code = issued.code.as_str();
+            // SAFETY: the code lies within the first published size, and is shorter than its field,
+            // which holds zeros by now.
+            unsafe {
+                let field = (&raw mut (*out).code).cast::<u8>();
+                core::ptr::copy_nonoverlapping(code.as_ptr(), field, code.len().min(26));
+            }
+        }
+    }
+
+    fn without_code(issuance: &Issuance) -> Self {
         match issuance {
             Issuance::Issued(issued) => Self {
                 outcome: otp_outcome::Issued as i32,
@@ -207,7 +235,6 @@ impl otp_issued {
                 issued_at: issued.issued_at.unix(),
                 expires_at: issued.expires_at.unix(),
                 challenge_id: put(&issued.id.to_string()),
-                code: put(issued.code.as_str()),
                 recipient: put(issued.recipient.as_str()),
                 ..Self::NONE
             },

@@ -3,7 +3,9 @@
 
 use core::ffi::{CStr, c_char};
 
-use otp_core::{Cancellation, ChallengeId, Delivery, Engine, GatewayStatus, Reported, Unlocking};
+use otp_core::{
+    Cancellation, ChallengeId, Delivery, Engine, GatewayStatus, Issuance, Reported, Unlocking,
+};
 
 use crate::challenge::{otp_challenge, otp_issued};
 use crate::fork::Generation;
@@ -248,7 +250,7 @@ pub unsafe extern "C" fn otp_engine_issue(
         let request = unsafe { Request::lend(request, request_len)? };
         let issuance = engine.issue(&*store.store, &request.binding)?;
         // SAFETY: as above; writes no more than `size` bytes.
-        unsafe { write_sized(&otp_issued::of(&issuance), issued_out, size) };
+        unsafe { otp_issued::hand_over(&issuance, issued_out, size) };
         Ok(())
     })
 }
@@ -549,18 +551,19 @@ pub unsafe extern "C" fn otp_issue_many(
         // SAFETY: as above.
         let requests = split(unsafe { bytes(requests, requests_len, "requests")? }, count)?;
         for (at, request) in requests.into_iter().enumerate() {
-            let issue = || -> Result<otp_issued, Fault> {
+            let issue = || -> Result<Issuance, Fault> {
                 let request = Request::read(request)?;
-                Ok(otp_issued::of(
-                    &engine.issue(&*store.store, &request.binding)?,
-                ))
+                Ok(engine.issue(&*store.store, &request.binding)?)
             };
-            let item = issue().unwrap_or_else(|fault| otp_issued {
-                status: fault.status as i32,
-                ..otp_issued::NONE
-            });
-            // SAFETY: as above.
-            unsafe { hand_out(issued_out.add(at), item) };
+            // SAFETY: as above; the caller's items are as large as this header says.
+            unsafe {
+                let item = issued_out.add(at);
+                (&raw mut (*item).struct_size).write(size_of::<otp_issued>());
+                match issue() {
+                    Ok(issuance) => otp_issued::hand_over(&issuance, item, size_of::<otp_issued>()),
+                    Err(fault) => hand_out(item, otp_issued::failed(&fault)),
+                }
+            }
         }
         Ok(())
     })
