@@ -3,7 +3,9 @@
 use core::fmt;
 
 use otp_engine::store::{Commit, Error};
-use postgres::error::{DbError, Severity, SqlState};
+use tokio_postgres::error::{DbError, Severity, SqlState};
+
+use crate::link::Silent;
 
 /// What a statement failed by.
 #[derive(Debug)]
@@ -11,7 +13,9 @@ pub(crate) enum Fault {
     /// The server reported it.
     Reported(Report),
     /// The connection ended, or brought something that is no answer.
-    Lost(postgres::Error),
+    Lost(tokio_postgres::Error),
+    /// No answer came in time.
+    Silent,
     /// A row came back as none that this store writes.
     Malformed,
 }
@@ -25,12 +29,18 @@ pub(crate) struct Report {
     is_last: bool,
 }
 
-impl From<postgres::Error> for Fault {
-    fn from(error: postgres::Error) -> Self {
+impl From<tokio_postgres::Error> for Fault {
+    fn from(error: tokio_postgres::Error) -> Self {
         match error.as_db_error() {
             Some(report) => Self::Reported(Report::new(report)),
             None => Self::Lost(error),
         }
+    }
+}
+
+impl From<Silent> for Fault {
+    fn from(_: Silent) -> Self {
+        Self::Silent
     }
 }
 
@@ -81,7 +91,7 @@ impl Fault {
     pub(crate) fn is_lost(&self) -> bool {
         match self {
             Self::Reported(report) => report.is_last || report.code.code().starts_with(CONNECTION),
-            Self::Lost(_) => true,
+            Self::Lost(_) | Self::Silent => true,
             Self::Malformed => false,
         }
     }
@@ -93,7 +103,7 @@ impl Fault {
         match self {
             _ if self.is_conflict() => true,
             Self::Reported(report) => !report.is_last && SOUND.contains(&report.code),
-            Self::Lost(_) | Self::Malformed => false,
+            Self::Lost(_) | Self::Silent | Self::Malformed => false,
         }
     }
 }
@@ -110,6 +120,7 @@ impl fmt::Display for Fault {
                 )
             }
             Self::Lost(_) => f.write_str("the connection to PostgreSQL was lost"),
+            Self::Silent => f.write_str("PostgreSQL gave no answer in time"),
             Self::Malformed => f.write_str("PostgreSQL holds a row that this store did not write"),
         }
     }
@@ -119,7 +130,7 @@ impl core::error::Error for Fault {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
         match self {
             Self::Lost(error) => Some(error),
-            Self::Reported(_) | Self::Malformed => None,
+            Self::Reported(_) | Self::Silent | Self::Malformed => None,
         }
     }
 }

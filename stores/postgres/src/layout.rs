@@ -1,31 +1,29 @@
 //! The tables, and how a database gets from one layout to the next.
 
-use postgres::{Client, GenericClient, error::SqlState};
+use tokio_postgres::{Client, GenericClient, error::SqlState};
 
 use crate::open::{OpenError, Reason};
 
 /// Brings the schema to the newest layout; does nothing where it is there already.
-pub(crate) fn migrate(client: &mut Client, schema: &str) -> Result<(), OpenError> {
-    let mut transaction = client.transaction().map_err(Reason::Server)?;
+pub(crate) async fn migrate(client: &mut Client, schema: &str) -> Result<(), OpenError> {
+    let transaction = client.transaction().await?;
     transaction
         .execute("SELECT pg_advisory_xact_lock($1)", &[&MIGRATION_LOCK])
-        .map_err(Reason::Server)?;
+        .await?;
     // Asked first: even `IF NOT EXISTS` needs the right to make what is there.
     let there = "SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = $1)";
-    let row = transaction
-        .query_one(there, &[&schema])
-        .map_err(Reason::Server)?;
+    let row = transaction.query_one(there, &[&schema]).await?;
     if !row.get::<_, bool>(0) {
         transaction
             .batch_execute(&format!("CREATE SCHEMA {schema}"))
-            .map_err(Reason::Server)?;
+            .await?;
     }
-    let found = match found(&mut transaction, schema)? {
+    let found = match found(&transaction, schema).await? {
         Some(layout) => layout,
         None => {
             transaction
                 .batch_execute(&LAYOUT_TABLE.replace("SCHEMA", schema))
-                .map_err(Reason::Server)?;
+                .await?;
             0
         }
     };
@@ -35,25 +33,23 @@ pub(crate) fn migrate(client: &mut Client, schema: &str) -> Result<(), OpenError
     for (number, migration) in (1..).zip(MIGRATIONS).filter(|(number, _)| *number > found) {
         transaction
             .batch_execute(&migration.replace("SCHEMA", schema))
-            .map_err(Reason::Server)?;
+            .await?;
         let note = format!("INSERT INTO {schema}.otp_layout (number) VALUES ($1)");
-        transaction
-            .execute(&note, &[&number])
-            .map_err(Reason::Server)?;
+        transaction.execute(&note, &[&number]).await?;
     }
-    Ok(transaction.commit().map_err(Reason::Server)?)
+    Ok(transaction.commit().await?)
 }
 
 /// Checks that the table is there, is what this version writes to, and survives a crash.
-pub(crate) fn check(client: &mut Client, schema: &str) -> Result<(), OpenError> {
-    match found(client, schema)? {
+pub(crate) async fn check(client: &Client, schema: &str) -> Result<(), OpenError> {
+    match found(client, schema).await? {
         Some(NEWEST) => {}
         other => return Err(Reason::Layout(other).into()),
     }
     let table = format!("{schema}.otp_cell");
     let row = client
         .query_opt(TABLE_CHECK, &[&table])
-        .map_err(Reason::Server)?
+        .await?
         .ok_or(Reason::Layout(None))?;
     let columns: Option<String> = row.get(0);
     for (at, what) in [
@@ -72,21 +68,21 @@ pub(crate) fn check(client: &mut Client, schema: &str) -> Result<(), OpenError> 
 }
 
 /// Returns the layout of the schema; `None` where there is none.
-fn found(client: &mut impl GenericClient, schema: &str) -> Result<Option<i32>, OpenError> {
+async fn found(client: &impl GenericClient, schema: &str) -> Result<Option<i32>, OpenError> {
     let table = format!("{schema}.otp_layout");
     let there = client
         .query_one("SELECT to_regclass($1) IS NOT NULL", &[&table])
-        .map_err(Reason::Server)?;
+        .await?;
     if !there.get::<_, bool>(0) {
         return Ok(None);
     }
     let newest = format!("SELECT coalesce(max(number), 0) FROM {table}");
-    match client.query_one(&newest, &[]) {
+    match client.query_one(&newest, &[]).await {
         Ok(row) => Ok(Some(row.get(0))),
         Err(error) if error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) => {
             Err(Reason::Grants(error).into())
         }
-        Err(error) => Err(Reason::Server(error).into()),
+        Err(error) => Err(error.into()),
     }
 }
 

@@ -32,8 +32,8 @@
 //! Without `synchronous_standby_names`, or with `synchronous_commit=local`, a standby that takes
 //! over lacks the last commits: a code used on the old primary is good again, a wrong guess is
 //! not counted. `synchronous_commit=on` with a synchronous standby closes that; a commit then
-//! waits for the standby without a limit, and where an administrator ends that wait the answer is
-//! `Unknown`. Loads and commits go to the primary alone: a standby is refused.
+//! waits for the standby; where an administrator ends that wait, or no answer came
+//! [in time](PostgresOptions::answer_timeout), it is `Unknown`. Loads and commits go to the primary alone: a standby is refused.
 //!
 //! # How it works
 //!
@@ -58,15 +58,15 @@ use otp_engine::{
 
 mod fault;
 mod layout;
+mod link;
 mod open;
 mod pool;
 mod session;
 
 pub use open::{OpenError, PostgresOptions};
 /// The client, for its `Config` and its traits of TLS.
-pub use postgres;
+pub use tokio_postgres;
 
-use fault::Fault;
 use pool::{Place, Pool};
 use session::{Made, Session};
 
@@ -77,7 +77,7 @@ use session::{Made, Session};
 /// | 22012 (our own), 40001, 40P01 | [`Commit::Conflict`] |
 /// | 53100 | [`Error::Full`], nothing was applied |
 /// | no connection, none free in time, any other reported error (53200, 53300, 57P03, 25006, 55P03, 57014 ..) | [`Error::Unavailable`], nothing was applied |
-/// | the connection ends after a commit was sent (57P01, 57P02, or without a word) | [`Error::Unknown`] |
+/// | the connection ends after a commit was sent (57P01, 57P02, or without a word), or no answer comes in time | [`Error::Unknown`] |
 /// | a wait for a synchronous standby that an administrator ends | [`Error::Unknown`] |
 /// | more than [`MAX_CELLS`] keys or writes, a body over [`MAX_BODY`], a write for ever where commits may be lost | [`Error::Unsupported`], nothing was applied |
 pub struct PostgresStore {
@@ -220,7 +220,7 @@ impl Store for PostgresStore {
     fn purge(&self, now: Timestamp, limit: usize) -> Result<usize, Error> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let (place, mut session, _) = self.session()?;
-        match session.purge(&self.schema, now, limit).map_err(Fault::from) {
+        match session.purge(&self.schema, now, limit) {
             Ok(dropped) => {
                 place.give_back(session);
                 Ok(usize::try_from(dropped).unwrap_or(usize::MAX))

@@ -1,16 +1,19 @@
 //! Connects, and works only with a server that does all that a store must rely on.
 
-use core::{fmt, sync::atomic::AtomicBool, time::Duration};
-use std::sync::Arc;
+use core::{fmt, time::Duration};
+use std::io;
 
 use otp_engine::store::Class;
-use postgres::{
-    Client, Config, NoTls, Socket,
-    error::Severity,
+use tokio_postgres::{
+    Client, Config, Error, NoTls, Socket,
     tls::{MakeTlsConnect, TlsConnect},
 };
 
-use crate::{PostgresStore, layout, session::Session};
+use crate::{
+    PostgresStore, layout,
+    link::{Link, Silent},
+    session::Session,
+};
 
 /// How a [`PostgresStore`] works; the defaults are what [`PostgresStore::open`] takes.
 ///
@@ -29,6 +32,7 @@ pub struct PostgresOptions {
     connection_wait: Duration,
     lock_timeout: Duration,
     statement_timeout: Duration,
+    answer_timeout: Duration,
     durability: Durability,
     /// Only tests take another one.
     pub(crate) isolation: &'static str,
@@ -43,7 +47,7 @@ enum Durability {
 
 impl PostgresOptions {
     /// Makes the default: schema `otp_engine`, at most 8 connections, 5 s to wait for one of them,
-    /// 3 s for a lock, 5 s for a statement.
+    /// 3 s for a lock, 5 s for a statement, 8 s for its answer.
     #[must_use]
     pub fn new() -> Self {
         Self {
@@ -52,6 +56,7 @@ impl PostgresOptions {
             connection_wait: Duration::from_secs(5),
             lock_timeout: Duration::from_secs(3),
             statement_timeout: Duration::from_secs(5),
+            answer_timeout: Duration::from_secs(8),
             durability: Durability::Flushed,
             isolation: "read committed",
         }
@@ -88,10 +93,22 @@ impl PostgresOptions {
 
     /// Sets how long a statement may take on the server; at least 1 ms.
     ///
-    /// The wait for a synchronous standby is not counted: PostgreSQL limits it by nothing.
+    /// The wait for a synchronous standby is not counted: PostgreSQL limits it by nothing, but
+    /// [`answer_timeout`](Self::answer_timeout) does.
     #[must_use]
     pub const fn statement_timeout(mut self, timeout: Duration) -> Self {
         self.statement_timeout = timeout;
+        self
+    }
+
+    /// Sets how long to wait for an answer, and for a connection to be made and checked; at least
+    /// 1 ms. A commit without an answer by then is `Unknown`, a load is asked once more.
+    ///
+    /// Leave it longer than [`statement_timeout`](Self::statement_timeout): a statement that the
+    /// server gives up is known not to be applied.
+    #[must_use]
+    pub fn answer_timeout(mut self, timeout: Duration) -> Self {
+        self.answer_timeout = timeout.max(Duration::from_millis(1));
         self
     }
 
@@ -167,8 +184,11 @@ impl PostgresOptions {
         <T::TlsConnect as TlsConnect<Socket>>::Future: Send,
     {
         self.check_schema_name()?;
-        let mut client = config.connect(tls).map_err(Reason::Connect)?;
-        layout::migrate(&mut client, &self.schema)
+        // No limit: it waits for other migrations, and whoever runs it may end it.
+        let mut link = Link::new(&config, tls, None)?;
+        link.wait(None, async |client| {
+            layout::migrate(client, &self.schema).await
+        })
     }
 
     fn connect<T>(&self, config: &Config, tls: T) -> Result<Session, OpenError>
@@ -189,24 +209,18 @@ impl PostgresOptions {
             config.keepalives_interval(Duration::from_secs(3));
             config.keepalives_retries(3);
         }
-        let is_warned = Arc::new(AtomicBool::new(false));
-        let flag = Arc::clone(&is_warned);
-        config.notice_callback(move |notice| {
-            if notice.parsed_severity() == Some(Severity::Warning) {
-                flag.store(true, core::sync::atomic::Ordering::SeqCst);
-            }
-        });
-        let mut client = config.connect(tls).map_err(Reason::Connect)?;
-        self.check_server(&mut client)?;
-        layout::check(&mut client, &self.schema)?;
-        Ok(Session::new(client, &self.schema, is_warned).map_err(Reason::Server)?)
+        let limit = Some(self.answer_timeout);
+        let mut link = Link::new(&config, tls, limit)?;
+        link.wait(limit, async |client| {
+            self.check_server(client).await?;
+            layout::check(client, &self.schema).await
+        })?;
+        Session::new(link, &self.schema, self.answer_timeout)
     }
 
     /// Every connection is checked, as the next server may be another one.
-    fn check_server(&self, client: &mut Client) -> Result<(), OpenError> {
-        let row = client
-            .query_one(SERVER_CHECK, &[])
-            .map_err(Reason::Server)?;
+    async fn check_server(&self, client: &Client) -> Result<(), OpenError> {
+        let row = client.query_one(SERVER_CHECK, &[]).await?;
         if row.get("standby") {
             return Err(Reason::Standby.into());
         }
@@ -236,7 +250,7 @@ impl PostgresOptions {
             milliseconds(self.lock_timeout),
             milliseconds(self.statement_timeout),
         );
-        Ok(client.batch_execute(&set).map_err(Reason::Server)?)
+        Ok(client.batch_execute(&set).await?)
     }
 
     /// The name goes into statements as it is.
@@ -274,23 +288,43 @@ pub struct OpenError(Reason);
 
 #[derive(Debug)]
 pub(crate) enum Reason {
-    Parameters(postgres::Error),
+    Parameters(Error),
     SchemaName,
-    Connect(postgres::Error),
-    Server(postgres::Error),
+    Runtime(io::Error),
+    Connect(Error),
+    Silent,
+    Server(Error),
     Standby,
     Setting {
         setting: &'static str,
         found: String,
     },
     Layout(Option<i32>),
-    Grants(postgres::Error),
+    Grants(Error),
     Table(&'static str),
 }
 
 impl From<Reason> for OpenError {
     fn from(reason: Reason) -> Self {
         Self(reason)
+    }
+}
+
+impl From<Error> for OpenError {
+    fn from(error: Error) -> Self {
+        Self(Reason::Server(error))
+    }
+}
+
+impl From<Silent> for Reason {
+    fn from(_: Silent) -> Self {
+        Self::Silent
+    }
+}
+
+impl From<Silent> for OpenError {
+    fn from(silent: Silent) -> Self {
+        Self(silent.into())
     }
 }
 
@@ -301,7 +335,9 @@ impl fmt::Display for OpenError {
             Reason::SchemaName => f.write_str(
                 "the schema's name must be 1 to 63 of a-z, 0-9 and _, and begin with no digit",
             ),
+            Reason::Runtime(_) => f.write_str("the system gives no means to wait for a connection"),
             Reason::Connect(_) => f.write_str("PostgreSQL cannot be reached"),
+            Reason::Silent => f.write_str("PostgreSQL gave no answer in time"),
             Reason::Server(_) => f.write_str("PostgreSQL refuses what the store needs"),
             Reason::Standby => {
                 f.write_str("PostgreSQL is in recovery: a standby may show a code that is used up")
@@ -334,6 +370,7 @@ impl core::error::Error for OpenError {
             | Reason::Connect(error)
             | Reason::Server(error)
             | Reason::Grants(error) => Some(error),
+            Reason::Runtime(error) => Some(error),
             _ => None,
         }
     }

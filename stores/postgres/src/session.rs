@@ -1,23 +1,21 @@
 //! One connection with its prepared statements: one round trip for a load, one for a commit.
 
-use core::sync::atomic::{AtomicBool, Ordering};
-use std::sync::Arc;
+use core::time::Duration;
 
 use otp_engine::{
     Timestamp,
     store::{Cell, Key, Version, Write},
 };
-use postgres::{Client, Row, Statement};
+use tokio_postgres::{Row, Statement, types::ToSql};
 
-use crate::fault::Fault;
+use crate::{fault::Fault, link::Link, open::OpenError};
 
 /// A connection whose server and table were checked.
 pub(crate) struct Session {
-    client: Client,
+    link: Link,
     load: Statement,
     commit: Statement,
-    /// Set by a warning of the server.
-    is_warned: Arc<AtomicBool>,
+    answer_timeout: Option<Duration>,
 }
 
 /// What the server said besides that a commit is made.
@@ -30,26 +28,36 @@ pub(crate) enum Made {
 
 impl Session {
     pub(crate) fn new(
-        mut client: Client,
+        mut link: Link,
         schema: &str,
-        is_warned: Arc<AtomicBool>,
-    ) -> Result<Self, postgres::Error> {
+        answer_timeout: Duration,
+    ) -> Result<Self, OpenError> {
+        let answer_timeout = Some(answer_timeout);
+        let prepared = link.wait(answer_timeout, async |client| {
+            let load = client.prepare(&LOAD.replace("SCHEMA", schema)).await?;
+            let commit = client.prepare(&COMMIT.replace("SCHEMA", schema)).await?;
+            Ok::<_, OpenError>((load, commit))
+        });
+        let (load, commit) = prepared?;
         Ok(Self {
-            load: client.prepare(&LOAD.replace("SCHEMA", schema))?,
-            commit: client.prepare(&COMMIT.replace("SCHEMA", schema))?,
-            client,
-            is_warned,
+            link,
+            load,
+            commit,
+            answer_timeout,
         })
     }
 
     pub(crate) fn is_closed(&self) -> bool {
-        self.client.is_closed()
+        self.link.is_closed()
     }
 
     /// Reads all cells in one statement, and so at one moment; in the order of their keys.
     pub(crate) fn load(&mut self, keys: &[Key]) -> Result<Vec<Option<Cell>>, Fault> {
         let wanted: Vec<&[u8]> = keys.iter().map(|key| &key.as_bytes()[..]).collect();
-        let rows = self.client.query(&self.load, &[&wanted])?;
+        let load = &self.load;
+        let rows = self.link.wait(self.answer_timeout, async |client| {
+            Ok::<_, Fault>(client.query(load, &[&wanted]).await?)
+        })?;
         let mut cells = vec![None; keys.len()];
         for row in rows {
             let key: &[u8] = row.try_get(0)?;
@@ -75,26 +83,25 @@ impl Session {
             .collect();
         let bodies: Vec<&[u8]> = writes.iter().map(|write| write.body).collect();
         let count = keys.len() as i64;
-        self.is_warned.store(false, Ordering::SeqCst);
-        self.client.query(
-            &self.commit,
-            &[&keys, &expected, &discard_after, &bodies, &count],
-        )?;
-        Ok(if self.is_warned.load(Ordering::SeqCst) {
+        let commit = &self.commit;
+        self.link.was_warned(); // of what was before
+        self.link.wait(self.answer_timeout, async |client| {
+            let arguments: [&(dyn ToSql + Sync); 5] =
+                [&keys, &expected, &discard_after, &bodies, &count];
+            Ok::<_, Fault>(client.query(commit, &arguments).await?)
+        })?;
+        Ok(if self.link.was_warned() {
             Made::WithWarning
         } else {
             Made::Plainly
         })
     }
 
-    pub(crate) fn purge(
-        &mut self,
-        schema: &str,
-        now: Timestamp,
-        limit: i64,
-    ) -> Result<u64, postgres::Error> {
+    pub(crate) fn purge(&mut self, schema: &str, now: Timestamp, limit: i64) -> Result<u64, Fault> {
         let purge = PURGE.replace("SCHEMA", schema);
-        self.client.execute(&purge, &[&now.unix(), &limit])
+        self.link.wait(self.answer_timeout, async |client| {
+            Ok(client.execute(&purge, &[&now.unix(), &limit]).await?)
+        })
     }
 }
 
@@ -135,8 +142,11 @@ const PURGE: &str = "
 
 #[cfg(test)]
 impl Session {
-    pub(crate) fn show(mut self, name: &str) -> (String, Self) {
-        let row = self.client.query_one(&format!("SHOW {name}"), &[]);
-        (row.map(|row| row.get(0)).unwrap_or_default(), self)
+    pub(crate) fn show(&mut self, name: &str) -> String {
+        let show = format!("SHOW {name}");
+        let row = self.link.wait(self.answer_timeout, async |client| {
+            Ok::<_, Fault>(client.query_one(&show, &[]).await?)
+        });
+        row.unwrap().get(0)
     }
 }

@@ -5,7 +5,7 @@ use otp_engine::store::{
     Kind, Version,
     conformance::{self, Options},
 };
-use otp_engine_servers::{FailingDisk, Fate, Folder, PostgresServer, Proxy, wait_until};
+use otp_engine_servers::{FailingDisk, Fate, Folder, PostgresServer, Proxy, timed, wait_until};
 
 use super::*;
 
@@ -62,10 +62,7 @@ fn refused(opened: Result<PostgresStore, OpenError>, by: &str) {
 /// Each load is one round trip, and so is each commit, done or not.
 #[test]
 fn a_load_and_a_commit_are_one_round_trip_each() {
-    let (server, folder) = (migrated(&[]), Folder::new());
-    let proxy = Proxy::new(folder.path().join(PostgresServer::SOCKET), server.socket());
-    let url = PostgresServer::url_at(folder.path().to_str().unwrap());
-    let store = PostgresStore::open(&url).unwrap();
+    let (_server, _folder, proxy, store) = behind_a_proxy();
     let four = [1, 2, 3, 4].map(|number| write(number, 0));
     let keys = four.map(|write| write.key);
     let mut before = proxy.round_trips();
@@ -86,25 +83,66 @@ fn a_load_and_a_commit_are_one_round_trip_each() {
 
 #[test]
 fn what_became_of_a_lost_answer_is_unknown_and_the_next_call_tells() {
+    let (_server, _folder, proxy, store) = behind_a_proxy();
+    for (number, fate) in [(1, Fate::ReplyIsCut), (2, Fate::ReplyIsSwallowed)] {
+        proxy.next(fate);
+        let told = store.commit(&[write(number, 0)], NOW);
+        assert!(matches!(told, Err(Error::Unknown(Some(_)))), "{told:?}");
+        assert_eq!(version(&store, number), 1);
+    }
+    proxy.next(Fate::RequestIsCut);
+    let told = store.commit(&[write(3, 0)], NOW);
+    assert!(matches!(told, Err(Error::Unknown(_))), "{told:?}");
+    assert_eq!(version(&store, 3), 0);
+    assert_eq!(store.commit(&[write(3, 0)], NOW).unwrap(), Commit::Done);
+
+    // A load is asked once more, on another connection.
+    for fate in [Fate::ReplyIsCut, Fate::ReplyIsSwallowed] {
+        proxy.next(fate);
+        assert_eq!(version(&store, 3), 1);
+    }
+}
+
+/// A network that takes all and gives nothing back: every call ends, and what was sent is unknown.
+#[test]
+fn a_server_that_falls_silent_is_given_up_in_time_and_taken_back() {
+    let (_server, _folder, proxy, store) = behind_a_proxy();
+    assert_eq!(store.commit(&[write(1, 0)], NOW).unwrap(), Commit::Done);
+    proxy.set_silent(true);
+    let ((), spent) = timed(|| {
+        let told = store.commit(&[write(1, 1)], NOW).unwrap_err();
+        assert!(matches!(told, Error::Unknown(_)), "{told:?}");
+        assert!(text(&told).contains("no answer in time"), "{told:?}");
+        // No new connection gets an answer either, and nothing was sent.
+        let told = store.commit(&[write(1, 2)], NOW).unwrap_err();
+        assert!(matches!(told, Error::Unavailable(_)), "{told:?}");
+        let told = store.load(&[write(1, 0).key], &mut Vec::new()).unwrap_err();
+        assert!(matches!(told, Error::Unavailable(_)), "{told:?}");
+        let told = store.purge(NOW, 1).unwrap_err();
+        assert!(matches!(told, Error::Unavailable(_)), "{told:?}");
+    });
+    assert!(spent < 20 * ANSWER_TIMEOUT, "{spent:?}");
+
+    proxy.set_silent(false);
+    assert_eq!(version(&store, 1), 2); // it had been made
+    assert_eq!(store.commit(&[write(1, 2)], NOW).unwrap(), Commit::Done);
+    // A load on a connection that falls silent while it is idle.
+    proxy.set_silent(true);
+    let told = store.load(&[write(1, 0).key], &mut Vec::new()).unwrap_err();
+    assert!(matches!(told, Error::Unavailable(_)), "{told:?}");
+    proxy.set_silent(false);
+    assert_eq!(version(&store, 1), 3);
+}
+
+const ANSWER_TIMEOUT: Duration = Duration::from_millis(400);
+
+fn behind_a_proxy() -> (PostgresServer, Folder, Proxy, PostgresStore) {
     let (server, folder) = (migrated(&[]), Folder::new());
     let proxy = Proxy::new(folder.path().join(PostgresServer::SOCKET), server.socket());
     let url = PostgresServer::url_at(folder.path().to_str().unwrap());
-    let store = PostgresStore::open(&url).unwrap();
-
-    proxy.next(Fate::ReplyIsCut);
-    let told = store.commit(&[write(1, 0)], NOW);
-    assert!(matches!(told, Err(Error::Unknown(Some(_)))), "{told:?}");
-    assert_eq!(version(&store, 1), 1);
-
-    proxy.next(Fate::RequestIsCut);
-    let told = store.commit(&[write(2, 0)], NOW);
-    assert!(matches!(told, Err(Error::Unknown(_))), "{told:?}");
-    assert_eq!(version(&store, 2), 0);
-    assert_eq!(store.commit(&[write(2, 0)], NOW).unwrap(), Commit::Done);
-
-    // A load is asked once more, on another connection.
-    proxy.next(Fate::ReplyIsCut);
-    assert_eq!(version(&store, 2), 1);
+    let options = PostgresOptions::new().answer_timeout(ANSWER_TIMEOUT);
+    let store = options.open(&url).unwrap();
+    (server, folder, proxy, store)
 }
 
 #[test]
@@ -328,11 +366,11 @@ fn a_session_keeps_the_settings_that_were_checked() {
         .unwrap();
     admin.batch_execute("SELECT pg_reload_conf()").unwrap();
     let shown = |name: &str| {
-        let (place, session, age) = store.session().unwrap();
+        let (place, mut session, age) = store.session().unwrap();
         assert_eq!(age, Age::Used);
         let shown = session.show(name);
-        place.give_back(shown.1);
-        shown.0
+        place.give_back(session);
+        shown
     };
     assert_eq!(shown("synchronous_commit"), "on");
     assert_eq!(shown("transaction_isolation"), "read committed");

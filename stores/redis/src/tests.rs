@@ -5,7 +5,7 @@ use otp_engine::{
     Clock, SystemClock,
     store::{Kind, Version},
 };
-use otp_engine_servers::{FailingDisk, Fate, Folder, Proxy, RedisServer, wait_until};
+use otp_engine_servers::{FailingDisk, Fate, Folder, Proxy, RedisServer, timed, wait_until};
 
 use super::*;
 
@@ -69,9 +69,7 @@ fn refused(opened: Result<RedisStore, OpenError>, by: &str) {
 /// Each load is one round trip, and so is each commit but a server's first one.
 #[test]
 fn a_load_and_a_commit_are_one_round_trip_each() {
-    let (server, folder) = (RedisServer::start(), Folder::new());
-    let proxy = Proxy::new(folder.path().join("proxy"), server.socket());
-    let store = RedisStore::open(&RedisServer::url_at(proxy.socket())).unwrap();
+    let (_server, _folder, proxy, store) = behind_a_proxy();
     let four = [1, 2, 3, 4].map(|number| write(number, 0));
     let keys = four.map(|write| write.key);
     let mut before = proxy.round_trips();
@@ -94,10 +92,7 @@ fn a_load_and_a_commit_are_one_round_trip_each() {
 
 #[test]
 fn what_became_of_a_lost_answer_is_unknown_and_the_next_call_tells() {
-    let (server, folder) = (RedisServer::start(), Folder::new());
-    let proxy = Proxy::new(folder.path().join("proxy"), server.socket());
-    let options = RedisOptions::new().answer_timeout(Duration::from_millis(300));
-    let store = options.open(RedisServer::url_at(proxy.socket())).unwrap();
+    let (_server, _folder, proxy, store) = behind_a_proxy();
     assert_eq!(store.commit(&[write(9, 0)], NOW).unwrap(), Commit::Done);
 
     for (number, fate) in [(1, Fate::ReplyIsCut), (2, Fate::ReplyIsSwallowed)] {
@@ -115,6 +110,44 @@ fn what_became_of_a_lost_answer_is_unknown_and_the_next_call_tells() {
     // A load is asked once more, on another connection.
     proxy.next(Fate::ReplyIsSwallowed);
     assert_eq!(version(&store, 3), 1);
+}
+
+/// A network that takes all and gives nothing back: every call ends, and what was sent is unknown.
+#[test]
+fn a_server_that_falls_silent_is_given_up_in_time_and_taken_back() {
+    let (_server, _folder, proxy, store) = behind_a_proxy();
+    assert_eq!(store.commit(&[write(1, 0)], NOW).unwrap(), Commit::Done);
+    proxy.set_silent(true);
+    let ((), spent) = timed(|| {
+        let told = store.commit(&[write(1, 1)], NOW);
+        assert!(matches!(told, Err(Error::Unknown(Some(_)))), "{told:?}");
+        // No new connection gets an answer either, and nothing was sent.
+        let told = store.commit(&[write(1, 2)], NOW);
+        assert!(matches!(told, Err(Error::Unavailable(_))), "{told:?}");
+        let told = store.load(&[write(1, 0).key], &mut Vec::new());
+        assert!(matches!(told, Err(Error::Unavailable(_))), "{told:?}");
+    });
+    assert!(spent < 20 * ANSWER_TIMEOUT, "{spent:?}");
+
+    proxy.set_silent(false);
+    assert_eq!(version(&store, 1), 2); // it had been made
+    assert_eq!(store.commit(&[write(1, 2)], NOW).unwrap(), Commit::Done);
+    // A load on a connection that falls silent while it is idle.
+    proxy.set_silent(true);
+    let told = store.load(&[write(1, 0).key], &mut Vec::new());
+    assert!(matches!(told, Err(Error::Unavailable(_))), "{told:?}");
+    proxy.set_silent(false);
+    assert_eq!(version(&store, 1), 3);
+}
+
+const ANSWER_TIMEOUT: Duration = Duration::from_millis(300);
+
+fn behind_a_proxy() -> (RedisServer, Folder, Proxy, RedisStore) {
+    let (server, folder) = (RedisServer::start(), Folder::new());
+    let proxy = Proxy::new(folder.path().join("proxy"), server.socket());
+    let options = RedisOptions::new().answer_timeout(ANSWER_TIMEOUT);
+    let store = options.open(RedisServer::url_at(proxy.socket())).unwrap();
+    (server, folder, proxy, store)
 }
 
 #[test]

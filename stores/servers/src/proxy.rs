@@ -38,6 +38,7 @@ struct Shared {
     server: PathBuf,
     fate: AtomicU8,
     round_trips: AtomicUsize,
+    is_silent: AtomicBool,
     is_closed: AtomicBool,
     streams: Mutex<Vec<UnixStream>>,
 }
@@ -51,6 +52,7 @@ impl Proxy {
             server,
             fate: AtomicU8::new(Fate::Passes as u8),
             round_trips: AtomicUsize::new(0),
+            is_silent: AtomicBool::new(false),
             is_closed: AtomicBool::new(false),
             streams: Mutex::default(),
         });
@@ -81,6 +83,11 @@ impl Proxy {
     /// Decides about the next message.
     pub fn next(&self, fate: Fate) {
         self.shared.fate.store(fate as u8, Ordering::SeqCst);
+    }
+
+    /// Loses every answer while `is_silent`: clients are let in and heard, and nothing comes back.
+    pub fn set_silent(&self, is_silent: bool) {
+        self.shared.is_silent.store(is_silent, Ordering::SeqCst);
     }
 
     /// Returns how often a client has asked and then waited, over all connections.
@@ -146,6 +153,9 @@ impl Shared {
                 Some(Fate::ReplyIsSwallowed) => continue,
                 Some(_) => return,
                 None => {}
+            }
+            if !is_request && self.is_silent.load(Ordering::SeqCst) {
+                continue;
             }
             if to.write_all(&buffer[..length]).is_err() {
                 return;
