@@ -86,9 +86,11 @@ impl Fault {
     pub(crate) fn is_conflict(&self) -> bool {
         matches!(self, Self::Reported(report) if !report.is_last && CONFLICT.contains(&report.code))
     }
+}
 
+impl otp_engine_pool::Fault for Fault {
     /// Says whether the connection is gone, so that another one may fare better.
-    pub(crate) fn is_lost(&self) -> bool {
+    fn is_lost(&self) -> bool {
         match self {
             Self::Reported(report) => report.is_last || report.code.code().starts_with(CONNECTION),
             Self::Lost(_) | Self::Silent => true,
@@ -99,7 +101,7 @@ impl Fault {
     /// Says whether the connection is as good as before.
     ///
     /// Others are dropped: a statement that was prepared before its table changed fails for ever.
-    pub(crate) fn leaves_connection_sound(&self) -> bool {
+    fn leaves_connection_sound(&self) -> bool {
         match self {
             _ if self.is_conflict() => true,
             Self::Reported(report) => !report.is_last && SOUND.contains(&report.code),

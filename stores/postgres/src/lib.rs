@@ -49,7 +49,7 @@
 //! * **A backup** that is restored brings back codes that were used since: raise the epoch of the
 //!   code keys.
 
-use core::{fmt, mem, time::Duration};
+use core::{fmt, time::Duration};
 
 use otp_engine::{
     Store, Timestamp,
@@ -60,14 +60,13 @@ mod fault;
 mod layout;
 mod link;
 mod open;
-mod pool;
 mod session;
 
 pub use open::{OpenError, PostgresOptions};
 /// The client, for its `Config` and its traits of TLS.
 pub use tokio_postgres;
 
-use pool::{Place, Pool};
+use otp_engine_pool::Pool;
 use session::{Made, Session};
 
 /// Cells in a PostgreSQL table. Its own documentation is that of the [crate].
@@ -82,13 +81,9 @@ use session::{Made, Session};
 /// | more than [`MAX_CELLS`] keys or writes, a body over [`MAX_BODY`], a write for ever where commits may be lost | [`Error::Unsupported`], nothing was applied |
 pub struct PostgresStore {
     pool: Pool<Session>,
-    connect: Box<Connect>,
     schema: String,
     class: Class,
-    process: u32,
 }
-
-type Connect = dyn Fn() -> Result<Session, OpenError> + Send + Sync;
 
 impl PostgresStore {
     /// Connects without TLS, as libpq's parameters or address say; checks server and table.
@@ -113,42 +108,19 @@ impl PostgresStore {
     }
 
     fn new(
-        connect: Box<Connect>,
-        first: Session,
+        connect: impl Fn() -> Result<Session, OpenError> + Send + Sync + 'static,
         schema: String,
         connections: usize,
         wait: Duration,
         class: Class,
-    ) -> Self {
-        let pool = Pool::new(connections, wait);
-        if let Some(place) = pool.place() {
-            place.give_back(first);
-        }
-        Self {
-            pool,
-            connect,
+    ) -> Result<Self, OpenError> {
+        let first = connect()?;
+        let connect = move || connect().map_err(Error::unavailable);
+        Ok(Self {
+            pool: Pool::new(first, connect, Session::is_closed, connections, wait),
             schema,
             class,
-            process: std::process::id(),
-        }
-    }
-
-    /// Takes a connection, the last one used or a new one.
-    fn session(&self) -> Result<(Place<'_, Session>, Session, Age), Error> {
-        if self.process != std::process::id() {
-            return Err(Error::unavailable(
-                "the store was opened before this process was forked",
-            ));
-        }
-        let busy = || Error::unavailable("all connections to PostgreSQL stayed in use");
-        let mut place = self.pool.place().ok_or_else(busy)?;
-        match place.idle.take().filter(|session| !session.is_closed()) {
-            Some(session) => Ok((place, session, Age::Used)),
-            None => {
-                let session = (self.connect)().map_err(Error::unavailable)?;
-                Ok((place, session, Age::New))
-            }
-        }
+        })
     }
 }
 
@@ -160,26 +132,8 @@ impl Store for PostgresStore {
         if keys.is_empty() {
             return Ok(());
         }
-        loop {
-            let (place, mut session, age) = self.session()?;
-            match session.load(keys) {
-                Ok(loaded) => {
-                    place.give_back(session);
-                    *cells = loaded;
-                    return Ok(());
-                }
-                // The server was away: a load may be asked again, on a new connection.
-                Err(fault) if fault.is_lost() && age == Age::Used => {
-                    drop(self.pool.take_idle());
-                }
-                Err(fault) => {
-                    if fault.leaves_connection_sound() {
-                        place.give_back(session);
-                    }
-                    return Err(Error::unavailable(fault));
-                }
-            }
-        }
+        *cells = self.pool.ask(|session| session.load(keys))?;
+        Ok(())
     }
 
     fn commit(&self, writes: &[Write<'_>], _: Timestamp) -> Result<Commit, Error> {
@@ -197,34 +151,20 @@ impl Store for PostgresStore {
         if writes.iter().any(beyond) {
             return Ok(Commit::Conflict); // no cell has such a version
         }
-        let (place, mut session, _) = self.session()?;
-        match session.commit(writes) {
-            Ok(made) => {
-                place.give_back(session);
-                match made {
-                    Made::Plainly => Ok(Commit::Done),
-                    Made::WithWarning => Err(Error::unknown("PostgreSQL committed with a warning")),
-                }
-            }
-            Err(fault) => {
-                if fault.leaves_connection_sound() {
-                    place.give_back(session);
-                } else if fault.is_lost() {
-                    drop(self.pool.take_idle());
-                }
-                fault.of_commit()
-            }
+        match self.pool.tell(|session| session.commit(writes))? {
+            Ok(Made::Plainly) => Ok(Commit::Done),
+            Ok(Made::WithWarning) => Err(Error::unknown("PostgreSQL committed with a warning")),
+            Err(fault) => fault.of_commit(),
         }
     }
 
     fn purge(&self, now: Timestamp, limit: usize) -> Result<usize, Error> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let (place, mut session, _) = self.session()?;
-        match session.purge(&self.schema, now, limit) {
-            Ok(dropped) => {
-                place.give_back(session);
-                Ok(usize::try_from(dropped).unwrap_or(usize::MAX))
-            }
+        match self
+            .pool
+            .tell(|session| session.purge(&self.schema, now, limit))?
+        {
+            Ok(dropped) => Ok(usize::try_from(dropped).unwrap_or(usize::MAX)),
             Err(fault) if fault.is_conflict() => Ok(0), // a commit was first: next time
             Err(fault) => Err(Error::unavailable(fault)),
         }
@@ -235,15 +175,6 @@ impl Store for PostgresStore {
     }
 }
 
-impl Drop for PostgresStore {
-    /// Leaves inherited connections open: to close one would end the parent's session.
-    fn drop(&mut self) {
-        if self.process != std::process::id() {
-            mem::forget(self.pool.take_idle());
-        }
-    }
-}
-
 impl fmt::Debug for PostgresStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PostgresStore")
@@ -251,13 +182,6 @@ impl fmt::Debug for PostgresStore {
             .field("class", &self.class)
             .finish_non_exhaustive()
     }
-}
-
-/// Whether a connection may have been cut since it was last used.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Age {
-    New,
-    Used,
 }
 
 #[cfg(test)]

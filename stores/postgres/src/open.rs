@@ -147,11 +147,8 @@ impl PostgresOptions {
         <T::TlsConnect as TlsConnect<Socket>>::Future: Send,
     {
         let options = self.clone();
-        let connect = move || options.connect(&config, tls.clone());
-        let first = connect()?;
-        Ok(PostgresStore::new(
-            Box::new(connect),
-            first,
+        PostgresStore::new(
+            move || options.connect(&config, tls.clone()),
             self.schema.clone(),
             self.connections,
             self.connection_wait,
@@ -159,7 +156,7 @@ impl PostgresOptions {
                 Durability::Flushed => Class::Permanent,
                 Durability::Soon => Class::Expiring,
             },
-        ))
+        )
     }
 
     /// Makes the schema and its tables, or brings them to the newest layout; without TLS.

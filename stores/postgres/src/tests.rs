@@ -38,6 +38,14 @@ fn kept(number: u8, expected: u64) -> Write<'static> {
     }
 }
 
+/// Leaves two connections idle, for one call was made within another.
+fn two_idle_connections(store: &PostgresStore) {
+    let both = store
+        .pool
+        .tell(|_| Ok::<_, fault::Fault>(version(store, 1)));
+    both.unwrap().unwrap();
+}
+
 fn version(store: &PostgresStore, number: u8) -> u64 {
     let mut cells = Vec::new();
     let key = Key::from_bytes([number; 32]);
@@ -68,7 +76,7 @@ fn a_load_and_a_commit_are_one_round_trip_each() {
     let mut before = proxy.round_trips();
     let mut count = || {
         let now = proxy.round_trips();
-        mem::replace(&mut before, now).abs_diff(now)
+        core::mem::replace(&mut before, now).abs_diff(now)
     };
     store.load(&keys, &mut Vec::new()).unwrap();
     assert_eq!(count(), 1);
@@ -150,10 +158,7 @@ fn a_store_outlives_its_server() {
     let mut server = migrated(&[]);
     let store = PostgresStore::open(&server.url()).unwrap();
     assert_eq!(store.commit(&[write(1, 0)], NOW).unwrap(), Commit::Done);
-    let sessions = || [store.session().unwrap(), store.session().unwrap()];
-    for (place, session, _) in sessions() {
-        place.give_back(session); // two connections, both to be cut
-    }
+    two_idle_connections(&store); // both to be cut
     for kills in [false, true] {
         if kills {
             server.kill();
@@ -317,10 +322,11 @@ fn waiting_for_a_cell_or_a_connection_ends_in_time() {
     assert!(text(&told).contains("55P03"), "{told:?}");
     transaction.rollback().unwrap();
 
-    let held = store.session().unwrap();
-    let told = store.commit(&[write(1, 1)], NOW).unwrap_err();
+    let told = store
+        .pool
+        .tell(|_| Ok::<_, fault::Fault>(store.commit(&[write(1, 1)], NOW)));
+    let told = told.unwrap().unwrap().unwrap_err();
     assert!(text(&told).contains("stayed in use"), "{told:?}");
-    drop(held);
     assert_eq!(store.commit(&[write(1, 1)], NOW).unwrap(), Commit::Done);
 }
 
@@ -366,11 +372,10 @@ fn a_session_keeps_the_settings_that_were_checked() {
         .unwrap();
     admin.batch_execute("SELECT pg_reload_conf()").unwrap();
     let shown = |name: &str| {
-        let (place, mut session, age) = store.session().unwrap();
-        assert_eq!(age, Age::Used);
-        let shown = session.show(name);
-        place.give_back(session);
-        shown
+        let shown = store
+            .pool
+            .ask(|session| Ok::<_, fault::Fault>(session.show(name)));
+        shown.unwrap()
     };
     assert_eq!(shown("synchronous_commit"), "on");
     assert_eq!(shown("transaction_isolation"), "read committed");
@@ -652,7 +657,7 @@ fn passes_under(isolation: &'static str) {
 fn a_handle_works_in_its_own_process_alone() {
     let server = migrated(&[]);
     let mut store = PostgresStore::open(&server.url()).unwrap();
-    store.process += 1; // as after a fork
+    store.pool.set_process(std::process::id() + 1); // as after a fork
     let load = store.load(&[write(1, 0).key], &mut Vec::new());
     assert!(matches!(load, Err(Error::Unavailable(_))));
     let told = store.commit(&[write(1, 0)], NOW);

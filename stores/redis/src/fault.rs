@@ -50,15 +50,17 @@ impl Fault {
         let mut wrapped = message.split(' ').filter_map(|word| word.strip_prefix('-'));
         code == wanted || (code == "ERR" && wrapped.any(|code| code == wanted))
     }
+}
 
+impl otp_engine_pool::Fault for Fault {
     /// Says whether the connection is as good as before.
-    pub(crate) fn leaves_connection_sound(&self) -> bool {
+    fn leaves_connection_sound(&self) -> bool {
         // One that may not write is most likely a former master: the next one may be another.
         self.is("OOM") || self.is("OTPTILL")
     }
 
     /// Says whether the connection is gone, so that another one may fare better.
-    pub(crate) const fn is_lost(&self) -> bool {
+    fn is_lost(&self) -> bool {
         matches!(self, Self::Lost(_))
     }
 }

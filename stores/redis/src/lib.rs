@@ -55,22 +55,22 @@
 //! * **A backup** that is restored brings back codes that were used since: raise the epoch of the
 //!   code keys.
 
-use core::{fmt, mem, time::Duration};
+use core::{fmt, time::Duration};
 
 use otp_engine::{
     Store, Timestamp,
     store::{Cell, Class, Commit, Error, Key, MAX_BODY, MAX_CELLS, Write, has_twice_one_key},
 };
+use otp_engine_pool::Pool;
 use redis::Script;
 
 mod fault;
 mod open;
-mod pool;
 mod session;
 
 pub use open::{OpenError, RedisOptions};
 
-use pool::{Place, Pool};
+use fault::Fault;
 use session::{COMMIT, Sent, Session};
 
 /// Cells in a Redis server. Its own documentation is that of the [crate].
@@ -84,12 +84,8 @@ use session::{COMMIT, Sent, Session};
 /// | a write for ever or beyond the year 287,000, more than [`MAX_CELLS`] keys or writes, a body over [`MAX_BODY`] | [`Error::Unsupported`], nothing was applied |
 pub struct RedisStore {
     pool: Pool<Session>,
-    connect: Box<Connect>,
     script: Script,
-    process: u32,
 }
-
-type Connect = dyn Fn() -> Result<Session, OpenError> + Send + Sync;
 
 impl RedisStore {
     /// Connects to `address`, such as `redis://host/` or `redis+unix:///path`; checks the server.
@@ -102,35 +98,19 @@ impl RedisStore {
         RedisOptions::new().open(address)
     }
 
-    fn new(connect: Box<Connect>, first: Session, connections: usize, wait: Duration) -> Self {
-        let pool = Pool::new(connections, wait);
-        if let Some(place) = pool.place() {
-            place.give_back(first);
-        }
-        Self {
-            pool,
-            connect,
+    fn new(
+        connect: impl Fn() -> Result<Session, OpenError> + Send + Sync + 'static,
+        connections: usize,
+        wait: Duration,
+    ) -> Result<Self, OpenError> {
+        let first = connect()?;
+        let connect = move || connect().map_err(Error::unavailable);
+        // A cut shows when the connection is used, and not before.
+        let is_closed = |_: &Session| false;
+        Ok(Self {
+            pool: Pool::new(first, connect, is_closed, connections, wait),
             script: Script::new(COMMIT),
-            process: std::process::id(),
-        }
-    }
-
-    /// Takes a connection, the last one used or a new one.
-    fn session(&self) -> Result<(Place<'_, Session>, Session, Age), Error> {
-        if self.process != std::process::id() {
-            return Err(Error::unavailable(
-                "the store was opened before this process was forked",
-            ));
-        }
-        let busy = || Error::unavailable("all connections to Redis stayed in use");
-        let mut place = self.pool.place().ok_or_else(busy)?;
-        match place.idle.take() {
-            Some(session) => Ok((place, session, Age::Used)),
-            None => {
-                let session = (self.connect)().map_err(Error::unavailable)?;
-                Ok((place, session, Age::New))
-            }
-        }
+        })
     }
 }
 
@@ -142,21 +122,8 @@ impl Store for RedisStore {
         if keys.is_empty() {
             return Ok(());
         }
-        loop {
-            let (place, mut session, age) = self.session()?;
-            match session.load(keys) {
-                Ok(loaded) => {
-                    place.give_back(session);
-                    *cells = loaded;
-                    return Ok(());
-                }
-                // The server was away: a load may be asked again, on a new connection.
-                Err(fault) if fault.is_lost() && age == Age::Used => {
-                    drop(self.pool.take_idle());
-                }
-                Err(fault) => return Err(Error::unavailable(fault)),
-            }
-        }
+        *cells = self.pool.ask(|session| session.load(keys))?;
+        Ok(())
     }
 
     fn commit(&self, writes: &[Write<'_>], _: Timestamp) -> Result<Commit, Error> {
@@ -171,21 +138,10 @@ impl Store for RedisStore {
         if writes.iter().any(|write| write.expected.get() == u64::MAX) {
             return Ok(Commit::Conflict); // there is no next version
         }
-        let (place, mut session, _) = self.session()?;
-        match session.commit(&self.script, &sent) {
-            Ok(outcome) => {
-                place.give_back(session);
-                Ok(outcome)
-            }
-            Err(fault) => {
-                if fault.leaves_connection_sound() {
-                    place.give_back(session);
-                } else {
-                    drop(self.pool.take_idle());
-                }
-                fault.of_commit()
-            }
-        }
+        let told = self
+            .pool
+            .tell(|session| session.commit(&self.script, &sent))?;
+        told.or_else(Fault::of_commit)
     }
 
     /// Drops nothing: Redis does, by its own clock.
@@ -198,26 +154,10 @@ impl Store for RedisStore {
     }
 }
 
-impl Drop for RedisStore {
-    /// Leaves inherited connections open: they are the parent's.
-    fn drop(&mut self) {
-        if self.process != std::process::id() {
-            mem::forget(self.pool.take_idle());
-        }
-    }
-}
-
 impl fmt::Debug for RedisStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RedisStore").finish_non_exhaustive()
     }
-}
-
-/// Whether a connection may have been cut since it was last used.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Age {
-    New,
-    Used,
 }
 
 #[cfg(test)]

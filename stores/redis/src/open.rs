@@ -118,14 +118,11 @@ impl RedisOptions {
         let address: ConnectionInfo = address.into_connection_info().map_err(Reason::Address)?;
         let client = Client::open(address).map_err(Reason::Address)?;
         let options = self.clone();
-        let connect = move || options.connect(&client);
-        let first = connect()?;
-        Ok(RedisStore::new(
-            Box::new(connect),
-            first,
+        RedisStore::new(
+            move || options.connect(&client),
             self.connections,
             self.connection_wait,
-        ))
+        )
     }
 
     /// Every connection is checked, as the next server may be another one.
