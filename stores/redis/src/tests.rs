@@ -47,9 +47,7 @@ fn until(write: Write<'static>, discard_after: Option<Timestamp>) -> Write<'stat
 
 /// Leaves two connections idle, for one call was made within another.
 fn two_idle_connections(store: &RedisStore) {
-    let both = store
-        .pool
-        .tell(|_| Ok::<_, Fault>(version(store, 1)));
+    let both = store.pool.tell(|_| Ok::<_, Fault>(version(store, 1)));
     both.unwrap().unwrap();
 }
 
@@ -448,9 +446,7 @@ fn a_disk_that_fails_is_unknown_and_loses_nothing() {
         let mut server = RedisServer::start();
         let store = RedisStore::open(&server.url()).unwrap();
         assert_eq!(store.commit(&[write(1, 0)], NOW).unwrap(), Commit::Done);
-        let file = server
-            .data()
-            .join("appendonlydir/appendonly.aof.1.incr.aof");
+        let file = server.append_only_file();
         assert!(file.exists());
         let disk = FailingDisk::new(server.process(), &file, calls, error);
         let told = store.commit(&[write(1, 1), write(2, 0)], NOW);

@@ -18,14 +18,17 @@ use std::{thread, time::Instant};
 
 mod disk;
 mod folder;
+pub mod naive;
 mod player;
 mod postgres;
 mod process;
 mod proxy;
 mod redis;
+#[allow(dead_code, reason = "shared with the tests of the core")]
+mod support;
 pub mod trials;
 
-pub use disk::FailingDisk;
+pub use disk::{FailingDisk, SlowDisk, on_a_failing_disk};
 pub use folder::Folder;
 pub use player::{Part, Player};
 pub use postgres::PostgresServer;

@@ -98,11 +98,9 @@ impl Player {
         self.told()
     }
 
-    /// Waits for the player's end, however it ends; returns what it told.
-    #[must_use]
-    pub fn end(mut self) -> String {
-        self.process.wait().unwrap();
-        self.told()
+    /// Says whether the player has played its part.
+    pub fn has_ended(&mut self) -> bool {
+        self.process.try_wait().unwrap().is_some()
     }
 
     /// Kills the player (`kill -9`); returns what it told.

@@ -65,6 +65,16 @@ impl RedisServer {
         self.folder.path()
     }
 
+    /// Returns the file to which the server appends what it does.
+    #[must_use]
+    pub fn append_only_file(&self) -> PathBuf {
+        let newest = |path: &PathBuf| fs::metadata(path).unwrap().modified().unwrap();
+        let files = fs::read_dir(self.data().join("appendonlydir")).unwrap();
+        let files = files.map(|file| file.unwrap().path());
+        let files = files.filter(|path| path.to_string_lossy().ends_with(".incr.aof"));
+        files.max_by_key(newest).unwrap()
+    }
+
     /// Returns the number of the server's process.
     #[must_use]
     pub fn process(&self) -> u32 {

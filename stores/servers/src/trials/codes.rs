@@ -1,0 +1,194 @@
+//! A storm of guesses at codes, through the real engine.
+
+use core::time::Duration;
+use std::{fs, thread};
+
+use otp_engine::{Binding, Engine, KeyRing, Mobile, RecordField, Store, Submission};
+
+use super::{
+    CODES, Mortal, PROCESSES,
+    history::{Diary, History},
+};
+use crate::{
+    Folder, Part, Player,
+    support::slot::{Op, Ret},
+};
+
+/// A storm of guesses: at each of `slots` codes 8 processes guess 64 times, all at the same time.
+///
+/// Of three codes one is guessed wrong only, one right only, and at the third some guesses are
+/// right; afterwards each right code is tried once more.
+#[derive(Clone, Copy, Debug)]
+#[expect(clippy::exhaustive_structs, reason = "for tests alone")]
+pub struct Codes<'a> {
+    /// The name of the test.
+    pub test: &'a str,
+    /// How a process opens the store.
+    pub text: &'a str,
+    /// How many codes.
+    pub slots: u32,
+    /// How many players are killed (`kill -9`) in the middle of their guesses, and replaced.
+    pub kills: u64,
+}
+
+/// What two judges say of a storm's history.
+#[derive(Debug)]
+#[expect(clippy::exhaustive_structs, reason = "for tests alone")]
+pub struct Judged {
+    /// Of the counts: each code accepted at most once, compared at most five times.
+    pub by_count: Result<(), String>,
+    /// Of the order: one caller after the other would have heard the same.
+    pub by_order: Result<(), String>,
+    /// How many calls there were.
+    pub calls: usize,
+    /// How many had no answer, as they were killed or heard an error.
+    pub unanswered: usize,
+}
+
+impl Judged {
+    /// Shows that neither judge found a fault.
+    pub fn acquitted(&self) {
+        assert_eq!((&self.by_count, &self.by_order), (&Ok(()), &Ok(())));
+    }
+
+    /// Shows that both judges found a fault.
+    pub fn condemned(&self) {
+        assert!(self.by_count.is_err() && self.by_order.is_err(), "{self:?}");
+    }
+}
+
+impl Codes<'_> {
+    /// Issues the codes, lets the processes guess, and judges what they heard.
+    ///
+    /// With every fourth kill of a player `server` is killed too, and started again.
+    #[must_use]
+    pub fn rage(&self, store: &dyn Store, mut server: Option<&mut dyn Mortal>) -> Judged {
+        let (engine, folder) = (engine(), Folder::new());
+        let codes: Vec<_> = (0..self.slots)
+            .map(|slot| {
+                let issued = engine.issue(store, &binding(slot)).unwrap();
+                issued.issued().unwrap().code.as_str().to_owned()
+            })
+            .collect();
+        let file = folder.path().join("history");
+        let start = |number, from: u32| {
+            let history = file.display();
+            let trial = format!(
+                "{CODES} {history} {from} {}\n{}",
+                codes.join(" "),
+                self.text
+            );
+            Player::start(self.test, number, &trial, &folder)
+        };
+        let mut players: Vec<_> = (0..PROCESSES)
+            .map(|number| start(number.into(), 0))
+            .collect();
+        Player::let_go(&mut players);
+        // The history is as long as this if each call has an answer; kills come all along it.
+        let about = u64::from(self.slots * PROCESSES * GUESSES) * 30;
+        for kill in 0..self.kills {
+            let length = || fs::metadata(&file).unwrap().len();
+            let until = about * (kill + 1) / (self.kills + 2);
+            while length() < until && players.iter_mut().any(|player| !player.has_ended()) {
+                thread::sleep(Duration::from_micros(200));
+            }
+            let at = usize::try_from(kill).unwrap() % players.len();
+            let _told = players.remove(at).kill();
+            if let Some(server) = server.as_mut().filter(|_| kill % 4 == 3) {
+                server.kill();
+                server.resume();
+            }
+            let text = fs::read_to_string(&file).unwrap();
+            let now = text.lines().rev().find_map(|line| line.strip_prefix("? "));
+            let now = now.map_or(0, |line| line.split(' ').nth(1).unwrap().parse().unwrap());
+            let mut next = [start(u64::from(PROCESSES) + kill, now)];
+            Player::let_go(&mut next);
+            players.extend(next);
+        }
+        for player in players {
+            let _told = player.finish();
+        }
+
+        let mut diary = Diary::new(&file, u64::from(u32::MAX));
+        for (slot, code) in (0..).zip(&codes) {
+            guess(&engine, store, &mut diary, (slot, Op::Right), code);
+        }
+        let history = History::read(&fs::read_to_string(&file).unwrap());
+        let (calls, unanswered) = history.calls();
+        Judged {
+            by_count: history.by_count(self.slots),
+            by_order: history.by_order(),
+            calls,
+            unanswered,
+        }
+    }
+}
+
+/// One process's guesses: at each code 64, and then at the next one.
+pub(super) fn play(part: &mut Part, store: &dyn Store, words: &str) {
+    let (history, words) = words.split_once(' ').unwrap();
+    let (from, codes) = words.split_once(' ').unwrap();
+    let (engine, from) = (engine(), from.parse().unwrap());
+    let mut diary = Diary::new(history.as_ref(), part.number());
+    part.wait_for_the_others();
+    for (slot, code) in (0..).zip(codes.split(' ')).skip(from) {
+        let wrong = if code.ends_with('7') { "8" } else { "7" };
+        let wrong = format!("{}{wrong}", &code[..code.len() - 1]);
+        for number in 0..u64::from(GUESSES) {
+            let is_right = match slot % 3 {
+                0 => false,
+                1 => true,
+                _ => (number + part.number()) % 4 == 3,
+            };
+            let (op, typed) = if is_right {
+                (Op::Right, code)
+            } else {
+                (Op::Wrong, &*wrong)
+            };
+            guess(&engine, store, &mut diary, (slot, op), typed);
+        }
+    }
+}
+
+/// Guesses once; after an error, waits until the store answers again.
+fn guess(
+    engine: &Engine,
+    store: &dyn Store,
+    diary: &mut Diary,
+    (slot, op): (u32, Op),
+    typed: &str,
+) {
+    let binding = binding(slot);
+    let heard = diary.ask(slot, op, || {
+        let verdict = engine.verify(store, Submission::new(&binding, typed));
+        Some(Ret::from(&verdict.ok()?))
+    });
+    if heard.is_none() {
+        crate::wait_until("the store answers again", || {
+            engine.status(store, &binding).is_ok()
+        });
+    }
+}
+
+fn engine() -> Engine {
+    let keys = KeyRing::builder().code("2026a", &[1; 32]).index(&[2; 32]);
+    Engine::new(keys.build().unwrap())
+}
+
+/// Each code has a user and a recipient of its own: shared ones would be locked by the failures.
+fn binding(slot: u32) -> Binding {
+    Binding::builder()
+        .tenant("acme")
+        .purpose("sign")
+        .record_field(RecordField {
+            model: "loan.application",
+            field: "client_signature",
+            record: &slot.to_string(),
+        })
+        .user(&format!("user-{slot}"))
+        .recipient(Mobile::parse(&format!("6012345{slot:04}")).unwrap())
+        .build()
+        .unwrap()
+}
+
+const GUESSES: u32 = 64;
