@@ -5,7 +5,9 @@ use otp_engine::store::{
     Kind, Version,
     conformance::{self, Options},
 };
-use otp_engine_servers::{FailingDisk, Fate, Folder, PostgresServer, Proxy, timed, wait_until};
+use otp_engine_servers::{
+    FailingDisk, Fate, Folder, PostgresServer, Proxy, timed, trials, wait_until,
+};
 
 use super::*;
 
@@ -269,6 +271,80 @@ fn a_full_disk_refuses_and_keeps_all() {
     }
     drop(disk);
     assert_eq!(both(full).unwrap(), Commit::Done);
+}
+
+/// A flush that fails ends the server, which begins anew by itself: no commit is answered, and all
+/// that was answered is there.
+#[test]
+fn a_flush_that_fails_is_unknown_and_loses_nothing() {
+    let server = migrated(&[]);
+    let store = PostgresStore::open(&server.url()).unwrap();
+    assert_eq!(store.commit(&[write(1, 0)], NOW).unwrap(), Commit::Done);
+    let mut admin = admin(&server);
+    let backend = "SELECT pid, pg_walfile_name(pg_current_wal_lsn()) FROM pg_stat_activity \
+                   WHERE query LIKE '%otp_cell%' AND pid <> pg_backend_pid()";
+    let row = admin.query_one(backend, &[]).unwrap();
+    let (backend, log): (i32, String) = (row.get(0), row.get(1));
+    let file = server.data().join("pg_wal").join(log);
+    let disk = FailingDisk::new(backend.cast_unsigned(), &file, "fdatasync", "EIO");
+    let told = store.commit(&[write(1, 1), write(2, 0)], NOW);
+    assert!(matches!(told, Err(Error::Unknown(_))), "{told:?}");
+    drop(disk);
+    wait_until("the server is there again", || {
+        store.load(&[write(1, 0).key], &mut Vec::new()).is_ok()
+    });
+    let versions = (version(&store, 1), version(&store, 2));
+    assert!([(1, 0), (2, 1)].contains(&versions), "{versions:?}");
+    assert!(server.log().contains("could not fdatasync file"));
+    assert_eq!(store.commit(&[write(3, 0)], NOW).unwrap(), Commit::Done);
+}
+
+#[test]
+fn a_clock_that_moves_back_gives_nothing_back() {
+    let server = migrated(&[]);
+    trials::clock_moves_back(&PostgresStore::open(&server.url()).unwrap());
+}
+
+/// The order of the keys is what keeps commits from waiting in a ring.
+#[test]
+fn without_an_order_of_the_keys_commits_wait_for_each_other() {
+    let server = migrated(&["deadlock_timeout=10ms"]);
+    let deadlocks = |statement: &str| -> usize {
+        let rounds = |reversed: bool| {
+            let mut client = admin(&server);
+            let commit = client
+                .prepare(&statement.replace("SCHEMA", "otp_engine"))
+                .unwrap();
+            let mut keys: Vec<_> = (0..40).map(|number| vec![number; 32]).collect();
+            if reversed {
+                keys.reverse();
+            }
+            let (none, empty) = (vec![None::<i64>; 40], vec![&b""[..]; 40]);
+            let mut versions = vec![0_i64; 40];
+            let mut deadlocks = 0;
+            for _ in 0..100 {
+                let now = client
+                    .query("SELECT k, version FROM otp_engine.otp_cell", &[])
+                    .unwrap();
+                for row in now {
+                    let key: Vec<u8> = row.get(0);
+                    let at = keys.iter().position(|other| *other == key).unwrap();
+                    versions[at] = row.get(1);
+                }
+                let told = client.query(&commit, &[&keys, &versions, &none, &empty, &40_i64]);
+                let code = told.err().and_then(|error| error.code().cloned());
+                deadlocks += usize::from(code.is_some_and(|code| code.code() == "40P01"));
+            }
+            deadlocks
+        };
+        thread::scope(|scope| {
+            let both = [false, true].map(|reversed| scope.spawn(move || rounds(reversed)));
+            both.map(|one| one.join().unwrap()).into_iter().sum()
+        })
+    };
+    let unordered = session::COMMIT.replace("ORDER BY k", "");
+    assert_eq!(deadlocks(session::COMMIT), 0);
+    assert!(deadlocks(&unordered) > 0);
 }
 
 #[test]

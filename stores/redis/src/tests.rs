@@ -5,7 +5,9 @@ use otp_engine::{
     Clock, SystemClock,
     store::{Kind, Version},
 };
-use otp_engine_servers::{FailingDisk, Fate, Folder, Proxy, RedisServer, timed, wait_until};
+use otp_engine_servers::{
+    FailingDisk, Fate, Folder, Proxy, RedisServer, timed, trials, wait_until,
+};
 
 use super::*;
 
@@ -460,6 +462,12 @@ fn a_disk_that_fails_is_unknown_and_loses_nothing() {
             "{calls}: {versions:?}"
         );
     }
+}
+
+#[test]
+fn a_clock_that_moves_back_gives_nothing_back() {
+    let server = RedisServer::start();
+    trials::clock_moves_back(&RedisStore::open(&server.url()).unwrap());
 }
 
 /// All cells of a tenant are in one slot of a cluster, whatever its partition begins with.

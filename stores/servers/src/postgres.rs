@@ -31,11 +31,7 @@ impl PostgresServer {
     /// Makes a cluster and starts its server with these settings, each as `name=value`.
     #[must_use]
     pub fn with(settings: &[&str]) -> Self {
-        let folder = Folder::new();
-        if is_root() {
-            let (user, group) = user(OWNER).unwrap_or_else(|| panic!("no user {OWNER}; {MISSING}"));
-            chown(folder.path(), Some(user), Some(group)).unwrap();
-        }
+        let folder = own_folder();
         make_cluster(&folder.path().join("data"));
         let mut server = Self {
             folder,
@@ -44,6 +40,29 @@ impl PostgresServer {
         };
         server.resume();
         server
+    }
+
+    /// Makes a standby that follows this server; it is ready when it has begun to.
+    #[must_use]
+    pub fn standby(&self) -> Self {
+        let folder = own_folder();
+        let made = mortal_as(OWNER, &program("pg_basebackup"))
+            .args(["--username=otp", "--checkpoint=fast", "--wal-method=stream"])
+            .args(["--no-sync", "--write-recovery-conf", "--host"])
+            .arg(self.folder.path())
+            .arg("-D")
+            .arg(folder.path().join("data"))
+            .output()
+            .unwrap();
+        let stderr = String::from_utf8_lossy(&made.stderr);
+        assert!(made.status.success(), "pg_basebackup: {stderr}");
+        let mut standby = Self {
+            folder,
+            settings: self.settings.clone(),
+            postmaster: None,
+        };
+        standby.resume();
+        standby
     }
 
     /// Returns how to connect, as libpq writes it.
@@ -116,7 +135,8 @@ impl PostgresServer {
         let file = self.folder.path().join("data/postmaster.pid");
         let text = fs::read_to_string(file).unwrap_or_default();
         let lines: Vec<_> = text.lines().map(str::trim).collect();
-        lines.first() == Some(&&*postmaster.to_string()) && lines.get(7) == Some(&"ready")
+        lines.first() == Some(&&*postmaster.to_string())
+            && matches!(lines.get(7), Some(&"ready" | &"standby"))
     }
 
     /// Stops the server as an administrator does: no connection survives, all is kept.
@@ -150,6 +170,16 @@ impl Drop for PostgresServer {
             self.kill();
         }
     }
+}
+
+/// Makes a folder that is its owner's, who runs the server.
+fn own_folder() -> Folder {
+    let folder = Folder::new();
+    if is_root() {
+        let (user, group) = user(OWNER).unwrap_or_else(|| panic!("no user {OWNER}; {MISSING}"));
+        chown(folder.path(), Some(user), Some(group)).unwrap();
+    }
+    folder
 }
 
 /// Makes a cluster, as a copy of one that an earlier test left beside the test programs.

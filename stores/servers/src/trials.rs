@@ -16,8 +16,8 @@
 //! }
 //! ```
 
-use core::hash::BuildHasher;
-use std::collections::hash_map::RandomState;
+use core::{hash::BuildHasher, time::Duration};
+use std::{collections::hash_map::RandomState, thread};
 
 use otp_engine::{
     Store,
@@ -26,12 +26,16 @@ use otp_engine::{
 
 use crate::{Folder, Part, Player};
 
+mod clock;
 mod codes;
 mod crash;
+mod desk;
 mod history;
 
+pub use clock::clock_moves_back;
 pub use codes::{Codes, Judged};
 pub use crash::Crash;
+pub use desk::{binding, engine};
 
 /// How a process opens the store, by the text that the test was given.
 pub type Open = dyn Fn(&str) -> Box<dyn Store>;
@@ -86,6 +90,9 @@ fn play(mut part: Part, open: &Open) {
             // It ends by being killed, at the latest when its server is.
             let _ = crash::trial_of(numbers).write(&*store, writer, &mut |line| {
                 part.tell(line);
+                // SQLite's own waiting is not fair: without a pause the other writer rarely has
+                // its turn.
+                thread::sleep(Duration::from_micros(500));
                 true
             });
         }

@@ -3,10 +3,10 @@
 use core::time::Duration;
 use std::{fs, thread};
 
-use otp_engine::{Binding, Engine, KeyRing, Mobile, RecordField, Store, Submission};
+use otp_engine::{Engine, Store, Submission};
 
 use super::{
-    CODES, Mortal, PROCESSES,
+    CODES, Mortal, PROCESSES, binding, engine,
     history::{Diary, History},
 };
 use crate::{
@@ -168,27 +168,6 @@ fn guess(
             engine.status(store, &binding).is_ok()
         });
     }
-}
-
-fn engine() -> Engine {
-    let keys = KeyRing::builder().code("2026a", &[1; 32]).index(&[2; 32]);
-    Engine::new(keys.build().unwrap())
-}
-
-/// Each code has a user and a recipient of its own: shared ones would be locked by the failures.
-fn binding(slot: u32) -> Binding {
-    Binding::builder()
-        .tenant("acme")
-        .purpose("sign")
-        .record_field(RecordField {
-            model: "loan.application",
-            field: "client_signature",
-            record: &slot.to_string(),
-        })
-        .user(&format!("user-{slot}"))
-        .recipient(Mobile::parse(&format!("6012345{slot:04}")).unwrap())
-        .build()
-        .unwrap()
 }
 
 const GUESSES: u32 = 64;
