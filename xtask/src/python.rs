@@ -3,6 +3,8 @@
 //! The tests run against the installed wheel, from an environment of its own: a package that only
 //! works from its sources would pass otherwise.
 
+mod memcheck;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -50,6 +52,7 @@ pub(crate) fn checks(job: &mut Job<'_>) -> Vec<Check> {
         }),
     ];
     checks.extend(tests(job, &fresh));
+    checks.extend(memcheck::checks(job, &fresh));
     let config = format!("{PACKAGE}/pyproject.toml");
     checks.push(Check::new(
         "mypy --strict finds nothing in the package and the example",
