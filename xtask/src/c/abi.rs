@@ -128,9 +128,12 @@ fn library(job: &mut Job<'_>, home: &Path, stub: &Path, header: &str) -> Result<
     command
         .args(["-x", "c++", "-std=c++17", "-g", "-shared", "-fPIC", "-I"])
         .arg(home)
-        .arg(stub)
         .arg("-o")
         .arg(&library);
+    // By its bare name: the baseline has it as it was given here, and is for every machine.
+    if let (Some(folder), Some(name)) = (stub.parent(), stub.file_name()) {
+        command.current_dir(folder).arg(name);
+    }
     job.run(&mut command)?.succeeded()?;
     Ok(library)
 }
