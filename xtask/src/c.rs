@@ -11,6 +11,8 @@ mod memory;
 mod symbols;
 mod vectors;
 
+use std::fs;
+
 use build::{
     Language, Linked, PLANTED, c, caught, compiler, cpp, generated, plain, program, source,
 };
@@ -29,7 +31,7 @@ use crate::part::Check;
 
 /// The test programs in `bindings/c/tests`.
 const TESTS: &[&str] = &[
-    "smoke", "misuse", "threads", "store", "fork", "layout", "vectors",
+    "smoke", "misuse", "threads", "store", "fork", "layout", "vectors", "privacy",
 ];
 
 /// The one that looks at itself from outside, and runs alone.
@@ -47,7 +49,10 @@ const LANGUAGES: &[Language] = &[
 
 /// The header and all C tests compile under every standard without a warning.
 pub(crate) fn compiles(job: &mut Job<'_>) -> Vec<Check> {
-    let mut checks = Vec::new();
+    let mut checks = vec![Check::new(
+        "every program in bindings/c/tests is among those that run",
+        all_listed(job),
+    )];
     for language in LANGUAGES {
         let mut sources = vec!["include/otp_engine.h".to_owned()];
         sources.extend(TESTS.iter().chain([&DUMP]).map(|name| source(name)));
@@ -105,4 +110,26 @@ pub(crate) fn passes(job: &mut Job<'_>) -> Vec<Check> {
         }
     }
     checks
+}
+
+/// A program that no list names would be compiled by nobody and shown as the test of its cases.
+fn all_listed(job: &Job<'_>) -> Result<(), String> {
+    let folder = job.world.root.join("bindings/c/tests");
+    let entries = fs::read_dir(folder).map_err(|error| error.to_string())?;
+    let mut found: Vec<_> = entries
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .filter_map(|name| Some(name.strip_suffix(".c")?.to_owned()))
+        .collect();
+    let mut listed: Vec<_> = TESTS
+        .iter()
+        .chain([&DUMP])
+        .map(ToString::to_string)
+        .collect();
+    found.sort();
+    listed.sort();
+    if found == listed {
+        Ok(())
+    } else {
+        Err(format!("found {found:?}, listed {listed:?}"))
+    }
 }
