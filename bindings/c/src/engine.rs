@@ -9,7 +9,7 @@ use otp_core::{
 
 use crate::challenge::{otp_challenge, otp_issued};
 use crate::fork::Generation;
-use crate::guard::{guard, guard_drop, outside_callbacks};
+use crate::guard::{guard, guard_code, guard_drop, outside_callbacks};
 use crate::key::{drop_handle, otp_key_ring, otp_signing_key};
 use crate::observer::{HostClock, HostObserver, UserData, otp_clock, otp_observer};
 use crate::policy::{otp_budgets, otp_policy, read_budgets, read_policy};
@@ -241,7 +241,7 @@ pub unsafe extern "C" fn otp_engine_issue(
     request_len: usize,
     issued_out: *mut otp_issued,
 ) -> otp_status {
-    guard(|| {
+    guard_code(|| {
         // SAFETY: by this function's contract, here and below.
         let (engine, store) = unsafe { (use_engine(engine)?, use_store(store)?) };
         // SAFETY: as above; reads `struct_size` alone.
@@ -544,7 +544,7 @@ pub unsafe extern "C" fn otp_issue_many(
     count: usize,
     issued_out: *mut otp_issued,
 ) -> otp_status {
-    guard(|| {
+    guard_code(|| {
         writable(issued_out, "issued_out")?;
         // SAFETY: by this function's contract, here and below.
         let (engine, store) = unsafe { (use_engine(engine)?, use_store(store)?) };

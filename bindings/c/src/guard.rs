@@ -26,6 +26,31 @@ pub(crate) fn guard(call: impl FnOnce() -> Result<(), Fault>) -> otp_status {
     fault.status
 }
 
+/// As [`guard`], for a call that has a code in its hands: what it leaves on the stack is overwritten.
+///
+/// A code wipes itself where it ends; where it was moved from, a copy stays in a frame that is no
+/// longer used, until some later call happens to need the place.
+pub(crate) fn guard_code(call: impl FnOnce() -> Result<(), Fault>) -> otp_status {
+    let status = apart(call);
+    overwrite_stack();
+    status
+}
+
+/// Keeps the frames of the call below those of its caller, where they can be overwritten.
+#[inline(never)]
+fn apart(call: impl FnOnce() -> Result<(), Fault>) -> otp_status {
+    guard(call)
+}
+
+/// How far down a call is taken to write codes.
+const DEPTH: usize = 8 * 1024;
+
+#[inline(never)]
+fn overwrite_stack() {
+    let mut below = [0_u8; DEPTH];
+    core::hint::black_box(&mut below);
+}
+
 /// Runs a destructor; a panic ends here.
 pub(crate) fn guard_drop(call: impl FnOnce()) {
     let _ = catch_unwind(AssertUnwindSafe(call)); // nothing can be told from a `_free`

@@ -4,7 +4,7 @@ use otp_core::Evidence;
 
 use crate::challenge::otp_verdict;
 use crate::engine::{otp_engine, split, use_engine, use_store};
-use crate::guard::guard;
+use crate::guard::guard_code;
 use crate::request::Request;
 use crate::status::{Fault, otp_status};
 use crate::store::otp_store;
@@ -31,7 +31,7 @@ pub unsafe extern "C" fn otp_engine_verify(
     verdict_out: *mut otp_verdict,
 ) -> otp_status {
     // SAFETY: by this function's contract.
-    guard(|| unsafe {
+    guard_code(|| unsafe {
         verify(
             engine,
             store,
@@ -88,7 +88,7 @@ pub unsafe extern "C" fn otp_engine_verify_with_evidence(
     evidence: *const otp_evidence,
     verdict_out: *mut otp_verdict,
 ) -> otp_status {
-    guard(|| {
+    guard_code(|| {
         const EMPTY: otp_view = otp_view {
             data: core::ptr::null(),
             len: 0,
@@ -193,7 +193,7 @@ pub unsafe extern "C" fn otp_verify_many(
     count: usize,
     verdicts_out: *mut otp_verdict,
 ) -> otp_status {
-    guard(|| {
+    guard_code(|| {
         writable(verdicts_out, "verdicts_out")?;
         // SAFETY: by this function's contract, here and below.
         let (engine, store) = unsafe { (use_engine(engine)?, use_store(store)?) };
