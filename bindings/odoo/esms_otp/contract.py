@@ -1,0 +1,417 @@
+"""The words of the three routes: what a client sends becomes a request, what the engine says a result.
+
+Imports no Odoo, so that any back end can serve the same contract. A ``parse_*`` raises ``Bad``, and
+``Bad.result`` is the answer; each of the other functions returns the ``result`` member of one answer.
+"""
+
+import base64
+import binascii
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+
+if TYPE_CHECKING:
+    from otp_engine import Issued, Refusal, Status, Verdict
+
+INVALID = "Invalid or expired OTP"
+MAX_IMAGE = 2**20
+MAX_NAME = 256  # bytes of UTF-8, as the engine's own bound
+MAX_URL = 2048
+
+Result: TypeAlias = dict[str, Any]
+T = TypeVar("T")
+_Cast: TypeAlias = Callable[[str, object], T]
+
+
+class Bad(ValueError):
+    """A parameter is missing, malformed or contradictory; its text names it and never its value."""
+
+    @property
+    def result(self) -> Result:
+        """The answer, status 400."""
+        return {"status": 400, "message": str(self)}
+
+
+@dataclass(frozen=True, slots=True)
+class SendRequest:
+    """What Send asks for; the number is never part of it."""
+
+    model: str
+    field: str
+    id: int
+    redirect_url: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyRequest:
+    """What Verify brings; its repr shows neither code nor image nor name."""
+
+    model: str
+    field: str
+    id: int
+    otp: str = field(repr=False)
+    generation_id: str | None
+    signature: bytes | None = field(repr=False)
+    signer_name: str | None = field(repr=False)
+
+    @property
+    def challenge_id(self) -> str | None:
+        """The engine's id of the challenge, if the client named one."""
+        return self.generation_id[4:] if self.generation_id else None
+
+
+@dataclass(frozen=True, slots=True)
+class GetRequest:
+    """The field whose newest signature is asked for."""
+
+    model: str
+    field: str
+    id: int
+
+
+def parse_send(params: object, query: Mapping[str, str]) -> SendRequest:
+    """Read the body's params and the URL's query of Send."""
+    body = _object(params)
+    url = _agreed("redirect_url", body, query, _local_path)
+    return SendRequest(*_where(body, query), url)
+
+
+def parse_verify(params: object, query: Mapping[str, str]) -> VerifyRequest:
+    """Read the body's params and the URL's query of Verify."""
+    body = _object(params)
+    if "otp" in query:  # the URL stands in access logs
+        raise Bad("otp must stand in the body, never in the query")
+    where = _where(body, query)
+    otp = body.get("otp")
+    if otp is None or otp == "":
+        raise Bad("otp is missing")
+    if not isinstance(otp, str):  # a number has lost its leading zeros
+        raise Bad("otp must be a string")
+    return VerifyRequest(
+        *where,
+        otp,
+        _optional("esms_otp_generation_id", body.get("esms_otp_generation_id"), _generation),
+        _optional("signature", body.get("signature"), _image),
+        _optional("signer_name", body.get("signer_name"), _name),
+    )
+
+
+def parse_get(params: object, query: Mapping[str, str]) -> GetRequest:
+    """Read the body's params and the URL's query of Get signature."""
+    return GetRequest(*_where(_object(params), query))
+
+
+def sent(issued: "Issued", *, gateway_status: str, minutes: int, mask: bool) -> Result:
+    """Answer a Send whose SMS the gateway took."""
+    return _live(
+        "OTP generated successfully",
+        issued.challenge_id,
+        issued.expires_at,
+        issued.recipient,
+        gateway_status=gateway_status,
+        minutes=minutes,
+        mask=mask,
+    )
+
+
+def already_sent(
+    refusal: "Refusal",
+    *,
+    challenge: "Status | None",
+    recipient: str,
+    minutes: int,
+    mask: bool,
+    now: datetime,
+) -> Result:
+    """Answer a Send that the engine refused, given how the challenge stands (``engine.status``).
+
+    Within the cooldown of a live code it names the same code again. Where the gateway refused the
+    last SMS there is nothing to wait for on the phone: that is a plain refusal.
+    """
+    live = (
+        refusal.reason == "cooldown"
+        and challenge is not None
+        and challenge.challenge_id == refusal.challenge_id
+        and challenge.state == "pending"
+        and challenge.delivery != "failed"
+    )
+    if challenge is None or not live:
+        return refused(refusal, now)
+    return _live(
+        "OTP already sent",
+        challenge.challenge_id,
+        challenge.expires_at,
+        recipient,
+        gateway_status="0" if challenge.delivery == "sent" else "",
+        minutes=minutes,
+        mask=mask,
+    ) | {"retry_after": _wait(refusal.retry_at, now)}
+
+
+def refused(refusal: "Refusal", now: datetime) -> Result:
+    """Answer a Send that is refused; ``retry_after`` is None where only an unlock helps."""
+    locked = refusal.reason in ("exhausted", "locked")
+    return {
+        "status": 423 if locked else 429,
+        "message": "Too many wrong attempts" if locked else "OTP send limit reached",
+        "retry_after": _wait(refusal.retry_at, now),
+    }
+
+
+def gateway_failed(status: str) -> Result:
+    """Answer a Send whose SMS the gateway refused, or ("") of which nothing is known."""
+    return {
+        "status": 502,
+        "message": "SMS gateway refused the message" if status else "SMS gateway did not answer",
+        "esms_otp_response_status": status,
+    }
+
+
+def verified(verdict: "Verdict", *, signature_id: int, redirect_url: str | None) -> Result:
+    """Answer a Verify that was accepted."""
+    if not verdict.accepted or verdict.challenge_id is None or verdict.verified_at is None:
+        raise ValueError("the verdict must be an accepted one")
+    return {
+        "status": 200,
+        "message": "OTP verified successfully",
+        "esms_otp_generation_id": generation_id(verdict.challenge_id),
+        "verified_at": utc(verdict.verified_at),
+        "signature_id": signature_id,
+        "redirect_url": redirect_url or False,
+    }
+
+
+def rejected(verdict: "Verdict", now: datetime) -> Result:
+    """Answer a Verify that was rejected; one message for all that a guesser must not tell apart."""
+    if verdict.accepted:
+        raise ValueError("the verdict must be a rejected one")
+    if verdict.rejection in ("exhausted", "locked"):
+        return {
+            "status": 423,
+            "message": "Too many wrong attempts",
+            "retry_after": _wait(verdict.retry_at, now),
+        }
+    if verdict.rejection == "evidence":
+        piece, _, fault = (verdict.evidence or "evidence: unfit").partition(": ")
+        name = {"image": "signature"}.get(piece, piece)
+        told = {"missing": "is required", "too_large": "is too large"}.get(fault, "is not usable")
+        return {"status": 400, "message": f"{name} {told}"}
+    if verdict.rejection == "malformed":
+        return {"status": 400, "message": "otp is malformed"}
+    told = {} if verdict.attempts_left is None else {"attempts_left": verdict.attempts_left}
+    return {"status": 400, "message": INVALID, **told}
+
+
+def signature(
+    *,
+    signature_id: int,
+    challenge_id: str,
+    verified_at: datetime,
+    signer_name: str | None,
+    image: bytes | None,
+    recipient: str | None,
+    jws: str,
+    mask: bool,
+) -> Result:
+    """Answer Get signature; what was never given or has been erased is False."""
+    shown = _mask(recipient) if recipient and mask else recipient
+    return {
+        "status": 200,
+        "message": "OTP signature retrieved successfully",
+        "signer_name": signer_name or False,
+        "signature": base64.b64encode(image).decode() if image else False,
+        "signature_id": signature_id,
+        "verified_at": utc(verified_at),
+        "esms_otp_generation_id": generation_id(challenge_id),
+        "recipient_mobile": shown or False,
+        "signature_record": jws,
+    }
+
+
+def not_found(message: str) -> Result:
+    """Answer that there is no such model, field or record, or nothing signed yet."""
+    return {"status": 404, "message": message}
+
+
+def forbidden(message: str) -> Result:
+    """Answer that the user may not act on this record or field, or that no policy allows it."""
+    return {"status": 403, "message": message}
+
+
+def failed(reference: str) -> Result:
+    """Answer that the engine or store failed; the reference names the line of the log."""
+    return {"status": 500, "message": "Internal error", "reference": reference}
+
+
+def generation_id(challenge_id: str) -> str:
+    """Return the contract's name of a challenge."""
+    return f"gen_{challenge_id}"
+
+
+def utc(instant: datetime) -> str:
+    """Write an instant as the contract does: UTC, whole seconds."""
+    return instant.astimezone(timezone.utc).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _live(
+    message: str,
+    challenge_id: str,
+    expires_at: datetime,
+    recipient: str,
+    *,
+    gateway_status: str,
+    minutes: int,
+    mask: bool,
+) -> Result:
+    return {
+        "status": 200,
+        "message": message,
+        "esms_otp_generation_id": generation_id(challenge_id),
+        "esms_otp_response_status": gateway_status,
+        "duration": minutes,
+        "expiration_time": utc(expires_at),
+        "recipient_mobile": _mask(recipient) if mask else recipient,
+    }
+
+
+def _mask(number: str) -> str:
+    """Hide a number but for four digits, and a short one whole."""
+    shown = number[-4:] if len(number) >= 8 else ""
+    return "*" * (len(number) - len(shown)) + shown
+
+
+def _wait(until: datetime | None, now: datetime) -> int | None:
+    """Return whole seconds, rounded up: who waits so long is admitted."""
+    return None if until is None else max(1, math.ceil((until - now).total_seconds()))
+
+
+# Odoo's own names have these; a NUL or a lone surrogate must not come as far as the database.
+_NAME = re.compile(r"[A-Za-z0-9_.]{1,128}")
+_ID = re.compile(r"[0-9]{1,10}")
+_GENERATION = re.compile(r"gen_[0-7][0-9A-HJKMNP-TV-Z]{25}")
+_DATA_URL = re.compile(r"data:image/(?:png|jpeg);base64,", re.IGNORECASE)
+_MAGIC = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")
+_MAX_BASE64 = -(-MAX_IMAGE // 3) * 4
+_MAX_LINED = _MAX_BASE64 + _MAX_BASE64 // 38 + 64  # CRLF after each 76 characters, and a prefix
+_MAX_ID = 2**31 - 1  # of an Odoo record
+
+
+def _object(params: object) -> Mapping[str, object]:
+    if not isinstance(params, Mapping):
+        raise Bad("params must be an object")
+    return params
+
+
+def _where(body: Mapping[str, object], query: Mapping[str, str]) -> tuple[str, str, int]:
+    return (
+        _needed("model", body, query, _identifier),
+        _needed("field", body, query, _identifier),
+        _needed("id", body, query, _record_id),
+    )
+
+
+def _needed(name: str, body: Mapping[str, object], query: Mapping[str, str], cast: _Cast[T]) -> T:
+    value = _agreed(name, body, query, cast)
+    if value is None:
+        raise Bad(f"{name} is missing")
+    return value
+
+
+def _agreed(
+    name: str, body: Mapping[str, object], query: Mapping[str, str], cast: _Cast[T]
+) -> T | None:
+    """Return what body and query say of a name, which must be one thing."""
+    many = getattr(query, "getlist", None)  # werkzeug's keeps what is said twice
+    said = [body.get(name), *(many(name) if many else [query.get(name)])]
+    values = {cast(name, value) for value in said if not _absent(value)}
+    if len(values) > 1:
+        raise Bad(f"{name} differs between body and query, or within the query")
+    return values.pop() if values else None
+
+
+def _absent(value: object) -> bool:
+    """Odoo's clients write False for what is not there."""
+    return value is None or value is False or value == ""
+
+
+def _optional(name: str, value: object, cast: _Cast[T]) -> T | None:
+    return None if _absent(value) else cast(name, value)
+
+
+def _text(name: str, value: object) -> str:
+    if not isinstance(value, str):
+        raise Bad(f"{name} must be a string")
+    return value
+
+
+def _identifier(name: str, value: object) -> str:
+    text = _text(name, value)
+    if not _NAME.fullmatch(text):
+        raise Bad(f"{name} must be at most 128 letters, digits, underscores and dots")
+    return text
+
+
+def _record_id(name: str, value: object) -> int:
+    if isinstance(value, str) and _ID.fullmatch(value):
+        value = int(value)
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= _MAX_ID:
+        raise Bad(f"{name} must be a whole number from 1 to {_MAX_ID}")
+    return value
+
+
+def _local_path(name: str, value: object) -> str:
+    """Refuse what a browser would read as another host: it takes a backslash for a slash, and
+    leaves out tabs and line breaks before it reads.
+    """
+    text = _text(name, value)
+    if len(text) > MAX_URL:
+        raise Bad(f"{name} is {len(text)} characters; it must be at most {MAX_URL}")
+    plain = all("!" <= char <= "~" and char != "\\" for char in text)
+    if not plain or not text.startswith("/") or text.startswith("//"):
+        raise Bad(f"{name} must be a local path in ascii such as /my/home")
+    return text
+
+
+def _generation(name: str, value: object) -> str:
+    text = _text(name, value)
+    known = text[:4] + text[4:].upper()
+    if not _GENERATION.fullmatch(known):
+        raise Bad(f"{name} must be gen_ and 26 base32 characters")
+    return known
+
+
+def _name(name: str, value: object) -> str | None:
+    text = _text(name, value).strip()
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError:
+        raise Bad(f"{name} holds a lone surrogate") from None
+    if size > MAX_NAME:
+        raise Bad(f"{name} is {size} bytes; it must be at most {MAX_NAME}")
+    if any(char < " " or char == "\x7f" for char in text):
+        raise Bad(f"{name} holds a control character")
+    return text or None
+
+
+def _image(name: str, value: object) -> bytes:
+    text = _text(name, value)
+    too_large = f"{name} is too large; it must be at most {MAX_IMAGE} bytes decoded"
+    if len(text) > _MAX_LINED:
+        raise Bad(too_large)
+    if prefix := _DATA_URL.match(text):
+        text = text[prefix.end() :]
+    text = text.replace("\r", "").replace("\n", "")  # MIME encoders break lines
+    if len(text) > _MAX_BASE64:
+        raise Bad(too_large)
+    try:
+        image = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        raise Bad(f"{name} must be base64") from None
+    if len(image) > MAX_IMAGE:
+        raise Bad(too_large)
+    if not image.startswith(_MAGIC):
+        raise Bad(f"{name} must be a PNG or JPEG image")
+    return image
