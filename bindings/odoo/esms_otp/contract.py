@@ -1,7 +1,7 @@
-"""The words of the three routes: what a client sends becomes a request, what the engine says a result.
+"""The words of the three routes: parameters become a request, an answer a result.
 
-Imports no Odoo, so that any back end can serve the same contract. A ``parse_*`` raises ``Bad``, and
-``Bad.result`` is the answer; each of the other functions returns the ``result`` member of one answer.
+Imports no Odoo, so that any back end can serve the same contract. A ``parse_*`` raises ``Bad``,
+whose ``result`` is the answer; each other function returns the ``result`` member of one answer.
 """
 
 import base64
@@ -197,8 +197,8 @@ def rejected(verdict: "Verdict", now: datetime) -> Result:
     if verdict.rejection == "evidence":
         piece, _, fault = (verdict.evidence or "evidence: unfit").partition(": ")
         name = {"image": "signature"}.get(piece, piece)
-        told = {"missing": "is required", "too_large": "is too large"}.get(fault, "is not usable")
-        return {"status": 400, "message": f"{name} {told}"}
+        why = {"missing": "is required", "too_large": "is too large"}.get(fault, "is not usable")
+        return {"status": 400, "message": f"{name} {why}"}
     if verdict.rejection == "malformed":
         return {"status": 400, "message": "otp is malformed"}
     told = {} if verdict.attempts_left is None else {"attempts_left": verdict.attempts_left}
