@@ -1,0 +1,43 @@
+from odoo import api, fields, models
+
+SIGNED_FIELD = "client_schedule_esms_otp_signature_ids"
+
+
+class LoanApplication(models.Model):
+    _name = "loan.application"
+    _description = "Loan Application"
+    _inherit = ["mail.thread", "esms.otp.mixin"]
+    _order = "id desc"
+
+    name = fields.Char(required=True)
+    amount = fields.Monetary(required=True)
+    currency_id = fields.Many2one(related="company_id.currency_id")
+    user_id = fields.Many2one("res.users", string="Borrower", required=True, index=True)
+    company_id = fields.Many2one(
+        "res.company", required=True, default=lambda self: self.env.company
+    )
+    state = fields.Selection(
+        [("draft", "Waiting for the borrower"), ("accepted", "Accepted")],
+        default="draft",
+        required=True,
+        readonly=True,
+        copy=False,
+    )
+    client_schedule_esms_otp_signature_ids = fields.One2many(
+        "esms.otp.signature",
+        "res_id",
+        string="Repayment Schedule Signatures",
+        domain=[("field", "=", SIGNED_FIELD)],
+        readonly=True,
+    )
+
+    def _esms_otp_verified(self, field, signature):
+        result = super()._esms_otp_verified(field, signature)
+        if field == SIGNED_FIELD:
+            self.sudo().state = "accepted"
+        return result
+
+    @api.model
+    def _number_from(self, number):
+        """Give the next application this id: the printed example names record 15."""
+        self.env.cr.execute("SELECT setval('loan_application_id_seq', %s, false)", [number])

@@ -1,0 +1,68 @@
+"""A worker is killed around the message, and the gateway refuses or stays silent."""
+
+import time
+
+import pytest
+import requests
+from client import ALREADY, GENERATED
+
+COOLDOWN = 15
+
+
+@pytest.fixture
+def quick(admin, borrower):
+    """Return a borrower whose codes may be asked for again after the shortest cooldown."""
+    policies = admin.call("esms.otp.policy", "search", [])
+    before = admin.call("esms.otp.policy", "read", policies, ["cooldown"])
+    admin.call("esms.otp.policy", "write", policies, {"cooldown": COOLDOWN})
+    yield borrower
+    for policy in before:
+        admin.call("esms.otp.policy", "write", [policy["id"]], {"cooldown": policy["cooldown"]})
+
+
+def test_a_worker_killed_before_the_message_costs_one_cooldown(server, quick, gateway):
+    server.arm("kill_before_sms")
+    with pytest.raises(requests.ConnectionError):
+        quick.send()
+    assert gateway.to(quick.mobile) == []
+    waiting = quick.send()
+    assert waiting["message"] == ALREADY
+    assert gateway.to(quick.mobile) == [], "a message left within the cooldown"
+    time.sleep(waiting["retry_after"] + 1)
+    sent = quick.send()
+    assert (sent["status"], sent["message"]) == (200, GENERATED)
+    assert sent["esms_otp_generation_id"] == waiting["esms_otp_generation_id"]
+    assert len(gateway.to(quick.mobile)) == 1
+    assert quick.verify(gateway.code(quick.mobile))["status"] == 200
+
+
+def test_a_worker_killed_after_the_message_does_not_send_it_again(server, borrower, gateway):
+    server.arm("kill_after_sms")
+    with pytest.raises(requests.ConnectionError):
+        borrower.send()
+    assert borrower.send()["message"] == ALREADY
+    assert len(gateway.to(borrower.mobile)) == 1
+    assert borrower.verify(gateway.code(borrower.mobile))["status"] == 200
+
+
+def test_a_refusal_by_the_gateway_is_a_502_and_refunded(server, borrower, gateway):
+    gateway.answer_next(status=5)
+    refused = borrower.send()
+    assert (refused["status"], refused["esms_otp_response_status"]) == (502, "5")
+    waiting = borrower.send()
+    assert 0 < waiting["retry_after"] <= 10
+    time.sleep(waiting["retry_after"] + 1)
+    sent = borrower.send()
+    assert (sent["status"], sent["esms_otp_response_status"]) == (200, "0")
+    assert len(gateway.to(borrower.mobile)) == 2
+    assert borrower.verify(gateway.code(borrower.mobile))["status"] == 200
+
+
+def test_a_silent_gateway_is_a_502_and_nothing_is_sent_again(server, borrower, gateway):
+    gateway.answer_next(delay=30)
+    silent = borrower.send()
+    assert (silent["status"], silent["esms_otp_response_status"]) == (502, "")
+    waiting = borrower.send()
+    assert waiting["message"] == ALREADY and waiting["retry_after"] > 10
+    assert len(gateway.to(borrower.mobile)) == 1
+    assert borrower.verify(gateway.code(borrower.mobile))["status"] == 200, "it may have arrived"

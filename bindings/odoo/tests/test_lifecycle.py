@@ -1,0 +1,106 @@
+"""Upgrade, neutralization, uninstall and reinstall, each on a copy of a database that was used."""
+
+import os
+
+import pytest
+from client import Borrower, Client, use_gateway
+from odoo_server import CONF, Database, Server, run
+
+ADDON = "esms_otp"
+
+
+def odoo(database, *arguments, check=True):
+    """Run a command of Odoo on a database."""
+    return run(*arguments, "-c", os.environ[CONF], "-d", database.name, check=check)
+
+
+def module(database, verb, *, check=True):
+    """Install or uninstall the addon."""
+    return run("module", verb, "-c", os.environ[CONF], "-d", database.name, ADDON, check=check)
+
+
+def state(database):
+    """Return whether the addon is installed."""
+    return database.query("SELECT state FROM ir_module_module WHERE name = %s", ADDON)[0][0]
+
+
+def cells(database):
+    """Return how many cells there are."""
+    return database.query("SELECT count(*) FROM esms_otp_cell")[0][0]
+
+
+@pytest.fixture
+def used(gateway, tmp_path):
+    """Return a database with one signature and one live code, and who has them."""
+    database = Database("otp_lifecycle")
+    server = Server(database, tmp_path, workers=2)
+    try:
+        admin = Client(server, "admin", "admin")
+        use_gateway(admin, gateway)
+        borrower = Borrower(server, admin, applications=2)
+        borrower.send()
+        borrower.signed = borrower.verify(gateway.code(borrower.mobile))
+        assert borrower.signed["status"] == 200
+        borrower.live = borrower.send(borrower.records[1])
+    finally:
+        server.stop()
+    yield database, borrower
+    database.drop()
+
+
+@pytest.fixture
+def unused():
+    """Return a database with the addon, in which nobody signed."""
+    database = Database("otp_unused")
+    yield database
+    database.drop()
+
+
+def test_an_upgrade_keeps_signatures_and_live_codes(used, gateway, tmp_path):
+    database, borrower = used
+    before = cells(database)
+    odoo(database, "-u", ADDON, "--stop-after-init", "--no-http")
+    assert state(database) == "installed" and cells(database) == before
+    server = Server(database, tmp_path / "upgraded", workers=2)
+    try:
+        borrower.server = server
+        assert borrower.signature()["signature_id"] == borrower.signed["signature_id"]
+        code = gateway.code(borrower.mobile)
+        assert borrower.verify(code, borrower.records[1])["status"] == 200
+    finally:
+        server.stop()
+
+
+def test_a_neutralized_copy_sends_nothing_and_takes_no_live_code(used, gateway, tmp_path):
+    database, borrower = used
+    code = gateway.code(borrower.mobile)
+    odoo(database, "neutralize")
+    server = Server(database, tmp_path / "neutral", workers=2)
+    try:
+        borrower.server = server
+        assert borrower.signature()["signature_id"] == borrower.signed["signature_id"]
+        before = len(gateway.messages)
+        assert borrower.verify(code, borrower.records[1])["status"] == 400
+        borrower.send(borrower.records[1])
+        assert len(gateway.messages) == before, "a copy sent a message"
+    finally:
+        server.stop()
+
+
+def test_signatures_are_not_uninstalled(used):
+    database, _ = used
+    done = module(database, "uninstall", check=False)
+    assert done.returncode != 0 and "signature" in done.stdout, done.stdout[-2000:]
+    assert state(database) == "installed"
+    assert database.query("SELECT count(*) FROM esms_otp_signature") == [(1,)]
+
+
+def test_without_signatures_it_is_uninstalled_and_installed_again(unused):
+    key = b"\1" * 32
+    unused.query("INSERT INTO esms_otp_cell (key, version, body) VALUES (%s, 1, 'kept')", key)
+    module(unused, "uninstall")
+    assert state(unused) == "uninstalled"
+    assert unused.query("SELECT to_regclass('esms_otp_signature')") == [(None,)]
+    module(unused, "install")
+    assert state(unused) == "installed"
+    assert cells(unused) == 1, "the cells were not kept"
