@@ -9,7 +9,8 @@ import binascii
 import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from dataclasses import field as member
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
@@ -52,10 +53,10 @@ class VerifyRequest:
     model: str
     field: str
     id: int
-    otp: str = field(repr=False)
+    otp: str = member(repr=False)
     generation_id: str | None
-    signature: bytes | None = field(repr=False)
-    signer_name: str | None = field(repr=False)
+    signature: bytes | None = member(repr=False)
+    signer_name: str | None = member(repr=False)
 
     @property
     def challenge_id(self) -> str | None:

@@ -1,0 +1,24 @@
+"""A gateway for development that sends nothing."""
+
+import logging
+import uuid
+
+from . import SendResult
+
+_logger = logging.getLogger(__name__)
+
+
+class LogGateway:
+    """Writes a line that a message would have left: neither its text nor the whole number."""
+
+    def send(self, to: str, text: str, reference: str = "") -> SendResult:
+        """Take a message, as a gateway does on a good day."""
+        provider_id = str(uuid.uuid4())
+        shown = to[-4:] if len(to) >= 8 else ""
+        _logger.info(
+            "message %s of %s characters to ****%s not sent: this is the log gateway",
+            provider_id,
+            len(text),
+            shown,
+        )
+        return SendResult(True, "0", provider_id, meaning="logged, not sent")
