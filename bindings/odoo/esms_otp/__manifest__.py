@@ -1,0 +1,28 @@
+{
+    "name": "eSMS OTP",
+    "summary": "Sign record fields with one-time codes sent by SMS",
+    "version": "19.0.1.0.0",
+    "category": "Tools",
+    "author": "The otp-engine authors",
+    "license": "LGPL-3",
+    "depends": ["base", "web", "mail", "portal"],
+    "external_dependencies": {"python": ["otp-engine>=0.1,<0.2"]},
+    "data": [
+        "security/esms_otp_groups.xml",
+        "security/ir.model.access.csv",
+        "security/esms_otp_rules.xml",
+        "data/ir_cron.xml",
+        "views/esms_otp_generation_views.xml",
+        "views/esms_otp_signature_views.xml",
+        "views/esms_otp_log_views.xml",
+        "views/esms_otp_policy_views.xml",
+        "views/esms_otp_gateway_views.xml",
+        "views/res_users_views.xml",
+        "views/res_config_settings_views.xml",
+        "views/esms_otp_menus.xml",
+        "views/portal_templates.xml",
+    ],
+    "assets": {
+        "web.assets_frontend": ["esms_otp/static/src/**/*"],
+    },
+}

@@ -1,0 +1,44 @@
+import secrets
+
+from odoo import api, models
+
+
+class EsmsOtpCell(models.AbstractModel):
+    """Makes the tables of the engine, which are no models: no RPC, no cache, kept on uninstall."""
+
+    _name = "esms.otp.cell"
+    _description = "OTP engine tables"
+
+    def init(self):
+        cr = self.env.cr
+        # Short rows that are rewritten often: room on the page spares the index the update.
+        cr.execute(
+            """CREATE TABLE IF NOT EXISTS esms_otp_cell (
+                key bytea PRIMARY KEY CHECK (octet_length(key) = 32),
+                version bigint NOT NULL,
+                discard_after bigint,
+                body bytea NOT NULL
+            ) WITH (fillfactor = 70)"""
+        )
+        cr.execute(
+            """CREATE INDEX IF NOT EXISTS esms_otp_cell_discard_after
+            ON esms_otp_cell (discard_after) WHERE discard_after IS NOT NULL"""
+        )
+        # Neither database.uuid, which a copy changes, nor a parameter, which an administrator may:
+        # with another tenant all signatures of the database would be out of reach.
+        cr.execute(
+            """CREATE TABLE IF NOT EXISTS esms_otp_tenant (
+                id text NOT NULL,
+                one boolean PRIMARY KEY DEFAULT true CHECK (one)
+            )"""
+        )
+        cr.execute(
+            "INSERT INTO esms_otp_tenant (id) VALUES (%s) ON CONFLICT DO NOTHING",
+            [secrets.token_hex(16)],
+        )
+
+    @api.model
+    def _tenant(self):
+        """Return the name of this database within the engine."""
+        self.env.cr.execute("SELECT id FROM esms_otp_tenant")
+        return self.env.cr.fetchone()[0]

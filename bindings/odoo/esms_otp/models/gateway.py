@@ -1,0 +1,47 @@
+from odoo import api, fields, models
+from odoo.exceptions import ValidationError
+
+from ..gateway.esms import EsmsGateway
+from ..gateway.log import LogGateway
+
+_LONGEST = 30  # seconds that a request may wait for the gateway, with a worker of the server
+
+
+class EsmsOtpGateway(models.Model):
+    _name = "esms.otp.gateway"
+    _description = "OTP Gateway"
+    _order = "name, id"
+
+    name = fields.Char(required=True)
+    active = fields.Boolean(default=True)
+    company_id = fields.Many2one("res.company", default=lambda self: self.env.company)
+    provider = fields.Selection(
+        [("esms", "eSMS Malaysia"), ("log", "Log (sends nothing)")], required=True, default="esms"
+    )
+    endpoint = fields.Char(default="https://api.esms.com.my/sms/send")
+    user = fields.Char("Key", groups="base.group_system", copy=False)
+    password = fields.Char("Secret", groups="base.group_system", copy=False)
+    timeout = fields.Integer(
+        "Time-out", default=10, required=True, help="Seconds to wait for the gateway's answer."
+    )
+
+    @api.constrains("timeout")
+    def _check_timeout(self):
+        for gateway in self:
+            if not 1 <= gateway.timeout <= _LONGEST:
+                raise ValidationError(self.env._("The time-out must be 1 to %s seconds.", _LONGEST))
+
+    @api.constrains("provider", "endpoint")
+    def _check_endpoint(self):
+        for gateway in self:
+            try:
+                gateway.sudo()._sender()
+            except ValueError as error:
+                raise ValidationError(str(error)) from error
+
+    def _sender(self):
+        """Return what sends, with plain values: it is used after the ORM was left alone."""
+        self.ensure_one()
+        if self.provider == "log":
+            return LogGateway()
+        return EsmsGateway(self.endpoint or "", self.user or "", self.password or "", self.timeout)

@@ -1,0 +1,98 @@
+from datetime import timedelta
+
+from odoo import api, fields, models
+from odoo.exceptions import UserError
+
+from .. import journal
+from ..engine import engine, hearing
+from ..store import OdooStore
+
+_BATCH = 1000
+
+
+class EsmsOtpGeneration(models.Model):
+    """What officers see of a challenge. Written by the journal alone, and read by no decision."""
+
+    _name = "esms.otp.generation"
+    _description = "OTP Generation"
+    _rec_name = "generation"
+    _order = "issued_at desc, id desc"
+    _log_access = False
+
+    generation = fields.Char(required=True, readonly=True)
+    model = fields.Char(required=True, readonly=True)
+    res_id = fields.Many2oneReference("Record", model_field="model", required=True, readonly=True)
+    field = fields.Char(required=True, readonly=True)
+    user_id = fields.Many2one("res.users", required=True, readonly=True, ondelete="cascade")
+    company_id = fields.Many2one("res.company", required=True, readonly=True, ondelete="cascade")
+    recipient = fields.Char("Mobile", readonly=True, help="Masked: its last four digits.")
+    state = fields.Selection(
+        [
+            ("pending", "Pending"),
+            ("verified", "Verified"),
+            ("expired", "Expired"),
+            ("exhausted", "Too many wrong codes"),
+            ("superseded", "Superseded"),
+            ("cancelled", "Cancelled"),
+        ],
+        required=True,
+        readonly=True,
+    )
+    shown_state = fields.Selection(
+        selection=lambda self: self._fields["state"].selection,
+        string="Status",
+        compute="_compute_shown_state",
+    )
+    sends = fields.Integer(readonly=True, aggregator="sum")
+    issued_at = fields.Datetime(required=True, readonly=True)
+    expires_at = fields.Datetime(required=True, readonly=True)
+    gateway_status = fields.Char(readonly=True, help="0 is success; empty: no answer is known.")
+    gateway_reference = fields.Char(readonly=True)
+    receipt = fields.Char("Delivery Receipt", readonly=True)
+    receipt_at = fields.Datetime("Receipt at", readonly=True)
+    receipt_token = fields.Char(readonly=True, groups="base.group_system")
+    redirect_url = fields.Char(readonly=True)
+
+    _generation_unique = models.UniqueIndex("(generation)")
+    _receipt_token_unique = models.UniqueIndex("(receipt_token)")
+    _place_index = models.Index("(model, res_id, field, user_id)")
+
+    @api.depends("state", "expires_at")
+    def _compute_shown_state(self):
+        # An expiry is an event only if somebody still tries the code.
+        now = fields.Datetime.now()
+        for row in self:
+            over = row.state == "pending" and row.expires_at <= now
+            row.shown_state = "expired" if over else row.state
+
+    def action_unlock(self):
+        """Lift what wrong codes put on the users of these rows."""
+        if not self.env.user.has_group("esms_otp.group_esms_otp_manager"):
+            raise UserError(self.env._("Only a manager of signing codes may unlock users."))
+        self.check_access("read")
+        tenant = self.env["esms.otp.cell"]._tenant()
+        for user, rows in self.grouped("user_id").items():
+            with hearing() as events, OdooStore(self.env.registry) as store:
+                engine().unlock(store, tenant, str(user.id))
+            journal.heard(self.env.registry, events, rows[:1].company_id.id)
+        return True
+
+    @api.model
+    def _purge(self):
+        """Drop cells that are over, then old rows of generations and events; signatures never."""
+        progress = self.env["ir.cron"]._commit_progress
+        with OdooStore(self.env.registry) as store:
+            while dropped := engine().purge(store, limit=_BATCH):
+                if not progress(dropped):
+                    return
+        for model, moment, name, standard in (
+            ("esms.otp.generation", "expires_at", "esms_otp.generation_days", 90),
+            ("esms.otp.log", "at", "esms_otp.log_days", 400),
+        ):
+            days = self.env["ir.config_parameter"].sudo().get_param(name, standard)
+            before = fields.Datetime.now() - timedelta(days=int(days))
+            while rows := self.env[model].sudo().search([(moment, "<", before)], limit=_BATCH):
+                dropped = len(rows)
+                rows.unlink()
+                if not progress(dropped):
+                    return

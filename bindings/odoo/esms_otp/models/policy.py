@@ -1,0 +1,223 @@
+import hashlib
+import json
+
+import otp_engine as otp
+
+from odoo import api, fields, models
+from odoo.exceptions import ValidationError
+
+from ..engine import PURPOSE
+from ..recipient import NoMobile, international
+
+
+class EsmsOtpPolicy(models.Model):
+    """The allow-list: which record fields are signed by a code, by whom, within which limits."""
+
+    _name = "esms.otp.policy"
+    _description = "OTP Policy"
+    _order = "model_id, field_id, id"
+
+    active = fields.Boolean(default=True)
+    model_id = fields.Many2one(
+        "ir.model",
+        required=True,
+        ondelete="cascade",
+        domain=[("transient", "=", False), ("abstract", "=", False)],
+    )
+    field_id = fields.Many2one(
+        "ir.model.fields",
+        required=True,
+        ondelete="cascade",
+        domain="[('model_id', '=', model_id)]",
+    )
+    company_id = fields.Many2one("res.company", default=lambda self: self.env.company)
+    access = fields.Selection(
+        [("read", "Read"), ("write", "Write")],
+        string="Needed Access",
+        required=True,
+        default="write",
+        help="What the signer must be allowed to do with the record and the field.",
+    )
+    recipient = fields.Selection(
+        [
+            ("user_mobile", "The user's signing mobile"),
+            ("partner_phone", "The user's phone, which users change themselves"),
+        ],
+        required=True,
+        default="user_mobile",
+        help="Whoever has a stolen login can change the phone and receive the code.",
+    )
+    minutes = fields.Integer("Validity", default=3, required=True, help="In minutes, 1 to 9.")
+    digits = fields.Integer(default=6, required=True)
+    max_attempts = fields.Integer("Attempts", default=5, required=True)
+    cooldown = fields.Integer(default=60, required=True, help="Seconds between two sends.")
+    max_sends = fields.Integer("Sends of one Code", default=3, required=True)
+    resend = fields.Selection(
+        [("same", "The same code"), ("rotate", "A new code")], required=True, default="same"
+    )
+    signature_required = fields.Boolean(
+        "Signature Image Required", help="Ask for a drawn or uploaded signature with the code."
+    )
+    content_field_ids = fields.Many2many(
+        "ir.model.fields",
+        "esms_otp_policy_content_field_rel",
+        string="Signed Content",
+        domain="[('model_id', '=', model_id), ('store', '=', True)]",
+        help="A code is void as soon as one of these changes, and the record says what they were.",
+    )
+    template = fields.Char(
+        required=True,
+        translate=True,
+        default=lambda self: self.env._(
+            "Your code is #otp#, valid for #duration# minutes. Tell it to nobody."
+        ),
+        help="#otp# is the code, #duration# the minutes, #subject# what is approved.",
+    )
+    prefix = fields.Char(default="RM0.00 ", help="How each message must begin.")
+    domain = fields.Char(
+        "Autofill Domain", help="Browsers fill the code in on pages of this domain alone."
+    )
+    app_hash = fields.Char("Android App Hash", size=11)
+
+    _field_unique = models.UniqueIndex(
+        "(field_id, COALESCE(company_id, 0))",
+        "A company has one policy for a field.",
+    )
+
+    @api.depends("model_id", "field_id", "company_id")
+    def _compute_display_name(self):
+        for policy in self:
+            name = f"{policy.model_id.model}, {policy.field_id.name}"
+            policy.display_name = (
+                f"{name} ({policy.company_id.name})" if policy.company_id else name
+            )
+
+    @api.constrains("model_id", "field_id", "content_field_ids")
+    def _check_fields(self):
+        mixin = self.env.registry["esms.otp.mixin"]
+        for policy in self:
+            model = self.env.registry.get(policy.model_id.model)
+            if model is None or not issubclass(model, mixin):
+                raise ValidationError(
+                    self.env._("%s must inherit esms.otp.mixin.", policy.model_id.model)
+                )
+            if (policy.field_id | policy.content_field_ids).model_id != policy.model_id:
+                raise ValidationError(self.env._("The fields must be fields of the model."))
+
+    @api.constrains(
+        "minutes", "digits", "max_attempts", "cooldown", "max_sends", "resend", "signature_required"
+    )
+    def _check_limits(self):
+        for policy in self:
+            if not 1 <= policy.minutes <= 9:
+                raise ValidationError(self.env._("The validity must be 1 to 9 minutes."))
+            try:
+                policy._limits()
+            except (TypeError, ValueError) as error:
+                raise ValidationError(str(error)) from error
+
+    @api.constrains("template", "prefix", "domain", "app_hash", "digits")
+    def _check_template(self):
+        for policy in self:
+            for lang, _name in self.env["res.lang"].get_installed():
+                translated = policy.with_context(lang=lang)
+                try:
+                    translated._template().compose(
+                        "0" * policy.digits,
+                        minutes=policy.minutes,
+                        subject="-" if translated._names_subject() else "",
+                    )
+                except ValueError as error:
+                    raise ValidationError(str(error)) from error
+
+    @api.model
+    def _for_field(self, record, field, active_test=True):
+        """Return the policy of a record field: its company's own before the one of all, or none."""
+        company = self._company(record)
+        domain = [
+            ("model_id.model", "=", record._name),
+            ("field_id.name", "=", field),
+            ("company_id", "in", (company.id, False)),
+        ]
+        found = self.sudo().with_context(active_test=active_test).search(domain)
+        return found.sorted(lambda policy: (not policy.active, not policy.company_id))[:1]
+
+    @api.model
+    def _company(self, record):
+        """Return the company whose policies and gateway serve a record."""
+        company = record.sudo().company_id if "company_id" in record._fields else None
+        return company or self.env.company
+
+    def _limits(self):
+        """Return the engine's policy; ValueError names what is out of bounds."""
+        return otp.Policy(
+            digits=self.digits,
+            validity=self.minutes * 60,
+            max_attempts=self.max_attempts,
+            cooldown=self.cooldown,
+            max_sends=self.max_sends,
+            resend=self.resend,
+            evidence=("image",) if self.signature_required else (),
+        )
+
+    def _template(self):
+        """Return the message of this policy, in the language of the context."""
+        return otp.MessageTemplate(
+            self.template,
+            prefix=self.prefix or "",
+            domain=self.domain or None,
+            app_hash=self.app_hash or None,
+        )
+
+    def _names_subject(self):
+        return "#subject#" in self.template
+
+    def _subject(self, record, field):
+        """Return what the message names as approved: nothing where it has no place for it."""
+        return record._esms_otp_subject(field) if self._names_subject() else ""
+
+    def _content(self, record, field):
+        """Return the bytes of what is approved, or None if nothing but the field itself is."""
+        plain = record.sudo().with_context({})
+        content = plain._esms_otp_content(field)
+        if content is not None or not self.content_field_ids:
+            return content
+        names = sorted(self.content_field_ids.mapped("name"))
+        values = plain.read(names, load=None)[0]
+        return json.dumps(values, default=_text, ensure_ascii=False, sort_keys=True).encode()
+
+    def _binding(self, record, field, user, tenant):
+        """Return what a code of this record field and user is bound to, as all of it is now.
+
+        NoMobile if the user has no number that could be one.
+        """
+        content = self._content(record, field)
+        try:
+            return otp.Binding(
+                tenant=tenant,
+                purpose=PURPOSE,
+                model=record._name,
+                field=field,
+                record=str(record.id),
+                user=str(user.id),
+                mobile=self._mobile(user),
+                content=None if content is None else hashlib.sha256(content).digest(),
+                content_guessable=content is not None,
+            )
+        except ValueError as error:
+            raise NoMobile(str(error)) from None  # all else in it was bounded before
+
+    def _mobile(self, user):
+        """Return where codes for a user go, with its country code."""
+        user = user.sudo()
+        number = user.esms_otp_mobile if self.recipient == "user_mobile" else user.phone
+        if not number:
+            raise NoMobile("mobile is not registered")
+        return international(number, user._esms_otp_country_code())
+
+
+def _text(value):
+    """Write a value that JSON has no form for; bytes by their digest, the rest as Python does."""
+    if isinstance(value, bytes):
+        return hashlib.sha256(value).hexdigest()
+    return str(value)

@@ -1,0 +1,155 @@
+import base64
+from datetime import datetime, timezone
+
+from odoo import api, fields, models
+from odoo.exceptions import UserError
+
+from .. import journal, signed_record
+from ..engine import engine, hearing
+from ..store import OdooStore
+
+# What an erasure takes: the details of a person, and the signature that they drew.
+PERSONAL = ("name", "typed", "number", "ip", "agent")
+
+_INSERT = """INSERT INTO esms_otp_signature (
+    model, field, res_id, user_id, company_id, generation, n, verified_at, record, disclosures,
+    signer_name, recipient, image)
+VALUES (%(model)s, %(field)s, %(res_id)s, %(user_id)s, %(company_id)s, %(generation)s, %(n)s,
+    %(verified_at)s, %(record)s, %(disclosures)s, %(signer_name)s, %(recipient)s, %(image)s)
+RETURNING id"""
+_ERASE = """UPDATE esms_otp_signature SET disclosures = %(disclosures)s,
+    signer_name = CASE WHEN %(signer_name)s IS NULL THEN NULL ELSE signer_name END,
+    recipient = CASE WHEN %(recipient)s IS NULL THEN NULL ELSE recipient END,
+    image = CASE WHEN %(drop_image)s THEN NULL ELSE image END
+WHERE record = %(record)s"""
+
+
+class Projection:
+    """The row of a signature record, written in the commit that writes the record."""
+
+    def __init__(self, company_id=None, image=None, drop_image=False):
+        self.company_id = company_id
+        self.image = image
+        self.drop_image = drop_image
+        self.signature_id = None
+
+    def __call__(self, cr, write):
+        values = _columns(write.body)
+        values["drop_image"] = self.drop_image
+        if write.expected:  # an erasure: what was signed stays, details of a person go
+            cr.execute(_ERASE, values, log_exceptions=False)
+            return
+        values["company_id"] = self.company_id
+        # The ORM keeps the base64 text of a binary in its bytea.
+        values["image"] = base64.b64encode(self.image) if self.image else None
+        cr.execute(_INSERT, values, log_exceptions=False)
+        self.signature_id = cr.fetchone()[0]
+
+
+def _columns(body):
+    jws, disclosures = signed_record.stored(body)
+    said, details = signed_record.payload(jws), signed_record.details(disclosures)
+    return {
+        "model": said["ref"]["model"],
+        "field": said["ref"]["field"],
+        "res_id": int(said["ref"]["record"]),
+        "user_id": int(said["who"]["user"]),
+        "generation": journal.PREFIX + said["otp"]["id"],
+        "n": said["n"],
+        "verified_at": datetime.fromtimestamp(said["iat"], timezone.utc).replace(tzinfo=None),
+        "record": jws,
+        "disclosures": "\n".join(disclosures) or None,
+        "signer_name": details.get("typed") or details.get("name"),
+        "recipient": details.get("number"),
+    }
+
+
+class EsmsOtpSignature(models.Model):
+    """A signature record beside the engine's own: the record is the truth, this its index."""
+
+    _name = "esms.otp.signature"
+    _description = "OTP Signature"
+    _rec_name = "generation"
+    _order = "verified_at desc, id desc"
+    _log_access = False  # who and when are in the record; there is no other write
+
+    # A new stored field must have no default: filling it would meet the trigger below.
+    model = fields.Char(required=True, readonly=True)
+    res_id = fields.Many2oneReference("Record", model_field="model", required=True, readonly=True)
+    field = fields.Char(required=True, readonly=True)
+    user_id = fields.Many2one("res.users", required=True, readonly=True, ondelete="restrict")
+    company_id = fields.Many2one("res.company", required=True, readonly=True, ondelete="restrict")
+    generation = fields.Char(required=True, readonly=True)
+    n = fields.Integer("Number", readonly=True, help="Its place among those of the record field.")
+    verified_at = fields.Datetime(required=True, readonly=True)
+    record = fields.Text("Signature Record", required=True, readonly=True, help="A JWS.")
+    disclosures = fields.Text(
+        readonly=True,
+        help="The personal details that the record commits to; an erasure takes them.",
+    )
+    signer_name = fields.Char(readonly=True)
+    recipient = fields.Char("Mobile", readonly=True)
+    image = fields.Binary("Captured Signature", attachment=False, readonly=True)
+
+    _generation_unique = models.UniqueIndex("(generation)")
+    _record_index = models.Index("(model, res_id, field)")
+
+    def init(self):
+        # Guards in Python bind Python alone. To null what an erasure takes is all that is left;
+        # disclosures may only become fewer.
+        self.env.cr.execute(
+            """
+            CREATE OR REPLACE FUNCTION esms_otp_signature_keep() RETURNS trigger AS $$
+            DECLARE
+                erasable CONSTANT text[] :=
+                    ARRAY['signer_name', 'recipient', 'disclosures', 'image'];
+            BEGIN
+                IF TG_OP = 'UPDATE'
+                    AND to_jsonb(NEW) - erasable = to_jsonb(OLD) - erasable
+                    AND (NEW.signer_name IS NULL OR NEW.signer_name = OLD.signer_name)
+                    AND (NEW.recipient IS NULL OR NEW.recipient = OLD.recipient)
+                    AND (NEW.image IS NULL OR NEW.image = OLD.image)
+                    AND (NEW.disclosures IS NULL OR string_to_array(NEW.disclosures, E'\\n')
+                        <@ string_to_array(OLD.disclosures, E'\\n'))
+                THEN
+                    RETURN NEW;
+                END IF;
+                RAISE EXCEPTION 'signatures are kept: % refused', TG_OP
+                    USING ERRCODE = 'restrict_violation';
+            END $$ LANGUAGE plpgsql;
+            CREATE OR REPLACE TRIGGER esms_otp_signature_keep_row
+                BEFORE UPDATE OR DELETE ON esms_otp_signature
+                FOR EACH ROW EXECUTE FUNCTION esms_otp_signature_keep();
+            CREATE OR REPLACE TRIGGER esms_otp_signature_keep_all
+                BEFORE TRUNCATE ON esms_otp_signature
+                FOR EACH STATEMENT EXECUTE FUNCTION esms_otp_signature_keep();
+            """
+        )
+
+    @api.model_create_multi
+    def create(self, vals_list):  # pylint: disable=method-required-super
+        raise UserError(self.env._("A signature is made by verifying a code, and in no other way."))
+
+    def write(self, vals):  # pylint: disable=method-required-super
+        raise UserError(self.env._("Signatures are kept as they are."))
+
+    def unlink(self):  # pylint: disable=method-required-super
+        raise UserError(self.env._("Signatures are kept."))
+
+    def action_erase(self):
+        """Erase the personal details of these signatures; the records verify as before."""
+        if not self.env.user.has_group("esms_otp.group_esms_otp_manager"):
+            raise UserError(self.env._("Only a manager of signing codes may erase details."))
+        self.check_access("read")
+        tenant = self.env["esms.otp.cell"]._tenant()
+        for row in self:
+            with (
+                hearing() as events,
+                OdooStore(self.env.registry, Projection(drop_image=True)) as store,
+            ):
+                engine().erase(
+                    store, tenant, row.model, row.field, str(row.res_id), row.n, PERSONAL
+                )
+            journal.heard(self.env.registry, events, row.company_id.id)
+        self.invalidate_model()
+        return True
