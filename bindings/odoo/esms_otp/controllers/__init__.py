@@ -1,1 +1,1 @@
-from . import main, receipt
+from . import main, portal, receipt
