@@ -14,16 +14,26 @@ pub(crate) enum Task {
     Test,
     Soak,
     Coverage,
+    Odoo,
 }
 
 impl Task {
-    const ALL: [Self; 3] = [Self::Test, Self::Soak, Self::Coverage];
+    const ALL: [Self; 4] = [Self::Test, Self::Soak, Self::Coverage, Self::Odoo];
 
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Test => "test",
             Self::Soak => "soak",
             Self::Coverage => "coverage",
+            Self::Odoo => "odoo",
+        }
+    }
+
+    /// What to type to run its parts.
+    pub(crate) const fn command(self) -> &'static str {
+        match self {
+            Self::Odoo => "odoo --test",
+            other => other.name(),
         }
     }
 
@@ -32,6 +42,7 @@ impl Task {
             Self::Test => "everything that each change must pass",
             Self::Soak => "the long runs before a release; prints the figures of docs/testing.md",
             Self::Coverage => "line coverage of the decision rooms; fails under 100 %",
+            Self::Odoo => "starts a real Odoo with the demo; with --test it tests the addon on one",
         }
     }
 
@@ -40,6 +51,7 @@ impl Task {
             Self::Test => parts::TEST,
             Self::Soak => parts::SOAK,
             Self::Coverage => parts::COVERAGE,
+            Self::Odoo => parts::ODOO,
         }
     }
 }
@@ -70,6 +82,8 @@ pub(crate) enum Request {
     Header {
         verify: bool,
     },
+    /// Start an Odoo to try the addon on.
+    Odoo,
 }
 
 /// Reads the arguments that follow `cargo xtask`.
@@ -84,6 +98,7 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Request,
 fn read(mut parser: lexopt::Parser) -> Result<Request, lexopt::Error> {
     let mut task = None;
     let mut header = None;
+    let mut test = false;
     let mut help = false;
     let mut list = false;
     let mut options = Options::default();
@@ -94,6 +109,7 @@ fn read(mut parser: lexopt::Parser) -> Result<Request, lexopt::Error> {
                 header = Some(false);
             }
             Long("verify") if header.is_some() => header = Some(true),
+            Long("test") if task == Some(Task::Odoo) => test = true,
             Value(name) if task.is_none() && header.is_none() => {
                 let found = Task::ALL.into_iter().find(|task| name == task.name());
                 task = Some(found.ok_or_else(|| {
@@ -116,6 +132,8 @@ fn read(mut parser: lexopt::Parser) -> Result<Request, lexopt::Error> {
     match task {
         _ if help => Ok(Request::Help(task)),
         Some(task) if list => Ok(Request::List(task)),
+        Some(Task::Odoo) if !test && options == Options::default() => Ok(Request::Odoo),
+        Some(Task::Odoo) if !test => Err("these options need --test".into()),
         Some(task) => Ok(Request::Run(task, options)),
         None => Err("no task given".into()),
     }
@@ -138,7 +156,7 @@ pub(crate) fn help(task: Option<Task>) -> String {
     };
     format!(
         "cargo xtask {name}: {about}\n\n\
-         usage: cargo xtask {name} [--only PART[,PART]] [--list] [--seed N] [--verbose]\n\n\
+         usage: cargo xtask {command} [--only PART[,PART]] [--list] [--seed N] [--verbose]\n\n\
          parts, in the order in which they run:\n{list}\n\
          options:\n  \
          --only PART[,PART]  run these parts alone\n  \
@@ -151,6 +169,7 @@ pub(crate) fn help(task: Option<Task>) -> String {
          A failing part does not stop the others. The last line is 'N passed, N failed'.\n\
          exit code: 0 all passed, 1 something failed, 2 the command line is wrong\n",
         name = task.name(),
+        command = task.command(),
         about = task.about(),
         list = list(task.parts()),
     )
@@ -199,6 +218,20 @@ mod tests {
     }
 
     #[test]
+    fn an_odoo_is_started_or_tested() {
+        assert_eq!(parsed("odoo"), Ok(Request::Odoo));
+        let seeded = Options {
+            seed: Some(7),
+            ..Options::default()
+        };
+        assert_eq!(
+            parsed("odoo --test --seed 7"),
+            Ok(Request::Run(Task::Odoo, seeded))
+        );
+        assert!(help(Some(Task::Odoo)).contains("cargo xtask odoo --test ["));
+    }
+
+    #[test]
     fn help_exists_at_both_levels_and_names_every_part() {
         assert_eq!(parsed("--help"), Ok(Request::Help(None)));
         for task in Task::ALL {
@@ -224,6 +257,8 @@ mod tests {
             "test --verify",
             "header test",
             "header --only c",
+            "odoo --seed 7",
+            "test --test",
         ] {
             assert!(parsed(line).is_err(), "{line:?} was accepted");
         }

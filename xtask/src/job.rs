@@ -18,6 +18,8 @@ pub(crate) struct Job<'a> {
     pub(crate) notes: Vec<String>,
     /// Measured values, shown in the table of figures.
     pub(crate) figures: Vec<Figure>,
+    /// How many things could not be checked here; counted as ignored, never as passed.
+    pub(crate) skipped: u64,
 }
 
 /// A measured value.
@@ -81,12 +83,21 @@ impl<'a> Job<'a> {
             path,
             notes: Vec::new(),
             figures: Vec::new(),
+            skipped: 0,
         })
     }
 
     /// Leaves a line for the reader.
     pub(crate) fn note(&mut self, note: impl Into<String>) {
         self.notes.push(note.into());
+    }
+
+    /// Leaves word that something could not be checked here.
+    pub(crate) fn skip(&mut self, note: impl Into<String>) {
+        let note = note.into();
+        self.say(&note);
+        self.note(note);
+        self.skipped += 1;
     }
 
     /// Leaves a measured value.

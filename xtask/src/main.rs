@@ -13,9 +13,11 @@ mod llvm;
 mod mutants;
 mod need;
 mod nostd;
+mod odoo;
 mod package;
 mod part;
 mod parts;
+mod pytest;
 mod python;
 mod report;
 mod rooms;
@@ -43,6 +45,7 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         Ok(Request::Header { verify }) => header(verify),
+        Ok(Request::Odoo) => odoo::serve(),
         Ok(Request::Run(task, options)) => run(task, &options),
         Err(error) => {
             eprintln!("error: {error}\n\nfor help: cargo xtask --help");

@@ -2,11 +2,11 @@
 
 use crate::need::Need;
 use crate::part::{Part, Runs, Step};
-use crate::{c, coverage, dependencies, interop, mutants, nostd, package, python};
+use crate::{c, coverage, dependencies, interop, mutants, nostd, odoo, package, python};
 
 /// `cargo xtask test`: quick ones first.
 pub(crate) const TEST: &[Part] = &[
-    FMT, DEPS, CLIPPY, DOC, NOSTD, TESTS, PACKAGE, EXAMPLE, INTEROP, C, PYTHON,
+    FMT, DEPS, CLIPPY, DOC, NOSTD, TESTS, PACKAGE, EXAMPLE, INTEROP, C, PYTHON, ADDON,
 ];
 
 /// `cargo xtask soak`.
@@ -14,6 +14,9 @@ pub(crate) const SOAK: &[Part] = &[LONG, INSTALLED, COVERED, MUTANTS];
 
 /// `cargo xtask coverage`.
 pub(crate) const COVERAGE: &[Part] = &[COVERED];
+
+/// `cargo xtask odoo --test`.
+pub(crate) const ODOO: &[Part] = &[ADDON];
 
 /// The servers that the tests of the stores start for themselves, and what makes their disks fail.
 const SERVERS: &[Need] = &[Need::Apt(&["postgresql", "redis-server", "strace"])];
@@ -258,6 +261,46 @@ const PYTHON: Part = Part {
         ]),
     ],
     steps: &[Step::Checks(python::checks)],
+};
+
+const ADDON: Part = Part {
+    name: "odoo",
+    about: "the Odoo addon: lints, then its tests on a real Odoo with four workers",
+    runs: Runs::Always,
+    needs: &[
+        Need::Apt(&["postgresql", "libxml2-utils", "python3-venv"]),
+        // What they depend on is pinned too: a run of today must be the run of tomorrow.
+        Need::Pip(&[
+            "hatchling==1.27.0",
+            "packaging==26.3",
+            "pathspec==1.1.1",
+            "pluggy==1.7.0",
+            "ruff==0.17.6",
+            "mypy==1.18.2",
+            "mypy_extensions==1.2.0",
+            "typing_extensions==4.16.0",
+            "pylint==4.0.10",
+            "pylint-odoo==10.0.12",
+            "pylint-plugin-utils==0.9.0",
+            "astroid==4.0.4",
+            "dill==0.4.1",
+            "isort==9.0.2",
+            "mccabe==0.7.0",
+            "platformdirs==4.14.7",
+            "tomlkit==0.15.2",
+            "oca-odoo-pre-commit-hooks==0.2.27",
+            "click==8.1.8",
+            "colorama==0.4.6",
+            "fixit==2.2.1",
+            "libcst==1.9.0",
+            "lxml==6.1.3",
+            "moreorless==0.6.0",
+            "polib==1.2.0",
+            "PyYAML==6.0.3",
+            "trailrunner==1.4.0",
+        ]),
+    ],
+    steps: &[Step::Checks(odoo::sources), Step::Checks(odoo::server)],
 };
 
 const LONG: Part = Part {

@@ -11,6 +11,7 @@ use std::process::Command;
 
 use crate::job::{Job, Ran};
 use crate::part::Check;
+use crate::pytest;
 
 const PACKAGE: &str = "bindings/python";
 const EXAMPLES: &str = "examples/python";
@@ -86,7 +87,8 @@ pub(crate) fn checks(job: &mut Job<'_>) -> Vec<Check> {
     checks
 }
 
-fn build(job: &mut Job<'_>, wheels: &Path) -> Result<(), String> {
+/// Builds the wheel into `wheels`, which holds nothing else then.
+pub(crate) fn build(job: &mut Job<'_>, wheels: &Path) -> Result<(), String> {
     emptied(wheels)?;
     in_tools(job, "pip", |run| {
         // hatchling is among what the part needs: nothing is fetched here.
@@ -114,7 +116,6 @@ fn install(job: &mut Job<'_>, wheels: &Path, fresh: &Path) -> Result<(), String>
 /// Runs pytest on the installed package; each test is a check.
 fn tests(job: &mut Job<'_>, fresh: &Path) -> Vec<Check> {
     let tools = job.world.own("venv");
-    let report = job.world.own("python").join("tests.txt");
     // pytest stays where it is: the fresh environment holds the package and nothing else.
     let find = "import glob, runpy, sys; sys.path += glob.glob(sys.argv.pop(1)); \
                 runpy.run_module('pytest', run_name='__main__')";
@@ -123,39 +124,7 @@ fn tests(job: &mut Job<'_>, fresh: &Path) -> Vec<Check> {
     run.arg(tools.join("lib/python3*/site-packages"));
     run.args(["-rA", "--tb=short", "-p", "no:cacheprovider"]);
     run.arg(format!("{PACKAGE}/tests"));
-    let ran = job.run(&mut run);
-    let outcome = ran.and_then(|ran| {
-        fs::write(&report, &ran.output).map_err(|error| error.to_string())?;
-        Ok((cases(&ran.output), ran.succeeded()))
-    });
-    match outcome {
-        Ok((cases, ended)) => {
-            let lacks = cases.iter().all(|case| case.found.is_err());
-            let failed = cases.iter().any(|case| case.found.is_err());
-            let mut cases = cases;
-            if lacks {
-                cases.push(Check::new("a Python test passes", Err("none did".into())));
-            } else if let (Err(error), false) = (ended, failed) {
-                cases.push(Check::new("pytest ends well", Err(error)));
-            }
-            cases
-        }
-        Err(error) => vec![Check::new("pytest runs", Err(error))],
-    }
-}
-
-/// Reads the lines of `pytest -rA`, such as `PASSED tests/test_x.py::test_y`.
-fn cases(output: &str) -> Vec<Check> {
-    let case = |line: &str| {
-        let (outcome, name) = line.split_once(' ')?;
-        let name = name.contains(".py").then_some(name)?;
-        match outcome {
-            "PASSED" => Some(Check::new(name, Ok(()))),
-            "FAILED" | "ERROR" => Some(Check::new(name, Err("see above".into()))),
-            _ => None, // one that is left out, or no outcome
-        }
-    };
-    output.lines().filter_map(case).collect()
+    pytest::checks(job, &mut run)
 }
 
 fn emptied(folder: &Path) -> Result<(), String> {
@@ -193,25 +162,4 @@ fn in_tools(
 
 fn ended(job: &mut Job<'_>, command: &mut Command) -> Result<(), String> {
     job.run(command).and_then(|ran: Ran| ran.succeeded())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn each_test_that_pytest_names_is_a_check() {
-        let output = "PASSED bindings/python/tests/test_a.py::test_one[x y]\n\
-                      FAILED bindings/python/tests/test_a.py::test_two - assert 1 == 2\n\
-                      ERROR bindings/python/tests/test_b.py\n\
-                      SKIPPED [1] tests/test_c.py:7: there is no fork here\n\
-                      3 passed in 1s\n\
-                      PASSED";
-        let found: Vec<_> = cases(output)
-            .iter()
-            .map(|case| case.found.is_ok())
-            .collect();
-        assert_eq!(found, [true, false, false]);
-        assert!(cases("no tests ran in 0.01s").is_empty());
-    }
 }

@@ -109,7 +109,7 @@ impl Report {
             let _ = writeln!(
                 text,
                 "\nto replay: cargo xtask {} --only {} --seed {}",
-                self.task.name(),
+                self.task.command(),
                 names.join(","),
                 self.seed
             );

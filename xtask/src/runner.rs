@@ -68,7 +68,8 @@ fn work(job: &mut Job<'_>, part: &Part) -> Tally {
         job.say(format_args!("error: {error}"));
         return Tally::FAILED;
     }
-    let tally = part.steps.iter().map(|step| take(job, step)).sum::<Tally>();
+    let mut tally = part.steps.iter().map(|step| take(job, step)).sum::<Tally>();
+    tally.ignored += job.skipped;
     if tally.passed + tally.failed == 0 {
         job.say("error: this part checked nothing");
         return tally + Tally::FAILED;
@@ -203,6 +204,23 @@ mod tests {
         assert_eq!(counts(&ran("self-test-empty", &[])), (0, 1));
         let none = ran("self-test-no-checks", &[Step::Checks(|_| Vec::new())]);
         assert_eq!(counts(&none), (0, 1));
+    }
+
+    #[test]
+    fn what_is_skipped_is_told_and_never_counts_as_passed() {
+        let outcome = ran(
+            "self-test-skip",
+            &[
+                Step::Checks(|job| {
+                    job.skip("SKIPPED: there is no moon");
+                    Vec::new()
+                }),
+                Step::Checks(|_| vec![Check::new("two is even", Ok(()))]),
+            ],
+        );
+        assert_eq!(counts(&outcome), (1, 0));
+        assert_eq!(outcome.tally.ignored, 1);
+        assert_eq!(outcome.notes, ["SKIPPED: there is no moon"]);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 import itertools
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import requests
@@ -101,16 +102,22 @@ def wrong(code, number=0):
 
 
 def at_once(calls):
-    """Make all calls at the same time and return what each gave, errors too, in their order."""
+    """Make all calls at the same time and return what each gave, in their order.
+
+    A server's queue holds fewer connections than a test opens at once: one that is reset before a
+    handler ran is made again. Tests count the runs of handlers, so that nothing is made twice unseen.
+    """
     calls = list(calls)
     start = threading.Barrier(len(calls))
 
     def make(call):
         start.wait()
-        try:
-            return call()
-        except Exception as error:  # the test says which it expects
-            return error
+        for pause in (0.1, 0.2, 0.4, 0.8, 1.6, 3.2):
+            try:
+                return call()
+            except requests.ConnectionError:
+                time.sleep(pause)
+        return call()
 
     with ThreadPoolExecutor(len(calls)) as pool:
         return list(pool.map(make, calls))

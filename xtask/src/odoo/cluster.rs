@@ -1,0 +1,193 @@
+//! A PostgreSQL cluster for Odoo, reached through a socket in a folder of its own.
+
+use core::time::Duration;
+use std::fs::{self, File};
+use std::os::unix::fs::chown;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+
+use std::{env, process};
+
+use crate::job::Job;
+use crate::odoo::home::{Home, is_empty};
+use crate::world::World;
+
+/// Odoo's role, which owns its databases and is no superuser.
+pub(super) const USER: &str = "odoo";
+/// initdb and the server refuse root.
+const OWNER: &str = "postgres";
+/// The tests copy databases and throw them away: they need not outlive the machine.
+const SETTINGS: &[&str] = &[
+    "listen_addresses=",
+    "max_connections=300",
+    "fsync=off",
+    "full_page_writes=off",
+];
+const ATTEMPTS: u32 = 300;
+
+/// A running cluster, stopped when this is dropped.
+#[derive(Debug)]
+pub(super) struct Cluster {
+    server: Child,
+    programs: PathBuf,
+    folder: PathBuf,
+    socket: PathBuf,
+}
+
+impl Cluster {
+    /// Starts the cluster of `home`, and makes it first if there is none.
+    pub(super) fn start(job: &mut Job<'_>, home: &Home) -> Result<Self, String> {
+        let programs = programs().ok_or("no PostgreSQL server is installed")?;
+        let folder = home.path("cluster");
+        // A path of our own would be too long for a socket below a deep checkout.
+        let socket = env::temp_dir().join(format!("otp-odoo-{}", process::id()));
+        for folder in [&folder, &socket] {
+            owned(job.world, folder)?;
+        }
+        let fresh = is_empty(&folder);
+        if fresh {
+            make(job, &programs, &folder)?;
+        }
+        let log = File::create(home.path("postgres.log")).map_err(|error| error.to_string())?;
+        let mut start = mortal_owner(job.world, &programs.join("postgres"));
+        start.arg("-D").arg(&folder);
+        start.arg("-k").arg(&socket);
+        for setting in SETTINGS {
+            start.args(["-c", setting]);
+        }
+        start.stderr(log).stdout(Stdio::null());
+        let server = start.spawn().map_err(|error| error.to_string())?;
+        let mut cluster = Self {
+            server,
+            programs,
+            folder,
+            socket,
+        };
+        cluster.wait(home)?;
+        if fresh {
+            let args = ["-U", OWNER, "--createdb", USER];
+            cluster.run(job, "createuser", &args)?;
+        }
+        Ok(cluster)
+    }
+
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The folder of the socket, as libpq takes it for a host.
+    pub(super) fn socket(&self) -> &Path {
+        &self.socket
+    }
+
+    /// The folder of PostgreSQL's programs.
+    pub(super) fn programs(&self) -> &Path {
+        &self.programs
+    }
+
+    /// Runs a client program, as Odoo's role unless `args` names another.
+    pub(super) fn run(
+        &self,
+        job: &mut Job<'_>,
+        program: &str,
+        args: &[&str],
+    ) -> Result<(), String> {
+        let path = self.programs.join(program);
+        let mut command = job.world.command(&path.to_string_lossy());
+        command.env("PGHOST", &self.socket).env("PGUSER", USER);
+        command.args(args);
+        job.run(&mut command)?
+            .succeeded()
+            .map_err(|error| format!("{program}: {error}"))
+    }
+
+    fn wait(&mut self, home: &Home) -> Result<(), String> {
+        for _ in 0..ATTEMPTS {
+            if let Ok(Some(status)) = self.server.try_wait() {
+                let log = fs::read_to_string(home.path("postgres.log")).unwrap_or_default();
+                return Err(format!("PostgreSQL ended, {status}:\n{log}"));
+            }
+            let mut ready = Command::new(self.programs.join("pg_isready"));
+            ready.arg("-q").arg("-h").arg(&self.socket);
+            if ready.status().is_ok_and(|status| status.success()) {
+                return Ok(());
+            }
+            thread::sleep(Duration::from_millis(100));
+        }
+        Err("PostgreSQL does not become ready".into())
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        // A fast shutdown, which leaves nothing to recover.
+        let stop = Command::new("kill")
+            .args(["-INT", &self.server.id().to_string()])
+            .status();
+        if !stop.is_ok_and(|status| status.success()) {
+            let _ = self.server.kill();
+        }
+        let _ = self.server.wait();
+        let _ = fs::remove_dir_all(&self.socket);
+    }
+}
+
+fn make(job: &mut Job<'_>, programs: &Path, folder: &Path) -> Result<(), String> {
+    let mut init = mortal_owner(job.world, &programs.join("initdb"));
+    init.args(["-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "-U", OWNER]);
+    init.arg("-D").arg(folder);
+    let made = job.run(&mut init).and_then(|ran| ran.succeeded());
+    made.map_err(|error| {
+        let _ = fs::remove_dir_all(folder); // half a cluster would be taken for a whole one
+        format!(
+            "initdb: {error}; can the user {OWNER} enter {}?",
+            folder.display()
+        )
+    })
+}
+
+/// A command that gets a signal to stop as soon as this process ends, however that comes.
+pub(super) fn mortal(world: &World, program: &Path) -> Command {
+    let mut command = world.command("setpriv");
+    command.args(["--pdeathsig", "TERM"]).arg(program);
+    command
+}
+
+/// As [`mortal`], with the fast shutdown of PostgreSQL, and as its owner where we are root.
+fn mortal_owner(world: &World, program: &Path) -> Command {
+    let mut command = world.command("setpriv");
+    command.args(["--pdeathsig", "INT"]);
+    if is_root(world) {
+        command.args(["--reuid", OWNER, "--regid", OWNER, "--init-groups"]);
+    }
+    command.arg(program);
+    command
+}
+
+/// Makes a folder that is the server's owner's alone.
+fn owned(world: &World, folder: &Path) -> Result<(), String> {
+    fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    if is_root(world) {
+        let number = |which| world.ask("id", &[which, OWNER])?.parse().ok();
+        let user = number("-u").ok_or_else(|| format!("there is no user {OWNER}"))?;
+        chown(folder, Some(user), number("-g")).map_err(|error| error.to_string())?;
+    }
+    Ok(())
+}
+
+fn is_root(world: &World) -> bool {
+    world.ask("id", &["-u"]).as_deref() == Some("0")
+}
+
+/// The programs of the newest server that is installed, where Debian puts them.
+fn programs() -> Option<PathBuf> {
+    let versions = fs::read_dir("/usr/lib/postgresql").ok()?;
+    let number = |path: &PathBuf| path.file_name()?.to_str()?.parse::<u32>().ok();
+    versions
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|path| path.join("bin/postgres").exists())
+        .max_by_key(number)
+        .map(|path| path.join("bin"))
+}
