@@ -1,0 +1,282 @@
+"""Answers, row by row: the exact members, types, messages and statuses of the contract."""
+
+import base64
+from datetime import datetime, timedelta, timezone
+
+import contract
+import pytest
+from otp_engine import Issued, Refusal, Status, Verdict
+
+ID = "6RA0A5PMRNHQZZG2AD16ZE75F9"
+NOW = datetime(2024, 5, 15, 10, 0, tzinfo=timezone.utc)
+EXPIRES = NOW + timedelta(minutes=3)
+MALAYSIA = timezone(timedelta(hours=8))
+MOBILE = "60123456789"
+INVALID = {"status": 400, "message": "Invalid or expired OTP"}
+
+
+def issued(recipient=MOBILE, expires=EXPIRES):
+    """Return what the engine hands out."""
+    return Issued(ID, "012345", NOW, expires, recipient, 1)
+
+
+def challenge(state="pending", delivery="sent", id_=ID):
+    """Return how a challenge stands."""
+    return Status(id_, state, delivery, "", 5, 1, NOW, EXPIRES, EXPIRES, False, None)
+
+
+def again(reason="cooldown", seconds=30.0, id_=ID, challenge_=None, mask=False):
+    """Answer a send that the engine refused."""
+    return contract.already_sent(
+        Refusal(reason, None if seconds is None else NOW + timedelta(seconds=seconds), id_),
+        challenge=challenge_,
+        recipient=MOBILE,
+        minutes=3,
+        mask=mask,
+        now=NOW,
+    )
+
+
+def same(result, expected):
+    """Compare with types: True equals 1, and "0" must be a string."""
+    assert result == expected
+    assert {name: type(value) for name, value in result.items()} == {
+        name: type(value) for name, value in expected.items()
+    }
+
+
+def test_sent_is_as_the_api_page_prints_it():
+    """Names, types and the form of the time."""
+    same(
+        contract.sent(issued(), gateway_status="0", minutes=3, mask=False),
+        {
+            "status": 200,
+            "message": "OTP generated successfully",
+            "esms_otp_generation_id": "gen_" + ID,
+            "esms_otp_response_status": "0",
+            "duration": 3,
+            "expiration_time": "2024-05-15 10:03:00",
+            "recipient_mobile": MOBILE,
+        },
+    )
+
+
+def test_times_are_utc():
+    """Whatever zone an instant comes in, and without parts of a second."""
+    there = EXPIRES.astimezone(MALAYSIA) + timedelta(microseconds=999_999)
+    result = contract.sent(issued(expires=there), gateway_status="0", minutes=3, mask=False)
+    assert result["expiration_time"] == "2024-05-15 10:03:00"
+
+
+@pytest.mark.parametrize(
+    ("number", "shown"),
+    [(MOBILE, "*******6789"), ("12345678", "****5678"), ("1234567", "*******"), ("1", "*")],
+)
+def test_a_masked_number_shows_four_digits(number, shown):
+    """And a short one none."""
+    result = contract.sent(issued(number), gateway_status="0", minutes=3, mask=True)
+    assert result["recipient_mobile"] == shown
+
+
+@pytest.mark.parametrize(("delivery", "status"), [("sent", "0"), ("unreported", "")])
+def test_already_sent_names_the_same_code(delivery, status):
+    """Within the cooldown of a live code; the gateway may not have answered yet."""
+    same(
+        again(challenge_=challenge(delivery=delivery)),
+        {
+            "status": 200,
+            "message": "OTP already sent",
+            "esms_otp_generation_id": "gen_" + ID,
+            "esms_otp_response_status": status,
+            "duration": 3,
+            "expiration_time": "2024-05-15 10:03:00",
+            "recipient_mobile": MOBILE,
+            "retry_after": 30,
+        },
+    )
+    assert again(challenge_=challenge(), mask=True)["recipient_mobile"] == "*******6789"
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"id_": None},  # for another number or content
+        {"id_": None, "challenge_": challenge()},
+        {"challenge_": None},
+        {"challenge_": challenge("verified")},
+        {"challenge_": challenge("expired")},
+        {"challenge_": challenge("cancelled")},
+        {"challenge_": challenge(id_="0" * 26)},
+        {"challenge_": challenge(delivery="failed")},  # no SMS to look for
+        {"reason": "send_limit", "challenge_": challenge()},
+        {"reason": "send_limit", "id_": None},
+    ],
+)
+def test_every_other_refusal_within_limits_is_429(row):
+    """With the seconds to wait."""
+    same(again(**row), {"status": 429, "message": "OTP send limit reached", "retry_after": 30})
+
+
+@pytest.mark.parametrize("reason", ["exhausted", "locked"])
+def test_too_many_attempts_refuse_a_send(reason):
+    """A live challenge changes nothing about it."""
+    expected = {"status": 423, "message": "Too many wrong attempts", "retry_after": 30}
+    same(again(reason, challenge_=challenge()), expected)
+    same(contract.refused(Refusal(reason, NOW + timedelta(seconds=30), ID), NOW), expected)
+
+
+def test_who_must_be_unlocked_has_nothing_to_wait_for():
+    """None, where only an unlock helps."""
+    same(
+        again("locked", seconds=None),
+        {"status": 423, "message": "Too many wrong attempts", "retry_after": None},
+    )
+
+
+@pytest.mark.parametrize(
+    ("seconds", "wait"), [(29.0, 29), (29.001, 30), (0.5, 1), (0.0, 1), (-5.0, 1)]
+)
+def test_who_waits_so_long_is_admitted(seconds, wait):
+    """Rounded up, and never none."""
+    assert again("send_limit", seconds=seconds)["retry_after"] == wait
+
+
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [("5", "SMS gateway refused the message"), ("", "SMS gateway did not answer")],
+)
+def test_a_gateway_that_failed_is_502(status, message):
+    """Its own status, or none after a time-out."""
+    same(
+        contract.gateway_failed(status),
+        {"status": 502, "message": message, "esms_otp_response_status": status},
+    )
+
+
+@pytest.mark.parametrize(("url", "told"), [("/my/home", "/my/home"), (None, False), ("", False)])
+def test_verified(url, told):
+    """Where the client goes next was said at Send."""
+    verdict = Verdict(True, verified_at=NOW, challenge_id=ID)
+    same(
+        contract.verified(verdict, signature_id=7, redirect_url=url),
+        {
+            "status": 200,
+            "message": "OTP verified successfully",
+            "esms_otp_generation_id": "gen_" + ID,
+            "verified_at": "2024-05-15 10:00:00",
+            "signature_id": 7,
+            "redirect_url": told,
+        },
+    )
+
+
+def test_a_rejection_never_reads_as_verified():
+    """Nor an acceptance as rejected: a mix-up is an error, and so a 500."""
+    with pytest.raises(ValueError, match="accepted"):
+        contract.verified(Verdict(False, "wrong"), signature_id=7, redirect_url=None)
+    with pytest.raises(ValueError, match="rejected"):
+        contract.rejected(Verdict(True, verified_at=NOW, challenge_id=ID), NOW)
+
+
+@pytest.mark.parametrize(
+    "rejection", ["expired", "already_used", "superseded", "cancelled", "mismatch", "unknown"]
+)
+def test_a_guesser_hears_one_message(rejection):
+    """Whatever the reason was."""
+    same(contract.rejected(Verdict(False, rejection, "invalid"), NOW), INVALID)
+
+
+@pytest.mark.parametrize("left", [4, 1, 0])
+def test_a_wrong_code_tells_the_attempts_that_are_left(left):
+    """To the OTP's own user: the engine names the number only then."""
+    same(
+        contract.rejected(Verdict(False, "wrong", "invalid", attempts_left=left), NOW),
+        {**INVALID, "attempts_left": left},
+    )
+
+
+@pytest.mark.parametrize("rejection", ["exhausted", "locked"])
+@pytest.mark.parametrize(("seconds", "wait"), [(900, 900), (None, None)])
+def test_no_attempts_are_left(rejection, seconds, wait):
+    """423, with the seconds to wait if waiting helps."""
+    at = None if seconds is None else NOW + timedelta(seconds=seconds)
+    same(
+        contract.rejected(Verdict(False, rejection, "invalid", retry_at=at), NOW),
+        {"status": 423, "message": "Too many wrong attempts", "retry_after": wait},
+    )
+
+
+@pytest.mark.parametrize(
+    ("evidence", "message"),
+    [
+        ("image: missing", "signature is required"),
+        ("image: too_large", "signature is too large"),
+        ("image: unfit", "signature is not usable"),
+        ("signer_name: missing", "signer_name is required"),
+        (None, "evidence is not usable"),
+    ],
+)
+def test_missing_evidence_is_named(evidence, message):
+    """The code is not used up by it."""
+    verdict = Verdict(False, "evidence", "evidence", evidence=evidence)
+    same(contract.rejected(verdict, NOW), {"status": 400, "message": message})
+
+
+def test_a_malformed_code_is_no_guess():
+    """So its message may differ."""
+    verdict = Verdict(False, "malformed", "malformed")
+    same(contract.rejected(verdict, NOW), {"status": 400, "message": "otp is malformed"})
+
+
+def signature(**changed):
+    """Answer Get signature."""
+    said = {
+        "signature_id": 7,
+        "challenge_id": ID,
+        "verified_at": NOW,
+        "signer_name": "Siti",
+        "image": b"\x89PNG",
+        "recipient": MOBILE,
+        "jws": "a.b.c",
+        "mask": False,
+    }
+    return contract.signature(**{**said, **changed})
+
+
+def test_a_signature_in_full():
+    """All members of the contract."""
+    same(
+        signature(),
+        {
+            "status": 200,
+            "message": "OTP signature retrieved successfully",
+            "signer_name": "Siti",
+            "signature": base64.b64encode(b"\x89PNG").decode(),
+            "signature_id": 7,
+            "verified_at": "2024-05-15 10:00:00",
+            "esms_otp_generation_id": "gen_" + ID,
+            "recipient_mobile": MOBILE,
+            "signature_record": "a.b.c",
+        },
+    )
+    assert signature(mask=True)["recipient_mobile"] == "*******6789"
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [("image", "signature"), ("signer_name", "signer_name"), ("recipient", "recipient_mobile")],
+)
+def test_what_was_erased_is_false(given, told):
+    """Masked or not."""
+    for mask in (False, True):
+        assert signature(**{given: None}, mask=mask)[told] is False
+
+
+def test_the_plain_answers():
+    """Status and message, and a reference where there is a line in the log."""
+    same(contract.not_found("No such model"), {"status": 404, "message": "No such model"})
+    same(contract.forbidden("Not yours"), {"status": 403, "message": "Not yours"})
+    same(
+        contract.failed("a1b2"),
+        {"status": 500, "message": "Internal error", "reference": "a1b2"},
+    )
