@@ -92,27 +92,59 @@ fn tests(job: &mut Job<'_>, odoo: &Odoo) -> Vec<Check> {
     checks
 }
 
-/// Runs the tests that drive servers of their own; each is a check.
+/// The tests that drive servers of their own, in groups that take about as long as each other.
+const FROM_OUTSIDE: &[&[&str]] = &[
+    &[
+        "tests/test_parallel.py",
+        "tests/test_crash.py",
+        "tests/test_reruns.py",
+        "tests/test_canary.py",
+    ],
+    &["tests/test_workers.py", "tests/test_lifecycle.py"],
+    &["tests_browser"],
+];
+
 fn from_outside(job: &mut Job<'_>, odoo: &Odoo) -> Vec<Check> {
-    let mut run = odoo.python(job);
-    run.args([
-        "-m",
-        "pytest",
-        "-rA",
-        "--tb=short",
-        "-p",
-        "no:cacheprovider",
-    ]);
-    run.arg(format!("{FOLDER}/tests"));
-    run.env("OTP_ODOO_CONF", odoo.conf())
-        .env("OTP_ODOO_SCRIPT", odoo.home.script())
-        .env("OTP_ODOO_DATA", odoo.home.data())
-        .env("OTP_ODOO_TEMPLATE", TESTED)
-        .env("OTP_ODOO_PG_BIN", odoo.cluster.programs())
-        .env("PGHOST", odoo.cluster.socket())
-        .env("PGPORT", "5432")
-        .env("PGUSER", cluster::USER);
-    pytest::checks(job, &mut run)
+    let groups = FROM_OUTSIDE.iter().map(|group| {
+        let mut run = odoo.python(job);
+        run.args([
+            "-m",
+            "pytest",
+            "-rA",
+            "--tb=short",
+            "-p",
+            "no:cacheprovider",
+        ]);
+        run.args(group.iter().map(|name| format!("{FOLDER}/{name}")));
+        run.env("OTP_ODOO_CONF", odoo.conf())
+            .env("OTP_ODOO_SCRIPT", odoo.home.script())
+            .env("OTP_ODOO_DATA", odoo.home.data())
+            .env("OTP_ODOO_TEMPLATE", TESTED)
+            .env("OTP_ODOO_PG_BIN", odoo.cluster.programs())
+            .env("PGHOST", odoo.cluster.socket())
+            .env("PGPORT", "5432")
+            .env("PGUSER", cluster::USER);
+        run
+    });
+    let groups = groups.collect();
+    let mut checks = vec![Check::new(
+        "each file of tests is in a group",
+        all_in_groups(&job.world.root.join(FOLDER).join("tests")),
+    )];
+    checks.extend(pytest::checks_at_once(job, groups));
+    checks
+}
+
+/// A file that was added must not be forgotten.
+fn all_in_groups(folder: &Path) -> Result<(), String> {
+    for path in files(folder, "py") {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let listed = format!("tests/{name}");
+        if name.starts_with("test_") && !FROM_OUTSIDE.concat().contains(&&*listed) {
+            return Err(listed);
+        }
+    }
+    Ok(())
 }
 
 /// A real Odoo, ready to run on a running cluster.

@@ -268,7 +268,7 @@ const ADDON: Part = Part {
     about: "the Odoo addon: lints, then its tests on a real Odoo with four workers",
     runs: Runs::Always,
     needs: &[
-        Need::Apt(&["postgresql", "libxml2-utils", "python3-venv"]),
+        Need::Apt(&["postgresql", "libxml2-utils", "chromium", "openssl"]),
         // What they depend on is pinned too: a run of today must be the run of tomorrow.
         Need::Pip(&[
             "hatchling==1.27.0",

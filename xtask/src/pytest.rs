@@ -1,6 +1,7 @@
 //! Runs of pytest, whose tests are checks.
 
 use std::process::Command;
+use std::thread;
 
 use crate::job::Job;
 use crate::part::Check;
@@ -11,6 +12,35 @@ pub(crate) fn checks(job: &mut Job<'_>, command: &mut Command) -> Vec<Check> {
         Ok(ran) => judged(cases(&ran.output), ran.succeeded()),
         Err(error) => vec![Check::new("pytest runs", Err(error))],
     }
+}
+
+/// As [`checks`], of several at once: they wait more than they work.
+pub(crate) fn checks_at_once(job: &mut Job<'_>, commands: Vec<Command>) -> Vec<Check> {
+    let outputs: Vec<_> = thread::scope(|scope| {
+        let running: Vec<_> = commands
+            .into_iter()
+            .map(|mut command| scope.spawn(move || command.output()))
+            .collect();
+        running.into_iter().map(|one| one.join()).collect()
+    });
+    let mut checks = Vec::new();
+    for output in outputs {
+        match output {
+            Ok(Ok(output)) => {
+                let text = String::from_utf8_lossy(&output.stdout);
+                job.say(&text);
+                job.say(String::from_utf8_lossy(&output.stderr));
+                let ended = match output.status.success() {
+                    true => Ok(()),
+                    false => Err(output.status.to_string()),
+                };
+                checks.extend(judged(cases(&text), ended));
+            }
+            Ok(Err(error)) => checks.push(Check::new("pytest runs", Err(error.to_string()))),
+            Err(_) => checks.push(Check::new("pytest runs", Err("its thread panicked".into()))),
+        }
+    }
+    checks
 }
 
 fn judged(mut cases: Vec<Check>, ended: Result<(), String>) -> Vec<Check> {

@@ -1,5 +1,7 @@
 """A server with four workers, an administrator and a gateway that the tests share."""
 
+import os
+
 import pytest
 from client import Borrower, Client, use_gateway
 from fake_gateway import FakeGateway
@@ -22,7 +24,7 @@ def gateway():
 @pytest.fixture(scope="session")
 def database():
     """Return a database with the addons."""
-    database = Database("otp_blackbox")
+    database = Database(f"otp_outside_{os.getpid()}")
     yield database
     database.drop()
 

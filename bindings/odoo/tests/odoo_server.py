@@ -116,8 +116,9 @@ class Server:
         )  # fmt: skip
         environment = dict(os.environ, ESMS_OTP_FAULTS=str(self.faults))
         with self.log.open("ab") as log:
+            # It ends with the tests, however these end.
             self._process = subprocess.Popen(
-                line, env=environment, stdout=log, stderr=log, start_new_session=True
+                ["setpriv", "--pdeathsig", "TERM", *line], env=environment, stdout=log, stderr=log, start_new_session=True
             )
         self._wait()
 

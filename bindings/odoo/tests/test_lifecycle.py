@@ -32,7 +32,7 @@ def cells(database):
 @pytest.fixture
 def used(gateway, tmp_path):
     """Return a database with one signature and one live code, and who has them."""
-    database = Database("otp_lifecycle")
+    database = Database(f"otp_used_{os.getpid()}")
     server = Server(database, tmp_path, workers=2)
     try:
         admin = Client(server, "admin", "admin")
@@ -51,7 +51,7 @@ def used(gateway, tmp_path):
 @pytest.fixture
 def unused():
     """Return a database with the addon, in which nobody signed."""
-    database = Database("otp_unused")
+    database = Database(f"otp_unused_{os.getpid()}")
     yield database
     database.drop()
 
