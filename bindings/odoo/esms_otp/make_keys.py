@@ -48,6 +48,6 @@ if __name__ == "__main__":
         sys.exit(__doc__)
     try:
         for made in make_keys(Path(sys.argv[1])):
-            print(made)
+            sys.stdout.write(f"{made}\n")
     except FileExistsError as error:
         sys.exit(f"{error.filename} exists already, and is kept")

@@ -60,7 +60,7 @@ class OdooStore(otp.HostStore):
 
     def load(self, keys: list[bytes]) -> list[otp.Cell | None]:
         """Return the cell of each key, in order."""
-        with self._registry.cursor() as cr:
+        with transaction(self._registry) as cr:
             cr.execute(_LOAD, [list(keys)], log_exceptions=False)
             found = {
                 bytes(key): otp.Cell(version, end, bytes(body))

@@ -32,15 +32,15 @@ _ROUTE = {"type": "jsonrpc", "auth": "user", "methods": ["POST"]}
 
 class EsmsOtpController(http.Controller):
     @http.route("/api/esms_otp/send_esms_otp", **_ROUTE)
-    def send_esms_otp(self, /, **params):
+    def send_esms_otp(self, **params):
         return _once(contract.parse_send, _send, params)
 
     @http.route("/api/esms_otp/verify_esms_otp", **_ROUTE)
-    def verify_esms_otp(self, /, **params):
+    def verify_esms_otp(self, **params):
         return _once(contract.parse_verify, _verify, params)
 
     @http.route("/api/esms_otp/get_esms_otp_signature", **_ROUTE)
-    def get_esms_otp_signature(self, /, **params):
+    def get_esms_otp_signature(self, **params):
         return _once(contract.parse_get, _get, params)
 
 

@@ -3,7 +3,7 @@ import json
 
 import otp_engine as otp
 
-from odoo import api, fields, models
+from odoo import SUPERUSER_ID, api, fields, models
 from odoo.exceptions import ValidationError
 
 from ..engine import PURPOSE
@@ -178,7 +178,7 @@ class EsmsOtpPolicy(models.Model):
 
     def _content(self, record, field):
         """Return the bytes of what is approved, or None if nothing but the field itself is."""
-        plain = record.sudo().with_context({})
+        plain = record.with_env(self.env(user=SUPERUSER_ID, context={}))
         content = plain._esms_otp_content(field)
         if content is not None or not self.content_field_ids:
             return content

@@ -133,7 +133,8 @@ class EsmsOtpSignature(models.Model):
     def write(self, vals):  # pylint: disable=method-required-super
         raise UserError(self.env._("Signatures are kept as they are."))
 
-    def unlink(self):  # pylint: disable=method-required-super
+    @api.ondelete(at_uninstall=False)
+    def _unlink_never(self):
         raise UserError(self.env._("Signatures are kept."))
 
     def action_erase(self):

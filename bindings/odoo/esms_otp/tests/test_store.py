@@ -1,0 +1,105 @@
+"""The engine's own suite for stores, on the real table and real cursors, beside a store that fails.
+
+A class of its own that commits: a test's cursor is a savepoint of one connection, and shows nothing
+of what several connections do to each other. What it leaves in the table is deleted again.
+"""
+
+import threading
+
+import otp_engine as otp
+
+from odoo.modules.registry import Registry
+from odoo.tests import BaseCase, tagged
+from odoo.tests.common import get_db_name
+
+from ..store import OdooStore, transaction
+
+
+class NaiveStore(OdooStore):
+    """Looks first and writes then: what lies between the two belongs to nobody."""
+
+    def commit(self, writes, now):
+        found = self.load([write.key for write in writes])
+        if [cell.version if cell else 0 for cell in found] != [w.expected for w in writes]:
+            return False
+        with transaction(self._registry) as cr:
+            for write in writes:
+                cr.execute(
+                    """INSERT INTO esms_otp_cell VALUES (%s, %s, %s, %s) ON CONFLICT (key)
+                    DO UPDATE SET version = EXCLUDED.version, body = EXCLUDED.body,
+                    discard_after = EXCLUDED.discard_after""",
+                    [write.key, write.expected + 1, write.discard_after, write.body],
+                    log_exceptions=False,
+                )
+        return True
+
+
+@tagged("at_install", "-post_install")
+class TestStore(BaseCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.registry = Registry(get_db_name())
+
+    def setUp(self):
+        super().setUp()
+        self.addCleanup(self.sweep, self.kept())
+
+    def kept(self):
+        with self.registry.cursor() as cr:
+            cr.execute("SELECT key FROM esms_otp_cell")
+            return [bytes(key) for (key,) in cr.fetchall()]
+
+    def sweep(self, kept):
+        with self.registry.cursor() as cr:
+            cr.execute("DELETE FROM esms_otp_cell WHERE key <> ALL(%s)", [kept])
+
+    def test_the_store_passes_the_suite(self):
+        with OdooStore(self.registry) as store:
+            passed, report = store.check()
+        self.assertTrue(passed, report)
+
+    def test_a_naive_store_does_not(self):
+        with NaiveStore(self.registry) as store:
+            passed, report = store.check()
+        self.assertFalse(passed, report)
+
+    def test_nothing_waits_for_ever_for_a_row_that_is_locked(self):
+        key = bytes(32)
+        first = otp.Write(key, 1, 0, 2**40, b"first")
+        second = otp.Write(key, 1, 1, 2**40, b"second")
+        with OdooStore(self.registry) as store:
+            self.assertTrue(store.commit([first], 0))
+            with self.registry.cursor() as cr:
+                cr.execute("SELECT 1 FROM esms_otp_cell WHERE key = %s FOR UPDATE", [key])
+                failed = []
+                waiting = threading.Thread(
+                    target=self.commit_and_fail, args=(store, second, failed)
+                )
+                waiting.start()
+                waiting.join(20)
+                self.assertFalse(waiting.is_alive())
+                self.assertEqual([error.pgcode for error in failed], ["55P03"])
+            [cell] = store.load([key])
+        self.assertEqual(cell.body, b"first")
+
+    def commit_and_fail(self, store, write, failed):
+        try:
+            store.commit([write], 0)
+        except Exception as error:
+            failed.append(error)
+
+    def test_a_commit_of_two_cells_is_one(self):
+        one, two = bytes(32), bytes([1]) * 32
+        with OdooStore(self.registry) as store:
+            self.assertTrue(store.commit([otp.Write(one, 1, 0, 2**40, b"1")], 0))
+            pair = [otp.Write(two, 1, 0, 2**40, b"2"), otp.Write(one, 1, 7, 2**40, b"2")]
+            self.assertFalse(store.commit(pair, 0))
+            self.assertEqual([cell and cell.body for cell in store.load([one, two])], [b"1", None])
+
+    def test_a_transaction_reads_what_others_committed_meanwhile(self):
+        with transaction(self.registry) as cr:
+            cr.execute("SHOW transaction_isolation")
+            self.assertEqual(cr.fetchone(), ("read committed",))
+            cr.execute("SHOW synchronous_commit")
+            self.assertEqual(cr.fetchone(), ("on",))

@@ -1,0 +1,97 @@
+from datetime import timedelta
+
+from odoo import fields
+from odoo.addons.esms_otp import engine as engine_module
+from odoo.addons.esms_otp.controllers import main
+from odoo.addons.esms_otp.models import generation
+from odoo.tests import tagged
+
+from .common import FIELD, OtpCase
+
+
+@tagged("at_install", "-post_install")
+class TestPurge(OtpCase):
+    def count(self, table, where="true"):
+        self.env.cr.execute(f"SELECT count(*) FROM {table} WHERE {where}")
+        return self.env.cr.fetchone()[0]
+
+    def run_cron(self):
+        self.env.ref("esms_otp.ir_cron_purge").method_direct_trigger()
+        self.env.invalidate_all()
+
+    def test_cells_go_when_they_are_over_and_records_stay(self):
+        self.patch(generation, "_BATCH", 2)
+        self.sign()
+        kept = self.count("esms_otp_cell", "discard_after IS NULL")
+        self.assertEqual(kept, 2, "a page and a record")
+        going = self.count("esms_otp_cell", "discard_after IS NOT NULL")
+        self.assertGreater(going, 2, "more than a batch")
+        self.run_cron()
+        self.assertEqual(self.count("esms_otp_cell", "discard_after IS NOT NULL"), going)
+        self.clock.turn(500 * 86400)
+        self.run_cron()
+        self.assertEqual(self.count("esms_otp_cell"), kept)
+        self.assertEqual(self.count("esms_otp_signature"), 1)
+
+    def test_rows_go_after_their_days(self):
+        self.patch(generation, "_BATCH", 2)
+        self.env["ir.config_parameter"].set_param("esms_otp.generation_days", "10")
+        self.env["ir.config_parameter"].set_param("esms_otp.log_days", "20")
+        now = fields.Datetime.now()
+        for days in (1, 9, 11, 12, 13, 19, 21, 22, 23):
+            moment = now - timedelta(days=days)
+            self.env["esms.otp.generation"].create(
+                {
+                    "generation": f"gen_{days}",
+                    "model": "loan.application",
+                    "field": FIELD,
+                    "res_id": 1,
+                    "state": "pending",
+                    "issued_at": moment,
+                    "expires_at": moment,
+                    "user_id": self.borrower.id,
+                    "company_id": self.env.company.id,
+                }
+            )
+            self.env["esms.otp.log"].create({"at": moment, "happening": "issued"})
+        self.run_cron()
+        self.assertEqual(
+            self.env["esms.otp.generation"].search([]).mapped("generation"), ["gen_1", "gen_9"]
+        )
+        self.assertEqual(self.env["esms.otp.log"].search_count([]), 6)
+
+    def test_an_unlock_lifts_what_wrong_codes_put_on_a_user(self):
+        tenant = self.env["esms.otp.cell"]._tenant()
+        binding = self.policy._binding(self.loan, FIELD, self.borrower, tenant)
+        row = self.env["esms.otp.generation"].create(
+            {
+                "generation": "gen_x",
+                "model": "loan.application",
+                "field": FIELD,
+                "res_id": self.loan.id,
+                "state": "exhausted",
+                "issued_at": "2026-01-01",
+                "expires_at": "2026-01-01",
+                "user_id": self.borrower.id,
+                "company_id": self.env.company.id,
+            }
+        )
+        engine = engine_module.engine()
+        with main.OdooStore(self.registry) as store:
+            for _ in range(3):  # 15 wrong codes within a day
+                issued = engine.issue(store, binding)
+                wrong = f"{(int(issued.code) + 1) % 10**6:06}"
+                for _ in range(5):
+                    engine.verify(store, binding, wrong)
+                self.clock.turn(900)
+            self.assertEqual(engine.issue(store, binding).reason, "locked")
+        # The number has limits of its own, which no unlock lifts: else a stranger's guesses could.
+        self.borrower.esms_otp_mobile = "+60 12-345 6780"
+        binding = self.policy._binding(self.loan, FIELD, self.borrower, tenant)
+        with main.OdooStore(self.registry) as store:
+            self.assertEqual(engine.issue(store, binding).reason, "locked")
+        row.action_unlock()
+        with main.OdooStore(self.registry) as store:
+            self.assertTrue(engine.issue(store, binding))
+        log = self.env["esms.otp.log"].search([("happening", "=", "unlocked")])
+        self.assertEqual(log.user_id, self.borrower)
