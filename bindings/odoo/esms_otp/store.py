@@ -33,13 +33,28 @@ _PURGE = """DELETE FROM esms_otp_cell WHERE key IN (
 SELECT key FROM esms_otp_cell WHERE discard_after < %s LIMIT %s FOR UPDATE SKIP LOCKED)"""
 
 
+class DatabaseError(Exception):
+    """The database refused. Nothing but its SQLSTATE is told: the rest may quote a row."""
+
+    def __init__(self, pgcode: str | None) -> None:
+        super().__init__(f"sqlstate {pgcode}" if pgcode else "the connection was lost")
+        self.pgcode = pgcode
+
+
 @contextmanager
 def transaction(registry: Registry) -> Iterator[BaseCursor]:
-    """Open a transaction of its own, committed on leaving and rolled back if anything is raised."""
-    with registry.cursor() as cr:
-        if isinstance(cr, Cursor):  # a test's cursor is a savepoint of a running transaction
-            cr.execute(_BEGIN, log_exceptions=False)
-        yield cr
+    """Open a transaction of its own, committed on leaving and rolled back if anything is raised.
+
+    It raises no error of psycopg2's: Odoo would take a lost race in here for one of the
+    request, and run all of that again.
+    """
+    try:
+        with registry.cursor() as cr:
+            if isinstance(cr, Cursor):  # a test's cursor is a savepoint of a running transaction
+                cr.execute(_BEGIN, log_exceptions=False)
+            yield cr
+    except psycopg2.Error as error:
+        raise DatabaseError(error.pgcode) from None
 
 
 class OdooStore(otp.HostStore):
@@ -80,7 +95,7 @@ class OdooStore(otp.HostStore):
                 for write in writes:
                     if write.kind == RECORD and self._on_record:
                         self._on_record(cr, write)
-        except psycopg2.Error as error:
+        except DatabaseError as error:
             if error.pgcode in _LOST:
                 return False
             raise

@@ -90,7 +90,7 @@ def _send(asked):
     record, policy = _allowed(asked)
     case = _case(asked, record, policy)
     company = request.env["res.company"].sudo().browse(case.place.company_id)
-    if not company.esms_otp_gateway_id:
+    if not company.esms_otp_gateway_id.active:
         raise RuntimeError(f"company {company.id} has no OTP gateway")
     sender = company.esms_otp_gateway_id._sender()
     policy = policy.with_context(lang=request.env.user.lang)

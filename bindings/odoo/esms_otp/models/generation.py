@@ -1,3 +1,4 @@
+import logging
 from datetime import timedelta
 
 from odoo import api, fields, models
@@ -8,6 +9,15 @@ from ..engine import engine, hearing
 from ..store import OdooStore
 
 _BATCH = 1000
+_STATES = [
+    ("pending", "Pending"),
+    ("verified", "Verified"),
+    ("expired", "Expired"),
+    ("exhausted", "Too many wrong codes"),
+    ("superseded", "Superseded"),
+    ("cancelled", "Cancelled"),
+]
+_logger = logging.getLogger(__name__)
 
 
 class EsmsOtpGeneration(models.Model):
@@ -26,23 +36,8 @@ class EsmsOtpGeneration(models.Model):
     user_id = fields.Many2one("res.users", required=True, readonly=True, ondelete="cascade")
     company_id = fields.Many2one("res.company", required=True, readonly=True, ondelete="cascade")
     recipient = fields.Char("Mobile", readonly=True, help="Masked: its last four digits.")
-    state = fields.Selection(
-        [
-            ("pending", "Pending"),
-            ("verified", "Verified"),
-            ("expired", "Expired"),
-            ("exhausted", "Too many wrong codes"),
-            ("superseded", "Superseded"),
-            ("cancelled", "Cancelled"),
-        ],
-        required=True,
-        readonly=True,
-    )
-    shown_state = fields.Selection(
-        selection=lambda self: self._fields["state"].selection,
-        string="Status",
-        compute="_compute_shown_state",
-    )
+    state = fields.Selection(_STATES, required=True, readonly=True)
+    shown_state = fields.Selection(_STATES, string="Status", compute="_compute_shown_state")
     sends = fields.Integer(readonly=True, aggregator="sum")
     issued_at = fields.Datetime(required=True, readonly=True)
     expires_at = fields.Datetime(required=True, readonly=True)
@@ -75,6 +70,7 @@ class EsmsOtpGeneration(models.Model):
             with hearing() as events, OdooStore(self.env.registry) as store:
                 engine().unlock(store, tenant, str(user.id))
             journal.heard(self.env.registry, events, rows[:1].company_id.id)
+            _logger.info("user %s unlocked user %s", self.env.uid, user.id)
         return True
 
     @api.model

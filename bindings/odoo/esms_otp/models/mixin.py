@@ -32,8 +32,9 @@ class EsmsOtpMixin(models.AbstractModel):
         It comes after the commit of the verification and may run again. What it raises is logged
         and undoes nothing: where it matters, ask `_esms_otp_check_signed` when it is needed.
         """
-        if "message_post" in dir(self):
-            body = self.env._("Signed by one-time code: %s", field)
+        if isinstance(self, self.env.registry["mail.thread"]):
+            label = self._fields[field]._description_string(self.env)
+            body = self.env._("Signed by one-time code: %s", label)
             self.sudo().message_post(body=body)
 
     def _esms_otp_check_signed(self, field):

@@ -1,4 +1,5 @@
 import base64
+import logging
 from datetime import datetime, timezone
 
 from odoo import api, fields, models
@@ -8,6 +9,7 @@ from .. import journal, signed_record
 from ..engine import engine, hearing
 from ..store import OdooStore
 
+_logger = logging.getLogger(__name__)
 # What an erasure takes: the details of a person, and the signature that they drew.
 PERSONAL = ("name", "typed", "number", "ip", "agent")
 
@@ -152,5 +154,6 @@ class EsmsOtpSignature(models.Model):
                     store, tenant, row.model, row.field, str(row.res_id), row.n, PERSONAL
                 )
             journal.heard(self.env.registry, events, row.company_id.id)
+            _logger.info("user %s erased details of signature %s", self.env.uid, row.id)
         self.invalidate_model()
         return True

@@ -12,7 +12,7 @@ from odoo.modules.registry import Registry
 from odoo.tests import BaseCase, tagged
 from odoo.tests.common import get_db_name
 
-from ..store import OdooStore, transaction
+from ..store import DatabaseError, OdooStore, transaction
 
 
 class NaiveStore(OdooStore):
@@ -88,6 +88,16 @@ class TestStore(BaseCase):
             store.commit([write], 0)
         except Exception as error:
             failed.append(error)
+
+    def test_an_error_of_the_database_tells_no_row(self):
+        with self.assertRaises(DatabaseError) as raised, transaction(self.registry) as cr:
+            cr.execute(
+                "INSERT INTO esms_otp_cell VALUES (%s, NULL, NULL, %s)",
+                [bytes(32), b"secret"],
+                log_exceptions=False,
+            )
+        self.assertEqual(str(raised.exception), "sqlstate 23502")
+        self.assertTrue(raised.exception.__suppress_context__)
 
     def test_a_commit_of_two_cells_is_one(self):
         one, two = bytes(32), bytes([1]) * 32

@@ -199,6 +199,9 @@ class TestSend(RouteCase):
         self.env.company.esms_otp_gateway_id = False
         self.assertEqual(self.send()["status"], 500)
         self.env.company.esms_otp_gateway_id = self.gateway_row
+        self.gateway_row.active = False
+        self.assertEqual(self.send()["status"], 500)
+        self.gateway_row.active = True
         self.assertEqual(self.send()["message"], "OTP generated successfully")
 
     @mute_logger(MAIN)

@@ -49,6 +49,6 @@ class TestMixin(OtpCase):
         before = self.loan.message_ids
         hook(self.loan.with_user(self.borrower), FIELD, row)
         [note] = self.loan.message_ids - before
-        self.assertIn(FIELD, note.body)
+        self.assertIn("Repayment Schedule Signatures", note.body)
         self.assertNotIn("60123456789", note.body)
         self.assertEqual(note.author_id, self.borrower.partner_id)
