@@ -29,7 +29,13 @@ def imported(module):
     )
 
 
-@pytest.mark.parametrize("module", ["contract", "gateway", "gateway.esms", "gateway.log"])
+@pytest.mark.parametrize(
+    "module",
+    [
+        "contract", "engine", "gateway", "gateway.esms", "gateway.log", "make_keys", "recipient",
+        "signed_record",
+    ],
+)  # fmt: skip
 def test_it_imports_no_odoo(module):
     """These serve any back end."""
     done = imported(module)
