@@ -236,7 +236,7 @@ class SignPage {
         this.parts.signed_by.textContent = result.signer_name || "-";
         const at = new Date(instant(result.verified_at));
         this.parts.signed_at.dateTime = at.toISOString();
-        this.parts.signed_at.textContent = at.toLocaleString(document.documentElement.lang);
+        this.parts.signed_at.textContent = localTime(at);
         this.parts.signed_id.textContent = result.esms_otp_generation_id;
         this.parts.signed_image.hidden = !result.signature;
         if (result.signature) {
@@ -284,6 +284,14 @@ class SignPage {
 /** Reads the contract's times: UTC, `2024-05-15 10:03:00`. */
 function instant(time) {
     return Date.parse(`${time.replace(" ", "T")}Z`);
+}
+
+function localTime(at) {
+    try {
+        return at.toLocaleString(document.documentElement.lang);
+    } catch {
+        return at.toLocaleString(); // the page names no language, or none that browsers know
+    }
 }
 
 function seconds(until) {
