@@ -38,7 +38,7 @@ def test_importing_reads_no_file_and_makes_no_engine():
     done = subprocess.run(
         [sys.executable, "-c", "import engine; print(engine._made)"],
         cwd=os.path.dirname(engine.__file__),
-        env={"PATH": os.environ["PATH"]},
+        env={"PATH": os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1"},
         capture_output=True,
         text=True,
         check=True,
