@@ -100,7 +100,11 @@ const FROM_OUTSIDE: &[&[&str]] = &[
         "tests/test_reruns.py",
         "tests/test_canary.py",
     ],
-    &["tests/test_workers.py", "tests/test_lifecycle.py"],
+    &[
+        "tests/test_workers.py",
+        "tests/test_lifecycle.py",
+        "tests/test_keys.py",
+    ],
     &["tests_browser"],
 ];
 

@@ -214,10 +214,13 @@ def signature(
     signer_name: str | None,
     image: bytes | None,
     recipient: str | None,
-    jws: str,
+    jws: str | None,
     mask: bool,
 ) -> Result:
-    """Answer Get signature; what was never given or has been erased is False."""
+    """Answer Get signature; what was never given or has been erased is False.
+
+    So is the record of a signature that is older than the engine: nothing proves that one.
+    """
     shown = _mask(recipient) if recipient and mask else recipient
     return {
         "status": 200,
@@ -228,7 +231,7 @@ def signature(
         "verified_at": utc(verified_at),
         "esms_otp_generation_id": generation_id(challenge_id),
         "recipient_mobile": shown or False,
-        "signature_record": jws,
+        "signature_record": jws or False,
     }
 
 

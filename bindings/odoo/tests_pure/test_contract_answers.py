@@ -264,9 +264,12 @@ def test_a_signature_in_full():
 
 @pytest.mark.parametrize(
     ("given", "told"),
-    [("image", "signature"), ("signer_name", "signer_name"), ("recipient", "recipient_mobile")],
-)
-def test_what_was_erased_is_false(given, told):
+    [
+        ("image", "signature"), ("signer_name", "signer_name"), ("recipient", "recipient_mobile"),
+        ("jws", "signature_record"),
+    ],
+)  # fmt: skip
+def test_what_is_not_there_is_false(given, told):
     """Masked or not."""
     for mask in (False, True):
         assert signature(**{given: None}, mask=mask)[told] is False

@@ -1,0 +1,221 @@
+"""The glue of docs/existing-backends.md, run as it is printed, on a real PostgreSQL."""
+
+import base64
+import io
+import os
+import re
+import secrets
+import shutil
+import sys
+import types
+from datetime import datetime, timezone
+from pathlib import Path
+
+import otp_engine as otp
+import pytest
+from client import at_once, wrong
+from fake_gateway import FakeGateway
+from PIL import Image
+
+ROOT = Path(__file__).parents[3]
+ADDON = ROOT / "bindings" / "odoo" / "esms_otp"
+PARTS = ("contract.py", "gateway", "recipient.py", "signed_record.py")
+MOBILE = "60123456789"
+WHERE = {"model": "loan.application", "field": "client_schedule_esms_otp_signature_ids", "id": 15}
+
+
+def printed():
+    """Return the guide's blocks of SQL and of Python that are said to be run."""
+    guide = (ROOT / "docs" / "existing-backends.md").read_text()
+    sql = re.findall(r"```sql\n(.*?)```", guide, re.DOTALL)
+    python = re.findall(r"```python\n(.*?)```", guide, re.DOTALL)
+    assert (len(sql), len(python)) == (1, 3), "store, answers, and a controller that is not run"
+    return sql[0], python[0], python[1]
+
+
+@pytest.fixture(scope="module")
+def glue(tmp_path_factory):
+    """Return what the two blocks define, with the parts copied beside them."""
+    folder = tmp_path_factory.mktemp("host")
+    (folder / "parts").mkdir()
+    (folder / "parts" / "__init__.py").touch()
+    for part in PARTS:
+        copy = shutil.copytree if (ADDON / part).is_dir() else shutil.copy
+        copy(ADDON / part, folder / "parts" / part)
+    sys.path.insert(0, str(folder))
+    _sql, store, answers = printed()
+    glue = types.ModuleType("glue")
+    exec(compile(store + answers, "existing-backends.md", "exec"), vars(glue))
+    yield glue
+    sys.path.remove(str(folder))
+
+
+@pytest.fixture(scope="module")
+def connect(database):
+    """Return what connects to a database with the table."""
+    database.query("DROP TABLE IF EXISTS otp_cell")
+    database.query(printed()[0])
+
+    def connect():
+        connection = database.connect()
+        connection.autocommit = False
+        return connection
+
+    yield connect
+    database.query("DROP TABLE otp_cell")
+
+
+def test_the_store_is_one(glue, connect):
+    """The suite that every store must pass; one that forgets to compare versions does not."""
+    passed, report = glue.CellStore(connect).check()
+    assert passed, report
+
+    class Naive(glue.CellStore):
+        """Writes whatever was there before."""
+
+        def commit(self, writes, now):
+            """Forget what each write expects."""
+            with self._connection() as connection, connection.cursor() as cr:
+                for write in writes:
+                    cr.execute("DELETE FROM otp_cell WHERE key = %s", [write.key])
+                    cr.execute(
+                        "INSERT INTO otp_cell VALUES (%s, %s, %s, %s)",
+                        [write.key, write.expected + 1, write.discard_after, write.body],
+                    )
+            return True
+
+    passed, report = Naive(connect).check()
+    assert not passed, report
+
+
+class Rows:
+    """The host's own table, with one signature from before."""
+
+    def __init__(self):
+        self.new = {}
+        self.old = None
+
+    def keep(self, asked, record):
+        """Insert a signature and return its id."""
+        self.new[record.id] = (100 + len(self.new), asked.signature)
+        return self.new[record.id][0]
+
+    def of(self, asked, record_id):
+        """Return id and image of a record."""
+        return self.new[record_id]
+
+    def newest_old(self, asked):
+        """Return the newest signature from before the engine."""
+        return self.old
+
+
+class Host:
+    """A back end that allows its one user everything."""
+
+    def __init__(self, glue, connect):
+        self.contract = glue.contract
+        self.gateway = FakeGateway()
+        self.rows = Rows()
+        self.tenant = secrets.token_hex(8)
+        ring = otp.KeyRing({"k": os.urandom(32)}, index=os.urandom(32))
+        engine = otp.Engine(ring, signing_key=otp.SigningKey.from_seed(os.urandom(32)))
+        from parts.gateway.esms import EsmsGateway
+
+        sender = EsmsGateway(self.gateway.endpoint, "key", "secret", 1)
+        self.signing = glue.Signing(engine, glue.CellStore(connect), sender, self.rows)
+        self.binding = otp.Binding(
+            tenant=self.tenant,
+            purpose="sign",
+            model=WHERE["model"],
+            field=WHERE["field"],
+            record=str(WHERE["id"]),
+            user="7",
+            mobile=MOBILE,
+        )
+
+    def send(self):
+        """Ask for a code."""
+        return self.signing.send(self.contract.parse_send(WHERE, {}), self.binding, MOBILE)
+
+    def verify(self, typed, **more):
+        """Say what was typed."""
+        asked = self.contract.parse_verify({**WHERE, "otp": typed, **more}, {})
+        return self.signing.verify(asked, self.binding)
+
+    def get(self):
+        """Ask for the signature."""
+        return self.signing.get(self.contract.parse_get(WHERE, {}), self.tenant)
+
+
+@pytest.fixture
+def host(glue, connect):
+    """Return a back end with the glue in it."""
+    host = Host(glue, connect)
+    yield host
+    host.gateway.close()
+
+
+def test_the_three_answers(host):
+    """From the code to the record; within the cooldown the same code is named."""
+    sent = host.send()
+    assert (sent["status"], sent["message"]) == (200, "OTP generated successfully")
+    again = host.send()
+    assert (again["status"], again["message"]) == (200, "OTP already sent")
+    assert again["esms_otp_generation_id"] == sent["esms_otp_generation_id"]
+    assert len(host.gateway.to(MOBILE)) == 1
+
+    code = host.gateway.code(MOBILE)
+    assert host.verify(wrong(code))["attempts_left"] == 4
+    drawn = io.BytesIO()
+    Image.new("1", (60, 20)).save(drawn, "PNG")
+    image = base64.b64encode(drawn.getvalue()).decode()
+    done = host.verify(code, signature=image, signer_name="Siti")
+    assert (done["status"], done["signature_id"]) == (200, 100)
+    assert host.verify(code) == {"status": 400, "message": "Invalid or expired OTP"}
+
+    told = host.get()
+    assert (told["signature"], told["signer_name"]) == (image, "Siti")
+    assert told["esms_otp_generation_id"] == sent["esms_otp_generation_id"]
+    assert told["signature_record"].count(".") == 2
+
+
+def test_an_old_signature_stays_readable(host):
+    """Until the field is signed anew; it has no record, and Get says so."""
+    assert host.get() == {"status": 404, "message": "Nothing is signed yet"}
+    host.rows.old = {
+        "signature_id": 7,
+        "challenge_id": "839210",
+        "verified_at": datetime(2024, 5, 15, 10, 3, tzinfo=timezone.utc),
+        "signer_name": "Siti",
+        "image": None,
+        "recipient": MOBILE,
+        "jws": None,
+        "mask": False,
+    }
+    old = host.get()
+    assert (old["status"], old["signature_record"]) == (200, False)
+    assert (old["esms_otp_generation_id"], old["signature_id"]) == ("gen_839210", 7)
+    host.send()
+    assert host.verify(host.gateway.code(MOBILE))["status"] == 200
+    new = host.get()
+    assert new["signature_id"] == 100
+    assert new["signature_record"]
+
+
+@pytest.mark.parametrize(("status", "told", "wait"), [(5, "5", 10), (0, "", 60)])
+def test_a_gateway_that_fails(host, status, told, wait):
+    """A refusal is refunded but for ten seconds; a doubt keeps its cooldown."""
+    host.gateway.answer_next(status, delay=0 if status else 3)
+    assert host.send()["esms_otp_response_status"] == told
+    again = host.send()
+    assert again["status"] == (429 if status else 200)
+    assert wait - 5 <= again["retry_after"] <= wait
+
+
+def test_one_of_many_at_once(host):
+    """The right code from eight threads, each with a connection of its own."""
+    host.send()
+    code = host.gateway.code(MOBILE)
+    answers = at_once([lambda: host.verify(code)] * 8)
+    assert sorted(answer["status"] for answer in answers) == [200] + [400] * 7
+    assert len(host.rows.new) == 1
