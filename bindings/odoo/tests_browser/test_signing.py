@@ -37,6 +37,7 @@ def test_a_borrower_signs(open_page, borrower, gateway, database, policy, screen
     page.get_by_label("Code from the SMS").fill(wrong(code))
     part(page, "submit").click()
     says(page, "This code is wrong or no longer valid. Attempts left: 4.")
+    expect(part(page, "message")).to_be_in_viewport()
     expect(part(page, "code")).to_be_focused()
     expect(part(page, "code")).to_have_attribute("aria-invalid", "true")
     photograph(page, f"portal_{screen}_wrong")

@@ -30,6 +30,7 @@ class EsmsOtpPortal(http.Controller):
                 "asked": asked,
                 "record": found,
                 "field_label": found._fields[field]._description_string(request.env),
+                "subject": found._esms_otp_subject(field),
                 "policy": policy,
                 "signer_name": request.env.user.name,
                 "page_name": "esms_otp_sign",
