@@ -22,10 +22,14 @@ class Client:
     """One logged-in browser or app."""
 
     def __init__(self, server, login, password):
+        self.login, self.password = login, password
+        self.log_in(server)
+
+    def log_in(self, server):
+        """Open a session of a server, on its database."""
         self.server = server
-        self.cookies = {}
         session = requests.Session()
-        params = {"db": server.database.name, "login": login, "password": password}
+        params = {"db": server.database.name, "login": self.login, "password": self.password}
         answer = session.post(
             f"{server.url}/web/session/authenticate", json={"params": params}, timeout=TIMEOUT
         ).json()
@@ -105,7 +109,7 @@ def at_once(calls):
     """Make all calls at the same time and return what each gave, in their order.
 
     A server's queue holds fewer connections than a test opens at once: one that is reset before a
-    handler ran is made again. Tests count the runs of handlers, so that nothing is made twice unseen.
+    handler ran is made again. The tests count runs of handlers: nothing is made twice unseen.
     """
     calls = list(calls)
     start = threading.Barrier(len(calls))

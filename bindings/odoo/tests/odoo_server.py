@@ -18,6 +18,8 @@ SCRIPT = "OTP_ODOO_SCRIPT"
 TEMPLATE = "OTP_ODOO_TEMPLATE"
 DATA = "OTP_ODOO_DATA"
 PG_BIN = "OTP_ODOO_PG_BIN"
+#: Where the planted faults of a server are armed.
+FAULTS = "ESMS_OTP_FAULTS"
 READY = 120.0
 
 
@@ -101,7 +103,7 @@ class Database:
 class Server:
     """A prefork server on one database."""
 
-    def __init__(self, database, folder, *options, workers=4):
+    def __init__(self, database, folder, *options, workers=4, environment=None):
         self.database = database
         self.folder = Path(folder)
         self.faults = self.folder / "faults"
@@ -114,11 +116,15 @@ class Server:
             "--http-port", str(self.port), "--gevent-port", str(free_port()),
             "--workers", str(workers), "--max-cron-threads", "0", *options,
         )  # fmt: skip
-        environment = dict(os.environ, ESMS_OTP_FAULTS=str(self.faults))
+        environment = {**os.environ, **(environment or {}), FAULTS: str(self.faults)}
         with self.log.open("ab") as log:
             # It ends with the tests, however these end.
             self._process = subprocess.Popen(
-                ["setpriv", "--pdeathsig", "TERM", *line], env=environment, stdout=log, stderr=log, start_new_session=True
+                ["setpriv", "--pdeathsig", "TERM", *line],
+                env=environment,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
             )
         self._wait()
 

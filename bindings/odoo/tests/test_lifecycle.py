@@ -29,11 +29,11 @@ def cells(database):
     return database.query("SELECT count(*) FROM esms_otp_cell")[0][0]
 
 
-@pytest.fixture
-def used(gateway, tmp_path):
+@pytest.fixture(scope="module")
+def original(gateway, tmp_path_factory):
     """Return a database with one signature and one live code, and who has them."""
-    database = Database(f"otp_used_{os.getpid()}")
-    server = Server(database, tmp_path, workers=2)
+    database = Database(f"otp_original_{os.getpid()}")
+    server = Server(database, tmp_path_factory.mktemp("original"), workers=2)
     try:
         admin = Client(server, "admin", "admin")
         use_gateway(admin, gateway)
@@ -46,6 +46,15 @@ def used(gateway, tmp_path):
         server.stop()
     yield database, borrower
     database.drop()
+
+
+@pytest.fixture
+def used(original):
+    """Return a copy of that database of a test's own."""
+    database, borrower = original
+    copy = Database(f"otp_used_{os.getpid()}", database.name)
+    yield copy, borrower
+    copy.drop()
 
 
 @pytest.fixture
@@ -63,7 +72,7 @@ def test_an_upgrade_keeps_signatures_and_live_codes(used, gateway, tmp_path):
     assert state(database) == "installed" and cells(database) == before
     server = Server(database, tmp_path / "upgraded", workers=2)
     try:
-        borrower.server = server
+        borrower.log_in(server)
         assert borrower.signature()["signature_id"] == borrower.signed["signature_id"]
         code = gateway.code(borrower.mobile)
         assert borrower.verify(code, borrower.records[1])["status"] == 200
@@ -77,7 +86,7 @@ def test_a_neutralized_copy_sends_nothing_and_takes_no_live_code(used, gateway, 
     odoo(database, "neutralize")
     server = Server(database, tmp_path / "neutral", workers=2)
     try:
-        borrower.server = server
+        borrower.log_in(server)
         assert borrower.signature()["signature_id"] == borrower.signed["signature_id"]
         before = len(gateway.messages)
         assert borrower.verify(code, borrower.records[1])["status"] == 400

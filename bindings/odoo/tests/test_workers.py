@@ -2,7 +2,7 @@
 
 import itertools
 
-from client import Borrower, Client, at_once
+from client import Borrower, at_once
 from fake_gateway import code_in
 from odoo_server import Server
 
@@ -33,15 +33,3 @@ def test_codes_and_ids_of_recycled_workers_are_all_distinct(
     assert len(ids) == USERS * RECORDS
     assert len(codes) == len(set(codes)) == USERS * RECORDS
     assert len(processes) > 4, f"no worker was recycled: {processes}"
-
-
-def test_a_code_is_good_in_whichever_worker_it_arrives(server, admin, gateway, database, tmp_path):
-    borrower = Borrower(server, admin)
-    borrower.send()
-    other = Server(database, tmp_path, workers=2)
-    try:
-        borrower.server = other
-        assert Client(other, "admin", "admin").uid == admin.uid
-        assert borrower.verify(gateway.code(borrower.mobile))["status"] == 200
-    finally:
-        other.stop()
