@@ -45,7 +45,8 @@ def forget() -> None:
 def hearing() -> Iterator[list[otp.Event]]:
     """Collect what the engine tells on this thread: an observer must not work in the call."""
     before = getattr(_hearing, "events", None)
-    _hearing.events = events = []
+    events: list[otp.Event] = []
+    _hearing.events = events
     try:
         yield events
     finally:

@@ -17,12 +17,8 @@ _PKCS8_V1 = bytes.fromhex("302e020100300506032b657004220420")  # what stands bef
 def make_keys(folder: Path) -> tuple[Path, Path]:
     """Write fresh secrets and a fresh signing key into a folder; return the two files."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    keys = {
-        "codes": {time.strftime("%Y%m%d", time.gmtime()): _secret()},
-        "index": _secret(),
-        "epoch": 0,
-    }
-    keys["current"] = next(iter(keys["codes"]))
+    kid = time.strftime("%Y%m%d", time.gmtime())
+    keys = {"codes": {kid: _secret()}, "current": kid, "index": _secret(), "epoch": 0}
     block = base64.b64encode(_PKCS8_V1 + secrets.token_bytes(32)).decode()
     pem = f"-----BEGIN PRIVATE KEY-----\n{block}\n-----END PRIVATE KEY-----\n"
     return (

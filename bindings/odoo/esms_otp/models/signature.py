@@ -92,6 +92,8 @@ class EsmsOtpSignature(models.Model):
     signer_name = fields.Char(readonly=True)
     recipient = fields.Char("Mobile", readonly=True)
     image = fields.Binary("Captured Signature", attachment=False, readonly=True)
+    # The web client's image widget asks each model for it.
+    write_date = fields.Datetime("Last Updated on", related="verified_at")
 
     _generation_unique = models.UniqueIndex("(generation)")
     _record_index = models.Index("(model, res_id, field)")

@@ -25,6 +25,7 @@ class TestSignature(OtpCase):
         self.assertEqual((row.signer_name, row.recipient), ("Siti Aminah", "60123456789"))
         self.assertEqual(base64.b64decode(row.with_context(bin_size=False).image), PNG)
         self.assertEqual(self.loan[FIELD], row)
+        self.assertEqual(row.write_date, row.verified_at, "the image widget fails without")
         record = self.latest()
         self.assertEqual(row.record, record.jws)
         self.assertEqual(row.disclosures.split("\n"), list(record.disclosures))
