@@ -64,6 +64,8 @@ def ink(data):
 
 def photograph(page, name):
     """Keep the page as a small picture; it must stay one."""
+    # From the top: what is sticky stands in its own place.
+    page.get_by_role("heading", level=1).scroll_into_view_if_needed()
     shot = Image.open(io.BytesIO(page.screenshot(full_page=True)))
     small = io.BytesIO()
     shot.convert("RGB").quantize(64).save(small, "PNG", optimize=True)
