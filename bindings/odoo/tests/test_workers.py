@@ -2,7 +2,7 @@
 
 import itertools
 
-from client import Borrower, at_once
+from client import Borrower, Client, at_once, use_gateway
 from fake_gateway import code_in
 from odoo_server import Server
 
@@ -10,14 +10,12 @@ REQUESTS_PER_WORKER = 4
 USERS, RECORDS = 8, 5
 
 
-def test_codes_and_ids_of_recycled_workers_are_all_distinct(
-    server, admin, gateway, database, tmp_path
-):
-    borrowers = [Borrower(server, admin, RECORDS) for _ in range(USERS)]
+def test_codes_and_ids_of_recycled_workers_are_all_distinct(gateway, database, tmp_path):
     recycled = Server(database, tmp_path, "--limit-request", str(REQUESTS_PER_WORKER))
     try:
-        for borrower in borrowers:
-            borrower.server = recycled
+        admin = Client(recycled, "admin", "admin")
+        use_gateway(admin, gateway)
+        borrowers = [Borrower(recycled, admin, RECORDS) for _ in range(USERS)]
         sends = itertools.chain.from_iterable(
             [lambda b=b, at=at: b.send(b.records[at]) for b in borrowers] for at in range(RECORDS)
         )
