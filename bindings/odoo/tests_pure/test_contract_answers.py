@@ -1,11 +1,13 @@
 """Answers, row by row: the exact members, types, messages and statuses of the contract."""
 
 import base64
+import os
 from datetime import datetime, timedelta, timezone
+from types import SimpleNamespace
 
 import contract
+import otp_engine as otp
 import pytest
-from otp_engine import Issued, Refusal, Status, Verdict
 
 ID = "6RA0A5PMRNHQZZG2AD16ZE75F9"
 NOW = datetime(2024, 5, 15, 10, 0, tzinfo=timezone.utc)
@@ -16,19 +18,42 @@ INVALID = {"status": 400, "message": "Invalid or expired OTP"}
 
 
 def issued(recipient=MOBILE, expires=EXPIRES):
-    """Return what the engine hands out."""
-    return Issued(ID, "012345", NOW, expires, recipient, 1)
+    """Return what the engine hands out, as far as an answer reads it."""
+    return SimpleNamespace(challenge_id=ID, expires_at=expires, recipient=recipient)
+
+
+def refusal(reason, retry_at, challenge_id=ID):
+    """Return why there is no code now."""
+    return SimpleNamespace(reason=reason, retry_at=retry_at, challenge_id=challenge_id)
 
 
 def challenge(state="pending", delivery="sent", id_=ID):
     """Return how a challenge stands."""
-    return Status(id_, state, delivery, "", 5, 1, NOW, EXPIRES, EXPIRES, False, None)
+    return SimpleNamespace(challenge_id=id_, state=state, delivery=delivery, expires_at=EXPIRES)
+
+
+def accepted():
+    """Return the verdict on the right code."""
+    return SimpleNamespace(accepted=True, verified_at=NOW, challenge_id=ID)
+
+
+def rejected(rejection, attempts_left=None, retry_at=None, evidence=None):
+    """Return the verdict on any other."""
+    return SimpleNamespace(
+        accepted=False,
+        rejection=rejection,
+        attempts_left=attempts_left,
+        retry_at=retry_at,
+        evidence=evidence,
+        verified_at=None,
+        challenge_id=None,
+    )
 
 
 def again(reason="cooldown", seconds=30.0, id_=ID, challenge_=None, mask=False):
     """Answer a send that the engine refused."""
     return contract.already_sent(
-        Refusal(reason, None if seconds is None else NOW + timedelta(seconds=seconds), id_),
+        refusal(reason, None if seconds is None else NOW + timedelta(seconds=seconds), id_),
         challenge=challenge_,
         recipient=MOBILE,
         minutes=3,
@@ -122,7 +147,7 @@ def test_too_many_attempts_refuse_a_send(reason):
     """A live challenge changes nothing about it."""
     expected = {"status": 423, "message": "Too many wrong attempts", "retry_after": 30}
     same(again(reason, challenge_=challenge()), expected)
-    same(contract.refused(Refusal(reason, NOW + timedelta(seconds=30), ID), NOW), expected)
+    same(contract.refused(refusal(reason, NOW + timedelta(seconds=30), ID), NOW), expected)
 
 
 def test_who_must_be_unlocked_has_nothing_to_wait_for():
@@ -156,7 +181,7 @@ def test_a_gateway_that_failed_is_502(status, message):
 @pytest.mark.parametrize(("url", "told"), [("/my/home", "/my/home"), (None, False), ("", False)])
 def test_verified(url, told):
     """Where the client goes next was said at Send."""
-    verdict = Verdict(True, verified_at=NOW, challenge_id=ID)
+    verdict = accepted()
     same(
         contract.verified(verdict, signature_id=7, redirect_url=url),
         {
@@ -173,9 +198,9 @@ def test_verified(url, told):
 def test_a_rejection_never_reads_as_verified():
     """Nor an acceptance as rejected: a mix-up is an error, and so a 500."""
     with pytest.raises(ValueError, match="accepted"):
-        contract.verified(Verdict(False, "wrong"), signature_id=7, redirect_url=None)
+        contract.verified(rejected("wrong"), signature_id=7, redirect_url=None)
     with pytest.raises(ValueError, match="rejected"):
-        contract.rejected(Verdict(True, verified_at=NOW, challenge_id=ID), NOW)
+        contract.rejected(accepted(), NOW)
 
 
 @pytest.mark.parametrize(
@@ -183,14 +208,14 @@ def test_a_rejection_never_reads_as_verified():
 )
 def test_a_guesser_hears_one_message(rejection):
     """Whatever the reason was."""
-    same(contract.rejected(Verdict(False, rejection, "invalid"), NOW), INVALID)
+    same(contract.rejected(rejected(rejection), NOW), INVALID)
 
 
 @pytest.mark.parametrize("left", [4, 1, 0])
 def test_a_wrong_code_tells_the_attempts_that_are_left(left):
     """To the OTP's own user: the engine names the number only then."""
     same(
-        contract.rejected(Verdict(False, "wrong", "invalid", attempts_left=left), NOW),
+        contract.rejected(rejected("wrong", attempts_left=left), NOW),
         {**INVALID, "attempts_left": left},
     )
 
@@ -201,7 +226,7 @@ def test_no_attempts_are_left(rejection, seconds, wait):
     """423, with the seconds to wait if waiting helps."""
     at = None if seconds is None else NOW + timedelta(seconds=seconds)
     same(
-        contract.rejected(Verdict(False, rejection, "invalid", retry_at=at), NOW),
+        contract.rejected(rejected(rejection, retry_at=at), NOW),
         {"status": 423, "message": "Too many wrong attempts", "retry_after": wait},
     )
 
@@ -218,13 +243,13 @@ def test_no_attempts_are_left(rejection, seconds, wait):
 )
 def test_missing_evidence_is_named(evidence, message):
     """The code is not used up by it."""
-    verdict = Verdict(False, "evidence", "evidence", evidence=evidence)
+    verdict = rejected("evidence", evidence=evidence)
     same(contract.rejected(verdict, NOW), {"status": 400, "message": message})
 
 
 def test_a_malformed_code_is_no_guess():
     """So its message may differ."""
-    verdict = Verdict(False, "malformed", "malformed")
+    verdict = rejected("malformed")
     same(contract.rejected(verdict, NOW), {"status": 400, "message": "otp is malformed"})
 
 
@@ -283,3 +308,48 @@ def test_the_plain_answers():
         contract.failed("a1b2"),
         {"status": 500, "message": "Internal error", "reference": "a1b2"},
     )
+
+
+def test_the_engine_itself_is_understood():
+    """Its own answers have what is read from them."""
+    store = otp.MemoryStore(keep_records=True)
+    ring = otp.KeyRing({"k": os.urandom(32)}, index=os.urandom(32))
+    key = otp.SigningKey.from_seed(os.urandom(32))
+    engine = otp.Engine(ring, policy=otp.Policy(evidence=("image",)), signing_key=key)
+    binding = otp.Binding(
+        tenant="t", purpose="sign", model="m", field="f", record="15", user="7", mobile=MOBILE
+    )
+    now = datetime.now(timezone.utc)
+
+    first = engine.issue(store, binding)
+    sent = contract.sent(first, gateway_status="0", minutes=3, mask=False)
+    assert (sent["status"], sent["recipient_mobile"]) == (200, MOBILE)
+    second = contract.already_sent(
+        engine.issue(store, binding),
+        challenge=engine.status(store, binding),
+        recipient=MOBILE,
+        minutes=3,
+        mask=False,
+        now=now,
+    )
+    assert second["message"] == "OTP already sent"
+    same_code = ("esms_otp_generation_id", "expiration_time", "recipient_mobile", "duration")
+    assert [second[name] for name in same_code] == [sent[name] for name in same_code]
+    assert 58 <= second["retry_after"] <= 61
+
+    def verify(typed, **evidence):
+        verdict = engine.verify(store, binding, typed, evidence=otp.Evidence(**evidence))
+        if verdict:
+            return contract.verified(verdict, signature_id=7, redirect_url=None)
+        return contract.rejected(verdict, now)
+
+    assert verify(first.code) == {"status": 400, "message": "signature is required"}
+    one_pixel = base64.b64decode(
+        "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR42mNgAAAAAgABSK+kcQAAAABJRU5ErkJggg=="
+    )
+    wrong = str((int(first.code) + 1) % 10**6).zfill(6)
+    assert verify(wrong, image=one_pixel) == {**INVALID, "attempts_left": 4}
+    assert verify("12", image=one_pixel) == {"status": 400, "message": "otp is malformed"}
+    done = verify(first.code, image=one_pixel)
+    assert done["esms_otp_generation_id"] == sent["esms_otp_generation_id"]
+    assert verify(first.code, image=one_pixel) == INVALID
