@@ -7,10 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 
-use std::{env, process};
-
 use crate::job::Job;
-use crate::odoo::home::{Home, is_empty};
+use crate::odoo::home::{CACHE, Home, is_empty};
 use crate::world::World;
 
 /// Odoo's role, which owns its databases and is no superuser.
@@ -25,6 +23,8 @@ const SETTINGS: &[&str] = &[
     "full_page_writes=off",
 ];
 const ATTEMPTS: u32 = 300;
+/// What the system takes, less the name of the socket itself.
+const LONGEST_SOCKET: usize = 107 - "/.s.PGSQL.5432.lock".len();
 
 /// A running cluster, stopped when this is dropped.
 #[derive(Debug)]
@@ -40,8 +40,13 @@ impl Cluster {
     pub(super) fn start(job: &mut Job<'_>, home: &Home) -> Result<Self, String> {
         let programs = programs().ok_or("no PostgreSQL server is installed")?;
         let folder = home.path("cluster");
-        // A path of our own would be too long for a socket below a deep checkout.
-        let socket = env::temp_dir().join(format!("otp-odoo-{}", process::id()));
+        let socket = home.path("socket");
+        if socket.as_os_str().len() > LONGEST_SOCKET {
+            let socket = socket.display();
+            return Err(format!(
+                "{socket} is too long a path for a socket; {CACHE} names another"
+            ));
+        }
         for folder in [&folder, &socket] {
             owned(job.world, folder)?;
         }
@@ -129,7 +134,6 @@ impl Drop for Cluster {
             let _ = self.server.kill();
         }
         let _ = self.server.wait();
-        let _ = fs::remove_dir_all(&self.socket);
     }
 }
 

@@ -1,6 +1,9 @@
 //! `cargo xtask odoo`: a real Odoo with the demo, until it is interrupted.
 
+use core::time::Duration;
+use std::net::TcpStream;
 use std::process::ExitCode;
+use std::thread;
 
 use crate::job::Job;
 use crate::need;
@@ -55,8 +58,15 @@ fn run(job: &mut Job<'_>) -> Result<(), String> {
     ]);
     server.args(["--log-level", "warn"]);
     server.args(["--log-handler", "odoo.addons.esms_otp:INFO"]);
+    let mut server = server.spawn().map_err(|error| error.to_string())?;
+    // Not before it answers: the lines are there to be copied at once.
+    while server.try_wait().is_ok_and(|ended| ended.is_none())
+        && TcpStream::connect(("127.0.0.1", port)).is_err()
+    {
+        thread::sleep(Duration::from_millis(100));
+    }
     println!("{}", told(&format!("http://127.0.0.1:{port}"), &version));
-    let ended = server.status().map_err(|error| error.to_string())?;
+    let ended = server.wait().map_err(|error| error.to_string())?;
     match ended.success() {
         true => Ok(()),
         false => Err(format!("Odoo ended, {ended}")),

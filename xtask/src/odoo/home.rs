@@ -11,7 +11,7 @@ use crate::python;
 use crate::world::World;
 
 /// Names another folder than the one below Cargo's target directory.
-const CACHE: &str = "OTP_ODOO_CACHE";
+pub(super) const CACHE: &str = "OTP_ODOO_CACHE";
 /// Where Debian puts Python packages.
 const PACKAGES: &str = "root/usr/lib/python3/dist-packages";
 
