@@ -186,17 +186,14 @@ impl Code {
         let words = words(mac);
         match kind {
             CodeKind::Digits(_) => {
-                let mut rest = match code.len {
+                let rest = match code.len {
                     6 => reduce::<1_000_000>(&words),
                     7 => reduce::<10_000_000>(&words),
                     8 => reduce::<100_000_000>(&words),
                     9 => reduce::<1_000_000_000>(&words),
                     _ => reduce::<10_000_000_000>(&words),
                 };
-                for place in code.symbols[..code.len].iter_mut().rev() {
-                    *place = b'0' + (rest % 10) as u8;
-                    rest /= 10;
-                }
+                write_decimal(rest, &mut code.symbols[..code.len]);
             }
             CodeKind::Letters(_) => {
                 for (index, place) in code.symbols[..code.len].iter_mut().enumerate() {
@@ -210,6 +207,17 @@ impl Code {
                 id::encode(value, &mut code.symbols);
             }
         }
+        code
+    }
+
+    /// Writes the last digits of `value`, `digits` of them.
+    #[inline]
+    pub(crate) fn decimal(value: u64, digits: u8) -> Self {
+        let mut code = Self {
+            symbols: Symbols::new(),
+            len: CodeKind::Digits(digits).len(),
+        };
+        write_decimal(value, &mut code.symbols[..code.len]);
         code
     }
 
@@ -229,6 +237,16 @@ impl Code {
     pub fn as_str(&self) -> &str {
         // Symbols are ASCII: the empty text is never taken.
         str::from_utf8(&self.symbols[..self.len]).unwrap_or_default()
+    }
+}
+
+/// Writes the last digits of `value`, as many as there are places.
+#[inline]
+fn write_decimal(value: u64, places: &mut [u8]) {
+    let mut rest = value;
+    for place in places.iter_mut().rev() {
+        *place = b'0' + (rest % 10) as u8;
+        rest /= 10;
     }
 }
 

@@ -562,6 +562,8 @@ impl fmt::Debug for EngineBuilder {
     }
 }
 
+mod oath;
+
 /// Lets others go first, longer and at random from the fourth lost round on.
 #[cfg(feature = "std")]
 fn give_way(round: u32) {

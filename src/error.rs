@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use crate::{KeyError, store};
+use crate::{KeyError, oath, store};
 
 /// The reason why no answer is known.
 ///
@@ -26,6 +26,8 @@ pub enum Error {
     Randomness(store::Cause),
     /// The challenge was issued under a code key that the ring does not hold.
     UnknownKey,
+    /// An OCRA suite or input does not fit; nothing was loaded.
+    Oath(oath::Error),
     /// A cell does not read as the engine wrote it.
     Tampered,
     /// Other callers kept changing the same cells first, for every round that is given.
@@ -46,6 +48,7 @@ impl fmt::Display for Error {
             Self::Clock => "the clock gave no time, or one more than 30 s before a code was issued",
             Self::Randomness(_) => "the source of randomness failed",
             Self::UnknownKey => "the code was issued under a key that is not in the key ring",
+            Self::Oath(_) => "the OATH suite or input does not fit",
             Self::Tampered => "a stored cell was changed by somebody else than the engine",
             Self::Contended => "other callers kept changing the same cells; ask again",
         })
@@ -57,6 +60,7 @@ impl core::error::Error for Error {
         match self {
             Self::Store(error) => Some(error),
             Self::SigningKey(error) => Some(error),
+            Self::Oath(error) => Some(error),
             Self::Randomness(Some(cause)) => Some(cause.as_ref()),
             _ => None,
         }

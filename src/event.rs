@@ -101,6 +101,15 @@ impl Happenings {
         }
     }
 
+    /// Puts what caused the others in front of them.
+    pub(crate) fn after(self, first: Happening) -> Self {
+        let mut all = Self::from(first);
+        for happening in self.iter() {
+            all.add(happening);
+        }
+        all
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = Happening> + '_ {
         self.0.iter().flatten().copied()
     }

@@ -1,5 +1,6 @@
 //! The engine's secrets: the ring of code keys, and the long-lived index secret.
 
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -7,6 +8,7 @@ use zeroize::Zeroizing;
 
 use crate::binding::{feed_recipient, feed_text};
 use crate::mac::{Message, Prepared};
+
 use crate::store::{Key, Version};
 use crate::{Binding, ChallengeId, Code, CodeKind, Recipient, RecordField, RecordId, Timestamp};
 
@@ -198,6 +200,18 @@ impl Names<'_> {
             message.feed(&[CellKind::Page as u8]);
             for text in [self.tenant, field.model, field.field, field.record] {
                 feed_text(text, &mut |part| message.feed(part));
+            }
+        })
+    }
+
+    /// Names an OATH credential; with a question, its answer to that one question.
+    pub(crate) fn credential(&self, name: &CredentialName, question: Option<&Question>) -> Key {
+        self.key(|message| {
+            message.feed(&[CellKind::Credential as u8]);
+            feed_text(self.tenant, &mut |part| message.feed(part));
+            message.feed(name);
+            if let Some(question) = question {
+                message.feed(question);
             }
         })
     }
@@ -434,6 +448,27 @@ impl BindingDigest {
     }
 }
 
+impl BindingDigest {
+    /// Returns the first `length` hexadecimal digits, for a device to answer.
+    pub(crate) fn question(&self, length: usize) -> String {
+        let digit = |at: usize| {
+            self.0
+                .get(at / 2)
+                .map(|byte| byte >> (4 - 4 * (at % 2)) & 0xF)
+        };
+        let digits = (0..length).map_while(digit);
+        digits
+            .filter_map(|digit| char::from_digit(digit.into(), 16))
+            .collect()
+    }
+}
+
+/// What names an OATH credential: made of its secret, and no function that leads back.
+pub(crate) type CredentialName = [u8; 20];
+
+/// What is good once where nothing else moves: the tag of a binding.
+pub(crate) type Question = [u8; TAG];
+
 /// The length of a binding tag in bytes.
 pub(crate) const TAG: usize = 16;
 
@@ -453,6 +488,7 @@ enum CellKind {
     Page = 4,
     Record = 5,
     RecordId = 6,
+    Credential = 7,
 }
 
 #[derive(Clone)]

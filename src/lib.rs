@@ -27,6 +27,7 @@ mod keys;
 mod mac;
 mod message;
 mod meter;
+pub mod oath;
 mod operation;
 mod page;
 mod policy;

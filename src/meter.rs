@@ -92,6 +92,19 @@ impl Meter {
             .map(Some)
     }
 
+    /// Returns how many more wrong guesses of this user are compared today; 255 without budgets.
+    pub(crate) fn guesses_left(&self, budgets: &Budgets, now: Timestamp) -> u8 {
+        if !budgets.is_metered() {
+            return u8::MAX;
+        }
+        let limit = budgets.user_failures();
+        let today = |instant: &&Timestamp| now < instant.saturating_add(limit.window());
+        let today = self.failures.instants().iter().filter(today).count();
+        let left = usize::from(limit.count()).saturating_sub(today);
+        let in_a_row = u16::from(budgets.consecutive_failures()).saturating_sub(self.consecutive);
+        u8::try_from(left.min(in_a_row.into())).unwrap_or(u8::MAX)
+    }
+
     /// Returns until when the cell must be kept: a day past the last instant that a window sees,
     /// 400 days past `now` while guesses are counted one after another.
     ///
@@ -359,6 +372,36 @@ mod tests {
             ..Meter::default()
         };
         assert_eq!(unmetered.lock(&Budgets::unmetered(), at(0)), None);
+    }
+
+    #[test]
+    fn what_is_left_is_what_is_admitted() {
+        let budgets = Budgets::default();
+        for consecutive in [0, 84, 85, 86, 99, 100, u16::MAX] {
+            for before in 0..=20 {
+                let mut meter = Meter {
+                    consecutive,
+                    ..Meter::default()
+                };
+                let window = budgets.user_failures().window();
+                meter.failures.record(at(-86_400), window); // a day ago: seen no more
+                for second in 0..before {
+                    meter.failures.record(at(second), window);
+                }
+                let left = meter.guesses_left(&budgets, at(30));
+                let mut admitted = 0;
+                while meter.lock(&budgets, at(30)).is_none() {
+                    meter.consecutive += 1;
+                    meter.failures.record(at(30), window);
+                    admitted += 1;
+                }
+                assert_eq!(left, admitted, "{consecutive} {before}");
+            }
+        }
+        assert_eq!(
+            Meter::default().guesses_left(&Budgets::unmetered(), at(0)),
+            u8::MAX
+        );
     }
 
     #[test]

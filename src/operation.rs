@@ -12,6 +12,7 @@ use crate::{Binding, Budgets, ChallengeId, Error, Policy, SigningKey, Timestamp}
 pub(crate) mod cancel;
 pub(crate) mod delivery;
 pub(crate) mod issue;
+pub(crate) mod oath;
 pub(crate) mod signatures;
 pub(crate) mod status;
 pub(crate) mod unlock;

@@ -232,6 +232,8 @@ pub enum Kind {
     Page,
     /// One signature record; written once, kept for ever.
     Record,
+    /// What was used last of an OATH credential.
+    Credential,
 }
 
 /// One write of a commit.

@@ -342,7 +342,7 @@ impl Verify<'_> {
 }
 
 /// Charges one compared wrong guess to the user and to the recipient.
-fn charge(
+pub(super) fn charge(
     ground: &Ground<'_>,
     user: &mut Meter,
     recipient: &mut Meter,

@@ -19,6 +19,7 @@ const DIRECT: &[&str] = &[
     "hashbrown",
     "hmac",
     "rand_core",
+    "sha1",
     "sha2",
     "time",
     "zeroize",

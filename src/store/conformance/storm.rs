@@ -238,6 +238,7 @@ impl Storm {
             Kind::Meter => 2,
             Kind::Page => 3,
             Kind::Record => 4,
+            Kind::Credential => 5,
         };
         self.keys.key(kind << 56 | number)
     }

@@ -1,0 +1,81 @@
+//! What cannot be made or read: secrets, suites, URIs.
+
+use core::fmt;
+
+use super::{MAX_DIGITS, MAX_SECRET, MAX_URI, MIN_DIGITS, MIN_SECRET};
+
+/// The reason why an OATH key, suite, input or URI cannot be used. It never holds a secret.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Error {
+    /// A secret is shorter than [`MIN_SECRET`] or longer than [`MAX_SECRET`].
+    Secret {
+        /// How many bytes it has.
+        length: usize,
+    },
+    /// A text is not base32.
+    Base32(
+        /// What is wrong with it.
+        &'static str,
+    ),
+    /// A code would have too few or too many digits.
+    Digits {
+        /// How many.
+        digits: u8,
+    },
+    /// A time step is 0 or longer than a day.
+    Period {
+        /// Its length in seconds.
+        seconds: u32,
+    },
+    /// A text is no OCRA suite that is supported.
+    Suite(
+        /// What is wrong with it.
+        &'static str,
+    ),
+    /// An input of an OCRA computation is missing, not asked for by the suite, or does not fit.
+    Input {
+        /// Which one.
+        name: &'static str,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// A text is no otpauth URI, or one that cannot be used.
+    Uri(
+        /// What is wrong with it.
+        &'static str,
+    ),
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Secret { length } => write!(
+                f,
+                "the secret is {length} bytes; it must be {MIN_SECRET} to {MAX_SECRET} bytes"
+            ),
+            Self::Base32(problem) => write!(f, "the base32 text {problem}"),
+            Self::Digits { digits } => write!(
+                f,
+                "digits is {digits}; it must be {MIN_DIGITS} to {MAX_DIGITS}"
+            ),
+            Self::Period { seconds } => {
+                write!(f, "period is {seconds}; it must be 1 to 86400 seconds")
+            }
+            Self::Suite(problem) => write!(f, "the suite {problem}"),
+            Self::Input { name, problem } => write!(f, "{name} {problem}"),
+            Self::Uri(problem) => {
+                write!(f, "the uri {problem}")?;
+                if *problem == TOO_LONG {
+                    write!(f, "; it must be at most {MAX_URI} bytes")?;
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+impl core::error::Error for Error {}
+
+/// What [`Error::Uri`] says of a text that is too long.
+pub(super) const TOO_LONG: &str = "is too long";

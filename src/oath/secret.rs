@@ -1,0 +1,81 @@
+//! The secret that a user's device shares with the host.
+
+use core::fmt;
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use zeroize::Zeroizing;
+
+use super::{Error, base32};
+
+/// The shortest secret in bytes (RFC 4226, section 4, R6).
+pub const MIN_SECRET: usize = 16;
+
+/// The longest secret in bytes.
+pub const MAX_SECRET: usize = 1024;
+
+/// The secret of one credential, wiped on drop.
+///
+/// It is random, of at least 128 bits; RFC 4226 recommends 160. The host keeps it encrypted: whoever
+/// has it makes codes.
+///
+/// ```
+/// use otp_engine::oath::Secret;
+///
+/// let secret = Secret::from_base32("gezdgnbvgy3tqojqgezdgnbvgy3tqojq")?;
+/// assert_eq!(secret.as_bytes(), b"12345678901234567890");
+/// assert_eq!(&**secret.to_base32(), "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ");
+/// assert!(Secret::new(b"too short").is_err());
+/// # Ok::<(), otp_engine::oath::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Secret(Zeroizing<Vec<u8>>);
+
+impl Secret {
+    /// Takes the bytes of a secret.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Secret`] outside of [`MIN_SECRET`] to [`MAX_SECRET`] bytes.
+    pub fn new(bytes: &[u8]) -> Result<Self, Error> {
+        Self::checked(Zeroizing::new(bytes.to_vec()))
+    }
+
+    /// Reads a secret as people and programs write it: base32 of RFC 4648 in either case, spaces
+    /// anywhere, with or without padding. The time depends on its length and on where spaces are.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Base32`] and [`Error::Secret`].
+    pub fn from_base32(text: &str) -> Result<Self, Error> {
+        Self::checked(base32::decode(text)?)
+    }
+
+    fn checked(bytes: Zeroizing<Vec<u8>>) -> Result<Self, Error> {
+        if !(MIN_SECRET..=MAX_SECRET).contains(&bytes.len()) {
+            return Err(Error::Secret {
+                length: bytes.len(),
+            });
+        }
+        Ok(Self(bytes))
+    }
+
+    /// Returns the bytes.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// Writes the secret in base32, without padding.
+    #[must_use]
+    pub fn to_base32(&self) -> Zeroizing<String> {
+        base32::encode(&self.0)
+    }
+}
+
+impl fmt::Debug for Secret {
+    /// Shows that there is one.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Secret").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,380 @@
+//! `otpauth` URIs: what authenticator apps read from a QR code.
+
+use core::fmt;
+
+use alloc::borrow::ToOwned;
+use alloc::string::String;
+use alloc::vec::Vec;
+use zeroize::Zeroizing;
+
+use super::error::TOO_LONG;
+use super::totp::period_in_bounds;
+use super::{Algorithm, Error, Hotp, Secret, Totp, digits_in_bounds};
+
+/// The longest URI in bytes that is read.
+pub const MAX_URI: usize = 4096;
+
+/// A credential as an `otpauth` URI has it. It holds the secret: show it once, to its user.
+///
+/// ```
+/// use otp_engine::oath::{Moving, Uri};
+///
+/// let uri = Uri::parse(
+///     "otpauth://totp/ACME%20Bank:ann@example.com\
+///      ?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer=ACME%20Bank&digits=8",
+/// )?;
+/// assert_eq!(uri.issuer(), Some("ACME Bank"));
+/// assert_eq!(uri.account(), "ann@example.com");
+/// assert_eq!(uri.moving(), Moving::Time { period: 30 });
+/// assert_eq!(Uri::parse(&uri.to_text())?, uri);
+/// # Ok::<(), otp_engine::oath::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Uri {
+    moving: Moving,
+    issuer: Option<String>,
+    account: String,
+    secret: Secret,
+    algorithm: Algorithm,
+    digits: u8,
+}
+
+/// What moves from code to code.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[expect(clippy::exhaustive_enums, reason = "otpauth URIs have these two types")]
+pub enum Moving {
+    /// HOTP.
+    Counter {
+        /// That of the first code.
+        first: u64,
+    },
+    /// TOTP.
+    Time {
+        /// The length of a step in seconds.
+        period: u32,
+    },
+}
+
+impl Uri {
+    /// Makes the URI of a credential: SHA-1 and 6 digits, as every authenticator app can.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Uri`] for an empty account, for a colon or a control character in issuer or
+    /// account, and for both longer than 256 bytes; [`Error::Period`].
+    pub fn new(
+        moving: Moving,
+        issuer: Option<&str>,
+        account: &str,
+        secret: Secret,
+    ) -> Result<Self, Error> {
+        for text in issuer.into_iter().chain([account]) {
+            if text.trim().is_empty() {
+                return Err(Error::Uri("has an empty issuer or account"));
+            }
+            if text.len() > MAX_NAME {
+                return Err(Error::Uri(
+                    "has an issuer or account of more than 256 bytes",
+                ));
+            }
+            if text.contains(|c: char| c == ':' || c.is_control()) {
+                return Err(Error::Uri("has a colon or control character in a name"));
+            }
+            if text.trim() != text {
+                return Err(Error::Uri("has an issuer or account with space around it"));
+            }
+        }
+        if let Moving::Time { period } = moving {
+            period_in_bounds(period)?;
+        }
+        Ok(Self {
+            moving,
+            issuer: issuer.map(ToOwned::to_owned),
+            account: account.to_owned(),
+            secret,
+            algorithm: Algorithm::Sha1,
+            digits: 6,
+        })
+    }
+
+    /// Sets the hash function; many apps know SHA-1 alone, and some say nothing.
+    #[must_use]
+    pub fn algorithm(mut self, algorithm: Algorithm) -> Self {
+        self.algorithm = algorithm;
+        self
+    }
+
+    /// Sets the number of digits; many apps know 6 alone.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Digits`] outside of 6 to 10.
+    pub fn digits(mut self, digits: u8) -> Result<Self, Error> {
+        self.digits = digits_in_bounds(digits)?;
+        Ok(self)
+    }
+
+    /// Reads a URI. Scheme, type and names of parameters may be in either case; parameters that are
+    /// not known are skipped; one that comes twice, or an issuer other than the label's, is refused.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Uri`] and what else its parts can be wrong in; no part of the text is in it.
+    pub fn parse(text: &str) -> Result<Self, Error> {
+        if text.len() > MAX_URI {
+            return Err(Error::Uri(TOO_LONG));
+        }
+        let rest = strip_prefix(text, "otpauth://").ok_or(Error::Uri("is no otpauth uri"))?;
+        let (kind, rest) = rest.split_once('/').ok_or(Error::Uri("has no label"))?;
+        let (label, query) = rest.split_once('?').ok_or(Error::Uri("has no secret"))?;
+        let given = Parameters::read(query)?;
+        let moving = if kind.eq_ignore_ascii_case("totp") {
+            Moving::Time {
+                period: given.number("period")?.unwrap_or(30),
+            }
+        } else if kind.eq_ignore_ascii_case("hotp") {
+            let first = given.number("counter")?;
+            Moving::Counter {
+                first: first.ok_or(Error::Uri("has no counter"))?,
+            }
+        } else {
+            return Err(Error::Uri("has a type other than hotp and totp"));
+        };
+        let secret = given.get("secret").ok_or(Error::Uri("has no secret"))?;
+        let algorithm = match given.get("algorithm") {
+            None => Algorithm::Sha1,
+            Some(name) => Algorithm::parse(name).ok_or(Error::Uri(
+                "has an algorithm other than SHA1, SHA256 and SHA512",
+            ))?,
+        };
+        let label = decode(label, false)?;
+        let (issuer, account) = match label.split_once(':') {
+            Some((issuer, account)) => (Some(issuer.trim()), account.trim()),
+            None => (None, label.trim()),
+        };
+        let issuer = match (issuer, given.get("issuer").map(|issuer| issuer.trim())) {
+            (Some(one), Some(other)) if one != other => {
+                return Err(Error::Uri("names two issuers"));
+            }
+            (one, other) => one.or(other),
+        };
+        Self::new(moving, issuer, account, Secret::from_base32(secret)?)?
+            .algorithm(algorithm)
+            .digits(given.number("digits")?.unwrap_or(6))
+    }
+
+    /// Writes the URI, every parameter in it.
+    #[must_use]
+    pub fn to_text(&self) -> Zeroizing<String> {
+        // Of the final capacity from the start: a text that grows leaves copies of the secret behind.
+        let names = self.issuer.as_deref().unwrap_or_default().len() * 2 + self.account.len();
+        let secret = self.secret.to_base32();
+        let mut text = Zeroizing::new(String::with_capacity(3 * names + secret.len() + 160));
+        let (kind, name, value) = match self.moving {
+            Moving::Counter { first } => ("hotp", "counter", first),
+            Moving::Time { period } => ("totp", "period", period.into()),
+        };
+        for part in ["otpauth://", kind, "/"] {
+            text.push_str(part);
+        }
+        if let Some(issuer) = &self.issuer {
+            encode(issuer, &mut text);
+            text.push(':');
+        }
+        encode(&self.account, &mut text);
+        for part in ["?secret=", &secret] {
+            text.push_str(part);
+        }
+        if let Some(issuer) = &self.issuer {
+            text.push_str("&issuer=");
+            encode(issuer, &mut text);
+        }
+        for part in ["&algorithm=", self.algorithm.name(), "&digits="] {
+            text.push_str(part);
+        }
+        push_number(&mut text, self.digits.into());
+        for part in ["&", name, "="] {
+            text.push_str(part);
+        }
+        push_number(&mut text, value);
+        text
+    }
+
+    /// Returns what moves from code to code.
+    #[must_use]
+    pub const fn moving(&self) -> Moving {
+        self.moving
+    }
+
+    /// Returns who issued the credential.
+    #[must_use]
+    pub fn issuer(&self) -> Option<&str> {
+        self.issuer.as_deref()
+    }
+
+    /// Returns whose credential it is.
+    #[must_use]
+    pub fn account(&self) -> &str {
+        &self.account
+    }
+
+    /// Returns the secret.
+    #[must_use]
+    pub const fn secret(&self) -> &Secret {
+        &self.secret
+    }
+
+    /// Returns the hash function.
+    #[must_use]
+    pub const fn hash(&self) -> Algorithm {
+        self.algorithm
+    }
+
+    /// Returns how many digits a code has.
+    #[must_use]
+    pub const fn code_digits(&self) -> u8 {
+        self.digits
+    }
+
+    /// Prepares the key, if it is one of HOTP.
+    #[must_use]
+    pub fn hotp(&self) -> Option<Hotp> {
+        let Moving::Counter { first } = self.moving else {
+            return None;
+        };
+        let hotp = Hotp::new(&self.secret, self.algorithm, self.digits).ok()?; // in bounds
+        Some(hotp.starting_at(first))
+    }
+
+    /// Prepares the key, if it is one of TOTP.
+    #[must_use]
+    pub fn totp(&self) -> Option<Totp> {
+        let Moving::Time { period } = self.moving else {
+            return None;
+        };
+        Totp::new(&self.secret, self.algorithm, self.digits, period).ok() // in bounds
+    }
+}
+
+impl PartialEq for Uri {
+    /// Compares secrets in constant time.
+    fn eq(&self, other: &Self) -> bool {
+        let rest = |uri: &Self| (uri.moving, uri.algorithm, uri.digits);
+        crate::reveal::equal(self.secret.as_bytes(), other.secret.as_bytes())
+            && rest(self) == rest(other)
+            && self.issuer == other.issuer
+            && self.account == other.account
+    }
+}
+
+impl Eq for Uri {}
+
+impl fmt::Debug for Uri {
+    /// Shows all but the secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Uri")
+            .field("moving", &self.moving)
+            .field("issuer", &self.issuer)
+            .field("account", &self.account)
+            .field("algorithm", &self.algorithm)
+            .field("digits", &self.digits)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The parameters that are known, each once.
+struct Parameters([Option<Zeroizing<String>>; NAMES.len()]);
+
+const NAMES: [&str; 6] = [
+    "secret",
+    "issuer",
+    "algorithm",
+    "digits",
+    "counter",
+    "period",
+];
+
+impl Parameters {
+    fn read(query: &str) -> Result<Self, Error> {
+        let mut given = Self([const { None }; NAMES.len()]);
+        for part in query.split('&') {
+            let (name, value) = part.split_once('=').unwrap_or((part, ""));
+            let known = NAMES
+                .iter()
+                .position(|known| known.eq_ignore_ascii_case(name));
+            let Some(place) = known.and_then(|at| given.0.get_mut(at)) else {
+                continue;
+            };
+            if place.replace(decode(value, true)?).is_some() {
+                return Err(Error::Uri("has a parameter twice"));
+            }
+        }
+        Ok(given)
+    }
+
+    fn get(&self, name: &str) -> Option<&str> {
+        let at = NAMES.iter().position(|known| *known == name)?;
+        self.0[at].as_ref().map(|value| value.as_str())
+    }
+
+    /// Reads a parameter that is a number, without a sign.
+    fn number<T: core::str::FromStr>(&self, name: &str) -> Result<Option<T>, Error> {
+        let number = |text: &str| text.parse().ok().filter(|_| !text.starts_with('+'));
+        self.get(name)
+            .map(|text| number(text).ok_or(Error::Uri("has a number that is none, or too large")))
+            .transpose()
+    }
+}
+
+fn strip_prefix<'a>(text: &'a str, prefix: &str) -> Option<&'a str> {
+    let (front, rest) = text.split_at_checked(prefix.len())?;
+    front.eq_ignore_ascii_case(prefix).then_some(rest)
+}
+
+/// Decodes `%41` and the like, and in a query `+` as a space.
+fn decode(text: &str, in_query: bool) -> Result<Zeroizing<String>, Error> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        bytes.push(match byte {
+            b'%' => {
+                let mut digit = || char::from(rest.next()?).to_digit(16);
+                let (high, low) = digit()
+                    .zip(digit())
+                    .ok_or(Error::Uri("has a % without two hexadecimal digits"))?;
+                ((high << 4 | low) & 0xFF) as u8
+            }
+            b'+' if in_query => b' ',
+            b'#' => return Err(Error::Uri("has a fragment")),
+            other => other,
+        });
+    }
+    match String::from_utf8(bytes) {
+        Ok(text) => Ok(Zeroizing::new(text)),
+        Err(error) => {
+            drop(Zeroizing::new(error.into_bytes()));
+            Err(Error::Uri("is not UTF-8"))
+        }
+    }
+}
+
+/// Encodes what is not unreserved (RFC 3986, section 2.3).
+fn encode(text: &str, out: &mut String) {
+    const HEX: &[u8; 16] = b"0123456789ABCDEF";
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            out.push('%');
+            out.push(char::from(HEX[usize::from(byte >> 4)]));
+            out.push(char::from(HEX[usize::from(byte & 0xF)]));
+        }
+    }
+}
+
+fn push_number(out: &mut String, number: u64) {
+    let _ = fmt::Write::write_fmt(out, format_args!("{number}")); // a String takes everything
+}
+
+/// The longest issuer or account in bytes.
+const MAX_NAME: usize = 256;
