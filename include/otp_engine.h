@@ -112,6 +112,16 @@
 #define OTP_ENCODING_UCS2 2
 
 /**
+ * The credential has a counter: HOTP.
+ */
+#define OTP_CREDENTIAL_HOTP 1
+
+/**
+ * The credential has time steps: TOTP.
+ */
+#define OTP_CREDENTIAL_TOTP 2
+
+/**
  * A code of decimal digits.
  */
 #define OTP_CODE_DIGITS 1
@@ -783,12 +793,45 @@ enum otp_kind
    * One signature record.
    */
   OTP_KIND_RECORD = 4,
+  /**
+   * What was used last of an OATH credential.
+   */
+  OTP_KIND_CREDENTIAL = 5,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
 typedef enum otp_kind otp_kind;
 #else
 typedef int32_t otp_kind;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * The hash function of an OATH key.
+ */
+enum otp_hash
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+  /**
+   * SHA-1, which every device can.
+   */
+  OTP_HASH_SHA1 = 1,
+  /**
+   * SHA-256.
+   */
+  OTP_HASH_SHA256 = 2,
+  /**
+   * SHA-512.
+   */
+  OTP_HASH_SHA512 = 3,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum otp_hash otp_hash;
+#else
+typedef int32_t otp_hash;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 
@@ -803,9 +846,19 @@ typedef struct otp_bytes otp_bytes;
 typedef struct otp_engine otp_engine;
 
 /**
+ * A prepared HOTP key (RFC 4226); used by any number of threads at once.
+ */
+typedef struct otp_hotp otp_hotp;
+
+/**
  * The secrets of an engine, prepared; an engine takes a copy.
  */
 typedef struct otp_key_ring otp_key_ring;
+
+/**
+ * A prepared OCRA key with its suite (RFC 6287); used by any number of threads at once.
+ */
+typedef struct otp_ocra otp_ocra;
 
 /**
  * A key that signs records.
@@ -816,6 +869,11 @@ typedef struct otp_signing_key otp_signing_key;
  * A store; used by any number of engines and threads at once.
  */
 typedef struct otp_store otp_store;
+
+/**
+ * A prepared TOTP key (RFC 6238); used by any number of threads at once.
+ */
+typedef struct otp_totp otp_totp;
 
 /**
  * The limits of one kind of code. Fill it by `otp_policy_default`, then change what you like.
@@ -1224,6 +1282,110 @@ typedef struct {
 } otp_odds;
 
 /**
+ * What an engine decided of a code that a device made.
+ */
+typedef struct {
+  /**
+   * `sizeof(otp_oath_verdict)`.
+   */
+  size_t struct_size;
+  /**
+   * `OTP_OUTCOME_ACCEPTED` or `OTP_OUTCOME_REJECTED`; nothing else is an acceptance.
+   */
+  int32_t outcome;
+  /**
+   * One of `otp_rejection`.
+   */
+  int32_t rejection;
+  /**
+   * One of `otp_public_rejection`: what an untrusted caller may be told.
+   */
+  int32_t public_rejection;
+  /**
+   * Guesses left to the user today after a wrong one; 255 without budgets.
+   */
+  uint32_t attempts_left;
+  /**
+   * 1 if `retry_at` says when a lock opens; 0 where only an unlock helps.
+   */
+  int32_t has_retry_at;
+  /**
+   * 1 if `matched` holds a counter or time step; 0 where the OCRA suite has neither.
+   */
+  int32_t has_matched;
+  /**
+   * Unix seconds.
+   */
+  int64_t retry_at;
+  /**
+   * Unix seconds of an acceptance.
+   */
+  int64_t verified_at;
+  /**
+   * The counter or time step that was accepted.
+   */
+  uint64_t matched;
+  /**
+   * How many steps the device's clock is ahead; below 0 it is behind.
+   */
+  int32_t drift;
+} otp_oath_verdict;
+
+/**
+ * What an OCRA code is computed from: what the suite names, and no more.
+ */
+typedef struct {
+  /**
+   * `sizeof(otp_ocra_inputs)`.
+   */
+  size_t struct_size;
+  /**
+   * The question.
+   */
+  otp_view question;
+  /**
+   * The other side's question behind it, where both sides ask; else empty.
+   */
+  otp_view other_question;
+  /**
+   * The PIN or password, UTF-8; `data` is NULL where there is none, or `pin_digest` is given.
+   */
+  otp_view pin;
+  /**
+   * In the place of `pin`, its digest by the suite's function.
+   */
+  otp_view pin_digest;
+  /**
+   * The session information; `data` is NULL where there is none.
+   */
+  otp_view session;
+  /**
+   * The counter; read if `has_counter` is 1.
+   */
+  uint64_t counter;
+  /**
+   * Unix seconds; read if `has_now` is 1.
+   */
+  int64_t now;
+  /**
+   * 1 if the suite has a counter.
+   */
+  int32_t has_counter;
+  /**
+   * 1 if the suite has a time.
+   */
+  int32_t has_now;
+  /**
+   * A verification looks over so many counters more; at most 255.
+   */
+  uint32_t look_ahead;
+  /**
+   * A verification looks at so many steps before and after; at most 255.
+   */
+  uint32_t window;
+} otp_ocra_inputs;
+
+/**
  * One code secret of a ring.
  */
 typedef struct {
@@ -1338,6 +1500,74 @@ typedef struct {
    */
   uint32_t segments;
 } otp_message;
+
+/**
+ * What a verification found.
+ */
+typedef struct {
+  /**
+   * `sizeof(otp_oath_match)`.
+   */
+  size_t struct_size;
+  /**
+   * 1 if the code is right; 0 if it is wrong, or no code at all.
+   */
+  int32_t matched;
+  /**
+   * The counter that matched, where one enters the code.
+   */
+  uint64_t counter;
+  /**
+   * The time step that matched, where the time enters the code.
+   */
+  uint64_t step;
+} otp_oath_match;
+
+/**
+ * A credential as an otpauth URI has it. It holds the secret: end it by `otp_wipe`.
+ */
+typedef struct {
+  /**
+   * `sizeof(otp_credential)`.
+   */
+  size_t struct_size;
+  /**
+   * `OTP_CREDENTIAL_HOTP` or `OTP_CREDENTIAL_TOTP`.
+   */
+  int32_t kind;
+  /**
+   * One of `otp_hash`.
+   */
+  int32_t hash;
+  /**
+   * 6 to 10.
+   */
+  uint32_t digits;
+  /**
+   * The length of a step in seconds; 0 for HOTP.
+   */
+  uint32_t period;
+  /**
+   * That of the first code; 0 for TOTP.
+   */
+  uint64_t counter;
+  /**
+   * How many bytes of `secret` there are.
+   */
+  uint32_t secret_len;
+  /**
+   * 16 to 1024 bytes.
+   */
+  uint8_t secret[1024];
+  /**
+   * Who issued it: at most 256 bytes of UTF-8 and a NUL; empty if nobody is named.
+   */
+  uint8_t issuer[257];
+  /**
+   * Whose it is: likewise, never empty.
+   */
+  uint8_t account[257];
+} otp_credential;
 
 /**
  * A record field of a tenant.
@@ -1867,6 +2097,93 @@ otp_status otp_issue_many(const otp_engine *engine,
                           otp_issued *issued_out);
 
 /**
+ * Judges a HOTP code: `request` holds the binding and what was typed, `look_ahead` is at most 255. The
+ * code is good once, for all bindings of the tenant; wrong guesses count as those at codes that
+ * were sent.
+ *
+ * With `second`, two codes in a row bring back a device that is far ahead; `look_ahead` is then at
+ * most 65535. `OTP_STATUS_STORE_UNSUPPORTED` for a store that does not keep cells for ever.
+ *
+ * # Safety
+ *
+ * Every pointer is NULL or valid during the call; `request` has `request_len` bytes; the view has as many
+ * bytes as it says; the `struct_size` of `verdict_out` is set.
+ */
+OTP_API
+OTP_NODISCARD
+otp_status otp_engine_verify_hotp(const otp_engine *engine,
+                                  const otp_store *store,
+                                  const otp_hotp *hotp,
+                                  const uint8_t *request,
+                                  size_t request_len,
+                                  otp_view second,
+                                  uint32_t look_ahead,
+                                  otp_oath_verdict *verdict_out);
+
+/**
+ * Judges a TOTP code by the engine's clock: `request` holds the binding and what was typed, `window` is
+ * at most 255. The code is good once, for all bindings of the tenant; wrong guesses count as those
+ * at codes that were sent. The drift of the device's clock is remembered.
+ *
+ * With `second`, two codes in a row bring back a device whose clock is far off; `window` is then at
+ * most 65535.
+ *
+ * # Safety
+ *
+ * As `otp_engine_verify_hotp`.
+ */
+OTP_API
+OTP_NODISCARD
+otp_status otp_engine_verify_totp(const otp_engine *engine,
+                                  const otp_store *store,
+                                  const otp_totp *totp,
+                                  const uint8_t *request,
+                                  size_t request_len,
+                                  otp_view second,
+                                  uint32_t window,
+                                  otp_oath_verdict *verdict_out);
+
+/**
+ * Writes the question that a device is asked for a binding: hexadecimal digits, without a NUL. The
+ * suite must ask QH16 or longer.
+ *
+ * # Safety
+ *
+ * Every pointer is NULL or valid during the call; `request` has `request_len` bytes, `buffer` `capacity`.
+ */
+OTP_API
+OTP_NODISCARD
+otp_status otp_engine_ocra_question(const otp_engine *engine,
+                                    const otp_ocra *ocra,
+                                    const uint8_t *request,
+                                    size_t request_len,
+                                    uint8_t *buffer,
+                                    size_t capacity,
+                                    size_t *needed_out);
+
+/**
+ * Judges what a device answered to `otp_engine_ocra_question` for the binding in `request`.
+ *
+ * Of `inputs` the PIN, session, `look_ahead` and `window` are taken, and the counter as that of the
+ * device's first answer; question and time are the engine's, and must be empty. NULL is all zeros.
+ * The answer is good once: by its counter, else its time step, else for this binding for ever.
+ *
+ * # Safety
+ *
+ * As `otp_engine_verify_hotp`; `inputs` is NULL or valid with its `struct_size` set, its views with as
+ * many bytes as they say.
+ */
+OTP_API
+OTP_NODISCARD
+otp_status otp_engine_verify_ocra(const otp_engine *engine,
+                                  const otp_store *store,
+                                  const otp_ocra *ocra,
+                                  const uint8_t *request,
+                                  size_t request_len,
+                                  const otp_ocra_inputs *inputs,
+                                  otp_oath_verdict *verdict_out);
+
+/**
  * Copies the detail of the last fault on this thread, with a NUL at its end.
  *
  * `needed_out` is set to its length with the NUL. The text holds no secret, code or whole number.
@@ -1988,6 +2305,280 @@ OTP_API
 OTP_NODISCARD
 otp_status otp_message_compose(const otp_message_options *options,
                                otp_message *message_out);
+
+/**
+ * Reads a secret from base32: either case, spaces anywhere, with or without padding. Wipe the
+ * buffer by `otp_wipe`.
+ *
+ * Errors: `OTP_STATUS_KEY` for a text that is not base32, and for fewer than 16 bytes.
+ *
+ * # Safety
+ *
+ * `base32` is NULL or has `base32_len` bytes; `buffer` is NULL or has `capacity` bytes; `needed_out`
+ * is NULL or valid.
+ */
+OTP_API
+OTP_NODISCARD
+otp_status otp_base32_decode(const uint8_t *base32,
+                             size_t base32_len,
+                             uint8_t *buffer,
+                             size_t capacity,
+                             size_t *needed_out);
+
+/**
+ * Writes a secret in base32, without padding and without a NUL.
+ *
+ * # Safety
+ *
+ * As `otp_base32_decode`.
+ */
+OTP_API
+OTP_NODISCARD
+otp_status otp_base32_encode(const uint8_t *secret,
+                             size_t secret_len,
+                             uint8_t *buffer,
+                             size_t capacity,
+                             size_t *needed_out);
+
+/**
+ * Prepares a HOTP key: at least 16 random bytes, 6 to 10 digits. `first_counter` is that of the
+ * device's first code, 0 for most: what an engine expects of a credential that it never saw.
+ *
+ * Nine digits and more promise what the 31 bits of RFC 4226 do not hold.
+ *
+ * # Safety
+ *
+ * `secret` is NULL or has `secret_len` bytes; `hotp_out` is NULL or valid.
+ */
+OTP_API
+OTP_NODISCARD
+otp_status otp_hotp_new(const uint8_t *secret,
+                        size_t secret_len,
+                        int32_t hash,
+                        uint32_t digits,
+                        uint64_t first_counter,
+                        otp_hotp **hotp_out);
+
+/**
+ * Frees a key and wipes it; NULL is harmless, and so is one made before a fork.
+ *
+ * # Safety
+ *
+ * `hotp` is NULL or was made by `otp_hotp_new`, and is not used again.
+ */
+OTP_API void otp_hotp_free(otp_hotp *hotp);
+
+/**
+ * Writes the code of a counter, and a NUL.
+ *
+ * Errors: `OTP_STATUS_BUFFER_TOO_SMALL`; `OTP_CODE_CAPACITY` bytes hold any code.
+ *
+ * # Safety
+ *
+ * `hotp` is NULL or valid; `code_out` is NULL or has `capacity` bytes.
+ */
+OTP_API
+OTP_NODISCARD
+otp_status otp_hotp_at(const otp_hotp *hotp,
+                       uint64_t counter,
+                       uint8_t *code_out,
+                       size_t capacity);
+
+/**
+ * Looks for a typed code from `counter` on, over `look_ahead` counters more (at most 255); the lowest
+ * that matches is in `counter` of `match_out`. It remembers nothing: accept no counter up to that
+ * one again, or let an engine see to it.
+ *
+ * # Safety
+ *
+ * Every pointer is NULL or valid during the call; `typed` has `typed_len` bytes; the `struct_size` of
+ * `match_out` is set.
+ */
+OTP_API
+OTP_NODISCARD
+otp_status otp_hotp_verify(const otp_hotp *hotp,
+                           const uint8_t *typed,
+                           size_t typed_len,
+                           uint64_t counter,
+                           uint32_t look_ahead,
+                           otp_oath_match *match_out);
+
+/**
+ * Looks for two codes in a row, the first of them from `counter` on over `look_ahead` counters more
+ * (at most 65535); the counter of the second is in `match_out`.
+ *
+ * # Safety
+ *
+ * As `otp_hotp_verify`; the views have as many bytes as they say.
+ */
+OTP_API
+OTP_NODISCARD
+otp_status otp_hotp_resynchronise(const otp_hotp *hotp,
+                                  otp_view first,
+                                  otp_view second,
+                                  uint64_t counter,
+                                  uint32_t look_ahead,
+                                  otp_oath_match *match_out);
+
+/**
+ * Prepares a TOTP key: as `otp_hotp_new`, with the length of a step in seconds, 30 for most devices.
+ *
+ * # Safety
+ *
+ * `secret` is NULL or has `secret_len` bytes; `totp_out` is NULL or valid.
+ */
+OTP_API
+OTP_NODISCARD
+otp_status otp_totp_new(const uint8_t *secret,
+                        size_t secret_len,
+                        int32_t hash,
+                        uint32_t digits,
+                        uint32_t period,
+                        otp_totp **totp_out);
+
+/**
+ * Frees a key and wipes it; NULL is harmless, and so is one made before a fork.
+ *
+ * # Safety
+ *
+ * `totp` is NULL or was made by `otp_totp_new`, and is not used again.
+ */
+OTP_API void otp_totp_free(otp_totp *totp);
+
+/**
+ * Writes the code of an instant in unix seconds, and a NUL; before 1970 there is none.
+ *
+ * # Safety
+ *
+ * `totp` is NULL or valid; `code_out` is NULL or has `capacity` bytes.
+ */
+OTP_API
+OTP_NODISCARD
+otp_status otp_totp_at(const otp_totp *totp,
+                       int64_t now,
+                       uint8_t *code_out,
+                       size_t capacity);
+
+/**
+ * Looks for a typed code in the step of `now` and `window` steps around it (at most 255); the latest
+ * that matches is in `step` of `match_out`. It remembers nothing: accept no step up to that one
+ * again, or let an engine see to it.
+ *
+ * # Safety
+ *
+ * As `otp_hotp_verify`.
+ */
+OTP_API
+OTP_NODISCARD
+otp_status otp_totp_verify(const otp_totp *totp,
+                           const uint8_t *typed,
+                           size_t typed_len,
+                           int64_t now,
+                           uint32_t window,
+                           otp_oath_match *match_out);
+
+/**
+ * Looks for two codes in a row, the first of them within `window` steps of `now` (at most 65535); the
+ * step of the second is in `match_out`.
+ *
+ * # Safety
+ *
+ * As `otp_hotp_resynchronise`.
+ */
+OTP_API
+OTP_NODISCARD
+otp_status otp_totp_resynchronise(const otp_totp *totp,
+                                  otp_view first,
+                                  otp_view second,
+                                  int64_t now,
+                                  uint32_t window,
+                                  otp_oath_match *match_out);
+
+/**
+ * Prepares an OCRA key; `suite` is such as "OCRA-1:HOTP-SHA256-8:C-QH16", with 6 to 10 digits.
+ *
+ * # Safety
+ *
+ * `suite` and `secret` are NULL or have as many bytes as said; `ocra_out` is NULL or valid.
+ */
+OTP_API
+OTP_NODISCARD
+otp_status otp_ocra_new(const uint8_t *suite,
+                        size_t suite_len,
+                        const uint8_t *secret,
+                        size_t secret_len,
+                        otp_ocra **ocra_out);
+
+/**
+ * Frees a key and wipes it; NULL is harmless, and so is one made before a fork.
+ *
+ * # Safety
+ *
+ * `ocra` is NULL or was made by `otp_ocra_new`, and is not used again.
+ */
+OTP_API void otp_ocra_free(otp_ocra *ocra);
+
+/**
+ * Writes the code of the inputs, and a NUL.
+ *
+ * Errors: `OTP_STATUS_ARGUMENT`; the detail names the input that is missing, not asked for by the
+ * suite, or does not fit.
+ *
+ * # Safety
+ *
+ * `ocra` is NULL or valid; `inputs` likewise with its `struct_size` set, its views with as many bytes
+ * as they say; `code_out` is NULL or has `capacity` bytes.
+ */
+OTP_API
+OTP_NODISCARD
+otp_status otp_ocra_generate(const otp_ocra *ocra,
+                             const otp_ocra_inputs *inputs,
+                             uint8_t *code_out,
+                             size_t capacity);
+
+/**
+ * Looks for a typed code from the counter on and around the time, as far as `look_ahead` and `window`
+ * of the inputs say; counter and step that match are in `match_out`. It remembers nothing.
+ *
+ * # Safety
+ *
+ * As `otp_ocra_generate`; `typed` has `typed_len` bytes; the `struct_size` of `match_out` is set.
+ */
+OTP_API
+OTP_NODISCARD
+otp_status otp_ocra_verify(const otp_ocra *ocra,
+                           const otp_ocra_inputs *inputs,
+                           const uint8_t *typed,
+                           size_t typed_len,
+                           otp_oath_match *match_out);
+
+/**
+ * Reads an otpauth URI of at most 4096 bytes. The detail of a fault holds no part of it.
+ *
+ * # Safety
+ *
+ * `uri` is NULL or has `uri_len` bytes; `credential_out` is NULL or valid with its `struct_size` set.
+ */
+OTP_API
+OTP_NODISCARD
+otp_status otp_uri_parse(const uint8_t *uri,
+                         size_t uri_len,
+                         otp_credential *credential_out);
+
+/**
+ * Writes the otpauth URI of a credential, without a NUL; it holds the secret: end it by `otp_wipe`.
+ *
+ * # Safety
+ *
+ * `credential` is NULL or valid with its `struct_size` set; `buffer` is NULL or has `capacity` bytes;
+ * `needed_out` is NULL or valid.
+ */
+OTP_API
+OTP_NODISCARD
+otp_status otp_uri_build(const otp_credential *credential,
+                         uint8_t *buffer,
+                         size_t capacity,
+                         size_t *needed_out);
 
 /**
  * Fills a policy with the defaults.

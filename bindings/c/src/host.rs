@@ -123,6 +123,8 @@ pub enum otp_kind {
     Page = 3,
     /// One signature record.
     Record = 4,
+    /// What was used last of an OATH credential.
+    Credential = 5,
 }
 
 /// A store of the host.
@@ -339,6 +341,7 @@ const fn kind_number(kind: otp_core::store::Kind) -> u8 {
         otp_core::store::Kind::Meter => otp_kind::Meter as u8,
         otp_core::store::Kind::Page => otp_kind::Page as u8,
         otp_core::store::Kind::Record => otp_kind::Record as u8,
+        otp_core::store::Kind::Credential => otp_kind::Credential as u8,
         _ => otp_kind::Other as u8,
     }
 }

@@ -12,13 +12,16 @@ compile_error!("bindings/c must be built with panic = \"unwind\": no panic may c
 
 pub mod challenge;
 pub mod engine;
+pub mod factor;
 pub mod fork;
 pub mod guard;
 pub mod host;
 pub mod key;
 mod layout;
 pub mod message;
+pub mod oath;
 pub mod observer;
+pub mod otpauth;
 pub mod policy;
 pub mod record;
 pub mod request;

@@ -79,6 +79,7 @@ impl From<Error> for Fault {
             // Also what a later version of the core may add: nothing is known then.
             Error::Store(_) => otp_status::StoreUnknown,
             Error::ContentRequired => otp_status::Policy,
+            Error::Oath(_) => otp_status::Argument,
             Error::SigningKey(_) | Error::UnknownKey => otp_status::Key,
             Error::Clock => otp_status::Clock,
             Error::Randomness(_) => otp_status::Randomness,

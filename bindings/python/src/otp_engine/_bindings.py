@@ -9,6 +9,8 @@ OTP_RECIPIENT_CAPACITY = 255
 OTP_ABI_VERSION = 1
 OTP_ENCODING_GSM7 = 1
 OTP_ENCODING_UCS2 = 2
+OTP_CREDENTIAL_HOTP = 1
+OTP_CREDENTIAL_TOTP = 2
 OTP_CODE_DIGITS = 1
 OTP_CODE_LETTERS = 2
 OTP_CODE_TOKEN = 3
@@ -116,6 +118,10 @@ OTP_KIND_SLOT = 1
 OTP_KIND_METER = 2
 OTP_KIND_PAGE = 3
 OTP_KIND_RECORD = 4
+OTP_KIND_CREDENTIAL = 5
+OTP_HASH_SHA1 = 1
+OTP_HASH_SHA256 = 2
+OTP_HASH_SHA512 = 3
 
 
 class otp_policy(ctypes.Structure):
@@ -268,6 +274,41 @@ class otp_odds(ctypes.Structure):
 
 
 
+class otp_oath_verdict(ctypes.Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_size_t),
+        ("outcome", ctypes.c_int32),
+        ("rejection", ctypes.c_int32),
+        ("public_rejection", ctypes.c_int32),
+        ("attempts_left", ctypes.c_uint32),
+        ("has_retry_at", ctypes.c_int32),
+        ("has_matched", ctypes.c_int32),
+        ("retry_at", ctypes.c_int64),
+        ("verified_at", ctypes.c_int64),
+        ("matched", ctypes.c_uint64),
+        ("drift", ctypes.c_int32),
+    ]
+
+
+
+class otp_ocra_inputs(ctypes.Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_size_t),
+        ("question", otp_view),
+        ("other_question", otp_view),
+        ("pin", otp_view),
+        ("pin_digest", otp_view),
+        ("session", otp_view),
+        ("counter", ctypes.c_uint64),
+        ("now", ctypes.c_int64),
+        ("has_counter", ctypes.c_int32),
+        ("has_now", ctypes.c_int32),
+        ("look_ahead", ctypes.c_uint32),
+        ("window", ctypes.c_uint32),
+    ]
+
+
+
 class otp_code_key(ctypes.Structure):
     _fields_ = [
         ("kid", otp_view),
@@ -311,6 +352,32 @@ class otp_message(ctypes.Structure):
         ("encoding", ctypes.c_int32),
         ("units", ctypes.c_uint32),
         ("segments", ctypes.c_uint32),
+    ]
+
+
+
+class otp_oath_match(ctypes.Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_size_t),
+        ("matched", ctypes.c_int32),
+        ("counter", ctypes.c_uint64),
+        ("step", ctypes.c_uint64),
+    ]
+
+
+
+class otp_credential(ctypes.Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_size_t),
+        ("kind", ctypes.c_int32),
+        ("hash", ctypes.c_int32),
+        ("digits", ctypes.c_uint32),
+        ("period", ctypes.c_uint32),
+        ("counter", ctypes.c_uint64),
+        ("secret_len", ctypes.c_uint32),
+        ("secret", ctypes.c_char * 1024),
+        ("issuer", ctypes.c_char * 257),
+        ("account", ctypes.c_char * 257),
     ]
 
 
@@ -436,6 +503,10 @@ FUNCTIONS = [
     ("otp_engine_odds", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p]),
     ("otp_engine_findings", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p]),
     ("otp_issue_many", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_size_t, ctypes.c_void_p]),
+    ("otp_engine_verify_hotp", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, otp_view, ctypes.c_uint32, ctypes.c_void_p]),
+    ("otp_engine_verify_totp", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, otp_view, ctypes.c_uint32, ctypes.c_void_p]),
+    ("otp_engine_ocra_question", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p]),
+    ("otp_engine_verify_ocra", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_void_p]),
     ("otp_error_detail", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p]),
     ("otp_key_ring_new", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p]),
     ("otp_key_ring_free", None, [ctypes.c_void_p]),
@@ -446,6 +517,24 @@ FUNCTIONS = [
     ("otp_signing_key_public_pem", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p]),
     ("otp_message_check", ctypes.c_int32, [ctypes.c_void_p]),
     ("otp_message_compose", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p]),
+    ("otp_base32_decode", ctypes.c_int32, [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p]),
+    ("otp_base32_encode", ctypes.c_int32, [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p]),
+    ("otp_hotp_new", ctypes.c_int32, [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_int32, ctypes.c_uint32, ctypes.c_uint64, ctypes.c_void_p]),
+    ("otp_hotp_free", None, [ctypes.c_void_p]),
+    ("otp_hotp_at", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_uint64, ctypes.c_void_p, ctypes.c_size_t]),
+    ("otp_hotp_verify", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_uint64, ctypes.c_uint32, ctypes.c_void_p]),
+    ("otp_hotp_resynchronise", ctypes.c_int32, [ctypes.c_void_p, otp_view, otp_view, ctypes.c_uint64, ctypes.c_uint32, ctypes.c_void_p]),
+    ("otp_totp_new", ctypes.c_int32, [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_int32, ctypes.c_uint32, ctypes.c_uint32, ctypes.c_void_p]),
+    ("otp_totp_free", None, [ctypes.c_void_p]),
+    ("otp_totp_at", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int64, ctypes.c_void_p, ctypes.c_size_t]),
+    ("otp_totp_verify", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_int64, ctypes.c_uint32, ctypes.c_void_p]),
+    ("otp_totp_resynchronise", ctypes.c_int32, [ctypes.c_void_p, otp_view, otp_view, ctypes.c_int64, ctypes.c_uint32, ctypes.c_void_p]),
+    ("otp_ocra_new", ctypes.c_int32, [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p]),
+    ("otp_ocra_free", None, [ctypes.c_void_p]),
+    ("otp_ocra_generate", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t]),
+    ("otp_ocra_verify", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p]),
+    ("otp_uri_parse", ctypes.c_int32, [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p]),
+    ("otp_uri_build", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p]),
     ("otp_policy_default", ctypes.c_int32, [ctypes.c_void_p]),
     ("otp_budgets_default", ctypes.c_int32, [ctypes.c_void_p]),
     ("otp_policy_check", ctypes.c_int32, [ctypes.c_void_p]),

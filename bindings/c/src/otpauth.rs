@@ -1,0 +1,167 @@
+//! `otpauth` URIs: what authenticator apps read from a QR code.
+
+use otp_core::oath::{Moving, Uri};
+
+use crate::guard::guard;
+use crate::oath::{otp_hash, read_secret};
+use crate::status::{Fault, otp_status};
+use crate::view::{
+    Sized_, bytes, checked_size, fill, get, put, read_sized, text, writable, write_sized,
+};
+
+/// The credential has a counter: HOTP.
+pub const OTP_CREDENTIAL_HOTP: i32 = 1;
+/// The credential has time steps: TOTP.
+pub const OTP_CREDENTIAL_TOTP: i32 = 2;
+
+/// A credential as an otpauth URI has it. It holds the secret: end it by `otp_wipe`.
+#[repr(C)]
+#[derive(Clone, Copy)]
+#[allow(missing_debug_implementations, reason = "it holds a secret")]
+pub struct otp_credential {
+    /// `sizeof(otp_credential)`.
+    pub struct_size: usize,
+    /// `OTP_CREDENTIAL_HOTP` or `OTP_CREDENTIAL_TOTP`.
+    pub kind: i32,
+    /// One of `otp_hash`.
+    pub hash: i32,
+    /// 6 to 10.
+    pub digits: u32,
+    /// The length of a step in seconds; 0 for HOTP.
+    pub period: u32,
+    /// That of the first code; 0 for TOTP.
+    pub counter: u64,
+    /// How many bytes of `secret` there are.
+    pub secret_len: u32,
+    /// 16 to 1024 bytes.
+    pub secret: [u8; 1024],
+    /// Who issued it: at most 256 bytes of UTF-8 and a NUL; empty if nobody is named.
+    pub issuer: [u8; 257],
+    /// Whose it is: likewise, never empty.
+    pub account: [u8; 257],
+}
+
+impl Sized_ for otp_credential {
+    const FIRST: usize = size_of::<Self>();
+}
+
+impl otp_credential {
+    const NONE: Self = Self {
+        struct_size: size_of::<Self>(),
+        kind: 0,
+        hash: 0,
+        digits: 0,
+        period: 0,
+        counter: 0,
+        secret_len: 0,
+        secret: [0; 1024],
+        issuer: [0; 257],
+        account: [0; 257],
+    };
+
+    fn wipe(&mut self) {
+        zeroize::Zeroize::zeroize(&mut self.secret);
+    }
+
+    fn of(uri: &Uri) -> Self {
+        let (kind, counter, period) = match uri.moving() {
+            Moving::Counter { first } => (OTP_CREDENTIAL_HOTP, first, 0),
+            Moving::Time { period } => (OTP_CREDENTIAL_TOTP, 0, period),
+        };
+        let secret = uri.secret().as_bytes();
+        let mut credential = Self {
+            kind,
+            hash: otp_hash::of(uri.hash()) as i32,
+            digits: uri.code_digits().into(),
+            period,
+            counter,
+            secret_len: u32::try_from(secret.len()).unwrap_or(0), // at most 1024
+            issuer: put(uri.issuer().unwrap_or_default()),
+            account: put(uri.account()),
+            ..Self::NONE
+        };
+        credential.secret[..secret.len()].copy_from_slice(secret);
+        credential
+    }
+
+    fn uri(&self) -> Result<Uri, Fault> {
+        let moving = match self.kind {
+            OTP_CREDENTIAL_HOTP => Moving::Counter {
+                first: self.counter,
+            },
+            OTP_CREDENTIAL_TOTP => Moving::Time {
+                period: self.period,
+            },
+            other => {
+                return Err(Fault::argument(format!(
+                    "kind is {other}; it must be 1 or 2"
+                )));
+            }
+        };
+        let len = usize::try_from(self.secret_len).unwrap_or(usize::MAX);
+        if len > self.secret.len() {
+            return Err(Fault::argument(format!(
+                "secret_len is {len}; it must be at most 1024"
+            )));
+        }
+        // SAFETY: the first `len` bytes of our own copy.
+        let secret = unsafe { read_secret(self.secret.as_ptr(), len)? };
+        let issuer = Some(get(&self.issuer, "issuer")?).filter(|issuer| !issuer.is_empty());
+        let digits = u8::try_from(self.digits).unwrap_or(u8::MAX); // out of bounds either way
+        Ok(
+            Uri::new(moving, issuer, get(&self.account, "account")?, secret)?
+                .algorithm(otp_hash::read(self.hash)?)
+                .digits(digits)?,
+        )
+    }
+}
+
+/// Reads an otpauth URI of at most 4096 bytes. The detail of a fault holds no part of it.
+///
+/// # Safety
+///
+/// `uri` is NULL or has `uri_len` bytes; `credential_out` is NULL or valid with its `struct_size` set.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn otp_uri_parse(
+    uri: *const u8,
+    uri_len: usize,
+    credential_out: *mut otp_credential,
+) -> otp_status {
+    guard(|| {
+        // SAFETY: by this function's contract, here and below.
+        let size = unsafe { checked_size(credential_out, "credential_out")? };
+        // SAFETY: as above.
+        let uri = Uri::parse(text(unsafe { bytes(uri, uri_len, "uri")? }, "uri")?)?;
+        let mut credential = otp_credential::of(&uri);
+        // SAFETY: as above.
+        unsafe { write_sized(&credential, credential_out, size) };
+        credential.wipe();
+        Ok(())
+    })
+}
+
+/// Writes the otpauth URI of a credential, without a NUL; it holds the secret: end it by `otp_wipe`.
+///
+/// # Safety
+///
+/// `credential` is NULL or valid with its `struct_size` set; `buffer` is NULL or has `capacity` bytes;
+/// `needed_out` is NULL or valid.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn otp_uri_build(
+    credential: *const otp_credential,
+    buffer: *mut u8,
+    capacity: usize,
+    needed_out: *mut usize,
+) -> otp_status {
+    guard(|| {
+        writable(needed_out, "needed_out")?;
+        // SAFETY: by this function's contract, here and below.
+        let mut credential = unsafe { read_sized(credential, otp_credential::NONE, "credential")? };
+        let uri = credential.uri();
+        credential.wipe();
+        // SAFETY: as above.
+        unsafe { fill(uri?.to_text().as_bytes(), buffer, capacity, needed_out) }
+    })
+}

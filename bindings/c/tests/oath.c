@@ -1,0 +1,270 @@
+/* Codes of the user's own device: the RFCs' vectors, URIs, and an engine that takes each once. */
+#include "check.h"
+
+static const char *SECRET = "12345678901234567890";
+static const char *LONGER = "12345678901234567890123456789012";
+
+static otp_hotp *make_hotp(uint64_t first) {
+    otp_hotp *hotp = NULL;
+    OK(otp_hotp_new((const uint8_t *)SECRET, strlen(SECRET), OTP_HASH_SHA1, 6, first, &hotp));
+    return hotp;
+}
+
+static otp_totp *make_totp(void) {
+    otp_totp *totp = NULL;
+    OK(otp_totp_new((const uint8_t *)SECRET, strlen(SECRET), OTP_HASH_SHA1, 8, 30, &totp));
+    return totp;
+}
+
+static otp_ocra *make_ocra(const char *suite) {
+    otp_ocra *ocra = NULL;
+    OK(otp_ocra_new((const uint8_t *)suite, strlen(suite), (const uint8_t *)LONGER, strlen(LONGER), &ocra));
+    return ocra;
+}
+
+static void hotp_codes_are_those_of_rfc_4226(void) {
+    static const char *codes[] = {"755224", "287082", "359152", "969429", "338314",
+                                  "254676", "287922", "162583", "399871", "520489"};
+    otp_hotp *hotp = make_hotp(0);
+    uint8_t code[OTP_CODE_CAPACITY];
+    uint64_t at;
+    SIZED(otp_oath_match, match);
+    for (at = 0; at < 10; at++) {
+        OK(otp_hotp_at(hotp, at, code, sizeof code));
+        CHECK(strcmp((const char *)code, codes[at]) == 0);
+        OK(otp_hotp_verify(hotp, code, 6, 0, 9, &match));
+        CHECK(match.matched == 1 && match.counter == at);
+        OK(otp_hotp_verify(hotp, code, 6, at + 1, 0, &match));
+        CHECK(match.matched == 0 && match.counter == 0);
+    }
+    OK(otp_hotp_resynchronise(hotp, view(codes[7]), view(codes[8]), 0, 100, &match));
+    CHECK(match.matched == 1 && match.counter == 8);
+    OK(otp_hotp_resynchronise(hotp, view(codes[7]), view(codes[7]), 0, 100, &match));
+    CHECK(match.matched == 0);
+    /* At the last counter, and no further. */
+    OK(otp_hotp_at(hotp, UINT64_MAX, code, sizeof code));
+    OK(otp_hotp_verify(hotp, code, 6, UINT64_MAX - 3, 255, &match));
+    CHECK(match.matched == 1 && match.counter == UINT64_MAX);
+    /* Any bytes are an answer; none of these a code. */
+    OK(otp_hotp_verify(hotp, NULL, 0, 0, 9, &match));
+    CHECK(match.matched == 0);
+    OK(otp_hotp_verify(hotp, (const uint8_t *)"75522\xff", 6, 0, 9, &match));
+    CHECK(match.matched == 0);
+    otp_hotp_free(hotp);
+    otp_hotp_free(NULL);
+}
+
+static void totp_codes_are_those_of_rfc_6238(void) {
+    static const struct {
+        int64_t now;
+        const char *code;
+    } lines[] = {{59, "94287082"}, {1111111109, "07081804"}, {1111111111, "14050471"},
+                 {1234567890, "89005924"}, {2000000000, "69279037"}, {20000000000, "65353130"}};
+    otp_totp *totp = make_totp();
+    uint8_t code[OTP_CODE_CAPACITY];
+    size_t at;
+    SIZED(otp_oath_match, match);
+    for (at = 0; at < sizeof lines / sizeof lines[0]; at++) {
+        OK(otp_totp_at(totp, lines[at].now, code, sizeof code));
+        CHECK(strcmp((const char *)code, lines[at].code) == 0);
+        OK(otp_totp_verify(totp, code, 8, lines[at].now + 30, 1, &match));
+        CHECK(match.matched == 1 && match.step == (uint64_t)lines[at].now / 30);
+    }
+    STATUS(OTP_STATUS_ARGUMENT, otp_totp_at(totp, -1, code, sizeof code));
+    CHECK(detail_names("now"));
+    OK(otp_totp_verify(totp, code, 8, INT64_MIN, 255, &match));
+    OK(otp_totp_verify(totp, code, 8, INT64_MAX, 255, &match));
+    CHECK(match.matched == 0);
+    otp_totp_free(totp);
+    otp_totp_free(NULL);
+}
+
+static void ocra_codes_are_those_of_rfc_6287(void) {
+    otp_ocra *ocra = make_ocra("OCRA-1:HOTP-SHA256-8:C-QN08-PSHA1"), *mutual;
+    uint8_t code[OTP_CODE_CAPACITY];
+    SIZED(otp_ocra_inputs, inputs);
+    SIZED(otp_oath_match, match);
+    inputs.question = view("12345678");
+    inputs.pin = view("1234");
+    inputs.has_counter = 1;
+    inputs.counter = 3;
+    OK(otp_ocra_generate(ocra, &inputs, code, sizeof code));
+    CHECK(strcmp((const char *)code, "71565254") == 0);
+    inputs.counter = 0;
+    inputs.look_ahead = 5;
+    OK(otp_ocra_verify(ocra, &inputs, code, 8, &match));
+    CHECK(match.matched == 1 && match.counter == 3);
+    inputs.pin = view("1235");
+    OK(otp_ocra_verify(ocra, &inputs, code, 8, &match));
+    CHECK(match.matched == 0);
+    inputs.has_counter = 0;
+    STATUS(OTP_STATUS_ARGUMENT, otp_ocra_generate(ocra, &inputs, code, sizeof code));
+    CHECK(detail_names("counter"));
+    inputs.has_counter = 7;
+    STATUS(OTP_STATUS_ARGUMENT, otp_ocra_generate(ocra, &inputs, code, sizeof code));
+    CHECK(detail_names("has_counter"));
+    otp_ocra_free(ocra);
+    otp_ocra_free(NULL);
+
+    mutual = make_ocra("OCRA-1:HOTP-SHA256-8:QA08");
+    memset(&inputs, 0, sizeof inputs);
+    inputs.struct_size = sizeof inputs;
+    inputs.question = view("CLI22220");
+    inputs.other_question = view("SRV11110");
+    OK(otp_ocra_generate(mutual, &inputs, code, sizeof code));
+    CHECK(strcmp((const char *)code, "28247970") == 0);
+    otp_ocra_free(mutual);
+}
+
+static void what_cannot_be_used_is_refused_by_name(void) {
+    otp_hotp *hotp = NULL, *good = make_hotp(0);
+    otp_totp *totp = NULL;
+    otp_ocra *ocra = NULL;
+    uint8_t code[OTP_CODE_CAPACITY];
+    const uint8_t *secret = (const uint8_t *)SECRET;
+    SIZED(otp_oath_match, match);
+    STATUS(OTP_STATUS_KEY, otp_hotp_new(secret, 15, OTP_HASH_SHA1, 6, 0, &hotp));
+    CHECK(detail_names("15") && hotp == NULL);
+    STATUS(OTP_STATUS_ARGUMENT, otp_hotp_new(secret, 20, 0, 6, 0, &hotp));
+    STATUS(OTP_STATUS_ARGUMENT, otp_hotp_new(secret, 20, OTP_HASH_SHA1, 5, 0, &hotp));
+    STATUS(OTP_STATUS_ARGUMENT, otp_hotp_new(secret, 20, OTP_HASH_SHA1, 1030, 0, &hotp));
+    STATUS(OTP_STATUS_ARGUMENT, otp_hotp_new(NULL, 20, OTP_HASH_SHA1, 6, 0, &hotp));
+    STATUS(OTP_STATUS_ARGUMENT, otp_hotp_new(secret, 20, OTP_HASH_SHA1, 6, 0, NULL));
+    STATUS(OTP_STATUS_ARGUMENT, otp_totp_new(secret, 20, OTP_HASH_SHA1, 6, 0, &totp));
+    CHECK(detail_names("period"));
+    STATUS(OTP_STATUS_ARGUMENT, otp_ocra_new((const uint8_t *)"OCRA-1", 6, secret, 20, &ocra));
+    STATUS(OTP_STATUS_UTF8, otp_ocra_new((const uint8_t *)"\xff", 1, secret, 20, &ocra));
+    STATUS(OTP_STATUS_ARGUMENT, otp_hotp_at(NULL, 0, code, sizeof code));
+    memset(code, 'x', sizeof code);
+    STATUS(OTP_STATUS_BUFFER_TOO_SMALL, otp_hotp_at(good, 0, code, 6));
+    STATUS(OTP_STATUS_BUFFER_TOO_SMALL, otp_hotp_at(good, 0, NULL, 99));
+    CHECK(code[0] == 'x');
+    OK(otp_hotp_at(good, 0, code, 7));
+    CHECK(code[6] == 0 && code[7] == 'x');
+    STATUS(OTP_STATUS_ARGUMENT, otp_hotp_verify(good, code, 6, 0, 256, &match));
+    CHECK(detail_names("look_ahead"));
+    match.struct_size -= 1;
+    STATUS(OTP_STATUS_STRUCT_SIZE, otp_hotp_verify(good, code, 6, 0, 0, &match));
+    otp_hotp_free(good);
+}
+
+static void secrets_and_uris_are_read_and_written(void) {
+    static const char *text = "otpauth://totp/ACME%20Bank:ann%40example.com"
+                              "?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer=ACME%20Bank"
+                              "&algorithm=SHA256&digits=8&period=60";
+    static const char *base32 = " gezd gnbv gy3t qojq gezd gnbv gy3t qojq ";
+    uint8_t buffer[600];
+    size_t needed = 0;
+    SIZED(otp_credential, credential);
+    OK(otp_base32_decode((const uint8_t *)base32, strlen(base32), buffer, sizeof buffer, &needed));
+    CHECK(needed == 20 && memcmp(buffer, SECRET, 20) == 0);
+    STATUS(OTP_STATUS_BUFFER_TOO_SMALL,
+           otp_base32_decode((const uint8_t *)base32, strlen(base32), buffer, 19, &needed));
+    STATUS(OTP_STATUS_KEY, otp_base32_decode((const uint8_t *)"0189", 4, buffer, sizeof buffer, &needed));
+    OK(otp_base32_encode((const uint8_t *)SECRET, 20, buffer, sizeof buffer, &needed));
+    CHECK(needed == 32 && memcmp(buffer, "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ", 32) == 0);
+
+    OK(otp_uri_parse((const uint8_t *)text, strlen(text), &credential));
+    CHECK(credential.kind == OTP_CREDENTIAL_TOTP && credential.hash == OTP_HASH_SHA256);
+    CHECK(credential.digits == 8 && credential.period == 60 && credential.counter == 0);
+    CHECK(credential.secret_len == 20 && memcmp(credential.secret, SECRET, 20) == 0);
+    CHECK(strcmp((const char *)credential.issuer, "ACME Bank") == 0);
+    CHECK(strcmp((const char *)credential.account, "ann@example.com") == 0);
+    OK(otp_uri_build(&credential, buffer, sizeof buffer, &needed));
+    CHECK(needed == strlen(text) && memcmp(buffer, text, needed) == 0);
+    credential.kind = OTP_CREDENTIAL_HOTP;
+    credential.counter = UINT64_MAX;
+    credential.issuer[0] = 0;
+    OK(otp_uri_build(&credential, buffer, sizeof buffer, &needed));
+    OK(otp_uri_parse(buffer, needed, &credential));
+    CHECK(credential.kind == OTP_CREDENTIAL_HOTP && credential.counter == UINT64_MAX);
+    CHECK(credential.issuer[0] == 0 && credential.period == 0);
+    credential.kind = 3;
+    STATUS(OTP_STATUS_ARGUMENT, otp_uri_build(&credential, buffer, sizeof buffer, &needed));
+    credential.kind = OTP_CREDENTIAL_HOTP;
+    credential.secret_len = 1025;
+    STATUS(OTP_STATUS_ARGUMENT, otp_uri_build(&credential, buffer, sizeof buffer, &needed));
+    STATUS(OTP_STATUS_ARGUMENT, otp_uri_parse((const uint8_t *)"http://x", 8, &credential));
+    STATUS(OTP_STATUS_UTF8, otp_uri_parse((const uint8_t *)"\xff", 1, &credential));
+    otp_wipe((uint8_t *)&credential, sizeof credential);
+}
+
+static void an_engine_takes_a_code_once_and_counts_wrong_ones(void) {
+    otp_engine *engine = sample_engine();
+    otp_store *store = NULL, *forgetful = sample_store();
+    otp_hotp *hotp = make_hotp(2);
+    otp_ocra *ocra = make_ocra("OCRA-1:HOTP-SHA256-8:C-QH16-PSHA1"), *short_one = make_ocra("OCRA-1:HOTP-SHA256-8:QN08");
+    request right = sample_request("15", "969429"), wrong_one = sample_request("15", "000000");
+    request first = sample_request("15", "162583"), bare = sample_request("15", NULL), answer;
+    uint8_t question[16], code[OTP_CODE_CAPACITY];
+    size_t needed = 0;
+    SIZED(otp_oath_verdict, verdict);
+    SIZED(otp_ocra_inputs, inputs);
+    OK(otp_store_memory_new(0, 1, &store));
+    STATUS(OTP_STATUS_STORE_UNSUPPORTED,
+           otp_engine_verify_hotp(engine, forgetful, hotp, right.bytes, right.len, view(""), 5, &verdict));
+    CHECK(verdict.outcome == OTP_OUTCOME_NONE);
+    OK(otp_engine_verify_hotp(engine, store, hotp, right.bytes, right.len, view(""), 5, &verdict));
+    CHECK(verdict.outcome == OTP_OUTCOME_ACCEPTED && verdict.has_matched == 1 && verdict.matched == 3);
+    CHECK(verdict.verified_at > 0);
+    OK(otp_engine_verify_hotp(engine, store, hotp, right.bytes, right.len, view(""), 5, &verdict));
+    CHECK(verdict.outcome == OTP_OUTCOME_REJECTED && verdict.rejection == OTP_REJECTION_ALREADY_USED);
+    OK(otp_engine_verify_hotp(engine, store, hotp, wrong_one.bytes, wrong_one.len, view(""), 5, &verdict));
+    CHECK(verdict.rejection == OTP_REJECTION_WRONG && verdict.attempts_left == 14);
+    CHECK(verdict.public_rejection == OTP_PUBLIC_REJECTION_INVALID);
+    OK(otp_engine_verify_hotp(engine, store, hotp, first.bytes, first.len, view("399871"), 1000, &verdict));
+    CHECK(verdict.outcome == OTP_OUTCOME_ACCEPTED && verdict.matched == 8);
+    STATUS(OTP_STATUS_ARGUMENT,
+           otp_engine_verify_hotp(engine, store, hotp, right.bytes, right.len, view(""), 256, &verdict));
+
+    {
+        otp_totp *totp = make_totp();
+        request none = sample_request("15", "x");
+        OK(otp_engine_verify_totp(engine, forgetful, totp, none.bytes, none.len, view(""), 1, &verdict));
+        CHECK(verdict.rejection == OTP_REJECTION_MALFORMED);
+        otp_totp_free(totp);
+    }
+
+    OK(otp_engine_ocra_question(engine, ocra, bare.bytes, bare.len, question, sizeof question, &needed));
+    CHECK(needed == 16);
+    STATUS(OTP_STATUS_ARGUMENT,
+           otp_engine_ocra_question(engine, short_one, bare.bytes, bare.len, question, sizeof question, &needed));
+    CHECK(detail_names("QH16"));
+    inputs.question = view_of(question, sizeof question);
+    inputs.pin = view("1234");
+    inputs.has_counter = 1;
+    OK(otp_ocra_generate(ocra, &inputs, code, sizeof code));
+    answer = sample_request("15", (const char *)code);
+    STATUS(OTP_STATUS_ARGUMENT,
+           otp_engine_verify_ocra(engine, store, ocra, answer.bytes, answer.len, &inputs, &verdict));
+    CHECK(detail_names("question"));
+    STATUS(OTP_STATUS_ARGUMENT,
+           otp_engine_verify_ocra(engine, store, ocra, answer.bytes, answer.len, NULL, &verdict));
+    CHECK(detail_names("pin"));
+    inputs.question = view_of(NULL, 0);
+    answer = sample_request("16", (const char *)code);
+    OK(otp_engine_verify_ocra(engine, store, ocra, answer.bytes, answer.len, &inputs, &verdict));
+    CHECK(verdict.rejection == OTP_REJECTION_WRONG); /* another record */
+    answer = sample_request("15", (const char *)code);
+    OK(otp_engine_verify_ocra(engine, store, ocra, answer.bytes, answer.len, &inputs, &verdict));
+    CHECK(verdict.outcome == OTP_OUTCOME_ACCEPTED && verdict.matched == 0);
+    OK(otp_engine_verify_ocra(engine, store, ocra, answer.bytes, answer.len, &inputs, &verdict));
+    CHECK(verdict.rejection == OTP_REJECTION_ALREADY_USED);
+
+    otp_ocra_free(short_one);
+    otp_ocra_free(ocra);
+    otp_hotp_free(hotp);
+    otp_store_free(forgetful);
+    otp_store_free(store);
+    otp_engine_free(engine);
+}
+
+int main(void) {
+    hotp_codes_are_those_of_rfc_4226();
+    totp_codes_are_those_of_rfc_6238();
+    ocra_codes_are_those_of_rfc_6287();
+    what_cannot_be_used_is_refused_by_name();
+    secrets_and_uris_are_read_and_written();
+    an_engine_takes_a_code_once_and_counts_wrong_ones();
+    return done("oath");
+}
