@@ -2101,7 +2101,7 @@ otp_status otp_issue_many(const otp_engine *engine,
  * code is good once, for all bindings of the tenant; wrong guesses count as those at codes that
  * were sent.
  *
- * With `second`, two codes in a row bring back a device that is far ahead; `look_ahead` is then at
+ * With `second` (`data` is NULL where there is none), two codes in a row bring back a device that is far ahead; `look_ahead` is then at
  * most 65535. `OTP_STATUS_STORE_UNSUPPORTED` for a store that does not keep cells for ever.
  *
  * # Safety
@@ -2125,7 +2125,7 @@ otp_status otp_engine_verify_hotp(const otp_engine *engine,
  * at most 255. The code is good once, for all bindings of the tenant; wrong guesses count as those
  * at codes that were sent. The drift of the device's clock is remembered.
  *
- * With `second`, two codes in a row bring back a device whose clock is far off; `window` is then at
+ * With `second` (`data` is NULL where there is none), two codes in a row bring back a device whose clock is far off; `window` is then at
  * most 65535.
  *
  * # Safety

@@ -243,10 +243,11 @@ const PYTHON: Part = Part {
     about: "the Python package builds, installs, and passes its tests from the installed wheel",
     runs: Runs::Always,
     needs: &[
-        Need::Apt(&["gcc", "valgrind"]),
+        Need::Apt(&["gcc", "oathtool", "valgrind"]),
         // What they depend on is pinned too: a run of today must be the run of tomorrow.
         Need::Pip(&[
             "pytest==9.2.0",
+            "PyOTP==2.12.0",
             "iniconfig==2.3.1",
             "packaging==26.3",
             "pluggy==1.7.0",

@@ -91,7 +91,7 @@ impl otp_oath_verdict {
 /// code is good once, for all bindings of the tenant; wrong guesses count as those at codes that
 /// were sent.
 ///
-/// With `second`, two codes in a row bring back a device that is far ahead; `look_ahead` is then at
+/// With `second` (`data` is NULL where there is none), two codes in a row bring back a device that is far ahead; `look_ahead` is then at
 /// most 65535. `OTP_STATUS_STORE_UNSUPPORTED` for a store that does not keep cells for ever.
 ///
 /// # Safety
@@ -118,7 +118,7 @@ pub unsafe extern "C" fn otp_engine_verify_hotp(
         // SAFETY: as above.
         let given = unsafe { Given::lend(request, request_len, second, verdict_out)? };
         let (store, binding) = (&*store.store, &given.request.binding);
-        let verdict = match given.pair()? {
+        let verdict = match given.pair() {
             None => {
                 let look_ahead = read_window(look_ahead, "look_ahead", u8::MAX)?;
                 engine.verify_hotp(store, binding, hotp, given.request.typed, look_ahead)
@@ -137,7 +137,7 @@ pub unsafe extern "C" fn otp_engine_verify_hotp(
 /// at most 255. The code is good once, for all bindings of the tenant; wrong guesses count as those
 /// at codes that were sent. The drift of the device's clock is remembered.
 ///
-/// With `second`, two codes in a row bring back a device whose clock is far off; `window` is then at
+/// With `second` (`data` is NULL where there is none), two codes in a row bring back a device whose clock is far off; `window` is then at
 /// most 65535.
 ///
 /// # Safety
@@ -163,7 +163,7 @@ pub unsafe extern "C" fn otp_engine_verify_totp(
         // SAFETY: as above.
         let given = unsafe { Given::lend(request, request_len, second, verdict_out)? };
         let (store, binding) = (&*store.store, &given.request.binding);
-        let verdict = match given.pair()? {
+        let verdict = match given.pair() {
             None => {
                 let window = read_window(window, "window", u8::MAX)?;
                 engine.verify_totp(store, binding, totp, given.request.typed, window)
@@ -267,7 +267,7 @@ pub unsafe extern "C" fn otp_engine_verify_ocra(
 /// What all three take: everything that can be refused is, before anything happens.
 struct Given<'a> {
     request: Request<'a>,
-    second: &'a [u8],
+    second: Option<&'a [u8]>,
     size: usize,
 }
 
@@ -286,18 +286,19 @@ impl<'a> Given<'a> {
             Ok(Self {
                 size: checked_size(verdict_out, "verdict_out")?,
                 request: Request::lend(request, request_len)?,
-                second: second.bytes("second")?,
+                second: if second.data.is_null() && second.len == 0 {
+                    None
+                } else {
+                    Some(second.bytes("second")?)
+                },
             })
         }
     }
 
     /// Returns both codes, where there are two. What is no text is no code either.
-    fn pair(&self) -> Result<Option<[&str; 2]>, Fault> {
-        if self.second.is_empty() {
-            return Ok(None);
-        }
+    fn pair(&self) -> Option<[&str; 2]> {
         let text = |bytes| core::str::from_utf8(bytes).unwrap_or_default();
-        Ok(Some([text(self.request.typed), text(self.second)]))
+        Some([text(self.request.typed), text(self.second?)])
     }
 
     /// # Safety

@@ -202,25 +202,27 @@ static void an_engine_takes_a_code_once_and_counts_wrong_ones(void) {
     SIZED(otp_ocra_inputs, inputs);
     OK(otp_store_memory_new(0, 1, &store));
     STATUS(OTP_STATUS_STORE_UNSUPPORTED,
-           otp_engine_verify_hotp(engine, forgetful, hotp, right.bytes, right.len, view(""), 5, &verdict));
+           otp_engine_verify_hotp(engine, forgetful, hotp, right.bytes, right.len, view_of(NULL, 0), 5, &verdict));
     CHECK(verdict.outcome == OTP_OUTCOME_NONE);
-    OK(otp_engine_verify_hotp(engine, store, hotp, right.bytes, right.len, view(""), 5, &verdict));
+    OK(otp_engine_verify_hotp(engine, store, hotp, right.bytes, right.len, view_of(NULL, 0), 5, &verdict));
     CHECK(verdict.outcome == OTP_OUTCOME_ACCEPTED && verdict.has_matched == 1 && verdict.matched == 3);
     CHECK(verdict.verified_at > 0);
-    OK(otp_engine_verify_hotp(engine, store, hotp, right.bytes, right.len, view(""), 5, &verdict));
+    OK(otp_engine_verify_hotp(engine, store, hotp, right.bytes, right.len, view_of(NULL, 0), 5, &verdict));
     CHECK(verdict.outcome == OTP_OUTCOME_REJECTED && verdict.rejection == OTP_REJECTION_ALREADY_USED);
-    OK(otp_engine_verify_hotp(engine, store, hotp, wrong_one.bytes, wrong_one.len, view(""), 5, &verdict));
+    OK(otp_engine_verify_hotp(engine, store, hotp, wrong_one.bytes, wrong_one.len, view_of(NULL, 0), 5, &verdict));
     CHECK(verdict.rejection == OTP_REJECTION_WRONG && verdict.attempts_left == 14);
     CHECK(verdict.public_rejection == OTP_PUBLIC_REJECTION_INVALID);
     OK(otp_engine_verify_hotp(engine, store, hotp, first.bytes, first.len, view("399871"), 1000, &verdict));
     CHECK(verdict.outcome == OTP_OUTCOME_ACCEPTED && verdict.matched == 8);
+    OK(otp_engine_verify_hotp(engine, store, hotp, right.bytes, right.len, view(""), 1000, &verdict));
+    CHECK(verdict.rejection == OTP_REJECTION_MALFORMED); /* a second field that was left empty */
     STATUS(OTP_STATUS_ARGUMENT,
-           otp_engine_verify_hotp(engine, store, hotp, right.bytes, right.len, view(""), 256, &verdict));
+           otp_engine_verify_hotp(engine, store, hotp, right.bytes, right.len, view_of(NULL, 0), 256, &verdict));
 
     {
         otp_totp *totp = make_totp();
         request none = sample_request("15", "x");
-        OK(otp_engine_verify_totp(engine, forgetful, totp, none.bytes, none.len, view(""), 1, &verdict));
+        OK(otp_engine_verify_totp(engine, forgetful, totp, none.bytes, none.len, view_of(NULL, 0), 1, &verdict));
         CHECK(verdict.rejection == OTP_REJECTION_MALFORMED);
         otp_totp_free(totp);
     }

@@ -19,6 +19,16 @@ from .errors import (
     TamperedError,
 )
 from .message import Message, MessageTemplate
+from .oath import (
+    Credential,
+    Hotp,
+    OathVerdict,
+    Ocra,
+    OcraMatch,
+    Totp,
+    build_uri,
+    parse_uri,
+)
 from .records import ChainVerdict, Expected, RecordVerdict, verify_chain, verify_record
 from .store import Cell, Event, HostStore, MemoryStore, SqliteStore, Store, Write
 from .words import (
@@ -33,11 +43,11 @@ from .words import (
 __version__: str = _lib.otp_version().decode()
 
 __all__ = [
-    "Binding", "Budgets", "Cell", "ChainVerdict", "ClockError", "ContendedError", "Engine",
-    "Event", "Evidence", "Expected", "Finding", "ForkedError", "HostStore", "Issued", "KeyRing",
-    "KeyRingError", "MemoryStore", "Message", "MessageTemplate", "Odds", "OtpError", "PanicError",
-    "Policy", "RandomnessError",
-    "RecordVerdict", "ReenteredError", "Refusal", "SignatureRecord", "SigningKey", "SqliteStore",
-    "Status", "Store", "StoreError", "TamperedError", "Verdict", "Write", "verify_chain",
-    "verify_record",
+    "Binding", "Budgets", "Cell", "ChainVerdict", "ClockError", "ContendedError", "Credential",
+    "Engine", "Event", "Evidence", "Expected", "Finding", "ForkedError", "HostStore", "Hotp",
+    "Issued", "KeyRing", "KeyRingError", "MemoryStore", "Message", "MessageTemplate",
+    "OathVerdict", "Ocra", "OcraMatch", "Odds", "OtpError", "PanicError", "Policy",
+    "RandomnessError", "RecordVerdict", "ReenteredError", "Refusal", "SignatureRecord",
+    "SigningKey", "SqliteStore", "Status", "Store", "StoreError", "TamperedError", "Totp",
+    "Verdict", "Write", "build_uri", "parse_uri", "verify_chain", "verify_record",
 ]  # fmt: skip

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from . import _bindings as c
 from . import _callbacks
-from ._handle import Handle, Owner, closed_at_exit, out_pointer
+from ._handle import Handle, closed_at_exit, out_pointer
 from ._lib import lib, take_bytes, view
 from .answers import (
     Issued,
@@ -21,6 +21,7 @@ from .answers import (
     read_verdict_many,
 )
 from .errors import check, fault
+from .factor import Factors
 from .store import Event, Store
 from .words import Binding, Budgets, Evidence, KeyRing, Policy, SigningKey, text
 
@@ -59,7 +60,7 @@ class Finding:
     text: str
 
 
-class Engine(Owner):
+class Engine(Factors):
     """Issues codes and judges what was typed; share one by all threads of a process.
 
     ``clock`` is a callable that returns unix seconds, for tests; ``observer`` one that takes an

@@ -1,0 +1,520 @@
+"""OATH: codes of the user's own device, by HOTP, TOTP and OCRA; otpauth URIs.
+
+By themselves these remember nothing: whoever uses them must see to it that a code is good once.
+``Engine.verify_hotp``, ``verify_totp`` and ``verify_ocra`` do that, on any store.
+"""
+
+import ctypes
+import math
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from . import _bindings as c
+from ._handle import Handle, Owner, out_pointer
+from ._lib import lib, view
+from .answers import _PUBLIC as PUBLIC
+from .answers import REJECTIONS, moment
+from .errors import check
+from .words import _count as count
+from .words import _seconds as seconds
+from .words import text
+
+_HASHES = {"sha1": c.OTP_HASH_SHA1, "sha256": c.OTP_HASH_SHA256, "sha512": c.OTP_HASH_SHA512}
+_NAMES = {number: name for name, number in _HASHES.items()}
+_KINDS = {"hotp": c.OTP_CREDENTIAL_HOTP, "totp": c.OTP_CREDENTIAL_TOTP}
+_BLANK = bytes(c.OTP_CODE_CAPACITY)
+
+# Out memory that no call is using; a call takes one out, as the engine's do.
+_code_pool: list[tuple[ctypes.Array[ctypes.c_char], int, memoryview]] = []
+_match_pool: list[tuple[c.otp_oath_match, int]] = []
+
+
+def _hash(algorithm: str) -> int:
+    try:
+        return _HASHES[algorithm.lower()]
+    except (KeyError, AttributeError):
+        raise ValueError(
+            f"algorithm is {algorithm!r}; it must be one of {sorted(_HASHES)}"
+        ) from None
+
+
+def _secret(secret: bytes | str) -> bytes:
+    """Take the bytes of a secret, or read its base32."""
+    if isinstance(secret, bytes):
+        return secret
+    if not isinstance(secret, str):
+        raise TypeError(f"secret must be bytes or base32 str, not {type(secret).__name__}")
+    base32, needed = text(secret, "secret"), ctypes.c_size_t()
+    buffer = ctypes.create_string_buffer(1024)
+    try:
+        check(lib.otp_base32_decode(base32, len(base32), buffer, len(buffer), ctypes.byref(needed)))
+        return buffer.raw[: needed.value]
+    finally:
+        ctypes.memset(buffer, 0, len(buffer))
+
+
+def _counter(value: int, name: str = "counter") -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError(f"{name} must be int, not {type(value).__name__}")
+    if not 0 <= value < 2**64:
+        raise ValueError(f"{name} is {value}; it must be 0 to 2**64 - 1")
+    return value
+
+
+def _unix(instant: "datetime | float") -> int:
+    if isinstance(instant, datetime):
+        return seconds(instant, "unix_time")
+    if not math.isfinite(instant) or not -(2**63) <= instant < 2**63:
+        raise ValueError(f"unix_time is {instant}; it must fit into 64 bits")
+    return math.floor(instant)
+
+
+def typed_bytes(typed: str, name: str = "code") -> bytes:
+    """Encode what was typed: bounded before it is encoded; a lone surrogate is an answer too."""
+    if not isinstance(typed, str):
+        raise TypeError(f"{name} must be str, not {type(typed).__name__}")
+    return typed[:257].encode("utf-8", "surrogatepass")
+
+
+def _warn_of(digits: int) -> None:
+    if digits > 8:
+        warnings.warn(
+            f"{digits} digits promise more than the 31 bits that RFC 4226 cuts codes from",
+            stacklevel=3,
+        )
+
+
+def _written(call: Callable[[int, int], int]) -> str:
+    try:
+        out = _code_pool.pop()
+    except IndexError:
+        made = ctypes.create_string_buffer(c.OTP_CODE_CAPACITY)
+        out = made, ctypes.addressof(made), memoryview(made).cast("B")
+    buffer, address, bytes_of = out
+    check(call(address, c.OTP_CODE_CAPACITY))
+    code = buffer.value.decode()
+    bytes_of[:] = _BLANK
+    _code_pool.append(out)
+    return code
+
+
+def _found(call: Callable[[int], int]) -> tuple[int, int] | None:
+    """Return the counter and the step that matched."""
+    try:
+        out = _match_pool.pop()
+    except IndexError:
+        made = c.otp_oath_match(struct_size=ctypes.sizeof(c.otp_oath_match))
+        out = made, ctypes.addressof(made)
+    match, address = out
+    check(call(address))
+    found = (match.counter, match.step) if match.matched == 1 else None
+    _match_pool.append(out)
+    return found
+
+
+class Hotp(Owner):
+    """A prepared HOTP key (RFC 4226); share one by all threads of a process.
+
+    ``secret`` is at least 16 random bytes, or their base32: in either case, with spaces and padding
+    or without. ``counter`` is that of the device's first code, where it is not 0: what an engine
+    expects of a credential that it never saw.
+
+    >>> hotp = Hotp(b"12345678901234567890")
+    >>> hotp.at(0)
+    '755224'
+    >>> hotp.verify("359152", 0, look_ahead=5)
+    2
+    >>> hotp.verify("359152", 3, look_ahead=5) is None
+    True
+    """
+
+    def __init__(
+        self, secret: bytes | str, digits: int = 6, algorithm: str = "sha1", *, counter: int = 0
+    ) -> None:
+        self.digits, self.algorithm = count("digits", digits), algorithm.lower()
+        key, out = _secret(secret), out_pointer()
+        check(
+            lib.otp_hotp_new(
+                key,
+                len(key),
+                _hash(algorithm),
+                self.digits,
+                _counter(counter),
+                ctypes.byref(out),
+            )
+        )
+        self._handle = Handle(out.value or 0, lib.otp_hotp_free)
+        _warn_of(digits)
+
+    def at(self, counter: int) -> str:
+        """Return the code of a counter."""
+        handle, counter = self._open(), _counter(counter)
+        return _written(lambda out, size: lib.otp_hotp_at(handle.address, counter, out, size))
+
+    def verify(self, code: str, counter: int, look_ahead: int = 5) -> int | None:
+        """Return the lowest counter from ``counter`` on that matches, or None.
+
+        ``look_ahead`` (at most 255) more are looked at, all of them. It remembers nothing: the next
+        one to accept is the one after what is returned.
+        """
+        handle, typed, counter = self._open(), typed_bytes(code), _counter(counter)
+        ahead = count("look_ahead", look_ahead)
+        found = _found(
+            lambda out: lib.otp_hotp_verify(handle.address, typed, len(typed), counter, ahead, out)
+        )
+        return None if found is None else found[0]
+
+    def resynchronise(
+        self, first: str, second: str, counter: int, look_ahead: int = 1000
+    ) -> int | None:
+        """Look for two codes in a row; return the counter of the second, or None."""
+        handle, counter = self._open(), _counter(counter)
+        codes = typed_bytes(first, "first"), typed_bytes(second, "second")
+        ahead = count("look_ahead", look_ahead)
+        found = _found(
+            lambda out: lib.otp_hotp_resynchronise(
+                handle.address, view(codes[0]), view(codes[1]), counter, ahead, out
+            )
+        )
+        return None if found is None else found[0]
+
+    def __repr__(self) -> str:
+        return f"Hotp(digits={self.digits}, algorithm={self.algorithm!r})"
+
+
+class Totp(Owner):
+    """A prepared TOTP key (RFC 6238); share one by all threads of a process.
+
+    ``secret`` as for Hotp; ``period`` is the length of a step in seconds.
+
+    >>> totp = Totp(b"12345678901234567890", digits=8)
+    >>> totp.at(1_111_111_109)
+    '07081804'
+    >>> totp.verify("07081804", 1_111_111_139)
+    37037036
+    """
+
+    def __init__(
+        self, secret: bytes | str, digits: int = 6, algorithm: str = "sha1", period: int = 30
+    ) -> None:
+        self.digits, self.algorithm = count("digits", digits), algorithm.lower()
+        self.period = count("period", period)
+        key, out = _secret(secret), out_pointer()
+        check(
+            lib.otp_totp_new(
+                key, len(key), _hash(algorithm), self.digits, self.period, ctypes.byref(out)
+            )
+        )
+        self._handle = Handle(out.value or 0, lib.otp_totp_free)
+        _warn_of(digits)
+
+    def at(self, unix_time: "datetime | float") -> str:
+        """Return the code of an instant: unix seconds, or an aware datetime; never before 1970."""
+        handle, now = self._open(), _unix(unix_time)
+        return _written(lambda out, size: lib.otp_totp_at(handle.address, now, out, size))
+
+    def verify(self, code: str, unix_time: "datetime | float", window: int = 1) -> int | None:
+        """Return the latest step around an instant that matches, or None.
+
+        ``window`` (at most 255) before and after are looked at, all of them. It remembers nothing:
+        accept no step up to what is returned again.
+        """
+        handle, typed, now = self._open(), typed_bytes(code), _unix(unix_time)
+        steps = count("window", window)
+        found = _found(
+            lambda out: lib.otp_totp_verify(handle.address, typed, len(typed), now, steps, out)
+        )
+        return None if found is None else found[1]
+
+    def resynchronise(
+        self, first: str, second: str, unix_time: "datetime | float", window: int = 100
+    ) -> int | None:
+        """Look for two codes in a row; return the step of the second, or None."""
+        handle, now = self._open(), _unix(unix_time)
+        codes = typed_bytes(first, "first"), typed_bytes(second, "second")
+        steps = count("window", window)
+        found = _found(
+            lambda out: lib.otp_totp_resynchronise(
+                handle.address, view(codes[0]), view(codes[1]), now, steps, out
+            )
+        )
+        return None if found is None else found[1]
+
+    def __repr__(self) -> str:
+        return f"Totp(digits={self.digits}, algorithm={self.algorithm!r}, period={self.period})"
+
+
+@dataclass(frozen=True, slots=True)
+class OcraMatch:
+    """What matched: the counter and the time step, each where the suite has one."""
+
+    counter: int | None
+    step: int | None
+
+
+class Ocra(Owner):
+    """A prepared OCRA key with its suite (RFC 6287); ``secret`` as for Hotp.
+
+    Questions, counter, PIN, session and time are given exactly where the suite asks for them. Where
+    both sides ask, the question of the one who is to be convinced comes first, the other's is
+    ``other_question``. ``pin_digest`` may stand in the place of ``pin``: a host need not keep more.
+
+    >>> ocra = Ocra("OCRA-1:HOTP-SHA1-6:QN08", b"12345678901234567890")
+    >>> ocra.generate(question="11111111")
+    '243178'
+    >>> ocra.verify("243178", question="11111111")
+    OcraMatch(counter=None, step=None)
+    """
+
+    def __init__(self, suite: str, secret: bytes | str) -> None:
+        self.suite = suite
+        name, key, out = text(suite, "suite"), _secret(secret), out_pointer()
+        check(lib.otp_ocra_new(name, len(name), key, len(key), ctypes.byref(out)))
+        self._handle = Handle(out.value or 0, lib.otp_ocra_free)
+        _warn_of(int(suite.split(":")[1].split("-")[2]))
+
+    def generate(
+        self,
+        *,
+        question: str,
+        other_question: str = "",
+        counter: int | None = None,
+        pin: str | None = None,
+        pin_digest: bytes | None = None,
+        session: bytes | None = None,
+        unix_time: "datetime | float | None" = None,
+    ) -> str:
+        """Return the code of the inputs; a ValueError names the one that does not fit."""
+        handle = self._open()
+        inputs, kept = _inputs(
+            question, other_question, counter, pin, pin_digest, session, unix_time
+        )
+        address = ctypes.addressof(inputs)
+        code = _written(lambda out, size: lib.otp_ocra_generate(handle.address, address, out, size))
+        del kept
+        return code
+
+    def verify(
+        self,
+        code: str,
+        *,
+        question: str,
+        other_question: str = "",
+        counter: int | None = None,
+        pin: str | None = None,
+        pin_digest: bytes | None = None,
+        session: bytes | None = None,
+        unix_time: "datetime | float | None" = None,
+        look_ahead: int = 0,
+        window: int = 0,
+    ) -> OcraMatch | None:
+        """Return what matches, from the counter on and around the time, or None.
+
+        It remembers nothing. A ValueError names an input that does not fit.
+        """
+        handle, typed = self._open(), typed_bytes(code)
+        inputs, kept = _inputs(
+            question, other_question, counter, pin, pin_digest, session, unix_time
+        )
+        inputs.look_ahead, inputs.window = count("look_ahead", look_ahead), count("window", window)
+        address = ctypes.addressof(inputs)
+        found = _found(
+            lambda out: lib.otp_ocra_verify(handle.address, address, typed, len(typed), out)
+        )
+        del kept
+        if found is None:
+            return None
+        return OcraMatch(
+            found[0] if counter is not None else None,
+            found[1] if unix_time is not None else None,
+        )
+
+    def __repr__(self) -> str:
+        return f"Ocra({self.suite!r})"
+
+
+def _inputs(
+    question: str,
+    other_question: str,
+    counter: int | None,
+    pin: str | None,
+    pin_digest: bytes | None,
+    session: bytes | None,
+    unix_time: "datetime | float | None",
+) -> tuple[c.otp_ocra_inputs, list[object]]:
+    """Return the inputs, and what must be kept for as long as they are used."""
+    for value, name in ((pin_digest, "pin_digest"), (session, "session")):
+        if value is not None and not isinstance(value, bytes):
+            raise TypeError(f"{name} must be bytes, not {type(value).__name__}")
+    secret = None if pin is None else text(pin, "pin")
+    asked = text(question, "question"), text(other_question, "other_question")
+    return c.otp_ocra_inputs(
+        struct_size=ctypes.sizeof(c.otp_ocra_inputs),
+        question=view(asked[0]),
+        other_question=view(asked[1]),
+        pin=view(secret),
+        pin_digest=view(pin_digest),
+        session=view(session),
+        counter=0 if counter is None else _counter(counter),
+        now=0 if unix_time is None else _unix(unix_time),
+        has_counter=int(counter is not None),
+        has_now=int(unix_time is not None),
+    ), [asked, secret, pin_digest, session]
+
+
+def answer_inputs(
+    counter: int, pin: str | None, pin_digest: bytes | None, session: bytes | None
+) -> tuple[c.otp_ocra_inputs, list[object]]:
+    """Return the inputs of an answer to an engine's question."""
+    return _inputs("", "", counter, pin, pin_digest, session, None)
+
+
+@dataclass(frozen=True, slots=True)
+class OathVerdict:
+    """Whether a device's code was accepted; true only if it was.
+
+    ``matched`` is the counter or time step of the code, ``drift`` how many steps the device's clock
+    is ahead. ``rejection`` is for the trusted caller, ``public`` what an untrusted one may be told.
+    """
+
+    accepted: bool
+    rejection: str | None = None
+    public: str | None = None
+    attempts_left: int | None = None
+    retry_at: datetime | None = None
+    verified_at: datetime | None = None
+    matched: int | None = None
+    drift: int = 0
+
+    def __bool__(self) -> bool:
+        return self.accepted
+
+
+def new_verdict() -> c.otp_oath_verdict:
+    """Return a place for an engine to write its verdict."""
+    return c.otp_oath_verdict(struct_size=ctypes.sizeof(c.otp_oath_verdict))
+
+
+def read_verdict(out: c.otp_oath_verdict) -> OathVerdict:
+    """Read what an engine decided."""
+    if out.outcome == c.OTP_OUTCOME_ACCEPTED:
+        return OathVerdict(
+            True,
+            verified_at=moment(out.verified_at),
+            matched=out.matched if out.has_matched else None,
+            drift=out.drift,
+        )
+    rejection = REJECTIONS.get(out.rejection, "other")
+    return OathVerdict(
+        False,
+        rejection,
+        PUBLIC.get(out.public_rejection, "invalid"),
+        out.attempts_left if rejection == "wrong" else None,
+        moment(out.retry_at) if out.has_retry_at else None,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """A credential as an otpauth URI has it; its repr hides the secret.
+
+    ``kind`` is "hotp", which has a ``counter``, or "totp", which has a ``period``.
+    """
+
+    kind: str
+    secret: bytes = field(repr=False)
+    account: str
+    issuer: str | None
+    algorithm: str
+    digits: int
+    period: int | None
+    counter: int | None
+
+    def key(self) -> Hotp | Totp:
+        """Prepare the key."""
+        if self.counter is not None:
+            return Hotp(self.secret, self.digits, self.algorithm, counter=self.counter)
+        return Totp(self.secret, self.digits, self.algorithm, self.period or 30)
+
+
+def _place(credential: c.otp_credential) -> int:
+    """Return where the secret is: read as a member, it would end at its first zero byte."""
+    return ctypes.addressof(credential) + c.otp_credential.secret.offset
+
+
+def parse_uri(uri: str) -> Credential:
+    """Read an otpauth URI; a ValueError or KeyRingError says what is wrong, and shows none of it.
+
+    >>> uri = "otpauth://totp/ACME:ann?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer=ACME"
+    >>> found = parse_uri(uri)
+    >>> found.issuer, found.account, found.period
+    ('ACME', 'ann', 30)
+    >>> found.key()
+    Totp(digits=6, algorithm='sha1', period=30)
+    """
+    given = text(uri, "uri")
+    out = c.otp_credential(struct_size=ctypes.sizeof(c.otp_credential))
+    try:
+        check(lib.otp_uri_parse(given, len(given), ctypes.byref(out)))
+        is_totp = out.kind == c.OTP_CREDENTIAL_TOTP
+        return Credential(
+            "totp" if is_totp else "hotp",
+            ctypes.string_at(_place(out), out.secret_len),
+            out.account.decode(),
+            out.issuer.decode() or None,
+            _NAMES[out.hash],
+            out.digits,
+            out.period if is_totp else None,
+            None if is_totp else out.counter,
+        )
+    finally:
+        ctypes.memset(ctypes.byref(out), 0, ctypes.sizeof(out))
+
+
+def build_uri(
+    secret: bytes | str,
+    account: str,
+    *,
+    issuer: str | None = None,
+    kind: str = "totp",
+    digits: int = 6,
+    algorithm: str = "sha1",
+    period: int = 30,
+    counter: int = 0,
+) -> str:
+    """Write the otpauth URI of a credential, for a QR code; show it once, to its user.
+
+    Many apps take SHA-1, 6 digits and 30 seconds alone, and some say nothing.
+
+    >>> build_uri(b"12345678901234567890", "ann", issuer="ACME").split("?")[0]
+    'otpauth://totp/ACME:ann'
+    """
+    if kind not in _KINDS:
+        raise ValueError(f"kind is {kind!r}; it must be 'hotp' or 'totp'")
+    key, names = _secret(secret), (text(account, "account"), text(issuer or "", "issuer"))
+    if len(key) > 1024:
+        raise ValueError(f"secret is {len(key)} bytes; it must be at most 1024")
+    for name, value in zip(("account", "issuer"), names, strict=True):
+        if len(value) > 256 or b"\0" in value:
+            raise ValueError(f"{name} is {len(value)} bytes; it must be at most 256, without NUL")
+    made = c.otp_credential(
+        struct_size=ctypes.sizeof(c.otp_credential),
+        account=names[0],
+        issuer=names[1],
+        kind=_KINDS[kind],
+        hash=_hash(algorithm),
+        digits=count("digits", digits),
+        period=count("period", period),
+        counter=_counter(counter),
+        secret_len=len(key),
+    )
+    ctypes.memmove(_place(made), key, len(key))
+    buffer, needed = ctypes.create_string_buffer(4096), ctypes.c_size_t()
+    try:
+        check(lib.otp_uri_build(ctypes.byref(made), buffer, len(buffer), ctypes.byref(needed)))
+        return buffer.raw[: needed.value].decode()
+    finally:
+        ctypes.memset(ctypes.byref(made), 0, ctypes.sizeof(made))
+        ctypes.memset(buffer, 0, len(buffer))

@@ -1,0 +1,194 @@
+"""Other implementations make and read the same codes: oathtool, PyOTP, OCRA as its RFC has it."""
+
+import base64
+import hashlib
+import hmac
+import os
+import random
+import subprocess
+
+import pyotp
+import pytest
+
+import otp_engine as otp
+
+CASES = 10_000
+SEED = int(os.environ.get("OTP_TEST_SEED", "0")) or random.randrange(2**32)
+ALGORITHMS = {"sha1": hashlib.sha1, "sha256": hashlib.sha256, "sha512": hashlib.sha512}
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*31 bits.*")
+
+
+@pytest.fixture
+def draw() -> random.Random:
+    print(f"OTP_TEST_SEED={SEED}")
+    return random.Random(SEED)
+
+
+def counters(draw: random.Random) -> int:
+    """Return counters of all sizes, the ends among them."""
+    edge = draw.choice([0, 1, 2**31 - 1, 2**32, 2**63 - 1, 2**64 - 1])
+    return draw.choice([edge, draw.getrandbits(draw.randrange(1, 65))])
+
+
+def test_pyotp_makes_the_same_codes(draw: random.Random) -> None:
+    for case in range(CASES):
+        secret = draw.randbytes(draw.randrange(16, 150))
+        name, digits = draw.choice(list(ALGORITHMS)), draw.randrange(6, 11)
+        base32 = base64.b32encode(secret).decode()
+        counter = counters(draw)
+        theirs = pyotp.HOTP(base32, digits=digits, digest=ALGORITHMS[name])
+        hotp = otp.Hotp(base32 if case % 2 else secret, digits, name)
+        code = theirs.at(counter)
+        assert hotp.at(counter) == code, case
+        assert theirs.verify(hotp.at(counter), counter)
+        period, now = draw.randrange(1, 121), draw.getrandbits(draw.randrange(1, 38))
+        their_totp = pyotp.TOTP(base32, digits=digits, digest=ALGORITHMS[name], interval=period)
+        totp = otp.Totp(secret, digits, name, period)
+        code = totp.at(now)
+        assert code == their_totp.at(now), case
+        found = totp.verify(code, now + period, 1)
+        assert found is not None and totp.at(found * period) == code
+        # The same window, right and wrong: the codes of three steps in it and of one beside.
+        late, then = totp.at(now + draw.randrange(4) * period), now + period
+        held = their_totp.verify(late, for_time=then, valid_window=1)
+        assert (totp.verify(late, then, 1) is not None) == held, case
+
+
+def test_pyotp_reads_our_uris_and_we_read_its(draw: random.Random) -> None:
+    letters = "abc XYZ+&=?#/%äß漢.-_~@"
+    for case in range(1000):
+        secret = draw.randbytes(draw.randrange(16, 65))
+        name, digits = draw.choice(list(ALGORITHMS)), draw.randrange(6, 9)
+        account, issuer = ("".join(draw.choices(letters, k=9)).strip() or "x" for _ in "ab")
+        uri = otp.build_uri(
+            secret, account, issuer=issuer, digits=digits, algorithm=name, period=45
+        )
+        theirs = pyotp.parse_uri(uri)
+        assert isinstance(theirs, pyotp.TOTP), case
+        assert (theirs.name, theirs.issuer) == (account, issuer), case
+        ours = otp.parse_uri(uri).key()
+        assert isinstance(ours, otp.Totp)
+        assert theirs.at(10**9) == ours.at(10**9)
+        ours = otp.parse_uri(theirs.provisioning_uri()).key()
+        assert isinstance(ours, otp.Totp)
+        assert theirs.at(10**9) == ours.at(10**9)
+        counter = draw.randrange(1, 2**40)
+        made = pyotp.HOTP(base64.b32encode(secret).decode(), name=account, issuer=issuer)
+        read = otp.parse_uri(made.provisioning_uri(initial_count=counter))
+        assert (read.kind, read.counter, read.account) == ("hotp", counter, account), case
+
+
+def test_python_reads_the_same_base32(draw: random.Random) -> None:
+    for _ in range(CASES):
+        secret = draw.randbytes(draw.randrange(16, 100))
+        text = base64.b32encode(secret).decode()
+        hotp = otp.Hotp(draw.choice([text, text.lower(), text.rstrip("=")]))
+        assert hotp.at(7) == otp.Hotp(secret).at(7)
+
+
+def oathtool(*arguments: str) -> list[str]:
+    ran = subprocess.run(["oathtool", *arguments], capture_output=True, text=True, check=True)
+    return ran.stdout.split()
+
+
+def test_oathtool_makes_the_same_codes(draw: random.Random) -> None:
+    # One process makes many codes: those of a window.
+    many = 50
+    for _ in range(CASES // many // 2):
+        secret = draw.randbytes(draw.randrange(16, 65))
+        digits = draw.randrange(6, 9)
+        start = min(counters(draw), 2**63 - 1 - many)
+        made = oathtool(
+            "--hotp", f"--digits={digits}", f"--counter={start}", f"--window={many - 1}",
+            secret.hex(),
+        )  # fmt: skip
+        hotp = otp.Hotp(secret, digits)
+        assert made == [hotp.at(start + ahead) for ahead in range(many)]
+        name, period = draw.choice(list(ALGORITHMS)), draw.randrange(1, 3601)
+        now = draw.getrandbits(draw.randrange(1, 32))
+        made = oathtool(
+            f"--totp={name}", f"--digits={digits}", f"--time-step-size={period}s",
+            f"--now=@{now}", f"--window={many - 1}", secret.hex(),
+        )  # fmt: skip
+        totp = otp.Totp(secret, digits, name, period)
+        assert made == [totp.at(now + ahead * period) for ahead in range(many)]
+
+
+def ocra_by_the_rfc(
+    suite: str, key: bytes, counter: int, question: str, pin: str, session: bytes, step: int
+) -> str:
+    """Compute a response, word for word as RFC 6287, section 5, has it."""
+    _, function, inputs = suite.split(":")
+    _, name, digits = function.split("-")
+    message = suite.encode() + b"\0"
+    for part in inputs.split("-"):
+        if part == "C":
+            message += counter.to_bytes(8, "big")
+        elif part[0] == "Q":
+            if part[1] == "A":
+                encoded = question.encode().hex()
+            else:
+                encoded = f"{int(question):x}" if part[1] == "N" else question
+            message += bytes.fromhex(encoded.ljust(256, "0"))
+        elif part[0] == "P":
+            message += ALGORITHMS[part[1:].lower()](pin.encode()).digest()
+        elif part[0] == "S":
+            message += session.rjust(int(part[1:]), b"\0")
+        else:
+            message += step.to_bytes(8, "big")
+    mac = hmac.new(key, message, ALGORITHMS[name.lower()]).digest()
+    at = mac[-1] & 15
+    value = int.from_bytes(mac[at : at + 4], "big") & 0x7FFFFFFF
+    return f"{value % 10 ** int(digits):0{digits}}"
+
+
+def test_ocra_codes_are_those_of_another_implementation(draw: random.Random) -> None:
+    symbols = {"N": "0123456789", "H": "0123456789abcdefABCDEF", "A": "abcXYZ0189"}
+    units = {"S": (59, 1), "M": (59, 60), "H": (48, 3600)}
+    for case in range(CASES):
+        key, kind = draw.randbytes(draw.randrange(16, 150)), draw.choice("NHA")
+        longest = draw.randrange(4, 65)
+        question = "".join(draw.choices(symbols[kind], k=draw.randrange(1, longest + 1)))
+        other = "".join(draw.choices(symbols[kind], k=draw.randrange(1, longest + 1)))
+        other = draw.choice(["", other])
+        inputs, given, step = [f"Q{kind}{longest:02}"], {}, 0
+        if draw.random() < 0.5:
+            inputs.insert(0, "C")
+            given["counter"] = counters(draw)
+        if draw.random() < 0.5:
+            inputs.append("P" + draw.choice(list(ALGORITHMS)).upper())
+            given["pin"] = "".join(draw.choices("0123456789ä", k=draw.randrange(9)))
+        if draw.random() < 0.5:
+            length = draw.randrange(1, 513)
+            inputs.append(f"S{length:03}")
+            given["session"] = draw.randbytes(draw.randrange(length + 1))
+        if draw.random() < 0.5:
+            unit = draw.choice("SMH")
+            count = draw.randrange(1, units[unit][0] + 1)
+            inputs.append(f"T{count}{unit}")
+            given["unix_time"] = draw.getrandbits(draw.randrange(1, 50))
+            step = given["unix_time"] // (count * units[unit][1])
+        name, digits = draw.choice(list(ALGORITHMS)).upper(), draw.randrange(6, 11)
+        suite = f"OCRA-1:HOTP-{name}-{digits}:{'-'.join(inputs)}"
+        theirs = ocra_by_the_rfc(
+            suite, key, given.get("counter", 0), question + other, given.get("pin", ""),
+            given.get("session", b""), step,
+        )  # fmt: skip
+        ocra = otp.Ocra(suite, key)
+        ours = ocra.generate(question=question, other_question=other, **given)
+        assert ours == theirs, (case, suite)
+        found = ocra.verify(theirs, question=question, other_question=other, **given)
+        assert found == otp.OcraMatch(
+            given.get("counter"), step if "unix_time" in given else None
+        ), (case, suite)
+
+
+def test_peers_that_differ_are_seen() -> None:
+    """The control: each of them is asked about another secret, and must say something else."""
+    secret, other = bytes(range(20)), bytes(range(1, 21))
+    ours = [otp.Hotp(secret).at(counter) for counter in range(10)]
+    assert oathtool("--hotp", "--window=9", secret.hex()) == ours
+    assert oathtool("--hotp", "--window=9", other.hex()) != ours
+    theirs = pyotp.HOTP(base64.b32encode(other).decode())
+    assert [theirs.at(counter) for counter in range(10)] != ours
