@@ -5,10 +5,13 @@
 
 use crate::challenge::{otp_challenge, otp_issued, otp_verdict};
 use crate::engine::{otp_delivery_report, otp_engine_options, otp_odds};
+use crate::factor::otp_oath_verdict;
 use crate::host::{otp_buffer, otp_host_store};
 use crate::key::{otp_code_key, otp_key_ring_options};
 use crate::message::{otp_message, otp_message_options};
+use crate::oath::{otp_oath_match, otp_ocra_inputs};
 use crate::observer::{otp_clock, otp_event, otp_observer};
+use crate::otpauth::otp_credential;
 use crate::policy::{otp_budgets, otp_policy};
 use crate::record::{otp_expected, otp_field};
 use crate::request::otp_binding;
@@ -235,5 +238,50 @@ layout! {
         revision 88,
         ip 104,
         agent 120,
+    }
+    otp_oath_verdict 64 {
+        struct_size 0,
+        outcome 8,
+        rejection 12,
+        public_rejection 16,
+        attempts_left 20,
+        has_retry_at 24,
+        has_matched 28,
+        retry_at 32,
+        verified_at 40,
+        matched 48,
+        drift 56,
+    }
+    otp_ocra_inputs 120 {
+        struct_size 0,
+        question 8,
+        other_question 24,
+        pin 40,
+        pin_digest 56,
+        session 72,
+        counter 88,
+        now 96,
+        has_counter 104,
+        has_now 108,
+        look_ahead 112,
+        window 116,
+    }
+    otp_oath_match 32 {
+        struct_size 0,
+        matched 8,
+        counter 16,
+        step 24,
+    }
+    otp_credential 1576 {
+        struct_size 0,
+        kind 8,
+        hash 12,
+        digits 16,
+        period 20,
+        counter 24,
+        secret_len 32,
+        secret 36,
+        issuer 1060,
+        account 1317,
     }
 }

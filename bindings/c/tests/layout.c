@@ -18,6 +18,51 @@
 
 #if SIZE_MAX == UINT64_MAX
 
+SIZE(otp_oath_verdict, 64);
+AT(otp_oath_verdict, struct_size, 0);
+AT(otp_oath_verdict, outcome, 8);
+AT(otp_oath_verdict, rejection, 12);
+AT(otp_oath_verdict, public_rejection, 16);
+AT(otp_oath_verdict, attempts_left, 20);
+AT(otp_oath_verdict, has_retry_at, 24);
+AT(otp_oath_verdict, has_matched, 28);
+AT(otp_oath_verdict, retry_at, 32);
+AT(otp_oath_verdict, verified_at, 40);
+AT(otp_oath_verdict, matched, 48);
+AT(otp_oath_verdict, drift, 56);
+
+SIZE(otp_ocra_inputs, 120);
+AT(otp_ocra_inputs, struct_size, 0);
+AT(otp_ocra_inputs, question, 8);
+AT(otp_ocra_inputs, other_question, 24);
+AT(otp_ocra_inputs, pin, 40);
+AT(otp_ocra_inputs, pin_digest, 56);
+AT(otp_ocra_inputs, session, 72);
+AT(otp_ocra_inputs, counter, 88);
+AT(otp_ocra_inputs, now, 96);
+AT(otp_ocra_inputs, has_counter, 104);
+AT(otp_ocra_inputs, has_now, 108);
+AT(otp_ocra_inputs, look_ahead, 112);
+AT(otp_ocra_inputs, window, 116);
+
+SIZE(otp_oath_match, 32);
+AT(otp_oath_match, struct_size, 0);
+AT(otp_oath_match, matched, 8);
+AT(otp_oath_match, counter, 16);
+AT(otp_oath_match, step, 24);
+
+SIZE(otp_credential, 1576);
+AT(otp_credential, struct_size, 0);
+AT(otp_credential, kind, 8);
+AT(otp_credential, hash, 12);
+AT(otp_credential, digits, 16);
+AT(otp_credential, period, 20);
+AT(otp_credential, counter, 24);
+AT(otp_credential, secret_len, 32);
+AT(otp_credential, secret, 36);
+AT(otp_credential, issuer, 1060);
+AT(otp_credential, account, 1317);
+
 SIZE(otp_message_options, 112);
 AT(otp_message_options, struct_size, 0);
 AT(otp_message_options, template_text, 8);
@@ -226,6 +271,12 @@ AT(otp_evidence, ip, 104);
 AT(otp_evidence, agent, 120);
 #endif
 
+IS(OTP_CREDENTIAL_HOTP, 1);
+IS(OTP_CREDENTIAL_TOTP, 2);
+IS(OTP_KIND_CREDENTIAL, 5);
+IS(OTP_HASH_SHA1, 1);
+IS(OTP_HASH_SHA256, 2);
+IS(OTP_HASH_SHA512, 3);
 IS(OTP_ENCODING_GSM7, 1);
 IS(OTP_ENCODING_UCS2, 2);
 IS(OTP_CODE_CAPACITY, 27);
