@@ -59,7 +59,7 @@ fn the_store_passes_when_the_disk_is_full() {
 fn naive_stores_on_the_same_server_are_caught() {
     let server = PostgresServer::start();
     PostgresStore::migrate(&server.url()).unwrap();
-    are_caught(&|flaw| naive::open(&server.url(), flaw), &small());
+    are_caught(&|flaw| naive::open(&server.url(), flaw));
 }
 
 fn small() -> Options {

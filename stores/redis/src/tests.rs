@@ -99,6 +99,12 @@ fn a_load_and_a_commit_are_one_round_trip_each() {
 }
 
 #[test]
+fn an_operation_is_one_load_and_one_commit() {
+    let (_server, _folder, proxy, store) = behind_a_proxy();
+    trials::one_load_and_one_commit(&proxy, &store);
+}
+
+#[test]
 fn what_became_of_a_lost_answer_is_unknown_and_the_next_call_tells() {
     let (_server, _folder, proxy, store) = behind_a_proxy();
     assert_eq!(store.commit(&[write(9, 0)], NOW).unwrap(), Commit::Done);

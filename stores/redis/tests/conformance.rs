@@ -22,8 +22,7 @@ fn the_store_passes() {
 #[test]
 fn naive_stores_on_the_same_server_are_caught() {
     let server = RedisServer::start();
-    let options = Options::new().slots(30).cells(100);
-    are_caught(&|flaw| naive::open(&server.url(), flaw), &options);
+    are_caught(&|flaw| naive::open(&server.url(), flaw));
 }
 
 const MAKES_ROOM: &str = "a purge makes room";

@@ -44,7 +44,7 @@ struct Tracer(Child);
 impl Tracer {
     fn new(process: u32, file: &Path, calls: &str, action: &str) -> Self {
         let strace = strace()
-            .args(["-f", "-P"])
+            .arg("-P")
             .arg(file)
             .args(injecting(calls, action))
             .args(["-p", &process.to_string()])
@@ -81,7 +81,7 @@ fn strace() -> Command {
     let there = Command::new("strace").arg("-V").output().is_ok();
     assert!(there, "strace is not installed: apt-get install strace");
     let mut strace = mortal(Path::new("strace"));
-    strace.args(["-qq", "-o", "/dev/null"]);
+    strace.args(["-f", "-qq", "-o", "/dev/null"]);
     strace
 }
 

@@ -10,12 +10,14 @@
     clippy::unwrap_used,
     clippy::missing_panics_doc,
     clippy::disallowed_methods,
+    clippy::print_stderr,
     reason = "for tests alone: what fails here is a failed test, and a test may wait"
 )]
 
 use core::time::Duration;
 use std::{thread, time::Instant};
 
+pub mod bench;
 mod disk;
 mod folder;
 pub mod naive;

@@ -1,6 +1,9 @@
 //! A proxy between a client and a server, which loses what it is told to lose.
 
-use core::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
+use core::{
+    sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicUsize, Ordering},
+    time::Duration,
+};
 use std::{
     io::{Read, Write},
     net::Shutdown,
@@ -39,6 +42,8 @@ struct Shared {
     fate: AtomicU8,
     round_trips: AtomicUsize,
     is_silent: AtomicBool,
+    /// How long each message is held, in microseconds.
+    delay: AtomicU32,
     is_closed: AtomicBool,
     streams: Mutex<Vec<UnixStream>>,
 }
@@ -53,6 +58,7 @@ impl Proxy {
             fate: AtomicU8::new(Fate::Passes as u8),
             round_trips: AtomicUsize::new(0),
             is_silent: AtomicBool::new(false),
+            delay: AtomicU32::new(0),
             is_closed: AtomicBool::new(false),
             streams: Mutex::default(),
         });
@@ -88,6 +94,11 @@ impl Proxy {
     /// Loses every answer while `is_silent`: clients are let in and heard, and nothing comes back.
     pub fn set_silent(&self, is_silent: bool) {
         self.shared.is_silent.store(is_silent, Ordering::SeqCst);
+    }
+
+    /// Holds each message, in both directions, for so many microseconds.
+    pub fn set_delay(&self, microseconds: u32) {
+        self.shared.delay.store(microseconds, Ordering::SeqCst);
     }
 
     /// Returns how often a client has asked and then waited, over all connections.
@@ -156,6 +167,10 @@ impl Shared {
             }
             if !is_request && self.is_silent.load(Ordering::SeqCst) {
                 continue;
+            }
+            let delay = self.delay.load(Ordering::SeqCst);
+            if delay > 0 {
+                thread::sleep(Duration::from_micros(delay.into()));
             }
             if to.write_all(&buffer[..length]).is_err() {
                 return;

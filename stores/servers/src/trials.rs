@@ -31,11 +31,13 @@ mod codes;
 mod crash;
 mod desk;
 mod history;
+mod trips;
 
 pub use clock::clock_moves_back;
 pub use codes::{Codes, Judged};
 pub use crash::Crash;
-pub use desk::{binding, engine};
+pub use desk::{Guesses, binding, engine};
+pub use trips::one_load_and_one_commit;
 
 /// How a process opens the store, by the text that the test was given.
 pub type Open = dyn Fn(&str) -> Box<dyn Store>;

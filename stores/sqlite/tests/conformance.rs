@@ -1,49 +1,45 @@
-//! The SQLite store passes the conformance suite, in each class that it has.
+//! The SQLite store passes the conformance suite, in each class that it has; stores that forget the
+//! versions, or the transaction, fail in it on such a file.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use otp_engine::{
-    Store,
-    store::conformance::{self, Options, Outcome, Report},
-};
-use otp_engine_sqlite::SqliteOptions;
+use otp_engine::{Store, store::conformance::Options};
+use otp_engine_servers::naive::{are_caught, passes};
+use otp_engine_sqlite::{SqliteOptions, SqliteStore};
+
+#[path = "conformance/naive.rs"]
+mod naive;
 
 #[path = "support/scratch.rs"]
 mod scratch;
 
 use scratch::Scratch;
 
-fn passes(name: &str, options: &SqliteOptions) -> Report {
+#[track_caller]
+fn passes_with(name: &str, options: &SqliteOptions, not_applicable: &[&str]) {
     let scratch = Scratch::new(name);
     let path = scratch.path("otp.sqlite3");
     let make = || Box::new(options.open(&path).expect("the file opens")) as Box<dyn Store>;
-    let report = conformance::check(&make, &Options::new().slots(60).cells(800));
-    assert!(report.passed(), "{report}");
-    report
-}
-
-fn outcome<'a>(report: &'a Report, check: &str) -> &'a Outcome {
-    let line = report.lines().iter().find(|line| line.name() == check);
-    line.expect("the suite has this check").outcome()
+    passes(&make, &Options::new().slots(60).cells(800), not_applicable);
 }
 
 #[test]
 fn the_store_that_flushes_passes() {
-    let report = passes("full", &SqliteOptions::new());
-    assert!(matches!(
-        outcome(&report, REFUSED),
-        Outcome::NotApplicable(_)
-    ));
-    assert_eq!(outcome(&report, ROOM), &Outcome::Passed);
+    passes_with("full", &SqliteOptions::new(), &[REFUSED, FULL]);
 }
 
 #[test]
 fn the_store_that_may_lose_commits_passes_and_keeps_nothing_for_ever() {
-    let report = passes(
-        "normal",
-        &SqliteOptions::new().may_lose_commits_on_power_loss(),
-    );
-    assert_eq!(outcome(&report, REFUSED), &Outcome::Passed);
-    assert_eq!(outcome(&report, ROOM), &Outcome::Passed);
+    let options = SqliteOptions::new().may_lose_commits_on_power_loss();
+    passes_with("normal", &options, &[FULL]);
+}
+
+#[test]
+fn naive_stores_on_such_a_file_are_caught() {
+    let scratch = Scratch::new("naive");
+    let path = scratch.path("otp.sqlite3").display().to_string();
+    drop(SqliteStore::open(&path).unwrap());
+    are_caught(&|flaw| naive::open(&path, flaw));
 }
 
 const REFUSED: &str = "a write that cannot be kept is refused whole";
-const ROOM: &str = "a purge makes room";
+const FULL: &str = "a full store refuses whole commits and keeps what it has";

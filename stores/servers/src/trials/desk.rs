@@ -1,6 +1,8 @@
 //! The engine that all processes of a trial have, and what its codes are for.
 
-use otp_engine::{Binding, Engine, KeyRing, Mobile, RecordField};
+use core::cell::{Cell, RefCell};
+
+use otp_engine::{Binding, Engine, KeyRing, Mobile, RecordField, Store, Submission};
 
 /// Makes an engine with keys that are no secret.
 #[must_use]
@@ -26,4 +28,49 @@ pub fn binding(slot: u32) -> Binding {
         .recipient(Mobile::parse(&format!("6012345{slot:04}")).unwrap())
         .build()
         .unwrap()
+}
+
+/// Codes that are out, to be guessed wrong: each guess is one load and one commit of three cells.
+#[derive(Debug, Default)]
+pub struct Guesses {
+    next: Cell<u32>,
+    open: RefCell<Vec<(Binding, String)>>,
+}
+
+impl Guesses {
+    /// Makes codes with other numbers than those of others on the same store.
+    #[must_use]
+    pub fn starting_at(number: u32) -> Self {
+        let guesses = Self::default();
+        guesses.next.set(number);
+        guesses
+    }
+
+    /// Issues some codes more; of earlier ones nobody guesses any more.
+    pub fn prepare(&self, engine: &Engine, store: &dyn Store) {
+        let issue = |_| {
+            let binding = binding(self.next.replace(self.next.get() + 1));
+            let issued = engine.issue(store, &binding).unwrap().issued().unwrap();
+            let wrong = if issued.code.as_str() == "000000" {
+                "000001"
+            } else {
+                "000000"
+            };
+            (binding, wrong.to_owned())
+        };
+        *self.open.borrow_mut() = (0..5).map(issue).collect();
+    }
+
+    /// Guesses at each code so often that it stays open; says how many guesses that were.
+    pub fn run(&self, engine: &Engine, store: &dyn Store) -> u32 {
+        let mut guesses = 0;
+        for _ in 0..4 {
+            for (binding, wrong) in &*self.open.borrow() {
+                let verdict = engine.verify(store, Submission::new(binding, wrong));
+                assert!(!verdict.unwrap().is_accepted());
+                guesses += 1;
+            }
+        }
+        guesses
+    }
 }

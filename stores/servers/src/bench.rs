@@ -1,0 +1,100 @@
+//! Rows that are measured in turns, and compared with the first one of the same run.
+
+use core::time::Duration;
+use std::env;
+
+use crate::timed;
+
+/// One thing to measure: `prepare` is not timed, `run` is, and says how many operations it was.
+pub struct Row<'a> {
+    name: &'a str,
+    prepare: Box<dyn FnMut() + 'a>,
+    run: Box<dyn FnMut() -> u32 + 'a>,
+    /// At most so many times the floor, as the project's goals have it.
+    limit: Option<f64>,
+}
+
+impl<'a> Row<'a> {
+    /// Makes a row of one operation that is made 20 times in each round.
+    pub fn new(name: &'a str, mut operation: impl FnMut() + 'a) -> Self {
+        let run = move || {
+            (0..OPERATIONS).for_each(|_| operation());
+            OPERATIONS
+        };
+        Self::prepared(name, || (), run)
+    }
+
+    /// Makes a row whose rounds are prepared first.
+    pub fn prepared(
+        name: &'a str,
+        prepare: impl FnMut() + 'a,
+        run: impl FnMut() -> u32 + 'a,
+    ) -> Self {
+        Self {
+            name,
+            prepare: Box::new(prepare),
+            run: Box::new(run),
+            limit: None,
+        }
+    }
+
+    /// Sets the goal: at most so many times the floor.
+    #[must_use]
+    pub const fn at_most(mut self, limit: f64) -> Self {
+        self.limit = Some(limit);
+        self
+    }
+}
+
+impl core::fmt::Debug for Row<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Row")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Measures rows in turns, the order reversed every second round, and prints for each the median
+/// of its rounds' ratios to the first row, the floor.
+///
+/// `cargo bench` passes `--bench`; without it, as `cargo test` runs benches, one round shows that
+/// they work.
+pub fn compare(title: &str, rounds: usize, rows: &mut [Row<'_>]) {
+    let is_measured = env::args().any(|argument| argument == "--bench");
+    let rounds = if is_measured { rounds } else { 1 };
+    let mut samples = vec![Vec::new(); rows.len()];
+    for round in 0..rounds {
+        let mut order: Vec<usize> = (0..rows.len()).collect();
+        if round % 2 == 1 {
+            order.reverse();
+        }
+        for at in order {
+            (rows[at].prepare)();
+            let (operations, spent) = timed(|| (rows[at].run)());
+            samples[at].push(Duration::as_secs_f64(&spent) * 1e6 / f64::from(operations));
+        }
+    }
+    eprintln!(
+        "{title:<46} {:>10} {:>9} {:>7}",
+        "median us", "to floor", "goal"
+    );
+    for (row, sample) in rows.iter().zip(&samples) {
+        let ratios = sample
+            .iter()
+            .zip(&samples[0])
+            .map(|(row, floor)| row / floor);
+        let (median, ratio) = (middle(sample.clone()), middle(ratios.collect()));
+        let goal = row.limit.map_or_else(String::new, |limit| {
+            let met = if ratio <= limit { "met" } else { "MISSED" };
+            format!("{limit:.2} {met}")
+        });
+        eprintln!("  {:<44} {median:>10.1} {ratio:>8.2}x {goal:>7}", row.name);
+    }
+}
+
+fn middle(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+const OPERATIONS: u32 = 20;
