@@ -53,3 +53,8 @@ pub fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
     let done = work();
     (done, start.elapsed())
 }
+
+/// The examples of the README, the stores' too: this crate sees them all.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
