@@ -14,8 +14,7 @@ use otp_engine_servers::{
 use postgres::{Client, NoTls};
 
 fn open(server: &PostgresServer) -> PostgresStore {
-    let options = PostgresOptions::new().answer_timeout(Duration::from_secs(2));
-    options.open(&server.url()).unwrap()
+    PostgresStore::open(&server.url()).unwrap()
 }
 
 fn run(server: &PostgresServer, sql: &str) {
@@ -117,7 +116,8 @@ fn case_64_without_its_synchronous_standby_nothing_is_answered() {
             "EXISTS (SELECT FROM pg_stat_replication WHERE sync_state = 'sync')",
         )
     });
-    let (engine, store) = (trials::engine(), open(&primary));
+    let options = PostgresOptions::new().answer_timeout(Duration::from_secs(3));
+    let (engine, store) = (trials::engine(), options.open(&primary.url()).unwrap());
     let code = code(&engine, &store);
     standby.stop();
     let told = engine.verify(&store, Submission::new(&binding(1), &code));

@@ -2,7 +2,6 @@
 //! writers and server killed in the middle of their commits. Naive stores on the same server must
 //! fail in the same storms.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-#![expect(clippy::print_stderr, reason = "figures are read from there")]
 
 use otp_engine::Store;
 use otp_engine_postgres::PostgresStore;
@@ -72,11 +71,7 @@ fn codes(test: &str, slots: u32, kills: u64) {
         slots,
         kills,
     };
-    let judged = storm.rage(&*open(&text), Some(&mut server));
-    judged.acquitted();
-    assert_eq!(judged.unanswered > 0, kills > 0, "{judged:?}");
-    let (calls, unanswered) = (judged.calls, judged.unanswered);
-    eprintln!("figure: guesses on PostgreSQL, {unanswered} of them unanswered, in order = {calls}");
+    storm.finds_no_fault("PostgreSQL", &open, Some(&mut server));
 }
 
 /// Both judges must see each of the flaws, kills or not.
@@ -131,8 +126,7 @@ fn crash(test: &str, kills: u64) {
         kills,
         load: 20,
     };
-    let commits = trial.rage(&mut server, &open).unwrap();
-    eprintln!("figure: commits over {kills} kills of PostgreSQL, none lost = {commits}");
+    trial.finds_no_fault("PostgreSQL", &mut server, &open);
 }
 
 fn empty(server: &PostgresServer) {

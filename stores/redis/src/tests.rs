@@ -1,18 +1,16 @@
 use std::{os::unix::net::UnixListener, thread};
 
 use ::redis::{Client, Commands, Connection};
-use otp_engine::{
-    Clock, SystemClock,
-    store::{Kind, Version},
-};
+use otp_engine::{Clock, SystemClock};
 use otp_engine_servers::{
-    FailingDisk, Fate, Folder, Proxy, RedisServer, timed, trials, wait_until,
+    FailingDisk, Folder, Proxy, RedisServer,
+    cells::{text, version, write},
+    trials, wait_until,
 };
 
 use super::*;
 
 const NOW: Timestamp = Timestamp::from_unix(1_715_767_200);
-const LATER: Timestamp = Timestamp::from_unix(4_102_444_800);
 
 fn admin(server: &RedisServer) -> Connection {
     Client::open(server.url())
@@ -30,16 +28,6 @@ fn run(connection: &mut Connection, line: &str) -> redis::Value {
     command.query(connection).unwrap()
 }
 
-fn write(number: u8, expected: u64) -> Write<'static> {
-    Write {
-        key: Key::from_bytes([number; 32]),
-        kind: Kind::Slot,
-        expected: Version::new(expected),
-        discard_after: Some(LATER),
-        body: b"canary-4711",
-    }
-}
-
 fn until(write: Write<'static>, discard_after: Option<Timestamp>) -> Write<'static> {
     Write {
         discard_after,
@@ -51,21 +39,6 @@ fn until(write: Write<'static>, discard_after: Option<Timestamp>) -> Write<'stat
 fn two_idle_connections(store: &RedisStore) {
     let both = store.pool.tell(|_| Ok::<_, Fault>(version(store, 1)));
     both.unwrap().unwrap();
-}
-
-fn version(store: &RedisStore, number: u8) -> u64 {
-    let mut cells = Vec::new();
-    let key = Key::from_bytes([number; 32]);
-    store.load(&[key], &mut cells).unwrap();
-    cells[0]
-        .as_ref()
-        .map_or(0, |cell: &Cell| cell.version().get())
-}
-
-/// Returns what an error and its causes say.
-fn text(error: &dyn core::error::Error) -> String {
-    let cause = error.source().map(text);
-    cause.map_or(error.to_string(), |cause| format!("{error}: {cause}"))
 }
 
 #[track_caller]
@@ -107,59 +80,25 @@ fn an_operation_is_one_load_and_one_commit() {
 #[test]
 fn what_became_of_a_lost_answer_is_unknown_and_the_next_call_tells() {
     let (_server, _folder, proxy, store) = behind_a_proxy();
-    assert_eq!(store.commit(&[write(9, 0)], NOW).unwrap(), Commit::Done);
-
-    for (number, fate) in [(1, Fate::ReplyIsCut), (2, Fate::ReplyIsSwallowed)] {
-        proxy.next(fate);
-        let told = store.commit(&[write(number, 0)], NOW);
-        assert!(matches!(told, Err(Error::Unknown(Some(_)))), "{told:?}");
-        assert_eq!(version(&store, number), 1);
-    }
-    proxy.next(Fate::RequestIsCut);
-    let told = store.commit(&[write(3, 0)], NOW);
-    assert!(matches!(told, Err(Error::Unknown(_))), "{told:?}");
-    assert_eq!(version(&store, 3), 0);
-    assert_eq!(store.commit(&[write(3, 0)], NOW).unwrap(), Commit::Done);
-
-    // A load is asked once more, on another connection.
-    proxy.next(Fate::ReplyIsSwallowed);
-    assert_eq!(version(&store, 3), 1);
+    trials::answers_are_lost(&proxy, &store);
 }
 
-/// A network that takes all and gives nothing back: every call ends, and what was sent is unknown.
 #[test]
 fn a_server_that_falls_silent_is_given_up_in_time_and_taken_back() {
     let (_server, _folder, proxy, store) = behind_a_proxy();
-    assert_eq!(store.commit(&[write(1, 0)], NOW).unwrap(), Commit::Done);
-    proxy.set_silent(true);
-    let ((), spent) = timed(|| {
-        let told = store.commit(&[write(1, 1)], NOW);
-        assert!(matches!(told, Err(Error::Unknown(Some(_)))), "{told:?}");
-        // No new connection gets an answer either, and nothing was sent.
-        let told = store.commit(&[write(1, 2)], NOW);
-        assert!(matches!(told, Err(Error::Unavailable(_))), "{told:?}");
-        let told = store.load(&[write(1, 0).key], &mut Vec::new());
-        assert!(matches!(told, Err(Error::Unavailable(_))), "{told:?}");
-    });
-    assert!(spent < 20 * ANSWER_TIMEOUT, "{spent:?}");
-
-    proxy.set_silent(false);
-    assert_eq!(version(&store, 1), 2); // it had been made
-    assert_eq!(store.commit(&[write(1, 2)], NOW).unwrap(), Commit::Done);
-    // A load on a connection that falls silent while it is idle.
-    proxy.set_silent(true);
-    let told = store.load(&[write(1, 0).key], &mut Vec::new());
-    assert!(matches!(told, Err(Error::Unavailable(_))), "{told:?}");
-    proxy.set_silent(false);
-    assert_eq!(version(&store, 1), 3);
+    trials::everything_is_swallowed(&proxy, &store, ANSWER_TIMEOUT);
 }
 
-const ANSWER_TIMEOUT: Duration = Duration::from_millis(300);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
 
+/// Commits do not wait for the disk, which may well take longer than a test's patience.
 fn behind_a_proxy() -> (RedisServer, Folder, Proxy, RedisStore) {
-    let (server, folder) = (RedisServer::start(), Folder::new());
+    let server = RedisServer::with(&["--appendonly", "no"]);
+    let folder = Folder::new();
     let proxy = Proxy::new(folder.path().join("proxy"), server.socket());
-    let options = RedisOptions::new().answer_timeout(ANSWER_TIMEOUT);
+    let options = RedisOptions::new()
+        .may_lose_commits_on_crash()
+        .answer_timeout(ANSWER_TIMEOUT);
     let store = options.open(RedisServer::url_at(proxy.socket())).unwrap();
     (server, folder, proxy, store)
 }

@@ -18,6 +18,7 @@ use core::time::Duration;
 use std::{thread, time::Instant};
 
 pub mod bench;
+pub mod cells;
 mod disk;
 mod folder;
 pub mod naive;

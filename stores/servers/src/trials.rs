@@ -31,12 +31,14 @@ mod codes;
 mod crash;
 mod desk;
 mod history;
+mod network;
 mod trips;
 
 pub use clock::clock_moves_back;
 pub use codes::{Codes, Judged};
 pub use crash::Crash;
 pub use desk::{Guesses, binding, engine};
+pub use network::{answers_are_lost, everything_is_swallowed};
 pub use trips::one_load_and_one_commit;
 
 /// How a process opens the store, by the text that the test was given.

@@ -144,13 +144,18 @@ fn commit_all(connection: &Connection, group: &[Arc<Ticket>]) -> Result<Vec<Comm
     rollback(connection).map_err(Failure::before_commit)?; // what an earlier failure left open
     run("BEGIN IMMEDIATE")?;
     let mut outcomes = Vec::with_capacity(group.len());
+    let is_alone = group.len() == 1; // the transaction itself undoes it
     for ticket in group {
-        run("SAVEPOINT one")?;
-        let outcome = write_all(connection, &ticket.writes).map_err(Failure::before_commit)?;
-        if outcome == Commit::Conflict {
-            run("ROLLBACK TO one")?;
+        if !is_alone {
+            run("SAVEPOINT one")?;
         }
-        run("RELEASE one")?;
+        let outcome = write_all(connection, &ticket.writes).map_err(Failure::before_commit)?;
+        if !is_alone {
+            if outcome == Commit::Conflict {
+                run("ROLLBACK TO one")?;
+            }
+            run("RELEASE one")?;
+        }
         outcomes.push(outcome);
     }
     if outcomes.contains(&Commit::Done) {

@@ -1,7 +1,6 @@
 //! Eight processes on one file, through the real engine and through the suite's storm; and writers
 //! killed in the middle of their commits. Naive stores on such a file must fail in the same storms.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-#![expect(clippy::print_stderr, reason = "figures are read from there")]
 
 use otp_engine::Store;
 use otp_engine_servers::{
@@ -68,14 +67,7 @@ fn codes(test: &str, slots: u32, kills: u64) {
         slots,
         kills,
     };
-    let judged = storm.rage(&*open(&text), None);
-    judged.acquitted();
-    assert!(
-        judged.unanswered <= usize::try_from(kills).unwrap(),
-        "{judged:?}"
-    );
-    let (calls, unanswered) = (judged.calls, judged.unanswered);
-    eprintln!("figure: guesses on SQLite, {unanswered} of them unanswered, in order = {calls}");
+    storm.finds_no_fault("SQLite", &open, None);
 }
 
 /// Both judges must see each of the flaws, kills or not.
@@ -152,9 +144,7 @@ fn crash(test: &str, times: u64) {
         kills: times,
         load: 1,
     };
-    let commits = trial.rage(&mut Nobody, &open).unwrap();
-    let kills = 2 * times;
-    eprintln!("figure: commits over {kills} kills on SQLite, none lost = {commits}");
+    trial.finds_no_fault("pairs of writers on SQLite", &mut Nobody, &open);
 }
 
 /// The control: what it tears must be seen.

@@ -6,7 +6,7 @@ use std::{fs, thread};
 use otp_engine::{Engine, Store, Submission};
 
 use super::{
-    CODES, Mortal, PROCESSES, binding, engine,
+    CODES, Mortal, Open, PROCESSES, binding, engine,
     history::{Diary, History},
 };
 use crate::{
@@ -58,6 +58,15 @@ impl Judged {
 }
 
 impl Codes<'_> {
+    /// Shows that a store is sound in this storm, and prints how large it was.
+    pub fn finds_no_fault(&self, name: &str, open: &Open, server: Option<&mut dyn Mortal>) {
+        let judged = self.rage(&*open(self.text), server);
+        judged.acquitted();
+        let (calls, unanswered) = (judged.calls, judged.unanswered);
+        assert!(self.kills > 0 || unanswered == 0, "{judged:?}");
+        eprintln!("figure: guesses on {name}, {unanswered} of them unanswered, in order = {calls}");
+    }
+
     /// Issues the codes, lets the processes guess, and judges what they heard.
     ///
     /// With every fourth kill of a player `server` is killed too, and started again.

@@ -20,6 +20,13 @@ pub struct Crash<'a> {
 }
 
 impl Crash<'_> {
+    /// Shows that a store loses nothing, and prints how much there was to lose.
+    pub fn finds_no_fault(&self, name: &str, server: &mut dyn Mortal, open: &Open) {
+        let commits = self.rage(server, open).unwrap();
+        let kills = self.kills;
+        eprintln!("figure: commits over {kills} kills of {name}, none lost = {commits}");
+    }
+
     /// Kills two writers, and the server between, while they commit; judges the store each time by
     /// what was acknowledged. Returns how many commits that were.
     ///
