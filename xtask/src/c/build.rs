@@ -151,7 +151,9 @@ pub(super) fn plain(job: &Job<'_>, program: &Path) -> Command {
     let mut command = job.world.command(&program.to_string_lossy());
     command
         .env("OTP_TEST_FOLDER", job.world.own("c"))
-        .env_remove("RUST_BACKTRACE");
+        .env_remove("RUST_BACKTRACE")
+        // Cargo puts its own folders there: a debug library in them would be run in the place of ours.
+        .env_remove("LD_LIBRARY_PATH");
     command
 }
 
