@@ -170,7 +170,7 @@ fn a_server_that_flushes_every_second_is_caught_on_a_slow_disk() {
                     test,
                     text: &text,
                     kills: 20,
-                    load: 1_500,
+                    load: 2_000,
                 },
                 &mut server,
             );
@@ -181,8 +181,8 @@ fn a_server_that_flushes_every_second_is_caught_on_a_slow_disk() {
             let sound = Crash {
                 test,
                 text: &text,
-                kills: 3,
-                load: 5,
+                kills: 2,
+                load: 2,
             };
             sound.rage(&mut server, &open).unwrap();
         },
@@ -231,7 +231,7 @@ impl Slow {
 
     fn slow_down(&mut self) {
         let file = self.server.append_only_file();
-        let disk = SlowDisk::new(self.server.process(), &file, "fdatasync", 50_000);
+        let disk = SlowDisk::new(self.server.process(), &file, "fdatasync", 700_000);
         self.disk = Some(disk);
     }
 }
