@@ -5,10 +5,10 @@ use otp_engine::{
     store::{Cell, Key, Kind, Store, Version, Write},
 };
 
-/// When a [`write`] is to be discarded, long after any test.
+/// When a [`write()`] is to be discarded, long after any test.
 pub const LATER: Timestamp = Timestamp::from_unix(4_102_444_800);
 
-/// What a [`write`] holds; nothing else says so.
+/// What a [`write()`] holds; nothing else says so.
 pub const BODY: &[u8] = b"canary-4711";
 
 /// Returns a write to the cell with this number, of which this version is expected.
