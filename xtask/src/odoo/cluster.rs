@@ -1,14 +1,17 @@
 //! A PostgreSQL cluster for Odoo, reached through a socket in a folder of its own.
 
+use core::hash::{Hash, Hasher};
 use core::time::Duration;
+use std::env;
 use std::fs::{self, File};
+use std::hash::DefaultHasher;
 use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 
 use crate::job::Job;
-use crate::odoo::home::{CACHE, Home, is_empty};
+use crate::odoo::home::{Home, is_empty};
 use crate::world::World;
 
 /// Odoo's role, which owns its databases and is no superuser.
@@ -39,14 +42,8 @@ impl Cluster {
     /// Starts the cluster of `home`, and makes it first if there is none.
     pub(super) fn start(job: &mut Job<'_>, home: &Home) -> Result<Self, String> {
         let programs = programs().ok_or("no PostgreSQL server is installed")?;
-        let folder = home.path("cluster");
-        let socket = home.path("socket");
-        if socket.as_os_str().len() > LONGEST_SOCKET {
-            let socket = socket.display();
-            return Err(format!(
-                "{socket} is too long a path for a socket; {CACHE} names another"
-            ));
-        }
+        let place = place(job.world, &home.path(""));
+        let (folder, socket) = (place.join("cluster"), place.join("socket"));
         for folder in [&folder, &socket] {
             owned(job.world, folder)?;
         }
@@ -151,6 +148,24 @@ fn make(job: &mut Job<'_>, programs: &Path, folder: &Path) -> Result<(), String>
     })
 }
 
+/// Says where a cluster can be: in `home`, or, where its owner cannot enter that or a socket's path
+/// would be too long, in a temporary folder that belongs to `home` alone.
+fn place(world: &World, home: &Path) -> PathBuf {
+    let is_short = home.join("socket").as_os_str().len() <= LONGEST_SOCKET;
+    if is_short && can_enter(world, home) {
+        return home.to_owned();
+    }
+    let mut name = DefaultHasher::new();
+    home.hash(&mut name);
+    env::temp_dir().join(format!("otp-engine-odoo-{:016x}", name.finish()))
+}
+
+fn can_enter(world: &World, folder: &Path) -> bool {
+    let mut test = mortal_owner(world, Path::new("test"));
+    test.arg("-x").arg(folder);
+    test.status().is_ok_and(|status| status.success())
+}
+
 /// A command that gets a signal to stop as soon as this process ends, however that comes.
 pub(super) fn mortal(world: &World, program: &Path) -> Command {
     let mut command = world.command("setpriv");
@@ -162,6 +177,7 @@ pub(super) fn mortal(world: &World, program: &Path) -> Command {
 fn mortal_owner(world: &World, program: &Path) -> Command {
     let mut command = world.command("setpriv");
     command.args(["--pdeathsig", "INT"]);
+    command.current_dir("/"); // the project's may be closed to it
     if is_root(world) {
         command.args(["--reuid", OWNER, "--regid", OWNER, "--init-groups"]);
     }
@@ -194,4 +210,21 @@ fn programs() -> Option<PathBuf> {
         .filter(|path| path.join("bin/postgres").exists())
         .max_by_key(number)
         .map(|path| path.join("bin"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_home_that_is_too_deep_for_a_socket_gets_a_place_of_its_own() {
+        let world = World::new(None);
+        let near = env::temp_dir();
+        assert_eq!(place(&world, &near), near);
+        let deep = near.join("a".repeat(LONGEST_SOCKET));
+        let far = place(&world, &deep);
+        assert!(far.join("socket").as_os_str().len() <= LONGEST_SOCKET);
+        assert_eq!(far, place(&world, &deep));
+        assert_ne!(far, place(&world, &deep.join("b")));
+    }
 }
