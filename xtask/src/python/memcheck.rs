@@ -58,6 +58,8 @@ fn run(job: &mut Job<'_>, fresh: &Path, way: &str) -> Result<Found, String> {
     let mut command = job.world.command("valgrind");
     command
         .args(["-q", "--num-callers=40", "--leak-check=full"])
+        // Without it one spinning thread may keep the others waiting for minutes on an idle machine.
+        .arg("--fair-sched=yes")
         .args(["--show-leak-kinds=definite", "--xml=yes"])
         .arg(format!("--xml-file={}", report.display()))
         // The program itself: a script that starts it would be looked at in its place.
