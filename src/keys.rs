@@ -7,7 +7,7 @@ use core::fmt;
 use zeroize::Zeroizing;
 
 use crate::binding::{feed_recipient, feed_text};
-use crate::mac::{Message, Prepared};
+use crate::mac::{Message, Prepared, Sha256};
 
 use crate::store::{Key, Version};
 use crate::{Binding, ChallengeId, Code, CodeKind, Recipient, RecordField, RecordId, Timestamp};
@@ -41,9 +41,9 @@ pub const MAX_KID: usize = 12;
 pub struct KeyRing {
     codes: Vec<CodeKey>,
     current: usize,
-    index: Prepared,
-    binding: Prepared,
-    seal: Prepared,
+    index: Prepared<Sha256>,
+    binding: Prepared<Sha256>,
+    seal: Prepared<Sha256>,
     epoch: u32,
 }
 
@@ -93,7 +93,7 @@ impl KeyRing {
         kind: CodeKind,
     ) -> Code {
         let key = self.find(kid).unwrap_or(&self.codes[self.current]);
-        let mac = Zeroizing::new(key.prepared.mac(|message| {
+        let mac = Zeroizing::new(key.prepared.bytes(|message| {
             message.feed(id.as_bytes());
             message.feed(&*digest.0);
             message.feed(&self.epoch.to_be_bytes());
@@ -103,7 +103,7 @@ impl KeyRing {
 
     /// Digests a whole binding under a key: the number in it cannot be guessed from the digest.
     pub(crate) fn binding_digest(&self, binding: &Binding) -> BindingDigest {
-        BindingDigest(Zeroizing::new(self.binding.mac(|message| {
+        BindingDigest(Zeroizing::new(self.binding.bytes(|message| {
             message.feed(&[BINDING_FORMAT]);
             message.feed(binding.canonical());
         })))
@@ -111,7 +111,7 @@ impl KeyRing {
 
     /// Returns what names the cells of a tenant.
     pub(crate) fn tenant<'a>(&'a self, tenant: &'a str) -> Names<'a> {
-        let mac = self.index.mac(|message| {
+        let mac = self.index.bytes(|message| {
             message.feed(&[CellKind::Tenant as u8]);
             message.feed(tenant.as_bytes());
         });
@@ -126,7 +126,7 @@ impl KeyRing {
 
     /// Names the nth record of a page.
     pub(crate) fn record_key(&self, page: &Key, n: u64) -> Key {
-        let hash = self.index.mac(|message| {
+        let hash = self.index.bytes(|message| {
             message.feed(&[CellKind::Record as u8]);
             message.feed(page.as_bytes());
             message.feed(&n.to_be_bytes());
@@ -138,7 +138,7 @@ impl KeyRing {
 
     /// Names the record of a challenge; the challenge's own id stands beside it in the record.
     pub(crate) fn record_id(&self, id: ChallengeId) -> RecordId {
-        let mac = self.index.mac(|message| {
+        let mac = self.index.bytes(|message| {
             message.feed(&[CellKind::RecordId as u8]);
             message.feed(id.as_bytes());
         });
@@ -149,7 +149,7 @@ impl KeyRing {
 
     /// Seals a cell: 16 bytes over its key, version and body.
     pub(crate) fn seal(&self, key: &Key, version: Version, body: &[u8]) -> [u8; SEAL] {
-        let mac = self.seal.mac(|message| {
+        let mac = self.seal.bytes(|message| {
             message.feed(key.as_bytes());
             message.feed(&version.get().to_be_bytes());
             message.feed(body);
@@ -162,7 +162,7 @@ impl KeyRing {
 
 /// Names the cells of one tenant, whose part of the name is computed once.
 pub(crate) struct Names<'a> {
-    index: &'a Prepared,
+    index: &'a Prepared<Sha256>,
     tenant: &'a str,
     partition: [u8; 8],
 }
@@ -217,8 +217,8 @@ impl Names<'_> {
     }
 
     /// Names a cell: 8 bytes for the tenant, 24 for what `parts` feeds.
-    fn key(&self, parts: impl FnOnce(&mut Message)) -> Key {
-        let hash = self.index.mac(parts);
+    fn key(&self, parts: impl FnOnce(&mut Message<Sha256>)) -> Key {
+        let hash = self.index.bytes(parts);
         let mut key = [0; 32];
         key[..8].copy_from_slice(&self.partition);
         key[8..].copy_from_slice(&hash[..24]);
@@ -494,7 +494,7 @@ enum CellKind {
 #[derive(Clone)]
 struct CodeKey {
     kid: Kid,
-    prepared: Prepared,
+    prepared: Prepared<Sha256>,
     retired_at: Option<Timestamp>,
 }
 
@@ -532,7 +532,8 @@ mod tests {
             .build()
             .unwrap();
         let code = &keys.codes[0].prepared;
-        let one_message = |key: &Prepared| key.mac(|message| message.feed(b"one message"));
+        let one_message =
+            |key: &Prepared<Sha256>| key.bytes(|message| message.feed(b"one message"));
         let all = [code, &keys.index, &keys.binding, &keys.seal].map(one_message);
         for (at, mac) in all.iter().enumerate() {
             assert!(!all[..at].contains(mac));

@@ -1,14 +1,9 @@
-//! HMAC with both blocks of the key hashed beforehand, and the dynamic truncation of RFC 4226.
-//!
-//! What is left for a short message is two compressions: one behind each of the kept states. The
-//! hash functions' own block functions are called, since a cloned HMAC costs a fifth more.
+//! HMAC keys of one algorithm or another, and the dynamic truncation of RFC 4226.
 
-use core::hint::black_box;
-
-use sha2::block_api::{compress256, compress512};
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
 use crate::keys::CredentialName;
+use crate::mac::{self, Hash, Sha1, Sha256, Sha512, digest};
 
 /// The hash function under HMAC.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
@@ -67,17 +62,17 @@ impl Algorithm {
 /// An HMAC key of one algorithm, prepared; wiped on drop.
 #[derive(Clone)]
 pub(super) enum Prepared {
-    Sha1(Midstates<Sha1>),
-    Sha256(Midstates<Sha256>),
-    Sha512(Midstates<Sha512>),
+    Sha1(mac::Prepared<Sha1>),
+    Sha256(mac::Prepared<Sha256>),
+    Sha512(mac::Prepared<Sha512>),
 }
 
 impl Prepared {
     pub(super) fn new(algorithm: Algorithm, secret: &[u8]) -> Self {
         match algorithm {
-            Algorithm::Sha1 => Self::Sha1(Midstates::new(secret)),
-            Algorithm::Sha256 => Self::Sha256(Midstates::new(secret)),
-            Algorithm::Sha512 => Self::Sha512(Midstates::new(secret)),
+            Algorithm::Sha1 => Self::Sha1(mac::Prepared::new(secret)),
+            Algorithm::Sha256 => Self::Sha256(mac::Prepared::new(secret)),
+            Algorithm::Sha512 => Self::Sha512(mac::Prepared::new(secret)),
         }
     }
 
@@ -112,16 +107,16 @@ impl Prepared {
     fn ends(&self, message: &[u8]) -> (Zeroizing<[u32; 5]>, u32) {
         match self {
             Self::Sha1(key) => {
-                let mac = key.mac(message);
+                let mac = Zeroizing::new(key.mac(|mac| mac.feed(message)));
                 (Zeroizing::new(*mac), mac[4])
             }
             Self::Sha256(key) => {
-                let mac = key.mac(message);
+                let mac = Zeroizing::new(key.mac(|mac| mac.feed(message)));
                 let [a, b, c, d, e, ..] = *mac;
                 (Zeroizing::new([a, b, c, d, e]), mac[7])
             }
             Self::Sha512(key) => {
-                let mac = key.mac(message);
+                let mac = Zeroizing::new(key.mac(|mac| mac.feed(message)));
                 let halves = |at: usize| [(mac[at] >> 32) as u32, low(mac[at])];
                 let ([a, b], [c, d], [e, _]) = (halves(0), halves(1), halves(2));
                 (Zeroizing::new([a, b, c, d, e]), low(mac[7]))
@@ -149,206 +144,6 @@ fn truncate(head: &[u32; 5], last: u32) -> u32 {
 #[inline]
 const fn low(word: u64) -> u32 {
     (word & 0xFFFF_FFFF) as u32
-}
-
-/// The states of a hash after the key's inner and outer block.
-#[derive(Clone)]
-pub(super) struct Midstates<H: Hash> {
-    inner: H::State,
-    outer: H::State,
-}
-
-impl<H: Hash> Midstates<H> {
-    fn new(secret: &[u8]) -> Self {
-        let mut key = Zeroizing::new(H::EMPTY);
-        if secret.len() > H::BLOCK {
-            H::write(&digest::<H>(secret), key.as_mut());
-        } else {
-            key.as_mut()[..secret.len()].copy_from_slice(secret);
-        }
-        let after = |pad: u8| {
-            let mut block = key.clone();
-            for byte in block.as_mut() {
-                *byte ^= pad;
-            }
-            let mut state = H::START;
-            H::compress(&mut state, &block);
-            state
-        };
-        Self {
-            inner: after(0x36),
-            outer: after(0x5C),
-        }
-    }
-
-    #[inline]
-    fn mac(&self, message: &[u8]) -> Zeroizing<H::State> {
-        let mut state = self.inner;
-        absorb::<H>(&mut state, message, H::BLOCK);
-        let mut inner = H::EMPTY;
-        H::write(&state, inner.as_mut());
-        state = self.outer;
-        absorb::<H>(&mut state, &inner.as_ref()[..H::OUTPUT], H::BLOCK);
-        Zeroizing::new(state)
-    }
-}
-
-impl<H: Hash> Drop for Midstates<H> {
-    fn drop(&mut self) {
-        self.inner.zeroize();
-        self.outer.zeroize();
-    }
-}
-
-fn digest<H: Hash>(message: &[u8]) -> Zeroizing<H::State> {
-    let mut state = Zeroizing::new(H::START);
-    absorb::<H>(&mut state, message, 0);
-    state
-}
-
-/// Absorbs the end of a message, of which `before` bytes in whole blocks were already, and its
-/// padding.
-#[inline]
-fn absorb<H: Hash>(state: &mut H::State, message: &[u8], before: usize) {
-    let mut block = H::EMPTY;
-    let mut rest = message;
-    while let Some((whole, after)) = rest.split_at_checked(H::BLOCK) {
-        block.as_mut().copy_from_slice(whole);
-        H::compress(state, &block);
-        block = H::EMPTY;
-        rest = after;
-    }
-    block.as_mut()[..rest.len()].copy_from_slice(rest);
-    block.as_mut()[rest.len()] = 0x80;
-    if rest.len() + 1 + H::LENGTH > H::BLOCK {
-        H::compress(state, &block);
-        block = H::EMPTY;
-    }
-    // The upper half of SHA-512's 128-bit length stays 0.
-    let bits = 8 * (before + message.len()) as u64;
-    block.as_mut()[H::BLOCK - 8..].copy_from_slice(&bits.to_be_bytes());
-    H::compress(state, &block);
-    block = H::EMPTY;
-    black_box(&block); // a PIN's digest or an inner hash was in it
-}
-
-/// A hash function by its blocks.
-pub(super) trait Hash {
-    type State: Copy + Zeroize;
-    type Block: Clone + AsRef<[u8]> + AsMut<[u8]> + Zeroize;
-    const START: Self::State;
-    const EMPTY: Self::Block;
-    /// Bytes of a block, of a digest, and of the length behind a message.
-    const BLOCK: usize;
-    const OUTPUT: usize;
-    const LENGTH: usize;
-
-    fn compress(state: &mut Self::State, block: &Self::Block);
-
-    /// Writes the digest to the front of `out`.
-    fn write(state: &Self::State, out: &mut [u8]);
-}
-
-#[derive(Clone)]
-pub(super) struct Sha1;
-
-impl Hash for Sha1 {
-    type State = [u32; 5];
-    type Block = [u8; 64];
-    const START: [u32; 5] = [
-        0x6745_2301,
-        0xEFCD_AB89,
-        0x98BA_DCFE,
-        0x1032_5476,
-        0xC3D2_E1F0,
-    ];
-    const EMPTY: [u8; 64] = [0; 64];
-    const BLOCK: usize = 64;
-    const OUTPUT: usize = 20;
-    const LENGTH: usize = 8;
-
-    #[inline]
-    fn compress(state: &mut [u32; 5], block: &[u8; 64]) {
-        sha1::block_api::compress(state, core::slice::from_ref(block));
-    }
-
-    #[inline]
-    fn write(state: &[u32; 5], out: &mut [u8]) {
-        write_words(state, out);
-    }
-}
-
-#[derive(Clone)]
-pub(super) struct Sha256;
-
-impl Hash for Sha256 {
-    type State = [u32; 8];
-    type Block = [u8; 64];
-    const START: [u32; 8] = [
-        0x6A09_E667,
-        0xBB67_AE85,
-        0x3C6E_F372,
-        0xA54F_F53A,
-        0x510E_527F,
-        0x9B05_688C,
-        0x1F83_D9AB,
-        0x5BE0_CD19,
-    ];
-    const EMPTY: [u8; 64] = [0; 64];
-    const BLOCK: usize = 64;
-    const OUTPUT: usize = 32;
-    const LENGTH: usize = 8;
-
-    #[inline]
-    fn compress(state: &mut [u32; 8], block: &[u8; 64]) {
-        compress256(state, core::slice::from_ref(block));
-    }
-
-    #[inline]
-    fn write(state: &[u32; 8], out: &mut [u8]) {
-        write_words(state, out);
-    }
-}
-
-#[derive(Clone)]
-pub(super) struct Sha512;
-
-impl Hash for Sha512 {
-    type State = [u64; 8];
-    type Block = [u8; 128];
-    const START: [u64; 8] = [
-        0x6A09_E667_F3BC_C908,
-        0xBB67_AE85_84CA_A73B,
-        0x3C6E_F372_FE94_F82B,
-        0xA54F_F53A_5F1D_36F1,
-        0x510E_527F_ADE6_82D1,
-        0x9B05_688C_2B3E_6C1F,
-        0x1F83_D9AB_FB41_BD6B,
-        0x5BE0_CD19_137E_2179,
-    ];
-    const EMPTY: [u8; 128] = [0; 128];
-    const BLOCK: usize = 128;
-    const OUTPUT: usize = 64;
-    const LENGTH: usize = 16;
-
-    #[inline]
-    fn compress(state: &mut [u64; 8], block: &[u8; 128]) {
-        compress512(state, core::slice::from_ref(block));
-    }
-
-    #[inline]
-    fn write(state: &[u64; 8], out: &mut [u8]) {
-        for (bytes, word) in out.chunks_exact_mut(8).zip(state) {
-            bytes.copy_from_slice(&word.to_be_bytes());
-        }
-    }
-}
-
-#[inline]
-fn write_words(state: &[u32], out: &mut [u8]) {
-    for (bytes, word) in out.chunks_exact_mut(4).zip(state) {
-        bytes.copy_from_slice(&word.to_be_bytes());
-    }
 }
 
 #[cfg(test)]
