@@ -618,17 +618,4 @@ mod tests {
             assert_eq!(written(&read), body);
         }
     }
-
-    /// Prints what `tests/vectors/cells-v1.json` holds under `slots`; the file itself never changes.
-    #[test]
-    #[ignore = "made the golden file"]
-    fn golden_slots_are_printed() {
-        for sample in samples() {
-            let hex = crate::golden::hex(&written(&sample));
-            std::eprintln!(
-                "{}",
-                serde_json::json!({"body": hex, "reads": format!("{sample:?}")})
-            );
-        }
-    }
 }

@@ -15,10 +15,3 @@ pub(crate) fn cells(kind: &str) -> Vec<(Vec<u8>, Option<String>)> {
     };
     json[kind].as_array().unwrap().iter().map(cell).collect()
 }
-
-/// Writes a body as the file has it.
-pub(crate) fn hex(body: &[u8]) -> String {
-    body.iter()
-        .map(|byte| alloc::format!("{byte:02x}"))
-        .collect()
-}

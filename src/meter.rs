@@ -414,16 +414,4 @@ mod tests {
             assert_eq!(written(&read), body);
         }
     }
-
-    /// Prints what `tests/vectors/cells-v1.json` holds under `meters`; the file itself never changes.
-    #[test]
-    #[ignore = "made the golden file"]
-    fn golden_meters_are_printed() {
-        for sample in samples() {
-            std::eprintln!(
-                "{}",
-                serde_json::json!({ "body": crate::golden::hex(&written(&sample)) })
-            );
-        }
-    }
 }

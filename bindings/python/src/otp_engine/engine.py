@@ -64,7 +64,8 @@ class Engine(Factors):
     """Issues codes and judges what was typed; share one by all threads of a process.
 
     ``clock`` is a callable that returns unix seconds, for tests; ``observer`` one that takes an
-    Event, after each commit. Make engines in each process, after any fork.
+    Event, after each commit. Make engines in each process, after any fork. A clock or observer that
+    refers to its own engine keeps it alive: ``close()`` ends that.
     """
 
     def __init__(
