@@ -48,6 +48,13 @@ class Owner:
         self.close()
 
 
+def opened(owner: object, kind: type[Owner], name: str) -> Handle:
+    """Return the handle of an argument; another kind's would be read as what it is not."""
+    if not isinstance(owner, kind):
+        raise TypeError(f"{name} must be {kind.__name__}, not {type(owner).__name__}")
+    return owner._open()
+
+
 _numbers = itertools.count()
 _calling_back: "weakref.WeakValueDictionary[tuple[int, int], Owner]" = weakref.WeakValueDictionary()
 _PATIENCE = 5  # seconds: a call that still runs then may abort the process

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from . import _bindings as c
 from . import _callbacks
-from ._handle import Handle, closed_at_exit, out_pointer
+from ._handle import Handle, closed_at_exit, opened, out_pointer
 from ._lib import lib, take_bytes, view
 from .answers import (
     Issued,
@@ -78,13 +78,13 @@ class Engine(Factors):
         clock: Callable[[], float] | None = None,
         observer: Callable[[Event], object] | None = None,
     ) -> None:
-        ring = keys._open()
-        signer = signing_key._open() if signing_key is not None else None
+        ring = opened(keys, KeyRing, "keys")
+        signer = opened(signing_key, SigningKey, "signing_key") if signing_key is not None else None
         options = c.otp_engine_options(struct_size=ctypes.sizeof(c.otp_engine_options))
         if policy is not None:
-            options.policy = ctypes.addressof(policy._c)
+            options.policy = ctypes.addressof(_limits(policy, Policy, "policy"))
         if budgets is not None:
-            options.budgets = ctypes.addressof(budgets._c)
+            options.budgets = ctypes.addressof(_limits(budgets, Budgets, "budgets"))
         if signer is not None:
             options.signing_key = signer.address
         numbers = []
@@ -114,7 +114,9 @@ class Engine(Factors):
         handle, out = self._open(), out_pointer()
         check(
             lib.otp_engine_with_policy(
-                handle.address, ctypes.addressof(policy._c), ctypes.byref(out)
+                handle.address,
+                ctypes.addressof(_limits(policy, Policy, "policy")),
+                ctypes.byref(out),
             )
         )
         sibling = Engine.__new__(Engine)
@@ -126,7 +128,7 @@ class Engine(Factors):
 
     def issue(self, store: Store, binding: Binding) -> Issued | Refusal:
         """Issue a code, or hand out the live one once more; send it after this returns."""
-        engine, cells = self._open(), store._open()
+        engine, cells = self._open(), opened(store, Store, "store")
         request = binding._packed
         try:
             out = _issued_pool.pop()
@@ -153,7 +155,7 @@ class Engine(Factors):
 
         A wrong code rejects, never raises: raising would roll back the caller's transaction.
         """
-        engine, cells = self._open(), store._open()
+        engine, cells = self._open(), opened(store, Store, "store")
         request = binding._with_typed(typed, challenge_id)
         try:
             out = _verdict_pool.pop()
@@ -195,7 +197,7 @@ class Engine(Factors):
 
         Returns "recorded", "refunded" or "ignored". After a time-out report nothing.
         """
-        engine, cells = self._open(), store._open()
+        engine, cells = self._open(), opened(store, Store, "store")
         named = text(challenge_id, "challenge_id")
         gateway = text(status, "status") if not delivered else b""
         if len(named) != 26:
@@ -226,7 +228,7 @@ class Engine(Factors):
 
     def cancel(self, store: Store, binding: Binding) -> bool:
         """Call off the live challenge; False if there was none for exactly this binding."""
-        engine, cells = self._open(), store._open()
+        engine, cells = self._open(), opened(store, Store, "store")
         cancelled, request = ctypes.c_int32(), binding._packed
         check(
             lib.otp_engine_cancel(
@@ -237,7 +239,7 @@ class Engine(Factors):
 
     def status(self, store: Store, binding: Binding) -> Status | None:
         """Tell how the challenge of a binding stands; None if there is none."""
-        engine, cells = self._open(), store._open()
+        engine, cells = self._open(), opened(store, Store, "store")
         out = c.otp_challenge(struct_size=ctypes.sizeof(c.otp_challenge))
         request = binding._packed
         check(
@@ -249,7 +251,7 @@ class Engine(Factors):
 
     def unlock(self, store: Store, tenant: str, user: str) -> bool:
         """Lift what wrong guesses put on a user; False if there was nothing to lift."""
-        engine, cells = self._open(), store._open()
+        engine, cells = self._open(), opened(store, Store, "store")
         owner, who, unlocked = text(tenant, "tenant"), text(user, "user"), ctypes.c_int32()
         check(
             lib.otp_engine_unlock(
@@ -266,7 +268,7 @@ class Engine(Factors):
 
     def purge(self, store: Store, limit: int = 1000) -> int:
         """Drop at most so many cells whose time is over; return how many."""
-        engine, cells, dropped = self._open(), store._open(), ctypes.c_uint64()
+        engine, cells, dropped = self._open(), opened(store, Store, "store"), ctypes.c_uint64()
         if not isinstance(limit, int) or limit < 0:
             raise ValueError(f"limit is {limit!r}; it must be 0 or more")
         check(lib.otp_engine_purge(engine.address, cells.address, limit, ctypes.byref(dropped)))
@@ -302,7 +304,7 @@ class Engine(Factors):
         limit: int = 100,
     ) -> list[SignatureRecord]:
         """Return the newest signature records of a field, newest first."""
-        engine, cells, out = self._open(), store._open(), out_pointer()
+        engine, cells, out = self._open(), opened(store, Store, "store"), out_pointer()
         if not isinstance(limit, int) or limit < 0:
             raise ValueError(f"limit is {limit!r}; it must be 0 or more")
         named, kept = _field(tenant, model, field, record)
@@ -318,7 +320,7 @@ class Engine(Factors):
         self, store: Store, tenant: str, model: str, field: str, record: str
     ) -> tuple[int, bytes | None]:
         """Return how many records a field has, and the SHA-256 digest of the newest JWS."""
-        engine, cells, count = self._open(), store._open(), ctypes.c_uint64()
+        engine, cells, count = self._open(), opened(store, Store, "store"), ctypes.c_uint64()
         head = ctypes.create_string_buffer(32)
         named, kept = _field(tenant, model, field, record)
         check(
@@ -347,7 +349,7 @@ class Engine(Factors):
 
         Returns the record that is left, which verifies as before; None if there is none such.
         """
-        engine, cells, out = self._open(), store._open(), out_pointer()
+        engine, cells, out = self._open(), opened(store, Store, "store"), out_pointer()
         named, kept = _field(tenant, model, field, record)
         names = ",".join(details).encode()
         check(
@@ -368,7 +370,7 @@ class Engine(Factors):
         self, store: Store, bindings: Sequence[Binding]
     ) -> list[Issued | Refusal | Exception]:
         """Issue many codes in one call; a fault of one stands in its place and undoes no other."""
-        engine, cells = self._open(), store._open()
+        engine, cells = self._open(), opened(store, Store, "store")
         requests = [binding._packed for binding in bindings]
         outs = (c.otp_issued * max(1, len(requests)))()
         packed = _batch(requests)
@@ -390,7 +392,7 @@ class Engine(Factors):
         self, store: Store, submissions: Sequence[tuple[Binding, str]]
     ) -> list[Verdict | Exception]:
         """Judge many typed codes in one call; a fault of one stands in its place."""
-        engine, cells = self._open(), store._open()
+        engine, cells = self._open(), opened(store, Store, "store")
         requests = [binding._with_typed(typed, None) for binding, typed in submissions]
         outs = (c.otp_verdict * max(1, len(requests)))()
         packed = _batch(requests)
@@ -405,6 +407,14 @@ class Engine(Factors):
             )
         )
         return read_verdict_many(outs, len(requests), fault)
+
+
+def _limits(
+    given: Policy | Budgets, kind: type[Policy] | type[Budgets], name: str
+) -> c.otp_policy | c.otp_budgets:
+    if not isinstance(given, kind):
+        raise TypeError(f"{name} must be {kind.__name__}, not {type(given).__name__}")
+    return given._c
 
 
 _CODE: int = c.otp_issued.code.offset

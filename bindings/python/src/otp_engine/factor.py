@@ -2,7 +2,7 @@
 
 import ctypes
 
-from ._handle import Owner
+from ._handle import Owner, opened
 from ._lib import lib, view
 from .errors import check
 from .oath import (
@@ -53,7 +53,7 @@ class Factors(Owner):
         second: str | None,
         look_ahead: int,
     ) -> OathVerdict:
-        engine, cells, key = self._open(), store._open(), hotp._open()
+        engine, cells, key = self._open(), opened(store, Store, "store"), opened(hotp, Hotp, "hotp")
         request, verdict = binding._with_typed(typed, None), new_verdict()
         kept = None if second is None else typed_bytes(second, "second")
         check(
@@ -101,7 +101,7 @@ class Factors(Owner):
         second: str | None,
         window: int,
     ) -> OathVerdict:
-        engine, cells, key = self._open(), store._open(), totp._open()
+        engine, cells, key = self._open(), opened(store, Store, "store"), opened(totp, Totp, "totp")
         request, verdict = binding._with_typed(typed, None), new_verdict()
         kept = None if second is None else typed_bytes(second, "second")
         check(
@@ -120,7 +120,7 @@ class Factors(Owner):
 
     def ocra_question(self, binding: Binding, ocra: Ocra) -> str:
         """Return what a device is asked for this binding; the suite asks QH16 or longer."""
-        engine, key, needed = self._open(), ocra._open(), ctypes.c_size_t()
+        engine, key, needed = self._open(), opened(ocra, Ocra, "ocra"), ctypes.c_size_t()
         buffer, request = ctypes.create_string_buffer(64), binding._packed
         check(
             lib.otp_engine_ocra_question(
@@ -154,7 +154,7 @@ class Factors(Owner):
         ``counter`` is that of the device's first answer. Wrong guesses count as those at codes that
         were sent.
         """
-        engine, cells, key = self._open(), store._open(), ocra._open()
+        engine, cells, key = self._open(), opened(store, Store, "store"), opened(ocra, Ocra, "ocra")
         request, verdict = binding._with_typed(typed, None), new_verdict()
         inputs, kept = answer_inputs(counter, pin, pin_digest, session)
         inputs.look_ahead, inputs.window = (
