@@ -20,6 +20,8 @@ SCREENS = {
 }
 #: The first page of a server builds every asset bundle of Odoo.
 FIRST_PAGE = 300_000
+#: What the page shows once its script runs and knows whether the field is signed.
+STARTED = ".o_esms_otp :is([data-part=form], [data-part=signed]):not([hidden])"
 expect.set_options(timeout=30_000)
 
 
@@ -62,7 +64,7 @@ def policy(admin):
     def change(**values):
         admin.call("esms.otp.policy", "write", admin.call("esms.otp.policy", "search", []), values)
 
-    change(digits=6, signature_required=False)
+    change(digits=6, signature_required=False, cooldown=60)
     return change
 
 
@@ -108,6 +110,9 @@ def open_page(chromium, server):
         if before:
             before(page)
         page.answer = page.goto(address(server, borrower) + query)
+        if page.locator(".o_esms_otp").count():
+            # Odoo loads scripts after the page: until then nothing listens, and nothing is shown.
+            page.locator(STARTED).first.wait_for(timeout=FIRST_PAGE)
         return page
 
     yield open_

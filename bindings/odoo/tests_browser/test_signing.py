@@ -24,10 +24,10 @@ def test_a_borrower_signs(open_page, borrower, gateway, database, policy, screen
     photograph(page, f"portal_{screen}_code")
     expect(part(page, "sent_to")).to_have_text(f"Sent to {borrower.mobile}")
     expect(part(page, "expiry")).to_have_text(
-        re.compile("^The code is valid for another 2:5[0-9][.]$")
+        re.compile(r"^The code is valid for another 2:\d\d\.$")
     )
     expect(part(page, "next_send")).to_have_text(
-        re.compile("^You can ask for another code in 0:5[0-9][.]$")
+        re.compile(r"^You can ask for another code in 0:\d\d\.$")
     )
     expect(part(page, "code")).to_be_focused()
 
@@ -202,7 +202,7 @@ def test_after_a_reload_the_same_code_is_good(open_page, borrower, gateway):
 
 def test_signed_again(open_page, borrower, gateway, database, policy):
     """What is signed may be signed once more; both records stay."""
-    policy(cooldown=15)
+    policy(cooldown=30)  # within it a slow machine has signed and opens the page again
     for count in (1, 2):
         page = open_page(borrower)
         if count == 2:
@@ -212,7 +212,7 @@ def test_signed_again(open_page, borrower, gateway, database, policy):
             expect(part(page, "message")).to_contain_text(
                 "No code can be sent now. Try again in 0:"
             )
-            expect(part(page, "next_send")).to_have_text("")
+            expect(part(page, "next_send")).to_have_text("", timeout=60_000)
         ask_for_code(page)
         part(page, "code").fill(gateway.code(borrower.mobile))
         part(page, "submit").click()
