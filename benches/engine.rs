@@ -300,7 +300,8 @@ impl Floor {
         // From cached midstates a message of n bytes costs ceil((n + 9) / 64) compressions and one.
         let mac = |length: usize| (length + 9).div_ceil(64) + 1;
         let members: usize = [4, 4, 16, 38, 3, 3].iter().map(|length| length + 2).sum();
-        let slot = mac(1 + 4) + mac(1 + members);
+        // The tenant's part of the name is computed once for all.
+        let slot = mac(1 + members);
         let digest = mac(1 + members + 14 + 1);
         let meters = mac(1 + 6 + 5) + mac(1 + 6 + 14);
         let compressions = slot + digest + mac(52) + if metered { meters } else { 0 };

@@ -295,27 +295,31 @@ impl Challenge {
             Delivered::Sent => (1, [0; STATUS]),
             Delivered::Failed(GatewayStatus(status)) => (2, status),
         };
-        body.extend([FORMAT, self.state as u8]);
-        body.extend(self.limits.kind.to_bytes());
-        body.extend([self.limits.max_attempts, self.attempts, self.malformed]);
-        body.extend([self.sends, self.refunds, delivery]);
-        body.extend(status);
-        body.push(self.limits.evidence.to_byte());
-        body.extend(self.id.as_bytes());
-        body.extend(self.tag);
-        body.extend(self.kid.as_bytes());
-        body.extend(self.epoch.to_be_bytes());
-        body.extend(self.issued_at.unix().to_be_bytes());
-        body.extend(seconds(self.limits.validity).to_be_bytes());
-        body.extend(seconds(self.limits.closed_for).to_be_bytes());
-        for at in [
-            self.sent_at,
-            self.next_send_at,
-            self.ended_at,
-            self.wrong_at,
-        ] {
-            body.extend(from_issue(at));
-        }
+        let mut bytes = [0; BYTES];
+        let mut rest = &mut bytes[..];
+        let mut put = |part: &[u8]| {
+            let (place, behind) = core::mem::take(&mut rest).split_at_mut(part.len());
+            place.copy_from_slice(part);
+            rest = behind;
+        };
+        put(&[FORMAT, self.state as u8]);
+        put(&self.limits.kind.to_bytes());
+        put(&[self.limits.max_attempts, self.attempts, self.malformed]);
+        put(&[self.sends, self.refunds, delivery]);
+        put(&status);
+        put(&[self.limits.evidence.to_byte()]);
+        put(self.id.as_bytes());
+        put(&self.tag);
+        put(self.kid.as_bytes());
+        put(&self.epoch.to_be_bytes());
+        put(&self.issued_at.unix().to_be_bytes());
+        put(&seconds(self.limits.validity).to_be_bytes());
+        put(&seconds(self.limits.closed_for).to_be_bytes());
+        put(&from_issue(self.sent_at));
+        put(&from_issue(self.next_send_at));
+        put(&from_issue(self.ended_at));
+        put(&from_issue(self.wrong_at));
+        body.extend_from_slice(&bytes);
     }
 
     /// Reads a challenge.
@@ -427,6 +431,9 @@ const KEEP: Duration = Duration::from_secs(86_400);
 
 /// The longest gateway status in bytes.
 const STATUS: usize = 5;
+
+/// The bytes of a challenge.
+const BYTES: usize = 96;
 
 /// The version of the bytes of a challenge.
 const FORMAT: u8 = 1;

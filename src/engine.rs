@@ -182,7 +182,7 @@ impl Engine {
         let Submission {
             binding, evidence, ..
         } = submission;
-        let target = self.target(binding)?;
+        let mut target = self.target(binding)?;
         let evidence = match evidence.check(&self.policy, binding) {
             Ok(evidence) => evidence,
             Err(fault) => {
@@ -197,13 +197,11 @@ impl Engine {
             }
         };
         let mut salts = Salts::default();
-        let target = if self.shared.signer.is_some() {
+        if self.shared.signer.is_some() {
             self.can_keep_records(store)?;
             (self.shared.draw)(salts.as_flattened_mut())?;
-            target.with_page()
-        } else {
-            target
-        };
+            target.add_page();
+        }
         self.run(
             store,
             &Verify {

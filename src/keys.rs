@@ -1,5 +1,7 @@
 //! The engine's secrets: the ring of code keys, and the long-lived index secret.
 
+mod partitions;
+
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
@@ -8,9 +10,9 @@ use zeroize::Zeroizing;
 
 use crate::binding::{feed_recipient, feed_text};
 use crate::mac::{Message, Prepared, Sha256};
-
 use crate::store::{Key, Version};
 use crate::{Binding, ChallengeId, Code, CodeKind, Recipient, RecordField, RecordId, Timestamp};
+use partitions::Partitions;
 
 /// The shortest secret in bytes.
 pub const MIN_SECRET: usize = 32;
@@ -44,6 +46,7 @@ pub struct KeyRing {
     index: Prepared<Sha256>,
     binding: Prepared<Sha256>,
     seal: Prepared<Sha256>,
+    partitions: Partitions,
     epoch: u32,
 }
 
@@ -111,16 +114,19 @@ impl KeyRing {
 
     /// Returns what names the cells of a tenant.
     pub(crate) fn tenant<'a>(&'a self, tenant: &'a str) -> Names<'a> {
-        let mac = self.index.bytes(|message| {
-            message.feed(&[CellKind::Tenant as u8]);
-            message.feed(tenant.as_bytes());
-        });
-        let mut partition = [0; 8];
-        partition.copy_from_slice(&mac[..8]);
+        let partition = || {
+            let mac = self.index.bytes(|message| {
+                message.feed(&[CellKind::Tenant as u8]);
+                message.feed(tenant.as_bytes());
+            });
+            let mut partition = [0; 8];
+            partition.copy_from_slice(&mac[..8]);
+            partition
+        };
         Names {
             index: &self.index,
             tenant,
-            partition,
+            partition: self.partitions.get(tenant, partition),
         }
     }
 
@@ -328,6 +334,7 @@ impl<'a> KeyRingBuilder<'a> {
             index: Prepared::derive(index, b"otp-engine index v1"),
             binding: Prepared::derive(index, b"otp-engine binding v1"),
             seal: Prepared::derive(index, b"otp-engine seal v1"),
+            partitions: Partitions::default(),
             epoch: self.epoch,
         })
     }

@@ -6,7 +6,7 @@ use crate::event::Happenings;
 use crate::keys::{BindingDigest, KeyRing, Names};
 use crate::meter::Meter;
 use crate::seal::{Places, Writes};
-use crate::store::{Key, Kind, MAX_CELLS};
+use crate::store::{Key, Kind};
 use crate::{Binding, Budgets, ChallengeId, Error, Policy, SigningKey, Timestamp};
 
 pub(crate) mod cancel;
@@ -74,8 +74,11 @@ pub(crate) struct Target<'a> {
     pub(crate) binding: &'a Binding,
     pub(crate) digest: BindingDigest,
     names: Names<'a>,
-    keys: ArrayVec<Key, MAX_CELLS>,
+    keys: ArrayVec<Key, TARGETS>,
 }
+
+/// How many cells a target names at most.
+const TARGETS: usize = 4;
 
 /// Where each cell stands in [`Target::keys`].
 pub(crate) const SLOT: usize = 0;
@@ -101,10 +104,9 @@ impl<'a> Target<'a> {
     }
 
     /// Names the page of the record field too, as the last cell.
-    pub(crate) fn with_page(mut self) -> Self {
+    pub(crate) fn add_page(&mut self) {
         self.keys
             .push(self.names.page(&self.binding.record_field()));
-        self
     }
 
     pub(crate) fn keys(&self) -> &[Key] {

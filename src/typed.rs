@@ -26,8 +26,16 @@ impl Typed {
         if raw.len() > MAX_TYPED_BYTES {
             return None;
         }
-        let text = str::from_utf8(raw).ok()?;
         let mut symbols = Symbols::new();
+        if raw.len() == kind.len() && raw.iter().all(u8::is_ascii_digit) {
+            // As nearly everybody types it: the rest would give the same, slower.
+            symbols[..raw.len()].copy_from_slice(raw);
+            return Some(Self {
+                symbols,
+                mixed_scripts: false,
+            });
+        }
+        let text = str::from_utf8(raw).ok()?;
         let mut places = symbols[..kind.len()].iter_mut();
         let mut script = None;
         let mut mixed_scripts = false;

@@ -1,5 +1,7 @@
 //! Answers: what an operation says. None of them is an error.
 
+use alloc::boxed::Box;
+
 use crate::{ChallengeId, Code, EvidenceFault, Recipient, SignatureRecord, Timestamp};
 
 /// The answer of [`Engine::issue`](crate::Engine::issue).
@@ -121,15 +123,16 @@ pub struct Acceptance {
     pub id: ChallengeId,
     /// When it was answered.
     pub verified_at: Timestamp,
-    /// The signature record that stands in the same commit, where the engine signs.
-    pub record: Option<SignatureRecord>,
+    /// The signature record that stands in the same commit, where the engine signs. Boxed, as it
+    /// would make every verdict large.
+    pub record: Option<Box<SignatureRecord>>,
 }
 
 impl Acceptance {
     pub(crate) const fn new(
         id: ChallengeId,
         verified_at: Timestamp,
-        record: Option<SignatureRecord>,
+        record: Option<Box<SignatureRecord>>,
     ) -> Self {
         Self {
             id,

@@ -114,7 +114,7 @@ impl Desk {
 
 fn accepted(verdict: Verdict) -> SignatureRecord {
     match verdict {
-        Verdict::Accepted(acceptance) => acceptance.record.expect("an engine that signs"),
+        Verdict::Accepted(acceptance) => *acceptance.record.expect("an engine that signs"),
         Verdict::Rejected(rejection) => panic!("rejected: {rejection:?}"),
     }
 }

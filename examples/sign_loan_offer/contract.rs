@@ -147,7 +147,7 @@ impl<'a, C: Clock + 'static> Desk<'a, C> {
                     "signature_id": record.id().to_string(),
                     "redirect_url": self.request.redirect_url,
                 });
-                (value, End::Signed(Box::new(record)))
+                (value, End::Signed(record))
             }
             Verdict::Rejected(Rejection::Wrong {
                 attempts_left: left @ 1..,

@@ -1,5 +1,6 @@
 //! Verify: one typed text, judged once.
 
+use alloc::boxed::Box;
 use alloc::string::ToString;
 
 use super::{
@@ -115,8 +116,14 @@ impl Operation for Verify<'_> {
         let mut user = read_meter(ground, places, USER)?;
         let mut recipient = read_meter(ground, places, RECIPIENT)?;
         // An absent slot is compared with a decoy: the same work, and never an acceptance.
-        let decoy = || self.decoy(ground, now);
-        let current = challenge.clone().unwrap_or_else(decoy);
+        let decoy;
+        let current = match &challenge {
+            Some(challenge) => challenge,
+            None => {
+                decoy = self.decoy(ground, now);
+                &decoy
+            }
+        };
         let kind = current.limits.kind;
         let typed = Typed::parse(self.submission.typed, kind);
         let code = ground
@@ -223,7 +230,7 @@ impl Verify<'_> {
         writes: &mut Writes<'_>,
         challenge: &Challenge,
         now: Timestamp,
-    ) -> Result<Option<SignatureRecord>, Error> {
+    ) -> Result<Option<Box<SignatureRecord>>, Error> {
         let Some(signer) = ground.signer else {
             return Ok(None);
         };
@@ -239,7 +246,7 @@ impl Verify<'_> {
         writes.put(Place::absent(key), Kind::Record, None, |body| {
             body.extend(record.to_bytes());
         });
-        Ok(Some(record))
+        Ok(Some(Box::new(record)))
     }
 
     fn facts<'f>(

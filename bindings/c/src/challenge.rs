@@ -318,7 +318,7 @@ impl otp_verdict {
                     outcome: otp_outcome::Accepted as i32,
                     verified_at: acceptance.verified_at.unix(),
                     challenge_id: put(&acceptance.id.to_string()),
-                    record_n: record.map_or(0, otp_core::SignatureRecord::n),
+                    record_n: record.map_or(0, |record| record.n()),
                     record_id: record.map_or([0; 23], |record| put(&record.id().to_string())),
                     record: record.map_or(core::ptr::null_mut(), |record| {
                         otp_bytes::give(record.to_sd_jwt())
