@@ -29,13 +29,20 @@ impl Meter {
     /// [`Error::Tampered`] for whatever [`write`](Self::write) does not write.
     pub(crate) fn read(body: Option<&[u8]>) -> Result<Self, Error> {
         let mut meter = Self::default();
-        if let Some(body) = body {
-            meter.decode(body).ok_or(Error::Tampered)?;
-        }
+        meter.fill(body)?;
         Ok(meter)
     }
 
-    /// Fills a meter that has counted nothing.
+    /// Reads into a meter that has counted nothing: one is too large to be handed about.
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](Self::read).
+    pub(crate) fn fill(&mut self, body: Option<&[u8]>) -> Result<(), Error> {
+        body.map_or(Some(()), |body| self.decode(body))
+            .ok_or(Error::Tampered)
+    }
+
     fn decode(&mut self, body: &[u8]) -> Option<()> {
         let (head, mut offsets) = body.split_first_chunk::<HEAD>()?;
         let [FORMAT, c0, c1, sends, failures, refunds, base @ ..] = *head else {

@@ -119,16 +119,17 @@ impl<'a> Target<'a> {
     }
 }
 
-/// Reads the meter at `at`; without budgets there is none, and it has counted nothing.
+/// Reads the meter at `at` into one that has counted nothing; without budgets there is none.
 pub(crate) fn read_meter(
     ground: &Ground<'_>,
     places: &Places<'_>,
     at: usize,
-) -> Result<Meter, Error> {
+    meter: &mut Meter,
+) -> Result<(), Error> {
     if !ground.budgets.is_metered() {
-        return Ok(Meter::default());
+        return Ok(());
     }
-    Meter::read(places.at(at)?.body())
+    meter.fill(places.at(at)?.body())
 }
 
 /// Puts the meter at `at`; without budgets there is none.

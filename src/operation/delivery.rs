@@ -7,6 +7,7 @@ use super::{
 };
 use crate::challenge::{Challenge, Delivered, GatewayStatus};
 use crate::event::{Happening, Happenings};
+use crate::meter::Meter;
 use crate::seal::{Places, Writes};
 use crate::store::{Key, Kind};
 use crate::{ChallengeId, Error, Timestamp};
@@ -79,8 +80,9 @@ impl Operation for Report<'_> {
                 id: None,
             });
         };
-        let mut user = read_meter(ground, places, USER)?;
-        let mut recipient = read_meter(ground, places, RECIPIENT)?;
+        let (mut user, mut recipient) = (Meter::default(), Meter::default());
+        read_meter(ground, places, USER, &mut user)?;
+        read_meter(ground, places, RECIPIENT, &mut recipient)?;
         let (answer, happening) = match self.delivery {
             Delivery::Sent => {
                 challenge.delivery = Delivered::Sent;

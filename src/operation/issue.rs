@@ -34,8 +34,9 @@ impl Operation for Issue<'_> {
     ) -> Result<Decision<Issuance>, Error> {
         let slot = places.at(SLOT)?;
         let earlier = slot.body().map(Challenge::read).transpose()?;
-        let mut user = read_meter(ground, places, USER)?;
-        let mut recipient = read_meter(ground, places, RECIPIENT)?;
+        let (mut user, mut recipient) = (Meter::default(), Meter::default());
+        read_meter(ground, places, USER, &mut user)?;
+        read_meter(ground, places, RECIPIENT, &mut recipient)?;
         if earlier
             .as_ref()
             .is_some_and(|earlier| earlier.is_ahead_of(now))

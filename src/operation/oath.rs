@@ -6,6 +6,7 @@ use super::verify::charge;
 use super::{Decision, Ground, Operation, RECIPIENT, Subject, USER, put_meter, read_meter};
 use crate::event::{Happening, Happenings};
 use crate::keys::Question;
+use crate::meter::Meter;
 use crate::oath::Acceptance;
 use crate::oath::credential::{Attempt, Credential, Found};
 use crate::seal::{Places, Writes};
@@ -62,8 +63,9 @@ impl<A: Attempt> Operation for VerifyOath<'_, A> {
     ) -> Result<Decision<Verdict<Acceptance>>, Error> {
         let place = places.at(CREDENTIAL)?;
         let known = Credential::read(place.body())?;
-        let mut user = read_meter(ground, places, USER)?;
-        let mut recipient = read_meter(ground, places, RECIPIENT)?;
+        let (mut user, mut recipient) = (Meter::default(), Meter::default());
+        read_meter(ground, places, USER, &mut user)?;
+        read_meter(ground, places, RECIPIENT, &mut recipient)?;
         let typed = self.attempt.entry();
         let mixed_scripts = typed.is_some_and(|typed| typed.mixed_scripts());
         // Before the lock is looked at: whether there is one takes no other time.

@@ -3,6 +3,7 @@
 use super::{Decision, Ground, Operation, SLOT, Subject, Target, USER, read_meter};
 use crate::challenge::{Challenge, Delivered, State};
 use crate::event::Happenings;
+use crate::meter::Meter;
 use crate::seal::{Places, Writes};
 use crate::store::Key;
 use crate::{ChallengeId, Error, Timestamp};
@@ -67,7 +68,8 @@ impl Operation for Look<'_> {
     ) -> Result<Decision<Option<Status>>, Error> {
         let challenge = places.at(SLOT)?.body().map(Challenge::read).transpose()?;
         let challenge = challenge.filter(|challenge| challenge.tag == self.target.digest.tag());
-        let user = read_meter(ground, places, USER)?;
+        let mut user = Meter::default();
+        read_meter(ground, places, USER, &mut user)?;
         let lock = match user.lock(ground.budgets, now) {
             None => Lock::Free,
             Some(None) => Lock::UntilUnlocked,

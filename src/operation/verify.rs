@@ -113,8 +113,9 @@ impl Operation for Verify<'_> {
         }
         let slot = places.at(SLOT)?;
         let challenge = slot.body().map(Challenge::read).transpose()?;
-        let mut user = read_meter(ground, places, USER)?;
-        let mut recipient = read_meter(ground, places, RECIPIENT)?;
+        let (mut user, mut recipient) = (Meter::default(), Meter::default());
+        read_meter(ground, places, USER, &mut user)?;
+        read_meter(ground, places, RECIPIENT, &mut recipient)?;
         // An absent slot is compared with a decoy: the same work, and never an acceptance.
         let decoy;
         let current = match &challenge {
