@@ -71,6 +71,8 @@ pub use record::{
     verify_record,
 };
 pub use signing::{Algorithm, KeyError, KeyId, SigningKey, VerifyingKey, VerifyingKeys};
+#[cfg(feature = "async")]
+pub use store::AsyncStore;
 #[cfg(feature = "std")]
 pub use store::MemoryStore;
 pub use store::Store;

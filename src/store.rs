@@ -7,11 +7,15 @@ use arrayvec::ArrayVec;
 
 use crate::Timestamp;
 
+#[cfg(feature = "async")]
+mod asynchronous;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 #[cfg(feature = "std")]
 mod memory;
 
+#[cfg(feature = "async")]
+pub use asynchronous::AsyncStore;
 #[cfg(feature = "std")]
 pub use memory::MemoryStore;
 
