@@ -2,28 +2,29 @@
 //! nothing.
 
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
-use core::fmt;
+use core::{fmt, ops::ControlFlow};
 
 use rand_core::{TryCryptoRng, TryRng};
 
-use crate::event::{Event, Happening, Happenings, Observer};
+use crate::event::Observer;
 use crate::keys::KeyRing;
-use crate::operation::cancel::Cancel;
-use crate::operation::delivery::Report;
-use crate::operation::issue::Issue;
-use crate::operation::signatures::{Erase, ReadPage, ReadRecords};
-use crate::operation::status::Look;
-use crate::operation::unlock::Unlock;
-use crate::operation::verify::Verify;
-use crate::operation::{Decision, Ground, Operation, Subject, Target};
-use crate::record::facts::Salts;
-use crate::seal::{Places, Seal, Writes};
-use crate::store::{Class, Commit, MAX_CELLS, Store};
+use crate::operation::Operation;
+use crate::store::{Commit, Store};
 use crate::{
-    Binding, Budgets, Cancellation, ChallengeId, Clock, Content, Delivery, Detail, Erased, Error,
-    Finding, Issuance, Odds, Policy, RecordField, Rejection, Reported, SignatureRecord, SigningKey,
-    Status, Submission, Timestamp, Unlocking, Verdict,
+    Binding, Budgets, Cancellation, ChallengeId, Clock, Delivery, Detail, Erased, Error, Finding,
+    Issuance, Odds, Policy, RecordField, Reported, SignatureRecord, SigningKey, Status, Submission,
+    Unlocking, Verdict,
 };
+use round::{ROUNDS, Round};
+use trail::Trail;
+
+mod builder;
+mod oath;
+mod prepare;
+mod round;
+mod trail;
+
+pub use builder::EngineBuilder;
 
 /// Issues codes and judges what was typed.
 ///
@@ -161,12 +162,7 @@ impl Engine {
     /// [`Error`]: no code was handed out. After [`store::Error::Unknown`](crate::store::Error) a
     /// send may have been counted.
     pub fn issue(&self, store: &dyn Store, binding: &Binding) -> Result<Issuance, Error> {
-        let target = self.target(binding)?;
-        self.can_keep_records(store)?;
-        let mut id = [0; 16];
-        (self.shared.draw)(&mut id)?;
-        let id = ChallengeId::from_bytes(id);
-        self.run(store, &Issue { target, id })
+        self.run(store, &self.prepare_issue(store.class(), binding)?)
     }
 
     /// Judges what a person typed; the attempt is committed before this returns.
@@ -179,38 +175,10 @@ impl Engine {
     /// [`Error`]: nothing was accepted. After [`store::Error::Unknown`](crate::store::Error) an
     /// attempt may have been counted, or the code used up: the next call tells.
     pub fn verify(&self, store: &dyn Store, submission: Submission<'_>) -> Result<Verdict, Error> {
-        let Submission {
-            binding, evidence, ..
-        } = submission;
-        let mut target = self.target(binding)?;
-        let evidence = match evidence.check(&self.policy, binding) {
-            Ok(evidence) => evidence,
-            Err(fault) => {
-                let rejection = Rejection::Evidence(fault);
-                let happening = Happening::Rejected {
-                    rejection,
-                    mixed_scripts: false,
-                };
-                let now = self.shared.clock.now().ok_or(Error::Clock)?;
-                self.tell(now, Subject::Binding(binding), None, happening.into());
-                return Ok(Verdict::Rejected(rejection));
-            }
-        };
-        let mut salts = Salts::default();
-        if self.shared.signer.is_some() {
-            self.can_keep_records(store)?;
-            (self.shared.draw)(salts.as_flattened_mut())?;
-            target.add_page();
+        match self.prepare_verify(store.class(), submission)? {
+            ControlFlow::Continue(verify) => self.run(store, &verify),
+            ControlFlow::Break(verdict) => Ok(verdict),
         }
-        self.run(
-            store,
-            &Verify {
-                target,
-                submission,
-                evidence,
-                salts,
-            },
-        )
     }
 
     /// Calls off the live challenge of `binding`. Attempts, budgets and cooldown stay.
@@ -219,12 +187,7 @@ impl Engine {
     ///
     /// [`Error`]: the code may still be accepted.
     pub fn cancel(&self, store: &dyn Store, binding: &Binding) -> Result<Cancellation, Error> {
-        self.run(
-            store,
-            &Cancel {
-                target: self.target(binding)?,
-            },
-        )
+        self.run(store, &self.prepare_cancel(binding)?)
     }
 
     /// Records what the gateway said of send number `send` of challenge `id`.
@@ -245,15 +208,8 @@ impl Engine {
         send: u8,
         delivery: Delivery,
     ) -> Result<Reported, Error> {
-        self.run(
-            store,
-            &Report {
-                target: self.target(binding)?,
-                id,
-                send,
-                delivery,
-            },
-        )
+        let report = self.prepare_report(binding, id, send, delivery)?;
+        self.run(store, &report)
     }
 
     /// Returns how the challenge of exactly this binding stands; `None` where there is none.
@@ -262,12 +218,7 @@ impl Engine {
     ///
     /// [`Error`]: nothing is known.
     pub fn status(&self, store: &dyn Store, binding: &Binding) -> Result<Option<Status>, Error> {
-        self.run(
-            store,
-            &Look {
-                target: self.target(binding)?,
-            },
-        )
+        self.run(store, &self.prepare_status(binding)?)
     }
 
     /// Lifts what wrong guesses put on a user: the lock, and the failures of the day. For an
@@ -277,8 +228,7 @@ impl Engine {
     ///
     /// [`Error`]: the user may still be locked.
     pub fn unlock(&self, store: &dyn Store, tenant: &str, user: &str) -> Result<Unlocking, Error> {
-        let key = self.shared.keys.tenant(tenant).user_meter(user);
-        self.run(store, &Unlock { key, tenant, user })
+        self.run(store, &self.prepare_unlock(tenant, user))
     }
 
     /// Returns the newest signature record of a field; `None` where nothing was signed.
@@ -315,26 +265,12 @@ impl Engine {
         field: &RecordField<'_>,
         limit: usize,
     ) -> Result<Vec<SignatureRecord>, Error> {
-        let keys = &self.shared.keys;
-        let key = keys.tenant(tenant).page(field);
-        let page = self.run(store, &ReadPage { key, tenant })?;
-        let mut records: Vec<SignatureRecord> = Vec::new();
-        let (mut due, mut n) = (page.head(), page.count());
-        while let Some(head) = due.filter(|_| records.len() < limit) {
-            let some = u64::try_from((limit - records.len()).min(MAX_CELLS))
-                .unwrap_or(1)
-                .min(n);
-            let keys = (0..some)
-                .map(|back| keys.record_key(&key, n - back))
-                .collect();
-            records.extend(self.run(store, &ReadRecords { keys, tenant, head })?);
-            due = records.last().and_then(SignatureRecord::prev);
-            n -= some;
-            if due.is_some() != (n > 0) {
-                return Err(Error::Tampered); // the first record alone names none before it
-            }
+        let page = self.prepare_page(tenant, field);
+        let mut trail = Trail::new(&page, &self.run(store, &page)?, limit);
+        while let Some(read) = trail.next(&self.shared.keys) {
+            trail.follow(self.run(store, &read)?)?;
         }
-        Ok(records)
+        Ok(trail.into_records())
     }
 
     /// Returns how many signature records a field has, and the digest of the newest: what
@@ -349,8 +285,7 @@ impl Engine {
         tenant: &str,
         field: &RecordField<'_>,
     ) -> Result<(u64, Option<[u8; 32]>), Error> {
-        let key = self.shared.keys.tenant(tenant).page(field);
-        let page = self.run(store, &ReadPage { key, tenant })?;
+        let page = self.run(store, &self.prepare_page(tenant, field))?;
         Ok((page.count(), page.head()))
     }
 
@@ -370,16 +305,7 @@ impl Engine {
         n: u64,
         details: &[Detail],
     ) -> Result<Erased, Error> {
-        let keys = &self.shared.keys;
-        let key = keys.record_key(&keys.tenant(tenant).page(field), n);
-        self.run(
-            store,
-            &Erase {
-                key,
-                tenant,
-                details,
-            },
-        )
+        self.run(store, &self.prepare_erase(tenant, field, n, details))
     }
 
     /// Drops at most `limit` cells whose time is over; returns how many. No answer depends on
@@ -389,108 +315,27 @@ impl Engine {
     ///
     /// [`Error`]: cells may have been dropped nevertheless.
     pub fn purge(&self, store: &dyn Store, limit: usize) -> Result<usize, Error> {
-        let now = self.shared.clock.now().ok_or(Error::Clock)?;
-        Ok(store.purge(now, limit)?)
+        Ok(store.purge(self.now()?, limit)?)
     }
 
     /// Loads, decides and commits until nobody else was first.
-    ///
-    /// Each lost round is the commit of somebody else, and attempts and budgets bound those: the
-    /// bound is never met but where a store answers `Conflict` for no reason.
     fn run<O: Operation>(&self, store: &dyn Store, operation: &O) -> Result<O::Answer, Error> {
-        let Shared { keys, clock, .. } = &*self.shared;
-        let ground = self.ground();
-        let seal = if O::RECORDS {
-            Seal::Open
-        } else {
-            Seal::of(store.class())
-        };
+        let class = store.class();
         let mut cells = Vec::with_capacity(operation.keys().len());
-        for round in 0..ROUNDS {
-            let now = clock.now().ok_or(Error::Clock)?;
+        for lost in 0..ROUNDS {
+            let round = Round::begin(self, operation, class)?;
             cells.clear();
             store.load(operation.keys(), &mut cells)?;
-            let places = Places::open(keys, seal, operation.keys(), &cells, now)?;
-            let mut writes = Writes::new(keys, seal);
-            let Decision {
-                answer,
-                happenings,
-                id,
-            } = operation.decide(&ground, &places, &mut writes, now)?;
+            let mut writes = round.writes();
+            let decision = round.decide(&cells, &mut writes)?;
             let writes = writes.as_writes();
-            if !writes.is_empty() && store.commit(&writes, now)? == Commit::Conflict {
-                give_way(round);
+            if !writes.is_empty() && store.commit(&writes, round.now())? == Commit::Conflict {
+                give_way(lost);
                 continue;
             }
-            self.tell(now, operation.subject(), id, happenings);
-            return Ok(answer);
+            return Ok(round.settle(decision));
         }
         Err(Error::Contended)
-    }
-
-    fn tell(
-        &self,
-        at: Timestamp,
-        subject: Subject<'_>,
-        id: Option<ChallengeId>,
-        happenings: Happenings,
-    ) {
-        let Some(observer) = &self.shared.observer else {
-            return;
-        };
-        let (tenant, user, binding) = match subject {
-            Subject::Binding(binding) => (binding.tenant(), binding.user(), Some(binding)),
-            Subject::User { tenant, user } => (tenant, user, None),
-        };
-        for what in happenings.iter() {
-            observer.observe(&Event {
-                at,
-                what,
-                tenant,
-                user,
-                binding,
-                id,
-            });
-        }
-    }
-
-    fn target<'a>(&'a self, binding: &'a Binding) -> Result<Target<'a>, Error> {
-        if self.policy.content() == Content::Required && binding.content().is_none() {
-            return Err(Error::ContentRequired);
-        }
-        Ok(Target::new(&self.ground(), binding))
-    }
-
-    fn ground(&self) -> Ground<'_> {
-        let Shared {
-            keys,
-            budgets,
-            signer,
-            ..
-        } = &*self.shared;
-        Ground {
-            keys,
-            policy: &self.policy,
-            budgets,
-            signer: signer.as_ref(),
-        }
-    }
-
-    /// Fails where a code that is issued now could not leave its record.
-    fn can_keep_records(&self, store: &dyn Store) -> Result<(), Error> {
-        let Some(signer) = &self.shared.signer else {
-            return Ok(());
-        };
-        if store.class() != Class::Permanent {
-            return Err(Error::NotPermanent);
-        }
-        let now = self.shared.clock.now().ok_or(Error::Clock)?;
-        signer.signs_at(now).map_err(Error::SigningKey)?;
-        // The record's own numbers end at 2^53 - 1 and begin at 1970.
-        if !(0..1 << 53).contains(&now.unix()) {
-            return Err(Error::Clock);
-        }
-        Ok(())
     }
 }
 
@@ -502,65 +347,6 @@ impl fmt::Debug for Engine {
             .finish_non_exhaustive()
     }
 }
-
-/// Makes an [`Engine`].
-#[must_use]
-pub struct EngineBuilder {
-    policy: Policy,
-    shared: Shared,
-}
-
-impl EngineBuilder {
-    /// Sets the limits of the codes.
-    pub const fn policy(mut self, policy: Policy) -> Self {
-        self.policy = policy;
-        self
-    }
-
-    /// Sets the limits of users and recipients, which all siblings share.
-    pub const fn budgets(mut self, budgets: Budgets) -> Self {
-        self.shared.budgets = budgets;
-        self
-    }
-
-    /// Sets the clock.
-    pub fn clock(mut self, clock: impl Clock + 'static) -> Self {
-        self.shared.clock = Box::new(clock);
-        self
-    }
-
-    /// Sets the key that signs a record of every accepted code. The engine then works on
-    /// [`Permanent`](crate::store::Class::Permanent) stores alone.
-    pub fn signing_key(mut self, key: SigningKey) -> Self {
-        self.shared.signer = Some(key);
-        self
-    }
-
-    /// Sets who hears of what happens.
-    pub fn observer(mut self, observer: impl Observer + 'static) -> Self {
-        self.shared.observer = Some(Box::new(observer));
-        self
-    }
-
-    /// Makes the engine.
-    #[must_use]
-    pub fn build(self) -> Engine {
-        Engine {
-            policy: self.policy,
-            shared: Arc::new(self.shared),
-        }
-    }
-}
-
-impl fmt::Debug for EngineBuilder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("EngineBuilder")
-            .field("policy", &self.policy)
-            .finish_non_exhaustive()
-    }
-}
-
-mod oath;
 
 /// Lets others go first, longer and at random from the fourth lost round on.
 #[cfg(feature = "std")]
@@ -580,7 +366,3 @@ fn give_way(round: u32) {
 fn give_way(_: u32) {
     core::hint::spin_loop();
 }
-
-/// How often an operation is decided at most. Meters shared by many slots made it 59 with eight
-/// writers on one page; a round is lost only to somebody else's commit.
-const ROUNDS: u32 = 200;

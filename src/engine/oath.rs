@@ -3,10 +3,12 @@
 use alloc::string::String;
 
 use super::Engine;
+use crate::keys::Question;
 use crate::oath::credential::{Attempt, HotpAttempt, OcraAttempt, TotpAttempt};
 use crate::oath::{Acceptance, Answer, Error as OathError, Hotp, Ocra, QuestionKind, Totp};
 use crate::operation::oath::VerifyOath;
-use crate::{Binding, Content, Error, Store, Verdict, store};
+use crate::store::{self, Class};
+use crate::{Binding, Error, Store, Verdict};
 
 /// Codes that the user's own device makes.
 ///
@@ -45,13 +47,10 @@ impl Engine {
         typed: &(impl AsRef<[u8]> + ?Sized),
         look_ahead: u8,
     ) -> Result<Verdict<Acceptance>, Error> {
-        let attempt = HotpAttempt {
-            hotp,
-            typed: typed.as_ref(),
-            second: None,
-            look_ahead: look_ahead.into(),
-        };
-        self.verify_oath(store, binding, attempt)
+        let class = store.class();
+        let typed = typed.as_ref();
+        let verify = self.prepare_hotp(class, binding, hotp, (typed, None), look_ahead.into())?;
+        self.run(store, &verify)
     }
 
     /// Judges two HOTP codes in a row, of a device that is further ahead than a window: the counter
@@ -68,13 +67,9 @@ impl Engine {
         [first, second]: [&str; 2],
         look_ahead: u16,
     ) -> Result<Verdict<Acceptance>, Error> {
-        let attempt = HotpAttempt {
-            hotp,
-            typed: first.as_bytes(),
-            second: Some(second.as_bytes()),
-            look_ahead,
-        };
-        self.verify_oath(store, binding, attempt)
+        let typed = (first.as_bytes(), Some(second.as_bytes()));
+        let verify = self.prepare_hotp(store.class(), binding, hotp, typed, look_ahead)?;
+        self.run(store, &verify)
     }
 
     /// Judges a typed TOTP code, `window` steps around the time of the user's device: the drift of
@@ -91,13 +86,10 @@ impl Engine {
         typed: &(impl AsRef<[u8]> + ?Sized),
         window: u8,
     ) -> Result<Verdict<Acceptance>, Error> {
-        let attempt = TotpAttempt {
-            totp,
-            typed: typed.as_ref(),
-            second: None,
-            window: window.into(),
-        };
-        self.verify_oath(store, binding, attempt)
+        let class = store.class();
+        let typed = typed.as_ref();
+        let verify = self.prepare_totp(class, binding, totp, (typed, None), window.into())?;
+        self.run(store, &verify)
     }
 
     /// Judges two TOTP codes in a row, of a device whose clock is off by more than a window, and
@@ -114,13 +106,9 @@ impl Engine {
         [first, second]: [&str; 2],
         window: u16,
     ) -> Result<Verdict<Acceptance>, Error> {
-        let attempt = TotpAttempt {
-            totp,
-            typed: first.as_bytes(),
-            second: Some(second.as_bytes()),
-            window,
-        };
-        self.verify_oath(store, binding, attempt)
+        let typed = (first.as_bytes(), Some(second.as_bytes()));
+        let verify = self.prepare_totp(store.class(), binding, totp, typed, window)?;
+        self.run(store, &verify)
     }
 
     /// Returns the question that the user's device is asked for this binding: as many hexadecimal
@@ -134,7 +122,7 @@ impl Engine {
     /// [`Error::Oath`] where the suite asks fewer than 16 hexadecimal digits (`QH16`): with less than
     /// 64 bits, somebody finds another binding with the same question.
     pub fn ocra_question(&self, binding: &Binding, ocra: &Ocra) -> Result<String, Error> {
-        self.admits_oath(binding)?;
+        self.admits(binding)?;
         let (kind, length) = ocra.suite().question();
         if kind != QuestionKind::Hexadecimal || length < 16 {
             return Err(Error::Oath(OathError::Suite(
@@ -182,40 +170,71 @@ impl Engine {
         answer: Answer<'_>,
     ) -> Result<Verdict<Acceptance>, Error> {
         let question = self.ocra_question(binding, ocra)?;
-        let attempt = OcraAttempt::new(ocra, &question, answer).map_err(Error::Oath)?;
-        can_keep(store, &attempt)?;
+        let verify = self.prepare_ocra(store.class(), binding, ocra, &question, answer)?;
+        self.run(store, &verify)
+    }
+
+    pub(super) fn prepare_hotp<'a>(
+        &self,
+        class: Class,
+        binding: &'a Binding,
+        hotp: &'a Hotp,
+        (typed, second): (&'a [u8], Option<&'a [u8]>),
+        look_ahead: u16,
+    ) -> Result<VerifyOath<'a, HotpAttempt<'a>>, Error> {
+        let attempt = HotpAttempt {
+            hotp,
+            typed,
+            second,
+            look_ahead,
+        };
+        self.prepare_oath(class, binding, attempt, None)
+    }
+
+    pub(super) fn prepare_totp<'a>(
+        &self,
+        class: Class,
+        binding: &'a Binding,
+        totp: &'a Totp,
+        (typed, second): (&'a [u8], Option<&'a [u8]>),
+        window: u16,
+    ) -> Result<VerifyOath<'a, TotpAttempt<'a>>, Error> {
+        let attempt = TotpAttempt {
+            totp,
+            typed,
+            second,
+            window,
+        };
+        self.prepare_oath(class, binding, attempt, None)
+    }
+
+    /// `question` is that of this binding.
+    pub(super) fn prepare_ocra<'a>(
+        &self,
+        class: Class,
+        binding: &'a Binding,
+        ocra: &'a Ocra,
+        question: &'a str,
+        answer: Answer<'a>,
+    ) -> Result<VerifyOath<'a, OcraAttempt<'a>>, Error> {
+        let attempt = OcraAttempt::new(ocra, question, answer).map_err(Error::Oath)?;
         let once = attempt.is_good_once_for_its_question();
         let question = once.then(|| self.shared.keys.binding_digest(binding).tag());
-        let operation = VerifyOath::new(&self.ground(), binding, attempt, question.as_ref());
-        self.run(store, &operation)
+        self.prepare_oath(class, binding, attempt, question.as_ref())
     }
 
-    fn verify_oath(
+    /// Fails where what was used would be forgotten.
+    fn prepare_oath<'a, A: Attempt>(
         &self,
-        store: &dyn Store,
-        binding: &Binding,
-        attempt: impl Attempt,
-    ) -> Result<Verdict<Acceptance>, Error> {
-        self.admits_oath(binding)?;
-        can_keep(store, &attempt)?;
-        let operation = VerifyOath::new(&self.ground(), binding, attempt, None);
-        self.run(store, &operation)
-    }
-
-    /// Fails where the policy wants to know what is approved.
-    fn admits_oath(&self, binding: &Binding) -> Result<(), Error> {
-        if self.policy.content() == Content::Required && binding.content().is_none() {
-            return Err(Error::ContentRequired);
+        class: Class,
+        binding: &'a Binding,
+        attempt: A,
+        question: Option<&Question>,
+    ) -> Result<VerifyOath<'a, A>, Error> {
+        self.admits(binding)?;
+        if !attempt.can_be_kept_in(class) {
+            return Err(store::Error::Unsupported.into());
         }
-        Ok(())
-    }
-}
-
-/// Fails where what was used would be forgotten.
-fn can_keep(store: &dyn Store, attempt: &impl Attempt) -> Result<(), Error> {
-    if attempt.can_be_kept_in(store.class()) {
-        Ok(())
-    } else {
-        Err(store::Error::Unsupported.into())
+        Ok(VerifyOath::new(&self.ground(), binding, attempt, question))
     }
 }

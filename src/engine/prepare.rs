@@ -1,0 +1,180 @@
+//! What each operation is given before its first round: the same for both drivers.
+
+use core::ops::ControlFlow;
+
+use super::{Engine, Shared};
+use crate::event::Happening;
+use crate::operation::cancel::Cancel;
+use crate::operation::delivery::Report;
+use crate::operation::issue::Issue;
+use crate::operation::signatures::{Erase, ReadPage};
+use crate::operation::status::Look;
+use crate::operation::unlock::Unlock;
+use crate::operation::verify::Verify;
+use crate::operation::{Ground, Subject, Target};
+use crate::record::facts::Salts;
+use crate::store::Class;
+use crate::{
+    Binding, ChallengeId, Content, Delivery, Detail, Error, RecordField, Rejection, Submission,
+    Timestamp, Verdict,
+};
+
+impl Engine {
+    pub(super) fn prepare_issue<'a>(
+        &'a self,
+        class: Class,
+        binding: &'a Binding,
+    ) -> Result<Issue<'a>, Error> {
+        self.admits(binding)?;
+        self.can_keep_records(class)?;
+        let mut id = [0; 16];
+        (self.shared.draw)(&mut id)?;
+        Ok(Issue {
+            target: self.target(binding),
+            id: ChallengeId::from_bytes(id),
+        })
+    }
+
+    /// Breaks with the verdict where the evidence alone decides it: no store is asked then.
+    pub(super) fn prepare_verify<'a>(
+        &'a self,
+        class: Class,
+        submission: Submission<'a>,
+    ) -> Result<ControlFlow<Verdict, Verify<'a>>, Error> {
+        let Submission {
+            binding, evidence, ..
+        } = submission;
+        self.admits(binding)?;
+        let evidence = match evidence.check(&self.policy, binding) {
+            Ok(evidence) => evidence,
+            Err(fault) => {
+                let rejection = Rejection::Evidence(fault);
+                let happening = Happening::Rejected {
+                    rejection,
+                    mixed_scripts: false,
+                };
+                let now = self.now()?;
+                self.tell(now, Subject::Binding(binding), None, happening.into());
+                return Ok(ControlFlow::Break(Verdict::Rejected(rejection)));
+            }
+        };
+        let mut verify = Verify {
+            target: self.target(binding),
+            submission,
+            evidence,
+            salts: Salts::default(),
+        };
+        if self.shared.signer.is_some() {
+            self.can_keep_records(class)?;
+            (self.shared.draw)(verify.salts.as_flattened_mut())?;
+            verify.target.add_page();
+        }
+        Ok(ControlFlow::Continue(verify))
+    }
+
+    pub(super) fn prepare_cancel<'a>(&'a self, binding: &'a Binding) -> Result<Cancel<'a>, Error> {
+        self.admits(binding)?;
+        let target = self.target(binding);
+        Ok(Cancel { target })
+    }
+
+    pub(super) fn prepare_report<'a>(
+        &'a self,
+        binding: &'a Binding,
+        id: ChallengeId,
+        send: u8,
+        delivery: Delivery,
+    ) -> Result<Report<'a>, Error> {
+        self.admits(binding)?;
+        Ok(Report {
+            target: self.target(binding),
+            id,
+            send,
+            delivery,
+        })
+    }
+
+    pub(super) fn prepare_status<'a>(&'a self, binding: &'a Binding) -> Result<Look<'a>, Error> {
+        self.admits(binding)?;
+        let target = self.target(binding);
+        Ok(Look { target })
+    }
+
+    pub(super) fn prepare_unlock<'a>(&self, tenant: &'a str, user: &'a str) -> Unlock<'a> {
+        let key = self.shared.keys.tenant(tenant).user_meter(user);
+        Unlock { key, tenant, user }
+    }
+
+    pub(super) fn prepare_page<'a>(
+        &self,
+        tenant: &'a str,
+        field: &RecordField<'_>,
+    ) -> ReadPage<'a> {
+        let key = self.shared.keys.tenant(tenant).page(field);
+        ReadPage { key, tenant }
+    }
+
+    pub(super) fn prepare_erase<'a>(
+        &self,
+        tenant: &'a str,
+        field: &RecordField<'_>,
+        n: u64,
+        details: &'a [Detail],
+    ) -> Erase<'a> {
+        let keys = &self.shared.keys;
+        let key = keys.record_key(&keys.tenant(tenant).page(field), n);
+        Erase {
+            key,
+            tenant,
+            details,
+        }
+    }
+
+    fn target<'a>(&'a self, binding: &'a Binding) -> Target<'a> {
+        Target::new(&self.ground(), binding)
+    }
+
+    /// Fails where the policy wants to know what is approved.
+    pub(super) fn admits(&self, binding: &Binding) -> Result<(), Error> {
+        if self.policy.content() == Content::Required && binding.content().is_none() {
+            return Err(Error::ContentRequired);
+        }
+        Ok(())
+    }
+
+    pub(super) fn ground(&self) -> Ground<'_> {
+        let Shared {
+            keys,
+            budgets,
+            signer,
+            ..
+        } = &*self.shared;
+        Ground {
+            keys,
+            policy: &self.policy,
+            budgets,
+            signer: signer.as_ref(),
+        }
+    }
+
+    pub(super) fn now(&self) -> Result<Timestamp, Error> {
+        self.shared.clock.now().ok_or(Error::Clock)
+    }
+
+    /// Fails where a code that is issued now could not leave its record.
+    fn can_keep_records(&self, class: Class) -> Result<(), Error> {
+        let Some(signer) = &self.shared.signer else {
+            return Ok(());
+        };
+        if class != Class::Permanent {
+            return Err(Error::NotPermanent);
+        }
+        let now = self.now()?;
+        signer.signs_at(now).map_err(Error::SigningKey)?;
+        // The record's own numbers end at 2^53 - 1 and begin at 1970.
+        if !(0..1 << 53).contains(&now.unix()) {
+            return Err(Error::Clock);
+        }
+        Ok(())
+    }
+}
