@@ -18,12 +18,16 @@ use crate::{
 use round::{ROUNDS, Round};
 use trail::Trail;
 
+#[cfg(feature = "async")]
+mod asynchronous;
 mod builder;
 mod oath;
 mod prepare;
 mod round;
 mod trail;
 
+#[cfg(feature = "async")]
+pub use asynchronous::AsyncEngine;
 pub use builder::EngineBuilder;
 
 /// Issues codes and judges what was typed.

@@ -48,6 +48,8 @@ pub use challenge::{Delivered, GatewayStatus, State};
 pub use clock::SystemClock;
 pub use clock::{Clock, ManualClock};
 pub use code::{Code, CodeKind};
+#[cfg(feature = "async")]
+pub use engine::AsyncEngine;
 pub use engine::{Engine, EngineBuilder};
 pub use error::Error;
 pub use event::{Event, Happening, Observer};

@@ -10,7 +10,7 @@ use crate::Timestamp;
 
 /// A place to keep cells, asked by futures: what [`Store`](super::Store) is to callers that block.
 ///
-/// The whole contract of [`Store`](super::Store)
+/// [`AsyncEngine`](crate::AsyncEngine) works on it. The whole contract of [`Store`](super::Store)
 /// holds, its section on security included; nothing here names a runtime, and an implementation
 /// may need one.
 ///

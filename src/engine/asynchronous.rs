@@ -1,0 +1,302 @@
+//! The driver that awaits: the same preparations, rounds and answers, on an [`AsyncStore`].
+
+use alloc::vec::Vec;
+use core::future::{Future, poll_fn};
+use core::ops::ControlFlow;
+use core::task::Poll;
+
+use super::Engine;
+use super::round::{ROUNDS, Round};
+use super::trail::Trail;
+use crate::operation::Operation;
+use crate::store::Commit;
+use crate::{
+    AsyncStore, Binding, Cancellation, ChallengeId, Delivery, Detail, Erased, Error, Issuance,
+    Policy, RecordField, Reported, SignatureRecord, Status, Submission, Unlocking, Verdict,
+};
+
+mod oath;
+
+/// An [`Engine`] whose store is awaited: every operation has the name that it has there, and does
+/// the same.
+///
+/// It needs no runtime of its own, and its futures are `Send` and may be polled by any. The
+/// [observer](crate::Observer) and the clock are called in the middle of a poll: what blocks in
+/// there holds up the executor. An operation's instant is that at which its round began, however
+/// long its future lay unpolled since.
+///
+/// # A future that is dropped
+///
+/// A `select`, a time-out or a client that hangs up may drop a future at any time, and no count is
+/// ever lost by it:
+///
+/// * Dropped before its commit was sent, nothing happened: between polls, nothing of a decision
+///   has left the future, neither into the store nor to the observer.
+/// * Dropped while its commit is under way, the whole decision may be applied or none of it, as
+///   after [`store::Error::Unknown`](crate::store::Error): an attempt may have been counted, the
+///   code used up, a send charged. The next call tells.
+/// * The answer is gone with the future, and cannot be had a second time: a code that was accepted
+///   in that very moment is [`AlreadyUsed`](crate::Rejection::AlreadyUsed) from then on. The
+///   observer hears nothing of such a commit, and a signature record that it appended is found by
+///   [`latest_signature`](Self::latest_signature).
+///
+/// What was applied is never taken back: who drops futures in order to guess more often gains
+/// nothing. Where an answer must be heard whatever becomes of the client, let a task of its own
+/// await the operation.
+///
+/// ```
+/// use core::{future::Future, pin::pin, task::{Context, Poll, Waker}};
+/// use otp_engine::{AsyncEngine, Binding, Engine, KeyRing, MemoryStore, Mobile, RecordField, Submission};
+///
+/// async fn sign(engine: &AsyncEngine, store: &impl otp_engine::AsyncStore, binding: &Binding)
+///     -> Result<bool, otp_engine::Error>
+/// {
+///     let issued = engine.issue(store, binding).await?.issued().expect("the first send is free");
+///     // ... await the gateway, then judge what comes back:
+///     let verdict = engine.verify(store, Submission::new(binding, issued.code.as_str())).await?;
+///     Ok(verdict.is_accepted())
+/// }
+///
+/// # let keys = KeyRing::builder().code("2026a", &[1; 32]).index(&[2; 32]).build()?;
+/// # let binding = Binding::builder().tenant("acme").purpose("sign").user("7")
+/// #     .record_field(RecordField { model: "m", field: "f", record: "1" })
+/// #     .recipient(Mobile::parse("60123456789")?).build()?;
+/// let engine = AsyncEngine::from(Engine::new(keys));
+/// let store = MemoryStore::new(); // ready at the first poll
+/// let signed = pin!(sign(&engine, &store, &binding));
+/// let Poll::Ready(signed) = signed.poll(&mut Context::from_waker(Waker::noop())) else {
+///     unreachable!("nothing in there waits");
+/// };
+/// assert!(signed?);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct AsyncEngine {
+    engine: Engine,
+}
+
+impl From<Engine> for AsyncEngine {
+    fn from(engine: Engine) -> Self {
+        Self { engine }
+    }
+}
+
+impl AsyncEngine {
+    /// Makes a sibling with another policy, as [`Engine::with_policy`] does.
+    #[must_use]
+    pub fn with_policy(&self, policy: Policy) -> Self {
+        self.engine.with_policy(policy).into()
+    }
+
+    /// Returns the engine behind it, for whatever asks no store.
+    #[must_use]
+    pub const fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// Issues a code for `binding`, or hands out the live one once more: [`Engine::issue`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Engine::issue`].
+    pub async fn issue(
+        &self,
+        store: &impl AsyncStore,
+        binding: &Binding,
+    ) -> Result<Issuance, Error> {
+        let issue = self.engine.prepare_issue(store.class(), binding)?;
+        self.run(store, &issue).await
+    }
+
+    /// Judges what a person typed: [`Engine::verify`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Engine::verify`].
+    pub async fn verify(
+        &self,
+        store: &impl AsyncStore,
+        submission: Submission<'_>,
+    ) -> Result<Verdict, Error> {
+        match self.engine.prepare_verify(store.class(), submission)? {
+            ControlFlow::Continue(verify) => self.run(store, &verify).await,
+            ControlFlow::Break(verdict) => Ok(verdict),
+        }
+    }
+
+    /// Calls off the live challenge of `binding`: [`Engine::cancel`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Engine::cancel`].
+    pub async fn cancel(
+        &self,
+        store: &impl AsyncStore,
+        binding: &Binding,
+    ) -> Result<Cancellation, Error> {
+        self.run(store, &self.engine.prepare_cancel(binding)?).await
+    }
+
+    /// Records what the gateway said of send number `send` of challenge `id`:
+    /// [`Engine::report_delivery`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Engine::report_delivery`].
+    pub async fn report_delivery(
+        &self,
+        store: &impl AsyncStore,
+        binding: &Binding,
+        id: ChallengeId,
+        send: u8,
+        delivery: Delivery,
+    ) -> Result<Reported, Error> {
+        let report = self.engine.prepare_report(binding, id, send, delivery)?;
+        self.run(store, &report).await
+    }
+
+    /// Returns how the challenge of exactly this binding stands: [`Engine::status`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Engine::status`].
+    pub async fn status(
+        &self,
+        store: &impl AsyncStore,
+        binding: &Binding,
+    ) -> Result<Option<Status>, Error> {
+        self.run(store, &self.engine.prepare_status(binding)?).await
+    }
+
+    /// Lifts what wrong guesses put on a user: [`Engine::unlock`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Engine::unlock`].
+    pub async fn unlock(
+        &self,
+        store: &impl AsyncStore,
+        tenant: &str,
+        user: &str,
+    ) -> Result<Unlocking, Error> {
+        let unlock = self.engine.prepare_unlock(tenant, user);
+        self.run(store, &unlock).await
+    }
+
+    /// Returns the newest signature record of a field: [`Engine::latest_signature`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Engine::latest_signature`].
+    pub async fn latest_signature(
+        &self,
+        store: &impl AsyncStore,
+        tenant: &str,
+        field: &RecordField<'_>,
+    ) -> Result<Option<SignatureRecord>, Error> {
+        Ok(self.signatures(store, tenant, field, 1).await?.pop())
+    }
+
+    /// Returns the signature records of a field, newest first, at most `limit` of them:
+    /// [`Engine::signatures`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Engine::signatures`].
+    pub async fn signatures(
+        &self,
+        store: &impl AsyncStore,
+        tenant: &str,
+        field: &RecordField<'_>,
+        limit: usize,
+    ) -> Result<Vec<SignatureRecord>, Error> {
+        let page = self.engine.prepare_page(tenant, field);
+        let mut trail = Trail::new(&page, &self.run(store, &page).await?, limit);
+        while let Some(read) = trail.next(&self.engine.shared.keys) {
+            trail.follow(self.run(store, &read).await?)?;
+        }
+        Ok(trail.into_records())
+    }
+
+    /// Returns how many signature records a field has, and the digest of the newest:
+    /// [`Engine::page`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Engine::page`].
+    pub async fn page(
+        &self,
+        store: &impl AsyncStore,
+        tenant: &str,
+        field: &RecordField<'_>,
+    ) -> Result<(u64, Option<[u8; 32]>), Error> {
+        let page = self.engine.prepare_page(tenant, field);
+        let page = self.run(store, &page).await?;
+        Ok((page.count(), page.head()))
+    }
+
+    /// Erases personal details of the `n`th record of a field: [`Engine::erase`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Engine::erase`].
+    pub async fn erase(
+        &self,
+        store: &impl AsyncStore,
+        tenant: &str,
+        field: &RecordField<'_>,
+        n: u64,
+        details: &[Detail],
+    ) -> Result<Erased, Error> {
+        let erase = self.engine.prepare_erase(tenant, field, n, details);
+        self.run(store, &erase).await
+    }
+
+    /// Drops at most `limit` cells whose time is over; returns how many: [`Engine::purge`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Engine::purge`].
+    pub async fn purge(&self, store: &impl AsyncStore, limit: usize) -> Result<usize, Error> {
+        Ok(store.purge(self.engine.now()?, limit).await?)
+    }
+
+    /// Loads, decides and commits until nobody else was first; only the store is awaited.
+    async fn run<O: Operation>(
+        &self,
+        store: &impl AsyncStore,
+        operation: &O,
+    ) -> Result<O::Answer, Error> {
+        for _ in 0..ROUNDS {
+            let round = Round::begin(&self.engine, operation, store.class())?;
+            let cells = store.load(operation.keys()).await?;
+            let mut writes = round.writes();
+            let decision = round.decide(&cells, &mut writes)?;
+            let writes = writes.as_writes();
+            if !writes.is_empty() {
+                let outcome = store.commit(&writes, round.now()).await?;
+                if outcome == Commit::Conflict {
+                    give_way().await;
+                    continue;
+                }
+            }
+            // From the commit's outcome to the answer nothing is awaited: whoever drops the future
+            // cannot come between them.
+            return Ok(round.settle(decision));
+        }
+        Err(Error::Contended)
+    }
+}
+
+/// Lets the executor poll others first: a store that is ready at once would never let them.
+fn give_way() -> impl Future<Output = ()> + Send {
+    let mut gave = false;
+    poll_fn(move |context| {
+        if gave {
+            return Poll::Ready(());
+        }
+        gave = true;
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+}
