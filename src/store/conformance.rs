@@ -8,6 +8,8 @@
 //! What one process cannot see has parts of its own, to be played in several processes that are
 //! started and killed by the store's own tests: [`Storm`] and [`CrashTrial`].
 //!
+//! A store that is awaited takes part through `Blocking` (feature `async`).
+//!
 //! Give it an empty store of its own: it writes thousands of cells, some of them for ever, and
 //! purges with a clock that stands in the year 2100.
 //!
@@ -28,6 +30,8 @@ use std::{
 
 use super::Store;
 
+#[cfg(feature = "async")]
+mod blocking;
 mod capacity;
 mod conflicts;
 mod contents;
@@ -39,6 +43,8 @@ mod report;
 mod storm;
 mod transfers;
 
+#[cfg(feature = "async")]
+pub use blocking::Blocking;
 pub use crash::CrashTrial;
 pub use options::Options;
 use probe::{Finding, Probe};
