@@ -1,0 +1,311 @@
+//! Every operation, asked of either engine by the same words, and told by the same text.
+
+use core::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use otp_engine::oath::{Algorithm, Answer, Hotp, Inputs, Ocra, Secret, Suite, Totp};
+use otp_engine::{
+    AsyncEngine, AsyncStore, Binding, ChallengeId, Delivery, Detail, Engine, Error, Event,
+    Evidence, GatewayStatus, Issuance, ManualClock, SigningKey, Store, Submission, Timestamp,
+};
+
+use crate::fixture::{Counted, at, beside, binding, keys, policy};
+
+/// One call.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Call {
+    Issue,
+    Verify(Typed),
+    Cancel,
+    Report(Gateway),
+    Status,
+    Unlock,
+    Latest,
+    Signatures(usize),
+    Page,
+    Erase(u64),
+    Purge(usize),
+    Hotp(Device),
+    ResynchroniseHotp,
+    Totp(Device),
+    ResynchroniseTotp,
+    Ocra(Device),
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Typed {
+    Right,
+    Wrong,
+    Malformed,
+    /// The right code, with evidence that does not fit.
+    Unfit,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Gateway {
+    Took,
+    Refused,
+}
+
+/// What the user's device shows.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Device {
+    Right,
+    Wrong,
+}
+
+/// An engine, its clock, what its observer heard, and what the host knows.
+pub(crate) struct World {
+    pub(crate) engine: Engine,
+    pub(crate) clock: Arc<ManualClock>,
+    heard: Arc<Mutex<Vec<String>>>,
+    /// The record that is asked about.
+    pub(crate) record: usize,
+    sent: Vec<Sent>,
+    /// How often the device's button was pressed.
+    presses: u64,
+}
+
+/// The latest send of a record.
+#[derive(Clone)]
+struct Sent {
+    id: ChallengeId,
+    send: u8,
+    code: String,
+}
+
+impl World {
+    /// Each draw is another one, if `draws` are `fresh`; else all are the same.
+    pub(crate) fn new(signing: bool, fresh: bool) -> Self {
+        let clock = Arc::new(ManualClock::new(at(0)));
+        let drawn = AtomicU64::new(7);
+        let heard = Arc::<Mutex<Vec<String>>>::default();
+        let ear = Arc::clone(&heard);
+        let mut builder = Engine::builder_on(keys(0), Arc::clone(&clock), move || {
+            Counted(drawn.fetch_add(u64::from(fresh), Ordering::SeqCst))
+        })
+        .policy(policy())
+        .observer(move |event: &Event<'_>| ear.lock().unwrap().push(format!("{event:?}")));
+        if signing {
+            builder = builder.signing_key(SigningKey::from_seed(&[21; 32]));
+        }
+        let never = Sent {
+            id: ChallengeId::from_bytes([0; 16]),
+            send: 1,
+            code: "0000000000".into(),
+        };
+        Self {
+            engine: builder.build(),
+            clock,
+            heard,
+            record: 0,
+            sent: vec![never; RECORDS],
+            presses: 0,
+        }
+    }
+
+    /// Takes what was heard since the last time.
+    pub(crate) fn events(&self) -> Vec<String> {
+        core::mem::take(&mut self.heard.lock().unwrap())
+    }
+
+    pub(crate) fn binding(&self) -> Binding {
+        binding(0, 0, self.record)
+    }
+
+    pub(crate) fn code(&self) -> &str {
+        &self.sent[self.record].code
+    }
+
+    /// Keeps what the host knows of a code that was handed out.
+    fn note(&mut self, heard: &Heard) {
+        if let Some(sent) = &heard.sent {
+            self.sent[self.record] = sent.clone();
+        }
+    }
+
+    /// Asks the engine that blocks.
+    pub(crate) fn ask(&mut self, store: &dyn Store, call: Call) -> String {
+        self.presses += 1;
+        let answer = self.asked(store, call);
+        self.told(answer)
+    }
+
+    /// Asks the engine that awaits; dropped, the world has not heard the answer.
+    pub(crate) async fn ask_awaiting<S: AsyncStore>(&mut self, store: &S, call: Call) -> String {
+        self.presses += 1;
+        let engine = AsyncEngine::from(self.engine.clone());
+        let answer = self.awaited(&engine, store, call).await;
+        self.told(answer)
+    }
+
+    fn told(&mut self, answer: Result<Heard, Error>) -> String {
+        match answer {
+            Ok(heard) => {
+                self.note(&heard);
+                heard.text
+            }
+            Err(error) => format!("{error:?}"),
+        }
+    }
+
+    fn now(&self) -> Timestamp {
+        otp_engine::Clock::now(&*self.clock).unwrap()
+    }
+}
+
+/// An answer, as text that says all of it.
+struct Heard {
+    text: String,
+    sent: Option<Sent>,
+}
+
+/// What an engine with such methods answers to a call; `await` is the last word of one of them.
+macro_rules! answer {
+    ($world:expr, $engine:expr, $store:expr, $call:expr $(, $await:tt)?) => {{
+        let (world, engine, store) = ($world, $engine, $store);
+        let binding = world.binding();
+        let field = binding.record_field();
+        let tenant = binding.tenant();
+        let sent = &world.sent[world.record];
+        let text = match $call {
+            Call::Issue => {
+                let issuance = engine.issue(store, &binding)$(.$await)??;
+                let issued = match issuance {
+                    Issuance::Issued(issued) => issued,
+                    Issuance::Refused(refusal) => {
+                        return Ok(Heard { text: format!("{refusal:?}"), sent: None });
+                    }
+                };
+                let code: String = issued.code.as_str().into();
+                let (id, until) = (issued.id, issued.expires_at);
+                let text = format!("{id}, send {}, until {until:?}: {code}", issued.send);
+                let sent = Sent { id: issued.id, send: issued.send, code };
+                return Ok(Heard { text, sent: Some(sent) });
+            }
+            Call::Verify(typed) => {
+                let wrong = beside(&sent.code);
+                let text = match typed {
+                    Typed::Right | Typed::Unfit => &sent.code,
+                    Typed::Wrong => &wrong,
+                    Typed::Malformed => "no code",
+                };
+                let mut submission = Submission::new(&binding, text);
+                if typed == Typed::Unfit {
+                    submission = submission.evidence(Evidence::new().document(b"of no digest"));
+                }
+                format!("{:?}", engine.verify(store, submission)$(.$await)??)
+            }
+            Call::Cancel => format!("{:?}", engine.cancel(store, &binding)$(.$await)??),
+            Call::Report(gateway) => {
+                let delivery = match gateway {
+                    Gateway::Took => Delivery::Sent,
+                    Gateway::Refused => Delivery::Failed(GatewayStatus::parse("6").unwrap()),
+                };
+                let reported = engine
+                    .report_delivery(store, &binding, sent.id, sent.send, delivery)$(.$await)??;
+                format!("{reported:?}")
+            }
+            Call::Status => format!("{:?}", engine.status(store, &binding)$(.$await)??),
+            Call::Unlock => {
+                format!("{:?}", engine.unlock(store, tenant, binding.user())$(.$await)??)
+            }
+            Call::Latest => {
+                format!("{:?}", engine.latest_signature(store, tenant, &field)$(.$await)??)
+            }
+            Call::Signatures(limit) => {
+                format!("{:?}", engine.signatures(store, tenant, &field, limit)$(.$await)??)
+            }
+            Call::Page => format!("{:?}", engine.page(store, tenant, &field)$(.$await)??),
+            Call::Erase(n) => {
+                let details = [Detail::Number];
+                format!("{:?}", engine.erase(store, tenant, &field, n, &details)$(.$await)??)
+            }
+            Call::Purge(limit) => format!("{:?}", engine.purge(store, limit)$(.$await)??),
+            Call::Hotp(device) => {
+                let typed: String = hotp().at(world.presses + device.off()).as_str().into();
+                let verdict = engine.verify_hotp(store, &binding, &hotp(), &typed, 9)$(.$await)??;
+                format!("{verdict:?}")
+            }
+            Call::ResynchroniseHotp => {
+                let codes = [0, 1].map(|next| hotp().at(world.presses + next));
+                let codes = [codes[0].as_str(), codes[1].as_str()];
+                let verdict =
+                    engine.resynchronise_hotp(store, &binding, &hotp(), codes, 99)$(.$await)??;
+                format!("{verdict:?}")
+            }
+            Call::Totp(device) => {
+                let typed: String = totp_code(world.now(), device.off());
+                let verdict = engine.verify_totp(store, &binding, &totp(), &typed, 1)$(.$await)??;
+                format!("{verdict:?}")
+            }
+            Call::ResynchroniseTotp => {
+                let codes = [2, 3].map(|ahead| totp_code(world.now(), ahead));
+                let codes = [codes[0].as_str(), codes[1].as_str()];
+                let verdict =
+                    engine.resynchronise_totp(store, &binding, &totp(), codes, 9)$(.$await)??;
+                format!("{verdict:?}")
+            }
+            Call::Ocra(device) => {
+                let question = world.engine.ocra_question(&binding, &ocra()).unwrap();
+                let inputs = Inputs::new(&question).counter(world.presses + device.off());
+                let typed: String = ocra().generate(&inputs).unwrap().as_str().into();
+                let reach = otp_engine::oath::Reach { look_ahead: 20, window: 0 };
+                let answer = Answer::new(&typed).reach(reach);
+                format!("{:?}", engine.verify_ocra(store, &binding, &ocra(), answer)$(.$await)??)
+            }
+        };
+        Ok(Heard { text, sent: None })
+    }};
+}
+
+impl World {
+    fn asked(&self, store: &dyn Store, call: Call) -> Result<Heard, Error> {
+        answer!(self, &self.engine, store, call)
+    }
+
+    async fn awaited<S: AsyncStore>(
+        &self,
+        engine: &AsyncEngine,
+        store: &S,
+        call: Call,
+    ) -> Result<Heard, Error> {
+        answer!(self, engine, store, call, await)
+    }
+}
+
+impl Device {
+    /// How far from the expected code the device is.
+    fn off(self) -> u64 {
+        match self {
+            Self::Right => 0,
+            Self::Wrong => 1_000,
+        }
+    }
+}
+
+fn secret() -> Secret {
+    Secret::new(&[7; 32]).unwrap()
+}
+
+fn hotp() -> Hotp {
+    Hotp::new(&secret(), Algorithm::Sha1, 6).unwrap()
+}
+
+fn totp() -> Totp {
+    Totp::new(&secret(), Algorithm::Sha1, 6, 30).unwrap()
+}
+
+fn totp_code(now: Timestamp, steps: u64) -> String {
+    let ahead = i64::try_from(steps * 30).unwrap();
+    let code = totp().at(Timestamp::from_unix(now.unix() + ahead)).unwrap();
+    code.as_str().into()
+}
+
+fn ocra() -> Ocra {
+    let suite = Suite::parse("OCRA-1:HOTP-SHA256-8:C-QH16").unwrap();
+    Ocra::new(&secret(), suite)
+}
+
+/// How many records there are.
+pub(crate) const RECORDS: usize = 3;

@@ -1,0 +1,93 @@
+//! What either driver asks of its store, call by call.
+
+use otp_engine::store::Class;
+
+use crate::by_hand::{block_on, poll_up_to};
+use crate::calls::{Call, Device, Gateway, Typed, World};
+use crate::fixture::at;
+use crate::ledger::{Failure, Flaw, Ledger};
+
+/// One load and one commit for what changes something; what changes nothing has no commit, and
+/// what is refused before has no load.
+#[test]
+fn each_call_is_one_load_and_at_most_one_commit_with_both_drivers() {
+    let mut committed = 0;
+    for (call, trips) in SCRIPT {
+        for awaits in [false, true] {
+            let counted = trips_of(*call, awaits, false);
+            assert_eq!(counted, *trips, "{call:?}, awaits: {awaits}");
+        }
+        committed += trips.1;
+    }
+    assert!(committed > 5, "{committed}");
+}
+
+/// The count is one that can fail: a lost race is a second load and a second commit.
+#[test]
+fn a_lost_race_is_one_more_load_and_one_more_commit_with_both_drivers() {
+    let wrong = Call::Verify(Typed::Wrong);
+    for awaits in [false, true] {
+        assert_eq!(trips_of(wrong, awaits, true), (2, 2));
+    }
+}
+
+/// After each lost race others are polled, so that a store that is ready at once starves nobody.
+#[test]
+fn a_store_that_refuses_for_ever_is_given_up_and_others_are_let_in_between() {
+    let mut world = World::new(false, true);
+    let ledger = Ledger::new(Class::Permanent).with(Flaw::Refuses);
+    let (answer, polls) = poll_up_to(world.ask_awaiting(&ledger, Call::Issue), 1_000);
+    assert_eq!(answer.as_deref(), Some("Contended"));
+    assert_eq!((ledger.trips(), polls), ((200, 200), 201));
+    assert_eq!(world.events(), [""; 0]);
+}
+
+/// Signs three records, waits, issues once more, then counts the one call.
+fn trips_of(call: Call, awaits: bool, raced: bool) -> (usize, usize) {
+    let mut world = World::new(true, true);
+    let ledger = Ledger::new(Class::Permanent);
+    let begun = [Call::Issue, Call::Verify(Typed::Right)];
+    for (minute, call) in [begun, begun, begun].concat().into_iter().enumerate() {
+        world.clock.set(at(60 * i64::try_from(minute).unwrap()));
+        world.ask(&ledger, call);
+    }
+    world.clock.set(at(600));
+    if call != Call::Issue {
+        world.ask(&ledger, Call::Issue);
+    }
+    ledger.trips();
+    if raced {
+        ledger.fail(2, Failure::Conflict);
+    }
+    if awaits {
+        block_on(world.ask_awaiting(&ledger, call));
+    } else {
+        world.ask(&ledger, call);
+    }
+    ledger.trips()
+}
+
+const SCRIPT: &[(Call, (usize, usize))] = &[
+    (Call::Issue, (1, 1)),
+    (Call::Verify(Typed::Right), (1, 1)),
+    (Call::Verify(Typed::Wrong), (1, 1)),
+    (Call::Verify(Typed::Malformed), (1, 1)),
+    (Call::Verify(Typed::Unfit), (0, 0)),
+    (Call::Cancel, (1, 1)),
+    (Call::Report(Gateway::Took), (1, 1)),
+    (Call::Report(Gateway::Refused), (1, 1)),
+    (Call::Status, (1, 0)),
+    (Call::Unlock, (1, 0)), // nothing to unlock
+    (Call::Latest, (2, 0)), // the page, then the record
+    (Call::Signatures(0), (1, 0)),
+    (Call::Signatures(9), (2, 0)),
+    (Call::Page, (1, 0)),
+    (Call::Erase(1), (1, 1)),
+    (Call::Erase(9), (1, 0)), // there is none
+    (Call::Purge(5), (0, 0)),
+    (Call::Hotp(Device::Right), (1, 1)),
+    (Call::ResynchroniseHotp, (1, 1)),
+    (Call::Totp(Device::Wrong), (1, 1)),
+    (Call::ResynchroniseTotp, (1, 1)),
+    (Call::Ocra(Device::Right), (1, 1)),
+];
