@@ -70,6 +70,8 @@ fn build(job: &mut Job<'_>, home: &Path, target: Option<&str>) -> Result<(), Str
         CORE,
         "--lib",
         "--no-default-features",
+        "--features",
+        "async",
     ]);
     command.arg("--target-dir").arg(home);
     if let Some(target) = target {
