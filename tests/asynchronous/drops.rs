@@ -62,6 +62,8 @@ fn a_guess_whose_future_was_dropped_is_counted_if_it_was_committed() {
                 "{polls}: {found:?}"
             );
         }
+        // What follows the commit is not awaited.
+        assert!(play(&case, &way, 4).answer.is_some(), "{typed:?}");
     }
 }
 
