@@ -6,6 +6,7 @@ mod command_line;
 mod coverage;
 mod dependencies;
 mod graph;
+mod instructions;
 mod interop;
 mod job;
 mod licence;

@@ -2,11 +2,25 @@
 
 use crate::need::Need;
 use crate::part::{Part, Runs, Step};
-use crate::{c, coverage, dependencies, interop, mutants, nostd, odoo, package, python};
+use crate::{
+    c, coverage, dependencies, instructions, interop, mutants, nostd, odoo, package, python,
+};
 
 /// `cargo xtask test`: quick ones first.
 pub(crate) const TEST: &[Part] = &[
-    FMT, DEPS, CLIPPY, DOC, NOSTD, TESTS, PACKAGE, EXAMPLE, INTEROP, C, PYTHON, ADDON,
+    FMT,
+    DEPS,
+    CLIPPY,
+    DOC,
+    NOSTD,
+    TESTS,
+    PACKAGE,
+    EXAMPLE,
+    INTEROP,
+    C,
+    INSTRUCTIONS,
+    PYTHON,
+    ADDON,
 ];
 
 /// `cargo xtask soak`.
@@ -235,6 +249,21 @@ const C: Part = Part {
         Step::Checks(c::dump),
         Step::Checks(c::sanitizers),
         Step::Checks(c::valgrind),
+    ],
+};
+
+const INSTRUCTIONS: Part = Part {
+    name: "instructions",
+    about: "issue, verify and HOTP take no more instructions than is written down",
+    runs: Runs::Always,
+    needs: &[Need::Apt(&["valgrind"])],
+    steps: &[
+        Step::Command {
+            line: "cargo build --locked --release --package otp-engine-instructions",
+            env: &[],
+            code: 0,
+        },
+        Step::Checks(instructions::checks),
     ],
 };
 

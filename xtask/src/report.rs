@@ -82,7 +82,7 @@ impl Report {
 
     /// Returns the summary; its last line is `N passed, N failed`.
     pub(crate) fn text(&self) -> String {
-        let mut text = String::from("\npart        result  passed  failed  ignored       time\n");
+        let mut text = String::from("\npart         result  passed  failed  ignored       time\n");
         for Outcome {
             name, tally, took, ..
         } in &self.outcomes
@@ -96,7 +96,7 @@ impl Report {
             let took = took.as_secs_f64();
             let _ = writeln!(
                 text,
-                "{name:<11} {result:<6} {passed:>7} {failed:>7} {ignored:>8} {took:>8.1} s"
+                "{name:<12} {result:<6} {passed:>7} {failed:>7} {ignored:>8} {took:>8.1} s"
             );
         }
         text.push_str(&self.figures());

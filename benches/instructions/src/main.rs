@@ -1,0 +1,196 @@
+//! What the instruction counter runs: so many operations of one row.
+//!
+//! `otp-engine-instructions ROW OPERATIONS [PLANT]`; without arguments it names the rows, each after
+//! its floor. All that is made ready is the same whatever the number, so that the difference between
+//! two runs is the operations'.
+#![expect(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a program for the task runner"
+)]
+
+mod desk;
+
+use core::hint::black_box;
+use std::process::ExitCode;
+
+use desk::Desk;
+use otp_engine::oath::{Algorithm, Hotp, Secret};
+use otp_engine::{Budgets, Submission};
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let (name, operations, plant) = match *words.as_slice() {
+        [] => {
+            for Row { floor, name, .. } in ROWS {
+                println!("{floor} {name}");
+            }
+            return ExitCode::SUCCESS;
+        }
+        [name, operations] => (name, operations, None),
+        [name, operations, plant] => (name, operations, Some(plant)),
+        _ => return usage(),
+    };
+    let prepared = floor(name).or_else(|| {
+        let row = ROWS.iter().find(|row| row.name == name)?;
+        Some((row.prepare)())
+    });
+    let planted = match plant {
+        None => Some(prepared),
+        Some(plant) => planted(plant, prepared),
+    };
+    let (Some(Some(mut operation)), Ok(operations)) = (planted, operations.parse()) else {
+        return usage();
+    };
+    if operations > PREPARED {
+        return usage();
+    }
+    for at in 0..operations {
+        operation(at);
+    }
+    ExitCode::SUCCESS
+}
+
+fn usage() -> ExitCode {
+    eprintln!("usage: otp-engine-instructions ROW OPERATIONS [PLANT], at most {PREPARED}");
+    ExitCode::from(2)
+}
+
+/// An operation, made ready for numbers below [`PREPARED`], each of which is done once.
+type Operation = Box<dyn FnMut(usize)>;
+
+struct Row {
+    name: &'static str,
+    floor: &'static str,
+    prepare: fn() -> Operation,
+}
+
+const ROWS: &[Row] = &[
+    Row {
+        name: "issue-bare",
+        floor: "sha256",
+        prepare: || issue(Budgets::unmetered()),
+    },
+    Row {
+        name: "issue-default",
+        floor: "sha256",
+        prepare: || issue(Budgets::default()),
+    },
+    Row {
+        name: "verify-right-bare",
+        floor: "sha256",
+        prepare: || verify(Budgets::unmetered(), Guess::Right),
+    },
+    Row {
+        name: "verify-right-default",
+        floor: "sha256",
+        prepare: || verify(Budgets::default(), Guess::Right),
+    },
+    Row {
+        name: "verify-wrong-bare",
+        floor: "sha256",
+        prepare: || verify(Budgets::unmetered(), Guess::Wrong),
+    },
+    Row {
+        name: "verify-wrong-default",
+        floor: "sha256",
+        prepare: || verify(Budgets::default(), Guess::Wrong),
+    },
+    Row {
+        name: "hotp-at",
+        floor: "sha1",
+        prepare: || {
+            let hotp = hotp();
+            Box::new(move |at| drop(black_box(hotp.at(black_box(at as u64)))))
+        },
+    },
+    Row {
+        name: "hotp-verify",
+        floor: "sha1",
+        prepare: || {
+            let hotp = hotp();
+            Box::new(move |at| {
+                black_box(hotp.verify(black_box("999999"), black_box(at as u64), 0));
+            })
+        },
+    },
+];
+
+/// How many operations can be done in one run.
+const PREPARED: usize = 512;
+
+/// One compression of the hash that a row mostly consists of.
+fn floor(name: &str) -> Option<Operation> {
+    match name {
+        "sha1" => {
+            let mut state = [1; 5];
+            Some(Box::new(move |_| {
+                sha1::block_api::compress(black_box(&mut state), black_box(&[[7; 64]]));
+            }))
+        }
+        "sha256" => {
+            let mut state = [1; 8];
+            Some(Box::new(move |_| {
+                sha2::block_api::compress256(black_box(&mut state), black_box(&[[7; 64]]));
+            }))
+        }
+        _ => None,
+    }
+}
+
+/// Adds to each operation what nobody needs: the judge must find it.
+fn planted(plant: &str, prepared: Option<Operation>) -> Option<Option<Operation>> {
+    let mut waste: Operation = match plant {
+        "sha1" | "sha256" => floor(plant)?,
+        "copy" => Box::new(|_| drop(black_box(black_box(&[7; 96]).to_vec()))),
+        _ => return None,
+    };
+    Some(prepared.map(|mut operation| -> Operation {
+        Box::new(move |at| {
+            operation(at);
+            waste(at);
+        })
+    }))
+}
+
+/// A new code over one that has long expired.
+fn issue(budgets: Budgets) -> Operation {
+    let desk = Desk::new(budgets, PREPARED);
+    desk.issue_all();
+    desk.wait_a_day();
+    Box::new(move |at| {
+        let issuance = desk
+            .engine
+            .issue(&desk.store, black_box(&desk.bindings[at]));
+        black_box(issuance.unwrap().issued().unwrap());
+    })
+}
+
+fn verify(budgets: Budgets, guess: Guess) -> Operation {
+    let desk = Desk::new(budgets, PREPARED);
+    let mut typed = desk.issue_all();
+    if guess == Guess::Wrong {
+        for code in &mut typed {
+            let last = code.pop();
+            code.push(if last == Some('7') { '8' } else { '7' });
+        }
+    }
+    Box::new(move |at| {
+        let submission = Submission::new(&desk.bindings[at], black_box(&typed[at]));
+        let verdict = desk.engine.verify(&desk.store, submission).unwrap();
+        assert_eq!(verdict.is_accepted(), guess == Guess::Right);
+        drop(black_box(verdict));
+    })
+}
+
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Guess {
+    Right,
+    Wrong,
+}
+
+fn hotp() -> Hotp {
+    let secret = Secret::new(b"12345678901234567890").unwrap();
+    Hotp::new(&secret, Algorithm::Sha1, 6).unwrap()
+}
