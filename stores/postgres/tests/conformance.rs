@@ -16,16 +16,14 @@ mod naive;
 fn the_store_passes() {
     let server = PostgresServer::start();
     PostgresStore::migrate(&server.url()).unwrap();
-    let make = || Box::new(PostgresStore::open(&server.url()).unwrap()) as Box<dyn Store>;
+    let make = || Box::new(naive::patient().open(&server.url()).unwrap()) as Box<dyn Store>;
     passes(&make, &Options::new(), &[REFUSED_WHOLE, FULL]);
 }
 
 #[test]
 fn the_store_that_answers_before_the_flush_passes_and_refuses_what_is_for_ever() {
     let server = PostgresServer::start();
-    let options = PostgresOptions::new()
-        .schema("soon")
-        .may_lose_commits_on_crash();
+    let options = naive::patient().schema("soon").may_lose_commits_on_crash();
     options.migrate(&server.url()).unwrap();
     let make = || Box::new(options.open(&server.url()).unwrap()) as Box<dyn Store>;
     passes(&make, &small(), &[FULL]);
@@ -49,7 +47,7 @@ fn the_store_passes_when_the_disk_is_full() {
     let schemas = std::sync::Mutex::new(schemas);
     let make = || {
         let name = schemas.lock().unwrap().pop().unwrap();
-        let options = PostgresOptions::new().schema(name);
+        let options = naive::patient().schema(name);
         Box::new(options.open(&server.url()).unwrap()) as Box<dyn Store>
     };
     passes(&make, &Options::new().slots(20), &[REFUSED_WHOLE]);

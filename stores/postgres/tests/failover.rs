@@ -116,11 +116,12 @@ fn case_64_without_its_synchronous_standby_nothing_is_answered() {
             "EXISTS (SELECT FROM pg_stat_replication WHERE sync_state = 'sync')",
         )
     });
-    let options = PostgresOptions::new().answer_timeout(Duration::from_secs(3));
-    let (engine, store) = (trials::engine(), options.open(&primary.url()).unwrap());
+    let (engine, store) = (trials::engine(), open(&primary));
     let code = code(&engine, &store);
     standby.stop();
-    let told = engine.verify(&store, Submission::new(&binding(1), &code));
+    let options = PostgresOptions::new().answer_timeout(Duration::from_secs(3));
+    let impatient = options.open(&primary.url()).unwrap();
+    let told = engine.verify(&impatient, Submission::new(&binding(1), &code));
     assert!(told.is_err());
     standby.resume();
     // It was made, though nobody was told.

@@ -18,7 +18,7 @@ mod naive;
 fn open(text: &str) -> Box<dyn Store> {
     let (kind, url) = text.split_once(' ').unwrap();
     match kind {
-        "sound" => Box::new(PostgresStore::open(url).unwrap()),
+        "sound" => Box::new(naive::patient().open(url).unwrap()),
         flaw => naive::open(url, Flaw::named(flaw)),
     }
 }
@@ -79,19 +79,13 @@ fn codes(test: &str, slots: u32, kills: u64) {
 fn storms_of_codes_catch_naive_stores() {
     scene("storms_of_codes_catch_naive_stores", |test| {
         let server = server();
-        for (flaw, kills) in Flaw::ALL
-            .into_iter()
-            .flat_map(|flaw| [(flaw, 0), (flaw, 6)])
-        {
-            let text = format!("{flaw:?} {}", server.url());
-            empty(&server);
-            let storm = Codes {
-                test,
-                text: &text,
-                slots: 24,
-                kills,
-            };
-            storm.rage(&*open(&text), None).condemned();
+        for flaw in Flaw::ALL {
+            for kills in [0, 6] {
+                trials::finds_a_fault(test, (24, kills), &open, &mut || {
+                    empty(&server);
+                    format!("{flaw:?} {}", server.url())
+                });
+            }
         }
     });
 }

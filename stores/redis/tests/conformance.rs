@@ -3,9 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use otp_engine::store::{Store, conformance::Options};
-use otp_engine_redis::RedisStore;
+use otp_engine_redis::RedisOptions;
 use otp_engine_servers::{
-    RedisServer,
+    PATIENCE, RedisServer,
     naive::{are_caught, passes},
 };
 
@@ -15,7 +15,10 @@ mod naive;
 #[test]
 fn the_store_passes() {
     let server = RedisServer::start();
-    let make = || Box::new(RedisStore::open(&server.url()).unwrap()) as Box<dyn Store>;
+    let patient = RedisOptions::new()
+        .answer_timeout(PATIENCE)
+        .connection_wait(PATIENCE);
+    let make = || Box::new(patient.open(server.url()).unwrap()) as Box<dyn Store>;
     passes(&make, &Options::new(), &[MAKES_ROOM, FULL]);
 }
 

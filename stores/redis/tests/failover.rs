@@ -2,12 +2,10 @@
 //! documented: strict single use over a failover needs another store.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::net::TcpListener;
-
 use otp_engine::{Engine, Store, Submission};
 use otp_engine_redis::RedisStore;
 use otp_engine_servers::{
-    RedisServer,
+    RedisServer, free_port,
     trials::{self, binding},
     wait_until,
 };
@@ -27,11 +25,7 @@ fn ask(server: &RedisServer, line: &str) -> String {
 
 /// A master that listens on the loopback too, as replicas need it, and its replica.
 fn pair() -> (RedisServer, RedisServer) {
-    let port = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap();
-    let port = port.port().to_string();
+    let port = free_port().to_string();
     let master = RedisServer::with(&[
         "--port",
         &port,

@@ -14,8 +14,8 @@
     reason = "for tests alone: what fails here is a failed test, and a test may wait"
 )]
 
-use core::time::Duration;
-use std::{thread, time::Instant};
+use core::{hash::BuildHasher, time::Duration};
+use std::{fs, hash::RandomState, net::TcpListener, thread, time::Instant};
 
 pub mod bench;
 pub mod cells;
@@ -38,15 +38,42 @@ pub use postgres::PostgresServer;
 pub use proxy::{Fate, Proxy};
 pub use redis::RedisServer;
 
-/// Waits until `is_so`, at most 30 s.
+/// Waits until `is_so`; on a machine so slow that it takes 3 minutes, nothing is known.
 #[track_caller]
 pub fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let end = Instant::now() + Duration::from_secs(30);
+    let end = Instant::now() + PATIENCE;
     while !is_so() {
-        assert!(Instant::now() < end, "waited 30 s until {what}");
+        assert!(Instant::now() < end, "waited {PATIENCE:?} until {what}");
         thread::sleep(Duration::from_millis(2));
     }
 }
+
+/// How long a test waits for what is not its subject: busy disks and processors take their time.
+pub const PATIENCE: Duration = Duration::from_secs(180);
+
+/// Returns a port of loopback on which nobody listens, from below those that the kernel lends to
+/// connections: one of these could take a port before its server does.
+#[must_use]
+pub fn free_port() -> u16 {
+    let lent = fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").unwrap_or_default();
+    let lowest_lent = lent
+        .split_whitespace()
+        .next()
+        .and_then(|it| it.parse().ok());
+    let ports = LOWEST_PORT..lowest_lent.unwrap_or(32_768).max(LOWEST_PORT + 1_000);
+    let any = RandomState::new().hash_one(std::process::id());
+    let skipped = usize::try_from(any % 1_000_000).unwrap() % ports.len();
+    let is_free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    ports
+        .clone()
+        .cycle()
+        .skip(skipped)
+        .take(ports.len())
+        .find(is_free)
+        .expect("a free port")
+}
+
+const LOWEST_PORT: u16 = 10_000;
 
 /// Returns what `work` returns, and how long it took.
 pub fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {

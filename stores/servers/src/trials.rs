@@ -35,9 +35,9 @@ mod network;
 mod trips;
 
 pub use clock::clock_moves_back;
-pub use codes::{Codes, Judged};
+pub use codes::{Codes, Judged, finds_a_fault};
 pub use crash::Crash;
-pub use desk::{Guesses, binding, engine};
+pub use desk::{Guesses, binding, engine, engine_at};
 pub use network::{answers_are_lost, everything_is_swallowed};
 pub use trips::one_load_and_one_commit;
 

@@ -4,12 +4,24 @@ use otp_engine::{
     Timestamp,
     store::{Store, Write},
 };
-use otp_engine_postgres::PostgresStore;
-use otp_engine_servers::naive::{Flaw, Naive};
+use otp_engine_postgres::PostgresOptions;
+use otp_engine_servers::{
+    PATIENCE,
+    naive::{Flaw, Naive},
+};
 use postgres::{Client, NoTls};
 
+/// A busy disk is no fault.
+pub(crate) fn patient() -> PostgresOptions {
+    PostgresOptions::new()
+        .answer_timeout(PATIENCE)
+        .statement_timeout(PATIENCE)
+        .lock_timeout(PATIENCE)
+        .connection_wait(PATIENCE)
+}
+
 pub(crate) fn open(url: &str, flaw: Flaw) -> Box<dyn Store> {
-    let (store, url) = (PostgresStore::open(url).unwrap(), url.to_owned());
+    let (store, url) = (patient().open(url).unwrap(), url.to_owned());
     let connect = move || {
         let mut client = Client::connect(&url, NoTls).unwrap();
         // Without the triggers, which would catch some of what the storms are to catch.

@@ -1,12 +1,18 @@
 //! Stores on the same server with one fault each.
 
 use otp_engine::store::{Store, Write};
-use otp_engine_redis::RedisStore;
-use otp_engine_servers::naive::{Flaw, Naive};
+use otp_engine_redis::RedisOptions;
+use otp_engine_servers::{
+    PATIENCE,
+    naive::{Flaw, Naive},
+};
 use redis::{Client, Connection, cmd};
 
 pub(crate) fn open(url: &str, flaw: Flaw) -> Box<dyn Store> {
-    let (store, client) = (RedisStore::open(url).unwrap(), Client::open(url).unwrap());
+    let options = RedisOptions::new()
+        .answer_timeout(PATIENCE)
+        .connection_wait(PATIENCE);
+    let (store, client) = (options.open(url).unwrap(), Client::open(url).unwrap());
     let connect = move || client.get_connection().unwrap();
     Box::new(Naive::new(Box::new(store), connect, overwrite, flaw))
 }

@@ -3,10 +3,10 @@
 use core::time::Duration;
 use std::{fs, thread};
 
-use otp_engine::{Engine, Store, Submission};
+use otp_engine::{Clock, Engine, Store, Submission, SystemClock, Timestamp};
 
 use super::{
-    CODES, Mortal, Open, PROCESSES, binding, engine,
+    CODES, Mortal, Open, PROCESSES, binding, engine_at,
     history::{Diary, History},
 };
 use crate::{
@@ -50,11 +50,32 @@ impl Judged {
     pub fn acquitted(&self) {
         assert_eq!((&self.by_count, &self.by_order), (&Ok(()), &Ok(())));
     }
+}
 
-    /// Shows that both judges found a fault.
-    pub fn condemned(&self) {
-        assert!(self.by_count.is_err() && self.by_order.is_err(), "{self:?}");
+/// Shows that both judges find a fault in the store that `prepare` empties and names: in one of some
+/// storms, as it takes two processes that meet.
+pub fn finds_a_fault(
+    test: &str,
+    (slots, kills): (u32, u64),
+    open: &Open,
+    prepare: &mut dyn FnMut() -> String,
+) {
+    let mut passed = Vec::new();
+    for _ in 0..STORMS {
+        let text = prepare();
+        let storm = Codes {
+            test,
+            text: &text,
+            slots,
+            kills,
+        };
+        let judged = storm.rage(&*open(&text), None);
+        if judged.by_count.is_err() && judged.by_order.is_err() {
+            return;
+        }
+        passed.push(judged);
     }
+    panic!("{passed:?}");
 }
 
 impl Codes<'_> {
@@ -72,7 +93,8 @@ impl Codes<'_> {
     /// With every fourth kill of a player `server` is killed too, and started again.
     #[must_use]
     pub fn rage(&self, store: &dyn Store, mut server: Option<&mut dyn Mortal>) -> Judged {
-        let (engine, folder) = (engine(), Folder::new());
+        let now = SystemClock::new().now().unwrap();
+        let (engine, folder) = (engine_at(now), Folder::new());
         let codes: Vec<_> = (0..self.slots)
             .map(|slot| {
                 let issued = engine.issue(store, &binding(slot)).unwrap();
@@ -83,7 +105,8 @@ impl Codes<'_> {
         let start = |number, from: u32| {
             let history = file.display();
             let trial = format!(
-                "{CODES} {history} {from} {}\n{}",
+                "{CODES} {history} {} {from} {}\n{}",
+                now.unix(),
                 codes.join(" "),
                 self.text
             );
@@ -136,8 +159,10 @@ impl Codes<'_> {
 /// One process's guesses: at each code 64, and then at the next one.
 pub(super) fn play(part: &mut Part, store: &dyn Store, words: &str) {
     let (history, words) = words.split_once(' ').unwrap();
+    let (now, words) = words.split_once(' ').unwrap();
     let (from, codes) = words.split_once(' ').unwrap();
-    let (engine, from) = (engine(), from.parse().unwrap());
+    let engine = engine_at(Timestamp::from_unix(now.parse().unwrap()));
+    let from = from.parse().unwrap();
     let mut diary = Diary::new(history.as_ref(), part.number());
     part.wait_for_the_others();
     for (slot, code) in (0..).zip(codes.split(' ')).skip(from) {
@@ -180,3 +205,5 @@ fn guess(
 }
 
 const GUESSES: u32 = 64;
+/// In how many storms a fault must be found.
+const STORMS: u32 = 30;

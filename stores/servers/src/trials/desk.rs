@@ -2,13 +2,23 @@
 
 use core::cell::{Cell, RefCell};
 
-use otp_engine::{Binding, Engine, KeyRing, Mobile, RecordField, Store, Submission};
+use otp_engine::{
+    Binding, Engine, KeyRing, ManualClock, Mobile, RecordField, Store, Submission, Timestamp,
+};
 
 /// Makes an engine with keys that are no secret.
 #[must_use]
 pub fn engine() -> Engine {
     let keys = KeyRing::builder().code("2026a", &[1; 32]).index(&[2; 32]);
     Engine::new(keys.build().unwrap())
+}
+
+/// Makes an engine for which it stays this instant: codes do not expire however long a trial takes.
+#[must_use]
+pub fn engine_at(now: Timestamp) -> Engine {
+    let keys = KeyRing::builder().code("2026a", &[1; 32]).index(&[2; 32]);
+    let builder = Engine::builder(keys.build().unwrap());
+    builder.clock(ManualClock::new(now)).build()
 }
 
 /// Returns what the code with this number is for.

@@ -1,20 +1,22 @@
 //! Stores on the same file with one fault each.
 
-use core::time::Duration;
-
 use otp_engine::{
     Timestamp,
     store::{Store, Write},
 };
-use otp_engine_servers::naive::{Flaw, Naive};
-use otp_engine_sqlite::SqliteStore;
+use otp_engine_servers::{
+    PATIENCE,
+    naive::{Flaw, Naive},
+};
+use otp_engine_sqlite::SqliteOptions;
 use rusqlite::{Connection, TransactionBehavior, params};
 
 pub(crate) fn open(path: &str, flaw: Flaw) -> Box<dyn Store> {
-    let (store, path) = (SqliteStore::open(path).unwrap(), path.to_owned());
+    let options = SqliteOptions::new().busy_timeout(PATIENCE);
+    let (store, path) = (options.open(path).unwrap(), path.to_owned());
     let connect = move || {
         let connection = Connection::open(&path).unwrap();
-        connection.busy_timeout(Duration::from_secs(30)).unwrap();
+        connection.busy_timeout(PATIENCE).unwrap();
         connection
     };
     Box::new(Naive::new(Box::new(store), connect, overwrite, flaw))
