@@ -10,6 +10,7 @@ from .errors import (
     ClockError,
     ContendedError,
     ForkedError,
+    FullError,
     KeyRingError,
     OtpError,
     PanicError,
@@ -17,6 +18,8 @@ from .errors import (
     ReenteredError,
     StoreError,
     TamperedError,
+    UnavailableError,
+    UnsupportedError,
 )
 from .message import Message, MessageTemplate
 from .oath import (
@@ -44,10 +47,11 @@ __version__: str = _lib.otp_version().decode()
 
 __all__ = [
     "Binding", "Budgets", "Cell", "ChainVerdict", "ClockError", "ContendedError", "Credential",
-    "Engine", "Event", "Evidence", "Expected", "Finding", "ForkedError", "HostStore", "Hotp",
-    "Issued", "KeyRing", "KeyRingError", "MemoryStore", "Message", "MessageTemplate",
+    "Engine", "Event", "Evidence", "Expected", "Finding", "ForkedError", "FullError", "HostStore",
+    "Hotp", "Issued", "KeyRing", "KeyRingError", "MemoryStore", "Message", "MessageTemplate",
     "OathVerdict", "Ocra", "OcraMatch", "Odds", "OtpError", "PanicError", "Policy",
     "RandomnessError", "RecordVerdict", "ReenteredError", "Refusal", "SignatureRecord",
     "SigningKey", "SqliteStore", "Status", "Store", "StoreError", "TamperedError", "Totp",
-    "Verdict", "Write", "build_uri", "parse_uri", "verify_chain", "verify_record",
+    "UnavailableError", "UnsupportedError", "Verdict", "Write", "build_uri", "parse_uri",
+    "verify_chain", "verify_record",
 ]  # fmt: skip

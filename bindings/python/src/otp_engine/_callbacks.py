@@ -13,9 +13,11 @@ from collections.abc import Callable
 from typing import Any
 
 from . import _bindings as c
-from .errors import pending
+from .errors import FullError, UnavailableError, UnsupportedError, pending
 
-FAILED, DONE, MORE_ROOM, UNAVAILABLE, UNSUPPORTED = 0, 1, 3, 10, 13
+FAILED, DONE, MORE_ROOM, UNAVAILABLE, FULL, UNSUPPORTED = 0, 1, 3, 10, 11, 13
+# By what these say nothing was changed. Every other exception may come after the change was made.
+_SAID = ((UnavailableError, UNAVAILABLE), (FullError, FULL), (UnsupportedError, UNSUPPORTED))
 _lock = threading.Lock()
 _numbers = itertools.count(1)  # 0 would arrive as None
 _registry: dict[int, Any] = {}
@@ -49,12 +51,12 @@ def _drop(number: int) -> None:
 
 
 def _kept(default: int, function: Callable[[], int]) -> int:
-    """Run a host's function; what it raises is kept, and the default is returned."""
+    """Run a host's function; what it raises is kept, and told by its number or the default."""
     try:
         return function()
     except BaseException as error:
         pending.error = error
-        return default
+        return next((number for kind, number in _SAID if isinstance(error, kind)), default)
 
 
 def _load(number: int, keys: int, count: int, reply: int) -> int:

@@ -24,6 +24,27 @@ class StoreError(OtpError):
         return self.status == c.OTP_STATUS_STORE_UNKNOWN
 
 
+class UnavailableError(StoreError):
+    """A host store raises it where nothing was changed, for sure: it could not be asked."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, c.OTP_STATUS_STORE_UNAVAILABLE)
+
+
+class FullError(StoreError):
+    """A host store raises it from ``commit`` where there is no room; nothing was changed."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, c.OTP_STATUS_STORE_FULL)
+
+
+class UnsupportedError(StoreError):
+    """A host store raises it where it cannot do what is asked; nothing was changed."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, c.OTP_STATUS_STORE_UNSUPPORTED)
+
+
 class KeyRingError(OtpError):
     """A secret or key is missing, short, repeated or not in use."""
 

@@ -83,9 +83,12 @@ class HostStore(Store):
     ``load(keys)`` returns a list with a Cell or None for each 32-byte key. ``commit(writes, now)``
     applies all writes in one transaction, or none, and only if every cell has the version that its
     write expects: True when that is committed and beyond rolling back, False when a version
-    differs. ``purge(now, limit)`` drops at most so many cells whose end has passed. What these
-    raise fails closed: the call raises a StoreError with it as the cause. They may be called from
-    any thread, and must not call back into the library.
+    differs. ``purge(now, limit)`` drops at most so many cells whose end has passed. They may be
+    called from any thread, and must not call back into the library.
+
+    What these raise fails closed: the call raises a StoreError with it as the cause. What
+    ``commit`` raises leaves open whether it was applied (``unknown``), unless it is an
+    UnavailableError, a FullError or an UnsupportedError: raise these only where nothing was.
 
     ``permanent = False`` in a subclass says that cells may be lost; no engine that signs takes it.
     """

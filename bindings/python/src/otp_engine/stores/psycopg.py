@@ -1,0 +1,240 @@
+"""Cells in PostgreSQL, through a pool of psycopg 3: what ``otp-engine-postgres`` keeps, in Python.
+
+The extra ``otp-engine[psycopg]`` names what this needs.
+"""
+
+import threading
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeAlias, TypeVar
+
+try:
+    import psycopg
+    from psycopg_pool import ConnectionPool
+except ImportError as error:
+    raise ImportError(
+        "otp_engine.stores.psycopg needs psycopg 3 and its pool: "
+        "pip install 'otp-engine[psycopg]' 'psycopg[binary]'"
+    ) from error
+
+from ..errors import ForkedError, UnavailableError
+from ..store import Cell, HostStore, Write
+from . import _postgres_layout as layout
+from ._contract import OwnProcess, check_keys, check_writes
+from ._postgres_session import Session, Settings, of_commit, wrong_layout
+from ._postgres_wire import Fault, Silence, is_cut
+
+__all__ = ["PsycopgStore", "migrate"]
+
+_Answer = TypeVar("_Answer")
+_NO_STATEMENT = "26000"
+_Pool: TypeAlias = "ConnectionPool[psycopg.Connection[Any]]"
+_settings_of: "weakref.WeakKeyDictionary[_Pool, Settings]" = weakref.WeakKeyDictionary()
+
+
+class PsycopgStore(HostStore):
+    """A store in the tables of ``otp-engine-postgres``, on connections of the caller's pool.
+
+    Give it a pool of its own: it sets time-outs and ``synchronous_commit`` for the session of each
+    connection, and a caller who holds one connection while the store waits for another may wait
+    for himself. Each operation is one statement, committed by itself, in one round trip: no
+    transaction of the caller's is touched, and none can undo a guess that was counted.
+
+    Each new connection is checked: a standby, a server without ``fsync``, ``full_page_writes`` or
+    ``synchronous_commit``, and a schema that was not migrated raise an UnavailableError, which is
+    also raised where no connection comes from the pool within ``connection_wait``. Times are in
+    seconds. A statement is given up by the server after ``statement_timeout``, surely undone; a
+    commit without an answer after ``answer_timeout`` is ``unknown``.
+
+    ``may_lose_commits_on_crash=True`` answers before the flush; no engine that signs takes the
+    store then. Make pool and store in each process, after any fork.
+    """
+
+    def __init__(
+        self,
+        pool: _Pool,
+        *,
+        schema: str = "otp_engine",
+        connection_wait: float = 5.0,
+        lock_timeout: float = 3.0,
+        statement_timeout: float = 5.0,
+        answer_timeout: float = 8.0,
+        may_lose_commits_on_crash: bool = False,
+    ) -> None:
+        if not isinstance(pool, ConnectionPool):
+            raise TypeError(f"pool must be a psycopg_pool.ConnectionPool, not {type(pool)}")
+        _check_workers(pool)
+        self.permanent = not may_lose_commits_on_crash
+        self._pool = pool
+        self._wait = connection_wait
+        self._settings = Settings(
+            _checked_schema(schema),
+            lock_timeout,
+            statement_timeout,
+            answer_timeout,
+            is_flushed=self.permanent,
+        )
+        if _settings_of.setdefault(pool, self._settings) != self._settings:
+            raise ValueError("pool serves a store with other settings: give each a pool of its own")
+        self._process = OwnProcess()
+        self._lock = threading.Lock()
+        self._sessions: weakref.WeakKeyDictionary[psycopg.Connection[Any], Session] = (
+            weakref.WeakKeyDictionary()
+        )
+        with self._connection():
+            pass
+        super().__init__()
+
+    def load(self, keys: list[bytes]) -> list[Cell | None]:
+        """Return the cell of each key, in order."""
+        check_keys(keys)
+        if not keys:
+            return []
+        try:
+            return self._ask(lambda session, on: session.load(on, keys), is_repeatable=True)
+        except Fault as fault:
+            raise UnavailableError(str(fault)) from fault
+
+    def commit(self, writes: list[Write], now: int) -> bool:
+        """Apply all writes if every version is as expected, or none."""
+        check_writes(writes, permanent=self.permanent)
+        if not writes:
+            return True
+        if any(write.expected >= 2**63 - 1 for write in writes):
+            return False  # no cell has such a version
+        try:
+            self._ask(lambda session, on: session.commit(on, writes))
+        except Fault as fault:
+            meant = of_commit(fault)
+            if meant is None:
+                return False
+            raise meant from fault
+        return True
+
+    def purge(self, now: int, limit: int) -> int:
+        """Drop at most so many cells whose end has passed."""
+        try:
+            return self._ask(lambda session, on: session.purge(on, now, min(limit, 2**63 - 1)))
+        except Fault as fault:
+            if fault.is_conflict:
+                return 0  # a commit was first: next time
+            raise UnavailableError(str(fault)) from fault
+
+    def _ask(
+        self,
+        question: Callable[[Session, "psycopg.Connection[Any]"], _Answer],
+        *,
+        is_repeatable: bool = False,
+    ) -> _Answer:
+        """Ask once; again where that changes nothing and another connection may fare better."""
+        while True:
+            with self._connection() as (connection, session, is_new):
+                try:
+                    return question(session, connection)
+                except Fault as fault:
+                    if not fault.leaves_connection_sound:
+                        # One that may not write is most likely a former primary: the next
+                        # connection may lead to another server.
+                        connection.close()
+                        self._pool.drain()
+                    # Somebody reset the session: nothing was executed.
+                    is_reset = fault.code == _NO_STATEMENT
+                    is_cut = is_repeatable and fault.is_lost and not isinstance(fault, Silence)
+                    if is_new or not (is_reset or is_cut):
+                        raise
+
+    @contextmanager
+    def _connection(self) -> Iterator[tuple["psycopg.Connection[Any]", Session, bool]]:
+        """Lend a connection, and say whether it was set up just now."""
+        self._process.check()
+        connection = self._taken()
+        try:
+            with self._lock:
+                session = self._sessions.get(connection)
+            is_new = session is None
+            if session is None:
+                session = self._set_up(connection)
+            yield connection, session, is_new
+        finally:
+            self._pool.putconn(connection)
+
+    def _taken(self) -> "psycopg.Connection[Any]":
+        while True:
+            try:
+                connection = self._pool.getconn(timeout=self._wait)
+            except psycopg.Error as error:
+                raise UnavailableError(
+                    "no connection to PostgreSQL: it cannot be reached, or all stayed in use"
+                ) from error
+            if not is_cut(connection):
+                return connection
+            connection.close()
+            self._pool.putconn(connection)  # which makes another one
+
+    def _set_up(self, connection: "psycopg.Connection[Any]") -> Session:
+        try:
+            session = Session(connection, self._settings)
+        except BaseException as error:
+            connection.close()  # the next server may be another one
+            if isinstance(error, Fault):
+                raise UnavailableError(f"PostgreSQL refuses what the store needs: {error}") from (
+                    error
+                )
+            raise
+        with self._lock:
+            self._sessions[connection] = session
+        return session
+
+
+def migrate(connection: "psycopg.Connection[Any]", *, schema: str = "otp_engine") -> None:
+    """Make the schema and its tables, or bring them to the newest layout.
+
+    As a role that may create tables; does nothing where that is done. Several may do so at once.
+    ``PostgresStore::migrate`` of the Rust store does the same.
+    """
+    schema = _checked_schema(schema)
+
+    def run(text: str, *values: object) -> "psycopg.Cursor[tuple[Any, ...]]":
+        cursor = connection.cursor(row_factory=psycopg.rows.tuple_row)
+        return cursor.execute(text.replace("SCHEMA", schema).encode(), values or None)
+
+    def one(text: str, *values: object) -> Any:
+        row = run(text, *values).fetchone()
+        return None if row is None else row[0]
+
+    with connection.transaction():
+        run("SELECT pg_advisory_xact_lock(%s)", layout.MIGRATION_LOCK)
+        # Asked first: even `IF NOT EXISTS` needs the right to make what is there.
+        if not one("SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = %s)", schema):
+            connection.execute(f"CREATE SCHEMA {schema}".encode())
+        found = 0
+        if one("SELECT to_regclass(%s) IS NOT NULL", f"{schema}.otp_layout"):
+            found = one(layout.LAYOUT_FOUND)
+        else:
+            run(layout.LAYOUT_TABLE)
+        if found > layout.NEWEST:
+            raise UnavailableError(wrong_layout(found))
+        for number, migration in enumerate(layout.MIGRATIONS, 1):
+            if number > found:
+                run(migration)
+                run("INSERT INTO SCHEMA.otp_layout (number) VALUES (%s)", number)
+
+
+def _checked_schema(name: str) -> str:
+    """Return a name that goes into statements as it is."""
+    letters = "abcdefghijklmnopqrstuvwxyz_"
+    fits = 1 <= len(name) <= 63 and set(name) <= set(letters + "0123456789")
+    if not fits or name[0] not in letters:
+        raise ValueError("schema must be 1 to 63 of a-z, 0-9 and _, and begin with no digit")
+    return name
+
+
+def _check_workers(pool: _Pool) -> None:
+    """Refuse a pool that was inherited: two processes would read one connection's answers.
+
+    The threads of a pool do not live on in a forked child.
+    """
+    workers: list[threading.Thread] = getattr(pool, "_workers", [])
+    if any(not worker.is_alive() for worker in workers):
+        raise ForkedError("pool was opened before this process was forked; make another one")
