@@ -272,7 +272,7 @@ const PYTHON: Part = Part {
     about: "the Python package builds, installs, and passes its tests from the installed wheel",
     runs: Runs::Always,
     needs: &[
-        Need::Apt(&["gcc", "oathtool", "valgrind"]),
+        Need::Apt(&["gcc", "oathtool", "valgrind", "postgresql", "redis-server"]),
         // What they depend on is pinned too: a run of today must be the run of tomorrow.
         Need::Pip(&[
             "pytest==9.2.0",
@@ -288,6 +288,11 @@ const PYTHON: Part = Part {
             "ruff==0.17.6",
             "pycparser==3.12",
             "hatchling==1.27.0",
+            "psycopg==3.3.9",
+            "psycopg-binary==3.3.9",
+            "psycopg-pool==3.3.3",
+            "redis==8.1.0",
+            "async-timeout==5.0.1",
         ]),
     ],
     steps: &[Step::Checks(python::checks)],

@@ -27,7 +27,16 @@ assert 'otp_engine/py.typed' in names, names
 libraries = [n for n in names if n.endswith(('.so', '.dylib', '.dll'))]
 assert len(libraries) == 1 and libraries[0].startswith('otp_engine/'), names
 assert not [n for n in names if 'tests' in n or n.endswith('bench.py')], names
+assert 'otp_engine/stores/commit.lua' in names, names
+about = zipfile.ZipFile(wheels[0]).read([n for n in names if n.endswith('/METADATA')][0]).decode()
+needed = [line for line in about.splitlines() if line.startswith('Requires-Dist:')]
+assert needed and all('extra ==' in line for line in needed), needed
 ";
+
+/// Programs on the Rust stores, beside which the Python ones work; with the features that the part
+/// `test` has built all with.
+const DESKS: &str = "build --locked --workspace --exclude otp-engine --all-features \
+                     --example postgres_desk --example redis_desk";
 
 /// Builds the wheel, installs it afresh, and runs tools and tests.
 pub(crate) fn checks(job: &mut Job<'_>) -> Vec<Check> {
@@ -46,6 +55,12 @@ pub(crate) fn checks(job: &mut Job<'_>) -> Vec<Check> {
             "it installs into a fresh environment",
             install(job, &wheels, &fresh),
         ),
+        Check::new("the examples of the Rust stores build", {
+            let mut cargo = job.world.command("cargo");
+            cargo.args(DESKS.split_whitespace());
+            cargo.env("CARGO_TARGET_DIR", &job.world.target);
+            ended(job, &mut cargo)
+        }),
         Check::new("the demo runs from the installed wheel", {
             let mut demo = installed(job, &fresh);
             demo.args(["-m", "otp_engine", "demo"]).current_dir(&home);
@@ -124,6 +139,7 @@ fn tests(job: &mut Job<'_>, fresh: &Path) -> Vec<Check> {
     run.arg(tools.join("lib/python3*/site-packages"));
     run.args(["-rA", "--tb=short", "-p", "no:cacheprovider"]);
     run.arg(format!("{PACKAGE}/tests"));
+    run.env("OTP_RUST_EXAMPLES", job.world.target.join("debug/examples"));
     pytest::checks(job, &mut run)
 }
 

@@ -11,6 +11,8 @@ import psycopg
 import redis
 import servers
 from psycopg_pool import ConnectionPool
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 import otp_engine as otp
 from otp_engine.stores import _redis_session
@@ -47,7 +49,8 @@ def through_proxy(kind: str, to: Any) -> Iterator[tuple[servers.Proxy, str]]:
 def opened(kind: str, address: str, flaw: str = "", **options: Any) -> Iterator[Any]:
     """Open a store on a client of its own."""
     if kind == "psycopg":
-        with ConnectionPool(address, min_size=1, max_size=8, open=True) as pool:
+        most = options.pop("connections", 8)
+        with ConnectionPool(address, min_size=1, max_size=most, open=True) as pool:
             # On a machine under load a connection may take its time.
             options.setdefault("connection_wait", float(servers.PATIENCE))
             options.setdefault("answer_timeout", float(servers.PATIENCE))
@@ -57,6 +60,7 @@ def opened(kind: str, address: str, flaw: str = "", **options: Any) -> Iterator[
             store.flaw = flaw
             yield store
     else:
+        options.pop("connections", None)
         with client(address) as made:
             other = (NaiveRedis if flaw else RedisStore)(made, **options)
             other.flaw = flaw
@@ -65,6 +69,7 @@ def opened(kind: str, address: str, flaw: str = "", **options: Any) -> Iterator[
 
 def client(address: str, **options: Any) -> redis.Redis:
     options.setdefault("socket_timeout", servers.PATIENCE)
+    options.setdefault("retry", Retry(NoBackoff(), 0))
     return redis.Redis(unix_socket_path=address, **options)
 
 

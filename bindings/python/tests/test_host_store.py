@@ -126,6 +126,24 @@ def test_case_69_what_commit_raises_fails_closed_and_is_the_cause(raises: Any) -
     assert isinstance(fault.__cause__, (KeyError, KeyboardInterrupt))
 
 
+@pytest.mark.parametrize(
+    ("raised", "status"),
+    [(otp.UnavailableError, 10), (otp.FullError, 11), (otp.UnsupportedError, 13), (OSError, 12)],
+)
+def test_a_commit_that_raises_may_say_that_nothing_was_changed(
+    raised: type[Exception], status: int
+) -> None:
+    def refuse() -> Any:
+        raise raised("as planted")
+
+    store = Spoilt()
+    store.spoil_commit = refuse
+    fault = fails_closed(store)
+    assert isinstance(fault, otp.StoreError) and fault.status == status
+    assert fault.unknown == (raised is OSError)
+    assert isinstance(fault.__cause__, raised) and str(fault.__cause__) == "as planted"
+
+
 class Odd:
     """A cell whose members are what they are told to be."""
 

@@ -159,7 +159,7 @@ class Session:
         how: int = TEXT,
     ) -> PGresult:
         def send(to: PGconn) -> None:
-            to.send_query_params(statement, arguments, param_formats=[how] * len(arguments))
+            to.send_query_params(statement, [*arguments], param_formats=[how] * len(arguments))
 
         return ask(connection, send, self._settings.answer_timeout)
 

@@ -75,7 +75,7 @@ class PsycopgStore(HostStore):
             answer_timeout,
             is_flushed=self.permanent,
         )
-        if _settings_of.setdefault(pool, self._settings) != self._settings:
+        if _settings_of.get(pool, self._settings) != self._settings:
             raise ValueError("pool serves a store with other settings: give each a pool of its own")
         self._process = OwnProcess()
         self._lock = threading.Lock()
@@ -83,7 +83,7 @@ class PsycopgStore(HostStore):
             weakref.WeakKeyDictionary()
         )
         with self._connection():
-            pass
+            _settings_of[pool] = self._settings
         super().__init__()
 
     def load(self, keys: list[bytes]) -> list[Cell | None]:

@@ -96,11 +96,11 @@ class RedisStore(HostStore):
     def commit(self, writes: list[Write], now: int) -> bool:
         """Apply all writes if every version is as expected, or none."""
         check_writes(writes, permanent=False)
-        arguments = session.encode(writes)
         if not writes:
             return True
         if any(write.expected >= 2**64 - 1 for write in writes):
             return False  # there is no next version
+        arguments = session.encode(writes)
         try:
             return self._ask(lambda on: session.commit(on, self._digest, arguments))
         except redis.RedisError as error:

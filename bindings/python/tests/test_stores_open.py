@@ -1,0 +1,236 @@
+"""What a store refuses when it is opened, and what its module needs."""
+
+import contextlib
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+import servers
+import stores
+from psycopg_pool import ConnectionPool
+
+import otp_engine as otp
+from otp_engine.stores.psycopg import PsycopgStore, migrate
+from otp_engine.stores.redis import RedisStore, _is_new_enough
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[Any]:
+    with stores.server("psycopg") as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def redis_server() -> Iterator[Any]:
+    with stores.server("redis") as started:
+        yield started
+
+
+def opens(address: str, **options: Any) -> None:
+    with stores.opened("psycopg", address, **options):
+        pass
+
+
+@pytest.mark.parametrize("setting", ["fsync", "full_page_writes"])
+def test_a_server_that_does_not_flush_is_refused(postgres: Any, setting: str) -> None:
+    with psycopg.connect(postgres.address, autocommit=True) as admin:
+        admin.execute(f"ALTER SYSTEM SET {setting} = off".encode())
+        admin.execute("SELECT pg_reload_conf()")
+        try:
+            shown = f"SHOW {setting}".encode()
+            servers.wait_until(
+                "the setting is off", lambda: admin.execute(shown).fetchone() == ("off",)
+            )
+            with pytest.raises(otp.UnavailableError, match=f"{setting}=off"):
+                opens(postgres.address)
+        finally:
+            admin.execute(f"ALTER SYSTEM RESET {setting}".encode())
+            admin.execute("SELECT pg_reload_conf()")
+            servers.wait_until(
+                "the setting is on", lambda: admin.execute(shown).fetchone() == ("on",)
+            )
+    opens(postgres.address)
+
+
+@pytest.mark.parametrize(
+    ("setting", "fits"),
+    [
+        ("synchronous_commit=off", False),
+        ("synchronous_commit=local", False),
+        ("synchronous_commit=remote_apply", True),
+        ("default_transaction_read_only=on", False),
+        ("default_transaction_isolation=serializable", True),
+    ],
+)
+def test_a_session_that_does_not_keep_what_it_answers_is_refused(
+    postgres: Any, setting: str, fits: bool
+) -> None:
+    address = f"{postgres.address} options='-c {setting}'"
+    if fits:
+        opens(address)
+        return
+    name = setting.removeprefix("default_").replace("read_only", "read_only")
+    with pytest.raises(otp.UnavailableError, match=name):
+        opens(address)
+
+
+def test_a_store_that_may_lose_commits_says_so(postgres: Any) -> None:
+    address = f"{postgres.address} options='-c synchronous_commit=off'"
+    with stores.opened("psycopg", address, may_lose_commits_on_crash=True) as store:
+        assert not store.permanent
+        with pytest.raises(otp.UnsupportedError):
+            store.commit([stores.write(), stores.write(2, discard_after=None)], 0)
+        assert stores.version(store) == 0
+        assert store.commit([stores.write()], 0)
+
+
+BREAKS = {
+    "layout 2": "INSERT INTO SCHEMA.otp_layout VALUES (2)",
+    "layout 0": "DELETE FROM SCHEMA.otp_layout",
+    "migrate it first": "DROP TABLE SCHEMA.otp_layout",
+    "not logged": "ALTER TABLE SCHEMA.otp_cell SET UNLOGGED",
+    "no primary key": "ALTER TABLE SCHEMA.otp_cell DROP CONSTRAINT otp_cell_pkey",
+    "triggers": "ALTER TABLE SCHEMA.otp_cell DISABLE TRIGGER otp_cell_keep_rows",
+    "other columns": "ALTER TABLE SCHEMA.otp_cell ADD note text",
+}
+
+
+@pytest.mark.parametrize("said", BREAKS)
+def test_another_layout_is_refused(postgres: Any, said: str) -> None:
+    schema = f"otp_{list(BREAKS).index(said)}"
+    with psycopg.connect(postgres.address) as owner:
+        migrate(owner, schema=schema)
+        migrate(owner, schema=schema)  # nothing is left to do
+    opens(postgres.address, schema=schema)
+    with psycopg.connect(postgres.address) as owner:
+        owner.execute(BREAKS[said].replace("SCHEMA", schema).encode())
+    with pytest.raises(otp.UnavailableError, match=said):
+        opens(postgres.address, schema=schema)
+    if said == "layout 2":
+        with psycopg.connect(postgres.address) as owner, pytest.raises(otp.UnavailableError):
+            migrate(owner, schema=schema)
+
+
+def test_a_role_needs_no_more_than_is_documented(postgres: Any) -> None:
+    with psycopg.connect(postgres.address) as owner:
+        owner.execute(
+            """CREATE ROLE otp_app LOGIN; GRANT USAGE ON SCHEMA otp_engine TO otp_app;
+            GRANT SELECT ON otp_engine.otp_layout TO otp_app;
+            GRANT SELECT, INSERT, UPDATE ON otp_engine.otp_cell TO otp_app"""
+        )
+    address = postgres.address.replace("user=otp", "user=otp_app")
+    with stores.opened("psycopg", address) as store:
+        assert store.commit([stores.write(7)], 0)
+        with pytest.raises(otp.UnavailableError, match="42501"):
+            store.purge(2**40, 1)
+
+
+def test_a_standby_is_refused() -> None:
+    with servers.own_folder() as folder, servers.PostgresServer(folder) as server:
+        opened = f"{server.address} connect_timeout=60"
+        with psycopg.connect(opened) as owner:
+            migrate(owner)
+        server.kill()
+        (folder / "data" / "standby.signal").touch()
+        server.resume()
+        with pytest.raises(otp.UnavailableError, match="standby"):
+            opens(opened)
+
+
+def test_a_server_that_is_not_there_is_unavailable(tmp_path: Any) -> None:
+    address = f"host={tmp_path} user=otp dbname=postgres"
+    with (
+        ConnectionPool(address, min_size=1, open=True) as pool,
+        pytest.raises(otp.UnavailableError, match="no connection"),
+    ):
+        PsycopgStore(pool, connection_wait=0.1)
+    closed = ConnectionPool(address, open=False)
+    with pytest.raises(otp.UnavailableError, match="no connection"):
+        PsycopgStore(closed)
+    with pytest.raises(otp.UnavailableError, match="cannot be reached"):
+        RedisStore(stores.client(str(tmp_path / "socket")))
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "risk"),
+    [
+        ("maxmemory-policy", "allkeys-lru", "may_evict_counted_attempts"),
+        ("appendfsync", "everysec", "may_lose_commits_on_crash"),
+        ("no-appendfsync-on-rewrite", "yes", "may_lose_commits_on_crash"),
+        ("appendonly", "no", "may_lose_commits_on_crash"),
+    ],
+)
+def test_redis_settings_are_checked(redis_server: Any, setting: str, value: str, risk: str) -> None:
+    admin = stores.client(redis_server.address)
+    sound = admin.config_get(setting)[setting]
+    admin.config_set(setting, value)
+    try:
+        with pytest.raises(otp.UnavailableError, match="needed is"):
+            RedisStore(stores.client(redis_server.address))
+        RedisStore(stores.client(redis_server.address), **{risk: True})
+    finally:
+        admin.config_set(setting, sound)
+    RedisStore(stores.client(redis_server.address))
+
+
+def test_each_new_connection_is_checked(redis_server: Any) -> None:
+    client = stores.client(redis_server.address)
+    store = RedisStore(client)
+    assert stores.version(store) == 0
+    admin = stores.client(redis_server.address)
+    admin.config_set("appendfsync", "everysec")
+    try:
+        assert stores.version(store) == 0  # on the connection that was checked
+        client.connection_pool.disconnect()
+        with pytest.raises(otp.UnavailableError, match="everysec"):
+            stores.version(store)
+    finally:
+        admin.config_set("appendfsync", "always")
+    assert stores.version(store) == 0
+
+
+def test_where_config_is_forbidden_the_caller_states_it(redis_server: Any) -> None:
+    admin = stores.client(redis_server.address)
+    rights = "+mget +evalsha +eval +get +getrange +set +time +info"
+    admin.execute_command("ACL", "SETUSER", "otp", "on", ">secret", "~*", *rights.split())
+    other = {"username": "otp", "password": "secret", "driver_info": None}
+    with pytest.raises(otp.UnavailableError, match="state it"):
+        RedisStore(stores.client(redis_server.address, **other))
+    stated = RedisStore(
+        stores.client(redis_server.address, **other), states_appendfsync_always=True
+    )
+    assert stated.commit([stores.write()], 0) and stores.version(stated) == 1
+    with pytest.raises(otp.UnavailableError, match="reached"):
+        wrong = {**other, "password": "wrong"}
+        RedisStore(stores.client(redis_server.address, **wrong))
+
+
+def test_the_clock_of_redis_is_checked(redis_server: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = RedisStore._now
+    for off, fits in ((29, True), (-29, True), (32, False), (-32, False)):
+        monkeypatch.setattr(RedisStore, "_now", lambda self, off=off: now(self) + off)
+        refused: Any = pytest.raises(otp.UnavailableError, match="clock")
+        with contextlib.nullcontext() if fits else refused:
+            RedisStore(stores.client(redis_server.address))
+
+
+def test_versions_from_6_2_on_are_new_enough() -> None:
+    fits = {"6.2.0", "7.0.15", "10.0"}
+    for version in (*fits, "6.1.9", "5.9.9", "7", "", "x.2"):
+        assert _is_new_enough(version) == (version in fits), version
+
+
+@pytest.mark.parametrize(("extra", "client"), [("psycopg", "psycopg_pool"), ("redis", "redis")])
+def test_a_client_that_is_missing_is_named_with_its_extra(extra: str, client: str) -> None:
+    def run(text: str) -> str:
+        paths = f"import sys; sys.path[:] = {sys.path!r}; "
+        ended = subprocess.run([sys.executable, "-c", paths + text], capture_output=True, text=True)
+        return ended.stdout + ended.stderr
+
+    missing = run(f"sys.modules[{client!r}] = None; import otp_engine.stores.{extra}")
+    assert "ImportError" in missing and f"pip install 'otp-engine[{extra}]'" in missing
+    assert run(f"import otp_engine.stores; print({client!r} in sys.modules)") == "False\n"
+    assert run(f"import otp_engine.stores.{extra}; print({client!r} in sys.modules)") == "True\n"
