@@ -1,8 +1,6 @@
 //! What issue and verify cost, as ratios to a floor in the same run.
 //!
-//! The floor makes exactly the SHA-256 compressions that the operation needs, one load and one
-//! versioned write on a map of the same shape, one clock read, and for issue one draw from the
-//! operating system: no engine, no policy, no types. Rows take turns in rounds of about a
+//! The floor is that of `floor/operation.rs`. Rows take turns in rounds of about a
 //! millisecond, the order reversed every second round, on the thread's own CPU time; a ratio is the
 //! median of the rounds' ratios. The floor runs twice: what the second differs by is the noise.
 //!
@@ -14,18 +12,19 @@
     reason = "a program for the terminal"
 )]
 
+#[path = "floor/operation.rs"]
+mod floor;
+
 use core::cell::Cell;
-use core::hash::{BuildHasherDefault, Hasher};
 use core::hint::black_box;
-use std::collections::HashMap;
-use std::sync::Mutex;
 
 use cpu_time::ThreadTime;
 use otp_engine::{
     Binding, Budgets, Clock, Engine, Issuance, KeyRing, ManualClock, MemoryStore, Mobile,
     RecordField, Submission, SystemClock, Timestamp,
 };
-use sha2::block_api::compress256;
+
+use floor::Operation;
 
 const ROUNDS: usize = 101;
 const SLOTS: usize = 1_000;
@@ -40,7 +39,8 @@ fn main() {
     );
     for metered in [false, true] {
         let budgets = if metered { "default policy" } else { "bare" };
-        println!("{budgets}");
+        let compressions = Operation::new(metered, 0).compressions();
+        println!("{budgets} ({compressions} compressions)");
         group(rounds, &mut issue_rows(metered));
         group(rounds, &mut verify_rows(metered));
     }
@@ -91,7 +91,7 @@ fn middle(values: &mut [f64]) -> f64 {
 
 fn issue_rows(metered: bool) -> Vec<Row> {
     let floor = |name| {
-        let floor = Floor::new(metered);
+        let floor = Operation::new(metered, SLOTS);
         Row {
             name,
             prepare: Box::new(|| ()),
@@ -124,7 +124,7 @@ fn issue_rows(metered: bool) -> Vec<Row> {
 
 fn verify_rows(metered: bool) -> Vec<Row> {
     let floor = |name| {
-        let floor = Floor::new(metered);
+        let floor = Operation::new(metered, SLOTS);
         Row {
             name,
             prepare: Box::new(|| ()),
@@ -276,88 +276,4 @@ fn binding(at: usize) -> Binding {
         .recipient(Mobile::parse(&number).unwrap())
         .build()
         .unwrap()
-}
-
-/// What the operations cannot do without.
-struct Floor {
-    shards: Vec<Mutex<Map>>,
-    compressions: usize,
-    cells: usize,
-}
-
-type Map = HashMap<u64, (u64, [u8; 96]), BuildHasherDefault<Identity>>;
-
-impl Floor {
-    fn new(metered: bool) -> Self {
-        let mut shards: Vec<_> = (0..64).map(|_| Mutex::new(Map::default())).collect();
-        for slot in 0..SLOTS as u64 * 3 {
-            let key = mix(slot);
-            shards[(key >> 58) as usize]
-                .get_mut()
-                .unwrap()
-                .insert(key, (1, [0; 96]));
-        }
-        // From cached midstates a message of n bytes costs ceil((n + 9) / 64) compressions and one.
-        let mac = |length: usize| (length + 9).div_ceil(64) + 1;
-        let members: usize = [4, 4, 16, 38, 3, 3].iter().map(|length| length + 2).sum();
-        // The tenant's part of the name is computed once for all.
-        let slot = mac(1 + members);
-        let digest = mac(1 + members + 14 + 1);
-        let meters = mac(1 + 6 + 5) + mac(1 + 6 + 14);
-        let compressions = slot + digest + mac(52) + if metered { meters } else { 0 };
-        println!("  ({compressions} compressions)");
-        Self {
-            shards,
-            compressions,
-            cells: if metered { 3 } else { 1 },
-        }
-    }
-
-    fn issue(&self, slot: usize) {
-        let mut id = [0; 16];
-        getrandom::fill(&mut id).unwrap();
-        black_box(id);
-        self.verify(slot);
-    }
-
-    fn verify(&self, slot: usize) {
-        black_box(SystemClock::new().now());
-        let mut state = [1; 8];
-        for _ in 0..self.compressions {
-            compress256(black_box(&mut state), black_box(&[[7; 64]]));
-        }
-        let keys = (0..self.cells).map(|cell| mix((slot + cell * SLOTS) as u64));
-        let mut bodies = [(0, [0; 96]); 3];
-        for (key, body) in keys.clone().zip(&mut bodies) {
-            *body = self.shards[(key >> 58) as usize].lock().unwrap()[&key];
-        }
-        for (key, body) in keys.zip(bodies) {
-            let mut shard = self.shards[(key >> 58) as usize].lock().unwrap();
-            let cell = shard.get_mut(&key).unwrap();
-            assert_eq!(cell.0, body.0);
-            *cell = (body.0 + 1, black_box(body.1));
-        }
-    }
-}
-
-fn mix(at: u64) -> u64 {
-    (at + 1)
-        .wrapping_mul(0x9E37_79B9_7F4A_7C15)
-        .rotate_left(31)
-        .wrapping_mul(0xD6E8_FEB8_6659_FD93)
-}
-
-#[derive(Default)]
-struct Identity(u64);
-
-impl Hasher for Identity {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, _: &[u8]) {}
-
-    fn write_u64(&mut self, value: u64) {
-        self.0 = value;
-    }
 }

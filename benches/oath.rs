@@ -14,11 +14,16 @@
     reason = "a program for the terminal"
 )]
 
+#[path = "floor/hotp.rs"]
+mod hotp;
+
 use core::hint::black_box;
 
 use cpu_time::ThreadTime;
 use otp_engine::Timestamp;
 use otp_engine::oath::{Algorithm, Hotp, Inputs, Ocra, Reach, Secret, Suite, Totp};
+
+use hotp::Hotp as Floor;
 
 const ROUNDS: usize = 151;
 const OPERATIONS: u64 = 5_000;
@@ -33,7 +38,7 @@ fn main() {
         "{:<38} {:>8} {:>8} {:>9}",
         "row (1 thread, CPU ns)", "median", "min", "to floor"
     );
-    for algorithm in [Algorithm::Sha1, Algorithm::Sha256] {
+    for algorithm in [Algorithm::Sha1, Algorithm::Sha256, Algorithm::Sha512] {
         println!("{}: generate 6 digits, prepared key", algorithm.name());
         let secret = Secret::new(SECRET).unwrap();
         let hotp = Hotp::new(&secret, algorithm, 6).unwrap();
@@ -157,115 +162,9 @@ fn middle(values: &mut [f64]) -> f64 {
 }
 
 fn floor(algorithm: Algorithm) -> Floor {
-    let block = |pad: u8| {
-        let mut block = [pad; 64];
-        for (byte, secret) in block.iter_mut().zip(SECRET) {
-            *byte ^= secret;
-        }
-        block
-    };
-    let (inner, outer) = ([block(0x36)], [block(0x5C)]);
     match algorithm {
-        Algorithm::Sha1 => {
-            let mut states = [SHA1; 2];
-            sha1::block_api::compress(&mut states[0], &inner);
-            sha1::block_api::compress(&mut states[1], &outer);
-            Floor::Sha1(states)
-        }
-        _ => {
-            let mut states = [SHA256; 2];
-            sha2::block_api::compress256(&mut states[0], &inner);
-            sha2::block_api::compress256(&mut states[1], &outer);
-            Floor::Sha256(states)
-        }
+        Algorithm::Sha1 => Floor::sha1(SECRET),
+        Algorithm::Sha256 => Floor::sha256(SECRET),
+        _ => Floor::sha512(SECRET),
     }
 }
-
-/// A prepared key and nothing else.
-enum Floor {
-    Sha1([[u32; 5]; 2]),
-    Sha256([[u32; 8]; 2]),
-}
-
-impl Floor {
-    fn truncated(&self, counter: u64) -> u32 {
-        let mut block = [0; 64];
-        block[..8].copy_from_slice(&counter.to_be_bytes());
-        block[8] = 0x80;
-        block[62..].copy_from_slice(&576_u16.to_be_bytes());
-        let mut mac = [0; 32];
-        let last = match *self {
-            Self::Sha1([mut inner, mut outer]) => {
-                sha1::block_api::compress(&mut inner, &[block]);
-                let block = second(&inner);
-                sha1::block_api::compress(&mut outer, &[block]);
-                put(&outer, &mut mac);
-                mac[19]
-            }
-            Self::Sha256([mut inner, mut outer]) => {
-                sha2::block_api::compress256(&mut inner, &[block]);
-                let block = second(&inner);
-                sha2::block_api::compress256(&mut outer, &[block]);
-                put(&outer, &mut mac);
-                mac[31]
-            }
-        };
-        let at = usize::from(last & 15);
-        u32::from_be_bytes(mac[at..at + 4].try_into().unwrap()) & 0x7FFF_FFFF
-    }
-
-    fn generate(&self, counter: u64) -> [u8; 6] {
-        let mut rest = self.truncated(counter);
-        let mut code = [0; 6];
-        for place in code.iter_mut().rev() {
-            *place = b'0' + (rest % 10) as u8;
-            rest /= 10;
-        }
-        code
-    }
-
-    fn verify(&self, counter: u64, typed: &[u8; 6], window: u64) -> bool {
-        let mut found = 0;
-        for step in counter - window..=counter + window {
-            let code = self.generate(step);
-            let differs = code.iter().zip(typed).fold(0, |sum, (a, b)| sum | (a ^ b));
-            found |= u8::from(black_box(differs) == 0);
-        }
-        found != 0
-    }
-}
-
-/// The outer block: the inner digest with its padding.
-fn second(inner: &[u32]) -> [u8; 64] {
-    let mut block = [0; 64];
-    put(inner, &mut block);
-    let length = 4 * inner.len();
-    block[length] = 0x80;
-    let bits = u16::try_from(8 * (64 + length)).unwrap();
-    block[62..].copy_from_slice(&bits.to_be_bytes());
-    block
-}
-
-fn put(state: &[u32], out: &mut [u8]) {
-    for (bytes, word) in out.chunks_exact_mut(4).zip(state) {
-        bytes.copy_from_slice(&word.to_be_bytes());
-    }
-}
-
-const SHA1: [u32; 5] = [
-    0x6745_2301,
-    0xEFCD_AB89,
-    0x98BA_DCFE,
-    0x1032_5476,
-    0xC3D2_E1F0,
-];
-const SHA256: [u32; 8] = [
-    0x6A09_E667,
-    0xBB67_AE85,
-    0x3C6E_F372,
-    0xA54F_F53A,
-    0x510E_527F,
-    0x9B05_688C,
-    0x1F83_D9AB,
-    0x5BE0_CD19,
-];

@@ -112,6 +112,35 @@ fn a_licence_off_the_list_is_caught_anywhere() {
 }
 
 #[test]
+fn what_is_only_measured_may_have_its_own_licence_and_nothing_else_may_use_it() {
+    let (name, licence) = ONLY_MEASURED[0];
+    let measured = |graph: &mut Graph, licence: &str| {
+        let peers = Package {
+            member: Member::Yes,
+            source: None,
+            ..package(PEERS)
+        };
+        graph.packages.insert(PEERS.into(), peers);
+        let peer = Package {
+            licence: Some(licence.into()),
+            ..package(name)
+        };
+        plant(graph, PEERS, peer);
+    };
+    let mut graph = sound();
+    measured(&mut graph, licence);
+    assert_eq!(licences(&graph), Ok(()));
+    caught("every licence", name, |graph| {
+        measured(graph, "GPL-3.0-only")
+    });
+    caught("every licence", name, |graph| {
+        measured(graph, licence);
+        let tasks = graph.packages.get_mut("tasks").unwrap();
+        tasks.shipped.insert(name.into());
+    });
+}
+
+#[test]
 fn a_newer_compiler_is_caught_from_the_first_release_on() {
     for newer in ["1.88.1", "1.89", "2.0.0", "nightly"] {
         caught(
@@ -183,4 +212,9 @@ fn deny_toml_has_the_same_lists() {
     let deny = include_str!("../../../deny.toml");
     assert_eq!(quoted(deny, "\nallow = ["), LICENCES);
     assert_eq!(quoted(deny, "\ndeny = ["), NETWORKING);
+    let excepted: Vec<_> = ONLY_MEASURED
+        .iter()
+        .flat_map(|(name, licence)| [*name, *licence])
+        .collect();
+    assert_eq!(quoted(deny, "\nexceptions = ["), excepted);
 }

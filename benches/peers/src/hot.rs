@@ -1,0 +1,190 @@
+//! Issue and verify on 1,000 slots, which stay in the processor's cache.
+
+use core::cell::{Cell, RefCell};
+
+use otp_engine::{Binding, Rejection, Submission, Verdict};
+use otp_floor::operation::Operation;
+
+use crate::desk::{Desk, Profile, Ticket, binding, wrong};
+use crate::measure::{Effort, Row, group};
+
+const DAY: i64 = 86_400;
+/// Past the default validity of three minutes.
+const LATER: i64 = 600;
+
+pub(crate) fn rows(effort: Effort) {
+    let slots = effort.of(1_000, 20);
+    let bindings: Vec<_> = (0..slots).map(binding).collect();
+    for profile in Profile::ALL {
+        let name = profile.name();
+        group(effort, &format!("issue {name}"), issue(profile, &bindings));
+        group(
+            effort,
+            &format!("verify {name}"),
+            verify(profile, &bindings),
+        );
+    }
+}
+
+fn issue(profile: Profile, bindings: &[Binding]) -> Vec<Row<'_>> {
+    let slots = bindings.len();
+    let floor = |name, profile: Profile| {
+        let floor = Operation::new(profile.is_metered(), slots);
+        Row::new(
+            name,
+            || (),
+            move || {
+                (0..slots).for_each(|slot| floor.issue(slot));
+                slots
+            },
+        )
+    };
+    // A new code each time: the clock goes on by a day, so that no budget refuses.
+    let desk = Desk::new(profile, slots);
+    let day = Cell::new(0);
+    let issue = Row::new(
+        "issue",
+        || (),
+        move || {
+            day.set(day.get() + 1);
+            desk.set(day.get() * DAY);
+            bindings.iter().for_each(|to| desk.issue_only(to));
+            slots
+        },
+    );
+    let mut rows = vec![
+        floor("floor", profile),
+        floor("floor again", profile),
+        issue,
+    ];
+    if profile.is_metered() {
+        rows.push(floor("bare floor", Profile::Bare));
+    }
+    rows
+}
+
+fn verify(profile: Profile, bindings: &[Binding]) -> Vec<Row<'_>> {
+    let slots = bindings.len();
+    let floor = |name, profile: Profile| {
+        let floor = Operation::new(profile.is_metered(), slots);
+        Row::new(
+            name,
+            || (),
+            move || {
+                (0..slots).for_each(|slot| floor.verify(slot));
+                slots
+            },
+        )
+    };
+    let row = |guess: Guess| guess.row(profile, bindings);
+    let mut rows = vec![
+        floor("floor", profile),
+        row(Guess::Right),
+        row(Guess::Wrong),
+        row(Guess::Expired),
+        row(Guess::Unknown),
+        row(Guess::Used),
+        row(Guess::Superseded),
+        floor("floor again", profile),
+    ];
+    if profile.is_metered() {
+        rows.push(floor("bare floor", Profile::Bare));
+    }
+    rows
+}
+
+/// How what is typed stands to what was issued.
+#[derive(Clone, Copy)]
+enum Guess {
+    Right,
+    Wrong,
+    Expired,
+    Unknown,
+    Used,
+    Superseded,
+}
+
+impl Guess {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Right => "right code",
+            Self::Wrong => "wrong code",
+            Self::Expired => "expired",
+            Self::Unknown => "nothing issued",
+            Self::Used => "already used",
+            Self::Superseded => "superseded",
+        }
+    }
+
+    fn is_met_by(self, verdict: &Verdict) -> bool {
+        match self {
+            Self::Right => verdict.is_accepted(),
+            Self::Wrong => matches!(verdict.rejection(), Some(Rejection::Wrong { .. })),
+            Self::Expired => verdict.rejection() == Some(Rejection::Expired),
+            Self::Unknown => verdict.rejection() == Some(Rejection::Unknown),
+            Self::Used => verdict.rejection() == Some(Rejection::AlreadyUsed),
+            Self::Superseded => verdict.rejection() == Some(Rejection::Superseded),
+        }
+    }
+
+    fn row(self, profile: Profile, bindings: &[Binding]) -> Row<'_> {
+        let desk = std::rc::Rc::new(Desk::new(profile, bindings.len()));
+        let tickets = std::rc::Rc::new(RefCell::new(Vec::new()));
+        let (fresh, filled) = (desk.clone(), tickets.clone());
+        let day = Cell::new(0);
+        let prepare = move || {
+            day.set(day.get() + 2);
+            *filled.borrow_mut() = self.tickets(&fresh, bindings, day.get() * DAY);
+        };
+        let run = move || {
+            let tickets = tickets.borrow();
+            for (to, ticket) in bindings.iter().zip(tickets.iter()) {
+                let mut submission = Submission::new(to, &ticket.code);
+                if matches!(self, Self::Superseded) {
+                    submission = submission.challenge(ticket.id);
+                }
+                let verdict = desk.verify(submission);
+                assert!(self.is_met_by(&verdict), "{}: {verdict:?}", self.name());
+            }
+            tickets.len()
+        };
+        Row::new(self.name(), prepare, run)
+    }
+
+    /// Brings every slot into the state that the row asks about; wrong guesses of earlier rounds are
+    /// forgiven.
+    fn tickets(self, desk: &Desk, bindings: &[Binding], now: i64) -> Vec<Ticket> {
+        desk.set(now);
+        if matches!(self, Self::Unknown) {
+            // The names are never in the store; the codes are of a desk that is nobody's.
+            let other = Desk::new(Profile::Bare, bindings.len());
+            return bindings.iter().map(|to| other.issue(to)).collect();
+        }
+        let fresh = |to| {
+            desk.unlock(to);
+            desk.issue(to)
+        };
+        let mut tickets: Vec<_> = bindings.iter().map(fresh).collect();
+        match self {
+            Self::Wrong => {
+                for ticket in &mut tickets {
+                    ticket.code = wrong(&ticket.code);
+                }
+            }
+            Self::Expired => desk.set(now + LATER),
+            Self::Used => {
+                for (to, ticket) in bindings.iter().zip(&tickets) {
+                    let _ = desk.verify(Submission::new(to, &ticket.code));
+                }
+            }
+            Self::Superseded => {
+                desk.set(now + LATER);
+                for to in bindings {
+                    desk.issue_only(to);
+                }
+            }
+            Self::Right | Self::Unknown => {}
+        }
+        tickets
+    }
+}

@@ -1,0 +1,150 @@
+//! Issue and verify with a million codes live: each operation misses the cache.
+
+use core::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use otp_engine::{Binding, Submission};
+use otp_floor::operation::Operation;
+
+use crate::desk::{Desk, Profile, binding, wrong};
+use crate::measure::{Effort, Row, group};
+
+/// Past the validity and the time between two sends.
+const LATER: i64 = 600;
+
+pub(crate) fn rows(effort: Effort) {
+    let size = Size {
+        slots: effort.of(1_000_000, 300),
+        each: effort.of(1_000, 20),
+    };
+    assert!(
+        effort.rounds * size.each <= size.slots,
+        "a slot is for one operation"
+    );
+    for profile in Profile::ALL {
+        let name = profile.name();
+        let floor = |name, profile| size.floor(name, profile, Operation::issue);
+        let mut rows = vec![
+            floor("floor", profile),
+            floor("floor again", profile),
+            size.issue(profile),
+        ];
+        if profile.is_metered() {
+            rows.push(floor("bare floor", Profile::Bare));
+        }
+        group(effort, &format!("issue {name}, 1 M live"), rows);
+
+        let floor = |name, profile| size.floor(name, profile, Operation::verify);
+        let mut rows = vec![
+            floor("floor", profile),
+            floor("floor again", profile),
+            size.verify(profile, "right code", |code| code),
+            size.verify(profile, "wrong code", |code| wrong(&code)),
+        ];
+        if profile.is_metered() {
+            rows.push(floor("bare floor", Profile::Bare));
+        }
+        group(effort, &format!("verify {name}, 1 M live"), rows);
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Size {
+    slots: usize,
+    /// The operations of a round.
+    each: usize,
+}
+
+impl Size {
+    /// Walks over all slots, each once, none beside the one before.
+    fn walk(self) -> Walk {
+        Walk {
+            size: self,
+            at: Cell::new(0),
+        }
+    }
+
+    fn floor<'a>(
+        self,
+        name: &'a str,
+        profile: Profile,
+        operation: impl Fn(&Operation, usize) + 'a,
+    ) -> Row<'a> {
+        let floor = Operation::new(profile.is_metered(), self.slots);
+        let walk = self.walk();
+        let next = Rc::new(RefCell::new(Vec::new()));
+        let filled = next.clone();
+        let prepare = move || *filled.borrow_mut() = walk.round();
+        Row::new(name, prepare, move || {
+            let slots = next.borrow();
+            slots.iter().for_each(|slot| operation(&floor, *slot));
+            slots.len()
+        })
+    }
+
+    /// Issues where a code lies whose time is over.
+    fn issue(self, profile: Profile) -> Row<'static> {
+        let desk = Desk::new(profile, self.slots);
+        (0..self.slots).for_each(|slot| desk.issue_only(&binding(slot)));
+        desk.set(LATER);
+        let walk = self.walk();
+        let next = Rc::new(RefCell::new(Vec::new()));
+        let filled = next.clone();
+        let prepare =
+            move || *filled.borrow_mut() = walk.round().into_iter().map(binding).collect();
+        Row::new("issue", prepare, move || {
+            let next: &[Binding] = &next.borrow();
+            next.iter().for_each(|to| desk.issue_only(to));
+            next.len()
+        })
+    }
+
+    fn verify(
+        self,
+        profile: Profile,
+        name: &'static str,
+        typed: impl Fn(String) -> String + 'static,
+    ) -> Row<'static> {
+        let desk = Desk::new(profile, self.slots);
+        let issue = |slot| typed(desk.issue(&binding(slot)).code);
+        let codes: Vec<String> = (0..self.slots).map(issue).collect();
+        let walk = self.walk();
+        let next = Rc::new(RefCell::new(Vec::new()));
+        let filled = next.clone();
+        let prepare = move || {
+            let slots = walk.round().into_iter();
+            *filled.borrow_mut() = slots
+                .map(|slot| (binding(slot), codes[slot].clone()))
+                .collect();
+        };
+        let is_right = name == "right code";
+        Row::new(name, prepare, move || {
+            let next: &[(Binding, String)] = &next.borrow();
+            for (to, typed) in next {
+                let verdict = desk.verify(Submission::new(to, typed));
+                assert_eq!(verdict.is_accepted(), is_right, "{name}: {verdict:?}");
+            }
+            next.len()
+        })
+    }
+}
+
+struct Walk {
+    size: Size,
+    at: Cell<usize>,
+}
+
+impl Walk {
+    fn round(&self) -> Vec<usize> {
+        let at = self.at.replace(self.at.get() + self.size.each);
+        (at..at + self.size.each)
+            .map(|at| scattered(at, self.size.slots))
+            .collect()
+    }
+}
+
+/// Maps numbers below `slots` onto one another, neighbours far apart.
+pub(crate) const fn scattered(at: usize, slots: usize) -> usize {
+    // Prime to powers of ten, and to three times them.
+    at * 618_031 % slots
+}
