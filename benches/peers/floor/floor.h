@@ -2,6 +2,7 @@
 #ifndef OTP_FLOOR_H
 #define OTP_FLOOR_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 /* n HOTP codes of six digits, from a prepared key. */
@@ -19,5 +20,9 @@ void otp_floor_issue(uint64_t n);
 void otp_floor_verify(uint64_t n);
 void otp_floor_issue_metered(uint64_t n);
 void otp_floor_verify_metered(uint64_t n);
+
+/* Nothing, with the signature of issue and verify: what a call alone costs. */
+int32_t otp_floor_nothing(const void *engine, const void *store, const uint8_t *request, size_t request_len,
+                          void *out);
 
 #endif

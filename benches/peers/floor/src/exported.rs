@@ -5,6 +5,7 @@
     reason = "a name that C can call: the attribute is unsafe as names could clash"
 )]
 
+use core::ffi::c_void;
 use core::hint::black_box;
 use std::sync::LazyLock;
 
@@ -98,4 +99,17 @@ extern "C" fn otp_floor_issue_metered(n: u64) {
 #[unsafe(no_mangle)]
 extern "C" fn otp_floor_verify_metered(n: u64) {
     operate(n, |slot| METERED.verify(slot));
+}
+
+/// Does nothing, with the signature of issue and verify: what a call alone costs.
+#[unsafe(no_mangle)]
+extern "C" fn otp_floor_nothing(
+    engine: *const c_void,
+    store: *const c_void,
+    request: *const u8,
+    request_len: usize,
+    out: *mut c_void,
+) -> i32 {
+    black_box((engine, store, request, request_len, out));
+    0
 }
