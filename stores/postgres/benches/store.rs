@@ -13,12 +13,13 @@ use otp_engine::{
 use otp_engine_postgres::{PostgresOptions, PostgresStore};
 use otp_engine_servers::{
     Folder, PostgresServer, Proxy,
-    bench::{Row, compare},
+    bench::{Row, begin, compare},
     trials::{Guesses, engine},
 };
 use postgres::{Client, NoTls, Statement};
 
 fn main() {
+    begin("postgres");
     let server = PostgresServer::start();
     PostgresStore::migrate(&server.url()).unwrap();
     // Without the wait for the disk, which would hide all else.

@@ -13,12 +13,13 @@ use otp_engine::{
 use otp_engine_redis::RedisOptions;
 use otp_engine_servers::{
     Folder, Proxy, RedisServer,
-    bench::{Row, compare},
+    bench::{Row, begin, compare},
     trials::{Guesses, engine},
 };
 use redis::{Client, Connection, Script, cmd};
 
 fn main() {
+    begin("redis");
     // Without the wait for the disk, which would hide all else.
     let server = RedisServer::with(&["--appendonly", "no"]);
     let options = RedisOptions::new().may_lose_commits_on_crash();

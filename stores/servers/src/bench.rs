@@ -54,14 +54,22 @@ impl core::fmt::Debug for Row<'_> {
     }
 }
 
+/// Says whose rows follow, for a program that reads them: see [`compare`].
+#[expect(clippy::print_stdout, reason = "rows are read from stdout")]
+pub fn begin(process: &str) {
+    if is_for_a_program() {
+        println!("{{\"process\":{process:?},\"rounds\":{}}}", rounds(101));
+    }
+}
+
 /// Measures rows in turns, the order reversed every second round, and prints for each the median
 /// of its rounds' ratios to the first row, the floor.
 ///
-/// `cargo bench` passes `--bench`; without it, as `cargo test` runs benches, one round shows that
-/// they work.
+/// `cargo bench` passes `--bench`; without it, as `cargo test` runs benches, or with `--quick`, one
+/// round shows that they work. With `OTP_BENCH_JSON=1` every sample also stands on stdout, a row a
+/// line.
 pub fn compare(title: &str, rounds: usize, rows: &mut [Row<'_>]) {
-    let is_measured = env::args().any(|argument| argument == "--bench");
-    let rounds = if is_measured { rounds } else { 1 };
+    let rounds = self::rounds(rounds);
     let mut samples = vec![Vec::new(); rows.len()];
     for round in 0..rounds {
         let mut order: Vec<usize> = (0..rows.len()).collect();
@@ -72,6 +80,11 @@ pub fn compare(title: &str, rounds: usize, rows: &mut [Row<'_>]) {
             (rows[at].prepare)();
             let (operations, spent) = timed(|| (rows[at].run)());
             samples[at].push(Duration::as_secs_f64(&spent) * 1e6 / f64::from(operations));
+        }
+    }
+    if is_for_a_program() {
+        for (row, sample) in rows.iter().zip(&samples) {
+            report(title, row.name, sample);
         }
     }
     eprintln!(
@@ -90,6 +103,28 @@ pub fn compare(title: &str, rounds: usize, rows: &mut [Row<'_>]) {
         });
         eprintln!("  {:<44} {median:>10.1} {ratio:>8.2}x {goal:>7}", row.name);
     }
+}
+
+/// Prints the rounds of a row, in nanoseconds for each operation.
+#[expect(clippy::print_stdout, reason = "rows are read from stdout")]
+fn report(group: &str, row: &str, microseconds: &[f64]) {
+    let samples: Vec<_> = microseconds.iter().map(|took| took * 1e3).collect();
+    println!(
+        "{{\"group\":{group:?},\"row\":{row:?},\"clock\":\"wall\",\"unit\":\"ns\",\"samples\":{samples:?}}}"
+    );
+}
+
+fn rounds(meant: usize) -> usize {
+    let given = |name| env::args().any(|argument| argument == name);
+    if given("--bench") && !given("--quick") {
+        meant
+    } else {
+        1
+    }
+}
+
+fn is_for_a_program() -> bool {
+    env::var_os("OTP_BENCH_JSON").is_some_and(|value| value == "1")
 }
 
 fn middle(mut values: Vec<f64>) -> f64 {

@@ -14,13 +14,14 @@ use otp_engine::{
 };
 use otp_engine_servers::{
     Folder,
-    bench::{Row, compare},
+    bench::{Row, begin, compare},
     trials::{Guesses, engine},
 };
 use otp_engine_sqlite::{SqliteOptions, SqliteStore};
 use rusqlite::{Connection, params};
 
 fn main() {
+    begin("sqlite");
     for (title, options, mode) in [
         ("flushed before each answer", SqliteOptions::new(), "FULL"),
         (
@@ -61,7 +62,7 @@ fn main() {
         );
         let singly = Cell::new(0);
         compare(
-            "64 threads, commits flushed together",
+            &format!("64 threads, {title}"),
             21,
             &mut [
                 Row::new("commits of 1 thread", || {
