@@ -18,6 +18,7 @@ use build::{
 };
 
 pub(crate) use abi::checks as abi;
+pub(crate) use build::named;
 pub(crate) use dump::checks as dump;
 pub(crate) use installed::checks as installed;
 pub(crate) use layout::checks as layout;

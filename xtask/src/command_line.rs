@@ -6,7 +6,7 @@ use std::ffi::OsString;
 use lexopt::prelude::*;
 
 use crate::part::{Part, Runs};
-use crate::parts;
+use crate::{bench, parts};
 
 /// One of the subcommands.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -56,6 +56,8 @@ impl Task {
     }
 }
 
+const BENCH_ABOUT: &str = "compares our rows with floors and with other libraries; takes minutes";
+
 /// What happens to the output of a part that passes.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(crate) enum Output {
@@ -82,6 +84,9 @@ pub(crate) enum Request {
     Header {
         verify: bool,
     },
+    /// Measure our rows beside those of others.
+    Bench(bench::Options),
+    BenchHelp,
     /// Start an Odoo to try the addon on.
     Odoo,
 }
@@ -96,6 +101,11 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Request,
 }
 
 fn read(mut parser: lexopt::Parser) -> Result<Request, lexopt::Error> {
+    if let Some(bench) = parser.try_raw_args()
+        && bench.peek().is_some_and(|task| task == "bench")
+    {
+        return read_bench(parser);
+    }
     let mut task = None;
     let mut header = None;
     let mut test = false;
@@ -139,6 +149,49 @@ fn read(mut parser: lexopt::Parser) -> Result<Request, lexopt::Error> {
     }
 }
 
+/// Reads the arguments of a benchmark, whose options are its own.
+fn read_bench(mut parser: lexopt::Parser) -> Result<Request, lexopt::Error> {
+    let mut options = bench::Options::default();
+    while let Some(arg) = parser.next()? {
+        match arg {
+            Value(task) if task == "bench" => {}
+            Short('h') | Long("help") => return Ok(Request::BenchHelp),
+            Long("quick") => options.quick = true,
+            Long("check") => options.check = true,
+            Long("write") => options.write = true,
+            Long("only") => {
+                let names = parser.value()?.string()?;
+                options.only.extend(names.split(',').map(str::to_owned));
+            }
+            _ => return Err(arg.unexpected()),
+        }
+    }
+    match options.contradiction() {
+        Some(contradiction) => Err(contradiction.into()),
+        None => Ok(Request::Bench(options)),
+    }
+}
+
+/// Returns the help text of the benchmark.
+pub(crate) fn bench_help() -> String {
+    let groups: Vec<_> = bench::PROGRAMS.iter().map(|program| program.name).collect();
+    format!(
+        "cargo xtask bench: {BENCH_ABOUT}\n\n\
+         usage: cargo xtask bench [--only GROUP[,GROUP]] [--check] [--write] [--quick]\n\n\
+         groups, in the order in which they run:\n  {}\n\n\
+         options:\n  \
+         --only GROUP  measure these groups alone\n  \
+         --check       fail where a gated goal of benches/goals.toml is missed\n  \
+         --write       write the tables and the chart of docs/performance.md, of a whole run\n  \
+         --quick       a round or two of each row, to see that it runs\n  \
+         -h, --help    print this\n\n\
+         target/xtask/bench.json holds the figures of the latest run that was not quick.\n\
+         exit code: 0 good, 1 something failed or a goal is missed, 2 the command line is wrong,\n\
+         3 the machine is too noisy to say\n",
+        groups.join(", ")
+    )
+}
+
 /// Returns the help text of `task`, or of the whole.
 pub(crate) fn help(task: Option<Task>) -> String {
     let Some(task) = task else {
@@ -146,6 +199,7 @@ pub(crate) fn help(task: Option<Task>) -> String {
         for task in Task::ALL {
             let _ = writeln!(text, "  {:<10} {}", task.name(), task.about());
         }
+        let _ = writeln!(text, "  {:<10} {BENCH_ABOUT}", "bench");
         let _ = writeln!(
             text,
             "  {:<10} writes include/otp_engine.h; with --verify it only compares",
@@ -218,6 +272,21 @@ mod tests {
     }
 
     #[test]
+    fn a_benchmark_takes_its_own_options() {
+        let options = bench::Options {
+            only: vec!["oath".into(), "hot".into()],
+            check: true,
+            ..bench::Options::default()
+        };
+        assert_eq!(
+            parsed("bench --only oath,hot --check"),
+            Ok(Request::Bench(options))
+        );
+        assert_eq!(parsed("bench --help"), Ok(Request::BenchHelp));
+        assert!(help(None).contains("bench") && bench_help().contains("c-oath"));
+    }
+
+    #[test]
     fn an_odoo_is_started_or_tested() {
         assert_eq!(parsed("odoo"), Ok(Request::Odoo));
         let seeded = Options {
@@ -259,6 +328,10 @@ mod tests {
             "header --only c",
             "odoo --seed 7",
             "test --test",
+            "bench --seed 7",
+            "bench test",
+            "bench --quick --check",
+            "bench --write --only oath",
         ] {
             assert!(parsed(line).is_err(), "{line:?} was accepted");
         }

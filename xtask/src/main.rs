@@ -1,6 +1,7 @@
 //! The project's tasks: what `cargo xtask` runs.
 #![expect(clippy::print_stdout, reason = "a task runner reports on stdout")]
 
+mod bench;
 mod c;
 mod command_line;
 mod coverage;
@@ -46,6 +47,11 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         Ok(Request::Header { verify }) => header(verify),
+        Ok(Request::BenchHelp) => {
+            print!("{}", command_line::bench_help());
+            ExitCode::SUCCESS
+        }
+        Ok(Request::Bench(options)) => bench::run(&World::new(None), &options),
         Ok(Request::Odoo) => odoo::serve(),
         Ok(Request::Run(task, options)) => run(task, &options),
         Err(error) => {

@@ -3,7 +3,7 @@
 use crate::need::Need;
 use crate::part::{Part, Runs, Step};
 use crate::{
-    c, coverage, dependencies, instructions, interop, mutants, nostd, odoo, package, python,
+    bench, c, coverage, dependencies, instructions, interop, mutants, nostd, odoo, package, python,
 };
 
 /// `cargo xtask test`: quick ones first.
@@ -20,6 +20,7 @@ pub(crate) const TEST: &[Part] = &[
     C,
     INSTRUCTIONS,
     PYTHON,
+    BENCH,
     ADDON,
 ];
 
@@ -296,6 +297,24 @@ const PYTHON: Part = Part {
         ]),
     ],
     steps: &[Step::Checks(python::checks)],
+};
+
+/// Its needs are those of `cargo xtask bench` too.
+pub(crate) const BENCH: Part = Part {
+    name: "bench",
+    about: "each row of `cargo xtask bench` runs, and those that its goals name are among them",
+    runs: Runs::Always,
+    needs: &[
+        Need::Apt(&[
+            "gcc",
+            "liboath-dev",
+            "libcotp-dev",
+            "postgresql",
+            "redis-server",
+        ]),
+        Need::Pip(&["PyOTP==2.12.0", "oath==1.4.5"]),
+    ],
+    steps: &[Step::Checks(bench::quick)],
 };
 
 const ADDON: Part = Part {

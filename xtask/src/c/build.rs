@@ -107,7 +107,8 @@ pub(super) fn program_with(
     command.arg(source).args(["-x", "none", "-o"]).arg(&program);
     match linked {
         Linked::Dynamically => {
-            let search = named(job)?;
+            let library = job.world.target.join("release/libotp_engine.so");
+            let search = named(&folder, &library)?;
             let search = search.display();
             command.args([
                 format!("-L{search}"),
@@ -130,18 +131,17 @@ pub(super) fn program_with(
     Ok(program)
 }
 
-/// Makes a folder with the library under the names by which it is linked and found, as an installed
-/// one is: cargo leaves it without the second.
-fn named(job: &Job<'_>) -> Result<PathBuf, String> {
-    let folder = job.world.own("c").join("lib");
+/// Makes a folder below `home` with the library under the names by which it is linked and found, as an
+/// installed one is: cargo leaves it without the second.
+pub(crate) fn named(home: &Path, library: &Path) -> Result<PathBuf, String> {
+    let folder = home.join("lib");
     fs::create_dir_all(&folder).map_err(|error| error.to_string())?;
-    let library = job.world.target.join("release/libotp_engine.so");
     for name in ["libotp_engine.so", SONAME] {
         let link = folder.join(name);
         if fs::symlink_metadata(&link).is_ok() {
             fs::remove_file(&link).map_err(|error| error.to_string())?; // an earlier run's
         }
-        symlink(&library, link).map_err(|error| error.to_string())?;
+        symlink(library, link).map_err(|error| error.to_string())?;
     }
     Ok(folder)
 }

@@ -131,7 +131,7 @@ fn what_is_only_measured_may_have_its_own_licence_and_nothing_else_may_use_it() 
     measured(&mut graph, licence);
     assert_eq!(licences(&graph), Ok(()));
     caught("every licence", name, |graph| {
-        measured(graph, "GPL-3.0-only")
+        measured(graph, "GPL-3.0-only");
     });
     caught("every licence", name, |graph| {
         measured(graph, licence);

@@ -1,0 +1,267 @@
+//! The programs that measure: how each is built and started.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::row::Rows;
+use crate::c;
+use crate::job::Job;
+use crate::world::World;
+
+/// How much is done for a figure.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) enum Effort {
+    /// As many rounds as a figure needs, of programs that are built as a release is.
+    #[default]
+    Full,
+    /// A round or two of each row, of programs as tests are built: whether each runs.
+    Quick,
+}
+
+/// Something that prints rows.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Program {
+    /// What `--only` calls it.
+    pub(crate) name: &'static str,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Kind {
+    /// Ours beside other crates; a section of the rows.
+    Rust(&'static str),
+    /// The library beside C libraries; a section of the rows.
+    C(&'static str),
+    /// The package beside pure Python and Python packages; a section of the rows.
+    Python(&'static str),
+    /// A store beside bare statements: the benches of this package.
+    Store(&'static str),
+}
+
+pub(crate) const ALL: &[Program] = &[
+    program("oath", Kind::Rust("oath")),
+    program("hot", Kind::Rust("hot")),
+    program("live", Kind::Rust("live")),
+    program("threads", Kind::Rust("threads")),
+    program("memory", Kind::Rust("memory")),
+    program("memory-default", Kind::Rust("memory-default")),
+    program("purge", Kind::Rust("purge")),
+    program("c-oath", Kind::C("oath")),
+    program("c-engine", Kind::C("engine")),
+    program("python-oath", Kind::Python("oath")),
+    program("python-otp", Kind::Python("otp")),
+    program("python-memory", Kind::Python("memory")),
+    program("postgres", Kind::Store("otp-engine-postgres")),
+    program("redis", Kind::Store("otp-engine-redis")),
+    program("sqlite", Kind::Store("otp-engine-sqlite")),
+];
+
+const fn program(name: &'static str, kind: Kind) -> Program {
+    Program { name, kind }
+}
+
+const ROWS_IN_C: &str = "benches/peers/c";
+const ROWS_IN_PYTHON: &str = "benches/peers/python/rows.py";
+
+/// Chooses the programs named in `only`, in the order of the table; without names, all.
+///
+/// # Errors
+///
+/// The sentence to show, where a name is not in the table.
+pub(crate) fn choose(only: &[String]) -> Result<Vec<Program>, String> {
+    if let Some(name) = only
+        .iter()
+        .find(|name| !ALL.iter().any(|program| program.name == **name))
+    {
+        let known: Vec<_> = ALL.iter().map(|program| program.name).collect();
+        return Err(format!(
+            "unknown group '{name}'; there are: {}",
+            known.join(", ")
+        ));
+    }
+    let chosen =
+        |program: &&Program| only.is_empty() || only.iter().any(|name| name == program.name);
+    Ok(ALL.iter().filter(chosen).copied().collect())
+}
+
+/// Builds what `programs` need.
+///
+/// # Errors
+///
+/// What could not be built; the compiler's words are in the log.
+pub(crate) fn build(job: &mut Job<'_>, programs: &[Program], effort: Effort) -> Result<(), String> {
+    let kinds = || programs.iter().map(|program| program.kind);
+    let library = kinds().any(|kind| matches!(kind, Kind::C(_) | Kind::Python(_)));
+    if library {
+        cargo_build(job, &["otp-engine-c"], effort)?;
+    }
+    if library || kinds().any(|kind| matches!(kind, Kind::Rust(_))) {
+        cargo_build(job, &["otp-engine-peers", "otp-engine-floor"], effort)?;
+    }
+    if kinds().any(|kind| matches!(kind, Kind::C(_))) {
+        build_c(job, effort)?;
+    }
+    for kind in kinds() {
+        if let Kind::Store(package) = kind {
+            let mut command = store(job.world, package, effort);
+            job.run(command.arg("--no-run"))?
+                .succeeded()
+                .map_err(|error| format!("{package}: {error}"))?;
+        }
+    }
+    Ok(())
+}
+
+fn cargo_build(job: &mut Job<'_>, packages: &[&str], effort: Effort) -> Result<(), String> {
+    let mut command = job.world.command("cargo");
+    command.args(["build", "--locked", "--profile", effort.profile()]);
+    for package in packages {
+        command.args(["--package", package]);
+    }
+    let built = job.run(&mut command)?.succeeded();
+    built.map_err(|error| format!("{}: {error}", packages.join(", ")))
+}
+
+/// Peers that are not installed are left out; the program says so itself.
+fn build_c(job: &mut Job<'_>, effort: Effort) -> Result<(), String> {
+    let program = rows_in_c(job.world, effort);
+    let folder = program.parent().unwrap_or(&program).to_owned();
+    std::fs::create_dir_all(&folder).map_err(|error| error.to_string())?;
+    let built = effort.folder(job.world);
+    let mut command = job.world.command("gcc");
+    command.args([
+        "-std=c99",
+        "-O2",
+        "-Wall",
+        "-Wextra",
+        "-Wpedantic",
+        "-Werror",
+    ]);
+    command.args(["-Iinclude", "-Ibenches/peers/floor"]);
+    for source in ["rows.c", "oath.c", "engine.c"] {
+        command.arg(format!("{ROWS_IN_C}/{source}"));
+    }
+    let peers = [
+        ("/usr/include/liboath/oath.h", "-DWITH_LIBOATH", "-loath"),
+        ("/usr/include/cotp.h", "-DWITH_LIBCOTP", "-lcotp"),
+    ];
+    let installed: Vec<_> = peers
+        .iter()
+        .filter(|(header, ..)| Path::new(header).is_file())
+        .collect();
+    command.args(installed.iter().map(|(_, define, _)| define));
+    command.arg("-o").arg(&program);
+    let libraries = c::named(&folder, &built.join("libotp_engine.so"))?;
+    let libraries = libraries.display();
+    command.args([format!("-L{libraries}"), format!("-Wl,-rpath,{libraries}")]);
+    command
+        .arg("-lotp_engine")
+        .arg(built.join("libotp_floor.a"));
+    command.args(installed.iter().map(|(.., library)| library));
+    command.args(["-lpthread", "-lm", "-ldl", "-lgcc_s"]);
+    let built = job.run(&mut command)?.succeeded();
+    built.map_err(|error| format!("{ROWS_IN_C}: {error}"))
+}
+
+impl Program {
+    /// Runs it to its end, and reads its rows.
+    ///
+    /// # Errors
+    ///
+    /// How it ended otherwise; a line that is no row.
+    pub(crate) fn run(self, job: &mut Job<'_>, effort: Effort) -> Result<Rows, String> {
+        let mut command = self.command(job.world, effort);
+        if effort == Effort::Quick {
+            command.arg("--quick");
+        }
+        // Not through the log: rows are long, and words of the build would stand between them.
+        let output = command.output().map_err(|error| error.to_string())?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        job.say(format_args!("{}:\n{said}", self.name));
+        if !output.status.success() {
+            let last = said.lines().last().unwrap_or_default();
+            return Err(format!("{}: {last}", output.status));
+        }
+        Rows::read(&String::from_utf8_lossy(&output.stdout))
+    }
+
+    fn command(self, world: &World, effort: Effort) -> Command {
+        let built = effort.folder(world);
+        match self.kind {
+            Kind::Rust(section) => {
+                let mut command = world.command(&built.join("rows").to_string_lossy());
+                command.arg(section);
+                command
+            }
+            Kind::C(section) => {
+                let mut command = world.command(&rows_in_c(world, effort).to_string_lossy());
+                // Cargo puts its own folders there: a debug library in them would be measured.
+                command.arg(section).env_remove("LD_LIBRARY_PATH");
+                command
+            }
+            Kind::Python(section) => {
+                let own = world.own("venv").join("bin").join("python");
+                let python = if own.is_file() { own } else { "python3".into() };
+                let mut command = world.command(&python.to_string_lossy());
+                command
+                    .args([ROWS_IN_PYTHON, section])
+                    .env("PYTHONPATH", world.root.join("bindings/python/src"))
+                    .env("OTP_ENGINE_LIBRARY", built.join("libotp_engine.so"))
+                    .env("OTP_FLOOR_LIBRARY", built.join("libotp_floor.so"));
+                command
+            }
+            Kind::Store(package) => {
+                let mut command = store(world, package, effort);
+                command.arg("--").env("OTP_BENCH_JSON", "1");
+                command
+            }
+        }
+    }
+}
+
+fn store(world: &World, package: &str, effort: Effort) -> Command {
+    let mut command = world.command("cargo");
+    command.args(["bench", "--locked", "--quiet", "--package", package]);
+    if effort == Effort::Quick {
+        command.args(["--profile", effort.profile()]);
+    }
+    command
+}
+
+fn rows_in_c(world: &World, effort: Effort) -> PathBuf {
+    world.own("bench").join(effort.profile()).join("rows")
+}
+
+impl Effort {
+    const fn profile(self) -> &'static str {
+        match self {
+            Self::Full => "release",
+            // What the tests of the workspace have built already.
+            Self::Quick => "test",
+        }
+    }
+
+    fn folder(self, world: &World) -> PathBuf {
+        world.target.join(match self {
+            Self::Full => "release",
+            Self::Quick => "debug",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_choose_programs_in_the_order_of_the_table() {
+        let chosen = |only: &[&str]| {
+            let only: Vec<_> = only.iter().map(|name| (*name).to_owned()).collect();
+            let chosen = choose(&only)?;
+            Ok::<Vec<_>, String>(chosen.iter().map(|program| program.name).collect())
+        };
+        assert_eq!(chosen(&["redis", "oath"]), Ok(vec!["oath", "redis"]));
+        assert_eq!(chosen(&[]).map(|all| all.len()), Ok(ALL.len()));
+        assert!(chosen(&["oaths"]).is_err());
+    }
+}

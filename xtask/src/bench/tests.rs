@@ -1,0 +1,103 @@
+//! What a run does with what was measured.
+
+use super::*;
+
+const FILE: &str = r#"
+[[goal]]
+name = "G1"
+claim = "a gate"
+numerator = "rust / g / row"
+denominator = "rust / g / floor"
+at_most = 1.5
+tolerance = 0.03
+judge = "gate"
+
+[[goal]]
+name = "G2"
+claim = "a report"
+numerator = "rust / g / row"
+denominator = "rust / g / floor"
+at_most = 1.1
+tolerance = 0.03
+judge = "report"
+reason = "two cores that are shared"
+
+[[goal]]
+name = "G3"
+claim = "a peer"
+numerator = "c / g / liboath"
+denominator = "c / g / floor"
+at_least = 1
+tolerance = 0.03
+judge = "gate"
+"#;
+
+fn rows(row: u32, again: u32, peer: &str) -> Rows {
+    let printed = format!(
+        "{{\"process\":\"rust\"}}\n\
+         {{\"group\":\"g\",\"row\":\"floor\",\"clock\":\"cpu\",\"samples\":[100,100]}}\n\
+         {{\"group\":\"g\",\"row\":\"floor again\",\"clock\":\"cpu\",\"samples\":[{again},{again}]}}\n\
+         {{\"group\":\"g\",\"row\":\"row\",\"clock\":\"cpu\",\"samples\":[{row},{row}]}}\n{peer}\n"
+    );
+    Rows::read(&printed).unwrap()
+}
+
+fn code(rows: &Rows, in_part: bool) -> ExitCode {
+    ended(&judge(&Goal::read(FILE).unwrap(), rows, in_part))
+}
+
+/// As `ExitCode` has no comparison.
+fn same(one: ExitCode, other: ExitCode) -> bool {
+    format!("{one:?}") == format!("{other:?}")
+}
+
+#[test]
+fn a_missed_gate_fails_a_missed_report_does_not_and_noise_has_a_code_of_its_own() {
+    let skipped = "{\"skipped\":\"liboath\",\"why\":\"not installed\"}";
+    let success = ExitCode::SUCCESS;
+    assert!(same(code(&rows(120, 100, skipped), false), success));
+    assert!(same(
+        code(&rows(200, 100, skipped), false),
+        ExitCode::from(MISSED)
+    ));
+    assert!(same(
+        code(&rows(120, 110, skipped), false),
+        ExitCode::from(NOISY)
+    ));
+    // A peer that was neither measured nor said to be absent has vanished.
+    assert!(same(
+        code(&rows(120, 100, ""), false),
+        ExitCode::from(MISSED)
+    ));
+    assert!(same(code(&rows(120, 100, ""), true), success));
+}
+
+#[test]
+fn only_a_gate_makes_a_noisy_program_run_again() {
+    let goals = Goal::read(FILE).unwrap();
+    assert!(is_noisy(&goals, &rows(120, 110, "")));
+    assert!(!is_noisy(&goals, &rows(200, 100, "")));
+    assert!(!is_noisy(&goals[1..2], &rows(120, 110, "")));
+}
+
+#[test]
+fn tables_take_the_place_between_the_marks_and_nothing_else() {
+    let page = format!("# Title\n{BEGIN}old\n{END}\nrest\n");
+    let once = between(&page, "new").unwrap();
+    assert!(once.starts_with("# Title\n") && once.ends_with("\nrest\n"));
+    assert!(once.contains("\nnew\n") && !once.contains("old"));
+    assert_eq!(between(&once, "new").as_deref(), Some(&*once));
+    assert!(between("no marks", "new").is_none());
+}
+
+#[test]
+fn the_goals_of_the_project_can_be_read_and_name_programs_that_are_run() {
+    let (goals, panels) = read(&World::new(Some(1))).unwrap();
+    let processes = ["rust", "c", "python", "postgres", "redis", "sqlite"];
+    let named = goals.iter().flat_map(Goal::paths);
+    for path in named.chain(panels.iter().flat_map(Panel::paths)) {
+        let process = path.split(" / ").next().unwrap();
+        assert!(processes.contains(&process), "{path}");
+    }
+    assert!(goals.iter().any(|goal| goal.judge == Judge::Gate));
+}
