@@ -97,7 +97,8 @@ impl Operation {
 const fn compressions(metered: bool) -> usize {
     // Tenant, purpose, model, field, record and user, each behind its length.
     let members = (2 + 4) + (2 + 4) + (2 + 16) + (2 + 38) + (2 + 3) + (2 + 3);
-    let slot = mac(1 + 4) + mac(1 + members);
+    // The tenant's part of the name is computed once for all.
+    let slot = mac(1 + members);
     let digest = mac(1 + members + 14 + 1);
     let code = mac(52);
     let meters = mac(1 + 6 + 5) + mac(1 + 6 + 14);
