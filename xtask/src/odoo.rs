@@ -11,6 +11,8 @@ mod home;
 mod sources;
 mod verdict;
 
+use core::hash::BuildHasher;
+use std::hash::RandomState;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -247,13 +249,24 @@ impl Odoo {
     }
 }
 
-/// Returns a port of loopback that nobody listens on now.
+/// Returns a port on which nobody listens, from below those that the kernel lends to connections:
+/// one of these could take it while its server starts.
 fn free_port() -> Result<u16, String> {
-    TcpListener::bind(("127.0.0.1", 0))
-        .and_then(|socket| socket.local_addr())
-        .map(|address| address.port())
-        .map_err(|error| error.to_string())
+    let lent = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range");
+    let lent = lent.unwrap_or_default();
+    let lowest_lent = lent
+        .split_whitespace()
+        .next()
+        .and_then(|it| it.parse().ok());
+    let ports = LOWEST_PORT..lowest_lent.unwrap_or(32_768).max(LOWEST_PORT + 1_000);
+    let any = RandomState::new().hash_one(std::process::id());
+    let skipped = usize::try_from(any % 1_000_000).unwrap_or_default() % ports.len();
+    let is_free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    let mut all = ports.clone().cycle().skip(skipped).take(ports.len());
+    all.find(is_free).ok_or_else(|| "no port is free".into())
 }
+
+const LOWEST_PORT: u16 = 10_000;
 
 /// Returns the files below `folder` whose names end with `.` and `extension`, sorted.
 fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {

@@ -1,6 +1,7 @@
 """Starts real Odoo servers and runs its commands, as the runner configured them."""
 
 import os
+import random
 import shutil
 import signal
 import socket
@@ -20,14 +21,24 @@ DATA = "OTP_ODOO_DATA"
 PG_BIN = "OTP_ODOO_PG_BIN"
 #: Where the planted faults of a server are armed.
 FAULTS = "ESMS_OTP_FAULTS"
-READY = 120.0
+READY = 300.0
 
 
 def free_port():
-    """Return a port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """Return a port that nobody listens on, from below those that the kernel lends to connections.
+
+    One of these could take the port while the server starts, even the one that asks for it.
+    """
+    lent = Path("/proc/sys/net/ipv4/ip_local_port_range")
+    lowest_lent = int(lent.read_text().split()[0]) if lent.exists() else 32768
+    for port in random.sample(range(10000, max(lowest_lent, 11000)), 1000):
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise AssertionError("no port is free")
 
 
 def command(*arguments):
@@ -146,10 +157,10 @@ class Server:
             return
         self._process.send_signal(signal.SIGINT)
         try:
-            self._process.wait(20)
+            self._process.wait(60)
         except subprocess.TimeoutExpired:
             os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait(20)
+            self._process.wait(60)
 
     def text(self):
         """Return the log."""

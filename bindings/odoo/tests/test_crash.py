@@ -58,8 +58,20 @@ def test_a_refusal_by_the_gateway_is_a_502_and_refunded(server, borrower, gatewa
     assert borrower.verify(gateway.code(borrower.mobile))["status"] == 200
 
 
-def test_a_silent_gateway_is_a_502_and_nothing_is_sent_again(server, borrower, gateway):
-    gateway.answer_next(delay=30)
+@pytest.fixture
+def impatient(admin, borrower):
+    """Return a borrower whose messages go through a gateway that is soon given up."""
+    senders = admin.call("esms.otp.gateway", "search", [])
+    before = admin.call("esms.otp.gateway", "read", senders, ["timeout"])
+    admin.call("esms.otp.gateway", "write", senders, {"timeout": 5})
+    yield borrower
+    for sender in before:
+        admin.call("esms.otp.gateway", "write", [sender["id"]], {"timeout": sender["timeout"]})
+
+
+def test_a_silent_gateway_is_a_502_and_nothing_is_sent_again(server, impatient, gateway):
+    borrower = impatient
+    gateway.answer_next(delay=60)
     silent = borrower.send()
     assert (silent["status"], silent["esms_otp_response_status"]) == (502, "")
     waiting = borrower.send()

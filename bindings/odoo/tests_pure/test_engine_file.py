@@ -83,7 +83,7 @@ def test_a_thread_hears_its_own_events_alone():
     started, done, told = threading.Event(), threading.Event(), []
 
     def other():
-        started.wait(10)
+        started.wait(60)
         issues()  # with nobody who hears
         with engine.hearing() as events:
             issues()
@@ -94,7 +94,7 @@ def test_a_thread_hears_its_own_events_alone():
     thread.start()
     with engine.hearing() as events:
         started.set()
-        assert done.wait(10)
+        assert done.wait(60)
         assert events == []
         issues()
         with engine.hearing() as inner:

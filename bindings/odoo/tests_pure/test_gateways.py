@@ -26,12 +26,12 @@ def fake():
     fake.close()
 
 
-def send(fake, timeout=5.0, reference=""):
+def send(fake, timeout=30.0, reference=""):
     """Send one message."""
     return EsmsGateway(fake.endpoint, "key", PASSWORD, timeout).send(TO, TEXT, reference)
 
 
-def unknown(fake, timeout=5.0):
+def unknown(fake, timeout=30.0):
     """Send one message of which nobody knows; return what was raised."""
     with pytest.raises(Timeout) as doubt:
         send(fake, timeout)
@@ -142,10 +142,10 @@ def test_an_http_refusal_is_one(fake, http_status):
 
 def test_silence_is_a_doubt(fake):
     """The message came, and no answer in time."""
-    fake.before = 5
+    fake.before = 300
     begun = time.monotonic()
-    unknown(fake, timeout=0.3)
-    assert time.monotonic() - begun < 2
+    unknown(fake, timeout=3)
+    assert time.monotonic() - begun < fake.before / 2
 
 
 def test_a_slow_answer_in_time_is_an_answer(fake):
@@ -156,10 +156,10 @@ def test_a_slow_answer_in_time_is_an_answer(fake):
 
 def test_a_reply_that_drips_ends_in_time(fake):
     """Each byte comes in time, the reply as a whole does not: a worker must not wait for it."""
-    fake.drip = 0.1
+    fake.drip, fake.reply = 0.1, (200, b'{"status":0}'.ljust(3000))
     begun = time.monotonic()
-    assert str(unknown(fake, timeout=0.4)) == "the gateway was too slow"
-    assert time.monotonic() - begun < 2
+    assert str(unknown(fake, timeout=3)) == "the gateway was too slow"
+    assert time.monotonic() - begun < fake.drip * 3000 / 2
 
 
 def test_a_reply_has_a_bound(fake):
@@ -181,7 +181,7 @@ def test_a_gateway_that_hangs_up_is_a_doubt(fake):
 def test_a_reply_cut_short_is_a_doubt(fake):
     """Less came than was announced."""
     fake.headers = {"Content-Length": "500"}
-    unknown(fake, timeout=0.5)
+    unknown(fake, timeout=3)
 
 
 def free_port():
@@ -238,7 +238,7 @@ def test_a_certificate_must_be_trusted(tmp_path):
             trusting.wrap_socket(plain, server_hostname="localhost") as secure,
         ):
             secure.sendall(b"hello")
-        thread.join(5)
+        thread.join(60)
     assert got == [b"", b"hello"]
 
 
@@ -257,8 +257,8 @@ def test_credentials_leave_encrypted_alone(bad):
 @pytest.mark.parametrize("how", ["before", "hang_up"])
 def test_a_doubt_carries_no_secret(fake, how):
     """What is raised comes into logs, with all that hangs on it."""
-    setattr(fake, how, 5 if how == "before" else True)
-    doubt = unknown(fake, timeout=0.3)
+    setattr(fake, how, 300 if how == "before" else True)
+    doubt = unknown(fake, timeout=3)
     assert doubt.__cause__ is None
     assert doubt.__context__ is None
     shown = "".join(traceback.format_exception(doubt)) + repr(doubt)

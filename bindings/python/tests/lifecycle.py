@@ -55,7 +55,9 @@ def calls_on(maker: otp.Engine, store: otp.Store, times: int) -> Callable[[], No
 def close() -> None:
     """Close an engine and a store while other threads are in calls on them."""
     closed = 0
-    for round_ in range(ROUNDS):
+    for round_ in range(20 * ROUNDS):
+        if round_ >= ROUNDS and closed:
+            break
         maker = engine(clock=None, budgets=otp.Budgets(metered=False))
         store: otp.Store = DictStore() if round_ % 2 else otp.MemoryStore()
         first = threading.Event()
@@ -64,7 +66,7 @@ def close() -> None:
         def shut(
             maker: otp.Engine = maker, store: otp.Store = store, first: threading.Event = first
         ) -> None:
-            first.wait(5)
+            first.wait()
             maker.close()
             store.close()
 
@@ -124,7 +126,7 @@ def shutdown() -> None:
 
     for _ in range(3):
         threading.Thread(target=work, daemon=True).start()
-    assert inside.wait(60)
+    assert inside.wait(300)
 
 
 def planted() -> None:

@@ -49,9 +49,9 @@ def from_processes(method: str, kind: str, path: str, lists: list[list[str]]) ->
         child.start()
     counted: Counter[Any] = Counter()
     for _ in children:
-        counted.update(answers.get(timeout=60))
+        counted.update(answers.get(timeout=300))
     for child in children:
-        child.join(60)
+        child.join(300)
         assert child.exitcode == 0
     return counted
 

@@ -25,7 +25,7 @@ const SETTINGS: &[&str] = &[
     "fsync=off",
     "full_page_writes=off",
 ];
-const ATTEMPTS: u32 = 300;
+const ATTEMPTS: u32 = 3_000;
 /// What the system takes, less the name of the socket itself.
 const LONGEST_SOCKET: usize = 107 - "/.s.PGSQL.5432.lock".len();
 

@@ -77,7 +77,7 @@ class TestStore(BaseCase):
                     target=self.commit_and_fail, args=(store, second, failed)
                 )
                 waiting.start()
-                waiting.join(20)
+                waiting.join(60)
                 self.assertFalse(waiting.is_alive())
                 self.assertEqual([error.pgcode for error in failed], ["55P03"])
             [cell] = store.load([key])
