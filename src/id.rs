@@ -124,8 +124,12 @@ impl core::error::Error for ParseIdError {}
 pub(crate) fn encode(value: u128, text: &mut [u8; TEXT_LEN]) {
     let mut rest = value;
     for place in text.iter_mut().rev() {
-        *place = symbol((rest & 0x1F) as u8);
+        *place = (rest & 0x1F) as u8;
         rest >>= 5;
+    }
+    // On its own, so that many bytes are mapped at a time.
+    for place in text {
+        *place = symbol(*place);
     }
 }
 

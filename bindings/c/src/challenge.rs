@@ -6,7 +6,7 @@ use otp_core::{
 };
 
 use crate::status::{Fault, otp_status};
-use crate::view::{Sized_, otp_bytes, put, write_sized};
+use crate::view::{Sized_, otp_bytes, put, show, write_sized};
 
 /// Room for a code and its NUL.
 pub const OTP_CODE_CAPACITY: usize = 27;
@@ -234,7 +234,7 @@ impl otp_issued {
                 send: issued.send.into(),
                 issued_at: issued.issued_at.unix(),
                 expires_at: issued.expires_at.unix(),
-                challenge_id: put(&issued.id.to_string()),
+                challenge_id: show(issued.id),
                 recipient: put(issued.recipient.as_str()),
                 ..Self::NONE
             },
@@ -243,7 +243,7 @@ impl otp_issued {
                 reason: reason_number(refusal.reason),
                 retry_at: refusal.retry_at.map_or(0, otp_core::Timestamp::unix),
                 has_retry_at: i32::from(refusal.retry_at.is_some()),
-                challenge_id: refusal.id.map_or([0; 27], |id| put(&id.to_string())),
+                challenge_id: refusal.id.map_or([0; 27], |id| show(id)),
                 ..Self::NONE
             },
         }
@@ -317,9 +317,9 @@ impl otp_verdict {
                 Self {
                     outcome: otp_outcome::Accepted as i32,
                     verified_at: acceptance.verified_at.unix(),
-                    challenge_id: put(&acceptance.id.to_string()),
+                    challenge_id: show(acceptance.id),
                     record_n: record.map_or(0, |record| record.n()),
-                    record_id: record.map_or([0; 23], |record| put(&record.id().to_string())),
+                    record_id: record.map_or([0; 23], |record| show(record.id())),
                     record: record.map_or(core::ptr::null_mut(), |record| {
                         otp_bytes::give(record.to_sd_jwt())
                     }),
@@ -527,7 +527,7 @@ impl otp_challenge {
             Lock::Until(at) => (1, at.unix()),
             Lock::UntilUnlocked => (2, 0),
         };
-        challenge.challenge_id = put(&status.id.to_string());
+        challenge.challenge_id = show(status.id);
         challenge
     }
 }

@@ -6,7 +6,7 @@ use otp_core::{Clock, Event, Happening, Observer, Timestamp};
 
 use crate::challenge::{reason_number, rejection_numbers};
 use crate::guard::InCallback;
-use crate::view::{otp_view, put};
+use crate::view::{otp_view, show};
 
 /// Drops `user_data`; called exactly once, when the last handle that uses it is freed. It must not
 /// call the library.
@@ -190,7 +190,7 @@ impl Observer for HostObserver {
             field: view(field.map_or("", |field| field.field)),
             record: view(field.map_or("", |field| field.record)),
             recipient: view(&recipient),
-            challenge_id: event.id.map_or([0; 27], |id| put(&id.to_string())),
+            challenge_id: event.id.map_or([0; 27], |id| show(id)),
         };
         let _in_callback = InCallback::enter();
         // SAFETY: the host's own function on its own data; the event outlives the call.

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use crate::guard::guard;
 use crate::status::{Fault, otp_status};
-use crate::view::{Sized_, bytes, fill, otp_view, read_sized, text, writable};
+use crate::view::{Sized_, bytes, fill, not_utf8, otp_view, read_sized, text, writable};
 
 /// The recipient is a mobile number.
 pub const OTP_RECIPIENT_MOBILE: i32 = 1;
@@ -202,31 +202,26 @@ impl<'a> Request<'a> {
         let [FORMAT, kind, content_kind, id_kind, lengths @ ..] = *head else {
             return Err(malformed());
         };
-        let mut texts = [&b""[..]; 8];
-        for (slot, length) in texts.iter_mut().zip(lengths.chunks_exact(2)) {
-            let length = usize::from(u16::from_be_bytes([length[0], length[1]]));
-            (*slot, rest) = rest.split_at_checked(length).ok_or_else(malformed)?;
+        let mut sizes = [0; 8];
+        for (size, length) in sizes.iter_mut().zip(lengths.chunks_exact(2)) {
+            *size = usize::from(u16::from_be_bytes([length[0], length[1]]));
         }
-        let [
-            tenant,
-            purpose,
-            model,
-            field,
-            record,
-            user,
-            recipient,
-            typed,
-        ] = texts;
+        let [names @ .., typed] = sizes;
+        let (run, after) = rest
+            .split_at_checked(names.iter().sum())
+            .ok_or_else(malformed)?;
+        let (typed, after) = after.split_at_checked(typed).ok_or_else(malformed)?;
+        rest = after;
+        let [tenant, purpose, model, field, record, user, recipient] = texts(run, names)?;
         let mut binding = Binding::builder()
-            .tenant(text(tenant, "tenant")?)
-            .purpose(text(purpose, "purpose")?)
+            .tenant(tenant)
+            .purpose(purpose)
             .record_field(RecordField {
-                model: text(model, "model")?,
-                field: text(field, "field")?,
-                record: text(record, "record")?,
+                model,
+                field,
+                record,
             })
-            .user(text(user, "user")?);
-        let recipient = text(recipient, "recipient")?;
+            .user(user);
         let unfit =
             |error: otp_core::RecipientError| Fault::argument(format!("recipient: {error}"));
         binding = match kind {
@@ -272,6 +267,33 @@ impl<'a> Request<'a> {
         self.id.map_or(submission, |id| submission.challenge(id))
     }
 }
+
+/// Splits texts that lie one behind the other: one look at all of their bytes for UTF-8 costs less
+/// than one at each.
+fn texts<const N: usize>(run: &[u8], sizes: [usize; N]) -> Result<[&str; N], Fault> {
+    let mut rest = match str::from_utf8(run) {
+        Ok(all) => all,
+        Err(error) => text(&run[..error.valid_up_to()], "request")?,
+    };
+    let mut texts = [""; N];
+    for ((text, size), name) in texts.iter_mut().zip(sizes).zip(NAMES) {
+        // Beyond what is text, or in the middle of a character.
+        let split = rest.split_at_checked(size).ok_or_else(|| not_utf8(name))?;
+        (*text, rest) = split;
+    }
+    Ok(texts)
+}
+
+/// The texts of a request in their order.
+const NAMES: [&str; 7] = [
+    "tenant",
+    "purpose",
+    "model",
+    "field",
+    "record",
+    "user",
+    "recipient",
+];
 
 /// The version of the packed form.
 const FORMAT: u8 = 1;

@@ -1,5 +1,6 @@
 //! Memory of the caller: views into it, structures with a size, buffers to fill, bytes to own.
 
+use core::fmt::{self, Write as _};
 use core::ptr;
 
 use crate::status::{Fault, otp_status};
@@ -73,8 +74,11 @@ pub(crate) unsafe fn bytes<'a>(data: *const u8, len: usize, name: &str) -> Resul
 }
 
 pub(crate) fn text<'a>(bytes: &'a [u8], name: &str) -> Result<&'a str, Fault> {
-    core::str::from_utf8(bytes)
-        .map_err(|_| Fault::new(otp_status::Utf8, format!("{name} is not UTF-8")))
+    core::str::from_utf8(bytes).map_err(|_| not_utf8(name))
+}
+
+pub(crate) fn not_utf8(name: &str) -> Fault {
+    Fault::new(otp_status::Utf8, format!("{name} is not UTF-8"))
 }
 
 /// Borrows a handle or structure of the caller.
@@ -207,6 +211,26 @@ pub(crate) fn put<const N: usize>(text: &str) -> [u8; N] {
     let count = text.len().min(N - 1);
     field[..count].copy_from_slice(&text.as_bytes()[..count]);
     field
+}
+
+/// As [`put`], of what shows itself, without a text of its own on the heap.
+pub(crate) fn show<const N: usize>(shown: impl fmt::Display) -> [u8; N] {
+    let mut field = Field([0; N], 0);
+    let _ = write!(field, "{shown}"); // what is too long for the field is cut
+    field.0
+}
+
+/// A field, and how much of it is written; its last byte stays zero.
+struct Field<const N: usize>([u8; N], usize);
+
+impl<const N: usize> fmt::Write for Field<N> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let room = &mut self.0[self.1..N - 1];
+        let count = text.len().min(room.len());
+        room[..count].copy_from_slice(&text.as_bytes()[..count]);
+        self.1 += count;
+        Ok(())
+    }
 }
 
 /// Reads a short text out of a fixed field, up to the first zero byte.

@@ -5,6 +5,7 @@ Wrong codes, refusals and expiries are values; exceptions are faults and misuse.
 
 from ._lib import lib as _lib
 from .answers import Issued, Refusal, SignatureRecord, Status, Verdict
+from .cells import Cell, Event, Write
 from .engine import Engine, Finding, Odds
 from .errors import (
     ClockError,
@@ -33,7 +34,7 @@ from .oath import (
     parse_uri,
 )
 from .records import ChainVerdict, Expected, RecordVerdict, verify_chain, verify_record
-from .store import Cell, Event, HostStore, MemoryStore, SqliteStore, Store, Write
+from .store import HostStore, MemoryStore, SqliteStore, Store
 from .words import (
     Binding,
     Budgets,

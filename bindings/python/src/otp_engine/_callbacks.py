@@ -10,9 +10,10 @@ import struct
 import sys
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ParamSpec
 
 from . import _bindings as c
+from .cells import Event, Write
 from .errors import FullError, UnavailableError, UnsupportedError, pending
 
 FAILED, DONE, MORE_ROOM, UNAVAILABLE, FULL, UNSUPPORTED = 0, 1, 3, 10, 11, 13
@@ -50,31 +51,49 @@ def _drop(number: int) -> None:
     _registry.pop(number, None)
 
 
-def _kept(default: int, function: Callable[[], int]) -> int:
-    """Run a host's function; what it raises is kept, and told by its number or the default."""
-    try:
-        return function()
-    except BaseException as error:
-        pending.error = error
-        return next((number for kind, number in _SAID if isinstance(error, kind)), default)
+_Arguments = ParamSpec("_Arguments")
 
 
+def _kept(
+    default: int,
+) -> Callable[[Callable[_Arguments, int]], Callable[_Arguments, int]]:
+    """Keep what a host's function raises, and return its number or the default in its place."""
+
+    def around(function: Callable[_Arguments, int]) -> Callable[_Arguments, int]:
+        def called(*arguments: _Arguments.args, **named: _Arguments.kwargs) -> int:
+            try:
+                return function(*arguments, **named)
+            except BaseException as error:
+                pending.error = error
+                return next((number for kind, number in _SAID if isinstance(error, kind)), default)
+
+        return called
+
+    return around
+
+
+def _store(number: int) -> Any:
+    """Return a host store that is still there: whoever calls the library holds it."""
+    store = _registry[number]()
+    if store is None:
+        raise RuntimeError("the host store is gone")
+    return store
+
+
+@_kept(UNAVAILABLE)
 def _load(number: int, keys: int, count: int, reply: int) -> int:
-    def run() -> int:
-        store = _registry[number]
-        packed = ctypes.string_at(keys, 32 * count)
-        cells = store.load([packed[at : at + 32] for at in range(0, len(packed), 32)])
-        if not isinstance(cells, list) or len(cells) != count:
-            raise TypeError(f"load must return a list of {count}: a Cell or None for each key")
-        answer = b"".join(b"\0" if cell is None else _pack_cell(cell) for cell in cells)
-        buffer = ctypes.cast(reply, ctypes.POINTER(c.otp_buffer)).contents
-        buffer.len = len(answer)
-        if len(answer) > buffer.capacity:
-            return MORE_ROOM
-        ctypes.memmove(buffer.data, answer, len(answer))
-        return DONE
-
-    return _kept(UNAVAILABLE, run)
+    packed = ctypes.string_at(keys, 32 * count)
+    cells = _store(number).load([packed[at : at + 32] for at in range(0, len(packed), 32)])
+    if not isinstance(cells, list) or len(cells) != count:
+        raise TypeError(f"load must return a list of {count}: a Cell or None for each key")
+    answer = b"".join([b"\0" if cell is None else _pack_cell(cell) for cell in cells])
+    # Of an address, as a cast to a pointer costs ten times as much.
+    buffer = c.otp_buffer.from_address(reply)
+    buffer.len = len(answer)
+    if len(answer) > buffer.capacity:
+        return MORE_ROOM
+    ctypes.memmove(buffer.data, answer, len(answer))
+    return DONE
 
 
 _CELL = struct.Struct(">BQBqI")
@@ -87,52 +106,40 @@ def _pack_cell(cell: Any) -> bytes:
     return _CELL.pack(1, cell.version, end is not None, end or 0, len(body)) + body
 
 
+@_kept(FAILED)
 def _commit(number: int, writes: int, length: int, now: int, outcome: int) -> int:
-    def run() -> int:
-        from .store import Write
-
-        store = _registry[number]
-        packed = ctypes.string_at(writes, length)
-        count, at, listed = int.from_bytes(packed[:4], "big"), 4, []
-        for _ in range(count):
-            key, kind, expected, has_end, end, size = _WRITE.unpack_from(packed, at)
-            at += _WRITE.size
-            until = end if has_end else None
-            listed.append(Write(key, kind, expected, until, packed[at : at + size]))
-            at += size
-        if len({write.key for write in listed}) < count:
-            return UNSUPPORTED  # no engine does this; spares every store the check
-        done = store.commit(listed, now)
-        if not isinstance(done, bool):
-            raise TypeError("commit must return True (all applied) or False (a version differs)")
-        ctypes.cast(outcome, ctypes.POINTER(ctypes.c_int32))[0] = 1 if done else 2
-        return DONE
-
-    return _kept(FAILED, run)
+    packed = ctypes.string_at(writes, length)
+    count, at, listed = int.from_bytes(packed[:4], "big"), 4, []
+    for _ in range(count):
+        key, kind, expected, has_end, end, size = _WRITE.unpack_from(packed, at)
+        at += _WRITE.size
+        body = packed[at : at + size]
+        listed.append(Write(key, kind, expected, end if has_end else None, body))
+        at += size
+    if count > 1 and len({write.key for write in listed}) < count:
+        return UNSUPPORTED  # no engine does this; spares every store the check
+    done = _store(number).commit(listed, now)
+    if not isinstance(done, bool):
+        raise TypeError("commit must return True (all applied) or False (a version differs)")
+    ctypes.c_int32.from_address(outcome).value = 1 if done else 2
+    return DONE
 
 
+@_kept(FAILED)
 def _purge(number: int, now: int, limit: int, dropped: int) -> int:
-    def run() -> int:
-        count = _registry[number].purge(now, limit)
-        ctypes.cast(dropped, ctypes.POINTER(ctypes.c_uint64))[0] = int(count)
-        return DONE
-
-    return _kept(FAILED, run)
+    ctypes.c_uint64.from_address(dropped).value = int(_store(number).purge(now, limit))
+    return DONE
 
 
+@_kept(FAILED)
 def _now(number: int, out: int) -> int:
-    def run() -> int:
-        ctypes.cast(out, ctypes.POINTER(ctypes.c_int64))[0] = int(_registry[number]())
-        return DONE
-
-    return _kept(FAILED, run)
+    ctypes.c_int64.from_address(out).value = int(_registry[number]())
+    return DONE
 
 
 def _observe(number: int, event: int) -> None:
     try:
-        from .store import Event
-
-        _registry[number](Event._read(ctypes.cast(event, ctypes.POINTER(c.otp_event)).contents))
+        _registry[number](Event._read(c.otp_event.from_address(event)))
     except BaseException as error:  # the decision is committed: an observer cannot undo it
         sys.unraisablehook(
             _Unraisable((type(error), error, error.__traceback__, "in an observer", _observe))

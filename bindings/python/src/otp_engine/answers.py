@@ -4,12 +4,8 @@ Answers are tuples underneath: they cannot be changed, and making one costs a te
 dataclass does. Texts are decoded at once, as their memory is wiped; times when they are asked for.
 """
 
-import ctypes
-import struct
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from typing import TypeVar
 
 from . import _bindings as c
 from ._lib import take_bytes
@@ -222,98 +218,39 @@ class Status:
     locked_until: datetime | None
 
 
-# How a structure lies in memory, for reading all of its members by one call.
-_CODES = {
-    ctypes.c_size_t: "N", ctypes.c_int32: "i", ctypes.c_uint32: "I", ctypes.c_int64: "q",
-    ctypes.c_uint64: "Q", ctypes.c_void_p: "P",
-}  # fmt: skip
-
-
-def _layout(structure: type[ctypes.Structure]) -> struct.Struct:
-    kinds = (member[1] for member in structure._fields_)
-    codes = (_CODES.get(kind) or f"{ctypes.sizeof(kind)}s" for kind in kinds)
-    made = struct.Struct("@" + "".join(codes) + "0q")  # padded at its end, as C does
-    if made.size != ctypes.sizeof(structure):
-        raise ImportError(f"{structure.__name__} is not laid out as expected")
-    return made
-
-
-_ISSUED, _VERDICT = _layout(c.otp_issued), _layout(c.otp_verdict)
-
-
-def _short(padded: bytes) -> str:
-    return padded.partition(b"\0")[0].decode()
-
-
-def _issued(members: tuple[int, ...]) -> Issued | Refusal:
-    (_, _, outcome, reason, send, issued_at, expires_at, retry_at, has_retry_at,
-     challenge_id, code, recipient) = members  # fmt: skip
-    named: str = challenge_id[:26].decode()  # type: ignore[index]
-    if outcome == c.OTP_OUTCOME_ISSUED:
-        sent = _short(code), issued_at, expires_at, _short(recipient), send  # type: ignore[arg-type]
-        return Issued((named, *sent))
-    known = named if named[0] != "\0" else None
-    return Refusal((_REASONS[reason], retry_at if has_retry_at else None, known))
-
-
-def _verdict(members: tuple[int, ...]) -> Verdict:
-    (_, _, outcome, rejection, public, attempts_left, has_retry_at, retry_at, verified_at, fault,
-     piece, record_n, record, record_id, challenge_id) = members  # fmt: skip
-    if outcome == c.OTP_OUTCOME_ACCEPTED:
-        kept = None
-        if record:
-            jws, *disclosures = take_bytes(record).decode().rstrip("~").split("~")
-            number = _short(record_id)  # type: ignore[arg-type]
-            kept = SignatureRecord(jws, tuple(disclosures), number, record_n)
-        named: str = challenge_id[:26].decode()  # type: ignore[index]
-        return Verdict((True, None, None, None, None, verified_at, named, kept, None))
-    said = REJECTIONS.get(rejection, "other")
-    evidence = None
-    if fault:
-        evidence = f"{_PIECES.get(piece, 'evidence')}: {_FAULTS.get(fault, 'unfit')}"
-    return Verdict((
-        False, said, _PUBLIC.get(public, "invalid"), attempts_left if said == "wrong" else None,
-        retry_at if has_retry_at else None, None, None, None, evidence,
-    ))  # fmt: skip
-
-
 def read_issued(out: c.otp_issued) -> Issued | Refusal:
     """Read what an issue decided."""
-    return _issued(_ISSUED.unpack_from(out))
+    if out.outcome == c.OTP_OUTCOME_ISSUED:
+        return Issued((
+            out.challenge_id.decode(), out.code.decode(), out.issued_at, out.expires_at,
+            out.recipient.decode(), out.send,
+        ))  # fmt: skip
+    retry_at = out.retry_at if out.has_retry_at else None
+    return Refusal((_REASONS[out.reason], retry_at, out.challenge_id.decode() or None))
 
 
 def read_verdict(out: c.otp_verdict) -> Verdict:
     """Read what a verify decided, and take its record over."""
-    return _verdict(_VERDICT.unpack_from(out))
+    if out.outcome == c.OTP_OUTCOME_ACCEPTED:
+        record = out.record
+        kept = _taken(record, out) if record else None
+        named = out.challenge_id.decode()
+        return Verdict((True, None, None, None, None, out.verified_at, named, kept, None))
+    said = REJECTIONS.get(out.rejection, "other")
+    evidence, fault = None, out.evidence_fault
+    if fault:
+        piece = _PIECES.get(out.evidence_piece, "evidence")
+        evidence = f"{piece}: {_FAULTS.get(fault, 'unfit')}"
+    return Verdict((
+        False, said, _PUBLIC.get(out.public_rejection, "invalid"),
+        out.attempts_left if said == "wrong" else None,
+        out.retry_at if out.has_retry_at else None, None, None, None, evidence,
+    ))  # fmt: skip
 
 
-_Answer = TypeVar("_Answer")
-_STATUS = 1  # where each structure has its status
-
-
-def _read_many(
-    outs: "ctypes.Array[ctypes.Structure]",
-    count: int,
-    layout: struct.Struct,
-    read: Callable[[tuple[int, ...]], _Answer],
-    fault: Callable[[int, str], Exception],
-) -> Iterable[_Answer | Exception]:
-    for members in layout.iter_unpack(memoryview(outs).cast("B")[: count * layout.size]):
-        yield fault(members[_STATUS], "") if members[_STATUS] else read(members)
-
-
-def read_issued_many(
-    outs: "ctypes.Array[c.otp_issued]", count: int, fault: Callable[[int, str], Exception]
-) -> list[Issued | Refusal | Exception]:
-    """Read a batch; a fault of one stands in its place."""
-    return list(_read_many(outs, count, _ISSUED, _issued, fault))  # type: ignore[arg-type]
-
-
-def read_verdict_many(
-    outs: "ctypes.Array[c.otp_verdict]", count: int, fault: Callable[[int, str], Exception]
-) -> list[Verdict | Exception]:
-    """Read a batch; a fault of one stands in its place."""
-    return list(_read_many(outs, count, _VERDICT, _verdict, fault))  # type: ignore[arg-type]
+def _taken(record: int, out: c.otp_verdict) -> SignatureRecord:
+    jws, *disclosures = take_bytes(record).decode().rstrip("~").split("~")
+    return SignatureRecord(jws, tuple(disclosures), out.record_id.decode(), out.record_n)
 
 
 def read_status(out: c.otp_challenge) -> Status | None:

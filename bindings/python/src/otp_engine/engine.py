@@ -1,6 +1,7 @@
 """The engine: issues codes and judges what was typed."""
 
 import ctypes
+import itertools
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -15,14 +16,13 @@ from .answers import (
     Status,
     Verdict,
     read_issued,
-    read_issued_many,
     read_status,
     read_verdict,
-    read_verdict_many,
 )
+from .cells import Event
 from .errors import check, fault
 from .factor import Factors
-from .store import Event, Store
+from .store import Store
 from .words import Binding, Budgets, Evidence, KeyRing, Policy, SigningKey, text
 
 # Out structures that no call is using. A call takes one out: a signal handler or a finalizer that
@@ -128,7 +128,8 @@ class Engine(Factors):
 
     def issue(self, store: Store, binding: Binding) -> Issued | Refusal:
         """Issue a code, or hand out the live one once more; send it after this returns."""
-        engine, cells = self._open(), opened(store, Store, "store")
+        engine = self._handle or self._open()
+        cells = (isinstance(store, Store) and store._handle) or opened(store, Store, "store")
         request = binding._packed
         try:
             out = _issued_pool.pop()
@@ -155,7 +156,8 @@ class Engine(Factors):
 
         A wrong code rejects, never raises: raising would roll back the caller's transaction.
         """
-        engine, cells = self._open(), opened(store, Store, "store")
+        engine = self._handle or self._open()
+        cells = (isinstance(store, Store) and store._handle) or opened(store, Store, "store")
         request = binding._with_typed(typed, challenge_id)
         try:
             out = _verdict_pool.pop()
@@ -384,7 +386,10 @@ class Engine(Factors):
                 ctypes.addressof(outs),
             )
         )
-        answers = read_issued_many(outs, len(requests), fault)
+        answers = [
+            fault(out.status, "") if out.status else read_issued(out)
+            for out in itertools.islice(outs, len(requests))
+        ]
         ctypes.memset(outs, 0, ctypes.sizeof(outs))
         return answers
 
@@ -406,7 +411,10 @@ class Engine(Factors):
                 ctypes.addressof(outs),
             )
         )
-        return read_verdict_many(outs, len(requests), fault)
+        return [
+            fault(out.status, "") if out.status else read_verdict(out)
+            for out in itertools.islice(outs, len(requests))
+        ]
 
 
 def _limits(

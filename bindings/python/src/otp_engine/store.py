@@ -1,39 +1,15 @@
-"""Stores: memory, SQLite, and the host's own; and the events of an engine."""
+"""Stores: memory, SQLite, and the host's own."""
 
 import ctypes
 import os
-from dataclasses import dataclass, field
-from datetime import datetime
+import weakref
 
 from . import _bindings as c
 from . import _callbacks
 from ._handle import Handle, Owner, closed_at_exit, out_pointer
 from ._lib import lib, take_bytes
-from .answers import _REASONS, REJECTIONS, moment
+from .cells import Cell, Write
 from .errors import check
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """What a host store keeps under a key: version, end in unix seconds or None, opaque body."""
-
-    version: int
-    discard_after: int | None
-    body: bytes = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Write:
-    """One write of a commit: the cell must have ``expected`` as its version, 0 where there is none.
-
-    Its new version is ``expected + 1``. ``kind``: 1 slot, 2 meter, 3 page, 4 record, 5 credential.
-    """
-
-    key: bytes
-    kind: int
-    expected: int
-    discard_after: int | None
-    body: bytes = field(repr=False)
 
 
 class Store(Owner):
@@ -97,7 +73,8 @@ class HostStore(Store):
     _calls_back = True
 
     def __init__(self) -> None:
-        number = _callbacks.register(self._target())
+        # Not this object, which would keep itself alive.
+        number = _callbacks.register(weakref.ref(self))
         table = c.otp_host_store(
             struct_size=ctypes.sizeof(c.otp_host_store),
             load=_callbacks.trampoline("load"),
@@ -116,12 +93,6 @@ class HostStore(Store):
         self._handle = Handle(out.value or 0, lib.otp_store_free)
         closed_at_exit(self)
 
-    def _target(self) -> object:
-        """Return what the callbacks call: not this object, which would keep itself alive."""
-        import weakref
-
-        return _Weak(weakref.ref(self))
-
     def load(self, keys: list[bytes]) -> list[Cell | None]:
         """Return the cell of each key, in order."""
         raise NotImplementedError
@@ -133,57 +104,3 @@ class HostStore(Store):
     def purge(self, now: int, limit: int) -> int:
         """Drop cells whose end has passed; nothing by default."""
         return 0
-
-
-class _Weak:
-    """Calls a host store that is still there: whoever calls the library holds it."""
-
-    def __init__(self, target: "object") -> None:
-        self.target = target
-
-    def __getattr__(self, name: str) -> object:
-        store = self.target()  # type: ignore[operator]
-        if store is None:
-            raise RuntimeError("the host store is gone")
-        return getattr(store, name)
-
-
-_HAPPENINGS = {
-    0: "other", 1: "issued", 2: "sent_again", 3: "refused", 4: "accepted", 5: "rejected",
-    6: "exhausted", 7: "locked", 8: "nearly_locked", 9: "cancelled", 10: "delivered",
-    11: "delivery_failed", 12: "unlocked",
-}  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """Something that happened, for the audit log; no code and no whole number is in it."""
-
-    happening: str
-    reason: str | None
-    count: int
-    mixed_scripts: bool
-    refunded: bool
-    at: datetime
-    tenant: str
-    user: str
-    purpose: str
-    model: str
-    field: str
-    record: str
-    recipient: str
-    challenge_id: str | None
-
-    @classmethod
-    def _read(cls, event: c.otp_event) -> "Event":
-        def text(view: c.otp_view) -> str:
-            return ctypes.string_at(view.data, view.len).decode() if view.len else ""
-
-        happening = _HAPPENINGS.get(event.happening, "other")
-        names = _REASONS if happening == "refused" else REJECTIONS
-        return cls(
-            happening, names.get(event.reason), event.count, bool(event.mixed_scripts),
-            bool(event.refunded), moment(event.at), text(event.tenant), text(event.user),
-            text(event.purpose), text(event.model), text(event.field), text(event.record),
-            text(event.recipient), event.challenge_id.decode() or None,
-        )  # fmt: skip

@@ -222,6 +222,7 @@ class SigningKey(Owner):
 
 
 _LENGTHS = struct.Struct(">7H")
+_MEMBERS = ("tenant", "purpose", "model", "field", "record", "user")
 
 
 class Binding:
@@ -231,8 +232,8 @@ class Binding:
     says that it could be found by trying (an amount), so that records commit to it under a salt.
     """
 
-    __slots__ = ("_before", "_head", "_lengths", "_packed", "_tail", "_texts", "field", "model",
-                 "record", "tenant", "user")  # fmt: skip
+    __slots__ = ("_head", "_packed", "_tail", "_texts", "field", "model", "record", "tenant",
+                 "user")  # fmt: skip
 
     def __init__(
         self,
@@ -253,20 +254,23 @@ class Binding:
         if content is not None and (not isinstance(content, bytes) or len(content) != 32):
             raise ValueError("content must be 32 bytes, a SHA-256 digest, or None")
         kind, where = (1, mobile) if mobile is not None else (2, email)
-        members = {
-            "tenant": tenant, "purpose": purpose, "model": model, "field": field,
-            "record": record, "user": user, "mobile" if kind == 1 else "email": where,
-        }  # fmt: skip
-        # What is far too long is cut, and still too long: the library names it and its bound.
-        texts = [text(value, name)[:300] for name, value in members.items()]
+        members = tenant, purpose, model, field, record, user, where
+        try:
+            # What is far too long is cut, and still too long: the library names it and its bound.
+            texts = [member[:300] for member in map(str.encode, members)]  # type: ignore[arg-type]
+        except (TypeError, UnicodeEncodeError):
+            names = *_MEMBERS, "mobile" if kind == 1 else "email"
+            for member, name in zip(members, names, strict=True):
+                text(member, name)
+            raise
         self.tenant, self.user = tenant, user
         self.model, self.field, self.record = model, field, record
-        self._head = bytes((1, kind, 0 if content is None else 1 + content_guessable))
-        self._lengths = _LENGTHS.pack(*map(len, texts))
+        self._head = b"\1%c%c\0%b" % (
+            kind, 0 if content is None else 1 + content_guessable, _LENGTHS.pack(*map(len, texts)),
+        )  # fmt: skip
         self._texts = b"".join(texts)
         self._tail = content or b""
-        self._before = b"".join((self._head, b"\0", self._lengths))
-        self._packed = b"".join((self._before, b"\0\0", self._texts, self._tail))
+        self._packed = b"".join((self._head, b"\0\0", self._texts, self._tail))
         check(lib.otp_request_check(self._packed, len(self._packed)))
 
     def _with_typed(self, typed: str, challenge_id: str | None) -> bytes:
@@ -275,15 +279,14 @@ class Binding:
             raise TypeError(f"typed must be str, not {type(typed).__name__}")
         # Bounded before it is encoded, and still malformed; a lone surrogate is an answer too.
         data = typed[:257].encode("utf-8", "surrogatepass")[:300]
-        named = b"" if challenge_id is None else text(challenge_id, "challenge_id")
+        length = len(data).to_bytes(2, "big")
+        if challenge_id is None:
+            return b"".join((self._head, length, self._texts, data, self._tail))
+        named = text(challenge_id, "challenge_id")
         if named and len(named) != 26:
             raise ValueError(f"challenge_id is {len(named)} characters; it must be 26")
-        length = len(data).to_bytes(2, "big")
-        if not named:
-            return b"".join((self._before, length, self._texts, data, self._tail))
-        return b"".join(
-            (self._head, b"\1", self._lengths, length, self._texts, data, self._tail, named)
-        )
+        head = b"%b%c%b" % (self._head[:3], 1 if named else 0, self._head[4:])
+        return b"".join((head, length, self._texts, data, self._tail, named))
 
     def __repr__(self) -> str:
         where = f"{self.tenant}, {self.model}, {self.field}, {self.record}"

@@ -1,0 +1,80 @@
+"""What callbacks take and give: the cells and writes of a host's store, the events of an engine."""
+
+import ctypes
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+
+from . import _bindings as c
+from .answers import _REASONS, REJECTIONS, moment
+
+
+class Cell(NamedTuple):
+    """What a host store keeps under a key: version, end in unix seconds or None, opaque body."""
+
+    version: int
+    discard_after: int | None
+    body: bytes
+
+    def __repr__(self) -> str:
+        return f"Cell(version={self.version!r}, discard_after={self.discard_after!r})"
+
+
+class Write(NamedTuple):
+    """One write of a commit: the cell must have ``expected`` as its version, 0 where there is none.
+
+    Its new version is ``expected + 1``. ``kind``: 1 slot, 2 meter, 3 page, 4 record, 5 credential.
+    """
+
+    key: bytes
+    kind: int
+    expected: int
+    discard_after: int | None
+    body: bytes
+
+    def __repr__(self) -> str:
+        return (
+            f"Write(key={self.key!r}, kind={self.kind!r}, expected={self.expected!r}, "
+            f"discard_after={self.discard_after!r})"
+        )
+
+
+_HAPPENINGS = {
+    0: "other", 1: "issued", 2: "sent_again", 3: "refused", 4: "accepted", 5: "rejected",
+    6: "exhausted", 7: "locked", 8: "nearly_locked", 9: "cancelled", 10: "delivered",
+    11: "delivery_failed", 12: "unlocked",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened, for the audit log; no code and no whole number is in it."""
+
+    happening: str
+    reason: str | None
+    count: int
+    mixed_scripts: bool
+    refunded: bool
+    at: datetime
+    tenant: str
+    user: str
+    purpose: str
+    model: str
+    field: str
+    record: str
+    recipient: str
+    challenge_id: str | None
+
+    @classmethod
+    def _read(cls, event: c.otp_event) -> "Event":
+        def text(view: c.otp_view) -> str:
+            return ctypes.string_at(view.data, view.len).decode() if view.len else ""
+
+        happening = _HAPPENINGS.get(event.happening, "other")
+        names = _REASONS if happening == "refused" else REJECTIONS
+        return cls(
+            happening, names.get(event.reason), event.count, bool(event.mixed_scripts),
+            bool(event.refunded), moment(event.at), text(event.tenant), text(event.user),
+            text(event.purpose), text(event.model), text(event.field), text(event.record),
+            text(event.recipient), event.challenge_id.decode() or None,
+        )  # fmt: skip
