@@ -265,13 +265,13 @@ class Binding:
             raise
         self.tenant, self.user = tenant, user
         self.model, self.field, self.record = model, field, record
-        self._head = b"\1%c%c\0%b" % (
-            kind, 0 if content is None else 1 + content_guessable, _LENGTHS.pack(*map(len, texts)),
-        )  # fmt: skip
+        kinds = bytes((1, kind, 0 if content is None else 1 + content_guessable, 0))
+        self._head = kinds + _LENGTHS.pack(*map(len, texts))
         self._texts = b"".join(texts)
         self._tail = content or b""
         self._packed = b"".join((self._head, b"\0\0", self._texts, self._tail))
-        check(lib.otp_request_check(self._packed, len(self._packed)))
+        if status := lib.otp_request_check(self._packed, len(self._packed)):
+            check(status)
 
     def _with_typed(self, typed: str, challenge_id: str | None) -> bytes:
         """Pack what was typed with the binding."""
