@@ -232,6 +232,7 @@ static void case_9_bytes_of_no_text_a_nul_and_a_mebibyte_are_malformed(void) {
 
 static void case_97_invalid_utf8_is_an_error_and_malformed_where_it_was_typed(void) {
     static const char *const bad[] = {"\xFF", "a\xC0\xAF", "\xED\xA0\x80", "\xE2\x82", "\xF4\x90\x80\x80"};
+    static const char *const names[] = {"tenant", "purpose", "model", "field", "record", "user", "recipient"};
     otp_engine *engine = sample_engine();
     otp_store *store = sample_store();
     otp_issued issued = issue(engine, store, "15");
@@ -256,6 +257,16 @@ static void case_97_invalid_utf8_is_an_error_and_malformed_where_it_was_typed(vo
             *members[member] = view(bad[at]);
             packed = pack(&binding);
             STATUS(OTP_STATUS_UTF8, otp_engine_verify(engine, store, packed.bytes, packed.len, &verdict));
+            CHECK(detail_names(names[member]));
+        }
+        /* A character whose halves lie in two texts, which stand side by side in the request. */
+        for (member = 0; member < 6; member++) {
+            binding = sample_binding();
+            *members[member] = view("front\xc3");
+            *members[member + 1] = view("\xa9 rear");
+            packed = pack(&binding);
+            STATUS(OTP_STATUS_UTF8, otp_engine_verify(engine, store, packed.bytes, packed.len, &verdict));
+            CHECK(detail_names(names[member]));
         }
         STATUS(OTP_STATUS_UTF8, otp_engine_unlock(engine, store, (const uint8_t *)bad[at], strlen(bad[at]),
                                                   (const uint8_t *)"7", 1, &said));
