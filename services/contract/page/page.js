@@ -1,6 +1,6 @@
 /**
- * Walks through the contract: ask for a code, answer it, look at the record, verify it. The page holds
- * nothing that the server does not say: after a reload it says it again.
+ * Walks through the contract: ask for a code, answer it, look at the record, verify it. The page
+ * holds nothing that the server does not say: after a reload it says it again.
  */
 import { Pad } from "./pad.js";
 import { isGood, read, verify } from "./verify.js";
@@ -88,7 +88,8 @@ async function send() {
             ? `The code was already sent.${again}`
             : "The code was sent. Look for it in the outbox.",
     );
-    parts.sent.textContent = `To ${result.recipient_mobile}, valid for ${result.duration} minutes, until ${result.expiration_time} UTC.`;
+    const { recipient_mobile: number, duration, expiration_time: until } = result;
+    parts.sent.textContent = `To ${number}, valid for ${duration} minutes, until ${until} UTC.`;
     parts.code.focus();
 }
 

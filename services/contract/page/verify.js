@@ -6,8 +6,11 @@
 const HEADER = ["alg", "kid", "typ"];
 const ALGORITHMS = ["EdDSA", "Ed25519"];
 const TYPE = "otp-signature+jwt";
-const MAX_PAYLOAD = 8192;
+const MAX_STATEMENT = 8192;
+/** A string of JSON, and the colon after it if it names a member. */
+const STRING = /"(?:[^"\\]|\\.)*"(\s*:)?/g;
 const SALT = 16;
+const NO_ED25519 = "this browser has no Ed25519; newer ones do, and other tools";
 /** Where a detail's digest may stand. */
 const PLACES = {
     name: "who",
@@ -87,41 +90,37 @@ function check(claim, holds, why = "") {
     return { claim, holds, why };
 }
 
-/** The payload's own spelling is part of the format: only one text has each meaning. */
 function statement(part) {
-    const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes(part));
-    if (text.length > MAX_PAYLOAD) {
-        throw new Error("its payload is too large");
+    const data = bytes(part);
+    if (data.length > MAX_STATEMENT) {
+        throw new Error("a part of it is too large");
     }
+    const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(data);
     const value = JSON.parse(text);
-    if (value === null || typeof value !== "object" || canonical(value) !== text) {
+    if (members(value) !== [...text.matchAll(STRING)].filter((found) => found[1]).length) {
         throw new Error(
-            "its JSON is not canonical: a member twice, out of order, or in another spelling",
+            "a member of it is there twice: readers would differ about which one counts",
         );
     }
     return value;
 }
 
-/** Writes JSON as RFC 8785 does, for the values that a record may have. */
-function canonical(value) {
-    if (Array.isArray(value)) {
-        return `[${value.map(canonical).join()}]`;
-    }
-    if (value !== null && typeof value === "object") {
-        const members = Object.keys(value).sort();
-        return `{${members.map((name) => `${JSON.stringify(name)}:${canonical(value[name])}`).join()}}`;
-    }
-    if (
-        value === null ||
-        (typeof value === "number" && !(Number.isSafeInteger(value) && value >= 0))
-    ) {
+/** Counts the members of all objects, and refuses what a record cannot hold. */
+function members(value) {
+    if (value === null || (typeof value === "number" && !isCount(value))) {
         throw new Error("a record holds neither null nor other numbers than whole ones");
     }
-    return JSON.stringify(value);
+    const inside = typeof value === "object" ? Object.values(value) : [];
+    const own = Array.isArray(value) ? 0 : inside.length;
+    return inside.reduce((sum, one) => sum + members(one), own);
+}
+
+function isCount(value) {
+    return Number.isSafeInteger(value) && value >= 0;
 }
 
 function form({ header, payload }) {
-    if (Object.keys(header).join() !== HEADER.join()) {
+    if (Object.keys(header).sort().join() !== HEADER.join()) {
         return [false, `its header must have ${HEADER.join(", ")} and nothing else`];
     }
     if (!ALGORITHMS.includes(header.alg)) {
@@ -163,10 +162,7 @@ async function signature({ signature, signed }, jwk) {
     } catch (error) {
         return error.name === "DataError"
             ? [false, "the server's key cannot be read"]
-            : [
-                  null,
-                  "this browser has no Ed25519: use a newer one, or verify the record with other tools",
-              ];
+            : [null, NO_ED25519];
     }
     const good = await crypto.subtle.verify("Ed25519", key, signature, signed);
     return good ? [true] : [false, "the record was changed, or another key signed it"];
