@@ -26,7 +26,8 @@ const DIRECT: &[&str] = &[
 ];
 
 /// Licences that allow what ours allow; `deny.toml` has the same list. MPL-2.0 is that of cbindgen, which
-/// writes the header and is linked into nothing that is shipped.
+/// writes the header and is linked into nothing that is shipped; CDLA-Permissive-2.0 is that of the list of
+/// certificate authorities by which the reference service knows its gateway.
 const LICENCES: &[&str] = &[
     "0BSD",
     "Apache-2.0",
@@ -34,6 +35,7 @@ const LICENCES: &[&str] = &[
     "BSD-2-Clause",
     "BSD-3-Clause",
     "BSL-1.0",
+    "CDLA-Permissive-2.0",
     "ISC",
     "MIT",
     "MPL-2.0",

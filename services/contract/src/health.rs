@@ -1,0 +1,43 @@
+//! How the service is: for those who run it, and the keys for those who verify records.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+
+use crate::app::App;
+use crate::desk::chain;
+
+/// The process runs.
+pub(crate) async fn live() -> Json<Value> {
+    Json(json!({"status": "live"}))
+}
+
+/// The store answers.
+pub(crate) async fn ready(State(app): State<Arc<App>>) -> Response {
+    let desk = app.desk.clone();
+    let checked = app.store.run(move || desk.check()).await;
+    match checked.and_then(|answered| answered) {
+        Ok(()) => Json(json!({"status": "ready"})).into_response(),
+        Err(error) => {
+            tracing::warn!(error = chain(&*error), "not ready");
+            let body = Json(json!({"status": "unavailable"}));
+            (StatusCode::SERVICE_UNAVAILABLE, body).into_response()
+        }
+    }
+}
+
+/// What was counted, in the text format of Prometheus.
+pub(crate) async fn metrics(State(app): State<Arc<App>>) -> Response {
+    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    ([(header::CONTENT_TYPE, kind)], app.metrics.text()).into_response()
+}
+
+/// The public keys that records verify with.
+pub(crate) async fn keys(State(app): State<Arc<App>>) -> Response {
+    let kind = "application/jwk-set+json";
+    ([(header::CONTENT_TYPE, kind)], app.desk.keys.to_jwk_set()).into_response()
+}

@@ -1,0 +1,325 @@
+//! From settings to a service that listens.
+
+use core::fmt;
+use core::future::Future;
+use core::net::SocketAddr;
+use core::time::Duration;
+use std::path::Path;
+use std::sync::Arc;
+
+use otp_engine::{Clock, Engine, Event, Store, SystemClock, VerifyingKeys};
+use otp_engine_postgres::{PostgresOptions, tokio_postgres};
+use otp_engine_sqlite::SqliteStore;
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+
+use crate::answer::Numbers;
+use crate::app::{self, App};
+use crate::config::{GatewayKind, Options};
+use crate::desk::{Desk, chain};
+use crate::directory::Directory;
+use crate::directory::demo::DemoDirectory;
+use crate::gateway::Gateway;
+use crate::gateway::esms::EsmsGateway;
+use crate::gateway::log::LogGateway;
+use crate::images::Images;
+use crate::metrics::{Events, Metrics};
+use crate::room::Room;
+use crate::{listen, logging, secrets};
+
+/// Why the service cannot start; the text names the flag and its bound, never a secret.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Error(String);
+
+impl Error {
+    pub(crate) fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    pub(crate) fn file(flag: &str, path: &Path, why: &str) -> Self {
+        Self(format!("{flag}: {} {why}", path.display()))
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl core::error::Error for Error {}
+
+impl From<(&str, std::io::Error)> for Error {
+    /// Says what of the operating system is missing.
+    fn from((what, error): (&str, std::io::Error)) -> Self {
+        Self(format!("{what}: {error}"))
+    }
+}
+
+/// What a host brings: its users and records, and how messages go out.
+#[non_exhaustive]
+pub struct Parts {
+    /// Who asks, and what they may sign.
+    pub directory: Arc<dyn Directory>,
+    /// How messages go out.
+    pub gateway: Arc<dyn Gateway>,
+    /// What the time is.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Parts {
+    /// Takes a directory and a gateway, on the system's clock.
+    #[must_use]
+    pub fn new(directory: Arc<dyn Directory>, gateway: Arc<dyn Gateway>) -> Self {
+        Self {
+            directory,
+            gateway,
+            clock: Arc::new(SystemClock::new()),
+        }
+    }
+
+    /// Sets the clock.
+    #[must_use]
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+}
+
+impl fmt::Debug for Parts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Parts").finish_non_exhaustive()
+    }
+}
+
+/// A service whose keys are read and whose store is open. Open and drop it outside of a runtime:
+/// it may hold connections that block.
+pub struct Server {
+    app: Arc<App>,
+    options: Options,
+}
+
+impl Server {
+    /// Opens what the settings name, with the users of the demonstration.
+    ///
+    /// # Errors
+    ///
+    /// The [`Error`] names the flag.
+    pub fn open(options: &Options) -> Result<Self, Error> {
+        if !options.demo {
+            return Err(Error::new(
+                "--demo is missing: this program knows the users of the demonstration alone; \
+                 build your own on the crate, with a Directory that knows yours",
+            ));
+        }
+        let directory = DemoDirectory::new().map_err(|error| Error::new(chain(&*error)))?;
+        Self::with(options, Parts::new(Arc::new(directory), gateway(options)?))
+    }
+
+    /// Opens what the settings name, for the users and the gateway of a host.
+    ///
+    /// # Errors
+    ///
+    /// The [`Error`] names the flag.
+    pub fn with(options: &Options, parts: Parts) -> Result<Self, Error> {
+        if options.demo && !options.listen.ip().is_loopback() {
+            return Err(Error::new(format!(
+                "--listen is {}; with --demo it must be a loopback address, such as 127.0.0.1:8069",
+                options.listen
+            )));
+        }
+        let folder = |error: std::io::Error| {
+            let why = format!("cannot be made: {}", error.kind());
+            Error::file("--data", &options.data, &why)
+        };
+        secrets::private_folder(&options.data).map_err(folder)?;
+        let images = Images::open(&options.data.join("images")).map_err(folder)?;
+        let (keys, signing_key) = (options.keys(), options.signing_key());
+        if options.demo {
+            secrets::make_key_ring(&keys)?;
+            secrets::make_signing_key(&signing_key)?;
+        }
+        let ring = secrets::key_ring(&keys)?;
+        let signing_key = secrets::signing_key(&signing_key)?;
+        let mut verifying = match &options.retired_signing_keys {
+            Some(path) => secrets::retired_keys(path)?,
+            None => VerifyingKeys::new(),
+        };
+        verifying.insert(signing_key.verifying_key());
+        let events = Events::default();
+        let counted = events.clone();
+        let engine = Engine::builder(ring)
+            .clock(parts.clock.clone())
+            .signing_key(signing_key)
+            .observer(move |event: &Event<'_>| logging::event(counted.count(event), event))
+            .build();
+        let desk = Desk {
+            engine,
+            store: store(options)?,
+            clock: parts.clock,
+            keys: verifying,
+            directory: parts.directory,
+            gateway: parts.gateway,
+            images,
+            numbers: if options.mask_recipient {
+                Numbers::Masked
+            } else {
+                Numbers::Whole
+            },
+        };
+        let app = App {
+            desk: Arc::new(desk),
+            metrics: Metrics::new(events),
+            store: Room::of(options.max_operations),
+            messages: Room::of(options.max_messages),
+            requests: Arc::new(Semaphore::new(options.max_requests as usize)),
+            request_timeout: options.limits().request,
+        };
+        Ok(Self {
+            app: Arc::new(app),
+            options: options.clone(),
+        })
+    }
+
+    /// Begins to listen.
+    ///
+    /// # Errors
+    ///
+    /// The [`Error`] where the address is taken or not this machine's.
+    pub async fn bind(&self) -> Result<Bound, Error> {
+        let listen = self.options.listen;
+        let fails = |error: std::io::Error| {
+            Error::new(format!(
+                "--listen: {listen} cannot be listened on: {}",
+                error.kind()
+            ))
+        };
+        let listener = TcpListener::bind(listen).await.map_err(fails)?;
+        Ok(Bound {
+            address: listener.local_addr().map_err(fails)?,
+            listener,
+            app: self.app.clone(),
+            options: self.options.clone(),
+        })
+    }
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server").finish_non_exhaustive()
+    }
+}
+
+/// A service that has its address.
+pub struct Bound {
+    address: SocketAddr,
+    listener: TcpListener,
+    app: Arc<App>,
+    options: Options,
+}
+
+impl Bound {
+    /// Returns where it listens.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves until `stop`, then lets what is at work finish; says whether all of it did in time.
+    pub async fn run(self, stop: impl Future<Output = ()>) -> bool {
+        let limits = self.options.limits();
+        let purge = tokio::spawn(purge(self.app.clone(), limits.purge));
+        let router = app::router(&self.app);
+        let connections = self.options.max_connections;
+        let finished = listen::serve(self.listener, router, connections, limits, stop).await;
+        purge.abort();
+        // Clients that went away have left work behind: a code whose message is still on its way.
+        let all = self.app.requests.acquire_many(self.options.max_requests);
+        finished & tokio::time::timeout(limits.shutdown, all).await.is_ok()
+    }
+}
+
+impl fmt::Debug for Bound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Bound")
+            .field("address", &self.address)
+            .finish_non_exhaustive()
+    }
+}
+
+async fn purge(app: Arc<App>, every: Duration) {
+    let mut ticks = tokio::time::interval(every);
+    loop {
+        ticks.tick().await;
+        let desk = app.desk.clone();
+        match app
+            .store
+            .run(move || desk.purge())
+            .await
+            .and_then(|done| done)
+        {
+            Ok(dropped) => tracing::debug!(dropped, "purged"),
+            Err(error) => tracing::warn!(error = chain(&*error), "the purge failed"),
+        }
+    }
+}
+
+fn gateway(options: &Options) -> Result<Arc<dyn Gateway>, Error> {
+    if options.gateway == GatewayKind::Log {
+        return Ok(match &options.outbox {
+            None => Arc::new(LogGateway::to_stdout()),
+            Some(path) => Arc::new(LogGateway::to_file(path).map_err(|error| {
+                let why = format!("cannot be written: {}", error.kind());
+                Error::file("--outbox", path, &why)
+            })?),
+        });
+    }
+    let path = options.gateway_credentials.as_ref();
+    let path = path.ok_or_else(|| {
+        Error::new(
+            "--gateway-credentials is missing; --gateway esms needs a file with user and password",
+        )
+    })?;
+    let secrets::Credentials { user, password } = secrets::credentials(path)?;
+    let timeout = Duration::from_secs(options.gateway_timeout);
+    let gateway = EsmsGateway::new(&options.gateway_url, &user, &password, timeout);
+    let gateway = gateway.map_err(|error| Error::new(format!("--gateway-url {error}")))?;
+    Ok(Arc::new(gateway))
+}
+
+fn store(options: &Options) -> Result<Arc<dyn Store>, Error> {
+    let Some(parameters) = &options.database else {
+        let path = options.data.join("otp.sqlite3");
+        let store = SqliteStore::open(&path).map_err(|error| {
+            Error::file(
+                "--data",
+                &path,
+                &format!("cannot be opened: {}", chain(&error)),
+            )
+        })?;
+        return Ok(Arc::new(store));
+    };
+    // Neither error nor parameters are told: a password could stand in them.
+    let config = parameters.parse::<tokio_postgres::Config>();
+    let mut config = config.map_err(|_| {
+        Error::new(
+            "--database must be postgres://user@host/name, or key=value pairs as libpq takes them",
+        )
+    })?;
+    if config.get_password().is_some() {
+        return Err(Error::new(
+            "--database must not hold a password; name its file by --database-password",
+        ));
+    }
+    if let Some(path) = &options.database_password {
+        config.password(secrets::password(path)?);
+    }
+    let fails = |error| Error::new(format!("--database: {}", chain(&error)));
+    let postgres = PostgresOptions::new().connections(options.max_operations as usize);
+    if options.migrate {
+        let migrated = postgres.migrate_with(config.clone(), tokio_postgres::NoTls);
+        migrated.map_err(fails)?;
+    }
+    let store = postgres.open_with(config, tokio_postgres::NoTls);
+    Ok(Arc::new(store.map_err(fails)?))
+}
