@@ -32,8 +32,10 @@ parts.restore.addEventListener("click", () => {
     judge();
 });
 parts.text.addEventListener("input", judge);
+// Not on `change`, which comes between the two halves of a click: what it takes away would move the
+// button from under the finger.
 for (const choice of [parts.user, parts.field, parts.record]) {
-    choice.addEventListener("change", forget);
+    choice.addEventListener("input", forget);
 }
 
 /** Does one thing at a time: a second click is no second request. */
