@@ -15,10 +15,17 @@ pub(crate) enum Task {
     Soak,
     Coverage,
     Odoo,
+    Service,
 }
 
 impl Task {
-    const ALL: [Self; 4] = [Self::Test, Self::Soak, Self::Coverage, Self::Odoo];
+    const ALL: [Self; 5] = [
+        Self::Test,
+        Self::Soak,
+        Self::Coverage,
+        Self::Odoo,
+        Self::Service,
+    ];
 
     pub(crate) const fn name(self) -> &'static str {
         match self {
@@ -26,6 +33,7 @@ impl Task {
             Self::Soak => "soak",
             Self::Coverage => "coverage",
             Self::Odoo => "odoo",
+            Self::Service => "service",
         }
     }
 
@@ -33,6 +41,7 @@ impl Task {
     pub(crate) const fn command(self) -> &'static str {
         match self {
             Self::Odoo => "odoo --test",
+            Self::Service => "service --test",
             other => other.name(),
         }
     }
@@ -43,6 +52,9 @@ impl Task {
             Self::Soak => "the long runs before a release; prints the figures of docs/testing.md",
             Self::Coverage => "line coverage of the decision rooms; fails under 100 %",
             Self::Odoo => "starts a real Odoo with the demo; with --test it tests the addon on one",
+            Self::Service => {
+                "starts the reference service's demo; with --test it tests the service"
+            }
         }
     }
 
@@ -52,6 +64,7 @@ impl Task {
             Self::Soak => parts::SOAK,
             Self::Coverage => parts::COVERAGE,
             Self::Odoo => parts::ODOO,
+            Self::Service => parts::SERVICES,
         }
     }
 }
@@ -89,6 +102,8 @@ pub(crate) enum Request {
     BenchHelp,
     /// Start an Odoo to try the addon on.
     Odoo,
+    /// Start the reference service's demo.
+    Service,
 }
 
 /// Reads the arguments that follow `cargo xtask`.
@@ -119,7 +134,7 @@ fn read(mut parser: lexopt::Parser) -> Result<Request, lexopt::Error> {
                 header = Some(false);
             }
             Long("verify") if header.is_some() => header = Some(true),
-            Long("test") if task == Some(Task::Odoo) => test = true,
+            Long("test") if matches!(task, Some(Task::Odoo | Task::Service)) => test = true,
             Value(name) if task.is_none() && header.is_none() => {
                 let found = Task::ALL.into_iter().find(|task| name == task.name());
                 task = Some(found.ok_or_else(|| {
@@ -143,7 +158,8 @@ fn read(mut parser: lexopt::Parser) -> Result<Request, lexopt::Error> {
         _ if help => Ok(Request::Help(task)),
         Some(task) if list => Ok(Request::List(task)),
         Some(Task::Odoo) if !test && options == Options::default() => Ok(Request::Odoo),
-        Some(Task::Odoo) if !test => Err("these options need --test".into()),
+        Some(Task::Service) if !test && options == Options::default() => Ok(Request::Service),
+        Some(Task::Odoo | Task::Service) if !test => Err("these options need --test".into()),
         Some(task) => Ok(Request::Run(task, options)),
         None => Err("no task given".into()),
     }
@@ -287,8 +303,9 @@ mod tests {
     }
 
     #[test]
-    fn an_odoo_is_started_or_tested() {
+    fn an_odoo_or_the_service_is_started_or_tested() {
         assert_eq!(parsed("odoo"), Ok(Request::Odoo));
+        assert_eq!(parsed("service"), Ok(Request::Service));
         let seeded = Options {
             seed: Some(7),
             ..Options::default()
@@ -296,6 +313,10 @@ mod tests {
         assert_eq!(
             parsed("odoo --test --seed 7"),
             Ok(Request::Run(Task::Odoo, seeded))
+        );
+        assert_eq!(
+            parsed("service --test"),
+            Ok(Request::Run(Task::Service, Options::default()))
         );
         assert!(help(Some(Task::Odoo)).contains("cargo xtask odoo --test ["));
     }
@@ -327,6 +348,7 @@ mod tests {
             "header test",
             "header --only c",
             "odoo --seed 7",
+            "service --only service",
             "test --test",
             "bench --seed 7",
             "bench test",

@@ -3,6 +3,7 @@
 
 mod bench;
 mod c;
+mod cluster;
 mod command_line;
 mod coverage;
 mod dependencies;
@@ -24,6 +25,7 @@ mod python;
 mod report;
 mod rooms;
 mod runner;
+mod service;
 mod tally;
 mod world;
 
@@ -53,6 +55,7 @@ fn main() -> ExitCode {
         }
         Ok(Request::Bench(options)) => bench::run(&World::new(None), &options),
         Ok(Request::Odoo) => odoo::serve(),
+        Ok(Request::Service) => service::serve(),
         Ok(Request::Run(task, options)) => run(task, &options),
         Err(error) => {
             eprintln!("error: {error}\n\nfor help: cargo xtask --help");

@@ -4,7 +4,6 @@
 //! and its database from a PostgreSQL cluster of its own, without a port. All of it is kept in one
 //! folder between runs; nothing of the machine's is touched.
 
-mod cluster;
 mod demo;
 mod distribution;
 mod home;
@@ -20,10 +19,10 @@ use std::process::Command;
 pub(crate) use demo::serve;
 pub(crate) use sources::checks as sources;
 
+use crate::cluster::{self, Cluster};
 use crate::job::Job;
 use crate::part::Check;
 use crate::pytest;
-use cluster::Cluster;
 use distribution::Distribution;
 use home::Home;
 
@@ -33,6 +32,8 @@ const FOLDER: &str = "bindings/odoo";
 const TEMPLATE: &str = "otp_template";
 /// The database with the addon, in which its own tests ran.
 const TESTED: &str = "otp_tested";
+/// Odoo's role, which owns its databases and is no superuser.
+const USER: &str = "odoo";
 /// A run with fewer test cases has lost some.
 const LEAST_TESTS: u64 = 110;
 
@@ -130,7 +131,7 @@ fn from_outside(job: &mut Job<'_>, odoo: &Odoo) -> Vec<Check> {
             .env("OTP_ODOO_PG_BIN", odoo.cluster.programs())
             .env("PGHOST", odoo.cluster.socket())
             .env("PGPORT", "5432")
-            .env("PGUSER", cluster::USER);
+            .env("PGUSER", USER);
         run
     });
     let groups = groups.collect();
@@ -167,7 +168,7 @@ impl Odoo {
         home.install_packages(job)?;
         home.install_engine(job)?;
         home.make_keys(job)?;
-        let cluster = Cluster::start(job, &home)?;
+        let cluster = Cluster::start(job, &home.path(""), USER, cluster::NO_FLUSHES)?;
         let odoo = Self { cluster, home };
         odoo.write_conf(job)?;
         odoo.make_template(job, version)?;
@@ -188,7 +189,7 @@ impl Odoo {
             root.join("tests/addons").display(),
             self.home.data().display(),
             self.cluster.socket().display(),
-            cluster::USER,
+            USER,
         );
         std::fs::write(self.conf(), text).map_err(|error| error.to_string())
     }

@@ -4,6 +4,7 @@ use crate::need::Need;
 use crate::part::{Part, Runs, Step};
 use crate::{
     bench, c, coverage, dependencies, instructions, interop, mutants, nostd, odoo, package, python,
+    service,
 };
 
 /// `cargo xtask test`: quick ones first.
@@ -22,16 +23,20 @@ pub(crate) const TEST: &[Part] = &[
     PYTHON,
     BENCH,
     ADDON,
+    SERVICE,
 ];
 
 /// `cargo xtask soak`.
-pub(crate) const SOAK: &[Part] = &[LONG, INSTALLED, COVERED, MUTANTS];
+pub(crate) const SOAK: &[Part] = &[LONG, INSTALLED, LOAD, COVERED, MUTANTS];
 
 /// `cargo xtask coverage`.
 pub(crate) const COVERAGE: &[Part] = &[COVERED];
 
 /// `cargo xtask odoo --test`.
 pub(crate) const ODOO: &[Part] = &[ADDON];
+
+/// `cargo xtask service --test`.
+pub(crate) const SERVICES: &[Part] = &[SERVICE];
 
 /// The servers that the tests of the stores start for themselves, and what makes their disks fail.
 const SERVERS: &[Need] = &[Need::Apt(&["postgresql", "redis-server", "strace"])];
@@ -356,6 +361,60 @@ const ADDON: Part = Part {
     ],
     steps: &[Step::Checks(odoo::sources), Step::Checks(odoo::server)],
 };
+
+const SERVICE: Part = Part {
+    name: "service",
+    about: "the reference service from outside: its page, OpenAPI, two processes in a storm, load",
+    runs: Runs::Always,
+    needs: &[Need::Apt(&["postgresql", "chromium", "wrk"]), OUTSIDE],
+    steps: &[Step::Checks(service::checks)],
+};
+
+const LOAD: Part = Part {
+    name: "load",
+    about: "the optimised service under wrk for a minute: latencies, codes per second, exact counts",
+    runs: Runs::Always,
+    needs: &[Need::Apt(&["wrk"]), OUTSIDE],
+    steps: &[Step::Checks(service::load)],
+};
+
+/// What drives the service; what it depends on is pinned too.
+const OUTSIDE: Need = Need::Pip(&[
+    "anyio==4.16.0",
+    "certifi==2026.10.18",
+    "charset-normalizer==3.5.2",
+    "click==8.1.8",
+    "graphql-core==3.3.2",
+    "greenlet==3.5.6",
+    "harfile==0.6.0",
+    "hypothesis==6.170.15",
+    "hypothesis-graphql==0.13.5",
+    "idna==3.20",
+    "iniconfig==2.3.1",
+    "jsonschema_rs==0.60.3",
+    "markdown-it-py==4.3.0",
+    "MarkupSafe==3.0.4",
+    "mdurl==0.1.2",
+    "mypy==1.18.2",
+    "mypy_extensions==1.2.0",
+    "packaging==26.3",
+    "pathspec==1.1.1",
+    "pillow==13.0.0",
+    "playwright==1.65.2",
+    "pluggy==1.7.0",
+    "Pygments==2.21.0",
+    "pyrate-limiter==4.5.1",
+    "pytest==9.2.0",
+    "PyYAML==6.0.3",
+    "requests==2.34.2",
+    "rich==15.0.0",
+    "ruff==0.17.6",
+    "schemathesis==4.32.5",
+    "sortedcontainers==2.4.0",
+    "typing_extensions==4.16.0",
+    "urllib3==2.8.0",
+    "Werkzeug==3.1.9",
+]);
 
 const LONG: Part = Part {
     name: "long",

@@ -3,13 +3,16 @@
 use std::process::Command;
 use std::thread;
 
-use crate::job::Job;
+use crate::job::{Figure, Job};
 use crate::part::Check;
 
 /// Runs `command`, a pytest with `-rA`; each test is a check, and one must pass.
 pub(crate) fn checks(job: &mut Job<'_>, command: &mut Command) -> Vec<Check> {
     match job.run(command) {
-        Ok(ran) => judged(cases(&ran.output), ran.succeeded()),
+        Ok(ran) => {
+            job.figures.extend(figures(&ran.output));
+            judged(cases(&ran.output), ran.succeeded())
+        }
         Err(error) => vec![Check::new("pytest runs", Err(error))],
     }
 }
@@ -29,6 +32,7 @@ pub(crate) fn checks_at_once(job: &mut Job<'_>, commands: Vec<Command>) -> Vec<C
             Ok(Ok(output)) => {
                 let text = String::from_utf8_lossy(&output.stdout);
                 job.say(&text);
+                job.figures.extend(figures(&text));
                 job.say(String::from_utf8_lossy(&output.stderr));
                 let ended = match output.status.success() {
                     true => Ok(()),
@@ -41,6 +45,11 @@ pub(crate) fn checks_at_once(job: &mut Job<'_>, commands: Vec<Command>) -> Vec<C
         }
     }
     checks
+}
+
+/// Reads the figures that tests printed, which `-rA` shows of those that pass too.
+fn figures(output: &str) -> impl Iterator<Item = Figure> {
+    output.lines().filter_map(Figure::of_line)
 }
 
 fn judged(mut cases: Vec<Check>, ended: Result<(), String>) -> Vec<Check> {

@@ -2,7 +2,7 @@
 
 use std::env;
 use std::fs::{self, File};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use crate::job::Job;
@@ -128,9 +128,4 @@ impl Home {
         pip.args(["-m", "pip"]);
         pip
     }
-}
-
-/// Says whether `folder` holds anything.
-pub(super) fn is_empty(folder: &Path) -> bool {
-    fs::read_dir(folder).map_or(true, |mut entries| entries.next().is_none())
 }

@@ -1,4 +1,4 @@
-//! A PostgreSQL cluster for Odoo, reached through a socket in a folder of its own.
+//! A PostgreSQL cluster for the tests from outside, reached through a socket in a folder of its own.
 
 use core::hash::{Hash, Hasher};
 use core::time::Duration;
@@ -11,38 +11,40 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 
 use crate::job::Job;
-use crate::odoo::home::{Home, is_empty};
 use crate::world::World;
 
-/// Odoo's role, which owns its databases and is no superuser.
-pub(super) const USER: &str = "odoo";
 /// initdb and the server refuse root.
 const OWNER: &str = "postgres";
-/// The tests copy databases and throw them away: they need not outlive the machine.
-const SETTINGS: &[&str] = &[
-    "listen_addresses=",
-    "max_connections=300",
-    "fsync=off",
-    "full_page_writes=off",
-];
+const SETTINGS: &[&str] = &["listen_addresses=", "max_connections=300"];
+/// For what need not outlive the machine.
+pub(crate) const NO_FLUSHES: &[&str] = &["fsync=off", "full_page_writes=off"];
 const ATTEMPTS: u32 = 3_000;
+/// What the server says, in the home.
+const LOG: &str = "postgres.log";
 /// What the system takes, less the name of the socket itself.
 const LONGEST_SOCKET: usize = 107 - "/.s.PGSQL.5432.lock".len();
 
 /// A running cluster, stopped when this is dropped.
 #[derive(Debug)]
-pub(super) struct Cluster {
+pub(crate) struct Cluster {
     server: Child,
     programs: PathBuf,
     folder: PathBuf,
     socket: PathBuf,
+    user: &'static str,
 }
 
 impl Cluster {
-    /// Starts the cluster of `home`, and makes it first if there is none.
-    pub(super) fn start(job: &mut Job<'_>, home: &Home) -> Result<Self, String> {
+    /// Starts the cluster of the folder `home`, and makes it first if there is none; its role `user`
+    /// owns what it makes and is no superuser. `settings` are added to those of every cluster.
+    pub(crate) fn start(
+        job: &mut Job<'_>,
+        home: &Path,
+        user: &'static str,
+        settings: &[&str],
+    ) -> Result<Self, String> {
         let programs = programs().ok_or("no PostgreSQL server is installed")?;
-        let place = place(job.world, &home.path(""));
+        let place = place(job.world, home);
         let (folder, socket) = (place.join("cluster"), place.join("socket"));
         for folder in [&folder, &socket] {
             owned(job.world, folder)?;
@@ -51,11 +53,11 @@ impl Cluster {
         if fresh {
             make(job, &programs, &folder)?;
         }
-        let log = File::create(home.path("postgres.log")).map_err(|error| error.to_string())?;
+        let log = File::create(home.join(LOG)).map_err(|error| error.to_string())?;
         let mut start = mortal_owner(job.world, &programs.join("postgres"));
         start.arg("-D").arg(&folder);
         start.arg("-k").arg(&socket);
-        for setting in SETTINGS {
+        for setting in SETTINGS.iter().chain(settings) {
             start.args(["-c", setting]);
         }
         start.stderr(log).stdout(Stdio::null());
@@ -65,31 +67,32 @@ impl Cluster {
             programs,
             folder,
             socket,
+            user,
         };
         cluster.wait(home)?;
         if fresh {
-            let args = ["-U", OWNER, "--createdb", USER];
+            let args = ["-U", OWNER, "--createdb", user];
             cluster.run(job, "createuser", &args)?;
         }
         Ok(cluster)
     }
 
-    pub(super) fn folder(&self) -> &Path {
+    pub(crate) fn folder(&self) -> &Path {
         &self.folder
     }
 
     /// The folder of the socket, as libpq takes it for a host.
-    pub(super) fn socket(&self) -> &Path {
+    pub(crate) fn socket(&self) -> &Path {
         &self.socket
     }
 
     /// The folder of PostgreSQL's programs.
-    pub(super) fn programs(&self) -> &Path {
+    pub(crate) fn programs(&self) -> &Path {
         &self.programs
     }
 
-    /// Runs a client program, as Odoo's role unless `args` names another.
-    pub(super) fn run(
+    /// Runs a client program, as the cluster's role unless `args` names another.
+    pub(crate) fn run(
         &self,
         job: &mut Job<'_>,
         program: &str,
@@ -97,17 +100,17 @@ impl Cluster {
     ) -> Result<(), String> {
         let path = self.programs.join(program);
         let mut command = job.world.command(&path.to_string_lossy());
-        command.env("PGHOST", &self.socket).env("PGUSER", USER);
+        command.env("PGHOST", &self.socket).env("PGUSER", self.user);
         command.args(args);
         job.run(&mut command)?
             .succeeded()
             .map_err(|error| format!("{program}: {error}"))
     }
 
-    fn wait(&mut self, home: &Home) -> Result<(), String> {
+    fn wait(&mut self, home: &Path) -> Result<(), String> {
         for _ in 0..ATTEMPTS {
             if let Ok(Some(status)) = self.server.try_wait() {
-                let log = fs::read_to_string(home.path("postgres.log")).unwrap_or_default();
+                let log = fs::read_to_string(home.join(LOG)).unwrap_or_default();
                 return Err(format!("PostgreSQL ended, {status}:\n{log}"));
             }
             let mut ready = Command::new(self.programs.join("pg_isready"));
@@ -157,7 +160,7 @@ fn place(world: &World, home: &Path) -> PathBuf {
     }
     let mut name = DefaultHasher::new();
     home.hash(&mut name);
-    env::temp_dir().join(format!("otp-engine-odoo-{:016x}", name.finish()))
+    env::temp_dir().join(format!("otp-engine-{:016x}", name.finish()))
 }
 
 fn can_enter(world: &World, folder: &Path) -> bool {
@@ -167,7 +170,7 @@ fn can_enter(world: &World, folder: &Path) -> bool {
 }
 
 /// A command that gets a signal to stop as soon as this process ends, however that comes.
-pub(super) fn mortal(world: &World, program: &Path) -> Command {
+pub(crate) fn mortal(world: &World, program: &Path) -> Command {
     let mut command = world.command("setpriv");
     command.args(["--pdeathsig", "TERM"]).arg(program);
     command
@@ -210,6 +213,11 @@ fn programs() -> Option<PathBuf> {
         .filter(|path| path.join("bin/postgres").exists())
         .max_by_key(number)
         .map(|path| path.join("bin"))
+}
+
+/// Says whether `folder` holds anything.
+fn is_empty(folder: &Path) -> bool {
+    fs::read_dir(folder).map_or(true, |mut entries| entries.next().is_none())
 }
 
 #[cfg(test)]
