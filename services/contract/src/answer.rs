@@ -235,3 +235,6 @@ fn wait(until: Option<Timestamp>, now: Timestamp) -> Option<u64> {
 fn or_false(text: Option<String>) -> Value {
     text.map_or(Value::Bool(false), Value::String)
 }
+
+#[cfg(test)]
+mod tests;

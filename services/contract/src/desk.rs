@@ -297,7 +297,7 @@ impl Desk {
         let id = place.id.to_string();
         let field = place.field(&id);
         let terms = self.terms(user, &field, Access::Sign)?;
-        let Some(number) = user.mobile.clone() else {
+        let Some(number) = user.mobile else {
             let unusable = "No usable mobile number is registered";
             return Err(Ended::Answered(answer::bad(&crate::request::Bad(
                 unusable.into(),
@@ -308,7 +308,7 @@ impl Desk {
             .purpose(PURPOSE)
             .record_field(field)
             .user(&user.id)
-            .recipient(number.clone());
+            .recipient(number);
         if let Some(content) = terms.content {
             binding = binding.content(content);
         }

@@ -46,6 +46,7 @@ pub(crate) struct Metrics {
     answers: Family<Answer, Counter>,
     seconds: Family<Route, Histogram>,
     messages: Family<Message, Counter>,
+    purged: Counter,
 }
 
 /// Counts the engine's events.
@@ -71,6 +72,12 @@ impl Metrics {
             "Messages by what the gateway said",
             messages.clone(),
         );
+        let purged = Counter::default();
+        registry.register(
+            "purged_cells",
+            "Cells that were dropped as over",
+            purged.clone(),
+        );
         registry.register("events", "Events of the engine", events.0.clone());
         Self {
             registry,
@@ -78,6 +85,7 @@ impl Metrics {
             answers,
             seconds,
             messages,
+            purged,
         }
     }
 
@@ -103,6 +111,10 @@ impl Metrics {
             Err(_) => "unanswered",
         };
         self.messages.get_or_create(&Message { outcome }).inc();
+    }
+
+    pub(crate) fn purged(&self, cells: usize) {
+        self.purged.inc_by(cells as u64);
     }
 
     pub(crate) fn text(&self) -> String {

@@ -285,3 +285,6 @@ fn without_data_url(text: &str) -> &str {
 }
 
 const MAGIC: [&[u8]; 2] = [b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"];
+
+#[cfg(test)]
+mod tests;

@@ -128,6 +128,12 @@ impl Server {
                 options.listen
             )));
         }
+        if options.gateway_timeout >= options.request_timeout {
+            return Err(Error::new(format!(
+                "--gateway-timeout is {}; it must be below --request-timeout, which is {}",
+                options.gateway_timeout, options.request_timeout
+            )));
+        }
         let folder = |error: std::io::Error| {
             let why = format!("cannot be made: {}", error.kind());
             Error::file("--data", &options.data, &why)
@@ -258,7 +264,7 @@ async fn purge(app: Arc<App>, every: Duration) {
             .await
             .and_then(|done| done)
         {
-            Ok(dropped) => tracing::debug!(dropped, "purged"),
+            Ok(dropped) => app.metrics.purged(dropped),
             Err(error) => tracing::warn!(error = chain(&*error), "the purge failed"),
         }
     }
