@@ -108,7 +108,7 @@ async function answer() {
         ...(state.generation ? { esms_otp_generation_id: state.generation } : {}),
     });
     if (result.status === 200) {
-        await show("Signed. Your browser verified the record.");
+        await show("Signed. Your browser verified the record.", parts.user.value);
         parts.sign.reset();
         pad.clear();
         return;
@@ -127,8 +127,8 @@ async function look() {
     await show("This is the newest signature. Your browser verified its record.");
 }
 
-/** Shows the newest signature, and judges its record. */
-async function show(good) {
+/** Shows the newest signature, and judges its record; anybody's, unless a user is named. */
+async function show(good, user) {
     const expected = { model: MODEL, field: parts.field.value, record: parts.record.value.trim() };
     const [result, keys] = await Promise.all([ask("get_esms_otp_signature"), fetched()]);
     if (result.status !== 200) {
@@ -146,7 +146,7 @@ async function show(good) {
     state.expected = {
         ...expected,
         image,
-        user: parts.user.value,
+        user,
         generation: result.esms_otp_generation_id,
     };
     parts.signer.textContent = result.signer_name || "(no name was given)";
