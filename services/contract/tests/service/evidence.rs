@@ -1,0 +1,114 @@
+//! Captured signatures, and the keys that records verify with.
+
+use std::fs;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+
+use crate::harness::{Service, Setup, place, with};
+
+fn png(size: usize) -> Vec<u8> {
+    let mut image = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR".to_vec();
+    image.resize(size, 7);
+    image
+}
+
+fn guarantor() -> Value {
+    with(place(), json!({"field": "guarantor_signature"}))
+}
+
+/// Signs with an image of the largest size; returns the image and its file.
+fn sign(service: &Service) -> (String, std::path::PathBuf) {
+    let client = service.client();
+    client.send(&guarantor());
+    let code = service.code();
+    let without = client.verify(guarantor(), &code);
+    assert_eq!(
+        without,
+        json!({"status": 400, "message": "signature is required"})
+    );
+    let folder = service.setup.folder.path().join("data/images");
+    let image = STANDARD.encode(png(1 << 20));
+    let given = json!({"signature": format!("data:image/png;base64,{image}")});
+    let wrong = client.verify(
+        with(guarantor(), given.clone()),
+        &crate::harness::wrong(&code),
+    );
+    assert_eq!(
+        wrong["attempts_left"], 4,
+        "the first one cost no attempt: {wrong}"
+    );
+    assert_eq!(
+        fs::read_dir(&folder).unwrap().count(),
+        0,
+        "a wrong code leaves no image"
+    );
+    let verified = client.verify(with(guarantor(), given), &code);
+    assert_eq!(verified["status"], 200, "{verified}");
+    let file = fs::read_dir(&folder)
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap()
+        .path();
+    (image, file)
+}
+
+#[test]
+fn an_image_is_asked_for_kept_and_erasable() {
+    let service = Service::start();
+    let (image, file) = sign(&service);
+    let client = service.client();
+    assert_eq!(client.signature(&guarantor())["signature"], *image);
+    // Not the one that was signed: nothing of it is shown.
+    fs::write(&file, png(100)).unwrap();
+    let failed = client.signature(&guarantor());
+    assert_eq!(failed["status"], 500, "{failed}");
+    fs::remove_file(&file).unwrap();
+    let erased = client.signature(&guarantor());
+    assert_eq!(
+        (&erased["status"], &erased["signature"]),
+        (&json!(200), &json!(false))
+    );
+}
+
+#[test]
+fn an_image_that_is_one_byte_too_large_is_refused() {
+    let service = Service::start();
+    let client = service.client();
+    client.send(&guarantor());
+    let image = STANDARD.encode(png((1 << 20) + 1));
+    let refused = client.verify(
+        with(guarantor(), json!({"signature": image})),
+        &service.code(),
+    );
+    let message = "signature is too large; it must be at most 1048576 bytes decoded";
+    assert_eq!(refused, json!({"status": 400, "message": message}));
+}
+
+#[test]
+fn records_of_a_retired_key_verify_where_its_public_key_is_named() {
+    let mut service = Service::start();
+    let client = service.client();
+    client.send(&place());
+    client.verify(place(), &service.code());
+    let public = client.get("/.well-known/jwks.json").1;
+    assert!(service.join());
+    let (folder, clock) = (service.setup.folder.clone(), service.setup.clock.clone());
+    fs::remove_file(folder.path().join("data/signing.pem")).unwrap();
+    let jwks = folder.path().join("retired.jwks");
+    fs::write(&jwks, &public).unwrap();
+    let again = |flags: &[&str]| {
+        let setup = Setup {
+            folder: folder.clone(),
+            clock: clock.clone(),
+            ..Setup::new()
+        };
+        let service = setup.start(flags);
+        service.client().signature(&place())
+    };
+    assert_eq!(again(&[])["status"], 500, "nothing proves the record");
+    let flags = ["--retired-signing-keys", jwks.to_str().unwrap()];
+    assert_eq!(again(&flags)["status"], 200);
+}

@@ -1,0 +1,267 @@
+//! The program itself: its flags, its files, its end, and what it leaves behind.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+
+use otp_engine_servers::Folder;
+use serde_json::{Value, json};
+
+use crate::harness::{Client, code_in, place, with, wrong};
+
+fn program(flags: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_otp-engine-contract"));
+    // What the machine of the test sets must not decide here.
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("OTP_CONTRACT_")) {
+        command.env_remove(name);
+    }
+    command.args(flags);
+    command
+}
+
+/// A program that listens; it is killed when this is dropped.
+struct Running {
+    child: Child,
+    client: Client,
+}
+
+impl Running {
+    fn start(mut command: Command, log: &Path) -> Self {
+        let log = fs::File::create(log).unwrap();
+        let mut child = command.stdout(Stdio::piped()).stderr(log).spawn().unwrap();
+        let mut line = String::new();
+        let mut out = BufReader::new(child.stdout.take().unwrap());
+        out.read_line(&mut line).unwrap();
+        let address = line
+            .strip_prefix("listening on http://")
+            .expect("the first line");
+        let client = Client::of(address.trim_end().parse().unwrap(), "7");
+        Self { child, client }
+    }
+
+    /// Sends a signal; returns the exit code.
+    fn stop(mut self, signal: &str) -> Option<i32> {
+        let kill = format!("kill -{signal} {}", self.child.id());
+        assert!(
+            Command::new("sh")
+                .args(["-c", &kill])
+                .status()
+                .unwrap()
+                .success()
+        );
+        self.child.wait().unwrap().code()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn text(path: &Path) -> String {
+    fs::read_to_string(path).unwrap()
+}
+
+#[test]
+fn neither_log_nor_counts_nor_database_hold_code_or_number() {
+    let folder = Folder::new();
+    let (data, outbox) = (folder.path().join("data"), folder.path().join("outbox"));
+    let log = folder.path().join("log");
+    let flags = ["--demo", "--listen", "127.0.0.1:0", "--log", "debug"];
+    let mut command = program(&flags);
+    command
+        .arg("--data")
+        .arg(&data)
+        .arg("--outbox")
+        .arg(&outbox);
+    let running = Running::start(command, &log);
+    let client = &running.client;
+    assert_eq!(client.send(&place())["status"], 200);
+    let message: Value = serde_json::from_str(text(&outbox).trim_end()).unwrap();
+    let code = code_in(message["msg"].as_str().unwrap());
+    assert_eq!(client.verify(place(), &wrong(&code))["attempts_left"], 4);
+    assert_eq!(
+        client.verify(with(place(), json!({"otp": code})), &code)["status"],
+        200
+    );
+    assert_eq!(client.signature(&place())["status"], 200);
+    client.verify(place(), &format!("{code}{code}"));
+    // Sums of seconds have digits of every kind.
+    let counts = client.get("/metrics").1;
+    let counts: String = counts
+        .lines()
+        .filter(|line| !line.contains("_sum{"))
+        .collect();
+    assert_eq!(running.stop("TERM"), Some(0));
+
+    // So have the instants of the log.
+    let lines = text(&log);
+    let lines: Vec<Value> = lines
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let log: String = lines.into_iter().fold(String::new(), |text, mut line| {
+        line.as_object_mut().unwrap().remove("timestamp");
+        text + &line.to_string()
+    });
+    assert!(log.contains(r#""event":"accepted""#), "{log}");
+    let mut kept = vec![("log", log.into_bytes()), ("counts", counts.into_bytes())];
+    for file in fs::read_dir(&data).unwrap() {
+        let path = file.unwrap().path();
+        if path.is_file() {
+            kept.push(("data", fs::read(path).unwrap()));
+        }
+    }
+    assert!(
+        kept.iter()
+            .any(|(_, bytes)| bytes.starts_with(b"SQLite format 3"))
+    );
+    let holds =
+        |bytes: &[u8], text: &str| bytes.windows(text.len()).any(|run| run == text.as_bytes());
+    let number = "60123456789";
+    for (what, bytes) in &kept {
+        assert!(!holds(bytes, &code), "{what} holds the code");
+        assert!(
+            !holds(bytes, number) && !holds(bytes, &number[2..]),
+            "{what} holds the number"
+        );
+    }
+    // The same search finds both where they have to be.
+    let sent = fs::read(&outbox).unwrap();
+    assert!(holds(&sent, &code) && holds(&sent, number));
+    assert_eq!(mode(&outbox), 0o600);
+    for secret in ["keys.json", "signing.pem", "otp.sqlite3"] {
+        assert_eq!(mode(&data.join(secret)), 0o600, "{secret}");
+    }
+}
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+#[test]
+fn keys_are_made_once_and_settings_come_from_the_environment_too() {
+    let folder = Folder::new();
+    let (data, log) = (folder.path().join("data"), folder.path().join("log"));
+    let mut keys = Vec::new();
+    for signal in ["INT", "TERM"] {
+        let mut command = program(&[]);
+        command
+            .env("OTP_CONTRACT_DEMO", "1")
+            .env("OTP_CONTRACT_LISTEN", "127.0.0.1:0")
+            .env("OTP_CONTRACT_DATA", &data);
+        let running = Running::start(command, &log);
+        keys.push(running.client.get("/.well-known/jwks.json").1);
+        assert_eq!(running.stop(signal), Some(0), "{}", text(&log));
+    }
+    assert_eq!(keys[0], keys[1]);
+}
+
+fn fails(flags: &[&str]) -> String {
+    let Output { status, stderr, .. } = program(flags).output().unwrap();
+    let stderr = String::from_utf8(stderr).unwrap();
+    assert_eq!(status.code(), Some(2), "{stderr}");
+    stderr
+}
+
+#[test]
+fn what_cannot_start_says_why_and_ends_with_2() {
+    let folder = Folder::new();
+    let data = folder.path().join("data");
+    let data = data.to_str().unwrap();
+    let demo = |more: &[&str]| {
+        let flags = ["--demo", "--listen", "127.0.0.1:0", "--data", data];
+        fails(&[&flags[..], more].concat())
+    };
+    let says = |error: String, part: &str| assert!(error.contains(part), "{error}");
+    says(fails(&["--data", data]), "--demo is missing");
+    says(
+        fails(&["--demo", "--data", data, "--listen", "0.0.0.0:0"]),
+        "it must be a loopback address",
+    );
+    says(demo(&["--nothing"]), "--nothing");
+    says(
+        demo(&["--request-timeout", "0"]),
+        "--request-timeout <SECONDS>': 0 is not in 1..=600",
+    );
+    says(
+        demo(&["--gateway-timeout", "30"]),
+        "it must be below --request-timeout, which is 30",
+    );
+    says(
+        demo(&["--gateway", "esms"]),
+        "--gateway-credentials is missing",
+    );
+    says(
+        demo(&["--database", "postgres://u:hunter2@x/y"]),
+        "must not hold a password",
+    );
+    says(demo(&["--database", "?"]), "--database must be");
+    says(
+        demo(&["--outbox", "/nowhere/at/all"]),
+        "--outbox: /nowhere/at/all cannot be written",
+    );
+
+    let keys = folder.path().join("keys");
+    let named = ["--keys", keys.to_str().unwrap()];
+    fs::write(&keys, r#"{"codes": {"a": "c2VjcmV0"}, "index": "hunter2"}"#).unwrap();
+    says(demo(&named), "it must be at most 0600");
+    fs::set_permissions(&keys, fs::Permissions::from_mode(0o600)).unwrap();
+    says(demo(&named), "must hold secrets in base64");
+    fs::write(
+        &keys,
+        r#"{"codes": {"a": "c2VjcmV0"}, "index": "c2VjcmV0"}"#,
+    )
+    .unwrap();
+    says(demo(&named), "--keys: ");
+    fs::write(&keys, "hunter2").unwrap();
+    let error = demo(&named);
+    assert!(
+        error.contains("must be json") && !error.contains("hunter2"),
+        "{error}"
+    );
+    let missing = folder.path().join("missing");
+    says(
+        demo(&[
+            "--gateway",
+            "esms",
+            "--gateway-credentials",
+            missing.to_str().unwrap(),
+        ]),
+        "is not there",
+    );
+    fs::write(&keys, r#"{"user": "u", "password": "hunter2"}"#).unwrap();
+    let named = [
+        "--gateway",
+        "esms",
+        "--gateway-credentials",
+        keys.to_str().unwrap(),
+    ];
+    let plain = [&named[..], &["--gateway-url", "http://example.com/"]].concat();
+    let error = demo(&plain);
+    assert!(
+        error.contains("--gateway-url must be") && !error.contains("hunter2"),
+        "{error}"
+    );
+}
+
+#[test]
+fn help_names_each_flag_and_its_variable() {
+    let output = program(&["--help"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    let help = String::from_utf8(output.stdout).unwrap();
+    let flags: Vec<_> = help
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("--"))
+        .collect();
+    assert!(flags.len() > 20, "{help}");
+    assert_eq!(
+        help.matches("[env: OTP_CONTRACT_").count(),
+        flags.len() - 4,
+        "{help}"
+    );
+}
