@@ -12,6 +12,7 @@
     reason = "a program for the terminal"
 )]
 
+#[expect(unreachable_pub, reason = "other members of the workspace share it")]
 #[path = "floor/operation.rs"]
 mod floor;
 

@@ -14,6 +14,7 @@
     reason = "a program for the terminal"
 )]
 
+#[expect(unreachable_pub, reason = "other members of the workspace share it")]
 #[path = "floor/hotp.rs"]
 mod hotp;
 
