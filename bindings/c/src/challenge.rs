@@ -243,7 +243,7 @@ impl otp_issued {
                 reason: reason_number(refusal.reason),
                 retry_at: refusal.retry_at.map_or(0, otp_core::Timestamp::unix),
                 has_retry_at: i32::from(refusal.retry_at.is_some()),
-                challenge_id: refusal.id.map_or([0; 27], |id| show(id)),
+                challenge_id: refusal.id.map_or([0; 27], show),
                 ..Self::NONE
             },
         }

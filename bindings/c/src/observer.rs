@@ -190,7 +190,7 @@ impl Observer for HostObserver {
             field: view(field.map_or("", |field| field.field)),
             record: view(field.map_or("", |field| field.record)),
             recipient: view(&recipient),
-            challenge_id: event.id.map_or([0; 27], |id| show(id)),
+            challenge_id: event.id.map_or([0; 27], show),
         };
         let _in_callback = InCallback::enter();
         // SAFETY: the host's own function on its own data; the event outlives the call.
