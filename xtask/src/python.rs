@@ -15,6 +15,7 @@ use crate::pytest;
 
 const PACKAGE: &str = "bindings/python";
 const EXAMPLES: &str = "examples/python";
+const BENCHES: &str = "benches/peers/python";
 
 /// What is in the wheel, beside what hatchling writes.
 const WHEEL: &str = "import glob, sys, zipfile
@@ -26,7 +27,7 @@ names = zipfile.ZipFile(wheels[0]).namelist()
 assert 'otp_engine/py.typed' in names, names
 libraries = [n for n in names if n.endswith(('.so', '.dylib', '.dll'))]
 assert len(libraries) == 1 and libraries[0].startswith('otp_engine/'), names
-assert not [n for n in names if 'tests' in n or n.endswith('bench.py')], names
+assert not [n for n in names if 'tests' in n], names
 assert 'otp_engine/stores/commit.lua' in names, names
 about = zipfile.ZipFile(wheels[0]).read([n for n in names if n.endswith('/METADATA')][0]).decode()
 needed = [line for line in about.splitlines() if line.startswith('Requires-Dist:')]
@@ -71,22 +72,22 @@ pub(crate) fn checks(job: &mut Job<'_>) -> Vec<Check> {
     checks.extend(memcheck::checks(job, &fresh));
     let config = format!("{PACKAGE}/pyproject.toml");
     checks.push(Check::new(
-        "mypy --strict finds nothing in the package and the example",
+        "mypy --strict finds nothing in the package, the example and the rows",
         in_tools(job, "mypy", |run| {
             run.args(["--strict", "--config-file", &config]);
             run.arg(format!("{PACKAGE}/src/otp_engine"));
-            run.arg(EXAMPLES);
+            run.args([EXAMPLES, BENCHES]);
             run.env("MYPYPATH", format!("{PACKAGE}/src"));
         }),
     ));
     for args in [&["check"][..], &["format", "--check"]] {
-        for folder in [PACKAGE, EXAMPLES] {
+        for folder in [PACKAGE, EXAMPLES, BENCHES] {
             checks.push(Check::new(
                 format!("ruff {} finds nothing in {folder}", args.join(" ")),
                 in_tools(job, "ruff", |run| {
                     run.args(args).arg(folder);
-                    if folder != PACKAGE {
-                        run.args(["--config", &config]); // the package finds it by itself
+                    if folder == EXAMPLES {
+                        run.args(["--config", &config]); // the others find theirs by themselves
                     }
                 }),
             ));

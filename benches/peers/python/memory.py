@@ -10,7 +10,9 @@ def rows(effort: Effort) -> None:
     before = _resident()
     for at in range(count):
         side.issue(members(at))
-    figure("memory", f"Python dict, {count:,} live", (_resident() - before) / count, "B")
+    figure(
+        "memory for each live code, 1 M live", "Python dict", (_resident() - before) / count, "B"
+    )
 
 
 def _resident() -> int:
