@@ -98,14 +98,14 @@ fn measure(job: &mut Job<'_>, chosen: &[Program], options: &Options) -> Result<E
     }
     let machine = Machine::of(job.world);
     println!("{}\n", machine.sentence());
-    programs::build(job, chosen, effort)?;
+    let built = programs::build(job, chosen, effort)?;
     let mut rows = Rows::default();
     for (number, program) in chosen.iter().enumerate() {
         print!("[{}/{}] {} ", number + 1, chosen.len(), program.name);
         for _ in 0..RUNS {
             print!(".");
             let _ = io::stdout().flush();
-            let measured = program.run(job, effort);
+            let measured = program.run(job, &built);
             let measured = measured.map_err(|error| format!("{}: {error}", program.name))?;
             let again = effort == Effort::Full && is_noisy(&goals, &measured);
             rows.replace(measured);
@@ -286,12 +286,16 @@ pub(crate) fn quick(job: &mut Job<'_>) -> Vec<Check> {
         Ok(both) => both,
         Err(error) => return vec![Check::new("the goals can be read", Err(error))],
     };
-    let built = programs::build(job, PROGRAMS, Effort::Quick);
-    let mut checks = vec![Check::new("the rows' programs build", built)];
+    let claim = "the rows' programs build";
+    let built = match programs::build(job, PROGRAMS, Effort::Quick) {
+        Ok(built) => built,
+        Err(error) => return vec![Check::new(claim, Err(error))],
+    };
+    let mut checks = vec![Check::new(claim, Ok(()))];
     let mut rows = Rows::default();
     for program in PROGRAMS {
         let found = program
-            .run(job, Effort::Quick)
+            .run(job, &built)
             .map(|measured| rows.replace(measured));
         checks.push(Check::new(
             format!("each row of {} runs", program.name),

@@ -1,6 +1,7 @@
 //! A bar chart of ratios to the floor, as SVG.
 
 use core::fmt::Write as _;
+use std::collections::BTreeSet;
 
 use toml::{Table, Value};
 
@@ -63,11 +64,18 @@ impl Panel {
     }
 
     fn bars(&self, rows: &Rows) -> Vec<Bar> {
+        let groups: BTreeSet<_> = self
+            .paths()
+            .filter_map(|path| Some(&*rows.find(path)?.group))
+            .collect();
         let bar = |path: &str| {
             let row = rows.find(path)?;
             let floor = rows.floor(row)?;
             Some(Bar {
-                label: label(row),
+                label: match groups.len() {
+                    1 => format!("{} ({})", row.name, row.process),
+                    _ => format!("{}: {} ({})", row.group, row.name, row.process),
+                },
                 ratio: ratio(row.samples()?, floor.samples()?)?,
                 is_ours: is_ours(row),
             })
@@ -164,10 +172,6 @@ fn draw(svg: &mut String, title: &str, bars: &[Bar], top: f64) {
     );
 }
 
-fn label(row: &Row) -> String {
-    format!("{} ({})", row.name, row.process)
-}
-
 /// Peers are named; every other row is ours.
 fn is_ours(row: &Row) -> bool {
     const PEERS: [&str; 7] = [
@@ -177,7 +181,7 @@ fn is_ours(row: &Row) -> bool {
         "liboath",
         "libcotp",
         "PyOTP",
-        "oath (PyPI)",
+        "oath",
     ];
     !PEERS.iter().any(|peer| row.name.starts_with(peer)) && !row.name.starts_with("pure Python")
 }

@@ -40,6 +40,8 @@ pub(crate) enum Limit {
     AtMost(f64),
     /// A gain.
     AtLeast(f64),
+    /// A likeness: neither is more than this share above the other.
+    Within(f64),
 }
 
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -81,13 +83,14 @@ impl Goal {
     }
 
     fn of_table(goal: &Table) -> Result<Self, String> {
-        const MEMBERS: [&str; 10] = [
+        const MEMBERS: [&str; 11] = [
             "name",
             "claim",
             "numerator",
             "denominator",
             "at_most",
             "at_least",
+            "within",
             "tolerance",
             "judge",
             "reason",
@@ -98,10 +101,16 @@ impl Goal {
         }
         let text = |key: &str| goal.get(key).and_then(Value::as_str).map(str::to_owned);
         let needed = |key: &str| text(key).ok_or(format!("{key} is missing"));
-        let limit = match (number(goal, "at_most"), number(goal, "at_least")) {
-            (Some(limit), None) => Limit::AtMost(limit),
-            (None, Some(limit)) => Limit::AtLeast(limit),
-            _ => return Err("it needs at_most or at_least, and not both".into()),
+        let limit = |key, make: fn(f64) -> Limit| number(goal, key).map(make);
+        let mut limits = [
+            limit("at_most", Limit::AtMost),
+            limit("at_least", Limit::AtLeast),
+            limit("within", Limit::Within),
+        ]
+        .into_iter()
+        .flatten();
+        let (Some(limit), None) = (limits.next(), limits.next()) else {
+            return Err("it needs one of at_most, at_least and within".into());
         };
         let judge = match (&*needed("judge")?, text("reason")) {
             ("gate", None) => Judge::Gate,
@@ -173,14 +182,14 @@ impl Goal {
     }
 
     fn found(&self, rows: &Rows) -> Result<f64, String> {
-        if let [only] = &*self.numerator
-            && self.denominator.is_empty()
-            && let Some(Row {
-                measured: super::row::Measured::Figure { value, .. },
-                ..
-            }) = rows.find(&only.path)
-        {
-            return Ok(*value);
+        let figure = |terms: &[Term]| match terms {
+            [only] => rows.find(&only.path).and_then(Row::figure),
+            _ => None,
+        };
+        match (figure(&self.numerator), figure(&self.denominator)) {
+            (Some(value), None) if self.denominator.is_empty() => return Ok(value),
+            (Some(above), Some(below)) => return Ok(above / below),
+            _ => {}
         }
         if let ([above], [below]) = (&*self.numerator, &*self.denominator)
             && let (Some(above), Some(below)) = (rows.find(&above.path), rows.find(&below.path))
@@ -230,6 +239,7 @@ impl Limit {
         match self {
             Self::AtMost(limit) => found <= limit * (1.0 + tolerance),
             Self::AtLeast(limit) => found >= limit / (1.0 + tolerance),
+            Self::Within(share) => found.max(1.0 / found) <= (1.0 + share) * (1.0 + tolerance),
         }
     }
 }
@@ -274,9 +284,7 @@ fn sum(terms: &[Term], rows: &Rows) -> Result<Vec<f64>, String> {
     sum.ok_or_else(|| "no row".into())
 }
 
-fn middle(samples: &[f64]) -> Option<f64>
-where
-{
+fn middle(samples: &[f64]) -> Option<f64> {
     Spread::of(samples).map(|spread| spread.median)
 }
 

@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use serde_json::{Value, json};
+
 use super::row::Rows;
 use crate::c;
 use crate::job::Job;
@@ -34,7 +36,7 @@ enum Kind {
     C(&'static str),
     /// The package beside pure Python and Python packages; a section of the rows.
     Python(&'static str),
-    /// A store beside bare statements: the benches of this package.
+    /// A store beside bare statements: the bench of the package in this folder.
     Store(&'static str),
 }
 
@@ -51,9 +53,9 @@ pub(crate) const ALL: &[Program] = &[
     program("python-oath", Kind::Python("oath")),
     program("python-otp", Kind::Python("otp")),
     program("python-memory", Kind::Python("memory")),
-    program("postgres", Kind::Store("otp-engine-postgres")),
-    program("redis", Kind::Store("otp-engine-redis")),
-    program("sqlite", Kind::Store("otp-engine-sqlite")),
+    program("postgres", Kind::Store("stores/postgres")),
+    program("redis", Kind::Store("stores/redis")),
+    program("sqlite", Kind::Store("stores/sqlite")),
 ];
 
 const fn program(name: &'static str, kind: Kind) -> Program {
@@ -84,42 +86,101 @@ pub(crate) fn choose(only: &[String]) -> Result<Vec<Program>, String> {
     Ok(ALL.iter().filter(chosen).copied().collect())
 }
 
+/// Programs that are ready to run.
+#[derive(Debug)]
+pub(crate) struct Built {
+    effort: Effort,
+    /// The benches of the stores, each with the manifest of its package.
+    stores: Vec<(String, PathBuf)>,
+}
+
 /// Builds what `programs` need.
 ///
 /// # Errors
 ///
 /// What could not be built; the compiler's words are in the log.
-pub(crate) fn build(job: &mut Job<'_>, programs: &[Program], effort: Effort) -> Result<(), String> {
+pub(crate) fn build(
+    job: &mut Job<'_>,
+    programs: &[Program],
+    effort: Effort,
+) -> Result<Built, String> {
     let kinds = || programs.iter().map(|program| program.kind);
-    let library = kinds().any(|kind| matches!(kind, Kind::C(_) | Kind::Python(_)));
-    if library {
-        cargo_build(job, &["otp-engine-c"], effort)?;
-    }
-    if library || kinds().any(|kind| matches!(kind, Kind::Rust(_))) {
-        cargo_build(job, &["otp-engine-peers", "otp-engine-floor"], effort)?;
+    let needs_library = kinds().any(|kind| matches!(kind, Kind::C(_) | Kind::Python(_)));
+    let needs_rows = needs_library || kinds().any(|kind| matches!(kind, Kind::Rust(_)));
+    let needed = |needed: bool, line: &'static str| needed.then(|| line.to_owned());
+    let lines: Vec<String> = match effort {
+        // Together, and with the features that the tests are built with: most of it is there already.
+        Effort::Quick => vec![
+            "--workspace --exclude otp-engine --all-features --lib --bin rows --bench store".into(),
+        ],
+        // Each alone, as it is built for those who use it: together they would share features.
+        Effort::Full => {
+            let library = needed(needs_library, "--package otp-engine-c");
+            let rows = needed(
+                needs_rows,
+                "--package otp-engine-peers --package otp-engine-floor",
+            );
+            let store = |kind| match kind {
+                Kind::Store(folder) => {
+                    Some(format!("--manifest-path {folder}/Cargo.toml --bench store"))
+                }
+                _ => None,
+            };
+            library
+                .into_iter()
+                .chain(rows)
+                .chain(kinds().filter_map(store))
+                .collect()
+        }
+    };
+    let mut built = Built {
+        effort,
+        stores: Vec::new(),
+    };
+    for line in lines {
+        let made = cargo_build(job, &line, effort).map_err(|error| format!("{line}: {error}"))?;
+        built.stores.extend(made);
     }
     if kinds().any(|kind| matches!(kind, Kind::C(_))) {
         build_c(job, effort)?;
     }
-    for kind in kinds() {
-        if let Kind::Store(package) = kind {
-            let mut command = store(job.world, package, effort);
-            job.run(command.arg("--no-run"))?
-                .succeeded()
-                .map_err(|error| format!("{package}: {error}"))?;
-        }
-    }
-    Ok(())
+    Ok(built)
 }
 
-fn cargo_build(job: &mut Job<'_>, packages: &[&str], effort: Effort) -> Result<(), String> {
+/// Builds, and returns the benches that were: where each package's manifest is, and the program.
+fn cargo_build(
+    job: &mut Job<'_>,
+    line: &str,
+    effort: Effort,
+) -> Result<Vec<(String, PathBuf)>, String> {
     let mut command = job.world.command("cargo");
-    command.args(["build", "--locked", "--profile", effort.profile()]);
-    for package in packages {
-        command.args(["--package", package]);
+    command.args([
+        "build",
+        "--locked",
+        "--message-format",
+        "json-render-diagnostics",
+    ]);
+    command
+        .args(["--profile", effort.profile()])
+        .args(line.split(' '));
+    let output = command.output().map_err(|error| error.to_string())?;
+    job.say(format_args!(
+        "$ cargo build {line}\n{}",
+        String::from_utf8_lossy(&output.stderr)
+    ));
+    if !output.status.success() {
+        return Err(output.status.to_string());
     }
-    let built = job.run(&mut command)?.succeeded();
-    built.map_err(|error| format!("{}: {error}", packages.join(", ")))
+    let told = String::from_utf8_lossy(&output.stdout);
+    Ok(told.lines().filter_map(bench_of).collect())
+}
+
+/// Reads a message of cargo about a bench that was built.
+fn bench_of(message: &str) -> Option<(String, PathBuf)> {
+    let message: Value = serde_json::from_str(message).ok()?;
+    let is_bench = message["target"]["kind"] == json!(["bench"]);
+    let manifest = message["manifest_path"].as_str().filter(|_| is_bench)?;
+    Some((manifest.to_owned(), message["executable"].as_str()?.into()))
 }
 
 /// Peers that are not installed are left out; the program says so itself.
@@ -169,9 +230,9 @@ impl Program {
     /// # Errors
     ///
     /// How it ended otherwise; a line that is no row.
-    pub(crate) fn run(self, job: &mut Job<'_>, effort: Effort) -> Result<Rows, String> {
-        let mut command = self.command(job.world, effort);
-        if effort == Effort::Quick {
+    pub(crate) fn run(self, job: &mut Job<'_>, built: &Built) -> Result<Rows, String> {
+        let mut command = self.command(job.world, built)?;
+        if built.effort == Effort::Quick {
             command.arg("--quick");
         }
         // Not through the log: rows are long, and words of the build would stand between them.
@@ -185,9 +246,10 @@ impl Program {
         Rows::read(&String::from_utf8_lossy(&output.stdout))
     }
 
-    fn command(self, world: &World, effort: Effort) -> Command {
+    fn command(self, world: &World, built: &Built) -> Result<Command, String> {
+        let (effort, stores) = (built.effort, &built.stores);
         let built = effort.folder(world);
-        match self.kind {
+        Ok(match self.kind {
             Kind::Rust(section) => {
                 let mut command = world.command(&built.join("rows").to_string_lossy());
                 command.arg(section);
@@ -210,22 +272,17 @@ impl Program {
                     .env("OTP_FLOOR_LIBRARY", built.join("libotp_floor.so"));
                 command
             }
-            Kind::Store(package) => {
-                let mut command = store(world, package, effort);
-                command.arg("--").env("OTP_BENCH_JSON", "1");
+            Kind::Store(folder) => {
+                let is_its = |(manifest, _): &&(String, PathBuf)| {
+                    manifest.ends_with(&format!("{folder}/Cargo.toml"))
+                };
+                let (_, bench) = stores.iter().find(is_its).ok_or("it was not built")?;
+                let mut command = world.command(&bench.to_string_lossy());
+                command.arg("--bench").env("OTP_BENCH_JSON", "1");
                 command
             }
-        }
+        })
     }
-}
-
-fn store(world: &World, package: &str, effort: Effort) -> Command {
-    let mut command = world.command("cargo");
-    command.args(["bench", "--locked", "--quiet", "--package", package]);
-    if effort == Effort::Quick {
-        command.args(["--profile", effort.profile()]);
-    }
-    command
 }
 
 fn rows_in_c(world: &World, effort: Effort) -> PathBuf {
@@ -263,5 +320,26 @@ mod tests {
         assert_eq!(chosen(&["redis", "oath"]), Ok(vec!["oath", "redis"]));
         assert_eq!(chosen(&[]).map(|all| all.len()), Ok(ALL.len()));
         assert!(chosen(&["oaths"]).is_err());
+    }
+
+    #[test]
+    fn benches_are_found_among_the_messages_of_a_build() {
+        let message = |kind: &str| {
+            let message = json!({
+                "reason": "compiler-artifact", "manifest_path": "/p/stores/redis/Cargo.toml",
+                "target": {"kind": [kind], "name": "store"}, "executable": "/t/store-0",
+            });
+            message.to_string()
+        };
+        let found = (
+            "/p/stores/redis/Cargo.toml".to_owned(),
+            PathBuf::from("/t/store-0"),
+        );
+        assert_eq!(bench_of(&message("bench")), Some(found));
+        assert_eq!(bench_of(&message("lib")), None);
+        assert_eq!(
+            bench_of("{\"reason\":\"build-finished\",\"success\":true}"),
+            None
+        );
     }
 }

@@ -43,6 +43,13 @@ impl Row {
         }
     }
 
+    pub(crate) fn figure(&self) -> Option<f64> {
+        match self.measured {
+            Measured::Rounds { .. } => None,
+            Measured::Figure { value, .. } => Some(value),
+        }
+    }
+
     pub(crate) fn spread(&self) -> Option<Spread> {
         Spread::of(self.samples()?)
     }
@@ -80,7 +87,7 @@ impl Rows {
         }
         let measured = match (line["samples"].as_array(), line["value"].as_f64()) {
             (Some(samples), None) => Measured::Rounds {
-                samples: samples.iter().filter_map(positive).collect(),
+                samples: samples.iter().filter_map(Value::as_f64).collect(),
                 clock: text("clock").ok_or("a row without a clock")?,
             },
             (None, Some(value)) => Measured::Figure {
@@ -145,12 +152,6 @@ impl Rows {
     }
 }
 
-fn positive(value: &Value) -> Option<f64> {
-    value
-        .as_f64()
-        .filter(|value| value.is_finite() && *value > 0.0)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -182,7 +183,6 @@ mod tests {
             "",
             "warming up",
             r#"{"group":"g","row":"r","clock":"cpu","samples":[]}"#,
-            r#"{"group":"g","row":"r","clock":"cpu","samples":[1,0]}"#,
             r#"{"group":"g","row":"r","clock":"cpu","samples":[1,"x"]}"#,
             r#"{"group":"g","row":"r","clock":"cpu"}"#,
             r#"{"group":"g","row":"r","samples":[1]}"#,

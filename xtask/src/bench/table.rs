@@ -66,6 +66,7 @@ pub(crate) fn goals(judged: &[(&Goal, Verdict)], form: Form) -> String {
         let limit = match goal.limit {
             Limit::AtMost(limit) => format!("at most {limit}"),
             Limit::AtLeast(limit) => format!("at least {limit}"),
+            Limit::Within(share) => format!("within {:.0} %", 100.0 * share),
         };
         let (found, word) = match verdict {
             Verdict::Met(found) => (format!("{found:.2}"), "met".to_owned()),

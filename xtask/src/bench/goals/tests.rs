@@ -77,6 +77,15 @@ fn a_gain_is_met_from_its_limit_on() {
 }
 
 #[test]
+fn a_likeness_holds_in_both_directions() {
+    let goal = goal(|file| file.replace("at_most = 1.5", "within = 0.1"));
+    for (times, is_met) in [(1.12, true), (0.9, true), (1.15, false), (0.87, false)] {
+        let verdict = goal.judge(&of(times, 1.0));
+        assert_eq!(matches!(verdict, Verdict::Met(_)), is_met, "{times}");
+    }
+}
+
+#[test]
 fn a_floor_that_differs_from_itself_judges_nothing() {
     for (times, again) in [(1.2, 1.04), (2.0, 0.9)] {
         assert!(matches!(
@@ -152,6 +161,16 @@ fn a_figure_is_its_own_measure() {
             ..row("rust / g / row", 1.0)
         }])
     };
+    let leaner = Goal::read(&FILE.replace("rust / g / floor", "python / m / dict")).unwrap();
+    let mut two = figure(160.0);
+    let other = Row {
+        process: "python".into(),
+        group: "m".into(),
+        name: "dict".into(),
+        ..two.rows[0].clone()
+    };
+    two.rows.push(other);
+    assert_eq!(leaner[0].judge(&two), Verdict::Met(1.0));
     assert_eq!(goal.judge(&figure(160.0)), Verdict::Met(160.0));
     assert_eq!(goal.judge(&figure(160.1)), Verdict::Missed(160.1));
 }
