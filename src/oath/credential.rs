@@ -365,6 +365,7 @@ mod tests {
     use alloc::string::String;
 
     use super::*;
+    use crate::oath::{Secret, Suite};
 
     fn written(credential: &Credential) -> Vec<u8> {
         let mut body = Vec::new();
@@ -413,6 +414,33 @@ mod tests {
             let other = [&[format], &body[1..]].concat();
             assert!(Credential::read(Some(&other)).is_err());
         }
+    }
+
+    #[test]
+    fn a_wrong_answer_to_a_question_uses_nothing_up_and_two_codes_are_no_answer() {
+        let (question, now) = ("12345678", Timestamp::from_unix(0));
+        let suite = Suite::parse("OCRA-1:HOTP-SHA1-6:QN08").unwrap();
+        let ocra = Ocra::new(&Secret::new(&[7; 20]).unwrap(), suite);
+        let right = ocra.generate(&Inputs::new(question)).unwrap();
+        let right = right.as_str();
+        let last = if right.ends_with('7') { "8" } else { "7" };
+        let wrong = format!("{}{last}", &right[..5]);
+        let judge = |typed: &str, known| {
+            let attempt = OcraAttempt::new(&ocra, question, Answer::new(typed)).unwrap();
+            attempt.judge(attempt.entry().unwrap(), known, now)
+        };
+        assert_eq!(judge(&wrong, None), Found::Wrong);
+        let used = Credential { last: 0, drift: 0 };
+        assert_eq!(judge(right, None), Found::Fresh(used, None));
+        assert_eq!(judge(right, Some(used)), Found::Used);
+        assert_eq!(judge(&wrong, Some(used)), Found::Wrong);
+
+        let attempt = OcraAttempt::new(&ocra, question, Answer::new(right)).unwrap();
+        let Some(Typed::One(entry)) = attempt.entry() else {
+            panic!("it is one code");
+        };
+        let pair = Typed::Two([entry, entry]);
+        assert_eq!(attempt.judge(pair, None, now), Found::Wrong);
     }
 
     #[test]
