@@ -4,6 +4,8 @@
 //! it was accepted; an address is `redis+unix:///run/redis/redis-server.sock`. Keys and bindings are those of
 //! the tests, and no secret.
 
+#![allow(clippy::print_stdout, reason = "that is what the program is for")]
+
 use std::env;
 
 use otp_engine::Submission;

@@ -42,6 +42,8 @@ class Session:
     def __init__(self, connection: Connection, settings: Settings) -> None:
         self._settings = settings
         self._is_warned = False
+        #: The server said that it ends the connection; its end may be still on the way.
+        self.has_ended = False
         self._check_server(connection)
         self._check_layout(connection)
         self._prepare(connection, _LOAD, layout.LOAD)
@@ -172,6 +174,8 @@ class Session:
     def _hear(self, notice: psycopg.errors.Diagnostic) -> None:
         if notice.severity_nonlocalized == "WARNING":
             self._is_warned = True
+        elif notice.severity_nonlocalized in ("FATAL", "PANIC"):
+            self.has_ended = True
 
 
 def wrong_layout(found: int | None) -> str:

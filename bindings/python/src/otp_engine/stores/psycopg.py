@@ -148,10 +148,8 @@ class PsycopgStore(HostStore):
     def _connection(self) -> Iterator[tuple["psycopg.Connection[Any]", Session, bool]]:
         """Lend a connection, and say whether it was set up just now."""
         self._process.check()
-        connection = self._taken()
+        connection, session = self._taken()
         try:
-            with self._lock:
-                session = self._sessions.get(connection)
             is_new = session is None
             if session is None:
                 session = self._set_up(connection)
@@ -159,7 +157,8 @@ class PsycopgStore(HostStore):
         finally:
             self._pool.putconn(connection)
 
-    def _taken(self) -> "psycopg.Connection[Any]":
+    def _taken(self) -> tuple["psycopg.Connection[Any]", Session | None]:
+        """Take a connection that was not cut while it lay idle, and its session if it has one."""
         while True:
             try:
                 connection = self._pool.getconn(timeout=self._wait)
@@ -167,8 +166,10 @@ class PsycopgStore(HostStore):
                 raise UnavailableError(
                     "no connection to PostgreSQL: it cannot be reached, or all stayed in use"
                 ) from error
-            if not is_cut(connection):
-                return connection
+            with self._lock:
+                session = self._sessions.get(connection)
+            if not is_cut(connection) and not (session and session.has_ended):
+                return connection, session
             connection.close()
             self._pool.putconn(connection)  # which makes another one
 
