@@ -4,7 +4,7 @@
 //! it was accepted; an address is `host=/run/postgresql user=otp_app dbname=bank`. Keys and bindings are those of
 //! the tests, and no secret.
 
-#![allow(clippy::print_stdout, reason = "that is what the program is for")]
+#![expect(clippy::print_stdout, reason = "a program for the terminal")]
 
 use std::env;
 
