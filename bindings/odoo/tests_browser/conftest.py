@@ -64,7 +64,7 @@ def policy(admin):
     def change(**values):
         admin.call("esms.otp.policy", "write", admin.call("esms.otp.policy", "search", []), values)
 
-    change(digits=6, signature_required=False, cooldown=60)
+    change(digits=6, signature_required=False, cooldown=60, minutes=3)
     return change
 
 
