@@ -3,11 +3,22 @@
 //!
 //! What is [asked](Pool::ask) may be asked again and is, once, where a connection was cut while it
 //! lay idle. What is [told](Pool::tell) is never told again: nobody knows whether it was heard.
+//!
+//! `AsyncPool` (feature `async`) lends by the same rules to callers that await.
 
-use core::{fmt, time::Duration};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use core::{fmt, ops::ControlFlow, time::Duration};
+use std::sync::{Condvar, Mutex, PoisonError};
 
 use otp_engine::store::Error;
+
+#[cfg(feature = "async")]
+mod asynchronous;
+mod lent;
+
+#[cfg(feature = "async")]
+pub use asynchronous::AsyncPool;
+
+use lent::{Age, Idle, Lent};
 
 /// What a connection failed by.
 pub trait Fault: core::error::Error + Send + Sync + 'static {
@@ -20,28 +31,15 @@ pub trait Fault: core::error::Error + Send + Sync + 'static {
 
 /// At most so many connections, of which some are idle and some are lent.
 pub struct Pool<C> {
+    idle: Idle<C>,
     connect: Box<Connect<C>>,
-    is_closed: fn(&C) -> bool,
-    state: Mutex<State<C>>,
+    lent: Mutex<usize>,
     freed: Condvar,
     most: usize,
     patience: Duration,
-    process: u32,
 }
 
 type Connect<C> = dyn Fn() -> Result<C, Error> + Send + Sync;
-
-struct State<C> {
-    idle: Vec<C>,
-    lent: usize,
-}
-
-/// Whether a connection may have been cut since it was last used.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Age {
-    New,
-    Used,
-}
 
 impl<C> Pool<C> {
     /// Makes a pool of at most `most` connections, which begins with `first` and makes the others
@@ -56,16 +54,12 @@ impl<C> Pool<C> {
         patience: Duration,
     ) -> Self {
         Self {
+            idle: Idle::new(first, is_closed),
             connect: Box::new(connect),
-            is_closed,
-            state: Mutex::new(State {
-                idle: vec![first],
-                lent: 0,
-            }),
+            lent: Mutex::new(0),
             freed: Condvar::new(),
             most,
             patience,
-            process: std::process::id(),
         }
     }
 
@@ -80,22 +74,11 @@ impl<C> Pool<C> {
         mut question: impl FnMut(&mut C) -> Result<T, F>,
     ) -> Result<T, Error> {
         loop {
-            let (place, mut connection, age) = self.connection()?;
-            let fault = match question(&mut connection) {
-                Ok(answer) => {
-                    place.give_back(connection);
-                    return Ok(answer);
-                }
-                Err(fault) => fault,
-            };
-            if fault.is_lost() && age == Age::Used {
-                drop(self.take_idle()); // what cut one may have cut all
-                continue;
+            let mut lent = self.lend()?;
+            let answer = question(lent.connection());
+            if let ControlFlow::Break(answer) = lent.asked(answer) {
+                return answer;
             }
-            if fault.leaves_connection_sound() {
-                place.give_back(connection);
-            }
-            return Err(Error::unavailable(fault));
         }
     }
 
@@ -108,73 +91,48 @@ impl<C> Pool<C> {
         &self,
         statement: impl FnOnce(&mut C) -> Result<T, F>,
     ) -> Result<Result<T, F>, Error> {
-        let (place, mut connection, _) = self.connection()?;
-        let told = statement(&mut connection);
-        match &told {
-            Err(fault) if !fault.leaves_connection_sound() => {
-                // One that may not write is most likely a former primary: the next may be another.
-                drop(self.take_idle());
-            }
-            _ => place.give_back(connection),
-        }
-        Ok(told)
+        let mut lent = self.lend()?;
+        let told = statement(lent.connection());
+        Ok(lent.told(told))
     }
 
     /// Takes all idle connections.
     pub fn take_idle(&self) -> Vec<C> {
-        core::mem::take(&mut self.state().idle)
+        self.idle.take_all()
     }
 
     /// Makes the pool one of another process, as a fork does; for tests.
     #[doc(hidden)]
     pub const fn set_process(&mut self, process: u32) {
-        self.process = process;
+        self.idle.set_process(process);
     }
 
-    /// Takes a connection, the last one used or a new one.
-    fn connection(&self) -> Result<(Place<'_, C>, C, Age), Error> {
-        if self.process != std::process::id() {
-            return Err(Error::unavailable(
-                "the store was opened before this process was forked",
-            ));
-        }
-        let busy = || Error::unavailable("all connections stayed in use");
-        let mut place = self.place().ok_or_else(busy)?;
-        match place.idle.take().filter(|idle| !(self.is_closed)(idle)) {
-            Some(idle) => Ok((place, idle, Age::Used)),
-            None => (self.connect)().map(|new| (place, new, Age::New)),
-        }
+    /// Lends a connection, the last one used or a new one.
+    fn lend(&self) -> Result<Lent<'_, C, Place<'_>>, Error> {
+        self.idle.check_process()?;
+        let place = self.place().ok_or_else(lent::none_in_time)?;
+        let (connection, age) = match self.idle.take() {
+            Some(idle) => (idle, Age::Used),
+            None => ((self.connect)()?, Age::New),
+        };
+        Ok(Lent::new(connection, age, &self.idle, place))
     }
 
     /// Returns a place for one connection; `None` where all stay taken for too long.
-    fn place(&self) -> Option<Place<'_, C>> {
-        let is_full = |state: &mut State<C>| state.lent >= self.most;
-        let wait = self
-            .freed
-            .wait_timeout_while(self.state(), self.patience, is_full);
-        let (mut state, timeout) = wait.unwrap_or_else(PoisonError::into_inner);
+    fn place(&self) -> Option<Place<'_>> {
+        let is_full = |lent: &mut usize| *lent >= self.most;
+        let lent = self.lent.lock().unwrap_or_else(PoisonError::into_inner);
+        let wait = self.freed.wait_timeout_while(lent, self.patience, is_full);
+        let (mut lent, timeout) = wait.unwrap_or_else(PoisonError::into_inner);
         if timeout.timed_out() {
             return None;
         }
-        state.lent += 1;
-        // The last one used is the first one lent: it is the least likely to have been cut.
-        let idle = state.idle.pop();
-        drop(state);
-        Some(Place { pool: self, idle })
-    }
-
-    /// The state is whole at any moment, whoever panicked.
-    fn state(&self) -> MutexGuard<'_, State<C>> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl<C> Drop for Pool<C> {
-    /// Leaves inherited connections open: to close one would end the parent's session.
-    fn drop(&mut self) {
-        if self.process != std::process::id() {
-            core::mem::forget(self.take_idle());
-        }
+        *lent += 1;
+        drop(lent);
+        Some(Place {
+            lent: &self.lent,
+            freed: &self.freed,
+        })
     }
 }
 
@@ -185,23 +143,15 @@ impl<C> fmt::Debug for Pool<C> {
 }
 
 /// The right to one connection; free again when this is dropped.
-struct Place<'a, C> {
-    pool: &'a Pool<C>,
-    /// The idle connection that came with the place.
-    idle: Option<C>,
+struct Place<'a> {
+    lent: &'a Mutex<usize>,
+    freed: &'a Condvar,
 }
 
-impl<C> Place<'_, C> {
-    /// Keeps a connection that is sound for whoever comes next.
-    fn give_back(self, connection: C) {
-        self.pool.state().idle.push(connection);
-    }
-}
-
-impl<C> Drop for Place<'_, C> {
+impl Drop for Place<'_> {
     fn drop(&mut self) {
-        self.pool.state().lent -= 1;
-        self.pool.freed.notify_one();
+        *self.lent.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
+        self.freed.notify_one();
     }
 }
 

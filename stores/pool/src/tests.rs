@@ -14,7 +14,7 @@ fn pool(most: usize) -> Pool<u8> {
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Planted {
+pub(crate) enum Planted {
     Lost,
     Refused,
     Spoilt,
@@ -41,16 +41,19 @@ impl Fault for Planted {
 #[test]
 fn no_more_than_the_limit_are_lent_and_who_waits_gets_the_next() {
     let pool = pool(2);
-    let (one, two) = (pool.place().unwrap(), pool.place().unwrap());
-    assert_eq!((one.idle, two.idle), (Some(1), None));
-    assert!(pool.place().is_none());
+    let (mut one, mut two) = (pool.lend().unwrap(), pool.lend().unwrap());
+    assert_eq!((*one.connection(), *two.connection()), (1, 2));
+    assert!(pool.lend().is_err());
     drop(two);
-    assert!(pool.place().unwrap().idle.is_none());
+    assert_eq!(*pool.lend().unwrap().connection(), 3);
 
-    one.give_back(7);
-    let again = pool.place().unwrap();
-    assert_eq!(again.idle, Some(7));
-    assert_eq!(pool.place().unwrap().idle, None);
+    assert_eq!(
+        one.told(Err(Planted::Refused)),
+        Err::<(), _>(Planted::Refused)
+    );
+    let mut again = pool.lend().unwrap();
+    assert_eq!(*again.connection(), 1);
+    assert_eq!(*pool.lend().unwrap().connection(), 4);
 }
 
 #[test]
@@ -59,13 +62,13 @@ fn a_place_is_free_again_after_a_panic() {
     let thread = std::thread::scope(|scope| {
         scope
             .spawn(|| {
-                let _place = pool.place().unwrap();
+                let _lent = pool.lend().unwrap();
                 panic!("planted");
             })
             .join()
     });
     assert!(thread.is_err());
-    assert!(pool.place().is_some());
+    assert!(pool.lend().is_ok());
 }
 
 /// What each fault leaves: how often the call was made, on which connections, and what is idle.
@@ -117,7 +120,7 @@ fn a_connection_that_is_closed_is_replaced_and_one_that_cannot_be_made_is_unavai
     let pool = Pool::new(1, connect, |_| true, 1, Duration::from_millis(1));
     let told = pool.tell(|_| Ok::<_, Planted>(()));
     assert!(matches!(told, Err(Error::Unavailable(Some(_)))), "{told:?}");
-    assert!(pool.place().is_some()); // its place is free again
+    assert!(pool.place().is_some()); // its own is free again
 }
 
 /// To close an inherited connection would end the parent's session.
