@@ -59,7 +59,7 @@ impl<C> AsyncPool<C> {
     /// `Unavailable` where there is no connection, or no answer.
     pub async fn ask<T, F: Fault>(
         &self,
-        mut question: impl AsyncFnMut(&mut C) -> Result<T, F>,
+        question: impl AsyncFnOnce(&mut C) -> Result<T, F> + Copy,
     ) -> Result<T, Error> {
         loop {
             let mut lent = self.lend().await?;

@@ -53,21 +53,27 @@ use core::{fmt, time::Duration};
 
 use otp_engine::{
     Store, Timestamp,
-    store::{Cell, Class, Commit, Error, Key, MAX_BODY, MAX_CELLS, Write, has_twice_one_key},
+    store::{Cell, Class, Commit, Error, Key, Write},
 };
 
+#[cfg(feature = "async")]
+mod asynchronous;
+mod contract;
+mod driven;
 mod fault;
 mod layout;
 mod link;
 mod open;
 mod session;
 
+#[cfg(feature = "async")]
+pub use asynchronous::AsyncPostgresStore;
 pub use open::{OpenError, PostgresOptions};
 /// The client, for its `Config` and its traits of TLS.
 pub use tokio_postgres;
 
+use driven::Driven;
 use otp_engine_pool::Pool;
-use session::{Made, Session};
 
 /// Cells in a PostgreSQL table. Its own documentation is that of the [crate].
 ///
@@ -78,9 +84,9 @@ use session::{Made, Session};
 /// | no connection, none free in time, any other reported error (53200, 53300, 57P03, 25006, 55P03, 57014 ..) | [`Error::Unavailable`], nothing was applied |
 /// | the connection ends after a commit was sent (57P01, 57P02, or without a word), or no answer comes in time | [`Error::Unknown`] |
 /// | a wait for a synchronous standby that an administrator ends | [`Error::Unknown`] |
-/// | more than [`MAX_CELLS`] keys or writes, a body over [`MAX_BODY`], a write for ever where commits may be lost | [`Error::Unsupported`], nothing was applied |
+/// | more than [`MAX_CELLS`](otp_engine::store::MAX_CELLS) keys or writes, a body over [`MAX_BODY`](otp_engine::store::MAX_BODY), a write for ever where commits may be lost | [`Error::Unsupported`], nothing was applied |
 pub struct PostgresStore {
-    pool: Pool<Session>,
+    pool: Pool<Driven>,
     schema: String,
     class: Class,
 }
@@ -108,7 +114,7 @@ impl PostgresStore {
     }
 
     fn new(
-        connect: impl Fn() -> Result<Session, OpenError> + Send + Sync + 'static,
+        connect: impl Fn() -> Result<Driven, OpenError> + Send + Sync + 'static,
         schema: String,
         connections: usize,
         wait: Duration,
@@ -117,7 +123,7 @@ impl PostgresStore {
         let first = connect()?;
         let connect = move || connect().map_err(Error::unavailable);
         Ok(Self {
-            pool: Pool::new(first, connect, Session::is_closed, connections, wait),
+            pool: Pool::new(first, connect, Driven::is_closed, connections, wait),
             schema,
             class,
         })
@@ -126,48 +132,32 @@ impl PostgresStore {
 
 impl Store for PostgresStore {
     fn load(&self, keys: &[Key], cells: &mut Vec<Option<Cell>>) -> Result<(), Error> {
-        if keys.len() > MAX_CELLS {
-            return Err(Error::Unsupported);
-        }
-        if keys.is_empty() {
-            return Ok(());
-        }
-        *cells = self.pool.ask(|session| session.load(keys))?;
+        *cells = match contract::of_load(keys) {
+            Some(answer) => answer?,
+            None => {
+                let load =
+                    |driven: &mut Driven| driven.wait(async |session| session.load(keys).await);
+                self.pool.ask(load)?
+            }
+        };
         Ok(())
     }
 
     fn commit(&self, writes: &[Write<'_>], _: Timestamp) -> Result<Commit, Error> {
-        let refused = |write: &Write<'_>| {
-            write.body.len() > MAX_BODY
-                || (write.discard_after.is_none() && self.class != Class::Permanent)
-        };
-        if writes.len() > MAX_CELLS || has_twice_one_key(writes) || writes.iter().any(refused) {
-            return Err(Error::Unsupported);
+        if let Some(answer) = contract::of_commit(writes, self.class) {
+            return answer;
         }
-        if writes.is_empty() {
-            return Ok(Commit::Done);
-        }
-        let beyond = |write: &Write<'_>| write.expected.get() >= i64::MAX.cast_unsigned();
-        if writes.iter().any(beyond) {
-            return Ok(Commit::Conflict); // no cell has such a version
-        }
-        match self.pool.tell(|session| session.commit(writes))? {
-            Ok(Made::Plainly) => Ok(Commit::Done),
-            Ok(Made::WithWarning) => Err(Error::unknown("PostgreSQL committed with a warning")),
-            Err(fault) => fault.of_commit(),
-        }
+        let commit =
+            |driven: &mut Driven| driven.wait(async |session| session.commit(writes).await);
+        contract::committed(self.pool.tell(commit)?)
     }
 
     fn purge(&self, now: Timestamp, limit: usize) -> Result<usize, Error> {
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        match self
-            .pool
-            .tell(|session| session.purge(&self.schema, now, limit))?
-        {
-            Ok(dropped) => Ok(usize::try_from(dropped).unwrap_or(usize::MAX)),
-            Err(fault) if fault.is_conflict() => Ok(0), // a commit was first: next time
-            Err(fault) => Err(Error::unavailable(fault)),
-        }
+        let limit = contract::most(limit);
+        let purge = |driven: &mut Driven| {
+            driven.wait(async |session| session.purge(&self.schema, now, limit).await)
+        };
+        contract::purged(self.pool.tell(purge)?)
     }
 
     fn class(&self) -> Class {

@@ -9,10 +9,7 @@ use core::{
 };
 use std::sync::Arc;
 
-use tokio::{
-    runtime::{Builder, Runtime},
-    time::timeout,
-};
+use tokio::time::timeout;
 use tokio_postgres::{
     AsyncMessage, Client, Config, Error, Socket, error::Severity, tls::MakeTlsConnect,
 };
@@ -21,7 +18,6 @@ use crate::open::Reason;
 
 /// A connection, driven by whoever waits for an answer; no thread is started.
 pub(crate) struct Link {
-    runtime: Runtime,
     /// `None` once the connection has ended.
     driver: Option<Driver>,
     client: Client,
@@ -36,24 +32,17 @@ pub(crate) struct Silent;
 
 impl Link {
     /// Connects, in `limit` where there is one.
-    pub(crate) fn new<T>(config: &Config, tls: T, limit: Option<Duration>) -> Result<Self, Reason>
+    pub(crate) async fn connect<T>(
+        config: &Config,
+        tls: T,
+        limit: Option<Duration>,
+    ) -> Result<Self, Reason>
     where
-        T: MakeTlsConnect<Socket> + 'static,
-        T::Stream: Send,
+        T: MakeTlsConnect<Socket>,
+        T::Stream: Send + 'static,
     {
-        let runtime = Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.map_err(Reason::Runtime)?;
-        let connecting = async {
-            let connected = within(limit, config.connect(tls)).await;
-            connected.map_err(Reason::from)?.map_err(Reason::Connect)
-        };
-        let (client, mut connection) = match runtime.block_on(connecting) {
-            Ok(connected) => connected,
-            Err(reason) => {
-                runtime.shutdown_background(); // a name may still be looked up
-                return Err(reason);
-            }
-        };
+        let connected = within(limit, config.connect(tls)).await;
+        let (client, mut connection) = connected?.map_err(Reason::Connect)?;
         let is_warned = Arc::new(AtomicBool::new(false));
         let flag = Arc::clone(&is_warned);
         let driver = async move {
@@ -67,7 +56,6 @@ impl Link {
             Ok(())
         };
         Ok(Self {
-            runtime,
             driver: Some(Box::pin(driver)),
             client,
             is_warned,
@@ -84,7 +72,9 @@ impl Link {
     }
 
     /// Waits for what `work` asks of the server, for `limit` where there is one.
-    pub(crate) fn wait<T, E: From<Error> + From<Silent>>(
+    ///
+    /// A link whose wait was dropped is in the middle of something, and must be dropped too.
+    pub(crate) async fn wait<T, E: From<Error> + From<Silent>>(
         &mut self,
         limit: Option<Duration>,
         work: impl AsyncFnOnce(&mut Client) -> Result<T, E>,
@@ -100,7 +90,7 @@ impl Link {
             }
             work.as_mut().poll(cx)
         });
-        self.runtime.block_on(within(limit, answer))?
+        within(limit, answer).await?
     }
 }
 

@@ -1,19 +1,27 @@
 //! Connects, and works only with a server that does all that a store must rely on.
 
-use core::{fmt, time::Duration};
-use std::io;
+use core::time::Duration;
 
 use otp_engine::store::Class;
 use tokio_postgres::{
-    Client, Config, Error, NoTls, Socket,
+    Client, Config, NoTls, Socket,
     tls::{MakeTlsConnect, TlsConnect},
 };
 
 use crate::{
-    PostgresStore, layout,
-    link::{Link, Silent},
+    PostgresStore,
+    driven::{self, Driven},
+    layout,
+    link::Link,
     session::Session,
 };
+
+#[cfg(feature = "async")]
+mod asynchronous;
+mod error;
+
+pub use error::OpenError;
+pub(crate) use error::Reason;
 
 /// How a [`PostgresStore`] works; the defaults are what [`PostgresStore::open`] takes.
 ///
@@ -148,14 +156,11 @@ impl PostgresOptions {
     {
         let options = self.clone();
         PostgresStore::new(
-            move || options.connect(&config, tls.clone()),
+            move || Driven::new(options.connect(&config, tls.clone())),
             self.schema.clone(),
             self.connections,
             self.connection_wait,
-            match self.durability {
-                Durability::Flushed => Class::Permanent,
-                Durability::Soon => Class::Expiring,
-            },
+            self.durability.class(),
         )
     }
 
@@ -180,20 +185,27 @@ impl PostgresOptions {
         T::Stream: Send,
         <T::TlsConnect as TlsConnect<Socket>>::Future: Send,
     {
-        self.check_schema_name()?;
-        // No limit: it waits for other migrations, and whoever runs it may end it.
-        let mut link = Link::new(&config, tls, None)?;
-        link.wait(None, async |client| {
-            layout::migrate(client, &self.schema).await
-        })
+        driven::drive(self.migrate_on(&config, tls)).map(drop)
     }
 
-    fn connect<T>(&self, config: &Config, tls: T) -> Result<Session, OpenError>
+    async fn migrate_on<T>(&self, config: &Config, tls: T) -> Result<(), OpenError>
     where
-        T: MakeTlsConnect<Socket> + 'static + Send,
-        T::TlsConnect: Send,
-        T::Stream: Send,
-        <T::TlsConnect as TlsConnect<Socket>>::Future: Send,
+        T: MakeTlsConnect<Socket>,
+        T::Stream: Send + 'static,
+    {
+        self.check_schema_name()?;
+        // No limit: it waits for other migrations, and whoever runs it may end it.
+        let mut link = Link::connect(config, tls, None).await?;
+        let migrated = link.wait(None, async |client| {
+            layout::migrate(client, &self.schema).await
+        });
+        migrated.await
+    }
+
+    async fn connect<T>(&self, config: &Config, tls: T) -> Result<Session, OpenError>
+    where
+        T: MakeTlsConnect<Socket>,
+        T::Stream: Send + 'static,
     {
         self.check_schema_name()?;
         let mut config = config.clone();
@@ -207,12 +219,13 @@ impl PostgresOptions {
             config.keepalives_retries(3);
         }
         let limit = Some(self.answer_timeout);
-        let mut link = Link::new(&config, tls, limit)?;
-        link.wait(limit, async |client| {
+        let mut link = Link::connect(&config, tls, limit).await?;
+        let checked = link.wait(limit, async |client| {
             self.check_server(client).await?;
             layout::check(client, &self.schema).await
-        })?;
-        Session::new(link, &self.schema, self.answer_timeout)
+        });
+        checked.await?;
+        Session::new(link, &self.schema, self.answer_timeout).await
     }
 
     /// Every connection is checked, as the next server may be another one.
@@ -270,105 +283,18 @@ impl Default for PostgresOptions {
 }
 
 impl Durability {
+    const fn class(self) -> Class {
+        match self {
+            Self::Flushed => Class::Permanent,
+            Self::Soon => Class::Expiring,
+        }
+    }
+
     /// Those that flush; `local` is not among them, as it lets a standby lag behind an answer.
     const fn wanted(self) -> &'static [&'static str] {
         match self {
             Self::Flushed => &["on", "remote_write", "remote_apply"],
             Self::Soon => &["on", "remote_write", "remote_apply", "local", "off"],
-        }
-    }
-}
-
-/// The reason why a [`PostgresStore`] could not be opened; its source tells more.
-#[derive(Debug)]
-pub struct OpenError(Reason);
-
-#[derive(Debug)]
-pub(crate) enum Reason {
-    Parameters(Error),
-    SchemaName,
-    Runtime(io::Error),
-    Connect(Error),
-    Silent,
-    Server(Error),
-    Standby,
-    Setting {
-        setting: &'static str,
-        found: String,
-    },
-    Layout(Option<i32>),
-    Grants(Error),
-    Table(&'static str),
-}
-
-impl From<Reason> for OpenError {
-    fn from(reason: Reason) -> Self {
-        Self(reason)
-    }
-}
-
-impl From<Error> for OpenError {
-    fn from(error: Error) -> Self {
-        Self(Reason::Server(error))
-    }
-}
-
-impl From<Silent> for Reason {
-    fn from(_: Silent) -> Self {
-        Self::Silent
-    }
-}
-
-impl From<Silent> for OpenError {
-    fn from(silent: Silent) -> Self {
-        Self(silent.into())
-    }
-}
-
-impl fmt::Display for OpenError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
-            Reason::Parameters(_) => f.write_str("the connection's parameters cannot be read"),
-            Reason::SchemaName => f.write_str(
-                "the schema's name must be 1 to 63 of a-z, 0-9 and _, and begin with no digit",
-            ),
-            Reason::Runtime(_) => f.write_str("the system gives no means to wait for a connection"),
-            Reason::Connect(_) => f.write_str("PostgreSQL cannot be reached"),
-            Reason::Silent => f.write_str("PostgreSQL gave no answer in time"),
-            Reason::Server(_) => f.write_str("PostgreSQL refuses what the store needs"),
-            Reason::Standby => {
-                f.write_str("PostgreSQL is in recovery: a standby may show a code that is used up")
-            }
-            Reason::Setting { setting, found } => {
-                write!(f, "PostgreSQL works with {setting}={found}, ")?;
-                f.write_str(match *setting {
-                    "transaction_read_only" => "and the store must write",
-                    _ => "which may lose what was answered",
-                })
-            }
-            Reason::Layout(None) => f.write_str("the schema holds no cells yet: migrate it first"),
-            Reason::Layout(Some(found)) => {
-                let newest = layout::NEWEST;
-                write!(
-                    f,
-                    "the schema has layout {found}, this version knows {newest}"
-                )
-            }
-            Reason::Grants(_) => f.write_str("the role may not read the schema's layout"),
-            Reason::Table(what) => write!(f, "the table otp_cell cannot be used: {what}"),
-        }
-    }
-}
-
-impl core::error::Error for OpenError {
-    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
-        match &self.0 {
-            Reason::Parameters(error)
-            | Reason::Connect(error)
-            | Reason::Server(error)
-            | Reason::Grants(error) => Some(error),
-            Reason::Runtime(error) => Some(error),
-            _ => None,
         }
     }
 }

@@ -27,7 +27,7 @@ pub(crate) enum Made {
 }
 
 impl Session {
-    pub(crate) fn new(
+    pub(crate) async fn new(
         mut link: Link,
         schema: &str,
         answer_timeout: Duration,
@@ -38,7 +38,7 @@ impl Session {
             let commit = client.prepare(&COMMIT.replace("SCHEMA", schema)).await?;
             Ok::<_, OpenError>((load, commit))
         });
-        let (load, commit) = prepared?;
+        let (load, commit) = prepared.await?;
         Ok(Self {
             link,
             load,
@@ -52,14 +52,14 @@ impl Session {
     }
 
     /// Reads all cells in one statement, and so at one moment; in the order of their keys.
-    pub(crate) fn load(&mut self, keys: &[Key]) -> Result<Vec<Option<Cell>>, Fault> {
+    pub(crate) async fn load(&mut self, keys: &[Key]) -> Result<Vec<Option<Cell>>, Fault> {
         let wanted: Vec<&[u8]> = keys.iter().map(|key| &key.as_bytes()[..]).collect();
         let load = &self.load;
         let rows = self.link.wait(self.answer_timeout, async |client| {
             Ok::<_, Fault>(client.query(load, &[&wanted]).await?)
-        })?;
+        });
         let mut cells = vec![None; keys.len()];
-        for row in rows {
+        for row in rows.await? {
             let key: &[u8] = row.try_get(0)?;
             let at = wanted.iter().position(|wanted| *wanted == key);
             cells[at.ok_or(Fault::Malformed)?] = Some(cell(&row)?);
@@ -68,7 +68,7 @@ impl Session {
     }
 
     /// Makes all writes in one statement, which fails as a whole.
-    pub(crate) fn commit(&mut self, writes: &[Write<'_>]) -> Result<Made, Fault> {
+    pub(crate) async fn commit(&mut self, writes: &[Write<'_>]) -> Result<Made, Fault> {
         let keys: Vec<&[u8]> = writes
             .iter()
             .map(|write| &write.key.as_bytes()[..])
@@ -85,11 +85,12 @@ impl Session {
         let count = keys.len() as i64;
         let commit = &self.commit;
         self.link.was_warned(); // of what was before
-        self.link.wait(self.answer_timeout, async |client| {
+        let answer = self.link.wait(self.answer_timeout, async |client| {
             let arguments: [&(dyn ToSql + Sync); 5] =
                 [&keys, &expected, &discard_after, &bodies, &count];
             Ok::<_, Fault>(client.query(commit, &arguments).await?)
-        })?;
+        });
+        answer.await?;
         Ok(if self.link.was_warned() {
             Made::WithWarning
         } else {
@@ -97,11 +98,17 @@ impl Session {
         })
     }
 
-    pub(crate) fn purge(&mut self, schema: &str, now: Timestamp, limit: i64) -> Result<u64, Fault> {
+    pub(crate) async fn purge(
+        &mut self,
+        schema: &str,
+        now: Timestamp,
+        limit: i64,
+    ) -> Result<u64, Fault> {
         let purge = PURGE.replace("SCHEMA", schema);
-        self.link.wait(self.answer_timeout, async |client| {
+        let dropped = self.link.wait(self.answer_timeout, async |client| {
             Ok(client.execute(&purge, &[&now.unix(), &limit]).await?)
-        })
+        });
+        dropped.await
     }
 }
 
@@ -142,11 +149,11 @@ const PURGE: &str = "
 
 #[cfg(test)]
 impl Session {
-    pub(crate) fn show(&mut self, name: &str) -> String {
+    pub(crate) async fn show(&mut self, name: &str) -> String {
         let show = format!("SHOW {name}");
         let row = self.link.wait(self.answer_timeout, async |client| {
             Ok::<_, Fault>(client.query_one(&show, &[]).await?)
         });
-        row.unwrap().get(0)
+        row.await.unwrap().get(0)
     }
 }

@@ -409,9 +409,9 @@ fn a_session_keeps_the_settings_that_were_checked() {
         .unwrap();
     admin.batch_execute("SELECT pg_reload_conf()").unwrap();
     let shown = |name: &str| {
-        let shown = store
-            .pool
-            .ask(|session| Ok::<_, fault::Fault>(session.show(name)));
+        let shown = store.pool.ask(|driven| {
+            Ok::<_, fault::Fault>(driven.wait(async |session| session.show(name).await))
+        });
         shown.unwrap()
     };
     assert_eq!(shown("synchronous_commit"), "on");

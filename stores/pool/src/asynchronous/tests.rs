@@ -4,7 +4,11 @@ use core::{
     sync::atomic::{AtomicU8, Ordering},
     task::{Context, Poll, Waker},
 };
-use std::{collections::VecDeque, sync::Arc, task::Wake};
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex},
+    task::Wake,
+};
 
 use tokio::runtime::Builder;
 
@@ -68,12 +72,13 @@ fn a_question_is_repeated_once_and_a_statement_never() {
         (Planted::Refused, &[1], &[2, 1]),
         (Planted::Spoilt, &[1], &[2]),
     ] {
-        let (pool, mut on) = (with_two_idle(), Vec::new());
+        let (pool, on) = (with_two_idle(), Mutex::new(Vec::new()));
         let answer = wait(pool.ask(async |connection: &mut u8| {
-            on.push(*connection);
+            on.lock().unwrap().push(*connection);
             Err::<(), _>(fault)
         }));
         assert!(matches!(answer, Err(Error::Unavailable(Some(_)))));
+        let on = on.into_inner().unwrap();
         assert_eq!((&*on, &*pool.take_idle()), (asked, idle_then));
     }
     for (fault, idle_then) in [

@@ -1,0 +1,71 @@
+//! The same for callers that await.
+
+use tokio_postgres::{
+    Config, NoTls, Socket,
+    tls::{MakeTlsConnect, TlsConnect},
+};
+
+use super::{OpenError, PostgresOptions, parse};
+use crate::AsyncPostgresStore;
+
+impl PostgresOptions {
+    /// Does as [`open`](Self::open), for callers that await.
+    ///
+    /// # Errors
+    ///
+    /// As [`PostgresStore::open`](crate::PostgresStore::open).
+    pub async fn open_async(&self, parameters: &str) -> Result<AsyncPostgresStore, OpenError> {
+        self.open_async_with(parse(parameters)?, NoTls).await
+    }
+
+    /// Does as [`open_with`](Self::open_with), for callers that await.
+    ///
+    /// # Errors
+    ///
+    /// As [`PostgresStore::open`](crate::PostgresStore::open).
+    pub async fn open_async_with<T>(
+        &self,
+        config: Config,
+        tls: T,
+    ) -> Result<AsyncPostgresStore, OpenError>
+    where
+        T: MakeTlsConnect<Socket> + Clone + Send + Sync + 'static,
+        T::TlsConnect: Send,
+        T::Stream: Send,
+        <T::TlsConnect as TlsConnect<Socket>>::Future: Send,
+    {
+        let options = self.clone();
+        let connect = move || {
+            let (options, config, tls) = (options.clone(), config.clone(), tls.clone());
+            async move { options.connect(&config, tls).await }
+        };
+        let class = self.durability.class();
+        let (schema, most) = (self.schema.clone(), self.connections);
+        AsyncPostgresStore::new(connect, schema, most, self.connection_wait, class).await
+    }
+
+    /// Does as [`migrate`](Self::migrate), for callers that await.
+    ///
+    /// # Errors
+    ///
+    /// As [`PostgresStore::migrate`](crate::PostgresStore::migrate).
+    pub async fn migrate_async(&self, parameters: &str) -> Result<(), OpenError> {
+        self.migrate_async_with(parse(parameters)?, NoTls).await
+    }
+
+    /// Does as [`migrate_with`](Self::migrate_with), for callers that await.
+    ///
+    /// # Errors
+    ///
+    /// As [`PostgresStore::migrate`](crate::PostgresStore::migrate). Dropped before its end, it
+    /// changes nothing.
+    pub async fn migrate_async_with<T>(&self, config: Config, tls: T) -> Result<(), OpenError>
+    where
+        T: MakeTlsConnect<Socket> + Send + 'static,
+        T::TlsConnect: Send,
+        T::Stream: Send,
+        <T::TlsConnect as TlsConnect<Socket>>::Future: Send,
+    {
+        self.migrate_on(&config, tls).await
+    }
+}

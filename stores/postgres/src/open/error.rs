@@ -1,0 +1,102 @@
+//! Why a store could not be opened.
+
+use core::fmt;
+use std::io;
+
+use tokio_postgres::Error;
+
+use crate::{layout, link::Silent};
+
+/// The reason why a [`PostgresStore`] could not be opened; its source tells more.
+#[derive(Debug)]
+pub struct OpenError(Reason);
+
+#[derive(Debug)]
+pub(crate) enum Reason {
+    Parameters(Error),
+    SchemaName,
+    Runtime(io::Error),
+    Connect(Error),
+    Silent,
+    Server(Error),
+    Standby,
+    Setting {
+        setting: &'static str,
+        found: String,
+    },
+    Layout(Option<i32>),
+    Grants(Error),
+    Table(&'static str),
+}
+
+impl From<Reason> for OpenError {
+    fn from(reason: Reason) -> Self {
+        Self(reason)
+    }
+}
+
+impl From<Error> for OpenError {
+    fn from(error: Error) -> Self {
+        Self(Reason::Server(error))
+    }
+}
+
+impl From<Silent> for Reason {
+    fn from(_: Silent) -> Self {
+        Self::Silent
+    }
+}
+
+impl From<Silent> for OpenError {
+    fn from(silent: Silent) -> Self {
+        Self(silent.into())
+    }
+}
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Reason::Parameters(_) => f.write_str("the connection's parameters cannot be read"),
+            Reason::SchemaName => f.write_str(
+                "the schema's name must be 1 to 63 of a-z, 0-9 and _, and begin with no digit",
+            ),
+            Reason::Runtime(_) => f.write_str("the system gives no means to wait for a connection"),
+            Reason::Connect(_) => f.write_str("PostgreSQL cannot be reached"),
+            Reason::Silent => f.write_str("PostgreSQL gave no answer in time"),
+            Reason::Server(_) => f.write_str("PostgreSQL refuses what the store needs"),
+            Reason::Standby => {
+                f.write_str("PostgreSQL is in recovery: a standby may show a code that is used up")
+            }
+            Reason::Setting { setting, found } => {
+                write!(f, "PostgreSQL works with {setting}={found}, ")?;
+                f.write_str(match *setting {
+                    "transaction_read_only" => "and the store must write",
+                    _ => "which may lose what was answered",
+                })
+            }
+            Reason::Layout(None) => f.write_str("the schema holds no cells yet: migrate it first"),
+            Reason::Layout(Some(found)) => {
+                let newest = layout::NEWEST;
+                write!(
+                    f,
+                    "the schema has layout {found}, this version knows {newest}"
+                )
+            }
+            Reason::Grants(_) => f.write_str("the role may not read the schema's layout"),
+            Reason::Table(what) => write!(f, "the table otp_cell cannot be used: {what}"),
+        }
+    }
+}
+
+impl core::error::Error for OpenError {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match &self.0 {
+            Reason::Parameters(error)
+            | Reason::Connect(error)
+            | Reason::Server(error)
+            | Reason::Grants(error) => Some(error),
+            Reason::Runtime(error) => Some(error),
+            _ => None,
+        }
+    }
+}
