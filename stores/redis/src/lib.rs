@@ -55,23 +55,30 @@
 //! * **A backup** that is restored brings back codes that were used since: raise the epoch of the
 //!   code keys.
 
-use core::{fmt, time::Duration};
+use core::{fmt, ops::ControlFlow, time::Duration};
 
 use otp_engine::{
     Store, Timestamp,
-    store::{Cell, Class, Commit, Error, Key, MAX_BODY, MAX_CELLS, Write, has_twice_one_key},
+    store::{Cell, Class, Commit, Error, Key, Write},
 };
 use otp_engine_pool::Pool;
-use redis::Script;
+use redis::{Connection, Script};
 
+#[cfg(feature = "async")]
+mod asynchronous;
+mod contract;
 mod fault;
+mod link;
 mod open;
 mod session;
 
+#[cfg(feature = "async")]
+pub use asynchronous::AsyncRedisStore;
 pub use open::{OpenError, RedisOptions};
 
 use fault::Fault;
-use session::{COMMIT, Sent, Session};
+use link::blocking;
+use session::{COMMIT, Session};
 
 /// Cells in a Redis server. Its own documentation is that of the [crate].
 ///
@@ -81,9 +88,9 @@ use session::{COMMIT, Sent, Session};
 /// | `OOM` | [`Error::Full`], nothing was applied |
 /// | no connection, none free in time, `LOADING`, `READONLY`, `MASTERDOWN`, `CLUSTERDOWN`, `MOVED`, `MISCONF`, `NOREPLICAS`, a cell whose time is over by the server's clock | [`Error::Unavailable`], nothing was applied |
 /// | no answer in time, a cut after the commit was sent, any other report | [`Error::Unknown`] |
-/// | a write for ever or beyond the year 287,000, more than [`MAX_CELLS`] keys or writes, a body over [`MAX_BODY`] | [`Error::Unsupported`], nothing was applied |
+/// | a write for ever or beyond the year 287,000, more than [`MAX_CELLS`](otp_engine::store::MAX_CELLS) keys or writes, a body over [`MAX_BODY`](otp_engine::store::MAX_BODY) | [`Error::Unsupported`], nothing was applied |
 pub struct RedisStore {
-    pool: Pool<Session>,
+    pool: Pool<Session<Connection>>,
     script: Script,
 }
 
@@ -99,14 +106,14 @@ impl RedisStore {
     }
 
     fn new(
-        connect: impl Fn() -> Result<Session, OpenError> + Send + Sync + 'static,
+        connect: impl Fn() -> Result<Session<Connection>, OpenError> + Send + Sync + 'static,
         connections: usize,
         wait: Duration,
     ) -> Result<Self, OpenError> {
         let first = connect()?;
         let connect = move || connect().map_err(Error::unavailable);
         // A cut shows when the connection is used, and not before.
-        let is_closed = |_: &Session| false;
+        let is_closed = |_: &Session<Connection>| false;
         Ok(Self {
             pool: Pool::new(first, connect, is_closed, connections, wait),
             script: Script::new(COMMIT),
@@ -116,31 +123,21 @@ impl RedisStore {
 
 impl Store for RedisStore {
     fn load(&self, keys: &[Key], cells: &mut Vec<Option<Cell>>) -> Result<(), Error> {
-        if keys.len() > MAX_CELLS {
-            return Err(Error::Unsupported);
-        }
-        if keys.is_empty() {
-            return Ok(());
-        }
-        *cells = self.pool.ask(|session| session.load(keys))?;
+        *cells = match contract::of_load(keys) {
+            Some(answer) => answer?,
+            None => self.pool.ask(|session| blocking(session.load(keys)))?,
+        };
         Ok(())
     }
 
     fn commit(&self, writes: &[Write<'_>], _: Timestamp) -> Result<Commit, Error> {
-        let is_long = |write: &Write<'_>| write.body.len() > MAX_BODY;
-        if writes.len() > MAX_CELLS || has_twice_one_key(writes) || writes.iter().any(is_long) {
-            return Err(Error::Unsupported);
-        }
-        let sent = Sent::new(writes)?;
-        if writes.is_empty() {
-            return Ok(Commit::Done);
-        }
-        if writes.iter().any(|write| write.expected.get() == u64::MAX) {
-            return Ok(Commit::Conflict); // there is no next version
-        }
+        let sent = match contract::of_commit(writes) {
+            ControlFlow::Continue(sent) => sent,
+            ControlFlow::Break(answer) => return answer,
+        };
         let told = self
             .pool
-            .tell(|session| session.commit(&self.script, &sent))?;
+            .tell(|session| blocking(session.commit(&self.script, &sent)))?;
         told.or_else(Fault::of_commit)
     }
 

@@ -1,12 +1,23 @@
 //! Connects, and works only with a server that does all that a store must rely on.
 
-use core::{fmt, time::Duration};
+use core::time::Duration;
 use std::collections::HashMap;
 
 use otp_engine::{Clock, SystemClock, Timestamp};
 use redis::{Client, Connection, ConnectionInfo, IntoConnectionInfo, RedisError, cmd};
 
-use crate::{RedisStore, session::Session};
+use crate::{
+    RedisStore,
+    link::{self, Link, blocking},
+    session::Session,
+};
+
+#[cfg(feature = "async")]
+mod asynchronous;
+mod error;
+
+pub use error::OpenError;
+use error::Reason;
 
 /// How a [`RedisStore`] works; the defaults are what [`RedisStore::open`] takes.
 ///
@@ -115,8 +126,7 @@ impl RedisOptions {
     ///
     /// As [`RedisStore::open`].
     pub fn open(&self, address: impl IntoConnectionInfo) -> Result<RedisStore, OpenError> {
-        let address: ConnectionInfo = address.into_connection_info().map_err(Reason::Address)?;
-        let client = Client::open(address).map_err(Reason::Address)?;
+        let client = client(address)?;
         let options = self.clone();
         RedisStore::new(
             move || options.connect(&client),
@@ -126,7 +136,7 @@ impl RedisOptions {
     }
 
     /// Every connection is checked, as the next server may be another one.
-    fn connect(&self, client: &Client) -> Result<Session, OpenError> {
+    fn connect(&self, client: &Client) -> Result<Session<Connection>, OpenError> {
         let timeout = Some(self.answer_timeout);
         let mut connection = client
             .get_connection_with_timeout(self.answer_timeout)
@@ -135,12 +145,14 @@ impl RedisOptions {
             .set_read_timeout(timeout)
             .and_then(|()| connection.set_write_timeout(timeout))
             .map_err(Reason::Connect)?;
-        self.check(&mut connection)?;
+        blocking(self.check(&mut connection))?;
         Ok(Session(connection))
     }
 
-    fn check(&self, connection: &mut Connection) -> Result<(), OpenError> {
-        let info: String = cmd("INFO").query(connection).map_err(Reason::Server)?;
+    async fn check(&self, link: &mut impl Link) -> Result<(), OpenError> {
+        let info: String = link::ask(link, &cmd("INFO"))
+            .await
+            .map_err(Reason::Server)?;
         let info = |name: &'static str| {
             let value = info
                 .lines()
@@ -161,14 +173,15 @@ impl RedisOptions {
                 ("appendfsync", "always"),
                 ("no-appendfsync-on-rewrite", "no"),
             ] {
-                match ask(connection, setting) {
+                match ask(link, setting).await {
                     Ok(found) => check(setting, &found, wanted)?,
                     Err(_) if self.flush == Known::Stated => {}
                     Err(error) => return Err(Reason::Flush(error).into()),
                 }
             }
         }
-        let (seconds, _): (i64, i64) = cmd("TIME").query(connection).map_err(Reason::Server)?;
+        let time = link::ask(link, &cmd("TIME")).await;
+        let (seconds, _): (i64, i64) = time.map_err(Reason::Server)?;
         let own = (self.clock)().ok_or(Reason::Clock(None))?;
         let off = own.unix().abs_diff(seconds);
         if off > MOST_OFF {
@@ -184,67 +197,6 @@ impl Default for RedisOptions {
     }
 }
 
-/// The reason why a [`RedisStore`] could not be opened; its source tells more.
-#[derive(Debug)]
-pub struct OpenError(Reason);
-
-#[derive(Debug)]
-enum Reason {
-    Address(RedisError),
-    Connect(RedisError),
-    Server(RedisError),
-    Version(String),
-    Setting {
-        setting: &'static str,
-        found: String,
-        wanted: &'static str,
-    },
-    Untold(&'static str),
-    Flush(RedisError),
-    Clock(Option<u64>),
-}
-
-impl From<Reason> for OpenError {
-    fn from(reason: Reason) -> Self {
-        Self(reason)
-    }
-}
-
-impl fmt::Display for OpenError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
-            Reason::Address(_) => f.write_str("the address cannot be read"),
-            Reason::Connect(_) => f.write_str("Redis cannot be reached"),
-            Reason::Server(_) => f.write_str("Redis refuses what the store needs"),
-            Reason::Version(found) => write!(f, "Redis has version {found}, needed is 6.2"),
-            Reason::Setting {
-                setting,
-                found,
-                wanted,
-            } => write!(f, "Redis works with {setting} {found}, needed is {wanted}"),
-            Reason::Untold(name) => write!(f, "Redis does not tell its {name}"),
-            Reason::Flush(_) => f.write_str("Redis does not tell its appendfsync: state it"),
-            Reason::Clock(None) => f.write_str("the system has no time"),
-            Reason::Clock(Some(off)) => write!(
-                f,
-                "the clock of Redis is {off} s off, at most {MOST_OFF} s are sound: cells end by it"
-            ),
-        }
-    }
-}
-
-impl core::error::Error for OpenError {
-    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
-        match &self.0 {
-            Reason::Address(error)
-            | Reason::Connect(error)
-            | Reason::Server(error)
-            | Reason::Flush(error) => Some(error),
-            _ => None,
-        }
-    }
-}
-
 fn check(setting: &'static str, found: &str, wanted: &'static str) -> Result<(), Reason> {
     if found == wanted {
         return Ok(());
@@ -256,9 +208,14 @@ fn check(setting: &'static str, found: &str, wanted: &'static str) -> Result<(),
     })
 }
 
-fn ask(connection: &mut Connection, setting: &str) -> Result<String, RedisError> {
+fn client(address: impl IntoConnectionInfo) -> Result<Client, OpenError> {
+    let address: ConnectionInfo = address.into_connection_info().map_err(Reason::Address)?;
+    Ok(Client::open(address).map_err(Reason::Address)?)
+}
+
+async fn ask(link: &mut impl Link, setting: &str) -> Result<String, RedisError> {
     let ask = cmd("CONFIG").arg("GET").arg(setting).to_owned();
-    let mut told: HashMap<String, String> = ask.query(connection)?;
+    let mut told: HashMap<String, String> = link::ask(link, &ask).await?;
     Ok(told.remove(setting).unwrap_or_default())
 }
 

@@ -4,21 +4,21 @@ use otp_engine::{
     Timestamp,
     store::{Cell, Commit, Error, Key, Version, Write},
 };
-use redis::{Cmd, Connection, Script, Value, cmd};
+use redis::{Cmd, Script, Value, cmd};
 
-use crate::fault::Fault;
+use crate::{fault::Fault, link::Link};
 
 /// A connection whose server was checked.
-pub(crate) struct Session(pub(crate) Connection);
+pub(crate) struct Session<L>(pub(crate) L);
 
-impl Session {
+impl<L: Link> Session<L> {
     /// Reads all cells in one command, and so at one moment; in the order of their keys.
-    pub(crate) fn load(&mut self, keys: &[Key]) -> Result<Vec<Option<Cell>>, Fault> {
+    pub(crate) async fn load(&mut self, keys: &[Key]) -> Result<Vec<Option<Cell>>, Fault> {
         let mut load = cmd("MGET");
         for key in keys {
             load.arg(name(key));
         }
-        let Value::Array(values) = load.query(&mut self.0)? else {
+        let Value::Array(values) = self.0.run(&load).await? else {
             return Err(Fault::Malformed);
         };
         if values.len() != keys.len() {
@@ -28,12 +28,12 @@ impl Session {
     }
 
     /// Makes all writes in one script, or none.
-    pub(crate) fn commit(&mut self, script: &Script, commit: &Sent) -> Result<Commit, Fault> {
+    pub(crate) async fn commit(&mut self, script: &Script, commit: &Sent) -> Result<Commit, Fault> {
         let by_hash = commit.command("EVALSHA", script.get_hash());
-        let answer = match by_hash.query(&mut self.0).map_err(Fault::from) {
+        let answer = match self.0.run(&by_hash).await.map_err(Fault::from) {
             // The server was started anew and has not run anything.
             Err(fault) if fault.is("NOSCRIPT") => {
-                commit.command("EVAL", COMMIT).query(&mut self.0)?
+                self.0.run(&commit.command("EVAL", COMMIT)).await?
             }
             answer => answer?,
         };

@@ -148,8 +148,9 @@ fn each_reported_error_has_its_meaning() {
         });
         let client = Client::open(RedisServer::url_at(&socket)).unwrap();
         let mut session = Session(client.get_connection().unwrap());
-        let sent = Sent::new(&[write(1, 0)]).unwrap();
-        let fault = session.commit(&Script::new(COMMIT), &sent).unwrap_err();
+        let sent = session::Sent::new(&[write(1, 0)]).unwrap();
+        let told = blocking(session.commit(&Script::new(COMMIT), &sent));
+        let fault = told.unwrap_err();
         server.join().unwrap();
         fault.of_commit()
     };
