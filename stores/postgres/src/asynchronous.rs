@@ -121,3 +121,6 @@ impl fmt::Debug for AsyncPostgresStore {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -111,3 +111,6 @@ impl fmt::Debug for AsyncRedisStore {
         f.debug_struct("AsyncRedisStore").finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -32,6 +32,7 @@ mod crash;
 mod desk;
 mod history;
 mod network;
+mod tasks;
 mod trips;
 
 pub use clock::clock_moves_back;
@@ -39,6 +40,7 @@ pub use codes::{Codes, Judged, finds_a_fault};
 pub use crash::Crash;
 pub use desk::{Guesses, binding, engine, engine_at};
 pub use network::{answers_are_lost, everything_is_swallowed};
+pub use tasks::{Bridged, InPlace, Tasks, bridge, runtime};
 pub use trips::one_load_and_one_commit;
 
 /// How a process opens the store, by the text that the test was given.

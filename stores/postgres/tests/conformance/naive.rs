@@ -12,6 +12,10 @@ use otp_engine_servers::{
 use postgres::{Client, NoTls};
 
 /// A busy disk is no fault.
+#[allow(
+    dead_code,
+    reason = "shared with the tests of the store that is awaited"
+)]
 pub(crate) fn patient() -> PostgresOptions {
     PostgresOptions::new()
         .answer_timeout(PATIENCE)
@@ -20,8 +24,17 @@ pub(crate) fn patient() -> PostgresOptions {
         .connection_wait(PATIENCE)
 }
 
+#[allow(
+    dead_code,
+    reason = "shared with the tests of the store that is awaited"
+)]
 pub(crate) fn open(url: &str, flaw: Flaw) -> Box<dyn Store> {
-    let (store, url) = (patient().open(url).unwrap(), url.to_owned());
+    spoil(Box::new(patient().open(url).unwrap()), url, flaw)
+}
+
+/// Returns a sound store with a flaw.
+pub(crate) fn spoil(store: Box<dyn Store>, url: &str, flaw: Flaw) -> Box<dyn Store> {
+    let url = url.to_owned();
     let connect = move || {
         let mut client = Client::connect(&url, NoTls).unwrap();
         // Without the triggers, which would catch some of what the storms are to catch.
@@ -29,7 +42,7 @@ pub(crate) fn open(url: &str, flaw: Flaw) -> Box<dyn Store> {
         client.batch_execute(without).unwrap();
         client
     };
-    Box::new(Naive::new(Box::new(store), connect, overwrite, flaw))
+    Box::new(Naive::new(store, connect, overwrite, flaw))
 }
 
 fn overwrite(client: &mut Client, writes: &[Write<'_>]) {

@@ -8,13 +8,22 @@ use otp_engine_servers::{
 };
 use redis::{Client, Connection, cmd};
 
+#[allow(
+    dead_code,
+    reason = "shared with the tests of the store that is awaited"
+)]
 pub(crate) fn open(url: &str, flaw: Flaw) -> Box<dyn Store> {
     let options = RedisOptions::new()
         .answer_timeout(PATIENCE)
         .connection_wait(PATIENCE);
-    let (store, client) = (options.open(url).unwrap(), Client::open(url).unwrap());
+    spoil(Box::new(options.open(url).unwrap()), url, flaw)
+}
+
+/// Returns a sound store with a flaw.
+pub(crate) fn spoil(store: Box<dyn Store>, url: &str, flaw: Flaw) -> Box<dyn Store> {
+    let client = Client::open(url).unwrap();
     let connect = move || client.get_connection().unwrap();
-    Box::new(Naive::new(Box::new(store), connect, overwrite, flaw))
+    Box::new(Naive::new(store, connect, overwrite, flaw))
 }
 
 fn overwrite(connection: &mut Connection, writes: &[Write<'_>]) {

@@ -1,7 +1,7 @@
 //! A storm of guesses at codes, through the real engine.
 
 use core::time::Duration;
-use std::{fs, thread};
+use std::{fs, path::Path, thread};
 
 use otp_engine::{Clock, Engine, Store, Submission, SystemClock, Timestamp};
 
@@ -46,6 +46,18 @@ pub struct Judged {
 }
 
 impl Judged {
+    /// Judges what is written in `file` of so many slots.
+    pub(super) fn of(file: &Path, slots: u32) -> Self {
+        let history = History::read(&fs::read_to_string(file).unwrap());
+        let (calls, unanswered) = history.calls();
+        Self {
+            by_count: history.by_count(slots),
+            by_order: history.by_order(),
+            calls,
+            unanswered,
+        }
+    }
+
     /// Shows that neither judge found a fault.
     pub fn acquitted(&self) {
         assert_eq!((&self.by_count, &self.by_order), (&Ok(()), &Ok(())));
@@ -145,14 +157,7 @@ impl Codes<'_> {
         for (slot, code) in (0..).zip(&codes) {
             guess(&engine, store, &mut diary, (slot, Op::Right), code);
         }
-        let history = History::read(&fs::read_to_string(&file).unwrap());
-        let (calls, unanswered) = history.calls();
-        Judged {
-            by_count: history.by_count(self.slots),
-            by_order: history.by_order(),
-            calls,
-            unanswered,
-        }
+        Judged::of(&file, self.slots)
     }
 }
 
@@ -166,14 +171,9 @@ pub(super) fn play(part: &mut Part, store: &dyn Store, words: &str) {
     let mut diary = Diary::new(history.as_ref(), part.number());
     part.wait_for_the_others();
     for (slot, code) in (0..).zip(codes.split(' ')).skip(from) {
-        let wrong = if code.ends_with('7') { "8" } else { "7" };
-        let wrong = format!("{}{wrong}", &code[..code.len() - 1]);
+        let wrong = wrong(code);
         for number in 0..u64::from(GUESSES) {
-            let is_right = match slot % 3 {
-                0 => false,
-                1 => true,
-                _ => (number + part.number()) % 4 == 3,
-            };
+            let is_right = is_right(slot, number + part.number());
             let (op, typed) = if is_right {
                 (Op::Right, code)
             } else {
@@ -202,6 +202,21 @@ fn guess(
             engine.status(store, &binding).is_ok()
         });
     }
+}
+
+/// Says whether a guess is to be right: at one code of three none is, at one all, at one some.
+pub(super) const fn is_right(slot: u32, guess: u64) -> bool {
+    match slot % 3 {
+        0 => false,
+        1 => true,
+        _ => guess % 4 == 3,
+    }
+}
+
+/// Returns a code that is not this one.
+pub(super) fn wrong(code: &str) -> String {
+    let last = if code.ends_with('7') { "8" } else { "7" };
+    format!("{}{last}", &code[..code.len() - 1])
 }
 
 const GUESSES: u32 = 64;

@@ -1,8 +1,8 @@
-//! What processes asked of codes and heard, in the order in which it happened, judged twice: by
+//! What processes or tasks asked of codes and heard, in the order in which it happened, judged twice: by
 //! counting, and by looking for an order in which one caller would have heard the same.
 //!
-//! All processes append to one file, a line before each call and one after it. A line is appended
-//! as a whole, so the file's own order is that of time, over all processes and without a clock.
+//! All of them append to one file, a line before each call and one after it. A line is appended
+//! as a whole, so the file's own order is that of time, over all of them and without a clock.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -41,15 +41,26 @@ impl Diary {
         op: Op,
         ask: impl FnOnce() -> Option<Ret>,
     ) -> Option<Ret> {
+        let call = self.asks(slot, op);
+        let heard = ask();
+        self.heard(call, heard);
+        heard
+    }
+
+    /// Writes down what is asked; returns the number of the call.
+    pub(super) fn asks(&mut self, slot: u32, op: Op) -> u64 {
         let call = self.player << 32 | self.calls;
         self.calls += 1;
         let op = if op == Op::Right { 'R' } else { 'W' };
         self.line(&format!("? {call} {slot} {op}\n"));
-        let heard = ask();
+        call
+    }
+
+    /// Writes down what is heard, if anything.
+    pub(super) fn heard(&mut self, call: u64, heard: Option<Ret>) {
         if let Some(heard) = heard {
             self.line(&format!("! {call} {}\n", name(heard)));
         }
-        heard
     }
 
     fn line(&mut self, line: &str) {

@@ -1,0 +1,250 @@
+use std::sync::Arc;
+
+use ::postgres::{Client, NoTls};
+use otp_engine::Store;
+use otp_engine_servers::{
+    Folder, PostgresServer, Proxy,
+    cells::{text, version, write},
+    trials::{self, Bridged, Tasks, bridge},
+    wait_until,
+};
+use tokio::{runtime::Runtime, sync::Barrier};
+
+use super::*;
+use crate::fault::Fault;
+
+const NOW: Timestamp = Timestamp::from_unix(1_715_767_200);
+
+fn migrated(runtime: &Runtime) -> PostgresServer {
+    let server = PostgresServer::start();
+    let migrated = runtime.block_on(AsyncPostgresStore::migrate(&server.url()));
+    migrated.unwrap();
+    server
+}
+
+fn open(
+    runtime: &Runtime,
+    options: &PostgresOptions,
+    url: &str,
+) -> Result<Bridged<AsyncPostgresStore>, OpenError> {
+    let store = runtime.block_on(options.open_async(url))?;
+    Ok(bridge(runtime, store))
+}
+
+/// Commits do not wait for the disk, which may well take longer than a test's patience.
+fn behind_a_proxy(
+    runtime: &Runtime,
+    answer_timeout: Duration,
+) -> (PostgresServer, Folder, Proxy, Bridged<AsyncPostgresStore>) {
+    let (server, folder) = (migrated(runtime), Folder::new());
+    let proxy = Proxy::new(folder.path().join(PostgresServer::SOCKET), server.socket());
+    let url = PostgresServer::url_at(folder.path().to_str().unwrap());
+    let options = PostgresOptions::new()
+        .may_lose_commits_on_crash()
+        .answer_timeout(answer_timeout);
+    let store = open(runtime, &options, &url).unwrap();
+    (server, folder, proxy, store)
+}
+
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
+
+#[test]
+fn an_operation_is_one_load_and_one_commit_of_one_round_trip_each() {
+    let runtime = trials::runtime();
+    let patient = Duration::from_secs(60);
+    let (_server, _folder, proxy, store) = behind_a_proxy(&runtime, patient);
+    trials::one_load_and_one_commit(&proxy, &store);
+}
+
+#[test]
+fn what_became_of_a_lost_answer_is_unknown_and_the_next_call_tells() {
+    let runtime = trials::runtime();
+    let (_server, _folder, proxy, store) = behind_a_proxy(&runtime, ANSWER_TIMEOUT);
+    trials::answers_are_lost(&proxy, &store);
+    assert_eq!(store.store().pool.free_places(), 8);
+}
+
+#[test]
+fn a_server_that_falls_silent_is_given_up_in_time_and_taken_back() {
+    let runtime = trials::runtime();
+    let (_server, _folder, proxy, store) = behind_a_proxy(&runtime, ANSWER_TIMEOUT);
+    trials::everything_is_swallowed(&proxy, &store, ANSWER_TIMEOUT);
+    assert_eq!(store.store().pool.free_places(), 8);
+}
+
+/// Guesses, of whose futures about half are dropped; then the server is killed too.
+#[test]
+fn case_56_whatever_is_dropped_a_code_is_accepted_once_and_compared_so_often() {
+    let (runtime, connections) = (trials::runtime(), 6);
+    let mut server = migrated(&runtime);
+    let options = PostgresOptions::new().connections(connections);
+    let open = || runtime.block_on(options.open_async(&server.url())).unwrap();
+    let stores = Arc::new(vec![open(), open()]);
+    let storm = Tasks {
+        runtime: &runtime,
+        stores: &stores,
+        drops: true,
+    };
+    let judged = storm.rage(18, None);
+    judged.acquitted();
+    assert!(judged.unanswered > 0, "{judged:?}");
+    let (heard, dropped) = storm.hear_their_own(6);
+    assert!(heard > 0 && dropped > 0, "{heard} {dropped}");
+    all_places_are_left(&runtime, &stores, connections);
+    // Sessions of dropped futures end by themselves.
+    let mut admin = Client::connect(&server.url(), NoTls).unwrap();
+    let others = "SELECT count(*) FROM pg_stat_activity
+                  WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()";
+    wait_until("the server has no more sessions than the stores", || {
+        let sessions: i64 = admin.query_one(others, &[]).unwrap().get(0);
+        usize::try_from(sessions).unwrap() <= stores.len() * connections
+    });
+
+    storm.rage(12, Some((&mut server, 2))).acquitted();
+    all_places_are_left(&runtime, &stores, connections);
+}
+
+/// Shows that so many calls have a connection at the same time.
+fn all_places_are_left(
+    runtime: &Runtime,
+    stores: &Arc<Vec<AsyncPostgresStore>>,
+    connections: usize,
+) {
+    for at in 0..stores.len() {
+        assert_eq!(stores[at].pool.free_places(), connections);
+        let all = Arc::new(Barrier::new(connections));
+        let calls: Vec<_> = (0..connections)
+            .map(|_| {
+                let (stores, all) = (Arc::clone(stores), Arc::clone(&all));
+                runtime.spawn(async move {
+                    let meet = async |session: &mut Session| {
+                        all.wait().await;
+                        session.load(&[write(1, 0).key]).await
+                    };
+                    stores[at].pool.tell(meet).await
+                })
+            })
+            .collect();
+        for call in calls {
+            // One that was cut while it was idle is a fault, and yet had its place.
+            drop(runtime.block_on(call).unwrap().unwrap());
+        }
+        assert_eq!(stores[at].pool.free_places(), connections);
+    }
+}
+
+#[test]
+fn a_store_outlives_its_server() {
+    let runtime = trials::runtime();
+    let mut server = migrated(&runtime);
+    let store = open(&runtime, &PostgresOptions::new(), &server.url()).unwrap();
+    assert_eq!(store.commit(&[write(1, 0)], NOW).unwrap(), Commit::Done);
+    server.kill();
+    let load = store.load(&[write(1, 0).key], &mut Vec::new());
+    assert!(matches!(load, Err(Error::Unavailable(Some(_)))), "{load:?}");
+    let commit = store.commit(&[write(1, 1)], NOW);
+    assert!(matches!(commit, Err(Error::Unavailable(_))), "{commit:?}");
+    server.resume();
+    assert_eq!(version(&store, 1), 1);
+    // And without a load in between: the connection is cut while it is idle.
+    server.stop();
+    server.resume();
+    let commit = store.commit(&[write(1, 1)], NOW);
+    assert!(matches!(commit, Err(Error::Unknown(_))), "{commit:?}");
+    assert_eq!(store.commit(&[write(1, 1)], NOW).unwrap(), Commit::Done);
+}
+
+/// A runtime takes its connections with it, and they are replaced on the next one.
+#[test]
+fn a_store_outlives_its_runtime() {
+    let runtime = trials::runtime();
+    let server = migrated(&runtime);
+    let opened = runtime.block_on(AsyncPostgresStore::open(&server.url()));
+    drop(runtime);
+    let runtime = trials::runtime();
+    let store = bridge(&runtime, opened.unwrap());
+    assert_eq!(version(&store, 1), 0);
+    assert_eq!(store.commit(&[write(1, 0)], NOW).unwrap(), Commit::Done);
+}
+
+#[test]
+fn each_connection_is_checked_as_those_of_the_store_that_blocks() {
+    let runtime = trials::runtime();
+    let server = migrated(&runtime);
+    let options = PostgresOptions::new;
+    let refused = |options: &PostgresOptions, url: &str, by: &str| {
+        let text = text(&open(&runtime, options, url).unwrap_err());
+        assert!(text.contains(by), "{text}");
+    };
+    refused(&options(), "no parameters", "cannot be read");
+    refused(
+        &options().schema("other"),
+        &server.url(),
+        "migrate it first",
+    );
+    refused(&options().schema("a-b"), &server.url(), "schema's name");
+    let off = format!("{} options='-c synchronous_commit=off'", server.url());
+    refused(&options(), &off, "synchronous_commit=off");
+    let soon = options().may_lose_commits_on_crash();
+    let soon = open(&runtime, &soon, &off).unwrap();
+    assert_eq!(soon.class(), Class::Expiring);
+    let for_ever = Write {
+        discard_after: None,
+        ..write(1, 0)
+    };
+    let told = soon.commit(&[for_ever], NOW);
+    assert!(matches!(told, Err(Error::Unsupported)), "{told:?}");
+
+    let store = open(&runtime, &options(), &server.url()).unwrap();
+    assert_eq!(version(&store, 1), 0);
+    let mut admin = Client::connect(&server.url(), NoTls).unwrap();
+    let disable = "ALTER TABLE otp_engine.otp_cell DISABLE TRIGGER ALL";
+    admin.batch_execute(disable).unwrap();
+    drop(store.store().pool.take_idle());
+    let told = store.commit(&[write(1, 0)], NOW).unwrap_err();
+    assert!(matches!(told, Error::Unavailable(_)), "{told:?}");
+    assert!(text(&told).contains("triggers"), "{told:?}");
+}
+
+#[test]
+fn waiting_for_a_cell_or_a_connection_ends_in_time() {
+    let runtime = trials::runtime();
+    let server = migrated(&runtime);
+    let brief = Duration::from_millis(20);
+    let options = PostgresOptions::new().connections(1).connection_wait(brief);
+    let store = open(&runtime, &options.lock_timeout(brief), &server.url()).unwrap();
+    assert_eq!(store.commit(&[write(1, 0)], NOW).unwrap(), Commit::Done);
+    let mut foreign = Client::connect(&server.url(), NoTls).unwrap();
+    let mut transaction = foreign.transaction().unwrap();
+    transaction
+        .execute("SELECT FROM otp_engine.otp_cell FOR UPDATE", &[])
+        .unwrap();
+    let told = store.commit(&[write(1, 1)], NOW).unwrap_err();
+    assert!(matches!(told, Error::Unavailable(_)));
+    assert!(text(&told).contains("55P03"), "{told:?}");
+    transaction.rollback().unwrap();
+
+    let store = store.store();
+    let within = async |_: &mut Session| {
+        Ok::<_, Fault>(AsyncStore::commit(store, &[write(1, 1)], NOW).await)
+    };
+    let told = runtime.block_on(store.pool.tell(within)).unwrap().unwrap();
+    assert!(text(&told.unwrap_err()).contains("stayed in use"));
+    assert_eq!(store.pool.free_places(), 1);
+}
+
+#[test]
+fn a_handle_works_in_its_own_process_alone() {
+    let runtime = trials::runtime();
+    let server = migrated(&runtime);
+    let mut store = runtime
+        .block_on(AsyncPostgresStore::open(&server.url()))
+        .unwrap();
+    store.pool.set_process(std::process::id() + 1); // as after a fork
+    let store = bridge(&runtime, store);
+    let load = store.load(&[write(1, 0).key], &mut Vec::new());
+    assert!(matches!(load, Err(Error::Unavailable(_))));
+    let told = store.commit(&[write(1, 0)], NOW);
+    assert!(matches!(told, Err(Error::Unavailable(_))));
+    assert!(matches!(store.purge(NOW, 1), Err(Error::Unavailable(_))));
+}
