@@ -45,6 +45,8 @@
 //!   must not be undone by somebody else's rollback. Lost ones are replaced; a load is asked once
 //!   more, a commit never. No handle works in a process that was forked from the one that opened
 //!   it. The calls block, and must not be made on a thread that drives a Tokio runtime.
+//! * **Callers that await** (feature `async`) take `AsyncPostgresStore`: the same statements, checks
+//!   and limits on a Tokio runtime. A future that is dropped closes its connection.
 //! * **PgBouncer**: prepared statements need session mode, or a version that tracks them.
 //! * **A backup** that is restored brings back codes that were used since: raise the epoch of the
 //!   code keys.

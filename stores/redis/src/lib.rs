@@ -47,6 +47,8 @@
 //! * **A few connections**, at most 8 unless [set](RedisOptions::connections). Lost ones are
 //!   replaced; a load is asked once more, a commit never. No handle works in a process that was
 //!   forked from the one that opened it. No TLS: use a Unix socket or a tunnel.
+//! * **Callers that await** (feature `async`) take `AsyncRedisStore`: the same commands, checks and
+//!   limits on a Tokio runtime. A future that is dropped closes its connection.
 //! * **A full server** (`maxmemory`) refuses updates as well as inserts: nobody can verify until
 //!   there is room, and nothing is forgotten.
 //! * **Cluster**: all cells of a tenant share a hash tag and so a node. The client of this crate
