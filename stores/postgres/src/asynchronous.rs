@@ -16,7 +16,7 @@ use crate::{PostgresOptions, contract, open::OpenError, session::Session};
 /// [`PostgresStore`](crate::PostgresStore), and both may work on one table at the same time.
 ///
 /// ```no_run
-/// use otp_engine::{AsyncEngine, AsyncStore};
+/// use otp_engine::AsyncStore;
 /// use otp_engine_postgres::AsyncPostgresStore;
 ///
 /// # async fn run() -> Result<(), otp_engine_postgres::OpenError> {

@@ -7,7 +7,7 @@ use tokio_postgres::Error;
 
 use crate::{layout, link::Silent};
 
-/// The reason why a [`PostgresStore`] could not be opened; its source tells more.
+/// The reason why a store could not be opened; its source tells more.
 #[derive(Debug)]
 pub struct OpenError(Reason);
 

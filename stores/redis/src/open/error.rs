@@ -6,7 +6,7 @@ use redis::RedisError;
 
 use super::MOST_OFF;
 
-/// The reason why a [`RedisStore`] could not be opened; its source tells more.
+/// The reason why a store could not be opened; its source tells more.
 #[derive(Debug)]
 pub struct OpenError(Reason);
 
