@@ -25,7 +25,7 @@ fn migrated(runtime: &Runtime) -> PostgresServer {
 }
 
 fn open(runtime: &Runtime, server: &PostgresServer) -> AsyncPostgresStore {
-    let opened = runtime.block_on(AsyncPostgresStore::open(&server.url()));
+    let opened = runtime.block_on(naive::patient().open_async(&server.url()));
     opened.unwrap()
 }
 

@@ -17,7 +17,7 @@ use tokio::runtime::Runtime;
 mod naive;
 
 fn open(runtime: &Runtime, server: &RedisServer) -> AsyncRedisStore {
-    let opened = runtime.block_on(AsyncRedisStore::open(&server.url()));
+    let opened = runtime.block_on(naive::patient().open_async(server.url()));
     opened.unwrap()
 }
 

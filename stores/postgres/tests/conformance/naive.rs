@@ -12,10 +12,6 @@ use otp_engine_servers::{
 use postgres::{Client, NoTls};
 
 /// A busy disk is no fault.
-#[allow(
-    dead_code,
-    reason = "shared with the tests of the store that is awaited"
-)]
 pub(crate) fn patient() -> PostgresOptions {
     PostgresOptions::new()
         .answer_timeout(PATIENCE)

@@ -13,10 +13,14 @@ use redis::{Client, Connection, cmd};
     reason = "shared with the tests of the store that is awaited"
 )]
 pub(crate) fn open(url: &str, flaw: Flaw) -> Box<dyn Store> {
-    let options = RedisOptions::new()
+    spoil(Box::new(patient().open(url).unwrap()), url, flaw)
+}
+
+/// A busy disk is no fault.
+pub(crate) fn patient() -> RedisOptions {
+    RedisOptions::new()
         .answer_timeout(PATIENCE)
-        .connection_wait(PATIENCE);
-    spoil(Box::new(options.open(url).unwrap()), url, flaw)
+        .connection_wait(PATIENCE)
 }
 
 /// Returns a sound store with a flaw.
