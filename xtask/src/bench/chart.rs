@@ -22,12 +22,12 @@ struct Bar {
     is_ours: bool,
 }
 
-const WIDTH: f64 = 860.0;
-const LABELS: f64 = 300.0;
+const WIDTH: f64 = 900.0;
+const LABELS: f64 = 350.0;
 const RIGHT: f64 = 70.0;
 const BAR: f64 = 16.0;
 const STEP: f64 = 22.0;
-const TITLE: f64 = 34.0;
+const TITLE: f64 = 50.0;
 const HEAD: f64 = 64.0;
 const FOOT: f64 = 34.0;
 /// Bars that are longer are cut, so that the short ones can be told apart.

@@ -165,7 +165,8 @@ impl Goal {
             let Some(row) = rows.find(path) else {
                 return Verdict::Absent(format!("not measured: {path}"));
             };
-            if let Some(noise) = rows.noise(row)
+            if row.samples().is_some()
+                && let Some(noise) = rows.noise(row)
                 && noise > self.tolerance.max(QUIET)
             {
                 let (process, group) = (&row.process, &row.group);

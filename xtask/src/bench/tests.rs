@@ -101,3 +101,14 @@ fn the_goals_of_the_project_can_be_read_and_name_programs_that_are_run() {
     }
     assert!(goals.iter().any(|goal| goal.judge == Judge::Gate));
 }
+
+#[test]
+fn a_row_that_is_named_and_not_measured_is_told() {
+    let goals = Goal::read(FILE).unwrap();
+    let all = "{\"process\":\"c\"}\n\
+               {\"group\":\"g\",\"row\":\"floor\",\"clock\":\"cpu\",\"samples\":[1]}\n\
+               {\"group\":\"g\",\"row\":\"liboath\",\"clock\":\"cpu\",\"samples\":[1]}";
+    assert_eq!(unmeasured(&goals, &[], &rows(1, 1, all)), Ok(()));
+    let told = unmeasured(&goals, &[], &rows(1, 1, "")).unwrap_err();
+    assert_eq!(told, "c / g / liboath; c / g / floor");
+}
