@@ -13,6 +13,14 @@ const PACKAGE: &str = "otp-engine-contract";
 const FOLDER: &str = "services/contract/outside";
 /// The role that owns the tests' databases.
 const USER: &str = "service";
+/// As the part `test` builds it for the service's own tests: after that there is nothing to do.
+const AS_TESTED: &[&str] = &[
+    "--profile=test",
+    "--workspace",
+    "--exclude=otp-engine",
+    "--all-features",
+];
+const OPTIMISED: &[&str] = &["--release", "--package", PACKAGE];
 /// How long the soak's load lasts, in seconds.
 const LOAD: &str = "60";
 
@@ -34,7 +42,7 @@ pub(crate) fn checks(job: &mut Job<'_>) -> Vec<Check> {
         "each file of tests is in a group",
         all_in_groups(&job.world.root.join(FOLDER)),
     ));
-    let started = build(job, &[]).and_then(|program| {
+    let started = build(job, AS_TESTED, "debug").and_then(|program| {
         let home = job.world.own("service");
         std::fs::create_dir_all(&home).map_err(|error| error.to_string())?;
         Ok((program, Cluster::start(job, &home, USER, &[])?))
@@ -58,7 +66,7 @@ pub(crate) fn checks(job: &mut Job<'_>) -> Vec<Check> {
 
 /// Loads an optimised service for longer.
 pub(crate) fn load(job: &mut Job<'_>) -> Vec<Check> {
-    match build(job, &["--release"]) {
+    match build(job, OPTIMISED, "release") {
         Ok(program) => {
             let mut run = tests(job.world, &program, &["test_load.py"]);
             run.env("OTP_LOAD_SECONDS", LOAD);
@@ -82,16 +90,12 @@ pub(crate) fn serve() -> ExitCode {
     }
 }
 
-fn build(job: &mut Job<'_>, options: &[&str]) -> Result<PathBuf, String> {
+/// Builds the program with these options and returns where it is.
+fn build(job: &mut Job<'_>, options: &[&str], profile: &str) -> Result<PathBuf, String> {
     let mut build = job.world.command("cargo");
-    build.args(["build", "--locked", "--package", PACKAGE]);
+    build.args(["build", "--locked", "--bin", PACKAGE]);
     build.args(options);
     job.run(&mut build)?.succeeded()?;
-    let profile = if options.is_empty() {
-        "debug"
-    } else {
-        "release"
-    };
     Ok(job.world.target.join(profile).join(PACKAGE))
 }
 

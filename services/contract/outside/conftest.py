@@ -54,7 +54,9 @@ def folder(tmp_path: Path) -> Path:
 def chromium() -> Iterator[Browser]:
     """Return the browser."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox"], timeout=2 * PATIENCE
+        )
         yield browser
         browser.close()
 

@@ -34,7 +34,8 @@ CHECKS = [
     response_schema_conformance,
     unsupported_method,
 ]
-HEADERS = {"X-Demo-User": "7"}
+#: A user whose budgets no other test needs.
+HEADERS = {"X-Demo-User": "4711"}
 
 
 def conforms(base: str, document: dict[str, Any], examples: int) -> int:
