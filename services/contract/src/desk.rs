@@ -1,20 +1,21 @@
 //! The work behind the three routes, on threads that may block: directory, engine and gateway.
 
+mod send;
+mod sign;
+
 use std::sync::Arc;
 
-use axum::http::{HeaderMap, header};
-use otp_engine::{
-    Binding, ChallengeId, Clock, Delivery, Engine, Evidence, Expected, GatewayStatus, Issuance,
-    Mobile, RecordField, Store, Submission, Timestamp, Verdict, VerifyingKeys, verify_record,
-};
+use axum::http::HeaderMap;
+use otp_engine::{Binding, Clock, Engine, Mobile, RecordField, Store, Timestamp, VerifyingKeys};
 use serde_json::Value;
 
-use crate::answer::{self, Live, Numbers, Signature};
+use crate::answer::{self, Numbers};
 use crate::directory::{Access, Denial, Directory, Fault, Terms, User};
-use crate::gateway::{Gateway, Reply, Unanswered};
-use crate::images::{Images, WithImage};
-use crate::redirects;
-use crate::request::{Place, Send, Verify};
+use crate::gateway::Gateway;
+use crate::images::Images;
+use crate::request::{Bad, Place};
+
+pub(crate) use sign::Origin;
 
 /// What every code of the service is good for; enters each binding, and each record as `act`.
 const PURPOSE: &str = "sign";
@@ -50,15 +51,6 @@ impl<E: Into<Fault>> From<E> for Ended {
     }
 }
 
-/// A code to send; the contract's half of it.
-pub(crate) struct Outgoing {
-    case: Case,
-    id: ChallengeId,
-    send: u8,
-    expires_at: Timestamp,
-    text: otp_engine::Message,
-}
-
 /// What a send or a verify is about, as all of it is now.
 struct Case {
     engine: Engine,
@@ -68,206 +60,10 @@ struct Case {
     minutes: u64,
 }
 
-/// Where a request comes from, for the record.
-pub(crate) struct Origin {
-    pub(crate) headers: HeaderMap,
-    pub(crate) ip: String,
-}
-
 impl Desk {
     /// Returns who is logged in.
     pub(crate) fn user(&self, headers: &HeaderMap) -> Result<Option<User>, Fault> {
         self.directory.authenticate(headers)
-    }
-
-    /// Issues a code; what is returned is to be sent.
-    pub(crate) fn issue(&self, user: &User, asked: &Send) -> Outcome<Outgoing> {
-        let case = self.case(user, &asked.place)?;
-        let Terms {
-            template, subject, ..
-        } = &case.terms;
-        let minutes = u32::try_from(case.minutes).unwrap_or(u32::MAX);
-        // What does not fit must show before there is a code that nobody receives.
-        let digits = case.engine.policy().code().len();
-        let _ = template.compose(&"0".repeat(digits), minutes, subject)?;
-        let issued = match case.engine.issue(&*self.store, &case.binding)? {
-            Issuance::Issued(issued) => issued,
-            Issuance::Refused(refusal) => return Err(self.refusal(&case, &refusal)?),
-        };
-        let now = self.now()?;
-        if let Some(path) = &asked.redirect_url
-            && let Err(error) =
-                redirects::keep(&*self.store, issued.id, path, issued.expires_at, now)
-        {
-            tracing::warn!(%error, "the path to go on at was not kept");
-        }
-        let text = template.compose(issued.code.as_str(), minutes, subject)?;
-        Ok(Outgoing {
-            id: issued.id,
-            send: issued.send,
-            expires_at: issued.expires_at,
-            text,
-            case,
-        })
-    }
-
-    fn refusal(&self, case: &Case, refusal: &otp_engine::Refusal) -> Result<Ended, Fault> {
-        let status = match refusal.id {
-            Some(_) => case.engine.status(&*self.store, &case.binding)?,
-            None => None,
-        };
-        let now = self.now()?;
-        let answer = match status {
-            Some(status) if answer::is_live(refusal, &status) => {
-                let live = self.live(case, status.id, status.expires_at);
-                answer::already_sent(&live, status.delivery, refusal.retry_at, now)
-            }
-            _ => answer::refused(refusal, now),
-        };
-        Ok(Ended::Answered(answer))
-    }
-
-    /// Hands a message to the gateway.
-    pub(crate) fn hand_over(&self, outgoing: &Outgoing) -> Result<Reply, Unanswered> {
-        let number = outgoing.case.number.as_str();
-        self.gateway.send(number, outgoing.text.text())
-    }
-
-    /// Reports what the gateway said, and answers; nothing is reported where it said nothing.
-    pub(crate) fn report(&self, outgoing: &Outgoing, said: &Result<Reply, Unanswered>) -> Value {
-        let reply = match said {
-            Ok(reply) => reply,
-            // Perhaps it was sent: nothing is refunded, and the cooldown keeps a second one back.
-            Err(unanswered) => {
-                tracing::warn!(%unanswered, "whether a message goes out is not known");
-                return answer::gateway_failed("");
-            }
-        };
-        let delivery = if reply.is_ok() {
-            Delivery::Sent
-        } else {
-            tracing::warn!(
-                status = reply.status,
-                meaning = reply.meaning,
-                "the gateway refused a message"
-            );
-            Delivery::Failed(status(&reply.status))
-        };
-        let case = &outgoing.case;
-        let reported = case.engine.report_delivery(
-            &*self.store,
-            &case.binding,
-            outgoing.id,
-            outgoing.send,
-            delivery,
-        );
-        if let Err(error) = reported {
-            // Whatever fails here, the message has left.
-            tracing::error!(error = chain(&error), "the report of a delivery was lost");
-        }
-        if reply.is_ok() {
-            let live = self.live(case, outgoing.id, outgoing.expires_at);
-            answer::sent(&live, &reply.status)
-        } else {
-            answer::gateway_failed(&reply.status)
-        }
-    }
-
-    /// Judges what was typed.
-    pub(crate) fn verify(&self, user: &User, asked: &Verify, origin: &Origin) -> Outcome<Value> {
-        let case = self.case(user, &asked.place)?;
-        let name = line(&user.name, 256);
-        let ip = line(&origin.ip, 64);
-        let agent = origin.headers.get(header::USER_AGENT);
-        let agent = line(
-            &String::from_utf8_lossy(agent.map_or(&[], |agent| agent.as_bytes())),
-            512,
-        );
-        let mut evidence = Evidence::new().user_name(&name).ip(&ip);
-        if !agent.is_empty() {
-            evidence = evidence.agent(&agent);
-        }
-        if let Some(name) = &asked.signer_name {
-            evidence = evidence.signer_name(name);
-        }
-        let with_image;
-        let mut store = &*self.store;
-        if let Some(image) = &asked.image {
-            evidence = evidence.image(image);
-            with_image = WithImage {
-                store: &self.store,
-                images: &self.images,
-                image,
-            };
-            store = &with_image;
-        }
-        let mut submission = Submission::new(&case.binding, &asked.otp).evidence(evidence);
-        if let Some(challenge) = asked.challenge {
-            submission = submission.challenge(challenge);
-        }
-        match case.engine.verify(store, submission)? {
-            Verdict::Rejected(rejection) => Ok(answer::rejected(rejection, self.now()?)),
-            Verdict::Accepted(accepted) => {
-                let record = accepted.record.as_ref();
-                let n = record.ok_or("the engine left no record")?.n();
-                let path = redirects::find(&*self.store, accepted.id).unwrap_or_else(|error| {
-                    tracing::warn!(%error, "the path to go on at was not found");
-                    None
-                });
-                Ok(answer::verified(&accepted, n, path))
-            }
-        }
-    }
-
-    /// Shows the newest signature of a field.
-    pub(crate) fn signature(&self, user: &User, place: &Place) -> Outcome<Value> {
-        let id = place.id.to_string();
-        let field = place.field(&id);
-        self.terms(user, &field, Access::Read)?;
-        let found = self
-            .engine
-            .latest_signature(&*self.store, &user.tenant, &field)?;
-        let Some(record) = found else {
-            return Ok(answer::not_found("Nothing is signed yet"));
-        };
-        let expected = Expected::new()
-            .tenant(&user.tenant)
-            .model(field.model)
-            .field(field.field)
-            .record(field.record)
-            .purpose(PURPOSE);
-        let read = verify_record(
-            record.jws(),
-            record.disclosures(),
-            &self.keys,
-            Some(&expected),
-        )?;
-        let image = match read.image() {
-            Some(facts) => self.images.find(&facts.digest)?,
-            None => None,
-        };
-        let is_own = read.user() == user.id;
-        let numbers = if is_own {
-            self.numbers
-        } else {
-            Numbers::Masked
-        };
-        Ok(answer::signature(&Signature {
-            n: read.n(),
-            challenge: &read.otp().id,
-            verified_at: read.verified_at(),
-            signer_name: read.signer_name().or(read.user_name()),
-            image,
-            recipient: read.number().map(|number| number.trim_start_matches('+')),
-            jws: record.jws(),
-            // They hold the whole number and the address: the signer's own.
-            disclosures: if is_own && numbers == Numbers::Whole {
-                record.disclosures()
-            } else {
-                &[]
-            },
-            numbers,
-        }))
     }
 
     /// Fails where the store does not answer.
@@ -299,9 +95,7 @@ impl Desk {
         let terms = self.terms(user, &field, Access::Sign)?;
         let Some(number) = user.mobile else {
             let unusable = "No usable mobile number is registered";
-            return Err(Ended::Answered(answer::bad(&crate::request::Bad(
-                unusable.into(),
-            ))));
+            return Err(Ended::Answered(answer::bad(&Bad(unusable.into()))));
         };
         let mut binding = Binding::builder()
             .tenant(&user.tenant)
@@ -337,16 +131,6 @@ impl Desk {
         })
     }
 
-    fn live<'a>(&self, case: &'a Case, id: ChallengeId, expires_at: Timestamp) -> Live<'a> {
-        Live {
-            id,
-            expires_at,
-            recipient: case.number.as_str(),
-            minutes: case.minutes,
-            numbers: self.numbers,
-        }
-    }
-
     fn now(&self) -> Result<Timestamp, Fault> {
         self.clock
             .now()
@@ -366,22 +150,6 @@ impl Place {
 
 /// How many cells are dropped at once: others wait no longer than that takes.
 const PURGE_BATCH: usize = 500;
-
-/// Returns a gateway's status as the engine keeps it.
-fn status(text: &str) -> GatewayStatus {
-    GatewayStatus::parse(text)
-        .or_else(|| GatewayStatus::parse("other"))
-        .unwrap_or_else(|| unreachable!("five printable characters"))
-}
-
-/// Returns a text as the engine takes it: one line of so many bytes. It comes from outside.
-fn line(text: &str, most: usize) -> String {
-    let mut line: String = text.chars().filter(|symbol| !symbol.is_control()).collect();
-    let end = (0..=most.min(line.len())).rev();
-    let end = end.into_iter().find(|at| line.is_char_boundary(*at));
-    line.truncate(end.unwrap_or(0));
-    line
-}
 
 /// Writes an error with its causes.
 pub(crate) fn chain(error: &(dyn core::error::Error + 'static)) -> String {

@@ -15,7 +15,7 @@ use otp_engine::{ContentDigest, MessageTemplate, Mobile, Policy, RecordField};
 ///   a changed number or document counts at once.
 /// * The user comes from what the client cannot choose, such as a session; the number comes from the
 ///   user and never from the request.
-/// * What is not visible to a user is [`Denied::NoRecord`], also where it exists.
+/// * What is not visible to a user is [`Denial::NoRecord`], also where it exists.
 pub trait Directory: Send + Sync {
     /// Returns who sent these headers; `None` where nobody is logged in.
     ///

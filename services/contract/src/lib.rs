@@ -16,6 +16,7 @@ mod images;
 mod listen;
 mod logging;
 mod metrics;
+mod open;
 mod openapi;
 mod page;
 mod redirects;

@@ -7,25 +7,21 @@ use core::time::Duration;
 use std::path::Path;
 use std::sync::Arc;
 
-use otp_engine::{Clock, Engine, Event, Store, SystemClock, VerifyingKeys};
-use otp_engine_postgres::{PostgresOptions, tokio_postgres};
-use otp_engine_sqlite::SqliteStore;
+use otp_engine::{Clock, Engine, Event, SystemClock, VerifyingKeys};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
 use crate::answer::Numbers;
 use crate::app::{self, App};
-use crate::config::{GatewayKind, Options};
+use crate::config::Options;
 use crate::desk::{Desk, chain};
 use crate::directory::Directory;
 use crate::directory::demo::DemoDirectory;
 use crate::gateway::Gateway;
-use crate::gateway::esms::EsmsGateway;
-use crate::gateway::log::LogGateway;
 use crate::images::Images;
 use crate::metrics::{Events, Metrics};
 use crate::room::Room;
-use crate::{listen, logging, secrets};
+use crate::{listen, logging, open, secrets};
 
 /// Why the service cannot start; the text names the flag and its bound, never a secret.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -113,7 +109,10 @@ impl Server {
             ));
         }
         let directory = DemoDirectory::new().map_err(|error| Error::new(chain(&*error)))?;
-        Self::with(options, Parts::new(Arc::new(directory), gateway(options)?))
+        Self::with(
+            options,
+            Parts::new(Arc::new(directory), open::gateway(options)?),
+        )
     }
 
     /// Opens what the settings name, for the users and the gateway of a host.
@@ -161,7 +160,7 @@ impl Server {
             .build();
         let desk = Desk {
             engine,
-            store: store(options)?,
+            store: open::store(options)?,
             clock: parts.clock,
             keys: verifying,
             directory: parts.directory,
@@ -268,64 +267,4 @@ async fn purge(app: Arc<App>, every: Duration) {
             Err(error) => tracing::warn!(error = chain(&*error), "the purge failed"),
         }
     }
-}
-
-fn gateway(options: &Options) -> Result<Arc<dyn Gateway>, Error> {
-    if options.gateway == GatewayKind::Log {
-        return Ok(match &options.outbox {
-            None => Arc::new(LogGateway::to_stdout()),
-            Some(path) => Arc::new(LogGateway::to_file(path).map_err(|error| {
-                let why = format!("cannot be written: {}", error.kind());
-                Error::file("--outbox", path, &why)
-            })?),
-        });
-    }
-    let path = options.gateway_credentials.as_ref();
-    let path = path.ok_or_else(|| {
-        Error::new(
-            "--gateway-credentials is missing; --gateway esms needs a file with user and password",
-        )
-    })?;
-    let secrets::Credentials { user, password } = secrets::credentials(path)?;
-    let timeout = Duration::from_secs(options.gateway_timeout);
-    let gateway = EsmsGateway::new(&options.gateway_url, &user, &password, timeout);
-    let gateway = gateway.map_err(|error| Error::new(format!("--gateway-url {error}")))?;
-    Ok(Arc::new(gateway))
-}
-
-fn store(options: &Options) -> Result<Arc<dyn Store>, Error> {
-    let Some(parameters) = &options.database else {
-        let path = options.data.join("otp.sqlite3");
-        let store = SqliteStore::open(&path).map_err(|error| {
-            Error::file(
-                "--data",
-                &path,
-                &format!("cannot be opened: {}", chain(&error)),
-            )
-        })?;
-        return Ok(Arc::new(store));
-    };
-    // Neither error nor parameters are told: a password could stand in them.
-    let config = parameters.parse::<tokio_postgres::Config>();
-    let mut config = config.map_err(|_| {
-        Error::new(
-            "--database must be postgres://user@host/name, or key=value pairs as libpq takes them",
-        )
-    })?;
-    if config.get_password().is_some() {
-        return Err(Error::new(
-            "--database must not hold a password; name its file by --database-password",
-        ));
-    }
-    if let Some(path) = &options.database_password {
-        config.password(secrets::password(path)?);
-    }
-    let fails = |error| Error::new(format!("--database: {}", chain(&error)));
-    let postgres = PostgresOptions::new().connections(options.max_operations as usize);
-    if options.migrate {
-        let migrated = postgres.migrate_with(config.clone(), tokio_postgres::NoTls);
-        migrated.map_err(fails)?;
-    }
-    let store = postgres.open_with(config, tokio_postgres::NoTls);
-    Ok(Arc::new(store.map_err(fails)?))
 }

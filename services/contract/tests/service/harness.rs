@@ -1,7 +1,6 @@
 //! A service on a thread of its own, a gateway to play with, and a client.
 
 use core::net::SocketAddr;
-use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -30,13 +29,16 @@ pub(crate) struct Setup {
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) directory: Arc<dyn Directory>,
     pub(crate) gateway_timeout: Duration,
+    pub(crate) gateway_url: String,
 }
 
 impl Setup {
     pub(crate) fn new() -> Self {
+        let esms = FakeEsms::start();
         Self {
             folder: Arc::new(Folder::new()),
-            esms: FakeEsms::start(),
+            gateway_url: esms.url(),
+            esms,
             clock: Arc::new(ManualClock::new(SystemClock::new().now().unwrap())),
             directory: Arc::new(DemoDirectory::new().unwrap()),
             gateway_timeout: PATIENCE,
@@ -53,6 +55,12 @@ impl Setup {
         self
     }
 
+    /// Names a port on which nothing listens, and which no test is given.
+    pub(crate) fn without_gateway(mut self) -> Self {
+        self.gateway_url = "http://127.0.0.1:1/sms/send".into();
+        self
+    }
+
     /// Opens a service in this folder; more than one may be.
     pub(crate) fn open(&self, flags: &[&str]) -> Result<Server, Error> {
         let data = self.folder.path().join("data");
@@ -65,9 +73,17 @@ impl Setup {
             "--data",
             data,
         ];
-        let options = Options::try_parse_from(own.iter().chain(flags)).unwrap();
-        let url = self.esms.url();
-        let gateway = EsmsGateway::new(&url, "bank", "secret", self.gateway_timeout).unwrap();
+        let mut arguments: Vec<&str> = own.to_vec();
+        // No slow machine shall meet a limit that is not the test's own.
+        for flag in ["--request-timeout", "--shutdown-timeout"] {
+            if !flags.contains(&flag) {
+                arguments.extend([flag, "300"]);
+            }
+        }
+        arguments.extend(flags);
+        let options = Options::try_parse_from(arguments).unwrap();
+        let gateway =
+            EsmsGateway::new(&self.gateway_url, "bank", "secret", self.gateway_timeout).unwrap();
         let gateway: Arc<dyn Gateway> = Arc::new(gateway);
         let parts = Parts::new(self.directory.clone(), gateway).clock(self.clock.clone());
         Server::with(&options, parts)
@@ -183,6 +199,7 @@ impl Client {
         let agent = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .proxy(None)
+            .max_idle_connections(0) // the service closes what idles, perhaps in the same moment
             .timeout_global(Some(PATIENCE))
             .build()
             .new_agent();
@@ -269,7 +286,6 @@ pub(crate) struct FakeEsms {
     mood: Mutex<Mood>,
     messages: Mutex<Vec<(String, String)>>,
     released: (Mutex<bool>, Condvar),
-    over: AtomicBool,
 }
 
 const TAKEN: &str = r#"{"status":0,"creditDeducted":1,"message":"ok","id":"1","parts":1,"type":0}"#;
@@ -282,14 +298,10 @@ impl FakeEsms {
             mood: Mutex::new(Mood::Says(200, TAKEN)),
             messages: Mutex::default(),
             released: Default::default(),
-            over: AtomicBool::new(false),
         });
         let serving = esms.clone();
         std::thread::spawn(move || {
             for stream in listener.incoming() {
-                if serving.over.load(Ordering::SeqCst) {
-                    break;
-                }
                 let (serving, stream) = (serving.clone(), stream.unwrap());
                 std::thread::spawn(move || serving.serve(stream));
             }
@@ -303,16 +315,6 @@ impl FakeEsms {
 
     pub(crate) fn mood(&self, mood: Mood) {
         *self.mood.lock().unwrap() = mood;
-    }
-
-    /// Stops listening: connections are refused from now on.
-    pub(crate) fn close(&self) {
-        self.over.store(true, Ordering::SeqCst);
-        // The thread sees it at its next connection, and closes its socket as it ends.
-        drop(TcpStream::connect(self.address));
-        otp_engine_servers::wait_until("the gateway refuses connections", || {
-            TcpStream::connect(self.address).is_err()
-        });
     }
 
     /// Lets messages that hang be answered.

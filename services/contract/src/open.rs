@@ -1,0 +1,78 @@
+//! Gateway and store, as the settings name them.
+
+use core::time::Duration;
+use std::sync::Arc;
+
+use otp_engine::Store;
+use otp_engine_postgres::{PostgresOptions, tokio_postgres};
+use otp_engine_sqlite::SqliteStore;
+
+use crate::config::{GatewayKind, Options};
+use crate::desk::chain;
+use crate::gateway::Gateway;
+use crate::gateway::esms::EsmsGateway;
+use crate::gateway::log::LogGateway;
+use crate::secrets;
+use crate::start::Error;
+
+/// Makes the gateway.
+pub(crate) fn gateway(options: &Options) -> Result<Arc<dyn Gateway>, Error> {
+    if options.gateway == GatewayKind::Log {
+        return Ok(match &options.outbox {
+            None => Arc::new(LogGateway::to_stdout()),
+            Some(path) => Arc::new(LogGateway::to_file(path).map_err(|error| {
+                let why = format!("cannot be written: {}", error.kind());
+                Error::file("--outbox", path, &why)
+            })?),
+        });
+    }
+    let path = options.gateway_credentials.as_ref();
+    let path = path.ok_or_else(|| {
+        Error::new(
+            "--gateway-credentials is missing; --gateway esms needs a file with user and password",
+        )
+    })?;
+    let secrets::Credentials { user, password } = secrets::credentials(path)?;
+    let timeout = Duration::from_secs(options.gateway_timeout);
+    let gateway = EsmsGateway::new(&options.gateway_url, &user, &password, timeout);
+    let gateway = gateway.map_err(|error| Error::new(format!("--gateway-url {error}")))?;
+    Ok(Arc::new(gateway))
+}
+
+/// Opens the store: a SQLite file, or a database.
+pub(crate) fn store(options: &Options) -> Result<Arc<dyn Store>, Error> {
+    let Some(parameters) = &options.database else {
+        let path = options.data.join("otp.sqlite3");
+        let store = SqliteStore::open(&path).map_err(|error| {
+            Error::file(
+                "--data",
+                &path,
+                &format!("cannot be opened: {}", chain(&error)),
+            )
+        })?;
+        return Ok(Arc::new(store));
+    };
+    // Neither error nor parameters are told: a password could stand in them.
+    let config = parameters.parse::<tokio_postgres::Config>();
+    let mut config = config.map_err(|_| {
+        Error::new(
+            "--database must be postgres://user@host/name, or key=value pairs as libpq takes them",
+        )
+    })?;
+    if config.get_password().is_some() {
+        return Err(Error::new(
+            "--database must not hold a password; name its file by --database-password",
+        ));
+    }
+    if let Some(path) = &options.database_password {
+        config.password(secrets::password(path)?);
+    }
+    let fails = |error| Error::new(format!("--database: {}", chain(&error)));
+    let postgres = PostgresOptions::new().connections(options.max_operations as usize);
+    if options.migrate {
+        let migrated = postgres.migrate_with(config.clone(), tokio_postgres::NoTls);
+        migrated.map_err(fails)?;
+    }
+    let store = postgres.open_with(config, tokio_postgres::NoTls);
+    Ok(Arc::new(store.map_err(fails)?))
+}
