@@ -13,14 +13,16 @@ const PACKAGE: &str = "otp-engine-contract";
 const FOLDER: &str = "services/contract/outside";
 /// The role that owns the tests' databases.
 const USER: &str = "service";
-/// As the part `test` builds it for the service's own tests: after that there is nothing to do.
+/// With the features that the part `test` builds it with: after that there is nothing to build.
 const AS_TESTED: &[&str] = &[
-    "--profile=test",
+    "test",
+    "--no-run",
     "--workspace",
     "--exclude=otp-engine",
     "--all-features",
+    "--test=service",
 ];
-const OPTIMISED: &[&str] = &["--release", "--package", PACKAGE];
+const OPTIMISED: &[&str] = &["build", "--release", "--package", PACKAGE];
 /// How long the soak's load lasts, in seconds.
 const LOAD: &str = "60";
 
@@ -90,13 +92,12 @@ pub(crate) fn serve() -> ExitCode {
     }
 }
 
-/// Builds the program with these options and returns where it is.
-fn build(job: &mut Job<'_>, options: &[&str], profile: &str) -> Result<PathBuf, String> {
+/// Builds the program by a command of cargo, and returns where that leaves it.
+fn build(job: &mut Job<'_>, by: &[&str], folder: &str) -> Result<PathBuf, String> {
     let mut build = job.world.command("cargo");
-    build.args(["build", "--locked", "--bin", PACKAGE]);
-    build.args(options);
+    build.args(by).arg("--locked");
     job.run(&mut build)?.succeeded()?;
-    Ok(job.world.target.join(profile).join(PACKAGE))
+    Ok(job.world.target.join(folder).join(PACKAGE))
 }
 
 fn tests(world: &World, program: &Path, names: &[&str]) -> Command {
