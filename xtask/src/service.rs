@@ -80,8 +80,10 @@ pub(crate) fn load(job: &mut Job<'_>) -> Vec<Check> {
 
 /// `cargo xtask service`: the demo, until it is interrupted.
 pub(crate) fn serve() -> ExitCode {
-    let mut run = World::new(None).command("cargo");
+    let world = World::new(None);
+    let mut run = world.command("cargo");
     run.args(["run", "--locked", "--package", PACKAGE, "--", "--demo"]);
+    run.arg("--data").arg(world.own("service-demo"));
     match run.status() {
         Ok(status) if status.success() => ExitCode::SUCCESS,
         Ok(_) => ExitCode::FAILURE,
