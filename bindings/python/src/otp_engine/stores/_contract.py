@@ -2,8 +2,8 @@
 
 import os
 
+from ..cells import Write
 from ..errors import ForkedError, UnsupportedError
-from ..store import Write
 
 MAX_CELLS = 8
 MAX_BODY = 16 * 1024

@@ -9,8 +9,8 @@ import psycopg
 from psycopg.pq.abc import PGconn, PGresult
 
 from .. import _bindings as c
+from ..cells import Cell, Write
 from ..errors import FullError, StoreError, UnavailableError, UnsupportedError
-from ..store import Cell, Write
 from . import _postgres_layout as layout
 from ._postgres_wire import BIGINT, BINARY, BYTEA, TEXT, Fault, array, ask, bigint
 

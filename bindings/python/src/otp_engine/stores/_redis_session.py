@@ -8,8 +8,8 @@ import redis
 from redis import exceptions
 
 from .. import _bindings as c
+from ..cells import Cell, Write
 from ..errors import FullError, StoreError, UnavailableError, UnsupportedError
-from ..store import Cell, Write
 
 COMMIT = files(__package__).joinpath("commit.lua").read_text("utf-8")
 _LAST = 9_007_199_254_740_991

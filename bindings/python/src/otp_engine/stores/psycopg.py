@@ -18,8 +18,9 @@ except ImportError as error:
         "pip install 'otp-engine[psycopg]' 'psycopg[binary]'"
     ) from error
 
+from ..cells import Cell, Write
 from ..errors import ForkedError, UnavailableError
-from ..store import Cell, HostStore, Write
+from ..store import HostStore
 from . import _postgres_layout as layout
 from ._contract import OwnProcess, check_keys, check_writes
 from ._postgres_session import Session, Settings, of_commit, wrong_layout

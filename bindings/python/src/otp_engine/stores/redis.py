@@ -20,8 +20,9 @@ except ImportError as error:
         "otp_engine.stores.redis needs redis-py: pip install 'otp-engine[redis]'"
     ) from error
 
+from ..cells import Cell, Write
 from ..errors import UnavailableError
-from ..store import Cell, HostStore, Write
+from ..store import HostStore
 from . import _redis_session as session
 from ._contract import OwnProcess, check_keys, check_writes
 from ._redis_session import Connection
