@@ -8,28 +8,13 @@
 
 use std::env;
 
-use otp_engine::Submission;
 use otp_engine_redis::RedisStore;
-use otp_engine_servers::trials::{binding, engine};
+use otp_engine_servers::trials::{DeskError, at_desk};
 
-fn main() -> Result<(), Box<dyn core::error::Error>> {
-    let words: Vec<_> = env::args().skip(1).collect();
-    let words: Vec<_> = words.iter().map(String::as_str).collect();
-    match words[..] {
-        [address, "issue", number] => {
-            let binding = binding(number.parse()?);
-            let answer = engine().issue(&RedisStore::open(address)?, &binding)?;
-            let issued = answer.issued().ok_or("refused")?;
-            println!("{}", issued.code.as_str());
-        }
-        [address, "verify", number, typed] => {
-            let binding = binding(number.parse()?);
-            let submission = Submission::new(&binding, typed);
-            let verdict = engine().verify(&RedisStore::open(address)?, submission)?;
-            let accepted = ["rejected", "accepted"][usize::from(verdict.is_accepted())];
-            println!("{accepted}");
-        }
-        _ => return Err("usage: ADDRESS issue NUMBER, or ADDRESS verify NUMBER CODE".into()),
-    }
+fn main() -> Result<(), DeskError> {
+    let said = at_desk(env::args().skip(1), |address| {
+        Ok(RedisStore::open(address)?)
+    })?;
+    println!("{said}");
     Ok(())
 }

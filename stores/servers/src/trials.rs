@@ -38,7 +38,7 @@ mod trips;
 pub use clock::clock_moves_back;
 pub use codes::{Codes, Judged, finds_a_fault};
 pub use crash::Crash;
-pub use desk::{Guesses, binding, engine, engine_at};
+pub use desk::{DeskError, Guesses, at_desk, binding, engine, engine_at};
 pub use network::{answers_are_lost, everything_is_swallowed};
 pub use tasks::{Bridged, InPlace, Tasks, bridge, runtime};
 pub use trips::one_load_and_one_commit;

@@ -21,6 +21,36 @@ pub fn engine_at(now: Timestamp) -> Engine {
     builder.clock(ManualClock::new(now)).build()
 }
 
+/// What went wrong at a desk.
+pub type DeskError = Box<dyn core::error::Error>;
+
+/// Issues a code or judges one, as the words of a command line ask, and returns what to print:
+/// `ADDRESS issue NUMBER` gives a code, `ADDRESS verify NUMBER CODE` whether it was accepted.
+///
+/// # Errors
+///
+/// How the words must be, or why there is no answer.
+pub fn at_desk<S: Store>(
+    words: impl IntoIterator<Item = String>,
+    open: impl FnOnce(&str) -> Result<S, DeskError>,
+) -> Result<String, DeskError> {
+    let words: Vec<_> = words.into_iter().collect();
+    let words: Vec<_> = words.iter().map(String::as_str).collect();
+    match words[..] {
+        [address, "issue", number] => {
+            let answer = engine().issue(&open(address)?, &binding(number.parse()?))?;
+            let issued = answer.issued().ok_or("refused")?;
+            Ok(issued.code.as_str().to_owned())
+        }
+        [address, "verify", number, typed] => {
+            let binding = binding(number.parse()?);
+            let verdict = engine().verify(&open(address)?, Submission::new(&binding, typed))?;
+            Ok(["rejected", "accepted"][usize::from(verdict.is_accepted())].to_owned())
+        }
+        _ => Err("usage: ADDRESS issue NUMBER, or ADDRESS verify NUMBER CODE".into()),
+    }
+}
+
 /// Returns what the code with this number is for.
 ///
 /// Each code has a user and a recipient of its own: shared ones would be locked by the failures.
