@@ -2,14 +2,12 @@
 //! forget the versions, or compare them apart from writing, fail in the same storm.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::sync::Arc;
-
 use otp_engine::store::{Store, conformance::Options};
 use otp_engine_postgres::AsyncPostgresStore;
 use otp_engine_servers::{
     PostgresServer,
-    naive::{Flaw, passes},
-    trials::{self, InPlace, Tasks, bridge},
+    naive::passes,
+    trials::{self, bridge, storm_of_tasks},
 };
 use tokio::runtime::Runtime;
 
@@ -42,29 +40,9 @@ fn the_store_that_is_awaited_passes() {
 fn case_56_a_code_is_accepted_once_and_compared_so_often_by_all_tasks() {
     let runtime = trials::runtime();
     let server = migrated(&runtime);
-    let stores = Arc::new(vec![open(&runtime, &server), open(&runtime, &server)]);
-    let storm = Tasks {
-        runtime: &runtime,
-        stores: &stores,
-        drops: false,
-    };
-    let judged = storm.rage(18, None);
-    judged.acquitted();
-    assert_eq!(judged.unanswered, 0, "{judged:?}");
-
-    for flaw in [Flaw::Blind, Flaw::ReadThenWrite] {
-        let spoilt = || {
-            let store = Box::new(bridge(&runtime, open(&runtime, &server)));
-            InPlace::new(naive::spoil(store, &server.url(), flaw))
-        };
-        let stores = Arc::new(vec![spoilt(), spoilt()]);
-        let storm = Tasks {
-            runtime: &runtime,
-            stores: &stores,
-            drops: false,
-        };
-        storm.condemns(6);
-    }
+    storm_of_tasks(&runtime, &|| open(&runtime, &server), &|store, flaw| {
+        naive::spoil(store, &server.url(), flaw)
+    });
 }
 
 const REFUSED_WHOLE: &str = "a write that cannot be kept is refused whole";

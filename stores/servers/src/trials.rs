@@ -40,7 +40,7 @@ pub use codes::{Codes, Judged, finds_a_fault};
 pub use crash::Crash;
 pub use desk::{DeskError, Guesses, at_desk, binding, engine, engine_at};
 pub use network::{answers_are_lost, everything_is_swallowed};
-pub use tasks::{Bridged, InPlace, Tasks, bridge, runtime};
+pub use tasks::{Bridged, InPlace, Tasks, bridge, runtime, storm_of_tasks};
 pub use trips::one_load_and_one_commit;
 
 /// How a process opens the store, by the text that the test was given.

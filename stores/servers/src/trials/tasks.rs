@@ -28,6 +28,7 @@ use super::{
 };
 use crate::{
     Folder,
+    naive::Flaw,
     support::slot::{Op, Ret},
 };
 
@@ -183,6 +184,33 @@ impl<S: AsyncStore + 'static> Tasks<'_, S> {
             judged.by_count.is_err() && judged.by_order.is_err()
         };
         assert!((0..20).any(is_condemned), "no storm found the flaw");
+    }
+}
+
+/// Shows that two stores on one server pass a storm of tasks, and that the same storm condemns them
+/// once they are spoilt.
+pub fn storm_of_tasks<S: AsyncStore + 'static>(
+    runtime: &Runtime,
+    open: &dyn Fn() -> S,
+    spoil: &dyn Fn(Box<dyn Store>, Flaw) -> Box<dyn Store>,
+) {
+    let storm = Tasks {
+        runtime,
+        stores: &Arc::new(vec![open(), open()]),
+        drops: false,
+    };
+    let judged = storm.rage(18, None);
+    judged.acquitted();
+    assert_eq!(judged.unanswered, 0, "{judged:?}");
+
+    for flaw in [Flaw::Blind, Flaw::ReadThenWrite] {
+        let spoilt = || InPlace::new(spoil(Box::new(bridge(runtime, open())), flaw));
+        let storm = Tasks {
+            runtime,
+            stores: &Arc::new(vec![spoilt(), spoilt()]),
+            drops: false,
+        };
+        storm.condemns(6);
     }
 }
 
