@@ -6,7 +6,10 @@
 //! the toolchain's components are the machine's.
 
 use core::sync::atomic::Ordering;
+use core::time::Duration;
 use std::fs;
+use std::thread;
+use std::time::Instant;
 
 use crate::job::Job;
 use crate::llvm;
@@ -80,12 +83,31 @@ fn apt(job: &mut Job<'_>, packages: &[&str]) -> Result<(), String> {
     apt_get(job, &args).map_err(|error| format!("{error}; {by_hand}"))
 }
 
+/// How long somebody else's installation is waited for.
+const LOCKED: Duration = Duration::from_secs(600);
+
 fn apt_get(job: &mut Job<'_>, args: &[&str]) -> Result<(), String> {
-    let mut command = job.world.command("apt-get");
-    command.args(args).env("DEBIAN_FRONTEND", "noninteractive");
-    let ran = job.run(&mut command)?;
-    ran.succeeded()
-        .map_err(|error| format!("apt-get {}: {error}", args[0]))
+    let end = Instant::now() + LOCKED;
+    loop {
+        let mut command = job.world.command("apt-get");
+        // For dpkg's lock apt waits itself; for those on its lists and archives it does not.
+        let timeout = format!("DPkg::Lock::Timeout={}", LOCKED.as_secs());
+        command.args(["-o", &timeout]).args(args);
+        command.env("DEBIAN_FRONTEND", "noninteractive");
+        command.env("LC_ALL", "C"); // what it says of a lock is read
+        let ran = job.run(&mut command)?;
+        if ran.status.success() || !is_locked(&ran.output) || Instant::now() >= end {
+            return ran
+                .succeeded()
+                .map_err(|error| format!("apt-get {}: {error}", args[0]));
+        }
+        thread::sleep(Duration::from_secs(2));
+    }
+}
+
+/// Says whether apt gave up because another installation holds a lock.
+fn is_locked(output: &str) -> bool {
+    output.contains("E: Could not get lock")
 }
 
 fn may_use_apt(world: &World) -> bool {
@@ -174,6 +196,15 @@ fn absent<'a>(installed: &str, wanted: &[&'a str]) -> Vec<&'a str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn another_installation_is_waited_for_and_no_other_failure_is() {
+        assert!(is_locked(
+            "Reading package lists...\nE: Could not get lock /var/lib/apt/lists/lock. It is held \
+             by process 14621 (apt-get)\nE: Unable to lock directory /var/lib/apt/lists/\n"
+        ));
+        assert!(!is_locked("E: Unable to locate package x\n"));
+    }
 
     #[test]
     fn a_tool_counts_only_in_the_version_that_is_wanted() {
