@@ -9,7 +9,6 @@ use core::sync::atomic::Ordering;
 use core::time::Duration;
 use std::fs;
 use std::thread;
-use std::time::Instant;
 
 use crate::job::Job;
 use crate::llvm;
@@ -85,9 +84,10 @@ fn apt(job: &mut Job<'_>, packages: &[&str]) -> Result<(), String> {
 
 /// How long somebody else's installation is waited for.
 const LOCKED: Duration = Duration::from_secs(600);
+const PAUSE: Duration = Duration::from_secs(2);
 
 fn apt_get(job: &mut Job<'_>, args: &[&str]) -> Result<(), String> {
-    let end = Instant::now() + LOCKED;
+    let mut tries = LOCKED.as_secs() / PAUSE.as_secs();
     loop {
         let mut command = job.world.command("apt-get");
         // For dpkg's lock apt waits itself; for those on its lists and archives it does not.
@@ -96,12 +96,13 @@ fn apt_get(job: &mut Job<'_>, args: &[&str]) -> Result<(), String> {
         command.env("DEBIAN_FRONTEND", "noninteractive");
         command.env("LC_ALL", "C"); // what it says of a lock is read
         let ran = job.run(&mut command)?;
-        if ran.status.success() || !is_locked(&ran.output) || Instant::now() >= end {
+        if ran.status.success() || !is_locked(&ran.output) || tries == 0 {
             return ran
                 .succeeded()
                 .map_err(|error| format!("apt-get {}: {error}", args[0]));
         }
-        thread::sleep(Duration::from_secs(2));
+        tries -= 1;
+        thread::sleep(PAUSE);
     }
 }
 
