@@ -224,7 +224,7 @@ enum otp_status
    */
   OTP_STATUS_STORE_FULL = 11,
   /**
-   * The store gave no answer to a commit; it may have been applied. Ask again.
+   * The store did not say what it did to a commit or purge; it may have been applied. Ask again.
    */
   OTP_STATUS_STORE_UNKNOWN = 12,
   /**
@@ -1739,6 +1739,9 @@ typedef int32_t (*otp_store_commit_fn)(void *user_data,
 
 /**
  * Drops at most `limit` cells whose end lies before `now`, never one without; writes how many.
+ *
+ * More than `limit`, and an answer that is none of those which say that nothing was changed, is
+ * `OTP_STATUS_STORE_UNKNOWN`: cells may be gone.
  */
 typedef int32_t (*otp_store_purge_fn)(void *user_data,
                                       int64_t now,

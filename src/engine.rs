@@ -317,7 +317,8 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// [`Error`]: cells may have been dropped nevertheless.
+    /// [`Error`]: only after [`store::Error::Unknown`](crate::store::Error::Unknown) cells may have
+    /// been dropped.
     pub fn purge(&self, store: &dyn Store, limit: usize) -> Result<usize, Error> {
         Ok(store.purge(self.now()?, limit)?)
     }

@@ -74,7 +74,7 @@ pub trait Store: Send + Sync {
     ///
     /// # Errors
     ///
-    /// Any [`Error`]; cells may have been dropped nevertheless.
+    /// After [`Error::Unknown`] cells may have been dropped; after any other, none was.
     fn purge(&self, now: Timestamp, limit: usize) -> Result<usize, Error>;
 
     /// Returns how long this store keeps what it was given; the same for the store's whole life.
@@ -293,7 +293,7 @@ pub enum Error {
     Unavailable(Cause),
     /// The store has no room for new cells; nothing was applied, and live cells are kept.
     Full,
-    /// The commit was sent and its outcome is not known; it may have been applied.
+    /// The commit or purge was sent and its outcome is not known; it may have been applied.
     Unknown(Cause),
     /// The store cannot do what was asked, such as keep a cell for ever; nothing was applied.
     Unsupported,
@@ -320,7 +320,7 @@ impl fmt::Display for Error {
             Self::Unavailable(_) => "the store is not available; nothing was changed",
             Self::Full => "the store is full; nothing was changed",
             Self::Unknown(_) => {
-                "the store gave no answer to a commit; ask again to learn the state"
+                "the store did not say what it did; it may have been applied: ask again"
             }
             Self::Unsupported => "the store does not support this; nothing was changed",
         })

@@ -81,7 +81,8 @@ pub trait AsyncStore: Send + Sync {
     ///
     /// # Errors
     ///
-    /// Any [`Error`]; cells may have been dropped nevertheless.
+    /// As those of [`Store::purge`](super::Store::purge): only after [`Error::Unknown`] cells may have
+    /// been dropped.
     fn purge(
         &self,
         now: Timestamp,

@@ -100,6 +100,9 @@ pub type otp_store_commit_fn = Option<
 >;
 
 /// Drops at most `limit` cells whose end lies before `now`, never one without; writes how many.
+///
+/// More than `limit`, and an answer that is none of those which say that nothing was changed, is
+/// `OTP_STATUS_STORE_UNKNOWN`: cells may be gone.
 pub type otp_store_purge_fn = Option<
     unsafe extern "C" fn(
         user_data: *mut c_void,
@@ -262,10 +265,17 @@ impl Store for HostStore {
         let _in_callback = InCallback::enter();
         // SAFETY: the host's own function on its own data; the out pointer is valid.
         let answer = unsafe { purge(self.user_data.get(), now.unix(), limit, &raw mut dropped) };
-        if answer != 1 || dropped > limit {
-            return Err(failed(answer, "purge"));
+        match answer {
+            1 if dropped <= limit => usize::try_from(dropped).map_err(Error::unknown),
+            // They are gone: that nothing was changed would be untrue.
+            1 => Err(Error::unknown(format!(
+                "the host store's purge says that it dropped {dropped} cells, with a limit of {limit}"
+            ))),
+            10 | 11 | 13 => Err(failed(answer, "purge")),
+            _ => Err(Error::unknown(format!(
+                "the host store's purge returned {answer}"
+            ))),
         }
-        usize::try_from(dropped).map_err(|_| garbage("purge"))
     }
 
     fn class(&self) -> Class {
@@ -273,7 +283,7 @@ impl Store for HostStore {
     }
 }
 
-/// A failure of a call that changes nothing.
+/// A failure of which the callback's answer, or its kind, says that nothing was changed.
 fn failed(answer: i32, what: &str) -> Error {
     match answer {
         11 => Error::Full,

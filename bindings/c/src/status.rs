@@ -29,7 +29,7 @@ pub enum otp_status {
     StoreUnavailable = 10,
     /// The store has no room; nothing was changed.
     StoreFull = 11,
-    /// The store gave no answer to a commit; it may have been applied. Ask again.
+    /// The store did not say what it did to a commit or purge; it may have been applied. Ask again.
     StoreUnknown = 12,
     /// The store cannot do this, such as keep a record for ever; nothing was changed.
     StoreUnsupported = 13,

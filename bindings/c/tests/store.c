@@ -447,11 +447,35 @@ static void case_69_a_callback_that_fails_is_the_error_that_it_names(void) {
         STATUS(pairs[at][1], otp_engine_purge(engine, store, 5, &dropped));
         self->purge_answer = 0;
     }
-    self->lied_dropped = 6; /* more than was asked for */
-    STATUS(OTP_STATUS_STORE_UNAVAILABLE, otp_engine_purge(engine, store, 5, &dropped));
-    self->lied_dropped = UINT64_MAX;
-    STATUS(OTP_STATUS_STORE_UNAVAILABLE, otp_engine_purge(engine, store, 5, &dropped));
     CHECK(dropped == 7 && issued.outcome == OTP_OUTCOME_NONE);
+    otp_engine_free(engine);
+    otp_store_free(store);
+    free_table(self);
+}
+
+static void case_320_a_purge_that_may_have_dropped_cells_never_says_that_nothing_changed(void) {
+    otp_engine *engine = sample_engine();
+    table *self = new_table();
+    otp_store *store = store_on(self);
+    uint64_t dropped = 7;
+    uint8_t text[256];
+    const char *said = (const char *)text;
+    size_t needed;
+    self->lied_dropped = 6; /* more than was asked for: they are gone */
+    STATUS(OTP_STATUS_STORE_UNKNOWN, otp_engine_purge(engine, store, 5, &dropped));
+    OK(otp_error_detail(text, sizeof text, &needed));
+    CHECK(strstr(said, "dropped 6 cells, with a limit of 5") != NULL);
+    CHECK(strstr(said, "nothing was changed") == NULL);
+    self->lied_dropped = UINT64_MAX;
+    STATUS(OTP_STATUS_STORE_UNKNOWN, otp_engine_purge(engine, store, 5, &dropped));
+    self->lied_dropped = 0;
+    self->purge_answer = 77; /* no answer that there is */
+    STATUS(OTP_STATUS_STORE_UNKNOWN, otp_engine_purge(engine, store, 5, &dropped));
+    OK(otp_error_detail(text, sizeof text, &needed));
+    CHECK(strstr(said, "nothing was changed") == NULL);
+    self->purge_answer = OTP_CALLBACK_UNAVAILABLE; /* the host's own word for it */
+    STATUS(OTP_STATUS_STORE_UNAVAILABLE, otp_engine_purge(engine, store, 5, &dropped));
+    CHECK(dropped == 7);
     otp_engine_free(engine);
     otp_store_free(store);
     free_table(self);
@@ -499,6 +523,7 @@ int main(int argc, char **argv) {
     case_68_a_commit_without_a_clear_answer_is_unknown();
     case_68_a_store_that_never_lets_a_commit_through_ends_as_contended();
     case_69_a_callback_that_fails_is_the_error_that_it_names();
+    case_320_a_purge_that_may_have_dropped_cells_never_says_that_nothing_changed();
     case_70_a_callback_that_calls_back_is_refused_and_nothing_hangs();
     if (argc < 2 || strcmp(argv[1], "--quick") != 0) {
         a_sound_store_in_c_passes_the_suite(OTP_CLASS_PERMANENT);

@@ -88,6 +88,18 @@ def test_the_store_is_one(glue, connect):
     assert not passed, report
 
 
+def test_case_323_a_purge_keeps_its_limit_whatever_the_plan(glue, connect, database):
+    """With statistics of one row, which make PostgreSQL join the table with itself."""
+    database.query("TRUNCATE otp_cell")
+    insert = "INSERT INTO otp_cell VALUES (%s, 1, 5, 'x')"
+    database.query(insert, bytes(32))
+    database.query("ANALYZE otp_cell")
+    for number in range(1, 7):
+        database.query(insert, bytes([number]) * 32)
+    store = glue.CellStore(connect)
+    assert [store.purge(6, 2) for _ in range(5)] == [2, 2, 2, 1, 0]
+
+
 class Rows:
     """The host's own table, with one signature from before."""
 

@@ -328,3 +328,28 @@ def spoilt_budgets() -> otp.Budgets:
     budgets = otp.Budgets()
     budgets._c.user_failures_per_day = 99
     return budgets
+
+
+def test_case_320_a_purge_that_may_have_dropped_cells_never_says_that_nothing_changed() -> None:
+    class Greedy(DictStore):
+        answer: Any = 7
+
+        def purge(self, now: int, limit: int) -> int:
+            if isinstance(self.answer, Exception):
+                raise self.answer
+            return self.answer  # type: ignore[no-any-return]
+
+    maker, store = engine(), Greedy()
+    with pytest.raises(otp.StoreError, match="dropped 7 cells, with a limit of 2") as raised:
+        maker.purge(store, limit=2)
+    assert raised.value.unknown and "nothing was changed" not in str(raised.value)
+    for answer in (-1, 2**64, 1.0, True, None, OSError("the connection broke")):
+        store.answer = answer
+        with pytest.raises(otp.StoreError) as raised:
+            maker.purge(store, limit=2)
+        assert raised.value.unknown and "nothing was changed" not in str(raised.value), answer
+        assert isinstance(raised.value.__cause__, TypeError | OSError)
+    store.answer = otp.UnavailableError("nobody was asked")  # the host's own word for it
+    with pytest.raises(otp.StoreError) as raised:
+        maker.purge(store, limit=2)
+    assert not raised.value.unknown

@@ -87,7 +87,7 @@ fn a_server_that_falls_silent_is_given_up_in_time_and_taken_back() {
     trials::everything_is_swallowed(&proxy, &store, ANSWER_TIMEOUT);
     proxy.set_silent(true);
     let told = store.purge(NOW, 1).unwrap_err();
-    assert!(matches!(told, Error::Unavailable(_)), "{told:?}");
+    assert!(matches!(told, Error::Unknown(_)), "{told:?}"); // it may have been made
     proxy.set_silent(false);
     assert_eq!(store.purge(NOW, 1).unwrap(), 0);
 }

@@ -204,7 +204,7 @@ fn execute(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
 }
 
 /// Why a whole group failed, shared by the answers of all.
-struct Failure {
+pub(crate) struct Failure {
     cause: Arc<rusqlite::Error>,
     may_be_applied: bool,
 }
@@ -219,7 +219,7 @@ impl Failure {
 
     /// A `COMMIT` that found no room or no lock has not been made. Of any other nobody knows: the
     /// end of the log may be written, though its flush failed.
-    fn of_commit(cause: rusqlite::Error) -> Self {
+    pub(crate) fn of_commit(cause: rusqlite::Error) -> Self {
         let code = cause.sqlite_error_code();
         let surely_not = [ErrorCode::DiskFull, ErrorCode::DatabaseBusy];
         Self {
@@ -228,7 +228,7 @@ impl Failure {
         }
     }
 
-    fn to_error(&self) -> Error {
+    pub(crate) fn to_error(&self) -> Error {
         if self.may_be_applied {
             Error::unknown(Arc::clone(&self.cause))
         } else if self.cause.sqlite_error_code() == Some(ErrorCode::DiskFull) {

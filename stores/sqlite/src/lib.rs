@@ -157,9 +157,10 @@ impl Store for SqliteStore {
             .connection()?
             .prepare_cached(PURGE)
             .map_err(Error::unavailable)?;
+        // The statement is its own commit.
         purge
             .execute(params![now.unix(), limit])
-            .map_err(Error::unavailable)
+            .map_err(|error| group::Failure::of_commit(error).to_error())
     }
 
     fn class(&self) -> Class {

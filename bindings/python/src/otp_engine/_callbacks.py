@@ -127,7 +127,10 @@ def _commit(number: int, writes: int, length: int, now: int, outcome: int) -> in
 
 @_kept(FAILED)
 def _purge(number: int, now: int, limit: int, dropped: int) -> int:
-    ctypes.c_uint64.from_address(dropped).value = int(_store(number).purge(now, limit))
+    count = _store(number).purge(now, limit)
+    if not isinstance(count, int) or isinstance(count, bool) or not 0 <= count < 2**64:
+        raise TypeError("purge must return how many cells it dropped, a whole number")
+    ctypes.c_uint64.from_address(dropped).value = count
     return DONE
 
 

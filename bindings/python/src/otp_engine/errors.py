@@ -16,11 +16,11 @@ class OtpError(Exception):
 
 
 class StoreError(OtpError):
-    """The store failed. ``unknown`` tells that a commit may have been applied: ask again."""
+    """The store failed. ``unknown`` tells that a commit or purge may have been applied: ask again."""
 
     @property
     def unknown(self) -> bool:
-        """Whether the commit may have been applied."""
+        """Whether the commit or purge may have been applied."""
         return self.status == c.OTP_STATUS_STORE_UNKNOWN
 
 

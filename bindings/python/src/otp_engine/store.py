@@ -63,7 +63,7 @@ class HostStore(Store):
     called from any thread, and must not call back into the library.
 
     What these raise fails closed: the call raises a StoreError with it as the cause. What
-    ``commit`` raises leaves open whether it was applied (``unknown``), unless it is an
+    ``commit`` and ``purge`` raise leaves open whether it was applied (``unknown``), unless it is an
     UnavailableError, a FullError or an UnsupportedError: raise these only where nothing was.
 
     ``permanent = False`` in a subclass says that cells may be lost; no engine that signs takes it.

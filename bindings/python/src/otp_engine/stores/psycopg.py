@@ -118,9 +118,10 @@ class PsycopgStore(HostStore):
         try:
             return self._ask(lambda session, on: session.purge(on, now, min(limit, 2**63 - 1)))
         except Fault as fault:
-            if fault.is_conflict:
+            meant = of_commit(fault)  # one statement is one commit
+            if meant is None:
                 return 0  # a commit was first: next time
-            raise UnavailableError(str(fault)) from fault
+            raise meant from fault
 
     def _ask(
         self,
