@@ -9,11 +9,12 @@ use rand_core::{TryCryptoRng, TryRng};
 use crate::event::Observer;
 use crate::keys::KeyRing;
 use crate::operation::Operation;
+use crate::operation::canary::{Act, Canary};
 use crate::store::{Commit, Store};
 use crate::{
     Binding, Budgets, Cancellation, ChallengeId, Clock, Delivery, Detail, Erased, Error, Finding,
-    Issuance, Odds, Policy, RecordField, Reported, SignatureRecord, SigningKey, Status, Submission,
-    Unlocking, Verdict,
+    Issuance, Odds, Policy, RecordField, Reported, SignatureRecord, SigningKey, Status, StoreCheck,
+    Submission, Unlocking, Verdict,
 };
 use round::{ROUNDS, Round};
 use trail::Trail;
@@ -321,6 +322,82 @@ impl Engine {
     /// been dropped.
     pub fn purge(&self, store: &dyn Store, limit: usize) -> Result<usize, Error> {
         Ok(store.purge(self.now()?, limit)?)
+    }
+
+    /// Checks that `store` belongs to these keys: every host does this once at its start, before
+    /// it issues or verifies anything, and starts on no [`Error`].
+    ///
+    /// With another index secret every cell of a store is unknown: fresh limits for everybody, live
+    /// codes refused, records not found, and nothing else would say so. So each store holds a
+    /// canary, one cell under a fixed name, sealed by the index secret. It is written here where
+    /// the store holds no cell yet; of two hosts that start at once one writes it, and the other
+    /// finds it. Where it is there, nothing is written.
+    ///
+    /// It proves the index secret alone, which can never be exchanged; not the code secrets, which
+    /// can. A store that [may lose cells](crate::store::Class::Expiring) may lose its canary too:
+    /// the answer is [`StoreCheck::NotProven`] unless another key ring's is found.
+    ///
+    /// ```
+    /// use otp_engine::{Engine, Error, KeyRing, MemoryStore, StoreCheck};
+    ///
+    /// let engine = |index: &[u8]| -> Result<_, otp_engine::KeyRingError> {
+    ///     Ok(Engine::new(KeyRing::builder().code("a", &[1; 32]).index(index).build()?))
+    /// };
+    /// let (ours, other) = (engine(&[2; 32])?, engine(&[3; 32])?);
+    /// let store = MemoryStore::new();
+    /// assert_eq!(ours.check_store(&store)?, StoreCheck::Begun);
+    /// assert_eq!(ours.check_store(&store)?, StoreCheck::Proven);
+    /// assert!(matches!(other.check_store(&store), Err(Error::ForeignStore)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// * [`Error::ForeignStore`]: another key ring began the store.
+    /// * [`Error::NoCanary`]: it holds cells and no canary, or cannot tell that it holds none.
+    /// * Any other [`Error`]: nothing is known.
+    pub fn check_store(&self, store: &dyn Store) -> Result<StoreCheck, Error> {
+        let known = self.canary(store, Act::Check { is_empty: false });
+        if !matches!(known, Err(Error::NoCanary)) {
+            return known;
+        }
+        // Asked between two loads: whoever wrote a cell after the first has begun the store before.
+        let is_empty = store.has_cells()? == Some(false);
+        self.canary(store, Act::Check { is_empty })
+    }
+
+    /// Takes over a store from before there were canaries, as one of these keys: once, by an
+    /// administrator who knows that its cells were written with them. Nothing can check that.
+    ///
+    /// Does nothing where the store has the canary of these keys; on an empty store it is
+    /// [`check_store`](Self::check_store).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ForeignStore`]: another key ring began the store. Any other [`Error`]: nothing is
+    /// known.
+    pub fn adopt_store(&self, store: &dyn Store) -> Result<StoreCheck, Error> {
+        self.canary(store, Act::Adopt)
+    }
+
+    /// Begins a store anew with these keys, whatever it holds: for an administrator.
+    ///
+    /// This gives up every cell of other keys: limits and locks of everybody, live codes, and for
+    /// ever the signature records and the last counters of devices, whose codes would be good
+    /// again. They stay in the store unread, until a purge where their time is over. It is the only
+    /// way to exchange an index secret, which names and seals all cells.
+    ///
+    /// Does nothing where the store has the canary of these keys.
+    ///
+    /// # Errors
+    ///
+    /// Any [`Error`]: nothing is known; call it again.
+    pub fn begin_store(&self, store: &dyn Store) -> Result<StoreCheck, Error> {
+        self.canary(store, Act::Begin)
+    }
+
+    fn canary(&self, store: &dyn Store, act: Act) -> Result<StoreCheck, Error> {
+        self.run(store, &Canary::new(act, store.class()))
     }
 
     /// Loads, decides and commits until nobody else was first.

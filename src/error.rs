@@ -30,6 +30,18 @@ pub enum Error {
     Oath(oath::Error),
     /// A cell does not read as the engine wrote it.
     Tampered,
+    /// The store was begun with another index secret: with these keys every cell in it is unknown.
+    ///
+    /// Start with the keys that it was begun with. Only to give up all that it holds,
+    /// [begin it anew](crate::Engine::begin_store).
+    ForeignStore,
+    /// The store has no canary and holds cells, or cannot tell that it holds none: nothing shows
+    /// whose they are.
+    ///
+    /// If they were written with these keys before there were canaries,
+    /// [adopt](crate::Engine::adopt_store) the store; if it is new, or all that it holds may be
+    /// given up, [begin](crate::Engine::begin_store) it.
+    NoCanary,
     /// Other callers kept changing the same cells first, for every round that is given.
     Contended,
 }
@@ -50,6 +62,14 @@ impl fmt::Display for Error {
             Self::UnknownKey => "the code was issued under a key that is not in the key ring",
             Self::Oath(_) => "the OATH suite or input does not fit",
             Self::Tampered => "a stored cell was changed by somebody else than the engine",
+            Self::ForeignStore => {
+                "the store was begun with another index secret: start with the keys of this store, \
+                 or give up all that it holds and begin it anew (begin_store)"
+            }
+            Self::NoCanary => {
+                "the store has no canary and may hold cells of other keys: take it over if they are \
+                 of these keys (adopt_store), or begin it anew (begin_store)"
+            }
             Self::Contended => "other callers kept changing the same cells; ask again",
         })
     }

@@ -153,6 +153,16 @@ impl KeyRing {
         RecordId::from_bytes(bytes)
     }
 
+    /// Marks a store as one of this index secret: what its canary holds.
+    pub(crate) fn mark(&self) -> [u8; MARK] {
+        let mac = self
+            .index
+            .bytes(|message| message.feed(&[CellKind::Canary as u8]));
+        let mut mark = [0; MARK];
+        mark.copy_from_slice(&mac[..MARK]);
+        mark
+    }
+
     /// Seals a cell: 16 bytes over its key, version and body.
     pub(crate) fn seal(&self, key: &Key, version: Version, body: &[u8]) -> [u8; SEAL] {
         let mac = self.seal.bytes(|message| {
@@ -482,6 +492,9 @@ pub(crate) const TAG: usize = 16;
 /// The length of a seal in bytes.
 pub(crate) const SEAL: usize = 16;
 
+/// The length of what marks a store as one of an index secret, in bytes.
+pub(crate) const MARK: usize = 16;
+
 /// The version of the canonical form of a binding.
 const BINDING_FORMAT: u8 = 1;
 
@@ -496,6 +509,7 @@ enum CellKind {
     Record = 5,
     RecordId = 6,
     Credential = 7,
+    Canary = 0x0F,
 }
 
 #[derive(Clone)]

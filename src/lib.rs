@@ -59,6 +59,7 @@ pub use id::{ChallengeId, ParseIdError};
 pub use jws::{JwsError, Part};
 pub use keys::{KeyRing, KeyRingBuilder, KeyRingError, MAX_KID, MIN_SECRET};
 pub use message::{Encoding, Message, MessageError, MessageTemplate, MessageTemplateBuilder};
+pub use operation::canary::StoreCheck;
 pub use operation::cancel::Cancellation;
 pub use operation::delivery::{Delivery, Reported};
 pub use operation::signatures::Erased;

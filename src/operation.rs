@@ -9,6 +9,7 @@ use crate::seal::{Places, Writes};
 use crate::store::{Key, Kind};
 use crate::{Binding, Budgets, ChallengeId, Error, Policy, SigningKey, Timestamp};
 
+pub(crate) mod canary;
 pub(crate) mod cancel;
 pub(crate) mod delivery;
 pub(crate) mod issue;
@@ -25,8 +26,9 @@ pub(crate) mod verify;
 pub(crate) trait Operation {
     type Answer;
 
-    /// Whether the cells are records, which carry a signature and no seal.
-    const RECORDS: bool = false;
+    /// Whether `decide` opens the cells itself: records carry a signature in place of a seal, and
+    /// the canary may carry the seal of another key ring.
+    const RAW: bool = false;
 
     /// Names the cells, in the order in which `decide` finds them.
     fn keys(&self) -> &[Key];

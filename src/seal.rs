@@ -49,6 +49,12 @@ impl<'a> Place<'a> {
         self.key
     }
 
+    /// Returns what is under the seal of a body that was not opened; `None` where the seal is not
+    /// that of these keys for this key and version.
+    pub(crate) fn unsealed(&self, keys: &KeyRing) -> Option<&'a [u8]> {
+        unseal(keys, &self.key, self.version, self.body?)
+    }
+
     /// Returns the body; `None` where there is no cell, or one that might have been dropped.
     pub(crate) const fn body(&self) -> Option<&'a [u8]> {
         self.body
@@ -96,14 +102,7 @@ impl<'a> Place<'a> {
             });
         }
         let body = if sealed {
-            let (body, seal) = cell
-                .body()
-                .split_last_chunk::<SEAL>()
-                .ok_or(Error::Tampered)?;
-            if !reveal::equal(seal, &keys.seal(&key, version, body)) {
-                return Err(Error::Tampered);
-            }
-            body
+            unseal(keys, &key, version, cell.body()).ok_or(Error::Tampered)?
         } else {
             cell.body()
         };
@@ -113,6 +112,12 @@ impl<'a> Place<'a> {
             body: Some(body),
         })
     }
+}
+
+/// Returns what is under a seal; `None` where the seal is another.
+fn unseal<'a>(keys: &KeyRing, key: &Key, version: Version, body: &'a [u8]) -> Option<&'a [u8]> {
+    let (body, seal) = body.split_last_chunk::<SEAL>()?;
+    reveal::equal(seal, &keys.seal(key, version, body)).then_some(body)
 }
 
 /// The cells of one operation, in the order of its keys.

@@ -79,6 +79,22 @@ pub trait Store: Send + Sync {
 
     /// Returns how long this store keeps what it was given; the same for the store's whole life.
     fn class(&self) -> Class;
+
+    /// Says whether the store holds any cell at all, those past their `discard_after` included;
+    /// `None` where it cannot tell, as it is unless a store says more.
+    ///
+    /// [`Engine::check_store`](crate::Engine::check_store) asks it: a store that holds cells, or
+    /// may hold some, is begun by nobody without a word. So `Some(false)` needs certainty, over
+    /// every commit that was `Done` before the call. No code depends on it: with `None` the first
+    /// start of a new store is an act of its own,
+    /// [`Engine::begin_store`](crate::Engine::begin_store).
+    ///
+    /// # Errors
+    ///
+    /// Any [`Error`].
+    fn has_cells(&self) -> Result<Option<bool>, Error> {
+        Ok(None)
+    }
 }
 
 const _: Option<&dyn Store> = None; // the trait stays usable as an object
@@ -106,8 +122,8 @@ pub enum Class {
 
 /// The name of a cell: 8 bytes of tenant partition, then 24 bytes of keyed hash.
 ///
-/// Keys hold no personal data. All keys of a tenant share the first 8 bytes, so that a cluster can
-/// keep them together; hash and shard on the bytes from 8 on.
+/// Keys hold no personal data. All keys of a tenant share the first 8 bytes: shard by these, so that
+/// each commit stays on one shard, and hash by the bytes behind them within it.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Key([u8; 32]);
 
@@ -238,6 +254,8 @@ pub enum Kind {
     Record,
     /// What was used last of an OATH credential.
     Credential,
+    /// Whose key ring the store belongs to; one for each store, kept for ever.
+    Canary,
 }
 
 /// One write of a commit.

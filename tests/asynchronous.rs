@@ -53,6 +53,9 @@ fn all_futures_are_send<S: AsyncStore>(engine: &AsyncEngine, store: &S, binding:
     is_send(engine.page(store, "acme", &field));
     is_send(engine.erase(store, "acme", &field, 1, &[]));
     is_send(engine.purge(store, 9));
+    is_send(engine.check_store(store));
+    is_send(engine.adopt_store(store));
+    is_send(engine.begin_store(store));
     is_send(async move |hotp: &Hotp, totp: &Totp, ocra: &Ocra| {
         let codes = ["123456", "123456"];
         is_send(engine.verify_hotp(store, binding, hotp, "123456", 1));

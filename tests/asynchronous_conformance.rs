@@ -145,4 +145,9 @@ where
     fn class(&self) -> Class {
         self.0.class()
     }
+
+    async fn has_cells(&self) -> Result<Option<bool>, Error> {
+        pending(1).await;
+        self.0.has_cells()
+    }
 }

@@ -110,6 +110,14 @@ fn a_store_that_keeps_times_in_32_bits_is_caught() {
 }
 
 #[test]
+fn a_store_that_says_that_it_is_empty_is_caught() {
+    caught(
+        Naive::SaysEmpty,
+        &["a store that holds cells never says that it holds none"],
+    );
+}
+
+#[test]
 fn a_store_that_numbers_versions_in_its_own_way_is_caught() {
     caught(Naive::OwnVersions, &["versions count from one"]);
 }

@@ -50,10 +50,13 @@ impl<'a, C: Clock + 'static> Desk<'a, C> {
             .clock(clock.clone())
             .signing_key(key)
             .build();
+        let store = MemoryStore::keeping_records_until_exit();
+        // At each start: a store that other keys began must not be worked on.
+        engine.check_store(&store).map_err(fault)?;
         Ok(Self {
             clock,
             engine,
-            store: MemoryStore::keeping_records_until_exit(),
+            store,
             keys: verifying,
             binding,
             request,

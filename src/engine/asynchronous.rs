@@ -9,10 +9,12 @@ use super::Engine;
 use super::round::{ROUNDS, Round};
 use super::trail::Trail;
 use crate::operation::Operation;
+use crate::operation::canary::{Act, Canary};
 use crate::store::Commit;
 use crate::{
     AsyncStore, Binding, Cancellation, ChallengeId, Delivery, Detail, Erased, Error, Issuance,
-    Policy, RecordField, Reported, SignatureRecord, Status, Submission, Unlocking, Verdict,
+    Policy, RecordField, Reported, SignatureRecord, Status, StoreCheck, Submission, Unlocking,
+    Verdict,
 };
 
 mod oath;
@@ -259,6 +261,44 @@ impl AsyncEngine {
     /// As [`Engine::purge`].
     pub async fn purge(&self, store: &impl AsyncStore, limit: usize) -> Result<usize, Error> {
         Ok(store.purge(self.engine.now()?, limit).await?)
+    }
+
+    /// Checks that `store` belongs to these keys; every host does so at its start:
+    /// [`Engine::check_store`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Engine::check_store`].
+    pub async fn check_store(&self, store: &impl AsyncStore) -> Result<StoreCheck, Error> {
+        let known = self.canary(store, Act::Check { is_empty: false }).await;
+        if !matches!(known, Err(Error::NoCanary)) {
+            return known;
+        }
+        // Asked between two loads: whoever wrote a cell after the first has begun the store before.
+        let is_empty = store.has_cells().await? == Some(false);
+        self.canary(store, Act::Check { is_empty }).await
+    }
+
+    /// Takes over a store from before there were canaries: [`Engine::adopt_store`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Engine::adopt_store`].
+    pub async fn adopt_store(&self, store: &impl AsyncStore) -> Result<StoreCheck, Error> {
+        self.canary(store, Act::Adopt).await
+    }
+
+    /// Begins a store anew with these keys, whatever it holds: [`Engine::begin_store`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Engine::begin_store`].
+    pub async fn begin_store(&self, store: &impl AsyncStore) -> Result<StoreCheck, Error> {
+        self.canary(store, Act::Begin).await
+    }
+
+    async fn canary(&self, store: &impl AsyncStore, act: Act) -> Result<StoreCheck, Error> {
+        self.run(store, &Canary::new(act, store.class())).await
     }
 
     /// Loads, decides and commits until nobody else was first; only the store is awaited.

@@ -19,15 +19,10 @@ pub(super) struct Round<'a, O> {
 impl<'a, O: Operation> Round<'a, O> {
     /// Reads the clock: however long the store takes, the operation was asked now.
     pub(super) fn begin(engine: &'a Engine, operation: &'a O, class: Class) -> Result<Self, Error> {
-        let seal = if O::RECORDS {
-            Seal::Open
-        } else {
-            Seal::of(class)
-        };
         Ok(Self {
             engine,
             operation,
-            seal,
+            seal: Seal::of(class),
             now: engine.now()?,
         })
     }
@@ -48,7 +43,8 @@ impl<'a, O: Operation> Round<'a, O> {
         writes: &mut Writes<'_>,
     ) -> Result<Decision<O::Answer>, Error> {
         let keys = &self.engine.shared.keys;
-        let places = Places::open(keys, self.seal, self.operation.keys(), cells, self.now)?;
+        let seal = if O::RAW { Seal::Open } else { self.seal };
+        let places = Places::open(keys, seal, self.operation.keys(), cells, self.now)?;
         let ground = self.engine.ground();
         self.operation.decide(&ground, &places, writes, self.now)
     }

@@ -55,7 +55,7 @@ pub(crate) struct ReadRecords<'a> {
 impl Operation for ReadRecords<'_> {
     type Answer = Vec<SignatureRecord>;
 
-    const RECORDS: bool = true;
+    const RAW: bool = true;
 
     fn keys(&self) -> &[Key] {
         &self.keys
@@ -116,7 +116,7 @@ pub(crate) struct Erase<'a> {
 impl Operation for Erase<'_> {
     type Answer = Erased;
 
-    const RECORDS: bool = true;
+    const RAW: bool = true;
 
     fn keys(&self) -> &[Key] {
         core::slice::from_ref(&self.key)

@@ -1,7 +1,7 @@
 //! The store port for hosts whose clients are asynchronous: the same contract, awaited.
 
 use alloc::vec::Vec;
-use core::future::Future;
+use core::future::{Future, ready};
 
 use super::{Cell, Class, Commit, Error, Key, Write};
 #[cfg(feature = "std")]
@@ -91,6 +91,16 @@ pub trait AsyncStore: Send + Sync {
 
     /// Returns how long this store keeps what it was given; the same for the store's whole life.
     fn class(&self) -> Class;
+
+    /// Says whether the store holds any cell at all; `None` where it cannot tell:
+    /// [`Store::has_cells`](super::Store::has_cells).
+    ///
+    /// # Errors
+    ///
+    /// Any [`Error`].
+    fn has_cells(&self) -> impl Future<Output = Result<Option<bool>, Error>> + Send {
+        ready(Ok(None))
+    }
 }
 
 /// Ready at the first poll, which holds no lock when it returns.
@@ -112,5 +122,9 @@ impl AsyncStore for MemoryStore {
 
     fn class(&self) -> Class {
         Store::class(self)
+    }
+
+    async fn has_cells(&self) -> Result<Option<bool>, Error> {
+        Store::has_cells(self)
     }
 }

@@ -158,6 +158,11 @@ const CHECKS: &[Check] = &[
         run: contents::seen_at_once,
     },
     Check {
+        name: "a store that holds cells never says that it holds none",
+        catches: "a store that says that it is empty",
+        run: contents::tells_of_cells,
+    },
+    Check {
         name: "a write that cannot be kept is refused whole",
         catches: "a store that drops it silently",
         run: contents::refused_whole,

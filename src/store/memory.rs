@@ -214,6 +214,10 @@ impl Store for MemoryStore {
     fn class(&self) -> Class {
         self.class
     }
+
+    fn has_cells(&self) -> Result<Option<bool>, Error> {
+        Ok(Some(!self.is_empty()))
+    }
 }
 
 impl Default for MemoryStore {

@@ -25,6 +25,9 @@ pub(crate) enum Call {
     Page,
     Erase(u64),
     Purge(usize),
+    Check,
+    Adopt,
+    Begin,
     Hotp(Device),
     ResynchroniseHotp,
     Totp(Device),
@@ -221,6 +224,9 @@ macro_rules! answer {
                 let details = [Detail::Number];
                 format!("{:?}", engine.erase(store, tenant, &field, n, &details)$(.$await)??)
             }
+            Call::Check => format!("{:?}", engine.check_store(store)$(.$await)??),
+            Call::Adopt => format!("{:?}", engine.adopt_store(store)$(.$await)??),
+            Call::Begin => format!("{:?}", engine.begin_store(store)$(.$await)??),
             Call::Purge(limit) => format!("{:?}", engine.purge(store, limit)$(.$await)??),
             Call::Hotp(device) => {
                 let typed: String = hotp().at(world.presses + device.off()).as_str().into();

@@ -162,13 +162,17 @@ fn history(random: &mut Random, planted: Planted, tally: &mut Tally) -> Result<(
     Ok(())
 }
 
-/// The memory store makes room on its own: how much is left to purge is its business.
+/// The memory store makes room on its own: how much is left to purge is its business, and so is
+/// whether a check finds it empty.
 fn call_drops_by_chance(call: Call) -> bool {
-    matches!(call, Call::Purge(_))
+    matches!(
+        call,
+        Call::Purge(_) | Call::Check | Call::Adopt | Call::Begin
+    )
 }
 
 fn any_call(random: &mut Random) -> Call {
-    match random.below(40) {
+    match random.below(43) {
         0..8 => Call::Issue,
         8..12 => Call::Verify(Typed::Right),
         12..16 => Call::Verify(Typed::Wrong),
@@ -188,6 +192,9 @@ fn any_call(random: &mut Random) -> Call {
         32 => Call::ResynchroniseHotp,
         33..36 => Call::Totp(any_device(random)),
         36 => Call::ResynchroniseTotp,
+        37 => Call::Check,
+        38 => Call::Adopt,
+        39 => Call::Begin,
         _ => Call::Ocra(any_device(random)),
     }
 }

@@ -195,6 +195,10 @@ impl Store for Ledger {
     fn class(&self) -> Class {
         self.class
     }
+
+    fn has_cells(&self) -> Result<Option<bool>, Error> {
+        Ok(Some(!self.rows.lock().unwrap().is_empty()))
+    }
 }
 
 impl AsyncStore for Ledger {
@@ -246,5 +250,10 @@ impl AsyncStore for Ledger {
 
     fn class(&self) -> Class {
         self.class
+    }
+
+    async fn has_cells(&self) -> Result<Option<bool>, Error> {
+        pending(self.pauses.load).await;
+        Store::has_cells(self)
     }
 }

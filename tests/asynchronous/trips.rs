@@ -84,6 +84,9 @@ const SCRIPT: &[(Call, (usize, usize))] = &[
     (Call::Erase(1), (1, 1)),
     (Call::Erase(99), (1, 0)), // there is none
     (Call::Purge(5), (0, 0)),
+    (Call::Check, (2, 0)), // no canary, and cells: looked for once more
+    (Call::Adopt, (1, 1)),
+    (Call::Begin, (1, 1)),
     (Call::Hotp(Device::Right), (1, 1)),
     (Call::ResynchroniseHotp, (1, 1)),
     (Call::Totp(Device::Wrong), (1, 1)),

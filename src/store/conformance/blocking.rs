@@ -80,6 +80,11 @@ where
     fn class(&self) -> Class {
         self.store.class()
     }
+
+    fn has_cells(&self) -> Result<Option<bool>, Error> {
+        let told = self.wait(self.store.has_cells());
+        told.ok_or_else(|| Error::unavailable(LEFT))?
+    }
 }
 
 impl<S: fmt::Debug, B> fmt::Debug for Blocking<S, B> {

@@ -3,7 +3,7 @@
 use alloc::{vec, vec::Vec};
 use std::thread;
 
-use super::probe::{Finding, LATER, NOW, Probe, draw, mix, must, version, write};
+use super::probe::{Finding, LATER, NOW, Probe, draw, failed, mix, must, version, write};
 use crate::{
     Timestamp,
     store::{Class, Commit, Error, Key, MAX_BODY, MAX_CELLS, Version, Write},
@@ -168,6 +168,31 @@ pub(super) fn seen_at_once(probe: &Probe) -> Result<(), Finding> {
             found == expected + 1,
             "after version {} was committed another thread loaded version {found}",
             expected + 1
+        );
+    }
+    Ok(())
+}
+
+pub(super) fn tells_of_cells(probe: &Probe) -> Result<(), Finding> {
+    let ask = || {
+        let told = probe.store.has_cells();
+        told.map_err(|error| failed("has_cells", &error))
+    };
+    if ask()?.is_none() {
+        return Err(Finding::NotApplicable(
+            "the store does not tell: nobody begins it without a word",
+        ));
+    }
+    probe.done(&[write(probe.key(0), 0, b"body")])?;
+    let seen = thread::scope(|scope| scope.spawn(ask).join());
+    for told in [seen, Ok(ask())] {
+        let Ok(told) = told else {
+            return Err(Finding::Failed("has_cells panicked".into()));
+        };
+        let told = told?;
+        must!(
+            told == Some(true),
+            "has_cells said {told:?} of a store into which a cell was just committed"
         );
     }
     Ok(())

@@ -239,6 +239,7 @@ impl Storm {
             Kind::Page => 3,
             Kind::Record => 4,
             Kind::Credential => 5,
+            Kind::Canary => 6,
         };
         self.keys.key(kind << 56 | number)
     }

@@ -111,6 +111,11 @@ impl AsyncStore for AsyncPostgresStore {
     fn class(&self) -> Class {
         self.class
     }
+
+    async fn has_cells(&self) -> Result<Option<bool>, Error> {
+        let ask = async |session: &mut Session| session.has_cells(&self.schema).await;
+        Ok(Some(self.pool.ask(ask).await?))
+    }
 }
 
 impl fmt::Debug for AsyncPostgresStore {

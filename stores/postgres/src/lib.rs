@@ -165,6 +165,13 @@ impl Store for PostgresStore {
     fn class(&self) -> Class {
         self.class
     }
+
+    fn has_cells(&self) -> Result<Option<bool>, Error> {
+        let ask = |driven: &mut Driven| {
+            driven.wait(async |session| session.has_cells(&self.schema).await)
+        };
+        Ok(Some(self.pool.ask(ask)?))
+    }
 }
 
 impl fmt::Debug for PostgresStore {

@@ -98,6 +98,15 @@ impl Session {
         })
     }
 
+    /// Says whether the table holds any row.
+    pub(crate) async fn has_cells(&mut self, schema: &str) -> Result<bool, Fault> {
+        let has_cells = HAS_CELLS.replace("SCHEMA", schema);
+        let row = self.link.wait(self.answer_timeout, async |client| {
+            Ok::<_, Fault>(client.query_one(&has_cells, &[]).await?)
+        });
+        Ok(row.await?.try_get(0)?)
+    }
+
     pub(crate) async fn purge(
         &mut self,
         schema: &str,
@@ -141,6 +150,8 @@ pub(crate) const COMMIT: &str = "
         RETURNING c.version, c.xmax = 0 AS fresh
     )
     SELECT 1 / (count(*) FILTER (WHERE fresh = (version = 1)) = $5::bigint)::int FROM done";
+
+const HAS_CELLS: &str = "SELECT EXISTS (SELECT FROM SCHEMA.otp_cell)";
 
 const PURGE: &str = "
     DELETE FROM SCHEMA.otp_cell WHERE discard_after < $1 AND k = ANY(ARRAY(

@@ -166,6 +166,14 @@ impl Store for SqliteStore {
     fn class(&self) -> Class {
         self.class
     }
+
+    fn has_cells(&self) -> Result<Option<bool>, Error> {
+        let locked = self.lock()?;
+        let asked = locked
+            .connection()?
+            .query_row(HAS_CELLS, [], |row| row.get(0));
+        asked.map(Some).map_err(Error::unavailable)
+    }
 }
 
 impl Drop for SqliteStore {
@@ -236,6 +244,7 @@ fn cell(row: &Row<'_>) -> rusqlite::Result<Cell> {
 
 const LOAD: &str = "SELECT k, version, discard_after, body FROM cell \
                     WHERE k IN (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+const HAS_CELLS: &str = "SELECT EXISTS (SELECT 1 FROM cell)";
 const PURGE: &str = "DELETE FROM cell WHERE k IN \
                      (SELECT k FROM cell WHERE discard_after < ?1 LIMIT ?2)";
 
