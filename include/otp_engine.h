@@ -240,6 +240,14 @@ enum otp_status
    */
   OTP_STATUS_CONTENDED = 15,
   /**
+   * Another key ring began the store: start with its keys, or begin it anew and lose all of it.
+   */
+  OTP_STATUS_FOREIGN_STORE = 16,
+  /**
+   * The store has no canary and may hold cells: take it over, or begin it anew.
+   */
+  OTP_STATUS_NO_CANARY = 17,
+  /**
    * The clock gave no time, or one more than 30 s before a code was issued.
    */
   OTP_STATUS_CLOCK = 20,
@@ -766,6 +774,36 @@ typedef int32_t otp_class;
 #endif // __cplusplus
 
 /**
+ * What is known of the keys of a store.
+ */
+enum otp_store_keys
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+  /**
+   * The store was begun, or taken over, with this index secret.
+   */
+  OTP_STORE_KEYS_PROVEN = 1,
+  /**
+   * It was not, until this call: from now on it is.
+   */
+  OTP_STORE_KEYS_BEGUN = 2,
+  /**
+   * The store may lose cells, and so its canary: no other key ring's was found, which proves
+   * nothing.
+   */
+  OTP_STORE_KEYS_NOT_PROVEN = 3,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum otp_store_keys otp_store_keys;
+#else
+typedef int32_t otp_store_keys;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
  * The kinds of cell, as a commit names them.
  */
 enum otp_kind
@@ -797,6 +835,10 @@ enum otp_kind
    * What was used last of an OATH credential.
    */
   OTP_KIND_CREDENTIAL = 5,
+  /**
+   * Whose key ring the store belongs to; one cell, kept for ever.
+   */
+  OTP_KIND_CANARY = 6,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -1749,6 +1791,13 @@ typedef int32_t (*otp_store_purge_fn)(void *user_data,
                                       uint64_t *dropped_out);
 
 /**
+ * Says whether the store holds any cell at all, those past their end included: writes 1 for yes, 0
+ * for no. 0 needs certainty, over every commit that was done before the call: a new store is begun
+ * on it. What is neither, as the number that stands there before, is "cannot tell".
+ */
+typedef int32_t (*otp_store_has_cells_fn)(void *user_data, int32_t *has_cells_out);
+
+/**
  * A store of the host.
  */
 typedef struct {
@@ -1780,6 +1829,10 @@ typedef struct {
    * Called once at the end; may be NULL.
    */
   otp_drop_fn drop_user_data;
+  /**
+   * May be NULL: a new store must then be begun by `otp_engine_begin_store`.
+   */
+  otp_store_has_cells_fn has_cells;
 } otp_host_store;
 
 /**
@@ -1893,6 +1946,63 @@ typedef struct {
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
+
+/**
+ * Checks that a store belongs to the keys of this engine: every host does this once at its start,
+ * before any other call, and starts on `OTP_STATUS_OK` alone.
+ *
+ * With another index secret every cell of a store is unknown: fresh limits for everybody, and
+ * nothing else would say so. So each store holds a canary, one cell under a fixed name. It is
+ * written here where the store holds no cell yet, also by one of two hosts that start at once.
+ * It proves the index secret alone, not the code secrets. `keys_out` is one of `otp_store_keys`.
+ *
+ * Errors: `OTP_STATUS_FOREIGN_STORE` where another key ring began the store, `OTP_STATUS_NO_CANARY`
+ * where it holds cells and no canary, or cannot tell that it holds none.
+ *
+ * # Safety
+ *
+ * Every pointer is NULL or valid during the call.
+ */
+OTP_API
+OTP_NODISCARD
+otp_status otp_engine_check_store(const otp_engine *engine,
+                                  const otp_store *store,
+                                  int32_t *keys_out);
+
+/**
+ * Takes over a store from before there were canaries: once, by an administrator who knows that
+ * its cells were written with the keys of this engine. Nothing can check that.
+ *
+ * Does nothing where the store has the canary of these keys. Error: `OTP_STATUS_FOREIGN_STORE`
+ * where another key ring began the store.
+ *
+ * # Safety
+ *
+ * Every pointer is NULL or valid during the call.
+ */
+OTP_API
+OTP_NODISCARD
+otp_status otp_engine_adopt_store(const otp_engine *engine,
+                                  const otp_store *store,
+                                  int32_t *keys_out);
+
+/**
+ * Begins a store anew with the keys of this engine, whatever it holds: for an administrator.
+ *
+ * This gives up every cell of other keys: limits and locks of everybody, live codes, and for ever
+ * the signature records and the last counters of devices, whose codes would be good again. It is
+ * the only way to exchange an index secret. Does nothing where the store has the canary of these
+ * keys.
+ *
+ * # Safety
+ *
+ * Every pointer is NULL or valid during the call.
+ */
+OTP_API
+OTP_NODISCARD
+otp_status otp_engine_begin_store(const otp_engine *engine,
+                                  const otp_store *store,
+                                  int32_t *keys_out);
 
 /**
  * Returns `OTP_CODE_CAPACITY`, for bindings that cannot read the macro.

@@ -111,11 +111,14 @@ int main(void) {
     uint8_t request[2048];
     size_t len;
     const char *wrong;
+    int32_t keys;
     int too_early, is_signed, replayed;
 
     if (otp_abi_version() != OTP_ABI_VERSION) return 2;
     engine = make_engine();
     MUST(otp_store_memory_new(0, 1, &store)); /* a service has otp_store_sqlite_open, or its own */
+    /* At each start: a store that other keys began must not be worked on. */
+    MUST(otp_engine_check_store(engine, store, &keys));
 
     /* What the code is good for: this field of this record, this user, this number. */
     memset(&binding, 0, sizeof binding);

@@ -99,6 +99,8 @@ int run() {
     otp_store *made = nullptr;
     must(otp_store_memory_new(0, 0, &made));
     Store store(made);
+    int32_t keys = 0; // at each start: a store that other keys began must not be worked on
+    must(otp_engine_check_store(engine.get(), store.get(), &keys));
 
     const std::string tenant = "acme", purpose = "sign", model = "loan.application", record = "15", user = "7";
     const std::string field = "client_schedule_esms_otp_signature_ids", mobile = "60123456789";

@@ -57,6 +57,11 @@ class SqliteHostStore(otp.HostStore):
         drop = f"DELETE FROM cell WHERE discard_after < ? AND key IN ({old})"
         return self._connection().execute(drop, (now, now, min(limit, 2**62))).rowcount
 
+    def has_cells(self) -> bool:
+        """Say whether there is any cell."""
+        row = self._connection().execute("SELECT EXISTS (SELECT 1 FROM cell)").fetchone()
+        return bool(row[0])
+
 
 if __name__ == "__main__":
     passed, report = SqliteHostStore(sys.argv[1] if sys.argv[1:] else "cells.db").check()

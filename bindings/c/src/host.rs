@@ -112,6 +112,12 @@ pub type otp_store_purge_fn = Option<
     ) -> i32,
 >;
 
+/// Says whether the store holds any cell at all, those past their end included: writes 1 for yes, 0
+/// for no. 0 needs certainty, over every commit that was done before the call: a new store is begun
+/// on it. What is neither, as the number that stands there before, is "cannot tell".
+pub type otp_store_has_cells_fn =
+    Option<unsafe extern "C" fn(user_data: *mut c_void, has_cells_out: *mut i32) -> i32>;
+
 /// The kinds of cell, as a commit names them.
 #[repr(i32)]
 #[derive(Clone, Copy, Debug)]
@@ -128,6 +134,8 @@ pub enum otp_kind {
     Record = 4,
     /// What was used last of an OATH credential.
     Credential = 5,
+    /// Whose key ring the store belongs to; one cell, kept for ever.
+    Canary = 6,
 }
 
 /// A store of the host.
@@ -148,6 +156,8 @@ pub struct otp_host_store {
     pub user_data: *mut c_void,
     /// Called once at the end; may be NULL.
     pub drop_user_data: otp_drop_fn,
+    /// May be NULL: a new store must then be begun by `otp_engine_begin_store`.
+    pub has_cells: otp_store_has_cells_fn,
 }
 
 impl Sized_ for otp_host_store {
@@ -159,6 +169,7 @@ pub(crate) struct HostStore {
     load: unsafe extern "C" fn(*mut c_void, *const u8, usize, *mut otp_buffer) -> i32,
     commit: unsafe extern "C" fn(*mut c_void, *const u8, usize, i64, *mut i32) -> i32,
     purge: otp_store_purge_fn,
+    has_cells: otp_store_has_cells_fn,
     class: Class,
     user_data: UserData,
 }
@@ -184,6 +195,7 @@ impl HostStore {
             load,
             commit,
             purge: table.purge,
+            has_cells: table.has_cells,
             class,
             user_data,
         })
@@ -281,6 +293,22 @@ impl Store for HostStore {
     fn class(&self) -> Class {
         self.class
     }
+
+    fn has_cells(&self) -> Result<Option<bool>, Error> {
+        let Some(has_cells) = self.has_cells else {
+            return Ok(None);
+        };
+        let mut told = -1;
+        let _in_callback = InCallback::enter();
+        // SAFETY: the host's own function on its own data; the out pointer is valid.
+        let answer = unsafe { has_cells(self.user_data.get(), &raw mut told) };
+        match (answer, told) {
+            (1, 0) => Ok(Some(false)),
+            (1, 1) => Ok(Some(true)),
+            (1, _) => Ok(None),
+            (other, _) => Err(failed(other, "has_cells")),
+        }
+    }
 }
 
 /// A failure of which the callback's answer, or its kind, says that nothing was changed.
@@ -352,6 +380,7 @@ const fn kind_number(kind: otp_core::store::Kind) -> u8 {
         otp_core::store::Kind::Page => otp_kind::Page as u8,
         otp_core::store::Kind::Record => otp_kind::Record as u8,
         otp_core::store::Kind::Credential => otp_kind::Credential as u8,
+        otp_core::store::Kind::Canary => otp_kind::Canary as u8,
         _ => otp_kind::Other as u8,
     }
 }

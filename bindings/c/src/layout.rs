@@ -202,7 +202,7 @@ layout! {
         capacity 8,
         len 16,
     }
-    otp_host_store 56 {
+    otp_host_store 64 {
         struct_size 0,
         load 8,
         commit 16,
@@ -210,6 +210,7 @@ layout! {
         store_class 32,
         user_data 40,
         drop_user_data 48,
+        has_cells 56,
     }
     otp_verdict 128 {
         struct_size 0,

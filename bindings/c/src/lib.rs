@@ -10,6 +10,7 @@
 #[cfg(panic = "abort")]
 compile_error!("bindings/c must be built with panic = \"unwind\": no panic may cross the ABI");
 
+pub mod canary;
 pub mod challenge;
 pub mod engine;
 pub mod factor;

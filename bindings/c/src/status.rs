@@ -37,6 +37,10 @@ pub enum otp_status {
     Tampered = 14,
     /// Other callers kept changing the same cells; ask again.
     Contended = 15,
+    /// Another key ring began the store: start with its keys, or begin it anew and lose all of it.
+    ForeignStore = 16,
+    /// The store has no canary and may hold cells: take it over, or begin it anew.
+    NoCanary = 17,
     /// The clock gave no time, or one more than 30 s before a code was issued.
     Clock = 20,
     /// The source of randomness failed.
@@ -85,6 +89,8 @@ impl From<Error> for Fault {
             Error::Randomness(_) => otp_status::Randomness,
             Error::Tampered => otp_status::Tampered,
             Error::Contended => otp_status::Contended,
+            Error::ForeignStore => otp_status::ForeignStore,
+            Error::NoCanary => otp_status::NoCanary,
             _ => otp_status::StoreUnknown,
         };
         Self::new(status, with_causes(&error))
@@ -120,6 +126,8 @@ pub extern "C" fn otp_status_text(status: i32) -> *const c_char {
         13 => c"the store does not support this",
         14 => c"a stored cell was tampered with",
         15 => c"contended",
+        16 => c"another key ring began the store",
+        17 => c"the store has no canary and may hold cells",
         20 => c"the clock failed",
         21 => c"the source of randomness failed",
         22 => c"the handle was made before a fork",

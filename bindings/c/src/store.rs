@@ -125,6 +125,7 @@ pub unsafe extern "C" fn otp_store_host_new(
             store_class: 0,
             user_data: core::ptr::null_mut(),
             drop_user_data: None,
+            has_cells: None,
         };
         // SAFETY: by this function's contract.
         let table = unsafe { read_sized(table, default, "table")? };
@@ -208,5 +209,9 @@ impl Store for Shared {
 
     fn class(&self) -> otp_core::store::Class {
         self.0.class()
+    }
+
+    fn has_cells(&self) -> Result<Option<bool>, otp_core::store::Error> {
+        self.0.has_cells()
     }
 }

@@ -233,7 +233,7 @@ AT(otp_buffer, data, 0);
 AT(otp_buffer, capacity, 8);
 AT(otp_buffer, len, 16);
 
-SIZE(otp_host_store, 56);
+SIZE(otp_host_store, 64);
 AT(otp_host_store, struct_size, 0);
 AT(otp_host_store, load, 8);
 AT(otp_host_store, commit, 16);
@@ -241,6 +241,7 @@ AT(otp_host_store, purge, 24);
 AT(otp_host_store, store_class, 32);
 AT(otp_host_store, user_data, 40);
 AT(otp_host_store, drop_user_data, 48);
+AT(otp_host_store, has_cells, 56);
 
 SIZE(otp_verdict, 128);
 AT(otp_verdict, struct_size, 0);
@@ -308,6 +309,8 @@ IS(OTP_STATUS_STORE_UNKNOWN, 12);
 IS(OTP_STATUS_STORE_UNSUPPORTED, 13);
 IS(OTP_STATUS_TAMPERED, 14);
 IS(OTP_STATUS_CONTENDED, 15);
+IS(OTP_STATUS_FOREIGN_STORE, 16);
+IS(OTP_STATUS_NO_CANARY, 17);
 IS(OTP_STATUS_CLOCK, 20);
 IS(OTP_STATUS_RANDOMNESS, 21);
 IS(OTP_STATUS_FORKED, 22);
@@ -399,11 +402,16 @@ IS(OTP_COMMIT_CONFLICT, 2);
 IS(OTP_CLASS_EXPIRING, 2);
 IS(OTP_CLASS_PERMANENT, 3);
 
+IS(OTP_STORE_KEYS_PROVEN, 1);
+IS(OTP_STORE_KEYS_BEGUN, 2);
+IS(OTP_STORE_KEYS_NOT_PROVEN, 3);
+
 IS(OTP_KIND_OTHER, 0);
 IS(OTP_KIND_SLOT, 1);
 IS(OTP_KIND_METER, 2);
 IS(OTP_KIND_PAGE, 3);
 IS(OTP_KIND_RECORD, 4);
+IS(OTP_KIND_CANARY, 6);
 
 /* What has a function for those who cannot read the macro is the same there. */
 int main(void) {

@@ -78,6 +78,13 @@ static void case_94_null_is_an_error_of_every_function_that_can_fail(void) {
     REFUSED(otp_engine_unlock(engine, store, id, 4, id, 4, NULL));
     REFUSED(otp_engine_purge(engine, store, 1, NULL));
     REFUSED(otp_engine_purge(engine, NULL, 1, &number));
+    REFUSED(otp_engine_check_store(engine, store, NULL));
+    REFUSED(otp_engine_check_store(NULL, store, &said));
+    REFUSED(otp_engine_check_store(engine, NULL, &said));
+    REFUSED(otp_engine_adopt_store(engine, store, NULL));
+    REFUSED(otp_engine_adopt_store(engine, NULL, &said));
+    REFUSED(otp_engine_begin_store(engine, store, NULL));
+    REFUSED(otp_engine_begin_store(NULL, store, &said));
     REFUSED(otp_engine_odds(NULL, &odds));
     REFUSED(otp_engine_odds(engine, NULL));
     REFUSED(otp_engine_findings(NULL, &bytes_out));

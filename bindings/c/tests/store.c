@@ -31,6 +31,8 @@ typedef struct {
     int lie;
     int always_conflict;
     int reenter;
+    int32_t told; /* what has_cells says: 0 the truth, 1 nothing, 2 a number that means nothing */
+    int32_t has_cells_answer;
     uint64_t lied_dropped;
     unsigned loads, commits;
     const otp_engine *engine;
@@ -244,11 +246,30 @@ static void free_table(table *self) {
     free(self);
 }
 
+static int32_t has_cells(void *user_data, int32_t *has_cells_out) {
+    table *self = (table *)user_data;
+    size_t at;
+    if (self->has_cells_answer != 0) return self->has_cells_answer;
+    if (self->told == 1) return OTP_CALLBACK_DONE; /* what stands there stays */
+    if (self->told == 2) {
+        *has_cells_out = 7;
+        return OTP_CALLBACK_DONE;
+    }
+    pthread_mutex_lock(&self->lock);
+    *has_cells_out = 0;
+    for (at = 0; at < BUCKETS; at++) {
+        if (self->buckets[at] != NULL) *has_cells_out = 1;
+    }
+    pthread_mutex_unlock(&self->lock);
+    return OTP_CALLBACK_DONE;
+}
+
 static otp_host_store functions_of(table *self) {
     SIZED(otp_host_store, functions);
     functions.load = load;
     functions.commit = commit;
     functions.purge = purge;
+    functions.has_cells = has_cells;
     functions.store_class = OTP_CLASS_PERMANENT;
     functions.user_data = self;
     functions.drop_user_data = drop;
@@ -277,6 +298,130 @@ static void a_sound_store_in_c_passes_the_suite(int32_t store_class) {
     otp_bytes_free(report);
     otp_store_free(store);
     CHECK(self->drops == 1);
+    free_table(self);
+}
+
+/* An engine with the code secret of the sample, and another index secret. */
+static otp_engine *stranger(void) {
+    static const uint8_t code[32] = {9}, index[32] = {8};
+    SIZED(otp_key_ring_options, options);
+    otp_code_key key;
+    otp_key_ring *ring = NULL;
+    otp_engine *engine = NULL;
+    memset(&key, 0, sizeof key);
+    key.kid = view("other");
+    key.secret.data = code;
+    key.secret.len = sizeof code;
+    options.codes = &key;
+    options.code_count = 1;
+    options.index.data = index;
+    options.index.len = sizeof index;
+    OK(otp_key_ring_new(&options, &ring));
+    OK(otp_engine_new(ring, NULL, &engine));
+    otp_key_ring_free(ring);
+    return engine;
+}
+
+static void case_200_a_store_that_another_key_ring_began_is_an_error_that_says_so(void) {
+    table *self = new_table();
+    otp_engine *ours = sample_engine(), *other = stranger();
+    otp_store *stores[3] = {NULL, NULL, NULL};
+    size_t at;
+    int32_t keys = 0;
+    stores[0] = store_on(self);
+    OK(otp_store_memory_new(0, 1, &stores[1]));
+    OK(otp_store_memory_new(0, 0, &stores[2]));
+    for (at = 0; at < 3; at++) {
+        OK(otp_engine_check_store(ours, stores[at], &keys));
+        CHECK(keys == OTP_STORE_KEYS_BEGUN);
+        OK(otp_engine_check_store(ours, stores[at], &keys));
+        CHECK(keys == OTP_STORE_KEYS_PROVEN);
+        keys = 77;
+        STATUS(OTP_STATUS_FOREIGN_STORE, otp_engine_check_store(other, stores[at], &keys));
+        CHECK(keys == 77 && detail_names("another index secret") && detail_names("begin_store"));
+        STATUS(OTP_STATUS_FOREIGN_STORE, otp_engine_adopt_store(other, stores[at], &keys));
+        CHECK(keys == 77);
+        OK(otp_engine_begin_store(other, stores[at], &keys));
+        CHECK(keys == OTP_STORE_KEYS_BEGUN);
+        STATUS(OTP_STATUS_FOREIGN_STORE, otp_engine_check_store(ours, stores[at], &keys));
+        otp_store_free(stores[at]);
+    }
+    CHECK(strstr(otp_status_text(OTP_STATUS_FOREIGN_STORE), "another key ring") != NULL);
+    otp_engine_free(ours);
+    otp_engine_free(other);
+    free_table(self);
+}
+
+static void case_201_cells_without_a_canary_are_taken_over_or_begun_by_name_alone(void) {
+    int32_t keys = 77, told;
+    for (told = 0; told < 4; told++) {
+        table *self = new_table();
+        otp_engine *engine = sample_engine();
+        otp_store *store = NULL;
+        otp_host_store functions = functions_of(self);
+        otp_issued issued;
+        self->told = told;
+        if (told == 3) functions.has_cells = NULL; /* it cannot tell */
+        OK(otp_store_host_new(&functions, &store));
+        if (told == 0) {
+            issued = issue(engine, store, "15");
+            otp_wipe(issued.code, sizeof issued.code);
+        }
+        keys = 77;
+        STATUS(OTP_STATUS_NO_CANARY, otp_engine_check_store(engine, store, &keys));
+        CHECK(keys == 77 && detail_names("adopt_store") && detail_names("begin_store"));
+        if (told % 2 == 0) {
+            OK(otp_engine_adopt_store(engine, store, &keys));
+        } else {
+            OK(otp_engine_begin_store(engine, store, &keys));
+        }
+        CHECK(keys == OTP_STORE_KEYS_BEGUN);
+        OK(otp_engine_adopt_store(engine, store, &keys));
+        CHECK(keys == OTP_STORE_KEYS_PROVEN);
+        OK(otp_engine_check_store(engine, store, &keys));
+        CHECK(keys == OTP_STORE_KEYS_PROVEN);
+        otp_engine_free(engine);
+        otp_store_free(store);
+        free_table(self);
+    }
+    CHECK(strstr(otp_status_text(OTP_STATUS_NO_CANARY), "no canary") != NULL);
+}
+
+static void case_201_a_store_that_fails_to_tell_is_an_error(void) {
+    table *self = new_table();
+    otp_engine *engine = sample_engine();
+    otp_store *store = store_on(self);
+    int32_t keys = 77;
+    self->has_cells_answer = OTP_CALLBACK_UNAVAILABLE;
+    STATUS(OTP_STATUS_STORE_UNAVAILABLE, otp_engine_check_store(engine, store, &keys));
+    self->has_cells_answer = 99;
+    STATUS(OTP_STATUS_STORE_UNAVAILABLE, otp_engine_check_store(engine, store, &keys));
+    CHECK(keys == 77 && self->commits == 0);
+    self->has_cells_answer = 0;
+    OK(otp_engine_check_store(engine, store, &keys));
+    CHECK(keys == OTP_STORE_KEYS_BEGUN);
+    otp_engine_free(engine);
+    otp_store_free(store);
+    free_table(self);
+}
+
+static void case_205_where_cells_may_be_lost_nothing_is_proven(void) {
+    table *self = new_table();
+    otp_engine *ours = sample_engine(), *other = stranger();
+    otp_store *store = NULL;
+    otp_host_store functions = functions_of(self);
+    int32_t keys = 0;
+    functions.store_class = OTP_CLASS_EXPIRING;
+    self->expires = 1;
+    OK(otp_store_host_new(&functions, &store));
+    OK(otp_engine_check_store(ours, store, &keys));
+    CHECK(keys == OTP_STORE_KEYS_NOT_PROVEN);
+    OK(otp_engine_check_store(ours, store, &keys));
+    CHECK(keys == OTP_STORE_KEYS_NOT_PROVEN);
+    STATUS(OTP_STATUS_FOREIGN_STORE, otp_engine_check_store(other, store, &keys));
+    otp_engine_free(ours);
+    otp_engine_free(other);
+    otp_store_free(store);
     free_table(self);
 }
 
@@ -518,6 +663,10 @@ static void case_70_a_callback_that_calls_back_is_refused_and_nothing_hangs(void
 
 int main(int argc, char **argv) {
     the_main_job_runs_on_a_host_store();
+    case_200_a_store_that_another_key_ring_began_is_an_error_that_says_so();
+    case_201_cells_without_a_canary_are_taken_over_or_begun_by_name_alone();
+    case_201_a_store_that_fails_to_tell_is_an_error();
+    case_205_where_cells_may_be_lost_nothing_is_proven();
     user_data_passes_only_if_the_constructor_succeeds();
     case_68_a_load_that_returns_garbage_or_lies_fails_closed();
     case_68_a_commit_without_a_clear_answer_is_unknown();

@@ -46,7 +46,7 @@ def test_the_statements_are_those_of_the_rust_store() -> None:
     texts += [*_postgres_layout.MIGRATIONS, _postgres_layout.TABLE_CHECK]
     texts += [_postgres_layout.SERVER_CHECK, f'"{_postgres_layout.COLUMNS}"']
     texts.remove(_postgres_layout.LAYOUT_FOUND)  # put together there
-    assert len(texts) == 8
+    assert len(texts) == 9
     for text in texts:
         assert bare(text) in sources, text
         changed = bare(text).replace("otp", "0tp").replace("fsync", "sync").replace("k b", "k  b")

@@ -10,9 +10,11 @@ from .engine import Engine, Finding, Odds
 from .errors import (
     ClockError,
     ContendedError,
+    ForeignStoreError,
     ForkedError,
     FullError,
     KeyRingError,
+    NoCanaryError,
     OtpError,
     PanicError,
     RandomnessError,
@@ -48,11 +50,11 @@ __version__: str = _lib.otp_version().decode()
 
 __all__ = [
     "Binding", "Budgets", "Cell", "ChainVerdict", "ClockError", "ContendedError", "Credential",
-    "Engine", "Event", "Evidence", "Expected", "Finding", "ForkedError", "FullError", "HostStore",
-    "Hotp", "Issued", "KeyRing", "KeyRingError", "MemoryStore", "Message", "MessageTemplate",
-    "OathVerdict", "Ocra", "OcraMatch", "Odds", "OtpError", "PanicError", "Policy",
-    "RandomnessError", "RecordVerdict", "ReenteredError", "Refusal", "SignatureRecord",
-    "SigningKey", "SqliteStore", "Status", "Store", "StoreError", "TamperedError", "Totp",
-    "UnavailableError", "UnsupportedError", "Verdict", "Write", "build_uri", "parse_uri",
-    "verify_chain", "verify_record",
+    "Engine", "Event", "Evidence", "Expected", "Finding", "ForeignStoreError", "ForkedError",
+    "FullError", "HostStore", "Hotp", "Issued", "KeyRing", "KeyRingError", "MemoryStore", "Message",
+    "MessageTemplate", "NoCanaryError", "OathVerdict", "Ocra", "OcraMatch", "Odds", "OtpError",
+    "PanicError", "Policy", "RandomnessError", "RecordVerdict", "ReenteredError", "Refusal",
+    "SignatureRecord", "SigningKey", "SqliteStore", "Status", "Store", "StoreError",
+    "TamperedError", "Totp", "UnavailableError", "UnsupportedError", "Verdict", "Write",
+    "build_uri", "parse_uri", "verify_chain", "verify_record",
 ]  # fmt: skip

@@ -20,7 +20,9 @@ def _parts() -> tuple[otp.Engine, otp.MemoryStore, otp.Binding, otp.SigningKey, 
         field="client_schedule_esms_otp_signature_ids", record="15", user="7",
         mobile="60123456789",
     )  # fmt: skip
-    return engine, otp.MemoryStore(keep_records=True), binding, signing_key, now
+    store = otp.MemoryStore(keep_records=True)
+    engine.check_store(store)
+    return engine, store, binding, signing_key, now
 
 
 def demo() -> int:

@@ -35,6 +35,8 @@ OTP_STATUS_STORE_UNKNOWN = 12
 OTP_STATUS_STORE_UNSUPPORTED = 13
 OTP_STATUS_TAMPERED = 14
 OTP_STATUS_CONTENDED = 15
+OTP_STATUS_FOREIGN_STORE = 16
+OTP_STATUS_NO_CANARY = 17
 OTP_STATUS_CLOCK = 20
 OTP_STATUS_RANDOMNESS = 21
 OTP_STATUS_FORKED = 22
@@ -113,12 +115,16 @@ OTP_COMMIT_DONE = 1
 OTP_COMMIT_CONFLICT = 2
 OTP_CLASS_EXPIRING = 2
 OTP_CLASS_PERMANENT = 3
+OTP_STORE_KEYS_PROVEN = 1
+OTP_STORE_KEYS_BEGUN = 2
+OTP_STORE_KEYS_NOT_PROVEN = 3
 OTP_KIND_OTHER = 0
 OTP_KIND_SLOT = 1
 OTP_KIND_METER = 2
 OTP_KIND_PAGE = 3
 OTP_KIND_RECORD = 4
 OTP_KIND_CREDENTIAL = 5
+OTP_KIND_CANARY = 6
 OTP_HASH_SHA1 = 1
 OTP_HASH_SHA256 = 2
 OTP_HASH_SHA512 = 3
@@ -435,6 +441,7 @@ class otp_buffer(ctypes.Structure):
 otp_store_load_fn = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p)
 otp_store_commit_fn = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int64, ctypes.c_void_p)
 otp_store_purge_fn = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_int64, ctypes.c_uint64, ctypes.c_void_p)
+otp_store_has_cells_fn = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p)
 
 
 class otp_host_store(ctypes.Structure):
@@ -446,6 +453,7 @@ class otp_host_store(ctypes.Structure):
         ("store_class", ctypes.c_int32),
         ("user_data", ctypes.c_void_p),
         ("drop_user_data", otp_drop_fn),
+        ("has_cells", otp_store_has_cells_fn),
     ]
 
 
@@ -486,6 +494,9 @@ class otp_evidence(ctypes.Structure):
 
 
 FUNCTIONS = [
+    ("otp_engine_check_store", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p]),
+    ("otp_engine_adopt_store", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p]),
+    ("otp_engine_begin_store", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p]),
     ("otp_code_capacity", ctypes.c_size_t, []),
     ("otp_challenge_id_capacity", ctypes.c_size_t, []),
     ("otp_recipient_capacity", ctypes.c_size_t, []),

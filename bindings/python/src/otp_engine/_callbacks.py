@@ -135,6 +135,15 @@ def _purge(number: int, now: int, limit: int, dropped: int) -> int:
 
 
 @_kept(FAILED)
+def _has_cells(number: int, out: int) -> int:
+    told = _store(number).has_cells()
+    if told is not None and not isinstance(told, bool):
+        raise TypeError("has_cells must return True, False or None (not known)")
+    ctypes.c_int32.from_address(out).value = -1 if told is None else int(told)
+    return DONE
+
+
+@_kept(FAILED)
 def _now(number: int, out: int) -> int:
     ctypes.c_int64.from_address(out).value = int(_registry[number]())
     return DONE
@@ -160,6 +169,7 @@ _KINDS: dict[str, tuple[Any, Any]] = {
     "load": (c.otp_store_load_fn, _load),
     "commit": (c.otp_store_commit_fn, _commit),
     "purge": (c.otp_store_purge_fn, _purge),
+    "has_cells": (c.otp_store_has_cells_fn, _has_cells),
     "now": (c.otp_clock_fn, _now),
     "observe": (c.otp_observer_fn, _observe),
     "drop": (c.otp_drop_fn, _drop),

@@ -126,6 +126,42 @@ class Engine(Factors):
             closed_at_exit(sibling)
         return sibling
 
+    def check_store(self, store: Store) -> str:
+        """Check that the store belongs to these keys: once at each start, before any other call.
+
+        With another index secret every cell of a store is unknown: fresh limits for everybody, and
+        nothing else would say so. Returns "proven"; "begun" where the store was empty, and belongs
+        to these keys from now on; "not proven" where it may lose cells, and so may have lost the
+        canary that this looks at. Raises ForeignStoreError where another key ring began the store,
+        and NoCanaryError where it holds cells and no canary, or cannot tell that it holds none:
+        start on no exception. Proves the index secret alone, not the code secrets.
+        """
+        return self._ask_keys(lib.otp_engine_check_store, store)
+
+    def adopt_store(self, store: Store) -> str:
+        """Take over a store from before there were canaries: once, by an administrator.
+
+        Its cells must have been written with these keys, which nothing can check. Returns "begun",
+        or "proven" where that was done before. ForeignStoreError where another key ring began it.
+        """
+        return self._ask_keys(lib.otp_engine_adopt_store, store)
+
+    def begin_store(self, store: Store) -> str:
+        """Begin a store anew with these keys, whatever it holds: for an administrator.
+
+        This gives up every cell of other keys: limits and locks of everybody, live codes, and for
+        ever the signature records and the last counters of devices, whose codes would be good
+        again. It is the only way to exchange an index secret. Does nothing where the store has the canary
+        of these keys, and then returns "proven".
+        """
+        return self._ask_keys(lib.otp_engine_begin_store, store)
+
+    def _ask_keys(self, question: Callable[..., int], store: Store) -> str:
+        engine, cells, keys = self._open(), opened(store, Store, "store"), ctypes.c_int32()
+        check(question(engine.address, cells.address, ctypes.byref(keys)))
+        proven, begun = c.OTP_STORE_KEYS_PROVEN, c.OTP_STORE_KEYS_BEGUN
+        return {proven: "proven", begun: "begun"}.get(keys.value, "not proven")
+
     def issue(self, store: Store, binding: Binding) -> Issued | Refusal:
         """Issue a code, or hand out the live one once more; send it after this returns."""
         engine = self._handle or self._open()

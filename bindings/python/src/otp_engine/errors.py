@@ -61,6 +61,21 @@ class TamperedError(OtpError):
     """A stored cell was changed by somebody else than the engine."""
 
 
+class ForeignStoreError(OtpError):
+    """Another key ring began the store: with these keys every cell in it is unknown.
+
+    Start with the keys of this store. Only to give up all that it holds, ``begin_store``.
+    """
+
+
+class NoCanaryError(OtpError):
+    """The store has no canary and may hold cells of other keys.
+
+    If they were written with these keys before there were canaries, ``adopt_store``; if the store
+    is new, or all that it holds may be given up, ``begin_store``.
+    """
+
+
 class ContendedError(OtpError):
     """Other callers kept changing the same cells first."""
 
@@ -85,6 +100,8 @@ _FAULTS: dict[int, type[OtpError]] = {
     c.OTP_STATUS_STORE_UNSUPPORTED: StoreError,
     c.OTP_STATUS_TAMPERED: TamperedError,
     c.OTP_STATUS_CONTENDED: ContendedError,
+    c.OTP_STATUS_FOREIGN_STORE: ForeignStoreError,
+    c.OTP_STATUS_NO_CANARY: NoCanaryError,
     c.OTP_STATUS_CLOCK: ClockError,
     c.OTP_STATUS_RANDOMNESS: RandomnessError,
     c.OTP_STATUS_FORKED: ForkedError,

@@ -66,6 +66,9 @@ class HostStore(Store):
     ``commit`` and ``purge`` raise leaves open whether it was applied (``unknown``), unless it is an
     UnavailableError, a FullError or an UnsupportedError: raise these only where nothing was.
 
+    ``has_cells()`` says whether the store holds any cell at all: False lets ``check_store`` begin a
+    new store, and needs certainty. Without it a new store is begun by ``engine.begin_store``.
+
     ``permanent = False`` in a subclass says that cells may be lost; no engine that signs takes it.
     """
 
@@ -83,6 +86,7 @@ class HostStore(Store):
             store_class=c.OTP_CLASS_PERMANENT if self.permanent else c.OTP_CLASS_EXPIRING,
             user_data=number,
             drop_user_data=_callbacks.trampoline("drop"),
+            has_cells=_callbacks.trampoline("has_cells"),
         )
         out = out_pointer()
         try:
@@ -104,3 +108,7 @@ class HostStore(Store):
     def purge(self, now: int, limit: int) -> int:
         """Drop cells whose end has passed; nothing by default."""
         return 0
+
+    def has_cells(self) -> bool | None:
+        """Say whether there is any cell, those past their end included; None if not known."""
+        return None

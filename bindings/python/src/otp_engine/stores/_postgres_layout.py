@@ -91,6 +91,8 @@ COMMIT = """
     )
     SELECT 1 / (count(*) FILTER (WHERE fresh = (version = 1)) = $5::bigint)::int FROM done"""
 
+HAS_CELLS = "SELECT EXISTS (SELECT FROM SCHEMA.otp_cell)"
+
 PURGE = """
     DELETE FROM SCHEMA.otp_cell WHERE discard_after < $1 AND k = ANY(ARRAY(
         SELECT k FROM SCHEMA.otp_cell WHERE discard_after < $1

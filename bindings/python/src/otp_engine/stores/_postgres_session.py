@@ -84,6 +84,10 @@ class Session:
         result = self._ask(connection, purge, arguments, BINARY)
         return result.command_tuples or 0
 
+    def has_cells(self, connection: Connection) -> bool:
+        """Say whether the table holds any row."""
+        return self._row(connection, layout.HAS_CELLS)[0] == "t"
+
     def _check_server(self, connection: Connection) -> None:
         row = self._row(connection, layout.SERVER_CHECK)
         if row[0] != "f":

@@ -123,6 +123,13 @@ class PsycopgStore(HostStore):
                 return 0  # a commit was first: next time
             raise meant from fault
 
+    def has_cells(self) -> bool:
+        """Say whether the table holds any cell."""
+        try:
+            return self._ask(lambda session, on: session.has_cells(on), is_repeatable=True)
+        except Fault as fault:
+            raise UnavailableError(str(fault)) from fault
+
     def _ask(
         self,
         question: Callable[[Session, "psycopg.Connection[Any]"], _Answer],
