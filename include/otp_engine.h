@@ -12,7 +12,9 @@
  *   is empty. Times are unix seconds. From C come integers, never enums: unknown numbers are
  *   OTP_STATUS_ARGUMENT.
  *   Structures begin with struct_size: set it to sizeof. A larger or smaller one of another version
- *   of this header is served as far as both know it.
+ *   of this header is served as far as both know it. Where structures lie in an array, their size is
+ *   an argument. otp_view, otp_field, otp_buffer, otp_clock and otp_observer have no size, and never
+ *   change.
  *
  * REQUESTS
  *   A binding, and for a verify what was typed, is packed into one run of bytes by otp_binding_pack.
@@ -39,6 +41,9 @@
  * RE-ENTRANCY
  *   No lock is held while a callback runs. A call from inside one that makes or uses an engine, or
  *   checks a store, answers OTP_STATUS_REENTERED. Callbacks must not throw, longjmp or unwind.
+ *   That is known by the thread. A callback that gives its thread to another stack (a fiber, a
+ *   greenlet) which calls the library meanwhile says so by fibers = 1 in its table: calls are then
+ *   answered whoever makes them, and the host must see to it that its callbacks make none.
  *
  * FORK
  *   A handle that was made before fork() answers OTP_STATUS_FORKED in the child, and its _free does
@@ -1165,6 +1170,11 @@ typedef struct {
    * All zeros: nobody listens.
    */
   otp_observer observer;
+  /**
+   * 1 if clock or observer may give their thread to another fiber that calls the library; see
+   * "Re-entrancy" in the header. Else 0.
+   */
+  int32_t fibers;
 } otp_engine_options;
 
 /**
@@ -1230,11 +1240,12 @@ typedef struct {
    */
   size_t struct_size;
   /**
-   * As `otp_issued` has it.
+   * As `otp_issued` has it; what is no id is that of no send.
    */
   uint8_t challenge_id[27];
   /**
-   * The gateway's own status of a refusal: at most 5 printable ASCII characters and a NUL.
+   * The gateway's own status of a refusal. Its first 5 printable ASCII characters are kept: the
+   * message is out, and no status may undo its report.
    */
   uint8_t gateway_status[8];
   /**
@@ -1458,13 +1469,17 @@ typedef struct {
    */
   size_t struct_size;
   /**
-   * The code secrets.
+   * The code secrets, one behind the other.
    */
   const otp_code_key *codes;
   /**
    * How many there are; at least 1.
    */
   size_t code_count;
+  /**
+   * `sizeof(otp_code_key)`: how far apart they lie.
+   */
+  size_t code_size;
   /**
    * The kid that new codes are made with; may be empty where there is only one.
    */
@@ -1726,7 +1741,8 @@ typedef struct {
    */
   otp_view typed;
   /**
-   * For a verify: the challenge's 26 characters, or empty.
+   * For a verify: the challenge's 26 characters, or empty. The client sent them: what is no id is
+   * that of no challenge, which rejects.
    */
   otp_view challenge_id;
 } otp_binding;
@@ -1821,6 +1837,11 @@ typedef struct {
    * One of `otp_class`.
    */
   int32_t store_class;
+  /**
+   * 1 if a callback may give its thread to another fiber that calls the library; see
+   * "Re-entrancy" in the header. Else 0.
+   */
+  int32_t fibers;
   /**
    * Handed to each call.
    */
@@ -2194,7 +2215,8 @@ otp_status otp_engine_findings(const otp_engine *engine,
  * Issues `count` codes: `requests` is, for each, its length (4 bytes, big-endian) and the request.
  *
  * Each is an operation of its own: a fault of one undoes no other, and stands in its `status`. The
- * `struct_size` of each item is set by the library.
+ * items of `issued_out` lie `item_size` bytes apart, which is `sizeof(otp_issued)`: what of it this
+ * library does not know is zero. The `struct_size` of each item is set by the library.
  *
  * # Safety
  *
@@ -2207,7 +2229,8 @@ otp_status otp_issue_many(const otp_engine *engine,
                           const uint8_t *requests,
                           size_t requests_len,
                           size_t count,
-                          otp_issued *issued_out);
+                          otp_issued *issued_out,
+                          size_t item_size);
 
 /**
  * Judges a HOTP code: `request` holds the binding and what was typed, `look_ahead` is at most 255. The
@@ -2952,7 +2975,8 @@ otp_status otp_engine_verify_with_evidence(const otp_engine *engine,
 /**
  * Judges `count` typed codes: `requests` is, for each, its length (4 bytes, big-endian) and the
  * request. Each is an operation of its own: a fault of one undoes no other, and stands in its
- * `status`.
+ * `status`. The items of `verdicts_out` lie `item_size` bytes apart, which is `sizeof(otp_verdict)`:
+ * what of it this library does not know is zero. The `struct_size` of each is set by the library.
  *
  * # Safety
  *
@@ -2966,7 +2990,8 @@ otp_status otp_verify_many(const otp_engine *engine,
                            const uint8_t *requests,
                            size_t requests_len,
                            size_t count,
-                           otp_verdict *verdicts_out);
+                           otp_verdict *verdicts_out,
+                           size_t item_size);
 
 /**
  * Returns where the bytes begin; valid until `otp_bytes_free`. NULL for NULL.

@@ -113,6 +113,30 @@ impl GatewayStatus {
         Some(Self(bytes))
     }
 
+    /// Takes what a gateway said, whatever it is: its first five bytes of printable ASCII.
+    ///
+    /// The message is out by then, and no status may undo its report.
+    ///
+    /// ```
+    /// use otp_engine::GatewayStatus;
+    ///
+    /// assert_eq!(GatewayStatus::shortened("INVALID_NUMBER").as_str(), "INVAL");
+    /// assert_eq!(GatewayStatus::shortened("no credit").as_str(), "nocre");
+    /// assert_eq!(GatewayStatus::shortened("\u{274c} 10").as_str(), "10");
+    /// ```
+    #[must_use]
+    pub fn shortened(status: impl AsRef<[u8]>) -> Self {
+        let mut bytes = [0; STATUS];
+        let shown = status
+            .as_ref()
+            .iter()
+            .filter(|byte| byte.is_ascii_graphic());
+        for (place, byte) in bytes.iter_mut().zip(shown) {
+            *place = *byte;
+        }
+        Self(bytes)
+    }
+
     /// Returns the status as text.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -53,6 +53,26 @@ impl ChallengeId {
         Ok(Self(value.to_be_bytes()))
     }
 
+    /// Reads an id that a client sent: text that is no id is the id of no challenge.
+    ///
+    /// A client may send anything, and a rejection is the answer to that, not an error: hand what
+    /// it sent to [`Submission::challenge`](crate::Submission::challenge) or to
+    /// [`report_delivery`](crate::Engine::report_delivery) by this.
+    ///
+    /// ```
+    /// use otp_engine::ChallengeId;
+    ///
+    /// assert_eq!(ChallengeId::from_client("gen_839210"), ChallengeId::from_bytes([0; 16]));
+    /// let id = ChallengeId::from_bytes([0xA7; 16]);
+    /// assert_eq!(ChallengeId::from_client(id.to_string()), id);
+    /// ```
+    #[must_use]
+    pub fn from_client(text: impl AsRef<[u8]>) -> Self {
+        // Ids are drawn at random: this one is none's.
+        let none = Self::from_bytes([0; 16]);
+        str::from_utf8(text.as_ref()).map_or(none, |text| Self::parse(text).unwrap_or(none))
+    }
+
     /// Returns the bytes.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; 16] {

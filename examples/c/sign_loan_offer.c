@@ -55,6 +55,7 @@ static otp_engine *make_engine(void) {
     keys.struct_size = sizeof keys;
     keys.codes = &code;
     keys.code_count = 1;
+    keys.code_size = sizeof(otp_code_key);
     keys.current = text("2026a");
     keys.index.data = index_secret;
     keys.index.len = sizeof index_secret;

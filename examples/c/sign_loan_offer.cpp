@@ -63,6 +63,7 @@ Engine make_engine() {
     auto options = sized<otp_key_ring_options>();
     options.codes = &code;
     options.code_count = 1;
+    options.code_size = sizeof(otp_code_key);
     options.current = view(kid);
     options.index = view(index_secret);
     otp_key_ring *ring = nullptr;

@@ -32,7 +32,16 @@ use crate::part::Check;
 
 /// The test programs in `bindings/c/tests`.
 const TESTS: &[&str] = &[
-    "smoke", "misuse", "threads", "store", "fork", "layout", "vectors", "privacy", "oath",
+    "smoke",
+    "misuse",
+    "arguments",
+    "threads",
+    "store",
+    "fork",
+    "layout",
+    "vectors",
+    "privacy",
+    "oath",
 ];
 
 /// The one that looks at itself from outside, and runs alone.

@@ -89,6 +89,7 @@ static desk *open_desk(effort how, int metered) {
     keys.struct_size = sizeof keys;
     keys.codes = &code;
     keys.code_count = 1;
+    keys.code_size = sizeof(otp_code_key);
     keys.current = text("2026a");
     keys.index = text("an index secret of thirty-two b.");
     REQUIRE(otp_key_ring_new(&keys, &ring) == OTP_STATUS_OK);
@@ -175,7 +176,8 @@ static void prepare_issue_batch(void *with) {
 
 static void issue_batch(void *with, uint64_t n) {
     desk *at = with;
-    REQUIRE(otp_issue_many(at->engine, at->store, at->packed, at->packed_length, n, at->issued) == OTP_STATUS_OK);
+    REQUIRE(otp_issue_many(at->engine, at->store, at->packed, at->packed_length, n, at->issued,
+                           sizeof *at->issued) == OTP_STATUS_OK);
     while (n-- > 0) REQUIRE(at->issued[n].outcome == OTP_OUTCOME_ISSUED);
 }
 
@@ -187,8 +189,8 @@ static void prepare_verify_batch(void *with) {
 
 static void verify_batch(void *with, uint64_t n) {
     desk *at = with;
-    REQUIRE(otp_verify_many(at->engine, at->store, at->packed, at->packed_length, n, at->verdicts) ==
-            OTP_STATUS_OK);
+    REQUIRE(otp_verify_many(at->engine, at->store, at->packed, at->packed_length, n, at->verdicts,
+                            sizeof *at->verdicts) == OTP_STATUS_OK);
     while (n-- > 0) REQUIRE(at->verdicts[n].outcome == OTP_OUTCOME_ACCEPTED);
 }
 

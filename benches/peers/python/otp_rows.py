@@ -113,13 +113,19 @@ class Rows:
         issued, verdicts = (c.otp_issued * count)(), (c.otp_verdict * count)()
         requests = _batch([to._packed for to in self.bindings])
         out = ctypes.addressof(issued)
-        took = timed(lambda: lib.otp_issue_many(engine, cells, requests, len(requests), count, out))
+        size = ctypes.sizeof(c.otp_issued)
+        took = timed(
+            lambda: lib.otp_issue_many(engine, cells, requests, len(requests), count, out, size)
+        )
         codes = [one.code.decode() for one in issued]
         typed = _batch(
             [to._with_typed(code, None) for to, code in zip(self.bindings, codes, strict=True)]
         )
         out = ctypes.addressof(verdicts)
-        took += timed(lambda: lib.otp_verify_many(engine, cells, typed, len(typed), count, out))
+        each = ctypes.sizeof(c.otp_verdict)
+        took += timed(
+            lambda: lib.otp_verify_many(engine, cells, typed, len(typed), count, out, each)
+        )
         assert all(verdict.outcome == c.OTP_OUTCOME_ACCEPTED for verdict in verdicts)
         return took
 

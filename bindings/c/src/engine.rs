@@ -9,7 +9,7 @@ use otp_core::{
 
 use crate::challenge::{otp_challenge, otp_issued};
 use crate::fork::Generation;
-use crate::guard::{guard, guard_code, guard_drop, outside_callbacks};
+use crate::guard::{flag, guard, guard_code, guard_drop, outside_callbacks};
 use crate::key::{drop_handle, otp_key_ring, otp_signing_key};
 use crate::observer::{HostClock, HostObserver, UserData, otp_clock, otp_observer};
 use crate::policy::{otp_budgets, otp_policy, read_budgets, read_policy};
@@ -17,8 +17,8 @@ use crate::request::Request;
 use crate::status::{Fault, otp_status};
 use crate::store::otp_store;
 use crate::view::{
-    Sized_, bytes, checked_size, get, hand_out, lend, otp_bytes, read_sized, text, writable,
-    write_sized,
+    Items, Sized_, bytes, checked_size, hand_out, lend, otp_bytes, read_sized, text, until_nul,
+    writable, write_sized,
 };
 
 /// The number of the ABI. It changes with an incompatible change alone: compare it with
@@ -65,6 +65,9 @@ pub struct otp_engine_options {
     pub clock: otp_clock,
     /// All zeros: nobody listens.
     pub observer: otp_observer,
+    /// 1 if clock or observer may give their thread to another fiber that calls the library; see
+    /// "Re-entrancy" in the header. Else 0.
+    pub fibers: i32,
 }
 
 impl Sized_ for otp_engine_options {
@@ -108,6 +111,7 @@ pub unsafe extern "C" fn otp_engine_new(
                 user_data: null,
                 drop_user_data: None,
             },
+            fibers: 0,
         };
         let options = if options.is_null() {
             default
@@ -115,6 +119,7 @@ pub unsafe extern "C" fn otp_engine_new(
             // SAFETY: as above.
             unsafe { read_sized(options, default, "options")? }
         };
+        let fibers = flag(options.fibers, "fibers")?;
         // SAFETY: as above.
         let (policy, budgets) =
             unsafe { (read_policy(options.policy)?, read_budgets(options.budgets)?) };
@@ -135,6 +140,7 @@ pub unsafe extern "C" fn otp_engine_new(
         if let Some(now) = now {
             builder = builder.clock(HostClock {
                 now,
+                fibers,
                 user_data: UserData::new(user_data, drop_user_data),
             });
         }
@@ -145,7 +151,11 @@ pub unsafe extern "C" fn otp_engine_new(
         } = options.observer;
         if let Some(observe) = observe {
             let user_data = UserData::new(user_data, drop_user_data);
-            builder = builder.observer(HostObserver { observe, user_data });
+            builder = builder.observer(HostObserver {
+                observe,
+                fibers,
+                user_data,
+            });
         }
         let engine = Box::new(otp_engine {
             engine: builder.build(),
@@ -261,9 +271,10 @@ pub unsafe extern "C" fn otp_engine_issue(
 pub struct otp_delivery_report {
     /// `sizeof(otp_delivery_report)`.
     pub struct_size: usize,
-    /// As `otp_issued` has it.
+    /// As `otp_issued` has it; what is no id is that of no send.
     pub challenge_id: [u8; 27],
-    /// The gateway's own status of a refusal: at most 5 printable ASCII characters and a NUL.
+    /// The gateway's own status of a refusal. Its first 5 printable ASCII characters are kept: the
+    /// message is out, and no status may undo its report.
     pub gateway_status: [u8; 8],
     /// As `otp_issued` has it.
     pub send: u32,
@@ -308,28 +319,21 @@ pub unsafe extern "C" fn otp_engine_report_delivery(
         let report = unsafe { read_sized(report, default, "report")? };
         // SAFETY: as above.
         let request = unsafe { Request::lend(request, request_len)? };
-        let id = ChallengeId::parse(get(&report.challenge_id, "challenge_id")?)
-            .map_err(|error| Fault::argument(format!("challenge_id: {error}")))?;
-        let delivery = match report.delivered {
-            1 => Delivery::Sent,
-            0 => Delivery::Failed(
-                GatewayStatus::parse(get(&report.gateway_status, "gateway_status")?).ok_or_else(
-                    || {
-                        Fault::argument(
-                            "gateway_status must be at most 5 printable ASCII characters",
-                        )
-                    },
-                )?,
-            ),
-            other => {
+        let id = ChallengeId::from_client(until_nul(&report.challenge_id));
+        let delivery = if flag(report.delivered, "delivered")? {
+            Delivery::Sent
+        } else {
+            Delivery::Failed(GatewayStatus::shortened(until_nul(&report.gateway_status)))
+        };
+        let send = match u8::try_from(report.send) {
+            Ok(send @ 1..) => send,
+            _ => {
                 return Err(Fault::argument(format!(
-                    "delivered is {other}; it must be 0 or 1"
+                    "send is {}; it must be 1 to 255",
+                    report.send
                 )));
             }
         };
-        let send = u8::try_from(report.send).map_err(|_| {
-            Fault::argument(format!("send is {}; it must be 1 to 255", report.send))
-        })?;
         let reported =
             engine.report_delivery(&*store.store, &request.binding, id, send, delivery)?;
         let outcome = match reported {
@@ -529,7 +533,8 @@ pub unsafe extern "C" fn otp_engine_findings(
 /// Issues `count` codes: `requests` is, for each, its length (4 bytes, big-endian) and the request.
 ///
 /// Each is an operation of its own: a fault of one undoes no other, and stands in its `status`. The
-/// `struct_size` of each item is set by the library.
+/// items of `issued_out` lie `item_size` bytes apart, which is `sizeof(otp_issued)`: what of it this
+/// library does not know is zero. The `struct_size` of each item is set by the library.
 ///
 /// # Safety
 ///
@@ -543,9 +548,10 @@ pub unsafe extern "C" fn otp_issue_many(
     requests_len: usize,
     count: usize,
     issued_out: *mut otp_issued,
+    item_size: usize,
 ) -> otp_status {
     guard_code(|| {
-        writable(issued_out, "issued_out")?;
+        let items = Items::lend(issued_out, item_size, "issued_out")?;
         // SAFETY: by this function's contract, here and below.
         let (engine, store) = unsafe { (use_engine(engine)?, use_store(store)?) };
         // SAFETY: as above.
@@ -555,13 +561,13 @@ pub unsafe extern "C" fn otp_issue_many(
                 let request = Request::read(request)?;
                 Ok(engine.issue(&*store.store, &request.binding)?)
             };
-            // SAFETY: as above; the caller's items are as large as this header says.
+            let issued = issue();
+            // SAFETY: as above; there are as many items as requests, each of `item_size` bytes.
             unsafe {
-                let item = issued_out.add(at);
-                (&raw mut (*item).struct_size).write(size_of::<otp_issued>());
-                match issue() {
-                    Ok(issuance) => otp_issued::hand_over(&issuance, item, size_of::<otp_issued>()),
-                    Err(fault) => hand_out(item, otp_issued::failed(&fault)),
+                let item = items.cleared(at);
+                match issued {
+                    Ok(issuance) => otp_issued::hand_over(&issuance, item, item_size),
+                    Err(fault) => write_sized(&otp_issued::failed(&fault), item, item_size),
                 }
             }
         }

@@ -68,19 +68,36 @@ pub(crate) fn outside_callbacks() -> Result<(), Fault> {
 }
 
 /// Marks that the host's code runs, until dropped; the detail of a fault survives it.
-pub(crate) struct InCallback(String);
+pub(crate) struct InCallback {
+    detail: String,
+    marked: u32,
+}
 
 impl InCallback {
-    pub(crate) fn enter() -> Self {
-        CALLBACKS.with(|depth| depth.set(depth.get() + 1));
-        Self(DETAIL.with(|detail| detail.borrow().clone()))
+    /// Marks the thread, unless `fibers` may run on it meanwhile, which are no part of the callback.
+    pub(crate) fn enter(fibers: bool) -> Self {
+        let marked = u32::from(!fibers);
+        CALLBACKS.with(|depth| depth.set(depth.get() + marked));
+        let detail = DETAIL.with(|detail| detail.borrow().clone());
+        Self { detail, marked }
     }
 }
 
 impl Drop for InCallback {
     fn drop(&mut self) {
-        CALLBACKS.with(|depth| depth.set(depth.get() - 1));
-        DETAIL.with(|detail| *detail.borrow_mut() = core::mem::take(&mut self.0));
+        CALLBACKS.with(|depth| depth.set(depth.get() - self.marked));
+        DETAIL.with(|detail| *detail.borrow_mut() = core::mem::take(&mut self.detail));
+    }
+}
+
+/// Reads a flag of the caller's.
+pub(crate) fn flag(value: i32, name: &str) -> Result<bool, Fault> {
+    match value {
+        0 => Ok(false),
+        1 => Ok(true),
+        other => Err(Fault::argument(format!(
+            "{name} is {other}; it must be 0 or 1"
+        ))),
     }
 }
 

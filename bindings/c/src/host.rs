@@ -7,7 +7,7 @@ use otp_core::store::{
     Cell, Class, Commit, Error, Key, MAX_BODY, MAX_CELLS, Store, Version, Write,
 };
 
-use crate::guard::InCallback;
+use crate::guard::{InCallback, flag};
 use crate::observer::{UserData, otp_drop_fn};
 use crate::status::Fault;
 use crate::view::Sized_;
@@ -152,6 +152,9 @@ pub struct otp_host_store {
     pub purge: otp_store_purge_fn,
     /// One of `otp_class`.
     pub store_class: i32,
+    /// 1 if a callback may give its thread to another fiber that calls the library; see
+    /// "Re-entrancy" in the header. Else 0.
+    pub fibers: i32,
     /// Handed to each call.
     pub user_data: *mut c_void,
     /// Called once at the end; may be NULL.
@@ -171,6 +174,7 @@ pub(crate) struct HostStore {
     purge: otp_store_purge_fn,
     has_cells: otp_store_has_cells_fn,
     class: Class,
+    fibers: bool,
     user_data: UserData,
 }
 
@@ -190,6 +194,7 @@ impl HostStore {
         let commit = table
             .commit
             .ok_or_else(|| Fault::argument("commit is NULL"))?;
+        let fibers = flag(table.fibers, "fibers")?;
         let user_data = UserData::new(table.user_data, table.drop_user_data);
         Ok(Self {
             load,
@@ -197,6 +202,7 @@ impl HostStore {
             purge: table.purge,
             has_cells: table.has_cells,
             class,
+            fibers,
             user_data,
         })
     }
@@ -212,7 +218,7 @@ impl Store for HostStore {
                 capacity: reply.len(),
                 len: usize::MAX,
             };
-            let _in_callback = InCallback::enter();
+            let _in_callback = InCallback::enter(self.fibers);
             // SAFETY: the host's own function on its own data; keys and buffer outlive the call.
             let answer = unsafe {
                 (self.load)(
@@ -243,7 +249,7 @@ impl Store for HostStore {
         }
         let packed = write_writes(writes);
         let mut outcome = otp_commit::Unknown as i32;
-        let _in_callback = InCallback::enter();
+        let _in_callback = InCallback::enter(self.fibers);
         // SAFETY: the host's own function on its own data; writes and outcome outlive the call.
         let answer = unsafe {
             let data = self.user_data.get();
@@ -274,7 +280,7 @@ impl Store for HostStore {
         };
         let limit = u64::try_from(limit).unwrap_or(u64::MAX);
         let mut dropped = 0;
-        let _in_callback = InCallback::enter();
+        let _in_callback = InCallback::enter(self.fibers);
         // SAFETY: the host's own function on its own data; the out pointer is valid.
         let answer = unsafe { purge(self.user_data.get(), now.unix(), limit, &raw mut dropped) };
         match answer {
@@ -299,7 +305,7 @@ impl Store for HostStore {
             return Ok(None);
         };
         let mut told = -1;
-        let _in_callback = InCallback::enter();
+        let _in_callback = InCallback::enter(self.fibers);
         // SAFETY: the host's own function on its own data; the out pointer is valid.
         let answer = unsafe { has_cells(self.user_data.get(), &raw mut told) };
         match (answer, told) {

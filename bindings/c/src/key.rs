@@ -3,9 +3,11 @@
 use otp_core::{KeyRing, SigningKey, Timestamp, VerifyingKeys};
 
 use crate::fork::Generation;
-use crate::guard::{guard, guard_drop};
+use crate::guard::{flag, guard, guard_drop};
 use crate::status::{Fault, otp_status};
-use crate::view::{Sized_, bytes, hand_out, lend, otp_bytes, otp_view, read_sized, text, writable};
+use crate::view::{
+    Sized_, bytes, hand_out, lend, otp_bytes, otp_view, read_item, read_sized, text, writable,
+};
 
 /// One code secret of a ring.
 #[repr(C)]
@@ -27,10 +29,12 @@ pub struct otp_code_key {
 pub struct otp_key_ring_options {
     /// `sizeof(otp_key_ring_options)`.
     pub struct_size: usize,
-    /// The code secrets.
+    /// The code secrets, one behind the other.
     pub codes: *const otp_code_key,
     /// How many there are; at least 1.
     pub code_count: usize,
+    /// `sizeof(otp_code_key)`: how far apart they lie.
+    pub code_size: usize,
     /// The kid that new codes are made with; may be empty where there is only one.
     pub current: otp_view,
     /// The long-lived index secret: at least 32 random bytes, and none of the code secrets.
@@ -74,6 +78,7 @@ pub unsafe extern "C" fn otp_key_ring_new(
             struct_size: size_of::<otp_key_ring_options>(),
             codes: core::ptr::null(),
             code_count: 0,
+            code_size: 0,
             current: EMPTY,
             index: EMPTY,
             epoch: 0,
@@ -89,17 +94,17 @@ pub unsafe extern "C" fn otp_key_ring_new(
         if options.codes.is_null() {
             return Err(Fault::argument("codes is NULL"));
         }
-        // SAFETY: as above; the count is bounded.
-        let codes = unsafe { core::slice::from_raw_parts(options.codes, options.code_count) };
         // SAFETY: as above.
         let mut ring = KeyRing::builder()
             .index(unsafe { options.index.bytes("index")? })
             .epoch(options.epoch);
-        for code in codes {
+        for at in 0..options.code_count {
+            // SAFETY: as above; the count is bounded.
+            let code = unsafe { read_item(options.codes, at, options.code_size, "code_size")? };
             // SAFETY: as above.
             let (kid, secret) = unsafe { (code.kid.text("kid")?, code.secret.bytes("secret")?) };
             ring = ring.code(kid, secret);
-            if code.is_retired != 0 {
+            if flag(code.is_retired, "is_retired")? {
                 ring = ring.retired(kid, Timestamp::from_unix(code.retired_at));
             }
         }

@@ -103,13 +103,14 @@ layout! {
         user_data 8,
         drop_user_data 16,
     }
-    otp_engine_options 80 {
+    otp_engine_options 88 {
         struct_size 0,
         policy 8,
         budgets 16,
         signing_key 24,
         clock 32,
         observer 56,
+        fibers 80,
     }
     otp_issued 368 {
         struct_size 0,
@@ -158,13 +159,14 @@ layout! {
         is_retired 32,
         retired_at 40,
     }
-    otp_key_ring_options 64 {
+    otp_key_ring_options 72 {
         struct_size 0,
         codes 8,
         code_count 16,
-        current 24,
-        index 40,
-        epoch 56,
+        code_size 24,
+        current 32,
+        index 48,
+        epoch 64,
     }
     otp_field 64 {
         tenant 0,
@@ -208,6 +210,7 @@ layout! {
         commit 16,
         purge 24,
         store_class 32,
+        fibers 36,
         user_data 40,
         drop_user_data 48,
         has_cells 56,

@@ -136,7 +136,7 @@ impl UserData {
 impl Drop for UserData {
     fn drop(&mut self) {
         if let Some(drop) = self.drop {
-            let _in_callback = InCallback::enter();
+            let _in_callback = InCallback::enter(false);
             // SAFETY: the host's own function on its own data, once.
             unsafe { drop(self.data) };
         }
@@ -145,13 +145,14 @@ impl Drop for UserData {
 
 pub(crate) struct HostClock {
     pub(crate) now: unsafe extern "C" fn(*mut c_void, *mut i64) -> i32,
+    pub(crate) fibers: bool,
     pub(crate) user_data: UserData,
 }
 
 impl Clock for HostClock {
     fn now(&self) -> Option<Timestamp> {
         let mut seconds = i64::MIN;
-        let _in_callback = InCallback::enter();
+        let _in_callback = InCallback::enter(self.fibers);
         // SAFETY: the host's own function on its own data; the out pointer is valid.
         let answer = unsafe { (self.now)(self.user_data.get(), &raw mut seconds) };
         (answer == 1).then_some(Timestamp::from_unix(seconds))
@@ -160,6 +161,7 @@ impl Clock for HostClock {
 
 pub(crate) struct HostObserver {
     pub(crate) observe: unsafe extern "C" fn(*mut c_void, *const otp_event),
+    pub(crate) fibers: bool,
     pub(crate) user_data: UserData,
 }
 
@@ -192,7 +194,7 @@ impl Observer for HostObserver {
             recipient: view(&recipient),
             challenge_id: event.id.map_or([0; 27], show),
         };
-        let _in_callback = InCallback::enter();
+        let _in_callback = InCallback::enter(self.fibers);
         // SAFETY: the host's own function on its own data; the event outlives the call.
         unsafe { (self.observe)(self.user_data.get(), &raw const event) };
     }

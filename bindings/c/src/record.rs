@@ -6,7 +6,7 @@ use otp_core::{
 };
 
 use crate::engine::{otp_engine, use_engine, use_store};
-use crate::guard::guard;
+use crate::guard::{flag, guard};
 use crate::status::{Fault, otp_status};
 use crate::store::otp_store;
 use crate::view::{Sized_, hand_out, lend, otp_bytes, otp_view, read_sized, writable};
@@ -215,7 +215,7 @@ unsafe fn read_expected<'a>(expected: *const otp_expected) -> Result<Expected<'a
         if let Some(record) = given.record.optional_text("record")? {
             read = read.record(record);
         }
-        if given.has_page == 1 {
+        if flag(given.has_page, "has_page")? {
             let head = match given.head.bytes("head")? {
                 [] => None,
                 head => Some(<[u8; 32]>::try_from(head).map_err(|_| {

@@ -123,6 +123,7 @@ pub unsafe extern "C" fn otp_store_host_new(
             commit: None,
             purge: None,
             store_class: 0,
+            fibers: 0,
             user_data: core::ptr::null_mut(),
             drop_user_data: None,
             has_cells: None,

@@ -8,9 +8,7 @@ use crate::guard::guard_code;
 use crate::request::Request;
 use crate::status::{Fault, otp_status};
 use crate::store::otp_store;
-use crate::view::{
-    Sized_, bytes, checked_size, hand_out, otp_view, read_sized, writable, write_sized,
-};
+use crate::view::{Items, Sized_, bytes, checked_size, otp_view, read_sized, write_sized};
 
 /// Judges what a person typed; the attempt is committed before this returns.
 ///
@@ -177,7 +175,8 @@ unsafe fn verify(
 
 /// Judges `count` typed codes: `requests` is, for each, its length (4 bytes, big-endian) and the
 /// request. Each is an operation of its own: a fault of one undoes no other, and stands in its
-/// `status`.
+/// `status`. The items of `verdicts_out` lie `item_size` bytes apart, which is `sizeof(otp_verdict)`:
+/// what of it this library does not know is zero. The `struct_size` of each is set by the library.
 ///
 /// # Safety
 ///
@@ -192,9 +191,10 @@ pub unsafe extern "C" fn otp_verify_many(
     requests_len: usize,
     count: usize,
     verdicts_out: *mut otp_verdict,
+    item_size: usize,
 ) -> otp_status {
     guard_code(|| {
-        writable(verdicts_out, "verdicts_out")?;
+        let items = Items::lend(verdicts_out, item_size, "verdicts_out")?;
         // SAFETY: by this function's contract, here and below.
         let (engine, store) = unsafe { (use_engine(engine)?, use_store(store)?) };
         // SAFETY: as above.
@@ -210,8 +210,8 @@ pub unsafe extern "C" fn otp_verify_many(
                 status: fault.status as i32,
                 ..otp_verdict::NONE
             });
-            // SAFETY: as above.
-            unsafe { hand_out(verdicts_out.add(at), item) };
+            // SAFETY: as above; there are as many items as requests, each of `item_size` bytes.
+            unsafe { write_sized(&item, items.cleared(at), item_size) };
         }
         Ok(())
     })

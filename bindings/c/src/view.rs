@@ -163,6 +163,66 @@ pub(crate) unsafe fn write_sized<T: Sized_>(value: &T, out: *mut T, size: usize)
     };
 }
 
+/// The items of a batch, as large as the caller compiled them: that they lie one behind the other
+/// is known, how far apart only the caller knows.
+pub(crate) struct Items<T> {
+    first: *mut T,
+    size: usize,
+}
+
+impl<T: Sized_> Items<T> {
+    /// Looks at the pointer and the size, at nothing else.
+    pub(crate) fn lend(first: *mut T, size: usize, name: &str) -> Result<Self, Fault> {
+        writable(first, name)?;
+        check_stride::<T>(size, "item_size", T::FIRST)?;
+        Ok(Self { first, size })
+    }
+
+    /// Returns an item, all zeros but for its `struct_size`.
+    ///
+    /// # Safety
+    ///
+    /// The caller has more than `at` items of the size that was lent.
+    pub(crate) unsafe fn cleared(&self, at: usize) -> *mut T {
+        // SAFETY: by this function's contract; an item is at least as large as its first member.
+        unsafe {
+            let item = self.first.byte_add(at * self.size);
+            item.cast::<u8>().write_bytes(0, self.size);
+            item.cast::<usize>().write(self.size);
+            item
+        }
+    }
+}
+
+/// Refuses a distance between the items of an array at which they cannot lie.
+fn check_stride<T>(size: usize, name: &str, least: usize) -> Result<(), Fault> {
+    if size < least || size > MAX_STRIDE || !size.is_multiple_of(align_of::<T>()) {
+        let text = format!("{name} is {size}; it must be sizeof, which is at least {least}");
+        return Err(Fault::new(otp_status::StructSize, text));
+    }
+    Ok(())
+}
+
+/// No structure of this header will ever be so large: what is larger is the size of an array.
+const MAX_STRIDE: usize = 4096;
+
+/// Copies an item of the caller's array, whose items are `size` bytes apart.
+///
+/// # Safety
+///
+/// `first` is NULL or points to more than `at` items of `size` bytes each, plain data in which any
+/// bytes are valid.
+pub(crate) unsafe fn read_item<T: Copy>(
+    first: *const T,
+    at: usize,
+    size: usize,
+    name: &str,
+) -> Result<T, Fault> {
+    check_stride::<T>(size, name, size_of::<T>())?;
+    // SAFETY: by this function's contract.
+    Ok(unsafe { first.byte_add(at * size).read() })
+}
+
 /// Copies bytes to a caller's buffer, or says how much room they need.
 ///
 /// # Safety
@@ -235,11 +295,12 @@ impl<const N: usize> fmt::Write for Field<N> {
 
 /// Reads a short text out of a fixed field, up to the first zero byte.
 pub(crate) fn get<'a>(field: &'a [u8], name: &str) -> Result<&'a str, Fault> {
-    let end = field
-        .iter()
-        .position(|byte| *byte == 0)
-        .unwrap_or(field.len());
-    text(&field[..end], name)
+    text(until_nul(field), name)
+}
+
+/// Returns what a fixed field holds, up to the first zero byte.
+pub(crate) fn until_nul(field: &[u8]) -> &[u8] {
+    field.split(|byte| *byte == 0).next().unwrap_or_default()
 }
 
 /// Bytes that the library made and the caller owns; end them with `otp_bytes_free`.

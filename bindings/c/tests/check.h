@@ -94,6 +94,7 @@ static inline otp_key_ring *sample_ring(void) {
     code.secret = view(secret);
     options.codes = &code;
     options.code_count = 1;
+    options.code_size = sizeof(otp_code_key);
     options.current = view("2026a");
     options.index = view(index);
     OK(otp_key_ring_new(&options, &ring));

@@ -107,6 +107,7 @@ static otp_engine *make_engine(int32_t code_kind) {
     code.secret = view_of(own.code_secret, SECRET);
     options.codes = &code;
     options.code_count = 1;
+    options.code_size = sizeof(otp_code_key);
     options.index = view_of(own.index_secret, SECRET);
     OK(otp_key_ring_new(&options, &ring));
     OK(otp_signing_key_from_seed(own.seed, SECRET, &key));
@@ -143,11 +144,11 @@ static void main_job(int32_t code_kind) {
     otp_bytes_free(own.verdict.record);
 
     len = packed_for_a_batch("16", NULL);
-    OK(otp_issue_many(engine, store, own.batch, len, 1, &own.batched));
+    OK(otp_issue_many(engine, store, own.batch, len, 1, &own.batched, sizeof own.batched));
     CHECK(own.batched.outcome == OTP_OUTCOME_ISSUED);
     remember_code(own.batched.code);
     len = packed_for_a_batch("16", own.batched.code);
-    OK(otp_verify_many(engine, store, own.batch, len, 1, &own.verdict));
+    OK(otp_verify_many(engine, store, own.batch, len, 1, &own.verdict, sizeof own.verdict));
     CHECK(own.verdict.outcome == OTP_OUTCOME_ACCEPTED);
     otp_bytes_free(own.verdict.record);
 

@@ -134,13 +134,14 @@ AT(otp_observer, observe, 0);
 AT(otp_observer, user_data, 8);
 AT(otp_observer, drop_user_data, 16);
 
-SIZE(otp_engine_options, 80);
+SIZE(otp_engine_options, 88);
 AT(otp_engine_options, struct_size, 0);
 AT(otp_engine_options, policy, 8);
 AT(otp_engine_options, budgets, 16);
 AT(otp_engine_options, signing_key, 24);
 AT(otp_engine_options, clock, 32);
 AT(otp_engine_options, observer, 56);
+AT(otp_engine_options, fibers, 80);
 
 SIZE(otp_issued, 368);
 AT(otp_issued, struct_size, 0);
@@ -189,13 +190,14 @@ AT(otp_code_key, secret, 16);
 AT(otp_code_key, is_retired, 32);
 AT(otp_code_key, retired_at, 40);
 
-SIZE(otp_key_ring_options, 64);
+SIZE(otp_key_ring_options, 72);
 AT(otp_key_ring_options, struct_size, 0);
 AT(otp_key_ring_options, codes, 8);
 AT(otp_key_ring_options, code_count, 16);
-AT(otp_key_ring_options, current, 24);
-AT(otp_key_ring_options, index, 40);
-AT(otp_key_ring_options, epoch, 56);
+AT(otp_key_ring_options, code_size, 24);
+AT(otp_key_ring_options, current, 32);
+AT(otp_key_ring_options, index, 48);
+AT(otp_key_ring_options, epoch, 64);
 
 SIZE(otp_field, 64);
 AT(otp_field, tenant, 0);
@@ -239,6 +241,7 @@ AT(otp_host_store, load, 8);
 AT(otp_host_store, commit, 16);
 AT(otp_host_store, purge, 24);
 AT(otp_host_store, store_class, 32);
+AT(otp_host_store, fibers, 36);
 AT(otp_host_store, user_data, 40);
 AT(otp_host_store, drop_user_data, 48);
 AT(otp_host_store, has_cells, 56);

@@ -89,10 +89,10 @@ static void case_94_null_is_an_error_of_every_function_that_can_fail(void) {
     REFUSED(otp_engine_odds(engine, NULL));
     REFUSED(otp_engine_findings(NULL, &bytes_out));
     REFUSED(otp_engine_findings(engine, NULL));
-    REFUSED(otp_issue_many(engine, store, NULL, 8, 1, &issued));
-    REFUSED(otp_issue_many(engine, store, packed.bytes, packed.len, 1, NULL));
-    REFUSED(otp_verify_many(engine, store, NULL, 8, 1, &verdict));
-    REFUSED(otp_verify_many(engine, store, packed.bytes, packed.len, 1, NULL));
+    REFUSED(otp_issue_many(engine, store, NULL, 8, 1, &issued, sizeof issued));
+    REFUSED(otp_issue_many(engine, store, packed.bytes, packed.len, 1, NULL, sizeof issued));
+    REFUSED(otp_verify_many(engine, store, NULL, 8, 1, &verdict, sizeof verdict));
+    REFUSED(otp_verify_many(engine, store, packed.bytes, packed.len, 1, NULL, sizeof verdict));
     REFUSED(otp_engine_signatures(engine, store, NULL, 1, &bytes_out));
     REFUSED(otp_engine_signatures(engine, store, &field, 1, NULL));
     REFUSED(otp_engine_page(engine, store, NULL, &number, head));

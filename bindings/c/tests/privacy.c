@@ -131,6 +131,7 @@ static void case_72_no_fault_shows_what_it_was_given(void) {
     code.secret = view("a secret of few bytes");
     options.codes = &code;
     options.code_count = 1;
+    options.code_size = sizeof(otp_code_key);
     options.index = view("an index secret of thirty-two b.");
     SHOWS(OTP_STATUS_KEY, otp_key_ring_new(&options, &ring), "21", "few");
     SHOWS(OTP_STATUS_KEY, otp_signing_key_from_seed((const uint8_t *)"a seed of few bytes", 19, &key), "19", "few");

@@ -133,6 +133,7 @@ static void a_weak_or_missing_secret_is_refused(void) {
     code.secret = view("thirty-one bytes, one too few..");
     options.codes = &code;
     options.code_count = 1;
+    options.code_size = sizeof(otp_code_key);
     options.index = view("an index secret of thirty-two b.");
     CHECK(code.secret.len == 31);
     STATUS(OTP_STATUS_KEY, otp_key_ring_new(&options, &ring));
@@ -309,7 +310,7 @@ static void a_bad_item_in_the_middle_of_a_batch_undoes_no_other(void) {
     bad.len -= 1; /* cut short */
     len = append(batch, append(batch, append(batch, 0, &one), &bad), &three);
     memset(issued, 0xEE, sizeof issued);
-    OK(otp_issue_many(engine, store, batch, len, 3, issued));
+    OK(otp_issue_many(engine, store, batch, len, 3, issued, sizeof *issued));
     CHECK(issued[0].status == OTP_STATUS_OK && issued[0].outcome == OTP_OUTCOME_ISSUED);
     CHECK(issued[1].status == OTP_STATUS_ARGUMENT && issued[1].outcome == OTP_OUTCOME_NONE);
     CHECK(issued[2].status == OTP_STATUS_OK && issued[2].outcome == OTP_OUTCOME_ISSUED);
@@ -319,18 +320,18 @@ static void a_bad_item_in_the_middle_of_a_batch_undoes_no_other(void) {
     three = sample_request("3", (const char *)issued[2].code);
     len = append(batch, append(batch, append(batch, 0, &one), &bad), &three);
     memset(verdicts, 0xEE, sizeof verdicts);
-    OK(otp_verify_many(engine, store, batch, len, 3, verdicts));
+    OK(otp_verify_many(engine, store, batch, len, 3, verdicts, sizeof *verdicts));
     CHECK(verdicts[0].outcome == OTP_OUTCOME_ACCEPTED && verdicts[2].outcome == OTP_OUTCOME_ACCEPTED);
     CHECK(verdicts[1].status == OTP_STATUS_ARGUMENT && verdicts[1].outcome == OTP_OUTCOME_NONE);
     CHECK(verdicts[1].record == NULL);
 
     /* What does not add up is refused whole, before anything is written. */
     memset(verdicts, 0xEE, sizeof verdicts);
-    STATUS(OTP_STATUS_ARGUMENT, otp_verify_many(engine, store, batch, len - 1, 3, verdicts));
-    STATUS(OTP_STATUS_ARGUMENT, otp_verify_many(engine, store, batch, len, 2, verdicts));
-    STATUS(OTP_STATUS_ARGUMENT, otp_verify_many(engine, store, batch, len, SIZE_MAX, verdicts));
+    STATUS(OTP_STATUS_ARGUMENT, otp_verify_many(engine, store, batch, len - 1, 3, verdicts, sizeof *verdicts));
+    STATUS(OTP_STATUS_ARGUMENT, otp_verify_many(engine, store, batch, len, 2, verdicts, sizeof *verdicts));
+    STATUS(OTP_STATUS_ARGUMENT, otp_verify_many(engine, store, batch, len, SIZE_MAX, verdicts, sizeof *verdicts));
     CHECK(((uint8_t *)verdicts)[0] == 0xEE && ((uint8_t *)verdicts)[sizeof verdicts - 1] == 0xEE);
-    OK(otp_verify_many(engine, store, NULL, 0, 0, verdicts));
+    OK(otp_verify_many(engine, store, NULL, 0, 0, verdicts, sizeof *verdicts));
     otp_engine_free(engine);
     otp_store_free(store);
 }

@@ -37,6 +37,7 @@ typedef struct {
     unsigned loads, commits;
     const otp_engine *engine;
     const otp_store *store;
+    otp_engine *sibling;
     int32_t inner[5];
 } table;
 
@@ -64,7 +65,6 @@ static cell **place_of(table *self, const uint8_t *key) {
 
 static void reenter(table *self) {
     request packed = sample_request("15", "123456");
-    otp_engine *sibling = NULL;
     SIZED(otp_policy, policy);
     SIZED(otp_issued, issued);
     SIZED(otp_verdict, verdict);
@@ -75,7 +75,7 @@ static void reenter(table *self) {
     self->inner[1] = otp_engine_issue(self->engine, self->store, packed.bytes, packed.len, &issued);
     self->inner[2] = otp_engine_purge(self->engine, self->store, 1, &dropped);
     self->inner[3] = otp_engine_cancel(self->engine, self->store, packed.bytes, packed.len, &said);
-    self->inner[4] = otp_engine_with_policy(self->engine, &policy, &sibling);
+    self->inner[4] = otp_engine_with_policy(self->engine, &policy, &self->sibling);
 }
 
 static int32_t load(void *user_data, const uint8_t *keys, size_t key_count, otp_buffer *reply) {
@@ -661,6 +661,30 @@ static void case_70_a_callback_that_calls_back_is_refused_and_nothing_hangs(void
     free_table(self);
 }
 
+/* Another fiber of the thread calls the library while a callback of the first one waits. */
+static void case_287_a_call_of_another_fiber_is_answered_where_there_are_fibers(void) {
+    otp_engine *engine = sample_engine();
+    otp_store *others = sample_store();
+    table *self = new_table();
+    otp_host_store functions = functions_of(self);
+    otp_store *store = NULL;
+    otp_issued issued;
+    size_t at;
+    functions.fibers = 1;
+    OK(otp_store_host_new(&functions, &store));
+    self->engine = engine;
+    self->store = others;
+    self->reenter = 1;
+    issued = issue(engine, store, "15");
+    CHECK(issued.outcome == OTP_OUTCOME_ISSUED);
+    for (at = 0; at < 5; at++) CHECK(self->inner[at] == OTP_STATUS_OK);
+    otp_engine_free(self->sibling);
+    otp_engine_free(engine);
+    otp_store_free(others);
+    otp_store_free(store);
+    free_table(self);
+}
+
 int main(int argc, char **argv) {
     the_main_job_runs_on_a_host_store();
     case_200_a_store_that_another_key_ring_began_is_an_error_that_says_so();
@@ -674,6 +698,7 @@ int main(int argc, char **argv) {
     case_69_a_callback_that_fails_is_the_error_that_it_names();
     case_320_a_purge_that_may_have_dropped_cells_never_says_that_nothing_changed();
     case_70_a_callback_that_calls_back_is_refused_and_nothing_hangs();
+    case_287_a_call_of_another_fiber_is_answered_where_there_are_fibers();
     if (argc < 2 || strcmp(argv[1], "--quick") != 0) {
         a_sound_store_in_c_passes_the_suite(OTP_CLASS_PERMANENT);
         a_sound_store_in_c_passes_the_suite(OTP_CLASS_EXPIRING);

@@ -126,6 +126,7 @@ static otp_engine *engine_of_vectors(void) {
     code.secret = view_of(code_secret, sizeof code_secret);
     options.codes = &code;
     options.code_count = 1;
+    options.code_size = sizeof(otp_code_key);
     options.index = view_of(index_secret, sizeof index_secret);
     OK(otp_key_ring_new(&options, &ring));
     more.clock.now = tell_time;

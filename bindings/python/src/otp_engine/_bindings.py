@@ -219,6 +219,7 @@ class otp_engine_options(ctypes.Structure):
         ("signing_key", ctypes.c_void_p),
         ("clock", otp_clock),
         ("observer", otp_observer),
+        ("fibers", ctypes.c_int32),
     ]
 
 
@@ -330,6 +331,7 @@ class otp_key_ring_options(ctypes.Structure):
         ("struct_size", ctypes.c_size_t),
         ("codes", ctypes.c_void_p),
         ("code_count", ctypes.c_size_t),
+        ("code_size", ctypes.c_size_t),
         ("current", otp_view),
         ("index", otp_view),
         ("epoch", ctypes.c_uint32),
@@ -451,6 +453,7 @@ class otp_host_store(ctypes.Structure):
         ("commit", otp_store_commit_fn),
         ("purge", otp_store_purge_fn),
         ("store_class", ctypes.c_int32),
+        ("fibers", ctypes.c_int32),
         ("user_data", ctypes.c_void_p),
         ("drop_user_data", otp_drop_fn),
         ("has_cells", otp_store_has_cells_fn),
@@ -513,7 +516,7 @@ FUNCTIONS = [
     ("otp_engine_purge", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_void_p]),
     ("otp_engine_odds", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p]),
     ("otp_engine_findings", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p]),
-    ("otp_issue_many", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_size_t, ctypes.c_void_p]),
+    ("otp_issue_many", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_size_t]),
     ("otp_engine_verify_hotp", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, otp_view, ctypes.c_uint32, ctypes.c_void_p]),
     ("otp_engine_verify_totp", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, otp_view, ctypes.c_uint32, ctypes.c_void_p]),
     ("otp_engine_ocra_question", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p]),
@@ -564,7 +567,7 @@ FUNCTIONS = [
     ("otp_store_check", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p]),
     ("otp_engine_verify", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p]),
     ("otp_engine_verify_with_evidence", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_void_p]),
-    ("otp_verify_many", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_size_t, ctypes.c_void_p]),
+    ("otp_verify_many", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_size_t]),
     ("otp_bytes_data", ctypes.c_void_p, [ctypes.c_void_p]),
     ("otp_bytes_len", ctypes.c_size_t, [ctypes.c_void_p]),
     ("otp_bytes_free", None, [ctypes.c_void_p]),

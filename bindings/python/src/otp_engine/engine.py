@@ -420,6 +420,7 @@ class Engine(Factors):
                 len(packed),
                 len(requests),
                 ctypes.addressof(outs),
+                ctypes.sizeof(c.otp_issued),
             )
         )
         answers = [
@@ -445,6 +446,7 @@ class Engine(Factors):
                 len(packed),
                 len(requests),
                 ctypes.addressof(outs),
+                ctypes.sizeof(c.otp_verdict),
             )
         )
         return [

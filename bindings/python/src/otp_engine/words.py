@@ -168,6 +168,7 @@ class KeyRing(Owner):
             struct_size=ctypes.sizeof(c.otp_key_ring_options),
             codes=ctypes.cast(array, ctypes.c_void_p),
             code_count=len(names),
+            code_size=ctypes.sizeof(c.otp_code_key),
             current=view(chosen),
             index=view(index),
             epoch=_count("epoch", epoch),
