@@ -314,6 +314,7 @@ static otp_engine *stranger(void) {
     key.secret.len = sizeof code;
     options.codes = &key;
     options.code_count = 1;
+    options.code_size = sizeof(otp_code_key);
     options.index.data = index;
     options.index.len = sizeof index;
     OK(otp_key_ring_new(&options, &ring));
