@@ -4,8 +4,9 @@ import base64
 import json
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import otp_engine as otp
@@ -18,21 +19,62 @@ PURPOSE = "sign"
 # The server imports this file before it forks its workers, and forks again later: an engine belongs
 # to the process that made it. Two threads that come first may each make one, and one is dropped: a
 # lock in its place could be inherited while it is held.
-_made: tuple[int, otp.Engine] | None = None
+_made: "_Made | None" = None
 _hearing = threading.local()
+
+
+@dataclass
+class _Made:
+    """The keys of one process, and its engines by their limits: settings may change meanwhile."""
+
+    ring: otp.KeyRing
+    signing_key: otp.SigningKey
+    process: int = field(default_factory=os.getpid)
+    engines: dict[tuple[tuple[str, int], ...], otp.Engine] = field(default_factory=dict)
 
 
 class NotConfigured(Exception):
     """A key file is missing or unreadable; the text names the variable, never what is in it."""
 
 
-def engine() -> otp.Engine:
-    """Return the engine of this process."""
+def engine(limits: Mapping[str, int] | None = None) -> otp.Engine:
+    """Return the engine of this process with these limits of users and numbers.
+
+    ``limits`` are the knobs of the engine's ``Budgets``; without them it has the engine's own.
+    """
+    made = _of_process()
+    named = tuple(sorted((limits or {}).items()))
+    if named not in made.engines:
+        made.engines[named] = otp.Engine(
+            made.ring,
+            budgets=otp.Budgets(**dict(named)),
+            signing_key=made.signing_key,
+            observer=_hear,
+        )
+    return made.engines[named]
+
+
+def public_jwks() -> str:
+    """Return the public half of the key that signs records, as a JWK set."""
+    return _of_process().signing_key.public_jwks
+
+
+def _of_process() -> _Made:
     global _made
     made = _made
-    if made is None or made[0] != os.getpid():
-        made = _made = (os.getpid(), _make())
-    return made[1]
+    if made is None or made.process != os.getpid():
+        made = _made = _make()
+    return made
+
+
+def with_causes(error: BaseException) -> str:
+    """Write an error with its kind and those of its causes, for a line of the log."""
+    told = []
+    cause: BaseException | None = error
+    while cause is not None and len(told) < 5:
+        told.append(f"{type(cause).__name__}: {cause}")
+        cause = cause.__cause__
+    return ", caused by ".join(told)
 
 
 def forget() -> None:
@@ -59,7 +101,7 @@ def _hear(event: otp.Event) -> None:
         events.append(event)
 
 
-def _make() -> otp.Engine:
+def _make() -> _Made:
     keys = _read(KEYS_FILE)
     pem = _read(SIGNING_KEY_FILE)
     try:
@@ -78,7 +120,7 @@ def _make() -> otp.Engine:
         signing_key = otp.SigningKey.from_pem(pem)
     except (ValueError, otp.OtpError) as error:
         raise NotConfigured(f"{SIGNING_KEY_FILE} is no Ed25519 key ({error})") from None
-    return otp.Engine(ring, signing_key=signing_key, observer=_hear)
+    return _Made(ring, signing_key)
 
 
 def _read(variable: str) -> str:

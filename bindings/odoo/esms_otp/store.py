@@ -5,6 +5,7 @@ rows that are written here are never touched by the ORM in the same request: Pos
 deadlock between two cursors of one thread, and would wait for ever.
 """
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import otp_engine as otp
 import psycopg2
 from psycopg2 import errorcodes
+from psycopg2.pool import PoolError
 
 from odoo.modules.registry import Registry
 from odoo.sql_db import BaseCursor, Cursor
@@ -29,16 +31,21 @@ _CREATE = """INSERT INTO esms_otp_cell (key, version, discard_after, body)
 VALUES (%s, 1, %s, %s) ON CONFLICT DO NOTHING"""
 _REPLACE = """UPDATE esms_otp_cell SET version = version + 1, discard_after = %s, body = %s
 WHERE key = %s AND version = %s"""
-_PURGE = """DELETE FROM esms_otp_cell WHERE key IN (
-SELECT key FROM esms_otp_cell WHERE discard_after < %s LIMIT %s FOR UPDATE SKIP LOCKED)"""
+# The array is made once, whatever the plan: `IN (SELECT .. LIMIT ..)` may be run again for each
+# row, and then drops more than the limit.
+_PURGE = """DELETE FROM esms_otp_cell WHERE discard_after < %(now)s AND key = ANY(ARRAY(
+SELECT key FROM esms_otp_cell WHERE discard_after < %(now)s
+ORDER BY discard_after LIMIT %(limit)s FOR UPDATE SKIP LOCKED))"""
+_POOL_WAIT = 3.0  # seconds, as for a lock
 
 
 class DatabaseError(Exception):
-    """The database refused. Nothing but its SQLSTATE is told: the rest may quote a row."""
+    """The database refused. Its kind and SQLSTATE are told alone: the rest may quote a row."""
 
-    def __init__(self, pgcode: str | None) -> None:
-        super().__init__(f"sqlstate {pgcode}" if pgcode else "the connection was lost")
-        self.pgcode = pgcode
+    def __init__(self, error: psycopg2.Error) -> None:
+        state = f"sqlstate {error.pgcode}" if error.pgcode else "the connection failed"
+        super().__init__(f"{type(error).__name__}, {state}")
+        self.pgcode: str | None = error.pgcode
 
 
 @contextmanager
@@ -49,12 +56,27 @@ def transaction(registry: Registry) -> Iterator[BaseCursor]:
     request, and run all of that again.
     """
     try:
-        with registry.cursor() as cr:
+        with _cursor(registry) as cr:
             if isinstance(cr, Cursor):  # a test's cursor is a savepoint of a running transaction
                 cr.execute(_BEGIN, log_exceptions=False)
             yield cr
     except psycopg2.Error as error:
-        raise DatabaseError(error.pgcode) from None
+        raise DatabaseError(error) from None
+
+
+def _cursor(registry: Registry) -> BaseCursor:
+    """Borrow a connection; where all of this process are lent, wait a little for one."""
+    end = time.monotonic() + _POOL_WAIT
+    while True:
+        try:
+            return registry.cursor()
+        except PoolError:
+            if time.monotonic() >= end:
+                raise otp.UnavailableError(
+                    "all database connections of this process are in use: raise db_maxconn, which "
+                    "must be at least two for each request that runs at once"
+                ) from None
+        time.sleep(0.02)
 
 
 class OdooStore(otp.HostStore):
@@ -104,7 +126,7 @@ class OdooStore(otp.HostStore):
     def purge(self, now: int, limit: int) -> int:
         """Drop at most so many cells whose end has passed."""
         with transaction(self._registry) as cr:
-            cr.execute(_PURGE, [now, min(limit, 2**62)], log_exceptions=False)
+            cr.execute(_PURGE, {"now": now, "limit": min(limit, 2**62)}, log_exceptions=False)
             return cr.rowcount
 
     def _write(self, cr: BaseCursor, write: otp.Write) -> bool:

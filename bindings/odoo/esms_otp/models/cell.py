@@ -1,6 +1,9 @@
 import secrets
 
 from odoo import api, models
+from odoo.exceptions import UserError
+
+_OLDEST_POSTGRES = 13  # as Odoo 19's own
 
 
 class EsmsOtpCell(models.AbstractModel):
@@ -11,6 +14,15 @@ class EsmsOtpCell(models.AbstractModel):
 
     def init(self):
         cr = self.env.cr
+        found = cr.connection.server_version // 10000
+        if found < _OLDEST_POSTGRES:
+            raise UserError(
+                self.env._(
+                    "PostgreSQL %(found)s is too old: signing codes need %(oldest)s or later.",
+                    found=found,
+                    oldest=_OLDEST_POSTGRES,
+                )
+            )
         # Short rows that are rewritten often: room on the page spares the index the update.
         cr.execute(
             """CREATE TABLE IF NOT EXISTS esms_otp_cell (

@@ -5,13 +5,16 @@ of what several connections do to each other. What it leaves in the table is del
 """
 
 import threading
+from types import SimpleNamespace
 
 import otp_engine as otp
+from psycopg2.pool import PoolError
 
 from odoo.modules.registry import Registry
 from odoo.tests import BaseCase, tagged
 from odoo.tests.common import get_db_name
 
+from .. import store as store_module
 from ..store import DatabaseError, OdooStore, transaction
 
 
@@ -96,8 +99,72 @@ class TestStore(BaseCase):
                 [bytes(32), b"secret"],
                 log_exceptions=False,
             )
-        self.assertEqual(str(raised.exception), "sqlstate 23502")
+        self.assertEqual(str(raised.exception), "NotNullViolation, sqlstate 23502")
         self.assertTrue(raised.exception.__suppress_context__)
+
+    def test_case_323_a_purge_keeps_its_limit_whatever_the_plan(self):
+        # Statistics of one row make PostgreSQL join the table with itself, and run a subquery with
+        # a limit again for each row.
+        count, found = 7, "SELECT count(*) FROM esms_otp_cell WHERE discard_after = 5"
+
+        def write(number):
+            return otp.Write(bytes([9]) * 31 + bytes([number]), 1, 0, 5, b"x")
+
+        with OdooStore(self.registry) as store:
+            self.assertTrue(store.commit([write(0)], 0))
+            with self.registry.cursor() as cr:
+                cr.execute("ANALYZE esms_otp_cell")
+            for number in range(1, count):
+                self.assertTrue(store.commit([write(number)], 0))
+            for left in (5, 3, 1, 0):
+                self.assertEqual(store.purge(6, 2), min(2, left + 2 if left else 1))
+                with self.registry.cursor() as cr:
+                    cr.execute(found)
+                    self.assertEqual(cr.fetchone(), (left,))
+
+    def test_case_323_the_statement_before_did_not_keep_it(self):
+        before = """DELETE FROM esms_otp_cell WHERE key IN (
+        SELECT key FROM esms_otp_cell WHERE discard_after < %s LIMIT %s FOR UPDATE SKIP LOCKED)"""
+        with self.registry.cursor() as cr:
+            cr.execute("DELETE FROM esms_otp_cell")
+            cr.execute("INSERT INTO esms_otp_cell VALUES (%s, 1, 5, 'x')", [bytes(32)])
+            cr.execute("ANALYZE esms_otp_cell")
+            for number in range(1, 7):
+                cr.execute(
+                    "INSERT INTO esms_otp_cell VALUES (%s, 1, 5, 'x')", [bytes([number]) * 32]
+                )
+            cr.execute(before, [6, 2])
+            self.assertGreater(cr.rowcount, 2, "the statistics force the plan no longer")
+            cr.rollback()
+
+    def test_case_330_where_all_connections_are_lent_one_is_waited_for(self):
+        lent = []
+
+        def cursor():
+            if len(lent) < 3:
+                lent.append(True)
+                raise PoolError("The Connection Pool Is Full")
+            return self.registry.cursor()
+
+        crowded = SimpleNamespace(cursor=cursor)
+        with OdooStore(crowded) as store:
+            self.assertEqual(store.load([bytes(32)]), [None])
+
+    def test_case_330_where_none_comes_free_the_error_says_what_to_raise(self):
+        def cursor():
+            raise PoolError("The Connection Pool Is Full")
+
+        self.patch(store_module, "_POOL_WAIT", 0.1)
+        crowded = SimpleNamespace(cursor=cursor)
+        write = otp.Write(bytes(32), 1, 0, 2**40, b"x")
+        with OdooStore(crowded) as store:
+            for call in (
+                lambda: store.load([bytes(32)]),
+                lambda: store.commit([write], 0),
+                lambda: store.purge(0, 1),
+            ):
+                with self.assertRaisesRegex(otp.UnavailableError, "raise db_maxconn"):
+                    call()
 
     def test_a_commit_of_two_cells_is_one(self):
         one, two = bytes(32), bytes([1]) * 32

@@ -1,9 +1,12 @@
 from datetime import timedelta
 
+from psycopg2 import errors
+
 from odoo import fields
 from odoo.addons.esms_otp import engine as engine_module
 from odoo.addons.esms_otp.controllers import main
 from odoo.addons.esms_otp.models import generation
+from odoo.addons.esms_otp.store import DatabaseError
 from odoo.tests import tagged
 
 from .common import FIELD, OtpCase
@@ -32,6 +35,27 @@ class TestPurge(OtpCase):
         self.run_cron()
         self.assertEqual(self.count("esms_otp_cell"), kept)
         self.assertEqual(self.count("esms_otp_signature"), 1)
+
+    def test_case_323_a_purge_that_fails_once_is_a_warning_and_the_rest_goes_on(self):
+        whole = main.OdooStore.purge
+        self.sign()
+        self.clock.turn(500 * 86400)
+        self.env["esms.otp.log"].create({"at": "2020-01-01", "happening": "issued"})
+
+        def fails(store, now, limit):
+            raise DatabaseError(errors.DeadlockDetected())
+
+        self.patch(main.OdooStore, "purge", fails)
+        with self.assertLogs(generation.__name__, "WARNING") as logs:
+            self.run_cron()
+        for told in ("StoreError", "caused by DatabaseError: DeadlockDetected"):
+            self.assertIn(told, logs.output[0])
+        self.assertNotIn("nothing was changed", logs.output[0])
+        self.assertFalse(self.env["esms.otp.log"].search([("at", "<", "2020-02-01")]))
+        self.assertTrue(self.count("esms_otp_cell", "discard_after IS NOT NULL"))
+        self.patch(main.OdooStore, "purge", whole)
+        self.run_cron()
+        self.assertFalse(self.count("esms_otp_cell", "discard_after IS NOT NULL"))
 
     def test_rows_go_after_their_days(self):
         self.patch(generation, "_BATCH", 2)
