@@ -285,3 +285,13 @@ def test_the_log_gateway_sends_nothing(caplog):
     assert first.provider_id != second.provider_id
     assert f"{first.provider_id} of {len(TEXT)} characters to ****6789 not sent" in caplog.text
     assert "to **** not sent" in caplog.text
+
+
+def test_case_330_the_log_gateway_tells_how_to_see_the_code_and_shows_it_where_it_may(caplog):
+    """A demo would end at it otherwise."""
+    caplog.set_level(logging.INFO)
+    LogGateway().send(TO, TEXT)
+    assert TEXT not in caplog.text
+    assert 'tick "Show Codes in the Log"' in caplog.text
+    LogGateway(shows_text=True).send(TO, TEXT)
+    assert f"it says: {TEXT}" in caplog.text

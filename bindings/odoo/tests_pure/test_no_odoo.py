@@ -33,7 +33,7 @@ def imported(module):
     "module",
     [
         "contract", "engine", "gateway", "gateway.esms", "gateway.log", "make_keys", "recipient",
-        "signed_record",
+        "sending", "signed_record",
     ],
 )  # fmt: skip
 def test_it_imports_no_odoo(module):

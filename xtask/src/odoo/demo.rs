@@ -79,7 +79,7 @@ fn told(url: &str, version: &str) -> String {
         r#"
 Odoo {version}: {url}
   log in as admin / admin, or as the borrower: borrower / borrower
-  the gateway is the log below, which tells to whom it would have sent; ctrl-C ends everything
+  the gateway is the log below, which shows each message with its code; ctrl-C ends everything
 
 the contract's example, as the borrower:
 

@@ -1,1 +1,1 @@
-from . import main, portal, receipt
+from . import keys, main, portal, receipt

@@ -1,8 +1,9 @@
 """The three routes: who may ask, what the engine answers, and the message in between.
 
-The request's own transaction reads and writes nothing: Odoo rolls it back after an exception, and
-runs the whole handler again after a lost race. What counts is committed by the store, in
-transactions of its own, and an answer that was once given is given again.
+The request's own transaction writes nothing of ours, and ends before the engine is asked: Odoo
+rolls it back after an exception, and runs the whole handler again after a lost race. What counts
+is committed by the store, in transactions of its own, and an answer that was once given is given
+again.
 """
 
 import base64
@@ -15,19 +16,23 @@ from typing import Any
 import otp_engine as otp
 
 from odoo import api, http
+from odoo.exceptions import AccessError, UserError
 from odoo.http import request
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY, retrying
 
 from .. import contract, journal, signed_record
-from ..engine import engine, hearing
+from ..engine import engine, hearing, with_causes
 from ..gateway import Timeout
+from ..models import limits
+from ..models.ir_http import AUTH, CORS
 from ..models.signature import Projection
 from ..recipient import NoMobile, digits
+from ..sending import Sending
 from ..store import OdooStore, transaction
 
 _logger = logging.getLogger(__name__)
 _ANSWER = "esms_otp.answer"
-_ROUTE = {"type": "jsonrpc", "auth": "user", "methods": ["POST"]}
+_ROUTE = {"type": "jsonrpc", "auth": AUTH, "methods": ["POST"], "cors": CORS}
 
 
 class EsmsOtpController(http.Controller):
@@ -59,6 +64,7 @@ class _Case:
     place: journal.Place
     binding: otp.Binding
     limits: otp.Policy
+    budgets: dict[str, int]
     minutes: int
     mask: bool
     recipient: str = field(repr=False)
@@ -78,6 +84,10 @@ def _answer(parse, serve, params):
         return serve(parse(params, request.httprequest.args))
     except (contract.Bad, _Answered) as early:
         return early.result
+    except AccessError:  # what it says is for who may see it
+        return contract.forbidden("You may not sign this field")
+    except UserError as refusal:  # of a hook of the record: an answer in its own words
+        return contract.forbidden(str(refusal))
     except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
         raise  # of the request's own transaction, before the engine was asked: Odoo runs it again
     except Exception:
@@ -88,6 +98,9 @@ def _answer(parse, serve, params):
 
 def _send(asked):
     record, policy = _allowed(asked)
+    record._esms_otp_check_allowed(asked.field)
+    if policy._is_over(record, asked.field):
+        raise _Answered(contract.forbidden("This is signed already"))
     case = _case(asked, record, policy)
     company = request.env["res.company"].sudo().browse(case.place.company_id)
     if not company.esms_otp_gateway_id.active:
@@ -98,9 +111,11 @@ def _send(asked):
     # What does not fit must show before there is a code that nobody receives.
     template.compose("0" * policy.digits, minutes=case.minutes, subject=subject)
     receipts = f"{policy.get_base_url()}/esms_otp/receipt/"
+    wait = _seconds_to_wait(request.env)
     registry = request.env.registry
+    _let_go()
 
-    limited = engine().with_policy(case.limits)
+    limited = engine(case.budgets).with_policy(case.limits)
     challenge = None
     with hearing() as events, OdooStore(registry) as store:
         issued = limited.issue(store, case.binding)
@@ -119,24 +134,38 @@ def _send(asked):
 
     token = _write_down(journal.issued, registry, case.place, issued, events, asked.redirect_url)
     text = template.compose(issued.code, minutes=case.minutes, subject=subject).text
-    try:
-        said = sender.send(issued.recipient, text, receipts + token if token else "")
-    except Timeout:
-        # Perhaps it was sent: nothing is refunded, and the cooldown keeps a second one back.
-        return contract.gateway_failed("")
-    finally:
-        del text
+    to, reference = issued.recipient, receipts + token if token else ""
+    # What the gateway says is taken by this request if it comes in time, by the thread if not.
+    sending = Sending(
+        lambda: sender.send(to, text, reference),
+        lambda late: _report(registry, limited, case, issued, late),
+    )
+    sending.start()
+    said = sending.wait(wait)
+    if said is None:  # on its way
+        return contract.sent(issued, gateway_status="", minutes=case.minutes, mask=case.mask)
     _report(registry, limited, case, issued, said)
-    if said.balance_low:
-        _logger.warning("the balance of the OTP gateway of company %s is low", company.id)
+    if isinstance(said, Timeout):
+        return contract.gateway_failed("")
+    if isinstance(said, Exception):
+        raise said
     if not said.ok:
-        _logger.warning("the OTP gateway refused a message: %s", said.meaning)
         return contract.gateway_failed(said.status)
     return contract.sent(issued, gateway_status=said.status, minutes=case.minutes, mask=case.mask)
 
 
 def _report(registry, limited, case, issued, said):
     """Tell engine and officers what the gateway said; whatever fails, the message has left."""
+    if isinstance(said, Exception):
+        # Perhaps it was sent: nothing is refunded, and the cooldown keeps a second one back.
+        _logger.warning("of a message nothing is known: %s", with_causes(said))
+        return
+    if said.balance_low:
+        _logger.warning(
+            "the balance of the OTP gateway of company %s is low", case.place.company_id
+        )
+    if not said.ok:
+        _logger.warning("the OTP gateway refused a message: %s", said.meaning)
     events = []
     try:
         with hearing() as events, OdooStore(registry) as store:
@@ -163,6 +192,9 @@ def _report(registry, limited, case, issued, said):
 
 def _verify(asked):
     record, policy = _allowed(asked)
+    record._esms_otp_check_allowed(asked.field)
+    if policy._is_over(record, asked.field):
+        raise _Answered({"status": 400, "message": contract.INVALID})  # as of a code that is used
     case = _case(asked, record, policy)
     evidence = otp.Evidence(
         signer_name=asked.signer_name,
@@ -173,8 +205,9 @@ def _verify(asked):
     )
     registry = request.env.registry
     row = Projection(case.place.company_id, asked.signature)
+    _let_go()
 
-    limited = engine().with_policy(case.limits)
+    limited = engine(case.budgets).with_policy(case.limits)
     with hearing() as events, OdooStore(registry, row) as store:
         verdict = limited.verify(store, case.binding, asked.otp, asked.challenge_id, evidence)
     _write_down(journal.heard, registry, events, case.place.company_id)
@@ -195,6 +228,9 @@ def _get(asked):
     if found is None:
         return contract.not_found("Nothing is signed yet")
     said, details = signed_record.payload(found.jws), signed_record.details(found.disclosures)
+    standing = record._esms_otp_compared(
+        asked.field, signed_record.content_digest(found.jws, found.disclosures)
+    )
     with transaction(registry) as cr:
         cr.execute(
             "SELECT id, image FROM esms_otp_signature WHERE record = %s AND generation = %s",
@@ -205,7 +241,7 @@ def _get(asked):
     if row is None:  # the two are written in one commit
         raise RuntimeError(f"the row of signature record {found.id} is missing or differs")
     signature_id, image = row
-    return contract.signature(
+    answer = contract.signature(
         signature_id=signature_id,
         challenge_id=said["otp"]["id"],
         verified_at=datetime.fromtimestamp(said["iat"], timezone.utc),
@@ -215,6 +251,9 @@ def _get(asked):
         jws=found.jws,
         mask=mask or said["who"]["user"] != str(uid),
     )
+    if standing == "stale":
+        answer["message"] = "The record was changed after it was signed"
+    return answer
 
 
 def _allowed(asked, reading=False):
@@ -241,6 +280,14 @@ def _allowed(asked, reading=False):
     return record, policy
 
 
+def _let_go():
+    """End the request's own transaction: it would be idle while engine and gateway work.
+
+    All that it may hold is what the login wrote; after this the request writes through the store.
+    """
+    request.env.cr.commit()  # pylint: disable=invalid-commit
+
+
 def _case(asked, record, policy):
     env, company = request.env, policy._company(record).sudo()
     try:
@@ -255,6 +302,7 @@ def _case(asked, record, policy):
         place=journal.Place(asked.model, asked.field, asked.id, env.uid, company.id),
         binding=binding,
         limits=policy._limits(),
+        budgets=limits.of(env),
         minutes=policy.minutes,
         mask=company.esms_otp_mask_recipient,
         recipient=recipient,
@@ -289,6 +337,15 @@ def _line(text, most):
     """Return a text as the engine takes it: one line of so many bytes. It comes from outside."""
     plain = "".join(char for char in text if char.isprintable())
     return plain.encode("utf-8", "ignore")[:most].decode("utf-8", "ignore")
+
+
+def _seconds_to_wait(env):
+    """Return how long a request waits for the gateway: a setting, which a hand may have spoilt."""
+    text = env["ir.config_parameter"].sudo().get_param("esms_otp.gateway_wait", 2)
+    try:
+        return min(max(int(text), 0), 10)
+    except ValueError:
+        return 2
 
 
 def _now():

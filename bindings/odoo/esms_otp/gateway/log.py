@@ -9,7 +9,13 @@ _logger = logging.getLogger(__name__)
 
 
 class LogGateway:
-    """Writes a line that a message would have left: neither its text nor the whole number."""
+    """Writes a line that a message would have left: neither its text nor the whole number.
+
+    With ``shows_text`` it writes the text, code and all: for a demo that no one else reads.
+    """
+
+    def __init__(self, shows_text: bool = False) -> None:
+        self._shows_text = shows_text
 
     def send(self, to: str, text: str, reference: str = "") -> SendResult:
         """Take a message, as a gateway does on a good day."""
@@ -21,4 +27,8 @@ class LogGateway:
             len(text),
             shown,
         )
+        if self._shows_text:
+            _logger.warning("it says: %s", text)
+        else:
+            _logger.info('tick "Show Codes in the Log" of this gateway to see the text')
         return SendResult(True, "0", provider_id, meaning="logged, not sent")

@@ -2,6 +2,8 @@ from . import (
     cell,
     gateway,
     generation,
+    ir_actions_report,
+    ir_http,
     ir_module_module,
     log,
     mixin,

@@ -18,6 +18,10 @@ class EsmsOtpGateway(models.Model):
     provider = fields.Selection(
         [("esms", "eSMS Malaysia"), ("log", "Log (sends nothing)")], required=True, default="esms"
     )
+    show_codes = fields.Boolean(
+        "Show Codes in the Log",
+        help="For a demo on a machine of your own: whoever reads the log can sign.",
+    )
     endpoint = fields.Char(default="https://api.esms.com.my/sms/send")
     user = fields.Char("Key", groups="base.group_system", copy=False)
     password = fields.Char("Secret", groups="base.group_system", copy=False)
@@ -43,5 +47,5 @@ class EsmsOtpGateway(models.Model):
         """Return what sends, with plain values: it is used after the ORM was left alone."""
         self.ensure_one()
         if self.provider == "log":
-            return LogGateway()
+            return LogGateway(self.show_codes)
         return EsmsGateway(self.endpoint or "", self.user or "", self.password or "", self.timeout)

@@ -58,6 +58,14 @@ class EsmsOtpPolicy(models.Model):
     signature_required = fields.Boolean(
         "Signature Image Required", help="Ask for a drawn or uploaded signature with the code."
     )
+    sign_once = fields.Boolean(
+        help="What is signed is not signed again, unless its signed content has changed."
+    )
+    guard_signed = fields.Boolean(
+        "Guard Signed Records",
+        default=True,
+        help="A signed record is not deleted; one that was changed since is not printed.",
+    )
     content_field_ids = fields.Many2many(
         "ir.model.fields",
         "esms_otp_policy_content_field_rel",
@@ -148,6 +156,10 @@ class EsmsOtpPolicy(models.Model):
         company = record.sudo().company_id if "company_id" in record._fields else None
         return company or self.env.company
 
+    def _is_over(self, record, field):
+        """Say whether the field is signed and is not to be signed again."""
+        return self.sign_once and record._esms_otp_standing(field) in ("current", "unbound")
+
     def _limits(self):
         """Return the engine's policy; ValueError names what is out of bounds."""
         return otp.Policy(
@@ -179,11 +191,13 @@ class EsmsOtpPolicy(models.Model):
     def _content(self, record, field):
         """Return the bytes of what is approved, or None if nothing but the field itself is."""
         plain = record.with_env(self.env(user=SUPERUSER_ID, context={}))
-        content = plain._esms_otp_content(field)
-        if content is not None or not self.content_field_ids:
+        content, document = plain._esms_otp_content(field), plain._esms_otp_document(field)
+        if content is not None or not (self.content_field_ids or document):
             return content
         names = sorted(self.content_field_ids.mapped("name"))
-        values = plain.read(names, load=None)[0]
+        values = plain.read(names or ["id"], load=None)[0]
+        if document:
+            values["/document"] = hashlib.sha256(document.raw or b"").hexdigest()
         return json.dumps(values, default=_text, ensure_ascii=False, sort_keys=True).encode()
 
     def _binding(self, record, field, user, tenant):

@@ -1,4 +1,15 @@
-from odoo import fields, models
+import otp_engine as otp
+
+from odoo import api, fields, models
+from odoo.exceptions import ValidationError
+
+from . import limits, origins
+
+
+def _limit(name, label):
+    return fields.Integer(
+        label, config_parameter=limits.PREFIX + name, default=limits.DEFAULTS[name]
+    )
 
 
 class ResConfigSettings(models.TransientModel):
@@ -14,3 +25,46 @@ class ResConfigSettings(models.TransientModel):
     esms_otp_log_days = fields.Integer(
         "Days to keep Events", config_parameter="esms_otp.log_days", default=400
     )
+    esms_otp_recipient_sends_per_ten_minutes = _limit(
+        "recipient_sends_per_ten_minutes", "Sends to a number in ten minutes"
+    )
+    esms_otp_recipient_sends_per_day = _limit(
+        "recipient_sends_per_day", "Sends to a number in a day"
+    )
+    esms_otp_user_sends_per_hour = _limit("user_sends_per_hour", "Sends for a user in an hour")
+    esms_otp_user_failures_per_day = _limit(
+        "user_failures_per_day", "Wrong codes of a user in a day"
+    )
+    esms_otp_recipient_failures_per_day = _limit(
+        "recipient_failures_per_day", "Wrong codes for a number in a day"
+    )
+    esms_otp_consecutive_failures = _limit("consecutive_failures", "Wrong codes in a row")
+
+    esms_otp_gateway_wait = fields.Integer(
+        "Wait for the gateway", config_parameter="esms_otp.gateway_wait", default=2
+    )
+    esms_otp_allowed_origins = fields.Char("Allowed origins", config_parameter=origins.PARAMETER)
+
+    @api.constrains("esms_otp_gateway_wait")
+    def _check_esms_otp_gateway_wait(self):
+        for settings in self:
+            if not 0 <= settings.esms_otp_gateway_wait <= 10:
+                raise ValidationError(
+                    self.env._("A request must wait 0 to 10 seconds for the gateway.")
+                )
+
+    @api.constrains("esms_otp_allowed_origins")
+    def _check_esms_otp_allowed_origins(self):
+        for settings in self:
+            try:
+                origins.read(settings.esms_otp_allowed_origins or "")
+            except ValueError as error:
+                raise ValidationError(str(error)) from error
+
+    @api.constrains(*(f"esms_otp_{name}" for name in limits.DEFAULTS))
+    def _check_esms_otp_limits(self):
+        for settings in self:
+            try:
+                otp.Budgets(**{name: settings[f"esms_otp_{name}"] for name in limits.DEFAULTS})
+            except (TypeError, ValueError) as error:
+                raise ValidationError(str(error)) from error

@@ -3,7 +3,8 @@ import logging
 from datetime import datetime, timezone
 
 from odoo import api, fields, models
-from odoo.exceptions import UserError
+from odoo.exceptions import AccessError, UserError
+from odoo.fields import Domain
 
 from .. import journal, signed_record
 from ..engine import engine, hearing
@@ -87,10 +88,28 @@ class EsmsOtpSignature(models.Model):
     record = fields.Text("Signature Record", required=True, readonly=True, help="A JWS.")
     disclosures = fields.Text(
         readonly=True,
+        groups="esms_otp.group_esms_otp_officer",
         help="The personal details that the record commits to; an erasure takes them.",
     )
     signer_name = fields.Char(readonly=True)
-    recipient = fields.Char("Mobile", readonly=True)
+    recipient = fields.Char(readonly=True, groups="esms_otp.group_esms_otp_officer")
+    mobile = fields.Char(
+        compute="_compute_mobile",
+        compute_sudo=True,
+        help="Its last four digits alone for all but the signer and officers.",
+    )
+    record_name = fields.Char("Name of the record", compute="_compute_record_name")
+    standing = fields.Selection(
+        [
+            ("current", "As signed"),
+            ("stale", "Changed after signing"),
+            ("unbound", "Without signed content"),
+            ("gone", "The record is gone"),
+        ],
+        compute="_compute_standing",
+        compute_sudo=True,
+        help="How the record stands to what was signed.",
+    )
     image = fields.Binary("Captured Signature", attachment=False, readonly=True)
     # The web client's image widget asks each model for it.
     write_date = fields.Datetime("Last Updated on", related="verified_at")
@@ -100,7 +119,8 @@ class EsmsOtpSignature(models.Model):
 
     def init(self):
         # Guards in Python bind Python alone. To null what an erasure takes is all that is left;
-        # disclosures may only become fewer.
+        # disclosures may only become fewer. Nothing here is newer than PostgreSQL 13, which has no
+        # CREATE OR REPLACE TRIGGER; the lock that the drop takes is held until the commit.
         self.env.cr.execute(
             """
             CREATE OR REPLACE FUNCTION esms_otp_signature_keep() RETURNS trigger AS $$
@@ -121,14 +141,91 @@ class EsmsOtpSignature(models.Model):
                 RAISE EXCEPTION 'signatures are kept: % refused', TG_OP
                     USING ERRCODE = 'restrict_violation';
             END $$ LANGUAGE plpgsql;
-            CREATE OR REPLACE TRIGGER esms_otp_signature_keep_row
+            DROP TRIGGER IF EXISTS esms_otp_signature_keep_row ON esms_otp_signature;
+            CREATE TRIGGER esms_otp_signature_keep_row
                 BEFORE UPDATE OR DELETE ON esms_otp_signature
                 FOR EACH ROW EXECUTE FUNCTION esms_otp_signature_keep();
-            CREATE OR REPLACE TRIGGER esms_otp_signature_keep_all
+            DROP TRIGGER IF EXISTS esms_otp_signature_keep_all ON esms_otp_signature;
+            CREATE TRIGGER esms_otp_signature_keep_all
                 BEFORE TRUNCATE ON esms_otp_signature
                 FOR EACH STATEMENT EXECUTE FUNCTION esms_otp_signature_keep();
             """
         )
+
+    @api.depends_context("uid")
+    def _compute_record_name(self):
+        for row in self:
+            model = self.env.get(row.model)
+            record = None if model is None else model.browse(row.res_id).exists()
+            row.record_name = record.display_name if record and record.has_access("read") else False
+
+    def _compute_standing(self):
+        for row in self:
+            model = self.env.get(row.model)
+            record = None if model is None else model.browse(row.res_id).exists()
+            if not record or not hasattr(record, "_esms_otp_compared"):
+                row.standing = "gone"
+                continue
+            signed = signed_record.content_digest(row.record, (row.disclosures or "").splitlines())
+            row.standing = record._esms_otp_compared(row.field, signed)
+
+    @api.depends_context("uid")
+    def _compute_mobile(self):
+        whole = self.env.user.has_group("esms_otp.group_esms_otp_officer")
+        for row in self:
+            shown = row.recipient or ""
+            if not whole and row.user_id != self.env.user:
+                shown = "*" * max(0, len(shown) - 4) + shown[-4:]
+            row.mobile = shown
+
+    @api.model
+    def _visible(self):
+        """Return the domain of what the user may read: access to a signature follows its record.
+
+        Whoever may read a record and its field may read what was signed there. Officers read all of
+        their companies, and users of signing codes their own, whatever became of the record.
+        """
+        ours = Domain("company_id", "in", self.env.companies.ids)
+        if self.env.user.has_group("esms_otp.group_esms_otp_officer"):
+            visible = ours
+        elif self.env.user.has_group("esms_otp.group_esms_otp_user"):
+            visible = ours & Domain("user_id", "=", self.env.uid)
+        else:
+            visible = Domain.FALSE
+        signed = self.env.registry["esms.otp.mixin"]
+        for name, kind in self.env.registry.items():
+            model = self.env[name]
+            if kind._abstract or not issubclass(kind, signed) or not model.has_access("read"):
+                continue
+            hidden = [field for field in model._fields.values()
+                      if not model._has_field_access(field, "read")]  # fmt: skip
+            records = model.with_context(active_test=False)._search(Domain.TRUE)
+            visible |= (
+                Domain("model", "=", name)
+                & Domain("field", "not in", [field.name for field in hidden])
+                & Domain("res_id", "in", records)
+            )
+        return visible
+
+    @api.model
+    def _search(self, domain, *args, bypass_access=False, **named):
+        if not (self.env.su or bypass_access):
+            domain = Domain(domain) & self._visible()
+        return super()._search(domain, *args, bypass_access=bypass_access, **named)
+
+    def _check_access(self, operation):
+        refused = super()._check_access(operation)
+        if refused or operation != "read" or self.env.su or not any(self._ids):
+            return refused
+        hidden = self - self.browse(list(self._search([("id", "in", self.ids)])))
+        if not hidden:
+            return None
+
+        def error():
+            text = self.env._("You may read a signature where you may read what was signed.")
+            return AccessError(text)
+
+        return hidden, error
 
     @api.model_create_multi
     def create(self, vals_list):  # pylint: disable=method-required-super

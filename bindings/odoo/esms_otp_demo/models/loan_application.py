@@ -31,6 +31,15 @@ class LoanApplication(models.Model):
         readonly=True,
     )
 
+    document_id = fields.Many2one("ir.attachment", string="Offer")
+
+    def _esms_otp_document(self, field):
+        return self.document_id
+
+    @api.model
+    def _esms_otp_waiting(self, field):
+        return self.search([("user_id", "=", self.env.uid), ("state", "=", "draft")])
+
     def _esms_otp_verified(self, field, signature):
         result = super()._esms_otp_verified(field, signature)
         if field == SIGNED_FIELD:

@@ -4,9 +4,13 @@ from . import (
     test_contract_send,
     test_contract_verify,
     test_envelope,
+    test_guard,
     test_journal,
+    test_limits,
+    test_login,
     test_mixin,
     test_policy,
+    test_portal,
     test_purge,
     test_signature,
 )

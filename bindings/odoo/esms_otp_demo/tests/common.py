@@ -1,5 +1,6 @@
 """What the tests share: keys of their own, a clock to turn, and a gateway that records."""
 
+import io
 import os
 import re
 import tempfile
@@ -8,6 +9,7 @@ from pathlib import Path
 from unittest.mock import patch
 
 import otp_engine as otp
+from PIL import Image, ImageDraw
 
 from odoo.addons.esms_otp import engine as engine_module
 from odoo.addons.esms_otp.controllers import main
@@ -17,8 +19,19 @@ from odoo.tests import HttpCase, TransactionCase, tagged
 
 FIELD = "client_schedule_esms_otp_signature_ids"
 MODEL = "loan.application"
-PNG = b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR" + bytes(20)
 GENERATION = re.compile(r"gen_[0-7][0-9A-HJKMNP-TV-Z]{25}")
+
+
+def drawn():
+    """Return a small signature as a PNG that decoders open."""
+    image = Image.new("L", (120, 40), 255)
+    ImageDraw.Draw(image).line([(10, 30), (40, 8), (70, 32), (110, 10)], fill=0, width=3)
+    written = io.BytesIO()
+    image.save(written, "PNG")
+    return written.getvalue()
+
+
+PNG = drawn()
 
 
 class Clock:

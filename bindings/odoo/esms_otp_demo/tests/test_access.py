@@ -5,12 +5,12 @@ from odoo.exceptions import AccessError, UserError
 from odoo.tests import tagged
 from odoo.tools import mute_logger
 
-from .common import OtpCase
+from .common import FIELD, PNG, OtpCase
 
 NOTHING, READ, ALL = "", "r", "crwu"
 MODELS = {  # none, portal, internal, user, officer, manager
     "esms.otp.generation": (NOTHING, NOTHING, NOTHING, READ, READ, READ),
-    "esms.otp.signature": (NOTHING, NOTHING, NOTHING, READ, READ, READ),
+    "esms.otp.signature": (NOTHING, READ, READ, READ, READ, READ),  # of what they may read
     "esms.otp.log": (NOTHING, NOTHING, NOTHING, NOTHING, READ, READ),
     "esms.otp.policy": (NOTHING, NOTHING, NOTHING, NOTHING, READ, ALL),
     "esms.otp.gateway": (NOTHING, NOTHING, NOTHING, NOTHING, NOTHING, ALL),
@@ -108,9 +108,72 @@ class TestAccess(OtpCase):
         anothers = self.sign()
         elsewhere = self.loan.sudo().copy({"company_id": self.second.id})
         rows = own | anothers | self.sign(elsewhere, self.user)
-        self.assertEqual(self.seen(self.user, rows), [True, False, False])
+        # An employee reads the loans of the own company, and so what was signed there.
+        self.assertEqual(self.seen(self.user, rows), [True, True, False])
         self.assertEqual(self.seen(self.officer, rows), [True, True, False])
         self.assertEqual(self.seen(self.manager, rows), [True, True, False])
+
+    def test_case_321_who_reads_a_record_reads_its_signatures_and_nobody_else(self):
+        signature = self.sign(image=PNG, name="Siti Aminah")
+        portal, internal = self.roles[1:3]
+        for user in (self.borrower, internal, self.user, self.officer, self.manager):
+            with self.subTest(user.name):
+                loan = self.loan.with_user(user)
+                loan.invalidate_recordset()
+                self.assertEqual(loan.read([FIELD])[0][FIELD], signature.ids)
+                row = loan[FIELD]
+                self.assertEqual(row.signer_name, "Siti Aminah")
+                self.assertTrue(row.read()[0]["image"])
+                # As the web client opens the form, with the rows in it.
+                specification = {FIELD: {"fields": {"signer_name": {}, "user_id": {"fields": {
+                    "display_name": {}}}}}}  # fmt: skip
+                [read] = loan.web_read(specification)
+                self.assertEqual(read[FIELD][0]["signer_name"], "Siti Aminah")
+                self.assertEqual(self.seen(user, signature), [True])
+        for user in (self.other, portal):  # portal users without this loan
+            with self.subTest(user.name):
+                self.assertEqual(self.seen(user, signature), [False])
+                with self.assertRaises(AccessError):
+                    signature.with_user(user).read(["signer_name"])
+                with self.assertRaises(AccessError):
+                    signature.with_user(user).signer_name  # noqa: B018
+                self.assertFalse(signature.with_user(user).has_access("read"))
+        self.loan.user_id = self.other
+        self.assertEqual(self.seen(self.borrower, signature), [False])
+        self.assertEqual(self.seen(self.other, signature), [True])
+
+    def test_case_321_a_field_of_other_groups_hides_its_signatures(self):
+        signature = self.sign()
+        self.assertEqual(self.seen(self.borrower, signature), [True])
+        self.patch(self.registry["loan.application"]._fields[FIELD], "groups", "base.group_system")
+        self.assertEqual(self.seen(self.borrower, signature), [False])
+        self.assertEqual(self.seen(self.officer, signature), [True])
+
+    def test_case_321_what_became_of_a_record_hides_nothing_from_officers(self):
+        self.policy.guard_signed = False
+        signature = self.sign(self.loan.copy({"user_id": self.user.id}), self.user)
+        self.env["loan.application"].browse(signature.res_id).unlink()
+        self.assertEqual(self.seen(self.officer, signature), [True])
+        self.assertEqual(self.seen(self.user, signature), [True], "the own one")
+        self.assertEqual(self.seen(self.roles[2], signature), [False])
+
+    def test_case_321_the_number_is_whole_for_the_signer_and_officers_alone(self):
+        signature = self.sign()
+        internal = self.roles[2]
+        for user, shown in (
+            (self.borrower, "60123456789"),
+            (internal, "*******6789"),
+            (self.user, "*******6789"),
+            (self.officer, "60123456789"),
+        ):
+            with self.subTest(user.name):
+                self.assertEqual(signature.with_user(user).mobile, shown)
+        for name in ("recipient", "disclosures"):
+            with self.assertRaises(AccessError):
+                signature.with_user(internal).read([name])
+            with self.assertRaises(AccessError):
+                signature.with_user(internal).search([(name, "like", "6")])
+            self.assertTrue(signature.with_user(self.officer).read([name]))
 
     def test_rows_of_the_log(self):
         rows = self.rows("esms.otp.log", at="2026-01-01 00:00:00", happening="issued")

@@ -27,6 +27,21 @@ class TestEnvelope(RouteCase):
             envelope = self.post_raw(route, json={"model": "loan.application"}).json()
             self.assertEqual(envelope["result"]["status"], 400, route)
 
+    def test_case_330_params_that_are_no_object_are_a_400_in_the_result(self):
+        for params in (None, [1, 2], "model", 5, True):
+            for route in ROUTES:
+                with self.subTest(f"{route} {params}"):
+                    answer = self.post_raw(route, json={"id": 7, "params": params})
+                    self.assertEqual(answer.status_code, 200)
+                    self.assertEqual(
+                        answer.json(),
+                        {
+                            "jsonrpc": "2.0",
+                            "id": 7,
+                            "result": {"status": 400, "message": "params must be an object"},
+                        },
+                    )
+
     def test_members_of_any_name_do_no_harm(self):
         envelope = self.post_raw(
             "send_esms_otp",

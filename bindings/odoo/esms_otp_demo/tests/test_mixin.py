@@ -8,6 +8,7 @@ from .common import FIELD, MODEL, OtpCase
 @tagged("at_install", "-post_install")
 class TestMixin(OtpCase):
     def test_what_is_not_signed_is_refused(self):
+        self.policy.content_field_ids = self.env["ir.model.fields"]._get(MODEL, "amount")
         with self.assertRaises(UserError):
             self.loan._esms_otp_check_signed(FIELD)
         self.sign()
@@ -30,6 +31,21 @@ class TestMixin(OtpCase):
     def test_what_was_signed_before_there_was_content_is_refused(self):
         self.sign()
         self.policy.content_field_ids = self.env["ir.model.fields"]._get(MODEL, "amount")
+        with self.assertRaises(UserError):
+            self.loan._esms_otp_check_signed(FIELD)
+
+    def test_case_327_where_nothing_says_what_was_signed_it_is_refused(self):
+        self.sign()  # the policy names no content
+        self.assertEqual(self.loan._esms_otp_standing(FIELD), "unbound")
+        with self.assertRaisesRegex(UserError, "Nothing says what was signed of LA/TEST"):
+            self.loan._esms_otp_check_signed(FIELD)
+        self.policy.content_field_ids = self.env["ir.model.fields"]._get(MODEL, "amount")
+        self.sign()
+        self.assertEqual(self.loan._esms_otp_standing(FIELD), "current")
+        self.policy.active = False
+        self.assertEqual(self.loan._esms_otp_standing(FIELD), "current", "an archived one says it")
+        self.policy.unlink()
+        self.assertEqual(self.loan._esms_otp_standing(FIELD), "unbound")
         with self.assertRaises(UserError):
             self.loan._esms_otp_check_signed(FIELD)
 

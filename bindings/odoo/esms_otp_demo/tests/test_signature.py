@@ -9,6 +9,7 @@ from psycopg2 import errors
 
 from odoo.addons.esms_otp import engine as engine_module
 from odoo.addons.esms_otp.controllers import main
+from odoo.addons.esms_otp.models import cell
 from odoo.exceptions import UserError
 from odoo.tests import tagged
 from odoo.tools import mute_logger
@@ -85,6 +86,23 @@ class TestSignature(OtpCase):
         self.env.cr.execute("ALTER TABLE esms_otp_signature DISABLE TRIGGER USER")
         self.env.cr.execute("UPDATE esms_otp_signature SET n = 9 WHERE id = %s", [row.id])
         self.assertEqual(self.env.cr.rowcount, 1)
+
+    def test_case_324_the_guards_are_made_again_by_an_upgrade(self):
+        row = self.sign()
+        for _ in range(2):  # as `-u` does; by statements that PostgreSQL 13 has
+            self.env["esms.otp.signature"].init()
+            self.refused("DELETE FROM esms_otp_signature WHERE id = %s", row.id)
+            self.refused("TRUNCATE esms_otp_signature")
+        self.env.cr.execute(
+            "SELECT tgname FROM pg_trigger WHERE tgname LIKE 'esms_otp_%' AND NOT tgisinternal"
+        )
+        self.assertEqual(len(self.env.cr.fetchall()), 2)
+
+    def test_case_324_a_server_that_is_too_old_is_named_at_the_installation(self):
+        self.assertEqual(cell._OLDEST_POSTGRES, 13, "as Odoo 19's own")
+        self.patch(cell, "_OLDEST_POSTGRES", 99)
+        with self.assertRaisesRegex(UserError, r"PostgreSQL \d+ is too old: .* need 99"):
+            self.env["esms.otp.cell"].init()
 
     def test_an_erasure_takes_details_and_the_record_still_verifies(self):
         row = self.sign(image=PNG, name="Siti Aminah")

@@ -11,6 +11,11 @@ const ROUTES = {
 };
 const SESSION_EXPIRED = 100;
 const OFFLINE = { status: 0 };
+const OURS = {
+    "OTP is not allowed on this field": "forbidden",
+    "You may not sign this field": "forbidden",
+    "This is signed already": "already_signed",
+};
 
 class SignPage {
     constructor(root) {
@@ -148,6 +153,9 @@ class SignPage {
             this.parts.continue.href = url;
         }
         this.showSigned(result);
+        if (this.parts.stale) {
+            this.parts.stale.hidden = true; // it told of the signature before
+        }
         this.tell("success", this.text("signed"));
         this.root.querySelector("#o_esms_otp_signed").focus();
     }
@@ -198,8 +206,8 @@ class SignPage {
             case 401:
                 said.push(this.text("logged_out"));
                 break;
-            case 403:
-                said.push(this.text("forbidden"));
+            case 403: // in the record's own words, or in one of ours
+                said.push(OURS[result.message] ? this.text(OURS[result.message]) : result.message);
                 break;
             case 404:
                 said.push(this.text("gone"));
