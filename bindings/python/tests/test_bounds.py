@@ -169,26 +169,25 @@ def test_a_delivery_names_what_is_wrong_with_it() -> None:
     def report(named: str = issued.challenge_id, send: Any = 1, status: Any = "10") -> str:
         return maker.report_delivery(store, to, named, send, delivered=False, status=status)
 
-    for send in (0, 256, -1, "1", None):
+    for send in (0, 256, -1):
         with pytest.raises(ValueError, match="send"):
             report(send=send)
-    with pytest.raises(ValueError, match="challenge_id"):
-        report("short")
-    with pytest.raises(ValueError, match="status"):
-        report(status="123456")
+    for send in ("1", None, 1.0, True):
+        with pytest.raises(TypeError, match="send"):
+            report(send=send)
     with pytest.raises(TypeError, match="status"):
         report(status=10)
-    with pytest.raises(ValueError, match="challenge_id"):
-        maker.verify(store, to, issued.code, challenge_id="short")
+    with pytest.raises(TypeError, match="challenge_id"):
+        report(None)  # type: ignore[arg-type]
     assert report() == "refunded"
 
 
 def test_limits_are_whole_and_not_negative() -> None:
     maker, store = engine(signing_key=signer()), otp.MemoryStore(keep_records=True)
-    for limit in (-1, 1.0, "1"):
-        with pytest.raises(ValueError, match="limit"):
+    for limit, error in ((-1, ValueError), (2**64, ValueError), (1.0, TypeError), ("1", TypeError)):
+        with pytest.raises(error, match="limit"):
             maker.purge(store, limit=limit)  # type: ignore[arg-type]
-        with pytest.raises(ValueError, match="limit"):
+        with pytest.raises(error, match="limit"):
             maker.signatures(store, "t", "m", "f", "r", limit=limit)  # type: ignore[arg-type]
 
 

@@ -92,7 +92,7 @@ def test_what_is_out_of_bounds_names_itself() -> None:
         (lambda: hotp.at(-1), "counter"),
         (lambda: hotp.at(2**64), "counter"),
         (lambda: hotp.verify("755224", 0, look_ahead=256), "look_ahead"),
-        (lambda: totp.at(-1), "now"),
+        (lambda: totp.at(-1), "unix_time"),
         (lambda: totp.at(2.0**63), "unix_time"),
         (lambda: totp.at(float("nan")), "unix_time"),
         (lambda: totp.at(datetime.datetime(2026, 1, 1)), "unix_time"),

@@ -356,7 +356,8 @@ def test_a_batch_over_a_full_store_has_the_fault_in_its_place() -> None:
     maker = engine(budgets=otp.Budgets(metered=False))
     store = otp.MemoryStore(max_cells=2)
     answers = maker.issue_many(store, [binding(str(record)) for record in range(3)])
-    assert [type(answer) for answer in answers] == [otp.Issued, otp.Issued, otp.StoreError]
+    assert [type(answer) for answer in answers] == [otp.Issued, otp.Issued, otp.Failure]
+    assert isinstance(answers[2], otp.Failure) and isinstance(answers[2].error, otp.FullError)
 
 
 def test_events_tell_what_happened_with_a_masked_number() -> None:

@@ -4,7 +4,7 @@ Wrong codes, refusals and expiries are values; exceptions are faults and misuse.
 """
 
 from ._lib import lib as _lib
-from .answers import Issued, Refusal, SignatureRecord, Status, Verdict
+from .answers import Failure, Issued, Refusal, SignatureRecord, Status, Verdict
 from .cells import Cell, Event, Write
 from .engine import Engine, Finding, Odds
 from .errors import (
@@ -50,8 +50,9 @@ __version__: str = _lib.otp_version().decode()
 
 __all__ = [
     "Binding", "Budgets", "Cell", "ChainVerdict", "ClockError", "ContendedError", "Credential",
-    "Engine", "Event", "Evidence", "Expected", "Finding", "ForeignStoreError", "ForkedError",
-    "FullError", "HostStore", "Hotp", "Issued", "KeyRing", "KeyRingError", "MemoryStore", "Message",
+    "Engine", "Event", "Evidence", "Expected", "Failure", "Finding", "ForeignStoreError",
+    "ForkedError", "FullError", "HostStore", "Hotp", "Issued", "KeyRing", "KeyRingError",
+    "MemoryStore", "Message",
     "MessageTemplate", "NoCanaryError", "OathVerdict", "Ocra", "OcraMatch", "Odds", "OtpError",
     "PanicError", "Policy", "RandomnessError", "RecordVerdict", "ReenteredError", "Refusal",
     "SignatureRecord", "SigningKey", "SqliteStore", "Status", "Store", "StoreError",

@@ -1,7 +1,7 @@
 """Callbacks: one trampoline of each kind for a process, and a registry of what they call.
 
 ``user_data`` is a number in the registry, never a pointer to a Python object. Whatever a host's
-function raises is kept, and raised as the cause once the call that ran it has returned.
+function raises is kept, and raised once the call that ran it has returned: see ``errors.check``.
 """
 
 import ctypes
@@ -13,8 +13,10 @@ from collections.abc import Callable
 from typing import Any, ParamSpec
 
 from . import _bindings as c
+from . import _calls
+from ._checks import clock_seconds
 from .cells import Event, Write
-from .errors import FullError, UnavailableError, UnsupportedError, pending
+from .errors import FullError, UnavailableError, UnsupportedError
 
 FAILED, DONE, MORE_ROOM, UNAVAILABLE, FULL, UNSUPPORTED = 0, 1, 3, 10, 11, 13
 # By what these say nothing was changed. Every other exception may come after the change was made.
@@ -61,11 +63,20 @@ def _kept(
 
     def around(function: Callable[_Arguments, int]) -> Callable[_Arguments, int]:
         def called(*arguments: _Arguments.args, **named: _Arguments.kwargs) -> int:
+            who, mine = _calls.greenlet(), _calls.mine
+            inside = mine.inside
+            before = inside.get(who, 0)
             try:
+                inside[who] = before + 1
                 return function(*arguments, **named)
             except BaseException as error:
-                pending.error = error
+                mine.raised[who] = error
                 return next((number for kind, number in _SAID if isinstance(error, kind)), default)
+            finally:  # whatever comes in between: a mark that stayed would refuse all calls
+                if before:
+                    inside[who] = before
+                else:
+                    inside.pop(who, None)
 
         return called
 
@@ -103,12 +114,24 @@ _WRITE = struct.Struct(">32sBQBqI")
 def _pack_cell(cell: Any) -> bytes:
     end = cell.discard_after
     body = bytes(cell.body)
-    return _CELL.pack(1, cell.version, end is not None, end or 0, len(body)) + body
+    ends = end is not None
+    return _CELL.pack(1, cell.version, ends, end if ends else 0, len(body)) + body
 
 
 @_kept(FAILED)
 def _commit(number: int, writes: int, length: int, now: int, outcome: int) -> int:
-    packed = ctypes.string_at(writes, length)
+    # No body is a variable here: a store that raises would show it in a report of the variables.
+    listed = _writes(ctypes.string_at(writes, length))
+    if len({write.key for write in listed}) < len(listed):
+        return UNSUPPORTED  # no engine does this; spares every store the check
+    done = _store(number).commit(listed, now)
+    if not isinstance(done, bool):
+        raise TypeError("commit must return True (all applied) or False (a version differs)")
+    ctypes.c_int32.from_address(outcome).value = 1 if done else 2
+    return DONE
+
+
+def _writes(packed: bytes) -> list[Write]:
     count, at, listed = int.from_bytes(packed[:4], "big"), 4, []
     for _ in range(count):
         key, kind, expected, has_end, end, size = _WRITE.unpack_from(packed, at)
@@ -116,13 +139,7 @@ def _commit(number: int, writes: int, length: int, now: int, outcome: int) -> in
         body = packed[at : at + size]
         listed.append(Write(key, kind, expected, end if has_end else None, body))
         at += size
-    if count > 1 and len({write.key for write in listed}) < count:
-        return UNSUPPORTED  # no engine does this; spares every store the check
-    done = _store(number).commit(listed, now)
-    if not isinstance(done, bool):
-        raise TypeError("commit must return True (all applied) or False (a version differs)")
-    ctypes.c_int32.from_address(outcome).value = 1 if done else 2
-    return DONE
+    return listed
 
 
 @_kept(FAILED)
@@ -145,17 +162,24 @@ def _has_cells(number: int, out: int) -> int:
 
 @_kept(FAILED)
 def _now(number: int, out: int) -> int:
-    ctypes.c_int64.from_address(out).value = int(_registry[number]())
+    said = clock_seconds(_registry[number](), "what the clock returned")
+    ctypes.c_int64.from_address(out).value = said
     return DONE
 
 
 def _observe(number: int, event: int) -> None:
+    _observed(number, event)
+
+
+@_kept(FAILED)
+def _observed(number: int, event: int) -> int:
     try:
         _registry[number](Event._read(c.otp_event.from_address(event)))
-    except BaseException as error:  # the decision is committed: an observer cannot undo it
+    except Exception as error:  # the decision is committed: an observer cannot undo it
         sys.unraisablehook(
             _Unraisable((type(error), error, error.__traceback__, "in an observer", _observe))
         )
+    return DONE
 
 
 class _Unraisable:

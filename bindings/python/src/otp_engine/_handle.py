@@ -7,9 +7,30 @@ import os
 import time
 import weakref
 from collections.abc import Callable
+from typing import TYPE_CHECKING, ClassVar, NoReturn
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 
-class Handle:
+class Uncopied:
+    """Refuses to be copied or pickled, and so whatever holds it.
+
+    A copy of an address outlives what it points to, in this process or in another; a copy of a code
+    or secret lies where nobody looks for it.
+    """
+
+    __slots__ = ()
+    _instead: ClassVar[str]
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(f"{type(self).__name__} cannot be copied or pickled: {self._instead}")
+
+    def __getstate__(self) -> NoReturn:
+        self.__reduce__()
+
+
+class Handle(Uncopied):
     """Owns one address.
 
     Whoever calls the library holds a reference for the length of the call, so that a ``close`` in
@@ -17,6 +38,7 @@ class Handle:
     """
 
     __slots__ = ("__weakref__", "address", "keep")
+    _instead = "make another object where one is needed"
 
     def __init__(self, address: int, free: Callable[[int], None], keep: object = None) -> None:
         self.address = address
@@ -26,7 +48,7 @@ class Handle:
         finalizer.atexit = False  # type: ignore[misc]
 
 
-class Owner:
+class Owner(Uncopied):
     """A Python object with a handle."""
 
     _handle: Handle | None = None
@@ -38,10 +60,16 @@ class Owner:
     def _open(self) -> Handle:
         handle = self._handle
         if handle is None:
-            raise ValueError(f"this {type(self).__name__} is closed")
+            raise self._without_handle()
         return handle
 
-    def __enter__(self):  # type: ignore[no-untyped-def]
+    def _without_handle(self) -> Exception:
+        name = type(self).__name__
+        if "_handle" in vars(self):
+            return ValueError(f"this {name} is closed")
+        return TypeError(f"this {name} was never set up: its __init__ must call super().__init__()")
+
+    def __enter__(self) -> "Self":
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -1,28 +1,43 @@
 """What comes out of an engine: codes to send, refusals, verdicts, records.
 
-Answers are tuples underneath: they cannot be changed, and making one costs a tenth of what a frozen
-dataclass does. Texts are decoded at once, as their memory is wiped; times when they are asked for.
+Answers cannot be changed, and no serialiser walks into them: they are no sequences, no dataclasses,
+and have no ``__dict__``. What an answer holds lies in one tuple behind its properties: making it so
+costs a fraction of what a frozen dataclass does. Texts are decoded at once, as their memory is
+wiped; times when they are asked for.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timezone
+from typing import Any, Generic, Literal, TypeVar
 
 from . import _bindings as c
+from ._handle import Uncopied
 from ._lib import take_bytes
 
-_REASONS = {1: "cooldown", 2: "send_limit", 3: "exhausted", 4: "locked"}
-REJECTIONS = {
+Reason = Literal["cooldown", "send_limit", "exhausted", "locked"]
+Rejection = Literal[
+    "wrong", "expired", "exhausted", "already_used", "superseded", "cancelled", "mismatch",
+    "unknown", "malformed", "locked", "evidence", "other",
+]  # fmt: skip
+PublicRejection = Literal["invalid", "malformed", "evidence"]
+State = Literal["pending", "verified", "expired", "exhausted", "cancelled"]
+Delivery = Literal["unreported", "sent", "failed"]
+
+_REASONS: dict[int, Reason] = {1: "cooldown", 2: "send_limit", 3: "exhausted", 4: "locked"}
+REJECTIONS: dict[int, Rejection] = {
     1: "wrong", 2: "expired", 3: "exhausted", 4: "already_used", 5: "superseded", 6: "cancelled",
     7: "mismatch", 8: "unknown", 9: "malformed", 10: "locked", 11: "evidence", 12: "other",
 }  # fmt: skip
-_PUBLIC = {1: "invalid", 2: "malformed", 3: "evidence"}
+_PUBLIC: dict[int, PublicRejection] = {1: "invalid", 2: "malformed", 3: "evidence"}
 _FAULTS = {1: "missing", 2: "too_large", 3: "unfit"}
 _PIECES = {
     1: "signer_name", 2: "document", 3: "image", 4: "consent", 5: "user_name", 6: "revision",
     7: "ip", 8: "agent",
 }  # fmt: skip
-_STATES = {1: "pending", 2: "verified", 3: "expired", 4: "exhausted", 5: "cancelled"}
-_DELIVERIES = {0: "unreported", 1: "sent", 2: "failed"}
+_STATES: dict[int, State] = {
+    1: "pending", 2: "verified", 3: "expired", 4: "exhausted", 5: "cancelled",
+}  # fmt: skip
+_DELIVERIES: dict[int, Delivery] = {0: "unreported", 1: "sent", 2: "failed"}
 
 _from_timestamp, _UTC = datetime.fromtimestamp, timezone.utc
 
@@ -36,86 +51,106 @@ def _moment_or_none(seconds: int | None) -> datetime | None:
     return None if seconds is None else _from_timestamp(seconds, _UTC)
 
 
-class Issued(tuple[str, str, int, int, str, int]):
+_Said = TypeVar("_Said", bound=tuple[Any, ...])
+
+
+class Answer(Generic[_Said]):
+    """What a call said; equal to another of its kind that says the same."""
+
+    __slots__ = ("_said",)
+
+    def __init__(self, said: _Said) -> None:
+        self._said = said
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        return self._said == other._said  # type: ignore[attr-defined, no-any-return]
+
+    def __hash__(self) -> int:
+        return hash((type(self), self._said))
+
+
+class Issued(Answer[tuple[str, str, int, int, str, int]], Uncopied):
     """A code to send, handed out this once; its repr hides code and recipient."""
 
     __slots__ = ()
+    _instead = "pass its code and recipient to what sends the message, and keep its challenge_id"
 
     @property
     def challenge_id(self) -> str:
         """The challenge's 26 characters."""
-        return self[0]
+        return self._said[0]
 
     @property
     def code(self) -> str:
         """The code: write it into the message, and nowhere else."""
-        return self[1]
+        return self._said[1]
 
     @property
     def issued_at(self) -> datetime:
         """When the code was made; of a code that is sent again, the first time."""
-        return _from_timestamp(self[2], _UTC)
+        return _from_timestamp(self._said[2], _UTC)
 
     @property
     def expires_at(self) -> datetime:
         """From when on the code is no longer accepted."""
-        return _from_timestamp(self[3], _UTC)
+        return _from_timestamp(self._said[3], _UTC)
 
     @property
     def recipient(self) -> str:
         """Digits with country code and without plus, or the address."""
-        return self[4]
+        return self._said[4]
 
     @property
     def send(self) -> int:
         """Which send of this code it is, from 1 on."""
-        return self[5]
+        return self._said[5]
 
-    def __bool__(self) -> bool:
+    def __bool__(self) -> Literal[True]:
         return True
 
     def __repr__(self) -> str:
         return (
-            f"Issued(challenge_id={self[0]!r}, issued_at={self.issued_at!r}, "
-            f"expires_at={self.expires_at!r}, send={self[5]})"
+            f"Issued(challenge_id={self.challenge_id!r}, issued_at={self.issued_at!r}, "
+            f"expires_at={self.expires_at!r}, send={self.send})"
         )
 
 
-class Refusal(tuple[str, int | None, str | None]):
+class Refusal(Answer[tuple[Reason, int | None, str | None]]):
     """No code is sent now; it is false."""
 
     __slots__ = ()
 
     @property
-    def reason(self) -> str:
-        """One of "cooldown", "send_limit", "exhausted", "locked"."""
-        return self[0]
+    def reason(self) -> Reason:
+        """Why no code is sent."""
+        return self._said[0]
 
     @property
     def retry_at(self) -> datetime | None:
         """When the same call will be admitted; None where only an unlock helps."""
-        return _moment_or_none(self[1])
+        return _moment_or_none(self._said[1])
 
     @property
     def challenge_id(self) -> str | None:
         """The live challenge, if it is one for exactly this binding."""
-        return self[2]
+        return self._said[2]
 
-    def __bool__(self) -> bool:
+    def __bool__(self) -> Literal[False]:
         return False
 
     def __repr__(self) -> str:
-        return f"Refusal(reason={self[0]!r}, retry_at={self.retry_at!r}, challenge_id={self[2]!r})"
+        return (
+            f"Refusal(reason={self.reason!r}, retry_at={self.retry_at!r}, "
+            f"challenge_id={self.challenge_id!r})"
+        )
 
 
-@dataclass(frozen=True, slots=True)
-class SignatureRecord:
+class SignatureRecord(Answer[tuple[str, tuple[str, ...], str, int]]):
     """The evidence that a code was answered; its repr shows no personal detail."""
 
-    jws: str = field(repr=False)
-    disclosures: tuple[str, ...] = field(repr=False)
-    id: str
-    n: int
+    __slots__ = ()
 
     @classmethod
     def _read(cls, line: str) -> "SignatureRecord":
@@ -125,21 +160,44 @@ class SignatureRecord:
         jws, *disclosures = line.rstrip("~").split("~")
         body = jws.split(".")[1]
         payload = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
-        return cls(jws, tuple(disclosures), payload["jti"], payload["n"])
+        return cls((jws, tuple(disclosures), payload["jti"], payload["n"]))
+
+    @property
+    def jws(self) -> str:
+        """The record itself, signed."""
+        return self._said[0]
+
+    @property
+    def disclosures(self) -> tuple[str, ...]:
+        """The details that can be erased, as they are disclosed."""
+        return self._said[1]
+
+    @property
+    def id(self) -> str:
+        """Its 22 characters."""
+        return self._said[2]
+
+    @property
+    def n(self) -> int:
+        """Its place in its field, from 1."""
+        return self._said[3]
 
     @property
     def sd_jwt(self) -> str:
         """The record as one text: JWS and disclosures with tildes behind them (RFC 9901)."""
         return "~".join((self.jws, *self.disclosures, ""))
 
+    def __repr__(self) -> str:
+        return f"SignatureRecord(id={self.id!r}, n={self.n})"
 
-_Said = tuple[
-    bool, str | None, str | None, int | None, int | None, int | None, str | None,
+
+_Judged = tuple[
+    bool, Rejection | None, PublicRejection | None, int | None, int | None, int | None, str | None,
     SignatureRecord | None, str | None,
 ]  # fmt: skip
 
 
-class Verdict(_Said):
+class Verdict(Answer[_Judged]):
     """Whether a code was accepted; true only if it was."""
 
     __slots__ = ()
@@ -147,50 +205,50 @@ class Verdict(_Said):
     @property
     def accepted(self) -> bool:
         """Whether this was the right code, for the first and only time."""
-        return self[0]
+        return self._said[0]
 
     @property
-    def rejection(self) -> str | None:
+    def rejection(self) -> Rejection | None:
         """Why the code was not accepted, for the trusted caller; None if it was."""
-        return self[1]
+        return self._said[1]
 
     @property
-    def public(self) -> str | None:
-        """What an untrusted caller may be told: "invalid", "malformed" or "evidence"."""
-        return self[2]
+    def public(self) -> PublicRejection | None:
+        """What an untrusted caller may be told; None if the code was accepted."""
+        return self._said[2]
 
     @property
     def attempts_left(self) -> int | None:
         """Guesses left after a wrong one, else None."""
-        return self[3]
+        return self._said[3]
 
     @property
     def retry_at(self) -> datetime | None:
         """When a lock or an exhausted slot opens; None where only an unlock helps."""
-        return _moment_or_none(self[4])
+        return _moment_or_none(self._said[4])
 
     @property
     def verified_at(self) -> datetime | None:
         """When the code was accepted."""
-        return _moment_or_none(self[5])
+        return _moment_or_none(self._said[5])
 
     @property
     def challenge_id(self) -> str | None:
         """The accepted challenge."""
-        return self[6]
+        return self._said[6]
 
     @property
     def record(self) -> SignatureRecord | None:
         """The signature record, where the engine signs."""
-        return self[7]
+        return self._said[7]
 
     @property
     def evidence(self) -> str | None:
         """What is missing or does not fit, such as "image: missing"."""
-        return self[8]
+        return self._said[8]
 
     def __bool__(self) -> bool:
-        return self[0]
+        return self._said[0]
 
     def __repr__(self) -> str:
         names = (
@@ -201,13 +259,30 @@ class Verdict(_Said):
         return f"Verdict({said})"
 
 
+class Failure(Answer[tuple[Exception]]):
+    """What stands in a batch where one item failed: no answer of it is known. It is false."""
+
+    __slots__ = ()
+
+    @property
+    def error(self) -> Exception:
+        """What the call for this item alone would have raised."""
+        return self._said[0]
+
+    def __bool__(self) -> Literal[False]:
+        return False
+
+    def __repr__(self) -> str:
+        return f"Failure({self.error!r})"
+
+
 @dataclass(frozen=True, slots=True)
 class Status:
     """How a challenge stands."""
 
     challenge_id: str
-    state: str
-    delivery: str
+    state: State
+    delivery: Delivery
     gateway_status: str
     attempts_left: int
     sends: int
@@ -236,7 +311,7 @@ def read_verdict(out: c.otp_verdict) -> Verdict:
         kept = _taken(record, out) if record else None
         named = out.challenge_id.decode()
         return Verdict((True, None, None, None, None, out.verified_at, named, kept, None))
-    said = REJECTIONS.get(out.rejection, "other")
+    said: Rejection = REJECTIONS.get(out.rejection, "other")
     evidence, fault = None, out.evidence_fault
     if fault:
         piece = _PIECES.get(out.evidence_piece, "evidence")
@@ -250,7 +325,7 @@ def read_verdict(out: c.otp_verdict) -> Verdict:
 
 def _taken(record: int, out: c.otp_verdict) -> SignatureRecord:
     jws, *disclosures = take_bytes(record).decode().rstrip("~").split("~")
-    return SignatureRecord(jws, tuple(disclosures), out.record_id.decode(), out.record_n)
+    return SignatureRecord((jws, tuple(disclosures), out.record_id.decode(), out.record_n))
 
 
 def read_status(out: c.otp_challenge) -> Status | None:

@@ -1,26 +1,28 @@
 """What callbacks take and give: the cells and writes of a host's store, the events of an engine."""
 
 import ctypes
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NamedTuple
+from typing import Literal
 
 from . import _bindings as c
-from .answers import _REASONS, REJECTIONS, moment
+from .answers import _REASONS, REJECTIONS, Reason, Rejection, moment
 
 
-class Cell(NamedTuple):
-    """What a host store keeps under a key: version, end in unix seconds or None, opaque body."""
+@dataclass(slots=True)
+class Cell:
+    """What a host store keeps under a key: version, end in unix seconds or None, opaque body.
+
+    Its repr does not show the body: that of a signature record holds names and numbers.
+    """
 
     version: int
     discard_after: int | None
-    body: bytes
-
-    def __repr__(self) -> str:
-        return f"Cell(version={self.version!r}, discard_after={self.discard_after!r})"
+    body: bytes = field(repr=False)
 
 
-class Write(NamedTuple):
+@dataclass(slots=True)
+class Write:
     """One write of a commit: the cell must have ``expected`` as its version, 0 where there is none.
 
     Its new version is ``expected + 1``. ``kind``: 1 slot, 2 meter, 3 page, 4 record, 5 credential,
@@ -31,16 +33,14 @@ class Write(NamedTuple):
     kind: int
     expected: int
     discard_after: int | None
-    body: bytes
-
-    def __repr__(self) -> str:
-        return (
-            f"Write(key={self.key!r}, kind={self.kind!r}, expected={self.expected!r}, "
-            f"discard_after={self.discard_after!r})"
-        )
+    body: bytes = field(repr=False)
 
 
-_HAPPENINGS = {
+Happening = Literal[
+    "other", "issued", "sent_again", "refused", "accepted", "rejected", "exhausted", "locked",
+    "nearly_locked", "cancelled", "delivered", "delivery_failed", "unlocked",
+]  # fmt: skip
+_HAPPENINGS: dict[int, Happening] = {
     0: "other", 1: "issued", 2: "sent_again", 3: "refused", 4: "accepted", 5: "rejected",
     6: "exhausted", 7: "locked", 8: "nearly_locked", 9: "cancelled", 10: "delivered",
     11: "delivery_failed", 12: "unlocked",
@@ -51,8 +51,8 @@ _HAPPENINGS = {
 class Event:
     """Something that happened, for the audit log; no code and no whole number is in it."""
 
-    happening: str
-    reason: str | None
+    happening: Happening
+    reason: Reason | Rejection | None
     count: int
     mixed_scripts: bool
     refunded: bool
@@ -71,10 +71,12 @@ class Event:
         def text(view: c.otp_view) -> str:
             return ctypes.string_at(view.data, view.len).decode() if view.len else ""
 
-        happening = _HAPPENINGS.get(event.happening, "other")
-        names = _REASONS if happening == "refused" else REJECTIONS
+        happening: Happening = _HAPPENINGS.get(event.happening, "other")
+        reason: Reason | Rejection | None = REJECTIONS.get(event.reason)
+        if happening == "refused":
+            reason = _REASONS.get(event.reason)
         return cls(
-            happening, names.get(event.reason), event.count, bool(event.mixed_scripts),
+            happening, reason, event.count, bool(event.mixed_scripts),
             bool(event.refunded), moment(event.at), text(event.tenant), text(event.user),
             text(event.purpose), text(event.model), text(event.field), text(event.record),
             text(event.recipient), event.challenge_id.decode() or None,

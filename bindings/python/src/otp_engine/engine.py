@@ -4,12 +4,15 @@ import ctypes
 import itertools
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any, Literal, TypeVar
 
 from . import _bindings as c
-from . import _callbacks
+from . import _callbacks, _calls
+from ._checks import flag, instance, several, text, whole
 from ._handle import Handle, closed_at_exit, opened, out_pointer
 from ._lib import lib, take_bytes, view
 from .answers import (
+    Failure,
     Issued,
     Refusal,
     SignatureRecord,
@@ -20,10 +23,19 @@ from .answers import (
     read_verdict,
 )
 from .cells import Event
-from .errors import check, fault
+from .errors import check, fault, refuse_reentry
 from .factor import Factors
 from .store import Store
-from .words import Binding, Budgets, Evidence, KeyRing, Policy, SigningKey, text
+from .words import Binding, Budgets, Evidence, KeyRing, Policy, SigningKey, challenge_name, packed
+
+Reported = Literal["recorded", "refunded", "ignored"]
+StoreKeys = Literal["proven", "begun", "not proven"]
+_STORE_KEYS: dict[int, StoreKeys] = {
+    c.OTP_STORE_KEYS_PROVEN: "proven",
+    c.OTP_STORE_KEYS_BEGUN: "begun",
+}
+_REPORTED: dict[int, Reported] = {1: "recorded", 2: "refunded"}
+_Answer = TypeVar("_Answer")
 
 # Out structures that no call is using. A call takes one out: a signal handler or a finalizer that
 # runs between a call and its reading would write over one that is the thread's.
@@ -68,6 +80,8 @@ class Engine(Factors):
     refers to its own engine keeps it alive: ``close()`` ends that.
     """
 
+    _instead = "pass secrets and settings, and make an engine in each process"
+
     def __init__(
         self,
         keys: KeyRing,
@@ -78,13 +92,22 @@ class Engine(Factors):
         clock: Callable[[], float] | None = None,
         observer: Callable[[Event], object] | None = None,
     ) -> None:
+        refuse_reentry()
+        for called, name in ((clock, "clock"), (observer, "observer")):
+            if called is not None and not callable(called):
+                raise TypeError(f"{name} must be callable, not {type(called).__name__}")
         ring = opened(keys, KeyRing, "keys")
         signer = opened(signing_key, SigningKey, "signing_key") if signing_key is not None else None
-        options = c.otp_engine_options(struct_size=ctypes.sizeof(c.otp_engine_options))
+        options = c.otp_engine_options(struct_size=ctypes.sizeof(c.otp_engine_options), fibers=1)
+        kept: list[ctypes.Structure] = []  # until the call has read them
         if policy is not None:
-            options.policy = ctypes.addressof(_limits(policy, Policy, "policy"))
+            instance(policy, Policy, "policy")
+            kept.append(policy._packed())
+            options.policy = ctypes.addressof(kept[-1])
         if budgets is not None:
-            options.budgets = ctypes.addressof(_limits(budgets, Budgets, "budgets"))
+            instance(budgets, Budgets, "budgets")
+            kept.append(budgets._packed())
+            options.budgets = ctypes.addressof(kept[-1])
         if signer is not None:
             options.signing_key = signer.address
         numbers = []
@@ -112,13 +135,9 @@ class Engine(Factors):
     def with_policy(self, policy: Policy) -> "Engine":
         """Make a cheap sibling: same keys, budgets, clock, observer and slots."""
         handle, out = self._open(), out_pointer()
-        check(
-            lib.otp_engine_with_policy(
-                handle.address,
-                ctypes.addressof(_limits(policy, Policy, "policy")),
-                ctypes.byref(out),
-            )
-        )
+        instance(policy, Policy, "policy")
+        made = policy._packed()
+        check(lib.otp_engine_with_policy(handle.address, ctypes.byref(made), ctypes.byref(out)))
         sibling = Engine.__new__(Engine)
         sibling._handle = Handle(out.value or 0, lib.otp_engine_free)
         sibling._calls_back = self._calls_back
@@ -126,7 +145,7 @@ class Engine(Factors):
             closed_at_exit(sibling)
         return sibling
 
-    def check_store(self, store: Store) -> str:
+    def check_store(self, store: Store) -> StoreKeys:
         """Check that the store belongs to these keys: once at each start, before any other call.
 
         With another index secret every cell of a store is unknown: fresh limits for everybody, and
@@ -138,7 +157,7 @@ class Engine(Factors):
         """
         return self._ask_keys(lib.otp_engine_check_store, store)
 
-    def adopt_store(self, store: Store) -> str:
+    def adopt_store(self, store: Store) -> StoreKeys:
         """Take over a store from before there were canaries: once, by an administrator.
 
         Its cells must have been written with these keys, which nothing can check. Returns "begun",
@@ -146,37 +165,43 @@ class Engine(Factors):
         """
         return self._ask_keys(lib.otp_engine_adopt_store, store)
 
-    def begin_store(self, store: Store) -> str:
+    def begin_store(self, store: Store) -> StoreKeys:
         """Begin a store anew with these keys, whatever it holds: for an administrator.
 
         This gives up every cell of other keys: limits and locks of everybody, live codes, and for
         ever the signature records and the last counters of devices, whose codes would be good
-        again. It is the only way to exchange an index secret. Does nothing where the store has the canary
-        of these keys, and then returns "proven".
+        again. It is the only way to exchange an index secret. Does nothing where the store has the
+        canary of these keys, and then returns "proven".
         """
         return self._ask_keys(lib.otp_engine_begin_store, store)
 
-    def _ask_keys(self, question: Callable[..., int], store: Store) -> str:
+    def _ask_keys(self, question: Callable[..., int], store: Store) -> StoreKeys:
         engine, cells, keys = self._open(), opened(store, Store, "store"), ctypes.c_int32()
         check(question(engine.address, cells.address, ctypes.byref(keys)))
-        proven, begun = c.OTP_STORE_KEYS_PROVEN, c.OTP_STORE_KEYS_BEGUN
-        return {proven: "proven", begun: "begun"}.get(keys.value, "not proven")
+        return _STORE_KEYS.get(keys.value, "not proven")
+
+    def _open(self) -> Handle:
+        refuse_reentry()
+        return super()._open()
 
     def issue(self, store: Store, binding: Binding) -> Issued | Refusal:
         """Issue a code, or hand out the live one once more; send it after this returns."""
-        engine = self._handle or self._open()
+        engine = (not _calls.mine.inside and self._handle) or self._open()
         cells = (isinstance(store, Store) and store._handle) or opened(store, Store, "store")
-        request = binding._packed
+        request = packed(binding)
         try:
             out = _issued_pool.pop()
         except IndexError:
             out = _new_issued()
         issued, address, code = out
         status = lib.otp_engine_issue(engine.address, cells.address, request, len(request), address)
-        if status or self._calls_back or store._calls_back:
-            check(status)
-        answer = read_issued(issued)
-        code[:] = _BLANK
+        try:
+            if status or self._calls_back or store._calls_back:
+                del request  # what a report of the variables must not show
+                check(status)
+            answer = read_issued(issued)
+        finally:
+            code[:] = _BLANK
         _issued_pool.append(out)
         return answer
 
@@ -190,11 +215,12 @@ class Engine(Factors):
     ) -> Verdict:
         """Judge what a person typed; the attempt is committed before this returns.
 
-        A wrong code rejects, never raises: raising would roll back the caller's transaction.
+        A wrong code rejects, never raises: raising would roll back the caller's transaction. Nor
+        does a ``challenge_id`` that is none: the client sent it.
         """
-        engine = self._handle or self._open()
+        engine = (not _calls.mine.inside and self._handle) or self._open()
         cells = (isinstance(store, Store) and store._handle) or opened(store, Store, "store")
-        request = binding._with_typed(typed, challenge_id)
+        request = packed(binding, typed, challenge_id)
         try:
             out = _verdict_pool.pop()
         except IndexError:
@@ -205,6 +231,7 @@ class Engine(Factors):
                 engine.address, cells.address, request, len(request), address
             )
         else:
+            instance(evidence, Evidence, "evidence")
             given, kept = evidence._views()
             status = lib.otp_engine_verify_with_evidence(
                 engine.address,
@@ -214,8 +241,9 @@ class Engine(Factors):
                 ctypes.byref(given),
                 address,
             )
-            del kept
+            del given, kept
         if status or self._calls_back or store._calls_back:
+            del request, typed  # what a report of the variables must not show
             check(status)
         answer = read_verdict(read)
         _verdict_pool.append(out)
@@ -230,28 +258,22 @@ class Engine(Factors):
         *,
         delivered: bool,
         status: str = "",
-    ) -> str:
+    ) -> Reported:
         """Report what the gateway said of a send; a refused one is refunded, once.
 
-        Returns "recorded", "refunded" or "ignored". After a time-out report nothing.
+        ``status`` is the gateway's own, of which the first 5 printable ASCII characters are kept:
+        the message is out, and no status may undo its report. After a time-out report nothing.
         """
         engine, cells = self._open(), opened(store, Store, "store")
-        named = text(challenge_id, "challenge_id")
-        gateway = text(status, "status") if not delivered else b""
-        if len(named) != 26:
-            raise ValueError(f"challenge_id is {len(named)} characters; it must be 26")
-        if len(gateway) > 5:
-            raise ValueError(f"status is {len(gateway)} bytes; it must be at most 5")
-        if not isinstance(send, int) or not 1 <= send <= 255:
-            raise ValueError(f"send is {send!r}; it must be 1 to 255")
+        gateway = text(status, "status").translate(None, _UNSHOWN)[:_STATUS]
         report = c.otp_delivery_report(
             struct_size=ctypes.sizeof(c.otp_delivery_report),
-            challenge_id=named,
-            gateway_status=gateway,
-            send=send,
+            challenge_id=challenge_name(challenge_id),
+            gateway_status=b"" if flag(delivered, "delivered") else gateway,
+            send=whole(send, "send", 1, 255),
             delivered=int(delivered),
         )
-        outcome, request = ctypes.c_int32(), binding._packed
+        outcome, request = ctypes.c_int32(), packed(binding)
         check(
             lib.otp_engine_report_delivery(
                 engine.address,
@@ -262,12 +284,12 @@ class Engine(Factors):
                 ctypes.byref(outcome),
             )
         )
-        return {1: "recorded", 2: "refunded"}.get(outcome.value, "ignored")
+        return _REPORTED.get(outcome.value, "ignored")
 
     def cancel(self, store: Store, binding: Binding) -> bool:
         """Call off the live challenge; False if there was none for exactly this binding."""
         engine, cells = self._open(), opened(store, Store, "store")
-        cancelled, request = ctypes.c_int32(), binding._packed
+        cancelled, request = ctypes.c_int32(), packed(binding)
         check(
             lib.otp_engine_cancel(
                 engine.address, cells.address, request, len(request), ctypes.byref(cancelled)
@@ -279,7 +301,7 @@ class Engine(Factors):
         """Tell how the challenge of a binding stands; None if there is none."""
         engine, cells = self._open(), opened(store, Store, "store")
         out = c.otp_challenge(struct_size=ctypes.sizeof(c.otp_challenge))
-        request = binding._packed
+        request = packed(binding)
         check(
             lib.otp_engine_status(
                 engine.address, cells.address, request, len(request), ctypes.byref(out)
@@ -307,9 +329,8 @@ class Engine(Factors):
     def purge(self, store: Store, limit: int = 1000) -> int:
         """Drop at most so many cells whose time is over; return how many."""
         engine, cells, dropped = self._open(), opened(store, Store, "store"), ctypes.c_uint64()
-        if not isinstance(limit, int) or limit < 0:
-            raise ValueError(f"limit is {limit!r}; it must be 0 or more")
-        check(lib.otp_engine_purge(engine.address, cells.address, limit, ctypes.byref(dropped)))
+        most = whole(limit, "limit")
+        check(lib.otp_engine_purge(engine.address, cells.address, most, ctypes.byref(dropped)))
         return dropped.value
 
     def odds(self) -> Odds:
@@ -343,12 +364,11 @@ class Engine(Factors):
     ) -> list[SignatureRecord]:
         """Return the newest signature records of a field, newest first."""
         engine, cells, out = self._open(), opened(store, Store, "store"), out_pointer()
-        if not isinstance(limit, int) or limit < 0:
-            raise ValueError(f"limit is {limit!r}; it must be 0 or more")
+        most = whole(limit, "limit")
         named, kept = _field(tenant, model, field, record)
         check(
             lib.otp_engine_signatures(
-                engine.address, cells.address, ctypes.byref(named), limit, ctypes.byref(out)
+                engine.address, cells.address, ctypes.byref(named), most, ctypes.byref(out)
             )
         )
         del kept
@@ -389,13 +409,13 @@ class Engine(Factors):
         """
         engine, cells, out = self._open(), opened(store, Store, "store"), out_pointer()
         named, kept = _field(tenant, model, field, record)
-        names = ",".join(details).encode()
+        names = b",".join(text(detail, "details") for detail in several(details, "details"))
         check(
             lib.otp_engine_erase(
                 engine.address,
                 cells.address,
                 ctypes.byref(named),
-                n,
+                whole(n, "n"),
                 view(names),
                 ctypes.byref(out),
             )
@@ -406,65 +426,74 @@ class Engine(Factors):
 
     def issue_many(
         self, store: Store, bindings: Sequence[Binding]
-    ) -> list[Issued | Refusal | Exception]:
-        """Issue many codes in one call; a fault of one stands in its place and undoes no other."""
+    ) -> list[Issued | Refusal | Failure]:
+        """Issue many codes in one call; a Failure of one stands in its place and undoes no other.
+
+        What is no Exception, such as KeyboardInterrupt, ends the batch, and is raised.
+        """
         engine, cells = self._open(), opened(store, Store, "store")
-        requests = [binding._packed for binding in bindings]
-        outs = (c.otp_issued * max(1, len(requests)))()
-        packed = _batch(requests)
-        check(
-            lib.otp_issue_many(
-                engine.address,
-                cells.address,
-                packed,
-                len(packed),
-                len(requests),
-                ctypes.addressof(outs),
-                ctypes.sizeof(c.otp_issued),
-            )
-        )
-        answers = [
-            fault(out.status, "") if out.status else read_issued(out)
-            for out in itertools.islice(outs, len(requests))
-        ]
-        ctypes.memset(outs, 0, ctypes.sizeof(outs))
-        return answers
+        wanted = several(bindings, "bindings")
+        for at, one in enumerate(wanted):
+            if not isinstance(one, Binding):
+                instance(one, Binding, f"bindings[{at}]")
+        if self._calls_back or store._calls_back:  # what a callback raises belongs to its item
+            return [_one(self.issue, store, binding) for binding in wanted]
+        outs = (c.otp_issued * max(1, len(wanted)))()
+        run = _batch([packed(binding) for binding in wanted])
+        try:
+            check(
+                lib.otp_issue_many(
+                    engine.address, cells.address, run, len(run), len(wanted),
+                    ctypes.addressof(outs), ctypes.sizeof(c.otp_issued),
+                )
+            )  # fmt: skip
+            return [
+                Failure((fault(out.status, ""),)) if out.status else read_issued(out)
+                for out in itertools.islice(outs, len(wanted))
+            ]
+        finally:
+            ctypes.memset(outs, 0, ctypes.sizeof(outs))
 
     def verify_many(
         self, store: Store, submissions: Sequence[tuple[Binding, str]]
-    ) -> list[Verdict | Exception]:
-        """Judge many typed codes in one call; a fault of one stands in its place."""
+    ) -> list[Verdict | Failure]:
+        """Judge many typed codes in one call; a Failure of one stands in its place."""
         engine, cells = self._open(), opened(store, Store, "store")
-        requests = [binding._with_typed(typed, None) for binding, typed in submissions]
-        outs = (c.otp_verdict * max(1, len(requests)))()
-        packed = _batch(requests)
+        given = several(submissions, "submissions")
+        for at, one in enumerate(given):
+            if not isinstance(one, (tuple, list)) or len(one) != 2:
+                raise TypeError(f"submissions[{at}] must be a Binding and what was typed for it")
+            if not isinstance(one[0], Binding):
+                instance(one[0], Binding, f"submissions[{at}][0]")
+        requests = [packed(binding, typed, None) for binding, typed in given]
+        if self._calls_back or store._calls_back:
+            return [_one(self.verify, store, binding, typed) for binding, typed in given]
+        outs = (c.otp_verdict * max(1, len(given)))()
+        run = _batch(requests)
         check(
             lib.otp_verify_many(
-                engine.address,
-                cells.address,
-                packed,
-                len(packed),
-                len(requests),
-                ctypes.addressof(outs),
-                ctypes.sizeof(c.otp_verdict),
+                engine.address, cells.address, run, len(run), len(given),
+                ctypes.addressof(outs), ctypes.sizeof(c.otp_verdict),
             )
-        )
+        )  # fmt: skip
         return [
-            fault(out.status, "") if out.status else read_verdict(out)
-            for out in itertools.islice(outs, len(requests))
+            Failure((fault(out.status, ""),)) if out.status else read_verdict(out)
+            for out in itertools.islice(outs, len(given))
         ]
 
 
-def _limits(
-    given: Policy | Budgets, kind: type[Policy] | type[Budgets], name: str
-) -> c.otp_policy | c.otp_budgets:
-    if not isinstance(given, kind):
-        raise TypeError(f"{name} must be {kind.__name__}, not {type(given).__name__}")
-    return given._c
+def _one(call: Callable[..., _Answer], *arguments: Any) -> _Answer | Failure:
+    """Answer one item of a batch."""
+    try:
+        return call(*arguments)
+    except Exception as error:
+        return Failure((error,))
 
 
 _CODE: int = c.otp_issued.code.offset
 _BLANK = bytes(c.OTP_CODE_CAPACITY)
+_STATUS: int = c.otp_delivery_report.gateway_status.size - 1
+_UNSHOWN = bytes({*range(256)} - {*range(0x21, 0x7F)})
 
 
 def _batch(requests: list[bytes]) -> bytes:

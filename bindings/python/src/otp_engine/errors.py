@@ -1,9 +1,9 @@
 """Faults. A wrong code, a refusal and an expiry are values, never exceptions."""
 
 import ctypes
-import threading
 
 from . import _bindings as c
+from . import _calls
 from ._lib import lib
 
 
@@ -14,35 +14,35 @@ class OtpError(Exception):
         super().__init__(message)
         self.status = status
 
-
-class StoreError(OtpError):
-    """The store failed. ``unknown`` tells that a commit or purge may have been applied: ask again."""
-
     @property
     def unknown(self) -> bool:
-        """Whether the commit or purge may have been applied."""
+        """Whether a commit or purge may have been applied all the same: ask again."""
         return self.status == c.OTP_STATUS_STORE_UNKNOWN
 
 
-class UnavailableError(StoreError):
-    """A host store raises it where nothing was changed, for sure: it could not be asked."""
+class StoreError(OtpError):
+    """The store failed. ``unknown`` says that a commit or purge may have been applied: ask again."""
 
-    def __init__(self, message: str) -> None:
-        super().__init__(message, c.OTP_STATUS_STORE_UNAVAILABLE)
+
+class UnavailableError(StoreError):
+    """The store could not be asked; nothing was changed, for sure. A host store may raise it."""
+
+    def __init__(self, message: str, status: int = c.OTP_STATUS_STORE_UNAVAILABLE) -> None:
+        super().__init__(message, status)
 
 
 class FullError(StoreError):
-    """A host store raises it from ``commit`` where there is no room; nothing was changed."""
+    """The store has no room; nothing was changed. A host store may raise it from ``commit``."""
 
-    def __init__(self, message: str) -> None:
-        super().__init__(message, c.OTP_STATUS_STORE_FULL)
+    def __init__(self, message: str, status: int = c.OTP_STATUS_STORE_FULL) -> None:
+        super().__init__(message, status)
 
 
 class UnsupportedError(StoreError):
-    """A host store raises it where it cannot do what is asked; nothing was changed."""
+    """The store cannot do what is asked; nothing was changed. A host store may raise it."""
 
-    def __init__(self, message: str) -> None:
-        super().__init__(message, c.OTP_STATUS_STORE_UNSUPPORTED)
+    def __init__(self, message: str, status: int = c.OTP_STATUS_STORE_UNSUPPORTED) -> None:
+        super().__init__(message, status)
 
 
 class KeyRingError(OtpError):
@@ -94,10 +94,10 @@ class PanicError(OtpError):
 
 _FAULTS: dict[int, type[OtpError]] = {
     c.OTP_STATUS_KEY: KeyRingError,
-    c.OTP_STATUS_STORE_UNAVAILABLE: StoreError,
-    c.OTP_STATUS_STORE_FULL: StoreError,
+    c.OTP_STATUS_STORE_UNAVAILABLE: UnavailableError,
+    c.OTP_STATUS_STORE_FULL: FullError,
     c.OTP_STATUS_STORE_UNKNOWN: StoreError,
-    c.OTP_STATUS_STORE_UNSUPPORTED: StoreError,
+    c.OTP_STATUS_STORE_UNSUPPORTED: UnsupportedError,
     c.OTP_STATUS_TAMPERED: TamperedError,
     c.OTP_STATUS_CONTENDED: ContendedError,
     c.OTP_STATUS_FOREIGN_STORE: ForeignStoreError,
@@ -111,21 +111,28 @@ _FAULTS: dict[int, type[OtpError]] = {
 _MISUSE = (c.OTP_STATUS_ARGUMENT, c.OTP_STATUS_UTF8, c.OTP_STATUS_POLICY)
 
 
-class _Pending(threading.local):
-    """What a callback raised on this thread, until the call that ran it returns."""
-
-    error: BaseException | None = None
-
-
-pending = _Pending()
-
-
 def check(status: int) -> None:
-    """Raise the fault that a status stands for, with what a callback raised as its cause."""
-    cause, pending.error = pending.error, None
+    """Raise what a callback raised, or the fault that a status stands for.
+
+    What a host says by an error of this package, and whatever is no Exception (an interrupt, the
+    end of the program, of a greenlet, of its time), is raised as it is. Any other exception is the
+    cause of the fault: it does not say whether something was changed, the fault does.
+    """
+    raised = _calls.take()
+    if raised is not None and not isinstance(raised, Exception):
+        raise raised
     if status == c.OTP_STATUS_OK:
         return
-    raise fault(status) from cause
+    if isinstance(raised, OtpError):
+        raised.status = raised.status or status
+        raise raised
+    raise fault(status) from raised
+
+
+def refuse_reentry() -> None:
+    """Refuse a call from inside a callback, as the library does where there are no greenlets."""
+    if _calls.is_inside():
+        raise ReenteredError("a callback called back into the library", c.OTP_STATUS_REENTERED)
 
 
 def fault(status: int, detail: str | None = None) -> Exception:

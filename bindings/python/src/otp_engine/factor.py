@@ -2,6 +2,7 @@
 
 import ctypes
 
+from ._checks import count
 from ._handle import Owner, opened
 from ._lib import lib, view
 from .errors import check
@@ -16,8 +17,7 @@ from .oath import (
     typed_bytes,
 )
 from .store import Store
-from .words import Binding
-from .words import _count as count
+from .words import Binding, packed
 
 
 class Factors(Owner):
@@ -54,7 +54,7 @@ class Factors(Owner):
         look_ahead: int,
     ) -> OathVerdict:
         engine, cells, key = self._open(), opened(store, Store, "store"), opened(hotp, Hotp, "hotp")
-        request, verdict = binding._with_typed(typed, None), new_verdict()
+        request, verdict = packed(binding, typed, None), new_verdict()
         kept = None if second is None else typed_bytes(second, "second")
         check(
             lib.otp_engine_verify_hotp(
@@ -102,7 +102,7 @@ class Factors(Owner):
         window: int,
     ) -> OathVerdict:
         engine, cells, key = self._open(), opened(store, Store, "store"), opened(totp, Totp, "totp")
-        request, verdict = binding._with_typed(typed, None), new_verdict()
+        request, verdict = packed(binding, typed, None), new_verdict()
         kept = None if second is None else typed_bytes(second, "second")
         check(
             lib.otp_engine_verify_totp(
@@ -121,7 +121,7 @@ class Factors(Owner):
     def ocra_question(self, binding: Binding, ocra: Ocra) -> str:
         """Return what a device is asked for this binding; the suite asks QH16 or longer."""
         engine, key, needed = self._open(), opened(ocra, Ocra, "ocra"), ctypes.c_size_t()
-        buffer, request = ctypes.create_string_buffer(64), binding._packed
+        buffer, request = ctypes.create_string_buffer(64), packed(binding)
         check(
             lib.otp_engine_ocra_question(
                 engine.address,
@@ -155,7 +155,7 @@ class Factors(Owner):
         were sent.
         """
         engine, cells, key = self._open(), opened(store, Store, "store"), opened(ocra, Ocra, "ocra")
-        request, verdict = binding._with_typed(typed, None), new_verdict()
+        request, verdict = packed(binding, typed, None), new_verdict()
         inputs, kept = answer_inputs(counter, pin, pin_digest, session)
         inputs.look_ahead, inputs.window = (
             count("look_ahead", look_ahead),

@@ -1,28 +1,47 @@
 """The text that carries a code: composed from a template, checked, counted in SMS segments."""
 
 import ctypes
-from dataclasses import dataclass, field
+from typing import Literal
 
 from . import _bindings as c
+from ._checks import count, text
+from ._handle import Uncopied
 from ._lib import lib, take_bytes, view
+from .answers import Answer
 from .errors import check
-from .words import _count, text
 
-_ENCODINGS = {c.OTP_ENCODING_GSM7: "gsm7", c.OTP_ENCODING_UCS2: "ucs2"}
+Encoding = Literal["gsm7", "ucs2"]
+_ENCODINGS: dict[int, Encoding] = {c.OTP_ENCODING_GSM7: "gsm7", c.OTP_ENCODING_UCS2: "ucs2"}
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
-    """A composed message; its repr does not show the text, which holds the code.
+class Message(Answer[tuple[str, Encoding, int, int]], Uncopied):
+    """A composed message; its repr does not show the text, which holds the code."""
 
-    ``encoding`` is "gsm7" or "ucs2"; ``units`` counts septets or UTF-16 units; ``segments`` is how
-    many SMS it takes, 1 to 10.
-    """
+    __slots__ = ()
+    _instead = "pass its text to what sends the message"
 
-    text: str = field(repr=False)
-    encoding: str
-    units: int
-    segments: int
+    @property
+    def text(self) -> str:
+        """What is sent."""
+        return self._said[0]
+
+    @property
+    def encoding(self) -> Encoding:
+        """The alphabet that it travels in."""
+        return self._said[1]
+
+    @property
+    def units(self) -> int:
+        """How many septets or UTF-16 units it takes."""
+        return self._said[2]
+
+    @property
+    def segments(self) -> int:
+        """How many SMS it takes, 1 to 10."""
+        return self._said[3]
+
+    def __repr__(self) -> str:
+        return f"Message(encoding={self.encoding!r}, units={self.units}, segments={self.segments})"
 
 
 class MessageTemplate:
@@ -41,8 +60,8 @@ class MessageTemplate:
         self._texts = tuple(
             _text(value, name)
             for name, value in (
-                ("text", text), ("prefix", prefix), ("domain", domain or ""),
-                ("app_hash", app_hash or ""),
+                ("text", text), ("prefix", prefix), ("domain", "" if domain is None else domain),
+                ("app_hash", "" if app_hash is None else app_hash),
             )
         )  # fmt: skip
         check(lib.otp_message_check(ctypes.byref(self._options(b"", 0, b""))))
@@ -66,11 +85,11 @@ class MessageTemplate:
         Raises a ValueError that names the argument and its bound.
         """
         kept = text(code, "code"), text(subject, "subject")
-        options = self._options(kept[0], _count("minutes", minutes), kept[1])
+        options = self._options(kept[0], count("minutes", minutes), kept[1])
         out = c.otp_message(struct_size=ctypes.sizeof(c.otp_message))
         check(lib.otp_message_compose(ctypes.byref(options), ctypes.byref(out)))
         written = take_bytes(out.text).decode()
-        return Message(written, _ENCODINGS[out.encoding], out.units, out.segments)
+        return Message((written, _ENCODINGS[out.encoding], out.units, out.segments))
 
 
 _text = text  # the constructor's own argument has this name

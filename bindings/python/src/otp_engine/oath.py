@@ -5,21 +5,18 @@ By themselves these remember nothing: whoever uses them must see to it that a co
 """
 
 import ctypes
-import math
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from . import _bindings as c
+from ._checks import clock_seconds, count, seconds, text, whole
 from ._handle import Handle, Owner, out_pointer
 from ._lib import lib, view
 from .answers import _PUBLIC as PUBLIC
-from .answers import REJECTIONS, moment
+from .answers import REJECTIONS, PublicRejection, Rejection, moment
 from .errors import check
-from .words import _count as count
-from .words import _seconds as seconds
-from .words import text
 
 _HASHES = {"sha1": c.OTP_HASH_SHA1, "sha256": c.OTP_HASH_SHA256, "sha512": c.OTP_HASH_SHA512}
 _NAMES = {number: name for name, number in _HASHES.items()}
@@ -56,19 +53,12 @@ def _secret(secret: bytes | str) -> bytes:
 
 
 def _counter(value: int, name: str = "counter") -> int:
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise TypeError(f"{name} must be int, not {type(value).__name__}")
-    if not 0 <= value < 2**64:
-        raise ValueError(f"{name} is {value}; it must be 0 to 2**64 - 1")
-    return value
+    return whole(value, name)
 
 
 def _unix(instant: "datetime | float") -> int:
-    if isinstance(instant, datetime):
-        return seconds(instant, "unix_time")
-    if not math.isfinite(instant) or not -(2**63) <= instant < 2**63:
-        raise ValueError(f"unix_time is {instant}; it must fit into 64 bits")
-    return math.floor(instant)
+    take = seconds if isinstance(instant, datetime) else clock_seconds
+    return take(instant, "unix_time")
 
 
 def typed_bytes(typed: str, name: str = "code") -> bytes:
@@ -129,6 +119,8 @@ class Hotp(Owner):
     >>> hotp.verify("359152", 3, look_ahead=5) is None
     True
     """
+
+    _instead = "pass its secret, and make a key where it is needed"
 
     def __init__(
         self, secret: bytes | str, digits: int = 6, algorithm: str = "sha1", *, counter: int = 0
@@ -196,6 +188,8 @@ class Totp(Owner):
     37037036
     """
 
+    _instead = "pass its secret, and make a key where it is needed"
+
     def __init__(
         self, secret: bytes | str, digits: int = 6, algorithm: str = "sha1", period: int = 30
     ) -> None:
@@ -212,7 +206,7 @@ class Totp(Owner):
 
     def at(self, unix_time: "datetime | float") -> str:
         """Return the code of an instant: unix seconds, or an aware datetime; never before 1970."""
-        handle, now = self._open(), _unix(unix_time)
+        handle, now = self._open(), whole(_unix(unix_time), "unix_time", 0, 2**63 - 1)
         return _written(lambda out, size: lib.otp_totp_at(handle.address, now, out, size))
 
     def verify(self, code: str, unix_time: "datetime | float", window: int = 1) -> int | None:
@@ -267,6 +261,8 @@ class Ocra(Owner):
     >>> ocra.verify("243178", question="11111111")
     OcraMatch(counter=None, step=None)
     """
+
+    _instead = "pass its secret, and make a key where it is needed"
 
     def __init__(self, suite: str, secret: bytes | str) -> None:
         self.suite = suite
@@ -380,8 +376,8 @@ class OathVerdict:
     """
 
     accepted: bool
-    rejection: str | None = None
-    public: str | None = None
+    rejection: Rejection | None = None
+    public: PublicRejection | None = None
     attempts_left: int | None = None
     retry_at: datetime | None = None
     verified_at: datetime | None = None
@@ -406,7 +402,7 @@ def read_verdict(out: c.otp_oath_verdict) -> OathVerdict:
             matched=out.matched if out.has_matched else None,
             drift=out.drift,
         )
-    rejection = REJECTIONS.get(out.rejection, "other")
+    rejection: Rejection = REJECTIONS.get(out.rejection, "other")
     return OathVerdict(
         False,
         rejection,

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from . import _bindings as c
+from ._checks import instance, several, text, whole
 from ._handle import out_pointer
 from ._lib import lib, take_bytes, view
 from .answers import SignatureRecord
 from .errors import check
-from .words import text
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,12 @@ class Expected:
             kept.append(None if value is None else text(value, name))
             setattr(made, name, view(kept[-1]))
         if self.page is not None:
-            made.count, head = self.page
+            if not isinstance(self.page, (tuple, list)) or len(self.page) != 2:
+                raise TypeError("page must be what Engine.page returns: a count and a digest")
+            count, head = self.page
+            made.count = whole(count, "page[0]")
+            if head is not None and (not isinstance(head, bytes) or len(head) != 32):
+                raise ValueError("page[1] must be 32 bytes, a SHA-256 digest, or None")
             kept.append(head)
             made.head, made.has_page = view(head), 1
         return made, kept
@@ -75,12 +80,12 @@ def verify_record(
     expected: Expected | None = None,
 ) -> RecordVerdict:
     """Verify one record with a JWK set; ``jws`` may be a record or its SD-JWT text too."""
-    if isinstance(jws, SignatureRecord):
-        line = jws.sd_jwt
-    elif "~" in jws:
-        line = jws
-    else:
-        line = "~".join((jws, *disclosures, ""))
+    line = _line(jws, "jws")
+    if "~" not in line:
+        told = several(disclosures, "disclosures")
+        for disclosure in told:
+            text(disclosure, "disclosures")
+        line = "~".join((line, *told, ""))
     valid, said = _ask(lib.otp_verify_record, line, jwks, expected)
     if valid:
         return RecordVerdict(True, json.loads(said), None)
@@ -93,16 +98,25 @@ def verify_chain(
     expected: Expected | None = None,
 ) -> ChainVerdict:
     """Verify the records of a field, newest first."""
-    lines = [r.sd_jwt if isinstance(r, SignatureRecord) else r for r in records]
+    lines = [_line(record, "records") for record in several(records, "records")]
     valid, said = _ask(lib.otp_verify_chain, "\n".join(lines), jwks, expected)
     answers = dict(line.split("\t", 1) for line in said.splitlines())
     return ChainVerdict(valid, {name: said.replace("\t", ": ") for name, said in answers.items()})
 
 
+def _line(record: "SignatureRecord | str", name: str) -> str:
+    if isinstance(record, SignatureRecord):
+        return record.sd_jwt
+    instance(record, str, name)
+    return record
+
+
 def _ask(
     function: "ctypes._NamedFuncPointer", records: str, jwks: str, expected: Expected | None
 ) -> tuple[bool, str]:
-    given, kept = (expected or Expected())._views()
+    wanted = Expected() if expected is None else expected
+    instance(wanted, Expected, "expected")
+    given, kept = wanted._views()
     line, keys = text(records, "records"), text(jwks, "jwks")
     valid, out = ctypes.c_int32(), out_pointer()
     check(

@@ -6,15 +6,17 @@ import weakref
 
 from . import _bindings as c
 from . import _callbacks
+from ._checks import flag, whole
 from ._handle import Handle, Owner, closed_at_exit, out_pointer
 from ._lib import lib, take_bytes
 from .cells import Cell, Write
-from .errors import check
+from .errors import check, refuse_reentry
 
 
 class Store(Owner):
     """A store, used by any number of engines and threads of this process."""
 
+    _instead = "pass what it is made of, and make a store in each process"
     _calls_back = False
 
     def check(self) -> tuple[bool, str]:
@@ -22,6 +24,7 @@ class Store(Owner):
 
         Returns whether it passed, and the report.
         """
+        refuse_reentry()
         handle, passed, out = self._open(), ctypes.c_int32(), out_pointer()
         check(lib.otp_store_check(handle.address, ctypes.byref(passed), ctypes.byref(out)))
         return passed.value == 1, take_bytes(out.value).decode()
@@ -34,9 +37,12 @@ class MemoryStore(Store):
     process.
     """
 
+    _instead = "its cells are in this process alone; threads share the object as it is"
+
     def __init__(self, *, keep_records: bool = False, max_cells: int = 0) -> None:
+        cells, keep = whole(max_cells, "max_cells"), flag(keep_records, "keep_records")
         out = out_pointer()
-        check(lib.otp_store_memory_new(max_cells, int(keep_records), ctypes.byref(out)))
+        check(lib.otp_store_memory_new(cells, keep, ctypes.byref(out)))
         self._handle = Handle(out.value or 0, lib.otp_store_free)
 
 
@@ -47,8 +53,16 @@ class SqliteStore(Store):
     in the same process: two SQLite libraries drop each other's locks.
     """
 
+    _instead = "pass its path, and open it in each process"
+
     def __init__(self, path: "str | os.PathLike[str]") -> None:
+        if not isinstance(path, (str, os.PathLike)):
+            raise TypeError(f"path must be str or os.PathLike, not {type(path).__name__}")
         named, out = os.fsencode(path), out_pointer()
+        if named == b":memory:" or named.startswith(b"file:"):
+            raise ValueError(
+                "path must be that of a file, as it is: for cells in memory there is MemoryStore"
+            )
         check(lib.otp_store_sqlite_open(named, len(named), ctypes.byref(out)))
         self._handle = Handle(out.value or 0, lib.otp_store_free)
 
@@ -60,11 +74,14 @@ class HostStore(Store):
     applies all writes in one transaction, or none, and only if every cell has the version that its
     write expects: True when that is committed and beyond rolling back, False when a version
     differs. ``purge(now, limit)`` drops at most so many cells whose end has passed. They may be
-    called from any thread, and must not call back into the library.
+    called from any thread, and must not call back into the library. Greenlets may change while
+    one waits.
 
-    What these raise fails closed: the call raises a StoreError with it as the cause. What
-    ``commit`` and ``purge`` raise leaves open whether it was applied (``unknown``), unless it is an
-    UnavailableError, a FullError or an UnsupportedError: raise these only where nothing was.
+    What these raise fails closed. An OtpError is what the caller catches, and so is whatever is no
+    Exception, such as KeyboardInterrupt, GreenletExit and gevent.Timeout; any other exception is
+    the cause of the StoreError that the caller catches. What ``commit`` and ``purge`` raise leaves
+    open whether it was applied (``unknown``), unless it is an UnavailableError, a FullError or an
+    UnsupportedError: raise these only where nothing was.
 
     ``has_cells()`` says whether the store holds any cell at all: False lets ``check_store`` begin a
     new store, and needs certainty. Without it a new store is begun by ``engine.begin_store``.
@@ -84,6 +101,7 @@ class HostStore(Store):
             commit=_callbacks.trampoline("commit"),
             purge=_callbacks.trampoline("purge"),
             store_class=c.OTP_CLASS_PERMANENT if self.permanent else c.OTP_CLASS_EXPIRING,
+            fibers=1,  # ``errors.refuse_reentry`` knows greenlets apart
             user_data=number,
             drop_user_data=_callbacks.trampoline("drop"),
             has_cells=_callbacks.trampoline("has_cells"),

@@ -5,39 +5,27 @@ import struct
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any, Literal, get_args
 
 from . import _bindings as c
+from ._checks import count, flag, instance, seconds, several, text, whole
 from ._handle import Handle, Owner, out_pointer
 from ._lib import lib, take_bytes, view
 from .errors import check
 
-_EVIDENCE = {
+EvidencePiece = Literal["signer_name", "document", "image", "consent"]
+Resend = Literal["same", "rotate"]
+
+_EVIDENCE: dict[EvidencePiece, int] = {
     "signer_name": c.OTP_EVIDENCE_SIGNER_NAME,
     "document": c.OTP_EVIDENCE_DOCUMENT,
     "image": c.OTP_EVIDENCE_IMAGE,
     "consent": c.OTP_EVIDENCE_CONSENT,
 }
-_RESEND = {"same": c.OTP_RESEND_SAME, "rotate": c.OTP_RESEND_ROTATE}
+_RESEND: dict[Resend, int] = {"same": c.OTP_RESEND_SAME, "rotate": c.OTP_RESEND_ROTATE}
 
 
-def _seconds(instant: "datetime | int", name: str) -> int:
-    if not isinstance(instant, datetime):
-        return int(instant)
-    if instant.tzinfo is None:  # Python would take it for local time
-        raise ValueError(f"{name} is a datetime without a time zone")
-    return int(instant.timestamp())
-
-
-def text(value: object, name: str) -> bytes:
-    """Encode a text; anything but str is a TypeError that names the argument."""
-    if not isinstance(value, str):
-        raise TypeError(f"{name} must be str, not {type(value).__name__}")
-    try:
-        return value.encode()
-    except UnicodeEncodeError:
-        raise ValueError(f"{name} holds a lone surrogate") from None
-
-
+@dataclass(frozen=True, slots=True, kw_only=True, init=False)
 class Policy:
     """The limits of one kind of code; every knob by keyword, in counts and seconds.
 
@@ -46,7 +34,22 @@ class Policy:
     cooldown 15-600 (60); resend "same" or "rotate"; max_sends 1-10 (3); content_required;
     evidence: which of signer_name, document, image, consent must be given with a typed code.
     Out of bounds is a ValueError that names the argument.
+
+    >>> Policy(digits=8) == Policy(digits=8), Policy(letters=8).digits
+    (True, None)
     """
+
+    digits: int | None
+    letters: int | None
+    token: bool
+    validity: int
+    max_attempts: int
+    closed_for: int
+    cooldown: int
+    resend: Resend
+    max_sends: int
+    content_required: bool
+    evidence: frozenset[EvidencePiece]
 
     def __init__(
         self,
@@ -58,39 +61,59 @@ class Policy:
         max_attempts: int = 5,
         closed_for: int = 900,
         cooldown: int = 60,
-        resend: str = "same",
+        resend: Resend = "same",
         max_sends: int = 3,
         content_required: bool = False,
-        evidence: Iterable[str] = (),
+        evidence: Iterable[EvidencePiece] = (),
     ) -> None:
-        if sum(kind is not None and kind is not False for kind in (digits, letters, token)) > 1:
+        if (digits is not None) + (letters is not None) + flag(token, "token") > 1:
             raise ValueError("give one of digits, letters and token")
-        if resend not in _RESEND:
+        if resend not in get_args(Resend):
             raise ValueError(f"resend is {resend!r}; it must be 'same' or 'rotate'")
-        pieces = set(evidence)
-        if unknown := pieces - set(_EVIDENCE):
-            raise ValueError(f"evidence names {sorted(unknown)}; it may name {sorted(_EVIDENCE)}")
-        kind, symbols = c.OTP_CODE_DIGITS, 6 if digits is None else digits
-        if letters is not None:
-            kind, symbols = c.OTP_CODE_LETTERS, letters
-        if token:
+        pieces = several(evidence, "evidence")
+        if unknown := [piece for piece in pieces if piece not in get_args(EvidencePiece)]:
+            raise ValueError(f"evidence names {unknown}; it may name {sorted(_EVIDENCE)}")
+        if letters is None and not token:
+            digits = 6 if digits is None else digits
+        _set(
+            self, digits=digits, letters=letters, token=token, validity=validity,
+            max_attempts=max_attempts, closed_for=closed_for, cooldown=cooldown, resend=resend,
+            max_sends=max_sends, content_required=content_required, evidence=frozenset(pieces),
+        )  # fmt: skip
+        check(lib.otp_policy_check(ctypes.byref(self._packed())))
+
+    def _packed(self) -> c.otp_policy:
+        kind, name, symbols = c.OTP_CODE_DIGITS, "digits", self.digits
+        if self.letters is not None:
+            kind, name, symbols = c.OTP_CODE_LETTERS, "letters", self.letters
+        if self.token:
             kind, symbols = c.OTP_CODE_TOKEN, 26
-        self._c = c.otp_policy(
+        return c.otp_policy(
             struct_size=ctypes.sizeof(c.otp_policy),
             code=kind,
-            symbols=_count("letters" if letters is not None else "digits", symbols),
-            validity=_count("validity", validity),
-            closed_for=_count("closed_for", closed_for),
-            cooldown=_count("cooldown", cooldown),
-            max_attempts=_count("max_attempts", max_attempts),
-            max_sends=_count("max_sends", max_sends),
-            resend=_RESEND[resend],
-            content_required=int(content_required),
-            evidence=sum(_EVIDENCE[piece] for piece in pieces),
+            symbols=count(name, symbols),
+            validity=count("validity", self.validity),
+            closed_for=count("closed_for", self.closed_for),
+            cooldown=count("cooldown", self.cooldown),
+            max_attempts=count("max_attempts", self.max_attempts),
+            max_sends=count("max_sends", self.max_sends),
+            resend=_RESEND[self.resend],
+            content_required=flag(self.content_required, "content_required"),
+            evidence=sum(_EVIDENCE[piece] for piece in self.evidence),
         )
-        check(lib.otp_policy_check(ctypes.byref(self._c)))
 
 
+_BUDGETS = {
+    "user_failures_per_day": (1, 32),
+    "consecutive_failures": (10, 100),
+    "recipient_failures_per_day": (1, 32),
+    "user_sends_per_hour": (1, 32),
+    "recipient_sends_per_ten_minutes": (1, 32),
+    "recipient_sends_per_day": (1, 32),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Budgets:
     """The limits of users and recipients; every knob by keyword.
 
@@ -99,42 +122,32 @@ class Budgets:
     recipient_sends_per_day 1-32 (20). metered=False keeps no meter at all, at your own risk.
     """
 
-    def __init__(
-        self,
-        *,
-        metered: bool = True,
-        user_failures_per_day: int = 15,
-        consecutive_failures: int = 100,
-        recipient_failures_per_day: int = 15,
-        user_sends_per_hour: int = 10,
-        recipient_sends_per_ten_minutes: int = 5,
-        recipient_sends_per_day: int = 20,
-    ) -> None:
-        knobs = {
-            "user_failures_per_day": (user_failures_per_day, 1, 32),
-            "consecutive_failures": (consecutive_failures, 10, 100),
-            "recipient_failures_per_day": (recipient_failures_per_day, 1, 32),
-            "user_sends_per_hour": (user_sends_per_hour, 1, 32),
-            "recipient_sends_per_ten_minutes": (recipient_sends_per_ten_minutes, 1, 32),
-            "recipient_sends_per_day": (recipient_sends_per_day, 1, 32),
-        }
-        for name, (value, least, most) in knobs.items():
-            if not least <= _count(name, value) <= most:
-                raise ValueError(f"{name} is {value}; it must be {least} to {most}")
-        self._c = c.otp_budgets(
+    metered: bool = True
+    user_failures_per_day: int = 15
+    consecutive_failures: int = 100
+    recipient_failures_per_day: int = 15
+    user_sends_per_hour: int = 10
+    recipient_sends_per_ten_minutes: int = 5
+    recipient_sends_per_day: int = 20
+
+    def __post_init__(self) -> None:
+        self._packed()
+
+    def _packed(self) -> c.otp_budgets:
+        return c.otp_budgets(
             struct_size=ctypes.sizeof(c.otp_budgets),
-            metered=int(metered),
-            **{name: value for name, (value, _, _) in knobs.items()},
+            metered=flag(self.metered, "metered"),
+            **{
+                name: whole(getattr(self, name), name, least, most)
+                for name, (least, most) in _BUDGETS.items()
+            },
         )
 
 
-def _count(name: str, value: object) -> int:
-    """Refuse what is no whole number, or would not arrive as it is."""
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise TypeError(f"{name} must be int, not {type(value).__name__}")
-    if not 0 <= value < 2**31:
-        raise ValueError(f"{name} is {value}; it is out of bounds")
-    return value
+def _set(value: object, **members: object) -> None:
+    """Give a value its members, which nobody changes after."""
+    for name, member in members.items():
+        object.__setattr__(value, name, member)
 
 
 class KeyRing(Owner):
@@ -143,6 +156,8 @@ class KeyRing(Owner):
     Each is at least 32 random bytes, and no two are the same. ``retired`` maps a kid to the instant
     (datetime or unix seconds) until which it issued. Raise ``epoch`` after a restored backup.
     """
+
+    _instead = "pass the secrets, and make a ring in each process"
 
     def __init__(
         self,
@@ -153,8 +168,11 @@ class KeyRing(Owner):
         epoch: int = 0,
         retired: Mapping[str, "datetime | int"] | None = None,
     ) -> None:
+        instance(codes, Mapping, "codes")
+        until = {} if retired is None else retired
+        instance(until, Mapping, "retired")
         names = {kid: text(kid, "kid") for kid in codes}
-        ends = {kid: _seconds(at, "retired") for kid, at in (retired or {}).items()}
+        ends = {kid: seconds(at, f"retired[{kid!r}]") for kid, at in until.items()}
         if unknown := set(ends) - set(names):
             raise ValueError(f"retired names {sorted(unknown)}, which are not among the codes")
         if not isinstance(index, bytes) or not all(isinstance(s, bytes) for s in codes.values()):
@@ -171,7 +189,7 @@ class KeyRing(Owner):
             code_size=ctypes.sizeof(c.otp_code_key),
             current=view(chosen),
             index=view(index),
-            epoch=_count("epoch", epoch),
+            epoch=whole(epoch, "epoch", 0, 2**32 - 1),
         )
         out = out_pointer()
         check(lib.otp_key_ring_new(ctypes.byref(options), ctypes.byref(out)))
@@ -183,6 +201,11 @@ class KeyRing(Owner):
 
 class SigningKey(Owner):
     """A key that signs records; make one by ``from_seed`` or ``from_pem``."""
+
+    _instead = "pass its PEM text or seed, and make a key in each process"
+
+    def __init__(self) -> None:
+        raise TypeError("a SigningKey is made by SigningKey.from_seed or SigningKey.from_pem")
 
     @classmethod
     def from_seed(cls, seed: bytes) -> "SigningKey":
@@ -198,7 +221,7 @@ class SigningKey(Owner):
     def _made(cls, make: "ctypes._NamedFuncPointer", data: bytes) -> "SigningKey":
         if not isinstance(data, bytes):
             raise TypeError("the key must be bytes")
-        key, out = cls(), out_pointer()
+        key, out = cls.__new__(cls), out_pointer()
         check(make(data, len(data), ctypes.byref(out)))
         key._handle = Handle(out.value or 0, lib.otp_signing_key_free)
         return key
@@ -224,6 +247,8 @@ class SigningKey(Owner):
 
 _LENGTHS = struct.Struct(">7H")
 _MEMBERS = ("tenant", "purpose", "model", "field", "record", "user")
+_NO_CHALLENGE = b"0" * 26
+"""The name of no challenge: they are drawn at random."""
 
 
 class Binding:
@@ -231,10 +256,10 @@ class Binding:
 
     ``content`` is the 32-byte SHA-256 digest of what is approved, or None; ``content_guessable``
     says that it could be found by trying (an amount), so that records commit to it under a salt.
+    Two are equal where all members are, as they were given. The repr hides number and content.
     """
 
-    __slots__ = ("_head", "_packed", "_tail", "_texts", "field", "model", "record", "tenant",
-                 "user")  # fmt: skip
+    __slots__ = ("_given", "_head", "_packed", "_tail", "_texts")
 
     def __init__(
         self,
@@ -264,15 +289,65 @@ class Binding:
             for member, name in zip(members, names, strict=True):
                 text(member, name)
             raise
-        self.tenant, self.user = tenant, user
-        self.model, self.field, self.record = model, field, record
-        kinds = bytes((1, kind, 0 if content is None else 1 + content_guessable, 0))
+        guessable = flag(content_guessable, "content_guessable")
+        self._given = (*members[:6], mobile, email, content, content_guessable)
+        kinds = bytes((1, kind, 0 if content is None else 1 + guessable, 0))
         self._head = kinds + _LENGTHS.pack(*map(len, texts))
         self._texts = b"".join(texts)
         self._tail = content or b""
         self._packed = b"".join((self._head, b"\0\0", self._texts, self._tail))
         if status := lib.otp_request_check(self._packed, len(self._packed)):
             check(status)
+
+    @property
+    def tenant(self) -> str:
+        """Whose data it is."""
+        return self._given[0]
+
+    @property
+    def purpose(self) -> str:
+        """What the code is for."""
+        return self._given[1]
+
+    @property
+    def model(self) -> str:
+        """The kind of record."""
+        return self._given[2]
+
+    @property
+    def field(self) -> str:
+        """The field of it."""
+        return self._given[3]
+
+    @property
+    def record(self) -> str:
+        """Which record."""
+        return self._given[4]
+
+    @property
+    def user(self) -> str:
+        """The user who approves."""
+        return self._given[5]
+
+    @property
+    def mobile(self) -> str | None:
+        """The number, as it was given; None where there is an address."""
+        return self._given[6]
+
+    @property
+    def email(self) -> str | None:
+        """The address, as it was given; None where there is a number."""
+        return self._given[7]
+
+    @property
+    def content(self) -> bytes | None:
+        """The digest of what is approved."""
+        return self._given[8]
+
+    @property
+    def content_guessable(self) -> bool:
+        """Whether the content could be found by trying."""
+        return self._given[9]
 
     def _with_typed(self, typed: str, challenge_id: str | None) -> bytes:
         """Pack what was typed with the binding."""
@@ -281,17 +356,55 @@ class Binding:
         # Bounded before it is encoded, and still malformed; a lone surrogate is an answer too.
         data = typed[:257].encode("utf-8", "surrogatepass")[:300]
         length = len(data).to_bytes(2, "big")
-        if challenge_id is None:
+        if not challenge_id:
+            if challenge_id is not None:
+                text(challenge_id, "challenge_id")
             return b"".join((self._head, length, self._texts, data, self._tail))
-        named = text(challenge_id, "challenge_id")
-        if named and len(named) != 26:
-            raise ValueError(f"challenge_id is {len(named)} characters; it must be 26")
-        head = b"%b%c%b" % (self._head[:3], 1 if named else 0, self._head[4:])
+        named = challenge_name(challenge_id)
+        head = b"%b\1%b" % (self._head[:3], self._head[4:])
         return b"".join((head, length, self._texts, data, self._tail, named))
 
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Binding):
+            return NotImplemented
+        return self._given == other._given
+
+    def __hash__(self) -> int:
+        return hash(self._given)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        names = *_MEMBERS, "mobile", "email", "content", "content_guessable"
+        return _bound, (type(self), dict(zip(names, self._given, strict=True)))
+
     def __repr__(self) -> str:
-        where = f"{self.tenant}, {self.model}, {self.field}, {self.record}"
-        return f"Binding({where}, user {self.user})"
+        shown = ", ".join(f"{name}={getattr(self, name)!r}" for name in _MEMBERS)
+        return f"Binding({shown}, ..)"
+
+
+def _bound(kind: type[Binding], members: dict[str, Any]) -> Binding:
+    """Make a binding again, with all checks: where it comes from, nobody knows."""
+    return kind(**members)
+
+
+def packed(binding: object, *typed: Any) -> bytes:
+    """Return the request of a binding, with what was typed and the challenge's name if given."""
+    if not isinstance(binding, Binding):
+        raise TypeError(f"binding must be Binding, not {type(binding).__name__}")
+    try:
+        return binding._with_typed(*typed) if typed else binding._packed
+    except AttributeError:
+        raise TypeError(
+            f"this {type(binding).__name__} was never set up: its __init__ must call "
+            "super().__init__()"
+        ) from None
+
+
+def challenge_name(challenge_id: object) -> bytes:
+    """Return the name of a challenge; a client's text that is none is the name of no challenge."""
+    name = challenge_id
+    if not isinstance(name, str):
+        raise TypeError(f"challenge_id must be str, not {type(name).__name__}")
+    return name.encode() if len(name) == 26 and name.isascii() else _NO_CHALLENGE
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,8 +430,8 @@ class Evidence:
             setattr(made, name, view(kept[-1]))
         for name in ("image", "document"):
             value = getattr(self, name)
-            if value is not None and not isinstance(value, bytes):
-                raise TypeError(f"{name} must be bytes, not {type(value).__name__}")
+            if value is not None:
+                instance(value, bytes, name)
             kept.append(value)
             setattr(made, name, view(value))
         return made, kept

@@ -1,0 +1,88 @@
+"""What arguments must be: anything else is refused by name, before the library sees it.
+
+ctypes keeps the low bits of an integer that is too large, and has errors of its own for what is
+none: nothing crosses that was not looked at here.
+"""
+
+import math
+from collections.abc import Iterable
+from datetime import datetime
+from typing import TypeVar
+
+_Item = TypeVar("_Item")
+U64 = 2**64 - 1
+_I64 = range(-(2**63), 2**63)
+
+
+def text(value: object, name: str) -> bytes:
+    """Encode a text; anything but str is a TypeError that names the argument."""
+    if not isinstance(value, str):
+        raise TypeError(f"{name} must be str, not {type(value).__name__}")
+    try:
+        return value.encode()
+    except UnicodeEncodeError:
+        raise ValueError(f"{name} holds a lone surrogate") from None
+
+
+def whole(value: object, name: str, least: int = 0, most: int = U64) -> int:
+    """Take an integer within its bounds."""
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError(f"{name} must be int, not {type(value).__name__}")
+    if not least <= value <= most:
+        raise ValueError(f"{name} is {value}; it must be {least} to {most}")
+    return value
+
+
+def count(name: str, value: object) -> int:
+    """Take an integer whose narrower bounds the library names."""
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError(f"{name} must be int, not {type(value).__name__}")
+    if not 0 <= value < 2**31:
+        raise ValueError(f"{name} is {value}; it is out of bounds")
+    return value
+
+
+def flag(value: object, name: str) -> int:
+    """Take True or False, as the library does."""
+    if not isinstance(value, bool):
+        raise TypeError(f"{name} must be bool, not {type(value).__name__}")
+    return int(value)
+
+
+def several(values: Iterable[_Item], name: str) -> list[_Item]:
+    """List what is in a collection; one text alone would be taken for its letters."""
+    if isinstance(values, (str, bytes)):
+        raise TypeError(f"{name} must be a list, not one {type(values).__name__}")
+    if not isinstance(values, Iterable):
+        raise TypeError(f"{name} must be a list, not {type(values).__name__}")
+    return list(values)
+
+
+def seconds(instant: object, name: str) -> int:
+    """Take a datetime with a time zone, or whole unix seconds."""
+    if isinstance(instant, datetime):
+        if instant.utcoffset() is None:  # Python would take it for local time
+            raise ValueError(f"{name} is a datetime without a time zone")
+        return math.floor(instant.timestamp())
+    if not isinstance(instant, int) or isinstance(instant, bool):
+        kind = type(instant).__name__
+        raise TypeError(f"{name} must be a datetime or int of unix seconds, not {kind}")
+    if instant not in _I64:
+        raise ValueError(f"{name} is {instant}; it must fit into 64 bits")
+    return instant
+
+
+def clock_seconds(instant: object, name: str) -> int:
+    """Take unix seconds as clocks tell them, with or without a fraction."""
+    if not isinstance(instant, (int, float)) or isinstance(instant, bool):
+        raise TypeError(f"{name} must be a number of unix seconds, not {type(instant).__name__}")
+    is_number = isinstance(instant, int) or math.isfinite(instant)
+    if not is_number or math.floor(instant) not in _I64:
+        raise ValueError(f"{name} is {instant}; it must fit into 64 bits")
+    return math.floor(instant)
+
+
+def instance(value: object, kind: type, name: str) -> None:
+    """Refuse an object of another kind."""
+    if not isinstance(value, kind):
+        raise TypeError(f"{name} must be {kind.__name__}, not {type(value).__name__}")

@@ -1,0 +1,195 @@
+"""Answers say what they say, and show no code and no number to whoever looks at all variables."""
+
+import copy
+import json
+from typing import Any
+
+import pytest
+from support import DictStore, binding, engine, issue, signer, wrong
+
+import otp_engine as otp
+
+NUMBER = "60123456789"
+
+
+class Third(DictStore):
+    """Raises in one commit."""
+
+    def __init__(self, error: BaseException, nth: int = 3) -> None:
+        super().__init__()
+        self.error, self.left = error, nth
+
+    def commit(self, writes: list[otp.Write], now: int) -> bool:
+        self.left -= 1
+        if self.left == 0:
+            raise self.error
+        return super().commit(writes, now)
+
+
+def bindings(count: int) -> list[otp.Binding]:
+    return [binding(str(at), user=str(at), mobile=f"6012345678{at}") for at in range(count)]
+
+
+@pytest.mark.parametrize("error", [OSError("cut"), otp.UnavailableError("down"), KeyError("k")])
+def test_case_282_a_fault_in_a_batch_is_false(error: Exception) -> None:
+    maker, store, to = engine(), Third(error), bindings(5)
+    issued = maker.issue_many(store, to)
+    assert [bool(one) for one in issued] == [True, True, False, True, True]
+    failed = issued[2]
+    assert isinstance(failed, otp.Failure)
+    assert failed.error is error or failed.error.__cause__ is error
+    assert isinstance(failed.error, otp.StoreError)
+    codes = [one.code if isinstance(one, otp.Issued) else "000000" for one in issued]
+
+    store.left = 3
+    verdicts = maker.verify_many(store, list(zip(to, codes, strict=True)))
+    admitted = [at for at, verdict in enumerate(verdicts) if verdict]
+    # The third commit is of the item without a challenge no commit: it is that of the fourth.
+    assert admitted == [0, 1, 4]
+    assert isinstance(verdicts[3], otp.Failure) and not verdicts[3]
+    assert maker.verify(store, to[3], codes[3])  # nothing was used up
+
+
+def test_case_282_a_fault_of_the_library_s_own_stores_is_false_too() -> None:
+    maker = engine(budgets=otp.Budgets(metered=False))
+    answers = maker.issue_many(otp.MemoryStore(max_cells=2), bindings(4))
+    assert [bool(answer) for answer in answers] == [True, True, False, False]
+    full = answers[3]
+    assert isinstance(full, otp.Failure) and isinstance(full.error, otp.FullError)
+    with pytest.raises(TypeError):
+        json.dumps(answers)
+
+
+def answers_of_each_kind() -> tuple[dict[str, Any], list[str]]:
+    """Return an answer of each kind, and what none of them may show."""
+    maker, store, to = engine(signing_key=signer()), otp.MemoryStore(keep_records=True), binding()
+    issued = issue(maker, store, to)
+    verdict = maker.verify(store, to, issued.code, evidence=otp.Evidence(signer_name="Siti"))
+    assert verdict.record is not None
+    answers = {
+        "issued": issued,
+        "refused": maker.issue(store, to),
+        "accepted": verdict,
+        "record": verdict.record,
+        "rejected": maker.verify(store, to, wrong(issued.code)),
+        "failure": otp.Failure((otp.StoreError("lost", 12),)),
+        "status": maker.status(store, to),
+        "message": otp.MessageTemplate("#otp#").compose(issued.code),
+        "binding": to,
+        "cell": otp.Cell(1, None, verdict.record.sd_jwt.encode()),
+        "write": otp.Write(bytes(32), 4, 0, None, verdict.record.sd_jwt.encode()),
+        "verified": otp.verify_record(verdict.record, signer().public_jwks),
+    }
+    hidden = [issued.code, NUMBER, "Siti", verdict.record.jws, *verdict.record.disclosures]
+    return answers, hidden
+
+
+def test_case_285_an_answer_is_no_sequence_and_no_dictionary() -> None:
+    answers, hidden = answers_of_each_kind()
+    for name, answer in answers.items():
+        for walk in (iter, list, tuple, len, dict):
+            with pytest.raises(TypeError):
+                walk(answer)
+        with pytest.raises(TypeError):
+            answer[0]
+        with pytest.raises(TypeError):
+            json.dumps({name: answer})
+        shown = (
+            json.dumps({name: answer}, default=repr) + repr([answer]) + f"{answer}" + str(answer)
+        )
+        assert not [text for text in hidden if text in shown], name
+
+
+def test_answers_cannot_be_changed_and_are_equal_by_what_they_say() -> None:
+    maker, store, to = engine(), otp.MemoryStore(), binding()
+    issued = issue(maker, store, to)
+    for member in ("code", "recipient", "send"):
+        with pytest.raises(AttributeError):
+            setattr(issued, member, "1")
+    for make in (lambda: maker.verify(store, to, "1"), lambda: maker.issue(store, to)):
+        one, other = make(), make()
+        assert one == other and hash(one) == hash(other) and one is not other
+    assert maker.verify(store, to, wrong(issued.code)) != maker.verify(store, to, "1")
+    assert issued != ("", issued.code)
+    with pytest.raises(AttributeError):
+        to.record = "16"  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    "error", [KeyboardInterrupt(), SystemExit(3), GeneratorExit(), BaseException("other")]
+)
+@pytest.mark.parametrize("where", ["load", "commit", "purge", "clock", "observer"])
+def test_case_291_what_is_no_exception_passes_through_unchanged(
+    error: BaseException, where: str
+) -> None:
+    def raise_it(*_: object) -> Any:
+        raise error
+
+    class Store(DictStore):
+        pass
+
+    options: dict[str, Any] = {}
+    if where in ("clock", "observer"):
+        options[where] = raise_it
+    else:
+        setattr(Store, where, raise_it)
+    maker, store = engine(**options), Store()
+    calls = [lambda: maker.purge(store)] if where == "purge" else [
+        lambda: maker.issue(store, binding()), lambda: maker.issue_many(store, [binding("16")]),
+    ]  # fmt: skip
+    for call in calls:
+        with pytest.raises(type(error)) as caught:
+            call()
+        assert caught.value is error
+
+
+class Lagging(otp.UnavailableError):
+    """A host's own word for it."""
+
+
+ERRORS = [
+    otp.UnavailableError("replica lags"), Lagging("9 s"), otp.FullError("disk"),
+    otp.UnsupportedError("read only"), otp.StoreError("lost", 12), otp.ForkedError("inherited"),
+    otp.StoreError("no number"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=repr)
+@pytest.mark.parametrize("where", ["load", "commit"])
+def test_case_290_what_a_host_store_raises_is_what_the_caller_catches(
+    error: otp.OtpError, where: str
+) -> None:
+    error = copy.copy(error)  # a store makes its own each time
+
+    class Store(DictStore):
+        broken = False
+
+    def call(self: Store, *arguments: Any) -> Any:
+        if self.broken:
+            raise error
+        return getattr(super(Store, self), where)(*arguments)
+
+    setattr(Store, where, call)
+    maker, store, to = engine(), Store(), binding()
+    code = issue(maker, store, to).code
+    store.broken = True
+    for each in (lambda: maker.issue(store, binding("16")), lambda: maker.verify(store, to, code)):
+        with pytest.raises(type(error)) as caught:
+            each()
+        assert caught.value is error
+    if where == "commit":
+        sure = isinstance(error, (otp.UnavailableError, otp.FullError, otp.UnsupportedError))
+        assert error.unknown is not sure
+    store.broken = False
+    assert maker.verify(store, to, code)
+
+
+def test_case_290_a_clock_s_own_fault_is_what_the_caller_catches() -> None:
+    said = otp.ClockError("no time server")
+
+    def clock() -> float:
+        raise said
+
+    with pytest.raises(otp.ClockError) as caught:
+        engine(clock=clock).issue(otp.MemoryStore(), binding())
+    assert caught.value is said

@@ -1,0 +1,221 @@
+"""What cannot be meant is refused by the argument's name; what a client sent is an answer."""
+
+from collections.abc import Callable
+from datetime import datetime, timezone
+from typing import Any
+
+import pytest
+from support import INDEX, SECRET, DictStore, binding, engine, issue, key_ring, signer
+
+import otp_engine as otp
+
+FIELD = ("acme", "loan.application", "signature", "15")
+NAIVE = datetime(1960, 1, 1)
+HUGE = [2**64, 2**64 + 1, 2**70, -1]
+NONE = ["1", 1.0, None, True, b"1"]
+
+
+def signed() -> tuple[otp.Engine, otp.MemoryStore, otp.SignatureRecord]:
+    maker, store = engine(signing_key=signer()), otp.MemoryStore(keep_records=True)
+    verdict = maker.verify(store, binding(), issue(maker, store, binding()).code)
+    assert verdict.record is not None
+    return maker, store, verdict.record
+
+
+@pytest.mark.parametrize("bad", HUGE + NONE)
+def test_case_283_an_integer_that_would_not_arrive_is_refused_by_name(bad: Any) -> None:
+    maker, store, record = signed()
+    totp = otp.Totp(b"12345678901234567890")
+    hotp = otp.Hotp(b"12345678901234567890")
+    jwks = signer().public_jwks
+    template = otp.MessageTemplate("#otp#")
+    digest = maker.page(store, *FIELD)[1]
+    calls: list[tuple[str, Callable[[], object]]] = [
+        ("n", lambda: maker.erase(store, *FIELD, bad, ["typed"])),
+        ("limit", lambda: maker.signatures(store, *FIELD, limit=bad)),
+        ("limit", lambda: maker.purge(store, limit=bad)),
+        ("send", lambda: maker.report_delivery(store, binding(), "0" * 26, bad, delivered=True)),
+        (r"page\[0\]", lambda: otp.verify_record(record, jwks, expected=page((bad, digest)))),
+        ("max_cells", lambda: otp.MemoryStore(max_cells=bad)),
+        ("epoch", lambda: key_ring(epoch=bad)),
+        ("counter", lambda: hotp.at(bad)),
+        ("look_ahead", lambda: hotp.verify("1", 0, look_ahead=bad)),
+        ("window", lambda: maker.verify_totp(store, binding(), totp, "1", window=bad)),
+        ("minutes", lambda: template.compose("123456", minutes=bad)),
+        ("validity", lambda: otp.Policy(validity=bad)),
+        ("user_sends_per_hour", lambda: otp.Budgets(user_sends_per_hour=bad)),
+    ]
+    if bad != -1 and bad is not None:
+        calls.append((r"retired\['2026a'\]", lambda: key_ring(retired={"2026a": bad})))
+    error = TypeError if bad in NONE and bad != -1 else ValueError
+    for name, call in calls:
+        with pytest.raises(error, match=rf"^{name} (is|must be) "):
+            call()
+    assert maker.latest_signature(store, *FIELD) == record  # nothing was erased
+
+
+def page(count: Any) -> otp.Expected:
+    return otp.Expected(page=count)
+
+
+def test_case_283_a_page_is_compared_as_it_is() -> None:
+    maker, store, record = signed()
+    count, digest = maker.page(store, *FIELD)
+    jwks = signer().public_jwks
+    assert otp.verify_chain([record], jwks, page((count, digest)))
+    assert not otp.verify_chain([record], jwks, page((count + 1, digest)))
+    for bad in ((1,), 1, "1", (1, "x" * 32), (1, b"short")):
+        with pytest.raises((TypeError, ValueError), match=r"^page"):
+            otp.verify_chain([record], jwks, page(bad))
+
+
+@pytest.mark.parametrize("said", [2**64, 2**64 + 1_800_000_000, -(2**63) - 1, 1e300])
+def test_case_283_a_clock_is_never_cut(said: Any) -> None:
+    with pytest.raises(otp.ClockError) as caught:
+        engine(clock=lambda: said).issue(otp.MemoryStore(), binding())
+    assert isinstance(caught.value.__cause__, ValueError)
+    assert "clock" in str(caught.value.__cause__)
+
+
+@pytest.mark.parametrize("said", ["now", None, float("nan"), float("inf"), True, [1]])
+def test_case_283_a_clock_tells_a_number(said: Any) -> None:
+    with pytest.raises(otp.ClockError) as caught:
+        engine(clock=lambda: said).issue(otp.MemoryStore(), binding())
+    assert isinstance(caught.value.__cause__, (TypeError, ValueError))
+
+
+@pytest.mark.parametrize("said", [2**64, 2**64 + 1, 3, -1, 1.0, "1", None])
+def test_case_283_a_purge_that_counts_wrongly_is_a_fault(said: Any) -> None:
+    class Store(DictStore):
+        def purge(self, now: int, limit: int) -> int:
+            return said  # type: ignore[no-any-return]
+
+    with pytest.raises(otp.StoreError):
+        engine().purge(Store(), limit=2)
+
+
+@pytest.mark.parametrize(
+    "challenge_id",
+    ["gen_839210", "x", "0" * 25, "0" * 26, "Z" * 26, "é" * 26, "\0" * 26, "\ud800", "a" * 10_000],
+)
+def test_case_292_a_challenge_id_of_a_client_s_is_an_answer(challenge_id: str) -> None:
+    maker, store, to = engine(), otp.MemoryStore(), binding()
+    issued = issue(maker, store, to)
+    verdict = maker.verify(store, to, issued.code, challenge_id=challenge_id)
+    assert not verdict and verdict.public == "invalid"
+    assert maker.report_delivery(store, to, challenge_id, 1, delivered=True) == "ignored"
+    status = maker.status(store, to)
+    assert status is not None and status.attempts_left == 5 and status.delivery == "unreported"
+    assert maker.verify(store, to, issued.code, challenge_id=issued.challenge_id.lower())
+
+
+def test_case_292_of_a_challenge_that_is_none_nothing_is_said() -> None:
+    maker, store, to = engine(), otp.MemoryStore(), binding()
+    assert maker.verify(store, to, "123456", challenge_id="gen_839210").rejection == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [("INVALID_NUMBER", "INVAL"), ("no credit", "nocre"), ("❌ 10", "10"), ("", ""), ("\0", ""),
+     ("1\n0", "10"), ("x" * 10_000, "xxxxx"), ("E007", "E007")],
+)  # fmt: skip
+def test_case_293_a_gateway_s_status_is_kept_as_far_as_it_fits(said: str, kept: str) -> None:
+    maker, store, to = engine(), otp.MemoryStore(), binding()
+    issued = issue(maker, store, to)
+    done = maker.report_delivery(store, to, issued.challenge_id, 1, delivered=False, status=said)
+    status = maker.status(store, to)
+    assert done == "refunded" and status is not None
+    assert (status.delivery, status.gateway_status) == ("failed", kept)
+
+
+class Unready(otp.HostStore):
+    """Forgets what every store must do first."""
+
+    def __init__(self) -> None:
+        self.cells: dict[bytes, otp.Cell] = {}
+
+
+class HalfBound(otp.Binding):
+    """Likewise."""
+
+    def __init__(self) -> None:
+        pass
+
+
+def test_case_295_what_cannot_be_meant_is_named() -> None:
+    maker, store, to = engine(), otp.MemoryStore(), binding()
+    none: Any = None
+    calls: list[tuple[type[Exception], str, Callable[[], object]]] = [
+        (ValueError, "^path .*MemoryStore", lambda: otp.SqliteStore(":memory:")),
+        (ValueError, "^path .*MemoryStore", lambda: otp.SqliteStore("file::memory:?cache=shared")),
+        (TypeError, "^path must be", lambda: otp.SqliteStore(none)),
+        (TypeError, "Unready was never set up: .*super", lambda: maker.issue(Unready(), to)),
+        (TypeError, "HalfBound was never set up", lambda: maker.issue(store, HalfBound())),
+        (TypeError, "^a SigningKey is made by", otp.SigningKey),
+        (TypeError, "^binding must be Binding", lambda: maker.issue(store, none)),
+        (TypeError, "^binding must be Binding", lambda: maker.verify(store, none, "1")),
+        (TypeError, "^binding must be Binding", lambda: maker.status(store, none)),
+        (TypeError, "^binding must be Binding", lambda: maker.cancel(store, none)),
+        (TypeError, r"^bindings\[1\] must be", lambda: maker.issue_many(store, [to, none])),
+        (TypeError, "^bindings must be a list", lambda: maker.issue_many(store, none)),
+        (TypeError, r"^submissions\[0\] must", lambda: maker.verify_many(store, [none])),
+        (TypeError, r"^submissions\[0\]\[0\]", lambda: maker.verify_many(store, [(none, "1")])),
+        (TypeError, "^evidence must be", lambda: maker.verify(store, to, "1", evidence="x")),  # type: ignore[arg-type]
+        (TypeError, "^evidence must be a list", lambda: otp.Policy(evidence="image")),  # type: ignore[arg-type]
+        (ValueError, "evidence names", lambda: otp.Policy(evidence=["selfie"])),  # type: ignore[list-item]
+        (TypeError, "^token must be bool", lambda: otp.Policy(token=1)),  # type: ignore[arg-type]
+        (TypeError, "^content_required", lambda: otp.Policy(content_required="no")),  # type: ignore[arg-type]
+        (TypeError, "^metered must be bool", lambda: otp.Budgets(metered="no")),  # type: ignore[arg-type]
+        (TypeError, "^keep_records", lambda: otp.MemoryStore(keep_records=2)),  # type: ignore[arg-type]
+        (TypeError, "^content_guessable", lambda: binding(content_guessable=2)),
+        (TypeError, "^codes must be Mapping", lambda: otp.KeyRing(none, index=INDEX)),
+        (TypeError, "^retired must be", lambda: key_ring(retired=["2026a"])),
+        (TypeError, r"^retired\['2026a'\] must", lambda: key_ring(retired={"2026a": 1.5e9})),
+        (ValueError, "without a time zone", lambda: key_ring(retired={"2026a": NAIVE})),
+        (ValueError, "^unix_time", lambda: otp.Totp(SECRET).at(NAIVE)),
+        (ValueError, "^unix_time", lambda: otp.Totp(SECRET).at(-0.5)),
+        (ValueError, "^unix_time", lambda: otp.Totp(SECRET).at(float("inf"))),
+        (TypeError, "^unix_time", lambda: otp.Totp(SECRET).at("0")),  # type: ignore[arg-type]
+        (ValueError, "^unix_time", lambda: otp.Totp(SECRET).at(NAIVE.astimezone(timezone.utc))),
+        (TypeError, "^clock must be callable", lambda: engine(clock=1_800_000_000)),
+        (TypeError, "^observer must be callable", lambda: engine(observer=[])),
+        (TypeError, "^delivered must be bool",
+         lambda: maker.report_delivery(store, to, "0" * 26, 1, delivered="no")),  # type: ignore[arg-type]
+        (TypeError, "^details must be a list", lambda: maker.erase(store, *FIELD, 1, "typed")),
+        (TypeError, "^disclosures must be a list",
+         lambda: otp.verify_record("a.b.c", "{}", disclosures="abc")),
+        (TypeError, "^records must be a list", lambda: otp.verify_chain("a.b.c", "{}")),
+        (TypeError, "^jws must be", lambda: otp.verify_record(none, "{}")),
+        (TypeError, "^expected must be", lambda: otp.verify_record("a.b.c", "{}", expected={})),  # type: ignore[arg-type]
+        (TypeError, "^domain must be", lambda: otp.MessageTemplate("#otp#", domain=0)),  # type: ignore[arg-type]
+    ]  # fmt: skip
+    for error, named, call in calls:
+        with pytest.raises(error, match=named):
+            call()
+    assert issue(maker, store, to)
+
+
+def test_case_296_settings_are_values_that_can_be_read() -> None:
+    policy = otp.Policy(letters=8, evidence=["image", "consent"], validity=300)
+    assert policy == otp.Policy(letters=8, evidence=("consent", "image"), validity=300)
+    assert policy != otp.Policy(letters=8) and hash(policy) != hash(otp.Policy())
+    assert (policy.letters, policy.digits, policy.token, policy.validity) == (8, None, False, 300)
+    assert policy.evidence == {"image", "consent"} and policy.max_attempts == 5
+    assert "letters=8" in repr(policy) and "validity=300" in repr(policy)
+    assert otp.Policy() == otp.Policy(digits=6) and otp.Policy().digits == 6
+    assert otp.Policy(token=True).digits is None
+    budgets = otp.Budgets(user_sends_per_hour=3)
+    assert budgets == otp.Budgets(user_sends_per_hour=3) != otp.Budgets()
+    assert budgets.user_sends_per_hour == 3 and "user_sends_per_hour=3" in repr(budgets)
+    assert eval(repr(budgets), {"Budgets": otp.Budgets}) == budgets
+    to = binding(content=bytes(range(32)), content_guessable=True)
+    assert to == binding(content=bytes(range(32)), content_guessable=True) != binding()
+    assert len({to, binding(), binding()}) == 2
+    assert (to.tenant, to.purpose, to.model, to.field) == (
+        "acme", "sign", "loan.application", "signature",
+    )  # fmt: skip
+    assert (to.record, to.user, to.mobile, to.email) == ("15", "7", "60123456789", None)
+    assert to.content == bytes(range(32)) and to.content_guessable
+    assert "purpose='sign'" in repr(to) and "6012" not in repr(to)
+    with pytest.raises(AttributeError):
+        policy.validity = 60  # type: ignore[misc]
