@@ -10,9 +10,11 @@ use crate::OutOfBounds;
 ///
 /// | what | window | default | bounds |
 /// |---|---|---|---|
-/// | compared wrong guesses of a user, over all records | 24 h | 15 | 1-32 |
+/// | compared wrong guesses of a user at codes that were sent, over all records; codes of their devices are compared only while both kinds together are below it | 24 h | 15 | 1-32 |
 /// | compared wrong guesses of a user without a success between: locked until `unlock` | - | 100 | 10-100 |
 /// | compared wrong guesses against a recipient: `issue` alone is refused | 24 h | 15 | 1-32 |
+/// | compared wrong guesses at one device ([`oath`](crate::oath)), whoever they are made for; without meters too | 24 h | 30 | 1-32 |
+/// | the same, without a success between: the device is stopped | - | none; as `consecutive_failures` where that is set | |
 /// | sends to a recipient | 10 min | 5 | 1-32 |
 /// | sends to a recipient | 24 h | 20 | 1-32 |
 /// | sends for a user | 1 h | 10 | 1-32 |
@@ -36,6 +38,8 @@ pub struct Budgets {
     user_sends: u8,
     recipient_sends_short: u8,
     recipient_sends_long: u8,
+    device_failures: u8,
+    device_hard_stop: bool,
 }
 
 impl Default for Budgets {
@@ -48,6 +52,8 @@ impl Default for Budgets {
             user_sends: 10,
             recipient_sends_short: 5,
             recipient_sends_long: 20,
+            device_failures: 30,
+            device_hard_stop: false,
         }
     }
 }
@@ -60,7 +66,8 @@ impl Budgets {
         }
     }
 
-    /// Keeps no meter of users and recipients at all.
+    /// Keeps no meter of users and recipients at all. What is counted for one device, in its own
+    /// cell, is counted nevertheless.
     ///
     /// Whoever may open many records of one user then has `max_attempts` guesses at each of them,
     /// and whoever may ask for codes sends as many messages as there are slots. Only for a host
@@ -140,6 +147,25 @@ impl Budgets {
         }
     }
 
+    /// Returns the limit of wrong guesses at one device; it holds without meters too.
+    #[must_use]
+    pub const fn device_failures(&self) -> Limit {
+        Limit {
+            count: self.device_failures,
+            window: DAY,
+        }
+    }
+
+    /// Returns after how many wrong guesses in a row a device is stopped; `None` where guesses lock it for a time alone.
+    #[must_use]
+    pub const fn device_hard_stop(&self) -> Option<u8> {
+        if self.device_hard_stop {
+            Some(self.consecutive_failures)
+        } else {
+            None
+        }
+    }
+
     /// Says whether a count of wrong guesses in a row is worth a warning: from four fifths on.
     pub(crate) fn is_nearly_locked(&self, consecutive: u16) -> bool {
         u32::from(consecutive) * 5 >= u32::from(self.consecutive_failures) * 4
@@ -182,8 +208,28 @@ impl BudgetsBuilder {
     }
 
     /// Sets the wrong guesses in a row that lock a user: 10 to 100 (NIST SP 800-63B-4), default 100.
+    ///
+    /// Whoever sets it, even to 100, sets the [hard stop](Self::device_hard_stop) of devices too.
     pub const fn consecutive_failures(mut self, count: u8) -> Self {
         self.budgets.consecutive_failures = count;
+        self.budgets.device_hard_stop = true;
+        self
+    }
+
+    /// Sets the wrong guesses at one device in 24 h: 1 to 32, default 30: twice a user's, so that
+    /// [unlocking](crate::Engine::unlock) the user gives the device back as well.
+    pub const fn device_failures_per_day(mut self, count: u8) -> Self {
+        self.budgets.device_failures = count;
+        self
+    }
+
+    /// Sets whether `consecutive_failures` wrong guesses in a row stop a device;
+    /// by default they do only where that number was set.
+    ///
+    /// Without it guesses lock a device for a day at most: nobody who merely knows a user's name can
+    /// put a device out of use. NIST SP 800-63B-4, 3.2.2, asks for it.
+    pub const fn device_hard_stop(mut self, stops: bool) -> Self {
+        self.budgets.device_hard_stop = stops;
         self
     }
 
@@ -211,6 +257,13 @@ impl BudgetsBuilder {
         self
     }
 
+    /// Keeps no meters of users and recipients: as [`Budgets::unmetered`], with limits of devices of
+    /// one's own.
+    pub const fn without_meters(mut self) -> Self {
+        self.budgets.metered = false;
+        self
+    }
+
     /// Makes the budgets.
     ///
     /// # Errors
@@ -228,6 +281,7 @@ impl BudgetsBuilder {
                 budgets.recipient_sends_short,
             ),
             ("recipient_sends_per_day", budgets.recipient_sends_long),
+            ("device_failures_per_day", budgets.device_failures),
         ] {
             OutOfBounds::check(field, count.into(), 1, most)?;
         }
@@ -255,7 +309,13 @@ mod tests {
     #[test]
     fn every_knob_builds_at_its_bounds_and_not_past_them() {
         type Set = fn(BudgetsBuilder, u8) -> BudgetsBuilder;
-        let knobs: [(&str, u8, u8, Set); 6] = [
+        let knobs: [(&str, u8, u8, Set); 7] = [
+            (
+                "device_failures_per_day",
+                1,
+                32,
+                BudgetsBuilder::device_failures_per_day,
+            ),
             (
                 "user_failures_per_day",
                 1,

@@ -14,7 +14,7 @@ use crate::store::{Commit, Store};
 use crate::{
     Binding, Budgets, Cancellation, ChallengeId, Clock, Delivery, Detail, Erased, Error, Finding,
     Issuance, Odds, Policy, RecordField, Reported, SignatureRecord, SigningKey, Status, StoreCheck,
-    Submission, Unlocking, Verdict,
+    Submission, Timestamp, Unlocking, Verdict,
 };
 use round::{ROUNDS, Round};
 use trail::Trail;
@@ -72,6 +72,8 @@ struct Shared {
     draw: Box<Draw>,
     observer: Option<Box<dyn Observer>>,
     signer: Option<SigningKey>,
+    /// When the engine was made; `None` where the clock could not say.
+    began: Option<Timestamp>,
 }
 
 /// Fills a buffer with randomness, or says why not.
@@ -120,6 +122,7 @@ impl Engine {
                 draw: Box::new(draw),
                 observer: None,
                 signer: None,
+                began: None,
             },
         }
     }

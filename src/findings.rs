@@ -2,8 +2,13 @@
 
 use core::{fmt, time::Duration};
 
+use arrayvec::ArrayVec;
+
+use crate::oath::Device;
 use crate::{Budgets, Content, Policy};
 
+/// The longest life of a time-based code in ASVS 6.5.5.
+const LONGEST_STEP: Duration = Duration::from_secs(30);
 /// The longest life of an out-of-band code in ASVS 6.5.5 and NIST SP 800-63B-4 3.1.3.2.
 const LONGEST_LIFE: Duration = Duration::from_secs(10 * 60);
 /// The entropy from which on ASVS 6.6.3 and NIST SP 800-63B-4 3.1.3.2 do without rate limiting.
@@ -43,6 +48,40 @@ impl Policy {
         .into_iter()
         .filter_map(|(deviates, finding)| deviates.then_some(finding))
     }
+}
+
+/// Lists where devices deviate, and the budgets that hold for them.
+pub(crate) fn of_devices(
+    devices: &[Device<'_>],
+    budgets: &Budgets,
+) -> impl Iterator<Item = Finding> + use<> {
+    let any = |deviates: fn(&Device<'_>) -> bool| devices.iter().any(deviates);
+    let has_clock = |device: &Device<'_>| !device.has_counter() && device.period().is_some();
+    let digits = |wanted| devices.iter().any(|device| device.digits() == wanted);
+    let nine = crate::oath::findings(9).filter(|_| digits(9));
+    let long_lived = devices
+        .iter()
+        .filter(|device| has_clock(device))
+        .any(|device| {
+            let steps = device
+                .window()
+                .map_or(1, |window| 2 * u64::from(window) + 1);
+            steps * u64::from(device.period().unwrap_or(0)) > LONGEST_STEP.as_secs()
+        });
+    let found: ArrayVec<Finding, 8> = nine
+        .chain(crate::oath::findings(10).filter(|_| digits(10)))
+        .chain(
+            [
+                (any(|device| device.window() > Some(1)), RFC_6238_WINDOW),
+                (long_lived, ASVS_STEP),
+                (!budgets.is_metered(), ASVS_DEVICES),
+                (budgets.device_hard_stop().is_none(), NIST_HARD_STOP),
+            ]
+            .into_iter()
+            .filter_map(|(deviates, finding)| deviates.then_some(finding)),
+        )
+        .collect();
+    found.into_iter()
 }
 
 /// A clause of a standard that some limits deviate from.
@@ -91,6 +130,30 @@ const NIST_RATE_LIMITING: Finding = Finding {
     clause: "3.2.2",
     text: "asks that an account have 100 failed attempts in a row at most, for secrets under 64 \
            bits; without meters they are not counted",
+};
+const RFC_6238_WINDOW: Finding = Finding {
+    standard: "RFC 6238",
+    clause: "5.2",
+    text: "recommends one step of delay at most; this window is wider, and each step makes a guess as \
+           much likelier to be right",
+};
+const ASVS_STEP: Finding = Finding {
+    standard: ASVS,
+    clause: "6.5.5",
+    text: "asks that a time-based code live 30 seconds at most; with its window one of these is taken \
+           for longer",
+};
+const ASVS_DEVICES: Finding = Finding {
+    standard: ASVS,
+    clause: "6.6.3",
+    text: "asks for rate limiting; without meters each device is limited by itself, and guesses at \
+           several devices of one user are not limited together",
+};
+const NIST_HARD_STOP: Finding = Finding {
+    standard: NIST,
+    clause: "3.2.2",
+    text: "asks that an authenticator be disabled after 100 failed attempts in a row at most; here \
+           they lock a device for a day at a time (set consecutive_failures or device_hard_stop)",
 };
 const PSD2_ATTEMPTS: Finding = Finding {
     standard: PSD2,
@@ -183,6 +246,35 @@ mod tests {
                 "{smallest:?}"
             );
         }
+    }
+
+    #[test]
+    fn case_119_devices_are_found_with_their_windows_and_the_budgets_that_hold_for_them() {
+        use crate::oath::{Algorithm, Hotp, Secret, Totp};
+        let secret = Secret::new(b"abcdefghijklmnopqrst").unwrap();
+        let totp = |digits, period| Totp::new(&secret, Algorithm::Sha1, digits, period).unwrap();
+        let hotp = Hotp::new(&secret, Algorithm::Sha1, 10).unwrap();
+        let stopping = Budgets::builder()
+            .consecutive_failures(100)
+            .build()
+            .unwrap();
+        let list = |devices: &[Device<'_>], budgets: &Budgets| -> Vec<Finding> {
+            of_devices(devices, budgets).collect()
+        };
+        let usual = totp(6, 30);
+        assert_eq!(list(&[Device::totp(&usual, 0)], &stopping), []);
+        let wide = [ASVS_STEP, NIST_HARD_STOP];
+        assert_eq!(list(&[Device::totp(&usual, 1)], &Budgets::default()), wide);
+        assert_eq!(
+            list(&[Device::totp(&totp(6, 31), 0)], &stopping),
+            [ASVS_STEP]
+        );
+        let all = list(
+            &[Device::totp(&totp(9, 30), 2), Device::hotp(&hotp, 5)],
+            &Budgets::unmetered(),
+        );
+        let clauses: Vec<_> = all.iter().map(|found| found.clause).collect();
+        assert_eq!(clauses, ["5.3", "5.3", "5.2", "6.5.5", "6.6.3", "3.2.2"]);
     }
 
     #[test]

@@ -26,8 +26,9 @@ pub const MAX_KID: usize = 12;
 ///   [retire](KeyRingBuilder::retired) the old one, which goes on verifying what it issued.
 /// * The *index* secret names and seals the cells. It lives as long as the data: with another one
 ///   every slot, budget and page is another, unknown one.
-/// * The *epoch* enters the codes alone: raising it voids every live code, after a restored backup
-///   say, and nothing else.
+/// * The *epoch* enters the codes, the questions of OCRA devices, and the cells of devices: raising
+///   it voids every live code, after a restored backup say, and no code that a device made before
+///   is taken again ([`oath`](crate::oath)). Nothing else changes with it.
 ///
 /// Secrets are at least [`MIN_SECRET`] bytes from a random source, and all different: no key
 /// serves two uses. What is derived from them is wiped on drop.
@@ -109,6 +110,20 @@ impl KeyRing {
         BindingDigest(Zeroizing::new(self.binding.bytes(|message| {
             message.feed(&[BINDING_FORMAT]);
             message.feed(binding.canonical());
+        })))
+    }
+
+    /// Returns what a user's device is asked for a binding. A raised epoch asks another question: no
+    /// answer that was given before it is good again.
+    pub(crate) fn question(&self, binding: &Binding) -> BindingDigest {
+        let digest = self.binding_digest(binding);
+        if self.epoch == 0 {
+            return digest;
+        }
+        BindingDigest(Zeroizing::new(self.binding.bytes(|message| {
+            message.feed(&[QUESTION_FORMAT]);
+            message.feed(&*digest.0);
+            message.feed(&self.epoch.to_be_bytes());
         })))
     }
 
@@ -497,6 +512,10 @@ pub(crate) const MARK: usize = 16;
 
 /// The version of the canonical form of a binding.
 const BINDING_FORMAT: u8 = 1;
+
+/// What stands before a binding's digest where a raised epoch makes it another question; 2 is kept
+/// for a binding with several recipients.
+const QUESTION_FORMAT: u8 = 3;
 
 /// The first byte under the hash of a key: two kinds of cell never share one.
 #[derive(Clone, Copy)]

@@ -18,6 +18,8 @@ pub(crate) struct Meter {
     pub(crate) consecutive: u16,
     pub(crate) sends: Log,
     pub(crate) failures: Log,
+    /// Refunds of messages to a recipient. A user has none of these: in their place stand the wrong
+    /// guesses at codes of the user's devices, see [`device_failures`](Self::device_failures).
     pub(crate) refunds: Log,
 }
 
@@ -55,12 +57,7 @@ impl Meter {
             (&mut self.failures, failures),
             (&mut self.refunds, refunds),
         ] {
-            for _ in 0..length {
-                let (offset, rest) = offsets.split_first_chunk()?;
-                offsets = rest;
-                let instant = base.saturating_add(u32::from_be_bytes(*offset).into());
-                log.0.try_push(Timestamp::from_unix(instant)).ok()?;
-            }
+            (*log, offsets) = Log::read(base, length, offsets)?;
         }
         offsets.is_empty().then_some(())
     }
@@ -112,6 +109,37 @@ impl Meter {
         u8::try_from(left.min(in_a_row.into())).unwrap_or(u8::MAX)
     }
 
+    /// Returns the wrong guesses at codes of this user's devices, apart from those at codes that were
+    /// sent: whoever guesses at a device without having it locks no code on its way to the user.
+    pub(crate) const fn device_failures(&mut self) -> &mut Log {
+        &mut self.refunds
+    }
+
+    /// Returns until when no code of this user's devices is compared: while the user is
+    /// [locked](Self::lock), or both kinds of wrong guesses together reach the user's limit.
+    pub(crate) fn device_lock(
+        &self,
+        budgets: &Budgets,
+        now: Timestamp,
+    ) -> Option<Option<Timestamp>> {
+        let locked = self.lock(budgets, now);
+        if locked.is_some() || !budgets.is_metered() {
+            return locked;
+        }
+        let all = Log::merged(&self.failures, &self.refunds);
+        all.admits_at(budgets.user_failures(), now).map(Some)
+    }
+
+    /// Returns how many more wrong guesses at this user's devices are compared today.
+    pub(crate) fn device_guesses_left(&self, budgets: &Budgets, now: Timestamp) -> u8 {
+        let left = self.guesses_left(budgets, now);
+        if !budgets.is_metered() {
+            return left;
+        }
+        let all = Log::merged(&self.failures, &self.refunds);
+        left.min(all.left(budgets.user_failures(), now))
+    }
+
     /// Returns until when the cell must be kept: a day past the last instant that a window sees,
     /// 400 days past `now` while guesses are counted one after another.
     ///
@@ -139,7 +167,7 @@ impl Meter {
 pub(crate) struct Log(ArrayVec<Timestamp, MAX_COUNT>);
 
 impl Log {
-    fn instants(&self) -> &[Timestamp] {
+    pub(crate) fn instants(&self) -> &[Timestamp] {
         &self.0
     }
 
@@ -164,6 +192,35 @@ impl Log {
         self.0.drain(..dropped);
         let at = self.0.partition_point(|instant| *instant <= now); // in order if time went back
         self.0.insert(at, now); // there is room: at most MAX_COUNT - 1 were kept
+    }
+
+    /// Returns how many more events `limit` admits now.
+    pub(crate) fn left(&self, limit: Limit, now: Timestamp) -> u8 {
+        let seen = |instant: &&Timestamp| now < instant.saturating_add(limit.window());
+        let seen = self.instants().iter().filter(seen).count();
+        let left = usize::from(limit.count()).saturating_sub(seen);
+        u8::try_from(left).unwrap_or(u8::MAX)
+    }
+
+    /// Returns the latest events of both, as many as a limit can count.
+    fn merged(one: &Self, other: &Self) -> Self {
+        let mut all: ArrayVec<Timestamp, { 2 * MAX_COUNT }> = ArrayVec::new();
+        all.extend(one.instants().iter().chain(other.instants()).copied());
+        all.sort_unstable();
+        let latest = all.len().saturating_sub(MAX_COUNT);
+        Self(all.drain(latest..).collect())
+    }
+
+    /// Reads as many instants as `bytes` say, four bytes each after `base`; returns what is left.
+    pub(crate) fn read(base: i64, length: u8, mut bytes: &[u8]) -> Option<(Self, &[u8])> {
+        let mut log = Self::default();
+        for _ in 0..length {
+            let (offset, rest) = bytes.split_first_chunk()?;
+            bytes = rest;
+            let instant = base.saturating_add(u32::from_be_bytes(*offset).into());
+            log.0.try_push(Timestamp::from_unix(instant)).ok()?;
+        }
+        Some((log, bytes))
     }
 
     /// Takes back one event of exactly `instant`, if it is there.

@@ -23,9 +23,11 @@
 //! # Ok::<(), otp_engine::oath::Error>(())
 //! ```
 
+pub(crate) mod attempt;
 mod base32;
 mod compare;
 pub(crate) mod credential;
+mod device;
 mod error;
 mod hotp;
 mod ocra;
@@ -36,17 +38,33 @@ mod suite;
 mod totp;
 mod uri;
 
-pub use credential::Acceptance;
+pub use device::{Device, MAX_DEVICES};
 pub use error::Error;
 pub use hotp::Hotp;
 pub use ocra::{Answer, Inputs, Matched, Ocra, Pin, Reach};
 pub use prepared::Algorithm;
-pub use secret::{MAX_SECRET, MIN_SECRET, Secret};
+pub use secret::{MAX_SECRET, MIN_LEGACY_SECRET, MIN_SECRET, Secret};
 pub use suite::{QuestionKind, Suite};
 pub use totp::Totp;
 pub use uri::{MAX_URI, Moving, Uri};
 
-use crate::Finding;
+use crate::{Finding, Timestamp};
+
+/// What an accepted OATH code leaves.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Acceptance {
+    /// The counter or time step of the code; `None` where an OCRA suite has neither.
+    pub matched: Option<u64>,
+    /// How many steps ahead of our time the code was; below 0 it was behind. How the device's clock
+    /// runs is learnt from several codes, or from a resynchronisation.
+    pub drift: i32,
+    /// Which of the devices made the code, in the order in which the call named them; 0 for a call
+    /// with one.
+    pub device: usize,
+    /// When the code was accepted.
+    pub verified_at: Timestamp,
+}
 
 /// The fewest digits of a code.
 pub const MIN_DIGITS: u8 = 6;
@@ -63,7 +81,7 @@ const fn digits_in_bounds(digits: u8) -> Result<u8, Error> {
 }
 
 /// Returns what there is to say against so many digits.
-fn findings(digits: u8) -> impl Iterator<Item = Finding> + use<> {
+pub(crate) fn findings(digits: u8) -> impl Iterator<Item = Finding> + use<> {
     let text = match digits {
         9 => Some(NINE_DIGITS),
         10 => Some(TEN_DIGITS),

@@ -161,6 +161,28 @@ impl Policy {
     }
 }
 
+impl Odds {
+    /// Returns the chance of guessing a code of any of a user's devices, by calls that name them all.
+    ///
+    /// A wrong text is compared with each of them: the chances add up. Without meters, each is compared
+    /// with as many texts a day as its own limit lets through, in calls of its own.
+    pub(crate) fn of_devices(devices: &[crate::oath::Device<'_>], budgets: &Budgets) -> Self {
+        let each: f64 = devices.iter().map(crate::oath::Device::chance).sum();
+        let own = budgets.device_failures().count();
+        let daily = if budgets.is_metered() {
+            own.min(budgets.user_failures().count())
+        } else {
+            own
+        };
+        let chance = |guesses: f64| (guesses * each).min(1.0);
+        Self {
+            per_code: chance(1.0),
+            per_day: chance(daily.into()),
+            per_year: chance(365.0 * f64::from(daily)),
+        }
+    }
+}
+
 /// The chance of guessing a code, at most; each between 0 and 1.
 ///
 /// ```

@@ -170,13 +170,18 @@ pub enum Rejection {
     Unknown,
     /// What was typed is no code of this kind; no attempt was used.
     Malformed,
-    /// The user has too many wrong guesses behind them.
+    /// The user has too many wrong guesses behind them, or the device has.
     Locked {
-        /// When the lock ends by itself; `None` where only [`unlock`](crate::Engine::unlock) helps.
+        /// When the lock ends by itself; `None` where only an administrator helps, such as by
+        /// [`unlock`](crate::Engine::unlock).
         retry_at: Option<Timestamp>,
     },
     /// Evidence is missing or does not fit; nothing was compared and no attempt was used.
     Evidence(EvidenceFault),
+    /// The device's counter is not known since the epoch was raised: ask for two codes in a row
+    /// ([`resynchronise_hotp`](crate::Engine::resynchronise_hotp)). Nothing was compared and no
+    /// attempt was used.
+    Resynchronise,
 }
 
 impl Rejection {
@@ -195,6 +200,7 @@ impl Rejection {
             | Self::Cancelled
             | Self::Mismatch
             | Self::Unknown
+            | Self::Resynchronise
             | Self::Locked { .. } => PublicRejection::Invalid,
         }
     }

@@ -36,17 +36,27 @@ fn at(seconds: i64) -> Timestamp {
 }
 
 fn hotp() -> Hotp {
-    Hotp::new(&Secret::new(&[7; 20]).unwrap(), Algorithm::Sha1, 6).unwrap()
+    Hotp::new(
+        &Secret::new(b"abcdefghijklmnopqrst").unwrap(),
+        Algorithm::Sha1,
+        6,
+    )
+    .unwrap()
 }
 
 fn totp(period: u32) -> Totp {
     Totp::new(
-        &Secret::new(&[7; 20]).unwrap(),
+        &Secret::new(b"abcdefghijklmnopqrst").unwrap(),
         Algorithm::Sha256,
         6,
         period,
     )
     .unwrap()
+}
+
+/// A secret of so many bytes, as they come.
+fn counted(length: usize) -> Vec<u8> {
+    (0..=u8::MAX).cycle().take(length).collect()
 }
 
 /// A code one beside another.
@@ -216,7 +226,7 @@ fn two_codes_in_a_row_find_a_device_that_is_far_off() {
 
 #[test]
 fn digits_keys_and_periods_out_of_bounds_are_refused() {
-    let secret = Secret::new(&[1; 16]).unwrap();
+    let secret = Secret::new(&counted(16)).unwrap();
     for digits in 0..=u8::MAX {
         let made = Hotp::new(&secret, Algorithm::Sha1, digits);
         assert_eq!(made.is_ok(), (6..=10).contains(&digits), "{digits}");
@@ -227,12 +237,12 @@ fn digits_keys_and_periods_out_of_bounds_are_refused() {
     }
     let refused = Hotp::new(&secret, Algorithm::Sha1, 5).unwrap_err();
     assert_eq!(refused.to_string(), "digits is 5; it must be 6 to 10");
-    let refused = Secret::new(&[1; 15]).unwrap_err();
+    let refused = Secret::new(&counted(15)).unwrap_err();
     assert_eq!(
         refused.to_string(),
         "the secret is 15 bytes; it must be 16 to 1024 bytes"
     );
-    assert!(Secret::new(&[1; 1024]).is_ok() && Secret::new(&[1; 1025]).is_err());
+    assert!(Secret::new(&counted(1024)).is_ok() && Secret::new(&counted(1025)).is_err());
     for (seconds, ok) in [
         (0, false),
         (1, true),
@@ -250,7 +260,7 @@ fn digits_keys_and_periods_out_of_bounds_are_refused() {
 
 #[test]
 fn ten_digits_are_31_bits_and_no_more() {
-    let hotp = Hotp::new(&Secret::new(&[9; 64]).unwrap(), Algorithm::Sha512, 10).unwrap();
+    let hotp = Hotp::new(&Secret::new(&counted(64)).unwrap(), Algorithm::Sha512, 10).unwrap();
     for counter in 0..200 {
         let code = hotp.at(counter);
         assert!(code.as_str().parse::<u64>().unwrap() <= i32::MAX.unsigned_abs().into());
@@ -273,7 +283,7 @@ fn what_is_shown_holds_no_secret() {
         Ocra::new(&secret, suite),
         Pin::Text("0042"),
     );
-    for hidden in ["PPPP", "123, 222", "0042", "sid", "[7", "7, 7"] {
+    for hidden in ["PPPP", "123, 222", "0042", "sid", "abcd", "97, 98"] {
         assert!(!shown.contains(hidden), "{shown}");
     }
 }
@@ -365,7 +375,7 @@ fn suites_are_read_as_rfc_6287_writes_them() {
 
 #[test]
 fn inputs_are_exactly_those_of_the_suite() {
-    let secret = Secret::new(&[3; 32]).unwrap();
+    let secret = Secret::new(&counted(32)).unwrap();
     let suite = Suite::parse("OCRA-1:HOTP-SHA256-8:C-QH08-PSHA256-S010-T1M").unwrap();
     let (all, none) = (
         Ocra::new(&secret, suite),
@@ -443,7 +453,7 @@ fn inputs_are_exactly_those_of_the_suite() {
 
 #[test]
 fn an_ocra_code_is_looked_for_over_counters_and_steps() {
-    let secret = Secret::new(&[3; 32]).unwrap();
+    let secret = Secret::new(&counted(32)).unwrap();
     let suite = Suite::parse("OCRA-1:HOTP-SHA256-8:C-QH08-T1M").unwrap();
     let ocra = Ocra::new(&secret, suite);
     let inputs = |counter, step| Inputs::new("12ab").counter(counter).now(at(60 * step));
@@ -523,6 +533,30 @@ fn uris_as_others_write_them_are_read() {
             6,
         ),
         (
+            "otpauth://totp/a?secret=$&image=x#y&digits=8",
+            Moving::Time { period: 30 },
+            None,
+            "a",
+            Algorithm::Sha1,
+            6,
+        ),
+        (
+            "otpauth://totp/ACME:ann%3Abob?secret=$&issuer=&digits=&algorithm=&period=&encoder=",
+            Moving::Time { period: 30 },
+            Some("ACME"),
+            "ann:bob",
+            Algorithm::Sha1,
+            6,
+        ),
+        (
+            "otpauth://totp/ACME+Bank%3Aa+b?secret=$&issuer=ACME+Bank",
+            Moving::Time { period: 30 },
+            Some("ACME Bank"),
+            "a+b",
+            Algorithm::Sha1,
+            6,
+        ),
+        (
             "otpauth://totp/%C3%A9?secret=$====&algorithm=sha256",
             Moving::Time { period: 30 },
             None,
@@ -566,12 +600,14 @@ fn uris_as_others_write_them_are_read() {
         "otpauth://totp/a?secret=$&digits=11",
         "otpauth://totp/a?secret=$&digits=+6",
         "otpauth://totp/a?secret=$&digits=%2B6",
-        "otpauth://totp/a?secret=$&digits=",
         "otpauth://totp/a?secret=$&period=0",
         "otpauth://totp/a?secret=$&period=4294967296",
         "otpauth://hotp/a?secret=$&counter=18446744073709551616",
         "otpauth://totp/a?secret=$&algorithm=MD5",
-        "otpauth://totp/a?secret=$#x",
+        "otpauth://totp/a#b?secret=$",
+        "otpauth://totp/a?secret=$&encoder=steam",
+        "otpauth://totp/Steam:a?secret=$&issuer=Steam&ENCODER=%73team",
+        "otpauth://totp/ACME+Bank:a?secret=$&issuer=ACME%2BBanks",
         "otpauth://totp/%zz?secret=$",
         "otpauth://totp/%4?secret=$",
         "otpauth://totp/%ff?secret=$",
@@ -586,6 +622,84 @@ fn uris_as_others_write_them_are_read() {
         Uri::parse(&long).unwrap_err().to_string(),
         "the uri is too long; it must be at most 4096 bytes"
     );
+}
+
+#[test]
+fn case_116_a_secret_that_nobody_drew_is_refused() {
+    for length in [16, 20, 64, 1024] {
+        for byte in [0, 1, 0x7F, 0xFF] {
+            let mut secret = vec![byte; length];
+            assert_eq!(Secret::new(&secret).unwrap_err(), Error::ConstantSecret);
+            assert_eq!(Secret::legacy(&secret).unwrap_err(), Error::ConstantSecret);
+            for place in [0, length / 2, length - 1] {
+                for bit in 0..8 {
+                    secret[place] ^= 1 << bit;
+                    assert!(Secret::new(&secret).is_ok(), "{place} {bit}");
+                    secret[place] ^= 1 << bit;
+                }
+            }
+        }
+    }
+    let text = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+    assert_eq!(
+        Secret::from_base32(text).unwrap_err(),
+        Error::ConstantSecret
+    );
+    let uri = format!("otpauth://totp/a?secret={text}");
+    assert_eq!(Uri::parse(&uri).unwrap_err(), Error::ConstantSecret);
+}
+
+#[test]
+fn case_117_short_secrets_are_taken_by_those_who_say_so() {
+    let text = "JBSWY3DPEHPK3PXP"; // ten bytes, as authenticators were once given
+    let refused = Secret::from_base32(text).unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "the secret is 10 bytes; it must be 16 to 1024 bytes"
+    );
+    let old = Secret::legacy_from_base32(text).unwrap();
+    assert_eq!(old.as_bytes().len(), 10);
+    let refused = Secret::legacy(&counted(9)).unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "the secret is 9 bytes; it must be 10 to 1024 bytes"
+    );
+    let uri = format!("otpauth://totp/ACME:ann?secret={text}&issuer=ACME");
+    assert!(Uri::parse(&uri).is_err());
+    let read = Uri::parse_legacy(&uri).unwrap();
+    assert_eq!(read.secret().as_bytes(), old.as_bytes());
+    assert_eq!(Uri::parse_legacy(&read.to_text()).unwrap(), read);
+    // What Python's hmac, cut as RFC 4226 has it, says at this second.
+    let code = read.totp().unwrap().at(at(1_111_111_109)).unwrap();
+    assert_eq!(code.as_str(), "071271");
+}
+
+#[test]
+fn case_118_an_image_is_built_and_read_and_its_fragment_is_no_parameter() {
+    let secret = Secret::new(&counted(20)).unwrap();
+    let uri = Uri::new(Moving::Time { period: 30 }, Some("ACME"), "ann", secret).unwrap();
+    let url = "https://acme.example/logo.png?size=64&dark=1";
+    let with = uri.clone().image(url).unwrap();
+    let text = with.to_text();
+    assert!(text.ends_with("&image=https%3A%2F%2Facme.example%2Flogo.png%3Fsize%3D64%26dark%3D1"));
+    let read = Uri::parse(&text).unwrap();
+    assert_eq!((read.image_url(), &read), (Some(url), &with));
+    assert_ne!(read, uri);
+    let long = format!("https://{}", "a".repeat(505));
+    for unfit in [
+        "",
+        "http://a/b",
+        "https://",
+        "https://a b",
+        "https://\u{e9}/",
+        &long,
+    ] {
+        assert!(uri.clone().image(unfit).is_err(), "{unfit}");
+        let mut text = uri.to_text().to_string();
+        text.push_str("&image=");
+        text.push_str(unfit);
+        assert_eq!(Uri::parse(&text).unwrap(), uri, "an app need not show it");
+    }
 }
 
 /// Texts near to URIs: whole ones with a piece changed.

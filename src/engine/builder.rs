@@ -45,9 +45,10 @@ impl EngineBuilder {
         self
     }
 
-    /// Makes the engine.
+    /// Makes the engine; it notes when.
     #[must_use]
-    pub fn build(self) -> Engine {
+    pub fn build(mut self) -> Engine {
+        self.shared.began = self.shared.clock.now();
         Engine {
             policy: self.policy,
             shared: Arc::new(self.shared),

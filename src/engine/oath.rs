@@ -2,20 +2,38 @@
 
 use alloc::string::String;
 
+use arrayvec::ArrayVec;
+
 use super::Engine;
-use crate::keys::Question;
-use crate::oath::credential::{Attempt, HotpAttempt, OcraAttempt, TotpAttempt};
-use crate::oath::{Acceptance, Answer, Error as OathError, Hotp, Ocra, QuestionKind, Totp};
+use crate::oath::attempt::Attempt;
+use crate::oath::{
+    Acceptance, Answer, Device, Error as OathError, Hotp, MAX_DEVICES, Ocra, QuestionKind, Totp,
+};
 use crate::operation::oath::VerifyOath;
 use crate::store::{self, Class};
-use crate::{Binding, Error, Store, Verdict};
+use crate::{Binding, Error, Finding, Odds, Store, Verdict, findings};
 
 /// Codes that the user's own device makes.
 ///
 /// What was used is kept for each credential (a secret with its kind, in one tenant), not for each
-/// binding: a code that was accepted for one record is used up for all. Wrong guesses are counted as
-/// those at codes that were sent: `user_failures_per_day`, `consecutive_failures`, and against the
-/// recipient's; a locked user is not compared. Replays and malformed text cost nothing. No signature record is made.
+/// binding: a code that was accepted for one record is used up for all. Replays and malformed text
+/// cost nothing. No signature record is made.
+///
+/// Wrong guesses are counted twice. For the credential, without meters too, and whoever is named
+/// with it: `device_failures_per_day` lock it until enough of them are a day old, and a hard stop
+/// ([`device_hard_stop`](crate::BudgetsBuilder::device_hard_stop)) for good. For the user: a device's code is compared only while wrong guesses at
+/// codes that were sent and at devices, together, are below `user_failures_per_day`, and the user
+/// is not locked. A guess at a device counts against no code that was sent and against no recipient:
+/// whoever merely names a user locks that user's devices, and nothing else.
+///
+/// # After a restored backup
+///
+/// The store then has forgotten what was used since. Raise the key ring's
+/// [`epoch`](crate::KeyRingBuilder::epoch): a device with a counter is
+/// [`Resynchronise`](crate::Rejection::Resynchronise) until two codes in a row told where it is, and
+/// so is one that the store does not know; a time step that could have been accepted before this
+/// engine began is [`AlreadyUsed`](crate::Rejection::AlreadyUsed); OCRA asks other questions. A new
+/// index secret is an empty store: raise the epoch with it.
 impl Engine {
     /// Judges a typed HOTP code, from the counter that is expected over `look_ahead` more.
     ///
@@ -47,10 +65,8 @@ impl Engine {
         typed: &(impl AsRef<[u8]> + ?Sized),
         look_ahead: u8,
     ) -> Result<Verdict<Acceptance>, Error> {
-        let class = store.class();
-        let typed = typed.as_ref();
-        let verify = self.prepare_hotp(class, binding, hotp, (typed, None), look_ahead.into())?;
-        self.run(store, &verify)
+        let devices = [Device::hotp(hotp, look_ahead)];
+        self.verify_devices(store, binding, &devices, typed)
     }
 
     /// Judges two HOTP codes in a row, of a device that is further ahead than a window: the counter
@@ -67,17 +83,18 @@ impl Engine {
         [first, second]: [&str; 2],
         look_ahead: u16,
     ) -> Result<Verdict<Acceptance>, Error> {
-        let typed = (first.as_bytes(), Some(second.as_bytes()));
-        let verify = self.prepare_hotp(store.class(), binding, hotp, typed, look_ahead)?;
+        let (device, pair) = (Device::hotp(hotp, 0), [first, second]);
+        let verify = self.prepare_pair(store.class(), binding, device, pair, look_ahead)?;
         self.run(store, &verify)
     }
 
-    /// Judges a typed TOTP code, `window` steps around the time of the user's device: the drift of
-    /// its clock is remembered from code to code, up to ten steps.
+    /// Judges a typed TOTP code, `window` steps around our time, and around that of the user's device
+    /// where it is known to drift: the drift is followed by a step a day at most, up to ten, once
+    /// three codes in a row were ahead of it or behind. A code that was typed late moves nothing.
     ///
     /// # Errors
     ///
-    /// [`Error`]: nothing was accepted.
+    /// [`Error`]: nothing was accepted. [`Error::Oath`] for a window of more than 100 days.
     pub fn verify_totp(
         &self,
         store: &dyn Store,
@@ -86,10 +103,8 @@ impl Engine {
         typed: &(impl AsRef<[u8]> + ?Sized),
         window: u8,
     ) -> Result<Verdict<Acceptance>, Error> {
-        let class = store.class();
-        let typed = typed.as_ref();
-        let verify = self.prepare_totp(class, binding, totp, (typed, None), window.into())?;
-        self.run(store, &verify)
+        let devices = [Device::totp(totp, window)];
+        self.verify_devices(store, binding, &devices, typed)
     }
 
     /// Judges two TOTP codes in a row, of a device whose clock is off by more than a window, and
@@ -106,8 +121,8 @@ impl Engine {
         [first, second]: [&str; 2],
         window: u16,
     ) -> Result<Verdict<Acceptance>, Error> {
-        let typed = (first.as_bytes(), Some(second.as_bytes()));
-        let verify = self.prepare_totp(store.class(), binding, totp, typed, window)?;
+        let (device, pair) = (Device::totp(totp, 0), [first, second]);
+        let verify = self.prepare_pair(store.class(), binding, device, pair, window)?;
         self.run(store, &verify)
     }
 
@@ -115,7 +130,7 @@ impl Engine {
     /// digits of the binding's keyed digest as the suite takes.
     ///
     /// Another record, number, document or amount is another question: what the device answers
-    /// approves this and nothing else. It is no secret.
+    /// approves this and nothing else. So is another epoch. It is no secret.
     ///
     /// # Errors
     ///
@@ -129,7 +144,7 @@ impl Engine {
                 "must ask QH16 or longer for the digest of a binding",
             )));
         }
-        let digest = self.shared.keys.binding_digest(binding);
+        let digest = self.shared.keys.question(binding);
         Ok(digest.question(length.into()))
     }
 
@@ -169,72 +184,133 @@ impl Engine {
         ocra: &Ocra,
         answer: Answer<'_>,
     ) -> Result<Verdict<Acceptance>, Error> {
-        let question = self.ocra_question(binding, ocra)?;
-        let verify = self.prepare_ocra(store.class(), binding, ocra, &question, answer)?;
+        let devices = [Device::ocra(ocra, answer)];
+        self.verify_devices(store, binding, &devices, answer.typed)
+    }
+
+    /// Judges a typed text that may be a code of any of a user's devices, at most
+    /// [`MAX_DEVICES`]: one attempt, whichever of them made it.
+    /// [`device`](Acceptance::device) of the acceptance says which one did; where several could have,
+    /// it is the first.
+    ///
+    /// A wrong text is charged once to the user, and to each device that it was compared with.
+    ///
+    /// ```
+    /// use otp_engine::oath::{Algorithm, Device, Hotp, Secret, Totp};
+    /// # use otp_engine::{Binding, Engine, KeyRing, MemoryStore, Mobile, RecordField, Verdict};
+    /// # let keys = KeyRing::builder().code("a", &[1; 32]).index(&[2; 32]).build()?;
+    /// # let (engine, store) = (Engine::new(keys), MemoryStore::keeping_records_until_exit());
+    /// # let binding = Binding::builder().tenant("acme").purpose("sign").user("7")
+    /// #     .record_field(RecordField { model: "m", field: "f", record: "1" })
+    /// #     .recipient(Mobile::parse("60123456789")?).build()?;
+    /// let phone = Totp::new(&Secret::new(b"abcdefghijklmnopqrst")?, Algorithm::Sha1, 6, 30)?;
+    /// let token = Hotp::new(&Secret::new(b"12345678901234567890")?, Algorithm::Sha1, 6)?;
+    /// let devices = [Device::totp(&phone, 1), Device::hotp(&token, 5)];
+    /// let verdict = engine.verify_devices(&store, &binding, &devices, "755224")?;
+    /// assert!(matches!(verdict, Verdict::Accepted(accepted) if accepted.device == 1));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error`]: nothing was accepted. [`Error::Oath`] for no device, too many or one twice, and as
+    /// for the calls that take one device.
+    pub fn verify_devices(
+        &self,
+        store: &dyn Store,
+        binding: &Binding,
+        devices: &[Device<'_>],
+        typed: &(impl AsRef<[u8]> + ?Sized),
+    ) -> Result<Verdict<Acceptance>, Error> {
+        let verify = self.prepare_devices(store.class(), binding, devices, typed.as_ref())?;
         self.run(store, &verify)
     }
 
-    pub(super) fn prepare_hotp<'a>(
-        &self,
-        class: Class,
-        binding: &'a Binding,
-        hotp: &'a Hotp,
-        (typed, second): (&'a [u8], Option<&'a [u8]>),
-        look_ahead: u16,
-    ) -> Result<VerifyOath<'a, HotpAttempt<'a>>, Error> {
-        let attempt = HotpAttempt {
-            hotp,
-            typed,
-            second,
-            look_ahead,
-        };
-        self.prepare_oath(class, binding, attempt, None)
+    /// Returns the chance of guessing a code of these devices, all of them one user's:
+    /// [`per_code`](Odds::per_code) is that of one guess. It knows window and look-ahead, the drift that
+    /// a clock may have, and how many are asked at once.
+    ///
+    /// ```
+    /// use otp_engine::oath::{Algorithm, Device, Secret, Totp};
+    /// # use otp_engine::{Engine, KeyRing};
+    /// # let keys = KeyRing::builder().code("a", &[1; 32]).index(&[2; 32]).build()?;
+    /// # let engine = Engine::new(keys);
+    /// let totp = Totp::new(&Secret::new(b"abcdefghijklmnopqrst")?, Algorithm::Sha1, 6, 30)?;
+    /// let odds = engine.device_odds(&[Device::totp(&totp, 1)]);
+    /// // Three steps around our time, three around the device's; fifteen guesses a day.
+    /// assert!((odds.per_day - 15.0 * 6.0 / 1e6).abs() < 1e-7);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn device_odds(&self, devices: &[Device<'_>]) -> Odds {
+        Odds::of_devices(devices, self.budgets())
     }
 
-    pub(super) fn prepare_totp<'a>(
-        &self,
-        class: Class,
-        binding: &'a Binding,
-        totp: &'a Totp,
-        (typed, second): (&'a [u8], Option<&'a [u8]>),
-        window: u16,
-    ) -> Result<VerifyOath<'a, TotpAttempt<'a>>, Error> {
-        let attempt = TotpAttempt {
-            totp,
-            typed,
-            second,
-            window,
-        };
-        self.prepare_oath(class, binding, attempt, None)
+    /// Returns where these devices, and the budgets that hold for them, deviate from RFC 4226 and 6238,
+    /// ASVS 5.0 and NIST SP 800-63B-4.
+    pub fn device_findings(&self, devices: &[Device<'_>]) -> impl Iterator<Item = Finding> + use<> {
+        findings::of_devices(devices, self.budgets())
     }
 
-    /// `question` is that of this binding.
-    pub(super) fn prepare_ocra<'a>(
+    pub(super) fn prepare_devices<'a>(
         &self,
         class: Class,
         binding: &'a Binding,
-        ocra: &'a Ocra,
-        question: &'a str,
-        answer: Answer<'a>,
-    ) -> Result<VerifyOath<'a, OcraAttempt<'a>>, Error> {
-        let attempt = OcraAttempt::new(ocra, question, answer).map_err(Error::Oath)?;
-        let once = attempt.is_good_once_for_its_question();
-        let question = once.then(|| self.shared.keys.binding_digest(binding).tag());
-        self.prepare_oath(class, binding, attempt, question.as_ref())
+        devices: &[Device<'a>],
+        typed: &'a [u8],
+    ) -> Result<VerifyOath<'a>, Error> {
+        if devices.is_empty() || devices.len() > MAX_DEVICES {
+            let count = devices.len();
+            return Err(Error::Oath(OathError::Devices { count }));
+        }
+        let attempt = |device: &Device<'a>| {
+            let question = match device.as_ocra() {
+                Some(ocra) => self.ocra_question(binding, ocra)?,
+                None => String::new(),
+            };
+            Attempt::one(*device, typed, question).map_err(Error::Oath)
+        };
+        let attempts = devices.iter().map(attempt);
+        self.prepare_attempts(class, binding, attempts.collect::<Result<_, Error>>()?)
+    }
+
+    pub(super) fn prepare_pair<'a>(
+        &self,
+        class: Class,
+        binding: &'a Binding,
+        device: Device<'a>,
+        pair: [&'a str; 2],
+        reach: u16,
+    ) -> Result<VerifyOath<'a>, Error> {
+        let attempt = Attempt::two(device, pair.map(str::as_bytes), reach).map_err(Error::Oath)?;
+        self.prepare_attempts(class, binding, ArrayVec::from_iter([attempt]))
     }
 
     /// Fails where what was used would be forgotten.
-    fn prepare_oath<'a, A: Attempt>(
+    fn prepare_attempts<'a>(
         &self,
         class: Class,
         binding: &'a Binding,
-        attempt: A,
-        question: Option<&Question>,
-    ) -> Result<VerifyOath<'a, A>, Error> {
+        attempts: ArrayVec<Attempt<'a>, MAX_DEVICES>,
+    ) -> Result<VerifyOath<'a>, Error> {
         self.admits(binding)?;
-        if !attempt.can_be_kept_in(class) {
+        let is_twice = |at: usize| {
+            attempts[..at]
+                .iter()
+                .any(|one| one.name() == attempts[at].name())
+        };
+        if (0..attempts.len()).any(is_twice) {
+            let count = attempts.len();
+            return Err(Error::Oath(OathError::Devices { count }));
+        }
+        // A stop without end is none where cells expire.
+        let stops = self.budgets().device_hard_stop().is_some();
+        let is_kept = attempts.iter().all(|one| one.can_be_kept_in(class));
+        if !is_kept || stops && class == Class::Expiring {
             return Err(store::Error::Unsupported.into());
         }
-        Ok(VerifyOath::new(&self.ground(), binding, attempt, question))
+        let began = self.shared.began.ok_or(Error::Clock)?;
+        let ground = self.ground();
+        Ok(VerifyOath::new(&ground, binding, attempts, class, began))
     }
 }

@@ -2,16 +2,19 @@
 
 use core::fmt;
 
-use super::{MAX_DIGITS, MAX_SECRET, MAX_URI, MIN_DIGITS, MIN_SECRET};
+use super::{MAX_DEVICES, MAX_DIGITS, MAX_SECRET, MAX_URI, MIN_DIGITS};
 
 /// The reason why an OATH key, suite, input or URI cannot be used. It never holds a secret.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Error {
-    /// A secret is shorter than [`MIN_SECRET`] or longer than [`MAX_SECRET`].
+    /// A secret is too short, or longer than [`MAX_SECRET`].
     Secret {
         /// How many bytes it has.
         length: usize,
+        /// How many it must have: [`MIN_SECRET`](super::MIN_SECRET), for an import
+        /// [`MIN_LEGACY_SECRET`](super::MIN_LEGACY_SECRET).
+        least: usize,
     },
     /// A text is not base32.
     Base32(
@@ -27,6 +30,20 @@ pub enum Error {
     Period {
         /// Its length in seconds.
         seconds: u32,
+    },
+    /// All bytes of a secret are the same: nobody drew it.
+    ConstantSecret,
+    /// A window reaches further than what was used is remembered: 100 days on either side.
+    Window {
+        /// How many steps.
+        steps: u16,
+        /// The length of a step in seconds.
+        period: u32,
+    },
+    /// There is no device to judge a code by, or too many, or one twice.
+    Devices {
+        /// How many there are.
+        count: usize,
     },
     /// A text is no OCRA suite that is supported.
     Suite(
@@ -50,9 +67,9 @@ pub enum Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Secret { length } => write!(
+            Self::Secret { length, least } => write!(
                 f,
-                "the secret is {length} bytes; it must be {MIN_SECRET} to {MAX_SECRET} bytes"
+                "the secret is {length} bytes; it must be {least} to {MAX_SECRET} bytes"
             ),
             Self::Base32(problem) => write!(f, "the base32 text {problem}"),
             Self::Digits { digits } => write!(
@@ -62,6 +79,17 @@ impl fmt::Display for Error {
             Self::Period { seconds } => {
                 write!(f, "period is {seconds}; it must be 1 to 86400 seconds")
             }
+            Self::ConstantSecret => {
+                f.write_str("all bytes of the secret are the same; it must be random")
+            }
+            Self::Window { steps, period } => write!(
+                f,
+                "window is {steps} steps of {period} s; together they must be at most 8640000 s"
+            ),
+            Self::Devices { count } => write!(
+                f,
+                "devices are {count}; they must be 1 to {MAX_DEVICES}, each another one"
+            ),
             Self::Suite(problem) => write!(f, "the suite {problem}"),
             Self::Input { name, problem } => write!(f, "{name} {problem}"),
             Self::Uri(problem) => {

@@ -132,7 +132,7 @@ impl fmt::Debug for Inputs<'_> {
 #[derive(Clone, Copy)]
 #[must_use]
 pub struct Answer<'a> {
-    pub(super) typed: &'a [u8],
+    pub(crate) typed: &'a [u8],
     pin: Option<Pin<'a>>,
     session: Option<&'a [u8]>,
     pub(super) first: u64,

@@ -7,9 +7,14 @@ use alloc::vec::Vec;
 use zeroize::Zeroizing;
 
 use super::{Error, base32};
+use crate::reveal::reveal;
 
 /// The shortest secret in bytes (RFC 4226, section 4, R6).
 pub const MIN_SECRET: usize = 16;
+
+/// The shortest secret that an import of old credentials takes: 80 bits, as authenticators were
+/// once given.
+pub const MIN_LEGACY_SECRET: usize = 10;
 
 /// The longest secret in bytes.
 pub const MAX_SECRET: usize = 1024;
@@ -36,9 +41,10 @@ impl Secret {
     ///
     /// # Errors
     ///
-    /// [`Error::Secret`] outside of [`MIN_SECRET`] to [`MAX_SECRET`] bytes.
+    /// [`Error::Secret`] outside of [`MIN_SECRET`] to [`MAX_SECRET`] bytes, and
+    /// [`Error::ConstantSecret`] where all of them are the same.
     pub fn new(bytes: &[u8]) -> Result<Self, Error> {
-        Self::checked(Zeroizing::new(bytes.to_vec()))
+        Self::checked(Zeroizing::new(bytes.to_vec()), MIN_SECRET)
     }
 
     /// Reads a secret as people and programs write it: base32 of RFC 4648 in either case, spaces
@@ -46,16 +52,45 @@ impl Secret {
     ///
     /// # Errors
     ///
-    /// [`Error::Base32`] and [`Error::Secret`].
+    /// [`Error::Base32`], and as [`new`](Self::new).
     pub fn from_base32(text: &str) -> Result<Self, Error> {
-        Self::checked(base32::decode(text)?)
+        Self::checked(base32::decode(text)?, MIN_SECRET)
     }
 
-    fn checked(bytes: Zeroizing<Vec<u8>>) -> Result<Self, Error> {
-        if !(MIN_SECRET..=MAX_SECRET).contains(&bytes.len()) {
-            return Err(Error::Secret {
-                length: bytes.len(),
-            });
+    /// Takes a secret that is shorter than RFC 4226 allows, from [`MIN_LEGACY_SECRET`] bytes on: for
+    /// the import of devices that were enrolled elsewhere, long ago. Enrol no new one with it.
+    ///
+    /// ```
+    /// use otp_engine::oath::Secret;
+    ///
+    /// let ten_bytes = b"0123456789";
+    /// assert!(Secret::new(ten_bytes).is_err() && Secret::legacy(ten_bytes).is_ok());
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new), with the lower bound.
+    pub fn legacy(bytes: &[u8]) -> Result<Self, Error> {
+        Self::checked(Zeroizing::new(bytes.to_vec()), MIN_LEGACY_SECRET)
+    }
+
+    /// Reads a secret in base32 that may be as short as those of [`legacy`](Self::legacy).
+    ///
+    /// # Errors
+    ///
+    /// As [`from_base32`](Self::from_base32), with the lower bound.
+    pub fn legacy_from_base32(text: &str) -> Result<Self, Error> {
+        Self::checked(base32::decode(text)?, MIN_LEGACY_SECRET)
+    }
+
+    fn checked(bytes: Zeroizing<Vec<u8>>, least: usize) -> Result<Self, Error> {
+        let length = bytes.len();
+        if !(least..=MAX_SECRET).contains(&length) {
+            return Err(Error::Secret { length, least });
+        }
+        let differing = bytes.iter().fold(0, |sum, byte| sum | (byte ^ bytes[0]));
+        if !reveal((differing | differing.wrapping_neg()) >> 7) {
+            return Err(Error::ConstantSecret);
         }
         Ok(Self(bytes))
     }

@@ -73,7 +73,7 @@ impl Totp {
         window: u8,
     ) -> Option<u64> {
         let entry = Entry::parse(typed.as_ref(), self.digits)?;
-        self.find(entry, self.steps(now, 0, window.into()))
+        self.find(entry, self.steps(now, window.into()))
     }
 
     /// Looks for two codes in a row, the first of them within `window` steps of `now`: for a device
@@ -89,7 +89,7 @@ impl Totp {
     ) -> Option<u64> {
         let entry = |typed: &[u8]| Entry::parse(typed, self.digits);
         let pair = [entry(first.as_ref())?, entry(second.as_ref())?];
-        self.find_pair(pair, self.steps(now, 0, window))
+        self.find_pair(pair, self.steps(now, window))
     }
 
     /// Returns the step of an instant; below 0 before 1970.
@@ -129,9 +129,9 @@ impl Totp {
         hotp::reduce(self.truncated(step), self.digits)
     }
 
-    /// Returns the steps around `now` on a clock that is `drift` steps ahead of ours.
-    pub(super) fn steps(&self, now: Timestamp, drift: i32, window: u16) -> Steps {
-        Steps::around(step(now, self.period).saturating_add(drift.into()), window)
+    /// Returns the steps around `now`.
+    fn steps(&self, now: Timestamp, window: u16) -> Steps {
+        Steps::around(step(now, self.period), window)
     }
 
     /// Looks for a code in steps, all of them; the latest that matches counts.
@@ -186,6 +186,11 @@ impl Steps {
             first: first.unsigned_abs(),
             count,
         }
+    }
+
+    /// Returns the step after the last one.
+    pub(super) fn end(self) -> u64 {
+        self.first.saturating_add(self.count.into())
     }
 
     /// Returns each step with its place.

@@ -37,6 +37,7 @@ pub struct Uri {
     secret: Secret,
     algorithm: Algorithm,
     digits: u8,
+    image: Option<String>,
 }
 
 /// What moves from code to code.
@@ -61,7 +62,8 @@ impl Uri {
     /// # Errors
     ///
     /// [`Error::Uri`] for an empty account, for a colon or a control character in issuer or
-    /// account, and for both longer than 256 bytes; [`Error::Period`].
+    /// account, and for both longer than 256 bytes; [`Error::Period`]. An account may have a colon
+    /// where there is an issuer: what stands before the first one is read as the issuer.
     pub fn new(
         moving: Moving,
         issuer: Option<&str>,
@@ -77,7 +79,10 @@ impl Uri {
                     "has an issuer or account of more than 256 bytes",
                 ));
             }
-            if text.contains(|c: char| c == ':' || c.is_control()) {
+            let is_account = core::ptr::eq(text, account);
+            if text
+                .contains(|c: char| c == ':' && !(is_account && issuer.is_some()) || c.is_control())
+            {
                 return Err(Error::Uri("has a colon or control character in a name"));
             }
             if text.trim() != text {
@@ -94,7 +99,25 @@ impl Uri {
             secret,
             algorithm: Algorithm::Sha1,
             digits: 6,
+            image: None,
         })
+    }
+
+    /// Sets where apps find a picture of the issuer.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Uri`] for anything but an `https` URL of at most 512 bytes, without spaces.
+    pub fn image(mut self, url: &str) -> Result<Self, Error> {
+        let host = strip_prefix(url, "https://").filter(|rest| !rest.is_empty());
+        let is_plain = url.bytes().all(|byte| byte.is_ascii_graphic());
+        if host.is_none() || !is_plain || url.len() > MAX_IMAGE {
+            return Err(Error::Uri(
+                "has an image that is no https url of at most 512 bytes",
+            ));
+        }
+        self.image = Some(url.to_owned());
+        Ok(self)
     }
 
     /// Sets the hash function; many apps know SHA-1 alone, and some say nothing.
@@ -115,19 +138,43 @@ impl Uri {
     }
 
     /// Reads a URI. Scheme, type and names of parameters may be in either case; parameters that are
-    /// not known are skipped; one that comes twice, or an issuer other than the label's, is refused.
+    /// empty or not known are skipped, and so are a fragment and an image that is no `https` URL. One
+    /// that comes twice, an issuer other than the label's, and an `encoder`, which makes other codes,
+    /// are refused.
+    ///
+    /// In the label a colon may be written `%3A`; a plus is a plus, and in a parameter a space.
     ///
     /// # Errors
     ///
     /// [`Error::Uri`] and what else its parts can be wrong in; no part of the text is in it.
     pub fn parse(text: &str) -> Result<Self, Error> {
+        Self::read(text, Secret::from_base32)
+    }
+
+    /// Reads a URI whose secret may be as short as those of [`Secret::legacy`]: for the import of
+    /// devices that were enrolled elsewhere.
+    ///
+    /// # Errors
+    ///
+    /// As [`parse`](Self::parse), with the lower bound for the secret.
+    pub fn parse_legacy(text: &str) -> Result<Self, Error> {
+        Self::read(text, Secret::legacy_from_base32)
+    }
+
+    fn read(text: &str, decode_secret: fn(&str) -> Result<Secret, Error>) -> Result<Self, Error> {
         if text.len() > MAX_URI {
             return Err(Error::Uri(TOO_LONG));
         }
         let rest = strip_prefix(text, "otpauth://").ok_or(Error::Uri("is no otpauth uri"))?;
+        let rest = rest.split_once('#').map_or(rest, |(rest, _)| rest);
         let (kind, rest) = rest.split_once('/').ok_or(Error::Uri("has no label"))?;
         let (label, query) = rest.split_once('?').ok_or(Error::Uri("has no secret"))?;
         let given = Parameters::read(query)?;
+        if given.get("encoder").is_some() {
+            return Err(Error::Uri(
+                "has an encoder, which makes codes of another kind",
+            ));
+        }
         let moving = if kind.eq_ignore_ascii_case("totp") {
             Moving::Time {
                 period: given.number("period")?.unwrap_or(30),
@@ -147,20 +194,30 @@ impl Uri {
                 "has an algorithm other than SHA1, SHA256 and SHA512",
             ))?,
         };
+        if label.matches(':').nth(1).is_some() {
+            return Err(Error::Uri(
+                "has two colons in its label; that of an account is %3A",
+            ));
+        }
         let label = decode(label, false)?;
         let (issuer, account) = match label.split_once(':') {
             Some((issuer, account)) => (Some(issuer.trim()), account.trim()),
             None => (None, label.trim()),
         };
         let issuer = match (issuer, given.get("issuer").map(|issuer| issuer.trim())) {
-            (Some(one), Some(other)) if one != other => {
+            // Some write a space as a plus in both; in a label it is none.
+            (Some(one), Some(other)) if one != other && one.replace('+', " ") != other => {
                 return Err(Error::Uri("names two issuers"));
             }
-            (one, other) => one.or(other),
+            (one, other) => other.or(one),
         };
-        Self::new(moving, issuer, account, Secret::from_base32(secret)?)?
+        let uri = Self::new(moving, issuer, account, decode_secret(secret)?)?
             .algorithm(algorithm)
-            .digits(given.number("digits")?.unwrap_or(6))
+            .digits(given.number("digits")?.unwrap_or(6))?;
+        Ok(match given.get("image").map(|url| uri.clone().image(url)) {
+            Some(Ok(with_image)) => with_image,
+            Some(Err(_)) | None => uri,
+        })
     }
 
     /// Writes the URI, every parameter in it.
@@ -169,7 +226,9 @@ impl Uri {
         // Of the final capacity from the start: a text that grows leaves copies of the secret behind.
         let names = self.issuer.as_deref().unwrap_or_default().len() * 2 + self.account.len();
         let secret = self.secret.to_base32();
-        let mut text = Zeroizing::new(String::with_capacity(3 * names + secret.len() + 160));
+        let image = self.image.as_deref().unwrap_or_default();
+        let room = 3 * (names + image.len()) + secret.len() + 160;
+        let mut text = Zeroizing::new(String::with_capacity(room));
         let (kind, name, value) = match self.moving {
             Moving::Counter { first } => ("hotp", "counter", first),
             Moving::Time { period } => ("totp", "period", period.into()),
@@ -197,6 +256,10 @@ impl Uri {
             text.push_str(part);
         }
         push_number(&mut text, value);
+        if !image.is_empty() {
+            text.push_str("&image=");
+            encode(image, &mut text);
+        }
         text
     }
 
@@ -236,6 +299,12 @@ impl Uri {
         self.digits
     }
 
+    /// Returns where a picture of the issuer is.
+    #[must_use]
+    pub fn image_url(&self) -> Option<&str> {
+        self.image.as_deref()
+    }
+
     /// Prepares the key, if it is one of HOTP.
     #[must_use]
     pub fn hotp(&self) -> Option<Hotp> {
@@ -264,6 +333,7 @@ impl PartialEq for Uri {
             && rest(self) == rest(other)
             && self.issuer == other.issuer
             && self.account == other.account
+            && self.image == other.image
     }
 }
 
@@ -278,6 +348,7 @@ impl fmt::Debug for Uri {
             .field("account", &self.account)
             .field("algorithm", &self.algorithm)
             .field("digits", &self.digits)
+            .field("image", &self.image)
             .finish_non_exhaustive()
     }
 }
@@ -285,7 +356,9 @@ impl fmt::Debug for Uri {
 /// The parameters that are known, each once.
 struct Parameters([Option<Zeroizing<String>>; NAMES.len()]);
 
-const NAMES: [&str; 6] = [
+const NAMES: [&str; 8] = [
+    "encoder",
+    "image",
     "secret",
     "issuer",
     "algorithm",
@@ -299,6 +372,9 @@ impl Parameters {
         let mut given = Self([const { None }; NAMES.len()]);
         for part in query.split('&') {
             let (name, value) = part.split_once('=').unwrap_or((part, ""));
+            if value.is_empty() {
+                continue; // as if it were not there
+            }
             let known = NAMES
                 .iter()
                 .position(|known| known.eq_ignore_ascii_case(name));
@@ -345,7 +421,6 @@ fn decode(text: &str, in_query: bool) -> Result<Zeroizing<String>, Error> {
                 ((high << 4 | low) & 0xFF) as u8
             }
             b'+' if in_query => b' ',
-            b'#' => return Err(Error::Uri("has a fragment")),
             other => other,
         });
     }
@@ -378,3 +453,6 @@ fn push_number(out: &mut String, number: u64) {
 
 /// The longest issuer or account in bytes.
 const MAX_NAME: usize = 256;
+
+/// The longest image URL in bytes.
+const MAX_IMAGE: usize = 512;

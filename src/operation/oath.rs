@@ -1,53 +1,131 @@
-//! Verify a code that the user's own device made: good once, wrong guesses on the same budgets.
+//! Verify a code that a device of the user's made: good once, wrong guesses counted for the device
+//! and for the user.
 
 use arrayvec::ArrayVec;
 
-use super::verify::charge;
-use super::{Decision, Ground, Operation, RECIPIENT, Subject, USER, put_meter, read_meter};
+use super::{Decision, Ground, Operation, Subject, put_meter, read_meter};
 use crate::event::{Happening, Happenings};
-use crate::keys::Question;
 use crate::meter::Meter;
-use crate::oath::Acceptance;
-use crate::oath::credential::{Attempt, Credential, Found};
+use crate::oath::attempt::{Attempt, Found, Fresh, KEEP, Moment, Typed};
+use crate::oath::credential::Credential;
+use crate::oath::{Acceptance, MAX_DEVICES};
 use crate::seal::{Places, Writes};
-use crate::store::{Key, Kind, MAX_CELLS};
+use crate::store::{Class, Key, Kind, MAX_CELLS};
 use crate::{Binding, Error, Rejection, Timestamp, Verdict};
 
-/// Judges one attempt at a credential.
-pub(crate) struct VerifyOath<'a, A> {
+/// Judges one typed text at the devices of a user.
+pub(crate) struct VerifyOath<'a> {
     binding: &'a Binding,
-    attempt: A,
+    attempts: ArrayVec<Attempt<'a>, MAX_DEVICES>,
+    /// The credentials, in the order of the attempts; the marks of those that have one; the user's
+    /// meter where there are budgets. No recipient: nothing is sent.
     keys: ArrayVec<Key, MAX_CELLS>,
+    class: Class,
+    began: Timestamp,
 }
 
-/// Where the credential stands; the meters stand as with other operations.
-const CREDENTIAL: usize = 0;
-
-impl<'a, A: Attempt> VerifyOath<'a, A> {
-    /// Names the credential, for a question that is good once with it too, and the meters where
-    /// there are budgets.
+impl<'a> VerifyOath<'a> {
+    /// `began` is when the engine did, `class` the store's.
     pub(crate) fn new(
         ground: &Ground<'_>,
         binding: &'a Binding,
-        attempt: A,
-        question: Option<&Question>,
+        attempts: ArrayVec<Attempt<'a>, MAX_DEVICES>,
+        class: Class,
+        began: Timestamp,
     ) -> Self {
         let names = ground.keys.tenant(binding.tenant());
         let mut keys = ArrayVec::new();
-        keys.push(names.credential(attempt.name(), question));
+        keys.extend(
+            attempts
+                .iter()
+                .map(|one| names.credential(one.name(), None)),
+        );
+        if attempts.iter().any(Attempt::has_mark) {
+            let tag = ground.keys.binding_digest(binding).tag();
+            let marked = attempts.iter().filter(|one| one.has_mark());
+            keys.extend(marked.map(|one| names.credential(one.name(), Some(&tag))));
+        }
         if ground.budgets.is_metered() {
             keys.push(names.user_meter(binding.user()));
-            keys.push(names.recipient_meter(binding.recipient()));
         }
         Self {
             binding,
-            attempt,
+            attempts,
             keys,
+            class,
+            began,
         }
+    }
+
+    /// Returns where the mark of the attempt `at` stands, if it has one.
+    fn mark(&self, at: usize) -> Option<usize> {
+        let (before, rest) = self.attempts.split_at_checked(at)?;
+        let has_mark = rest.first().is_some_and(Attempt::has_mark);
+        let earlier = before.iter().filter(|one| one.has_mark()).count();
+        has_mark.then_some(self.attempts.len() + earlier)
+    }
+
+    /// Returns where the user's meter stands, if there are budgets: last.
+    fn user(&self) -> usize {
+        self.keys.len() - 1
+    }
+
+    /// Puts the credential of an attempt. A store that keeps for ever does: a clock that jumps for one
+    /// guess must not make it forget what was used. Process memory ends before its latest instant.
+    fn put(
+        &self,
+        places: &Places<'_>,
+        writes: &mut Writes<'_>,
+        at: usize,
+        credential: &Credential,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let until = match self.class {
+            Class::Permanent => None,
+            Class::Process => Some(Timestamp::from_unix(i64::MAX)),
+            Class::Expiring => Some(now.saturating_add(KEEP)),
+        };
+        writes.put(places.at(at)?, Kind::Credential, until, |body| {
+            credential.write(body);
+        });
+        Ok(())
+    }
+
+    /// Judges the text for each device, as if there were no locks: whether there is one takes no
+    /// other time.
+    fn judge_all(
+        &self,
+        ground: &Ground<'_>,
+        places: &Places<'_>,
+        user: &Meter,
+        now: Timestamp,
+    ) -> Result<ArrayVec<Judged, MAX_DEVICES>, Error> {
+        let at = Moment {
+            now,
+            epoch: ground.keys.epoch(),
+            began: self.began,
+        };
+        let locked = user.device_lock(ground.budgets, now);
+        let judge = |(index, attempt): (usize, &Attempt<'_>)| {
+            let credential = Credential::read(places.at(index)?.body())?;
+            let mark = match self.mark(index) {
+                Some(mark) => places.at(mark)?.body(),
+                None => None,
+            };
+            Credential::read(mark)?;
+            let typed = attempt.entry();
+            Ok(Judged {
+                found: typed.map(|typed| attempt.judge(typed, &credential, mark.is_some(), at)),
+                mixed_scripts: typed.is_some_and(Typed::mixed_scripts),
+                lock: locked.or(credential.failures.lock(ground.budgets, now)),
+                credential,
+            })
+        };
+        self.attempts.iter().enumerate().map(judge).collect()
     }
 }
 
-impl<A: Attempt> Operation for VerifyOath<'_, A> {
+impl Operation for VerifyOath<'_> {
     type Answer = Verdict<Acceptance>;
 
     fn keys(&self) -> &[Key] {
@@ -61,38 +139,43 @@ impl<A: Attempt> Operation for VerifyOath<'_, A> {
         writes: &mut Writes<'_>,
         now: Timestamp,
     ) -> Result<Decision<Verdict<Acceptance>>, Error> {
-        let place = places.at(CREDENTIAL)?;
-        let known = Credential::read(place.body())?;
-        let (mut user, mut recipient) = (Meter::default(), Meter::default());
-        read_meter(ground, places, USER, &mut user)?;
-        read_meter(ground, places, RECIPIENT, &mut recipient)?;
-        let typed = self.attempt.entry();
-        let mixed_scripts = typed.is_some_and(|typed| typed.mixed_scripts());
-        // Before the lock is looked at: whether there is one takes no other time.
-        let found = typed.map(|typed| self.attempt.judge(typed, known, now));
+        let mut user = Meter::default();
+        read_meter(ground, places, self.user(), &mut user)?;
+        let mut judged = self.judge_all(ground, places, &user, now)?;
+        let mixed_scripts = judged.iter().any(|one| one.mixed_scripts);
 
         let mut happenings = Happenings::default();
-        let verdict = match (found, user.lock(ground.budgets, now)) {
-            (None, _) => Verdict::Rejected(Rejection::Malformed),
-            (Some(_), Some(retry_at)) => Verdict::Rejected(Rejection::Locked { retry_at }),
-            (Some(Found::Used), None) => Verdict::Rejected(Rejection::AlreadyUsed),
-            (Some(Found::Wrong), None) => {
-                // The credential is not written: it has not changed, and whoever changes it writes
-                // the same user's meter.
-                charge(ground, &mut user, &mut recipient, &mut happenings, now);
-                put_meter(ground, places, writes, USER, &user, now)?;
-                put_meter(ground, places, writes, RECIPIENT, &recipient, now)?;
-                let attempts_left = user.guesses_left(ground.budgets, now);
+        let verdict = match choose(&judged) {
+            Choice::Fresh(device, fresh) => {
+                self.put(places, writes, device, &fresh.next, now)?;
+                if let Some(mark) = self.mark(device) {
+                    let place = places.at(mark)?;
+                    writes.put(place, Kind::Credential, None, Credential::write_mark);
+                }
+                // Written though it is as it was: the acceptance rests on the user not being locked.
+                put_meter(ground, places, writes, self.user(), &user, now)?;
+                Verdict::Accepted(Acceptance {
+                    matched: fresh.matched,
+                    drift: fresh.drift,
+                    device,
+                    verified_at: now,
+                })
+            }
+            Choice::PerhapsUsed(device, next) => {
+                self.put(places, writes, device, next, now)?;
+                Verdict::Rejected(Rejection::AlreadyUsed)
+            }
+            Choice::Wrong => {
+                let attempts_left = charge(ground, &mut user, &mut judged, &mut happenings, now);
+                for (index, one) in judged.iter().enumerate() {
+                    if one.is_wrong() {
+                        self.put(places, writes, index, &one.credential, now)?;
+                    }
+                }
+                put_meter(ground, places, writes, self.user(), &user, now)?;
                 Verdict::Rejected(Rejection::Wrong { attempts_left })
             }
-            (Some(Found::Fresh(next, matched)), None) => {
-                let until = self.attempt.discard_after(now);
-                writes.put(place, Kind::Credential, until, |body| next.write(body));
-                user.consecutive = 0;
-                // Written even if it was 0: the acceptance rests on the user not being locked.
-                put_meter(ground, places, writes, USER, &user, now)?;
-                Verdict::Accepted(next.acceptance(matched, now))
-            }
+            Choice::Rejected(rejection) => Verdict::Rejected(rejection),
         };
         let what = match verdict {
             Verdict::Accepted(_) => Happening::Accepted { mixed_scripts },
@@ -111,4 +194,108 @@ impl<A: Attempt> Operation for VerifyOath<'_, A> {
     fn subject(&self) -> Subject<'_> {
         Subject::Binding(self.binding)
     }
+}
+
+/// What one device makes of the text.
+struct Judged {
+    credential: Credential,
+    /// `None`: no code of this device.
+    found: Option<Found>,
+    mixed_scripts: bool,
+    /// Until when nothing is compared, if so: as [`Failures::lock`](crate::oath::credential::Failures).
+    lock: Option<Option<Timestamp>>,
+}
+
+impl Judged {
+    /// Says whether the text was compared, and is no code that the device makes.
+    const fn is_wrong(&self) -> bool {
+        self.lock.is_none() && matches!(self.found, Some(Found::Wrong))
+    }
+}
+
+/// What follows from all devices together.
+enum Choice<'a> {
+    Fresh(usize, &'a Fresh),
+    PerhapsUsed(usize, &'a Credential),
+    Wrong,
+    Rejected(Rejection),
+}
+
+/// Takes the first device whose code it is. One that could have been meant and was compared makes a
+/// wrong guess; what cannot be compared says so where nothing else was.
+fn choose(judged: &[Judged]) -> Choice<'_> {
+    let codes = || judged.iter().filter(|one| one.found.is_some());
+    if codes().next().is_none() {
+        return Choice::Rejected(Rejection::Malformed);
+    }
+    if codes().all(|one| one.lock.is_some()) {
+        let locks = codes().filter_map(|one| one.lock);
+        // The earliest end; a lock without one ends last.
+        let first = locks.min_by_key(|until| until.map_or(i64::MAX, Timestamp::unix));
+        return Choice::Rejected(Rejection::Locked {
+            retry_at: first.flatten(),
+        });
+    }
+    let open = || {
+        let open = judged
+            .iter()
+            .enumerate()
+            .filter(|(_, one)| one.lock.is_none());
+        open.filter_map(|(index, one)| Some((index, one.found.as_ref()?)))
+    };
+    let fresh = open().find_map(|(index, found)| match found {
+        Found::Fresh(fresh) => Some(Choice::Fresh(index, fresh)),
+        _ => None,
+    });
+    let perhaps = || {
+        open().find_map(|(index, found)| match found {
+            Found::PerhapsUsed(next) => Some(Choice::PerhapsUsed(index, next)),
+            _ => None,
+        })
+    };
+    let any = |wanted: &Found| open().any(|(_, found)| found == wanted);
+    fresh.or_else(perhaps).unwrap_or_else(|| {
+        if any(&Found::Used) {
+            Choice::Rejected(Rejection::AlreadyUsed)
+        } else if any(&Found::Wrong) {
+            Choice::Wrong
+        } else if any(&Found::Resynchronise) {
+            Choice::Rejected(Rejection::Resynchronise)
+        } else {
+            Choice::Rejected(Rejection::Unknown)
+        }
+    })
+}
+
+/// Charges one wrong guess: to each device that it was compared with, and once to the user. Returns
+/// how many are left.
+fn charge(
+    ground: &Ground<'_>,
+    user: &mut Meter,
+    judged: &mut [Judged],
+    happenings: &mut Happenings,
+    now: Timestamp,
+) -> u8 {
+    let budgets = ground.budgets;
+    user.device_failures()
+        .record(now, budgets.user_failures().window());
+    let (mut left, mut near) = (0, None);
+    let mut locks: ArrayVec<_, MAX_DEVICES> = ArrayVec::new();
+    for one in judged.iter_mut().filter(|one| one.is_wrong()) {
+        one.credential.failures.charge(budgets, now);
+        let failures = &one.credential.failures;
+        left = left.max(failures.left(budgets, now));
+        near = near.max(failures.near_stop(budgets));
+        locks.push(failures.lock(budgets, now));
+    }
+    // All of them are locked, or none counts: then the text may be a code of one that is not.
+    let devices = locks
+        .into_iter()
+        .min_by_key(|lock| lock.map(|until| until.map_or(i64::MAX, Timestamp::unix)));
+    if let Some(retry_at) = user.device_lock(budgets, now).or(devices.flatten()) {
+        happenings.add(Happening::Locked { retry_at });
+    } else if let Some(consecutive) = near {
+        happenings.add(Happening::NearlyLocked { consecutive });
+    }
+    left.min(user.device_guesses_left(budgets, now))
 }

@@ -45,7 +45,6 @@ impl Operation for Unlock<'_> {
         let meter = Meter::read(place.body())?;
         let unlocked = Meter {
             sends: meter.sends.clone(),
-            refunds: meter.refunds.clone(),
             ..Meter::default()
         };
         if unlocked == meter {

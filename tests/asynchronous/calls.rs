@@ -291,7 +291,7 @@ impl Device {
 }
 
 fn secret() -> Secret {
-    Secret::new(&[7; 32]).unwrap()
+    Secret::new(b"abcdefghijklmnopqrstuvwxyz012345").unwrap()
 }
 
 fn hotp() -> Hotp {

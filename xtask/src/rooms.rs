@@ -7,6 +7,7 @@ use std::path::Path;
 const DECISION_ROOMS: &[&str] = &[
     "src/challenge.rs",
     "src/meter.rs",
+    "src/oath/attempt.rs",
     "src/oath/credential.rs",
     "src/operation.rs",
     "src/operation/*.rs",

@@ -1,7 +1,7 @@
 //! OATH, awaited: codes that the user's own device makes.
 
 use super::AsyncEngine;
-use crate::oath::{Acceptance, Answer, Hotp, Ocra, Totp};
+use crate::oath::{Acceptance, Answer, Device, Hotp, Ocra, Totp};
 use crate::{AsyncStore, Binding, Error, Verdict};
 
 /// Codes that the user's own device makes; the question of an OCRA suite is
@@ -20,11 +20,8 @@ impl AsyncEngine {
         typed: &(impl AsRef<[u8]> + ?Sized),
         look_ahead: u8,
     ) -> Result<Verdict<Acceptance>, Error> {
-        let (class, typed) = (store.class(), (typed.as_ref(), None));
-        let verify = self
-            .engine
-            .prepare_hotp(class, binding, hotp, typed, look_ahead.into())?;
-        self.run(store, &verify).await
+        let devices = [Device::hotp(hotp, look_ahead)];
+        self.verify_devices(store, binding, &devices, typed).await
     }
 
     /// Judges two HOTP codes in a row:
@@ -41,10 +38,11 @@ impl AsyncEngine {
         [first, second]: [&str; 2],
         look_ahead: u16,
     ) -> Result<Verdict<Acceptance>, Error> {
-        let typed = (first.as_bytes(), Some(second.as_bytes()));
+        let (device, pair) = (Device::hotp(hotp, 0), [first, second]);
+        let class = store.class();
         let verify = self
             .engine
-            .prepare_hotp(store.class(), binding, hotp, typed, look_ahead)?;
+            .prepare_pair(class, binding, device, pair, look_ahead)?;
         self.run(store, &verify).await
     }
 
@@ -61,11 +59,8 @@ impl AsyncEngine {
         typed: &(impl AsRef<[u8]> + ?Sized),
         window: u8,
     ) -> Result<Verdict<Acceptance>, Error> {
-        let (class, typed) = (store.class(), (typed.as_ref(), None));
-        let verify = self
-            .engine
-            .prepare_totp(class, binding, totp, typed, window.into())?;
-        self.run(store, &verify).await
+        let devices = [Device::totp(totp, window)];
+        self.verify_devices(store, binding, &devices, typed).await
     }
 
     /// Judges two TOTP codes in a row:
@@ -82,10 +77,11 @@ impl AsyncEngine {
         [first, second]: [&str; 2],
         window: u16,
     ) -> Result<Verdict<Acceptance>, Error> {
-        let typed = (first.as_bytes(), Some(second.as_bytes()));
+        let (device, pair) = (Device::totp(totp, 0), [first, second]);
+        let class = store.class();
         let verify = self
             .engine
-            .prepare_totp(store.class(), binding, totp, typed, window)?;
+            .prepare_pair(class, binding, device, pair, window)?;
         self.run(store, &verify).await
     }
 
@@ -102,10 +98,28 @@ impl AsyncEngine {
         ocra: &Ocra,
         answer: Answer<'_>,
     ) -> Result<Verdict<Acceptance>, Error> {
-        let question = self.engine.ocra_question(binding, ocra)?;
+        let devices = [Device::ocra(ocra, answer)];
+        self.verify_devices(store, binding, &devices, answer.typed)
+            .await
+    }
+
+    /// Judges a typed text that may be a code of any of a user's devices:
+    /// [`Engine::verify_devices`](crate::Engine::verify_devices).
+    ///
+    /// # Errors
+    ///
+    /// As [`Engine::verify_devices`](crate::Engine::verify_devices).
+    pub async fn verify_devices(
+        &self,
+        store: &impl AsyncStore,
+        binding: &Binding,
+        devices: &[Device<'_>],
+        typed: &(impl AsRef<[u8]> + ?Sized),
+    ) -> Result<Verdict<Acceptance>, Error> {
+        let (class, typed) = (store.class(), typed.as_ref());
         let verify = self
             .engine
-            .prepare_ocra(store.class(), binding, ocra, &question, answer)?;
+            .prepare_devices(class, binding, devices, typed)?;
         self.run(store, &verify).await
     }
 }

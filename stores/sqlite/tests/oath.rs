@@ -41,7 +41,7 @@ fn binding() -> Binding {
 }
 
 fn secret() -> Secret {
-    Secret::new(&[7; 20]).unwrap()
+    Secret::new(b"abcdefghijklmnopqrst").unwrap()
 }
 
 /// Gives the same right codes from many threads, each with its own connection; returns how many

@@ -1,0 +1,377 @@
+//! What is made of a typed code, for a credential as it stands: pure decisions.
+
+use core::time::Duration;
+
+use alloc::string::String;
+
+use super::compare::Entry;
+use super::credential::{Credential, Drift, Standing};
+use super::device::Kind;
+use super::totp::Steps;
+use super::{Answer, Device, Error, Hotp, Inputs, Ocra, Totp, totp};
+use crate::Timestamp;
+use crate::keys::CredentialName;
+use crate::store::Class;
+
+/// What a typed code is, for a credential as it stands.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Found {
+    /// Right and not used before.
+    Fresh(Fresh),
+    /// Right, and used before.
+    Used,
+    /// Right, and perhaps used before the epoch was raised: the credential as it stands afterwards,
+    /// with all that may have been used marked as used.
+    PerhapsUsed(Credential),
+    /// Compared, and wrong.
+    Wrong,
+    /// Not compared: the store may have forgotten what was used, and two codes in a row must tell.
+    Resynchronise,
+    /// Not compared: a later epoch than the key ring's has voided it.
+    Void,
+}
+
+/// A right code, and what it leaves.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Fresh {
+    /// The credential as it stands afterwards.
+    pub(crate) next: Credential,
+    /// The counter or time step of the code, where there is one.
+    pub(crate) matched: Option<u64>,
+    /// How many steps it was ahead of our time.
+    pub(crate) drift: i32,
+}
+
+/// When and under which epoch a code is judged.
+#[derive(Clone, Copy)]
+pub(crate) struct Moment {
+    pub(crate) now: Timestamp,
+    pub(crate) epoch: u32,
+    /// When this engine began: the epoch was raised before that.
+    pub(crate) began: Timestamp,
+}
+
+/// What was typed: one code, or two in a row.
+#[derive(Clone, Copy)]
+pub(crate) enum Typed {
+    One(Entry),
+    Two([Entry; 2]),
+}
+
+impl Typed {
+    /// Tells whether digits of more than one script were typed.
+    pub(crate) const fn mixed_scripts(self) -> bool {
+        match self {
+            Self::One(entry) => entry.mixed_scripts,
+            Self::Two([first, second]) => first.mixed_scripts | second.mixed_scripts,
+        }
+    }
+}
+
+/// One attempt at the code of one device.
+pub(crate) struct Attempt<'a> {
+    device: Device<'a>,
+    typed: &'a [u8],
+    second: Option<&'a [u8]>,
+    /// How far is looked.
+    reach: u16,
+    /// What the device was asked; empty but for OCRA.
+    question: String,
+}
+
+impl<'a> Attempt<'a> {
+    /// Takes one typed code.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Window`], and for OCRA [`Error::Input`] where an answer lacks what the suite asks for.
+    pub(crate) fn one(
+        device: Device<'a>,
+        typed: &'a [u8],
+        question: String,
+    ) -> Result<Self, Error> {
+        let reach = match device.kind {
+            Kind::Hotp(_, look_ahead) => look_ahead.into(),
+            Kind::Totp(_, window) => window.into(),
+            Kind::Ocra(_, answer) => answer.reach.window.into(),
+        };
+        Self {
+            device,
+            typed,
+            second: None,
+            reach,
+            question,
+        }
+        .checked()
+    }
+
+    /// Takes two codes in a row, of HOTP or TOTP.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Window`].
+    pub(crate) fn two(device: Device<'a>, typed: [&'a [u8]; 2], reach: u16) -> Result<Self, Error> {
+        let [first, second] = typed;
+        Self {
+            device,
+            typed: first,
+            second: Some(second),
+            reach,
+            question: String::new(),
+        }
+        .checked()
+    }
+
+    /// Refuses a window that reaches further than what was used is remembered.
+    fn checked(self) -> Result<Self, Error> {
+        if let Some(period) = self.device.period() {
+            let reach = u64::from(self.reach) * u64::from(period);
+            if reach > MAX_REACH.as_secs() {
+                return Err(Error::Window {
+                    steps: self.reach,
+                    period,
+                });
+            }
+        }
+        if let Kind::Ocra(ocra, answer) = self.device.kind {
+            ocra.message(&self.inputs(ocra, answer, 0, Timestamp::from_unix(0)))?;
+        }
+        Ok(self)
+    }
+
+    /// Names the credential.
+    pub(crate) const fn name(&self) -> &CredentialName {
+        self.device.name()
+    }
+
+    /// Says whether nothing moves from answer to answer but the question: it then has a mark of its
+    /// own, and is good once for ever.
+    pub(crate) fn has_mark(&self) -> bool {
+        self.device.has_mark()
+    }
+
+    /// Says whether a store of `class` keeps for as long as it must what was used.
+    pub(crate) fn can_be_kept_in(&self, class: Class) -> bool {
+        class == Class::Permanent || self.device.period().is_some() && !self.device.has_counter()
+    }
+
+    /// Reads what was typed; `None` if it is no code.
+    pub(crate) fn entry(&self) -> Option<Typed> {
+        let digits = self.device.digits();
+        let first = Entry::parse(self.typed, digits)?;
+        Some(match self.second {
+            None => Typed::One(first),
+            Some(second) => Typed::Two([first, Entry::parse(second, digits)?]),
+        })
+    }
+
+    /// Compares with every code that could be meant; `is_marked` says that the question was answered.
+    pub(crate) fn judge(
+        &self,
+        typed: Typed,
+        known: &Credential,
+        is_marked: bool,
+        at: Moment,
+    ) -> Found {
+        if known.standing(at.epoch) == Standing::Ahead {
+            return Found::Void;
+        }
+        match (self.device.kind, typed) {
+            (Kind::Hotp(hotp, _), _) => self.judge_counter(hotp, typed, known, at),
+            (Kind::Totp(totp, _), _) => self.judge_step(totp, typed, known, at),
+            (Kind::Ocra(ocra, answer), Typed::One(entry)) => {
+                self.judge_answer(ocra, answer, entry, known, is_marked, at)
+            }
+            (Kind::Ocra(..), Typed::Two(_)) => Found::Wrong, // nobody takes two answers
+        }
+    }
+
+    fn judge_counter(&self, hotp: &Hotp, typed: Typed, known: &Credential, at: Moment) -> Found {
+        let is_known = known.standing(at.epoch) == Standing::Known;
+        if !is_known && matches!(typed, Typed::One(_)) {
+            return Found::Resynchronise;
+        }
+        let last = known.last();
+        let matched = next_counter(last, hotp.first()).and_then(|next| match typed {
+            Typed::One(entry) => {
+                let look_ahead = u8::try_from(self.reach).unwrap_or(u8::MAX);
+                hotp.find(entry, next, look_ahead)
+            }
+            Typed::Two(pair) => hotp.find_pair(pair, next, self.reach),
+        });
+        // The code that was accepted last: a form that was sent twice is no guess.
+        let was_last = last.is_some_and(|last| match typed {
+            Typed::One(entry) => hotp.find(entry, last, 0).is_some(),
+            Typed::Two(pair) => last
+                .checked_sub(1)
+                .is_some_and(|first| hotp.find_pair(pair, first, 0).is_some()),
+        });
+        moved_on(known, matched, was_last, at)
+    }
+
+    fn judge_step(&self, totp: &Totp, typed: Typed, known: &Credential, at: Moment) -> Found {
+        let here = |now| Steps::around(totp.step(now), self.reach);
+        let there = |now| Steps::around(drifted(totp.step(now), known), self.reach);
+        let (matched, raised) = match typed {
+            Typed::One(entry) => {
+                let near = totp.find(entry, here(at.now));
+                let far = if known.drift.steps == 0 {
+                    None
+                } else {
+                    totp.find(entry, there(at.now))
+                };
+                (
+                    near.max(far),
+                    here(at.began).end().max(there(at.began).end()),
+                )
+            }
+            // Around our own time: the drift that is known may be what is wrong.
+            Typed::Two(pair) => (
+                totp.find_pair(pair, here(at.now)),
+                here(at.began).end().saturating_add(1),
+            ),
+        };
+        if known.standing(at.epoch) == Standing::Forgotten
+            && matched.is_some_and(|step| step < raised)
+        {
+            // This call could have accepted it when the epoch was raised, and perhaps one did.
+            let last = known.last().unwrap_or(0).max(raised.saturating_sub(1));
+            return Found::PerhapsUsed(known.with_used(last, at.epoch));
+        }
+        let is_pair = matches!(typed, Typed::Two(_));
+        fresh_above(known, matched, totp.step(at.now), is_pair, at)
+    }
+
+    fn judge_answer(
+        &self,
+        ocra: &Ocra,
+        answer: Answer<'a>,
+        entry: Entry,
+        known: &Credential,
+        is_marked: bool,
+        at: Moment,
+    ) -> Found {
+        let suite = ocra.suite();
+        let find = |counter: u64, look_ahead, steps| {
+            // It fits: `checked` has asked.
+            let mut message = ocra
+                .message(&self.inputs(ocra, answer, counter, at.now))
+                .ok()?;
+            let counter = suite.counter().then_some(counter);
+            ocra.find(entry, &mut message, counter, look_ahead, steps)
+        };
+        let now = suite.step().map(|period| totp::step(at.now, period));
+        let here = now.map(|now| Steps::around(now, self.reach));
+        if suite.counter() {
+            let last = known.last();
+            let matched = next_counter(last, answer.first)
+                .and_then(|next| find(next, answer.reach.look_ahead, here))
+                .and_then(|matched| matched.counter);
+            let was_last = last.is_some_and(|last| find(last, 0, here).is_some());
+            return moved_on(known, matched, was_last, at);
+        }
+        let near = find(0, 0, here);
+        let Some(now) = now else {
+            return match (near, is_marked) {
+                (Some(_), false) => Found::Fresh(Fresh {
+                    next: known.after(0, at.epoch),
+                    matched: None,
+                    drift: 0,
+                }),
+                (Some(_), true) => Found::Used,
+                (None, _) => Found::Wrong,
+            };
+        };
+        let far = if known.drift.steps == 0 {
+            None
+        } else {
+            find(0, 0, Some(Steps::around(drifted(now, known), self.reach)))
+        };
+        let step = |matched: Option<super::Matched>| matched.and_then(|matched| matched.step);
+        let matched = step(near).max(step(far));
+        // An answer from before a raised epoch is one to another question.
+        fresh_above(known, matched, now, false, at)
+    }
+
+    /// Returns what the code is computed from.
+    fn inputs<'b>(
+        &'b self,
+        ocra: &Ocra,
+        answer: Answer<'b>,
+        counter: u64,
+        now: Timestamp,
+    ) -> Inputs<'b> {
+        answer.inputs(ocra.suite(), &self.question, counter, now)
+    }
+}
+
+/// Returns the counter that is expected: none once the last one that there is was used. A host that
+/// knows of a later one than the store says so where it prepares the key.
+fn next_counter(last: Option<u64>, first: u64) -> Option<u64> {
+    last.map_or(Some(first), |last| {
+        last.checked_add(1).map(|next| next.max(first))
+    })
+}
+
+/// Returns our step, moved to where the device's clock is.
+fn drifted(step: i64, known: &Credential) -> i64 {
+    step.saturating_add(known.drift.steps.into())
+}
+
+/// Judges by a counter.
+fn moved_on(known: &Credential, matched: Option<u64>, was_last: bool, at: Moment) -> Found {
+    match (matched, was_last) {
+        (Some(last), _) => Found::Fresh(Fresh {
+            next: known.after(last, at.epoch),
+            matched: Some(last),
+            drift: 0,
+        }),
+        (None, true) => Found::Used,
+        (None, false) => Found::Wrong,
+    }
+}
+
+/// Tells a step that may still be accepted from one that may not, and learns from it how the
+/// device's clock runs.
+fn fresh_above(
+    known: &Credential,
+    matched: Option<u64>,
+    now: i64,
+    is_pair: bool,
+    at: Moment,
+) -> Found {
+    let Some(step) = matched else {
+        return Found::Wrong;
+    };
+    if known.last().is_some_and(|last| step <= last) {
+        return Found::Used;
+    }
+    let drift = distance(step, now);
+    let mut next = known.after(step, at.epoch);
+    if is_pair {
+        next.drift = Drift::found(drift, at.now);
+    } else {
+        next.drift.observe(drift, at.now);
+    }
+    Found::Fresh(Fresh {
+        next,
+        matched: Some(step),
+        drift,
+    })
+}
+
+/// Returns how far a step is ahead of that of our time.
+fn distance(step: u64, at: i64) -> i32 {
+    let ahead = i128::from(step) - i128::from(at);
+    i32::try_from(ahead).unwrap_or(if ahead < 0 { i32::MIN } else { i32::MAX })
+}
+
+/// How far a window may reach on either side. A store that forgets keeps a step for
+/// [`KEEP`]; drift and window, twice, must fit in.
+const MAX_REACH: Duration = Duration::from_secs(100 * 86_400);
+
+/// How long a store that forgets keeps what was used, from the latest write on.
+pub(crate) const KEEP: Duration = Duration::from_secs(4 * MAX_REACH.as_secs());
+
+#[cfg(test)]
+mod tests;

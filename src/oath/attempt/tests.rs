@@ -1,0 +1,56 @@
+//! Tests of what a typed code is.
+
+use alloc::format;
+
+use super::*;
+use crate::oath::{Secret, Suite};
+
+const MOMENT: Moment = Moment {
+    now: Timestamp::from_unix(0),
+    epoch: 0,
+    began: Timestamp::from_unix(0),
+};
+
+#[test]
+fn a_wrong_answer_to_a_question_uses_nothing_up_and_two_codes_are_no_answer() {
+    let suite = Suite::parse("OCRA-1:HOTP-SHA1-6:QN08").unwrap();
+    let ocra = Ocra::new(&Secret::new(b"abcdefghijklmnopqrst").unwrap(), suite);
+    let right = ocra.generate(&Inputs::new("12345678")).unwrap();
+    let right = right.as_str();
+    let last = if right.ends_with('7') { "8" } else { "7" };
+    let wrong = format!("{}{last}", &right[..5]);
+    let device = Device::ocra(&ocra, Answer::new(""));
+    let none = Credential::default();
+    let judge = |typed: &str, is_marked| {
+        let attempt = Attempt::one(device, typed.as_bytes(), "12345678".into()).unwrap();
+        attempt.judge(attempt.entry().unwrap(), &none, is_marked, MOMENT)
+    };
+    let fresh = judge(right, false);
+    assert!(matches!(&fresh, Found::Fresh(fresh) if fresh.matched.is_none()));
+    assert_eq!(judge(&wrong, false), Found::Wrong);
+    assert_eq!(judge(right, true), Found::Used);
+    assert_eq!(judge(&wrong, true), Found::Wrong);
+
+    let attempt = Attempt::one(device, right.as_bytes(), "12345678".into()).unwrap();
+    let Some(Typed::One(entry)) = attempt.entry() else {
+        panic!("it is one code");
+    };
+    let pair = Typed::Two([entry, entry]);
+    assert_eq!(attempt.judge(pair, &none, false, MOMENT), Found::Wrong);
+}
+
+#[test]
+fn distances_end_where_they_have_room() {
+    assert_eq!(distance(101, 100), 1);
+    assert_eq!(distance(99, 100), -1);
+    assert_eq!(distance(u64::MAX, i64::MIN), i32::MAX);
+    assert_eq!(distance(0, i64::MAX), i32::MIN);
+}
+
+#[test]
+fn a_counter_begins_where_the_host_says_or_after_the_last_whichever_is_later() {
+    assert_eq!(next_counter(None, 7), Some(7));
+    assert_eq!(next_counter(Some(3), 7), Some(7));
+    assert_eq!(next_counter(Some(7), 7), Some(8));
+    assert_eq!(next_counter(Some(u64::MAX), 7), None);
+}

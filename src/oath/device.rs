@@ -1,0 +1,168 @@
+//! The devices of a user, as one call takes them.
+
+use core::fmt;
+
+use super::{Answer, Hotp, Ocra, Totp};
+use crate::keys::CredentialName;
+
+/// The most devices that one call takes.
+pub const MAX_DEVICES: usize = 3;
+
+/// One device of a user, and how far its codes are looked for.
+///
+/// ```
+/// use otp_engine::oath::{Algorithm, Device, Hotp, Secret, Totp};
+///
+/// let phone = Totp::new(&Secret::new(b"12345678901234567890")?, Algorithm::Sha1, 6, 30)?;
+/// let token = Hotp::new(&Secret::new(b"abcdefghijklmnopqrst")?, Algorithm::Sha1, 6)?;
+/// let devices = [Device::totp(&phone, 1), Device::hotp(&token, 5)];
+/// # let _ = devices;
+/// # Ok::<(), otp_engine::oath::Error>(())
+/// ```
+#[derive(Clone, Copy)]
+#[must_use]
+pub struct Device<'a> {
+    pub(super) kind: Kind<'a>,
+}
+
+/// What kind of device it is.
+#[derive(Clone, Copy)]
+pub(super) enum Kind<'a> {
+    Hotp(&'a Hotp, u8),
+    Totp(&'a Totp, u8),
+    Ocra(&'a Ocra, Answer<'a>),
+}
+
+impl<'a> Device<'a> {
+    /// A device with a counter, whose codes are looked for over `look_ahead` counters more than the
+    /// one expected.
+    pub const fn hotp(hotp: &'a Hotp, look_ahead: u8) -> Self {
+        Self {
+            kind: Kind::Hotp(hotp, look_ahead),
+        }
+    }
+
+    /// A device with a clock, whose codes are looked for `window` steps around our time, and around
+    /// its own where it is known to differ.
+    pub const fn totp(totp: &'a Totp, window: u8) -> Self {
+        Self {
+            kind: Kind::Totp(totp, window),
+        }
+    }
+
+    /// A device that answers the question of a binding; of `answer` all but what was typed is taken.
+    pub const fn ocra(ocra: &'a Ocra, answer: Answer<'a>) -> Self {
+        Self {
+            kind: Kind::Ocra(ocra, answer),
+        }
+    }
+
+    /// Returns how many digits a code has.
+    #[must_use]
+    pub const fn digits(&self) -> u8 {
+        match self.kind {
+            Kind::Hotp(hotp, _) => hotp.digits(),
+            Kind::Totp(totp, _) => totp.digits(),
+            Kind::Ocra(ocra, _) => ocra.suite().digits(),
+        }
+    }
+
+    pub(crate) const fn name(&self) -> &'a CredentialName {
+        match self.kind {
+            Kind::Hotp(hotp, _) => hotp.name(),
+            Kind::Totp(totp, _) => totp.name(),
+            Kind::Ocra(ocra, _) => ocra.name(),
+        }
+    }
+
+    /// Returns the length of a step in seconds, where the time enters the codes.
+    pub(crate) const fn period(&self) -> Option<u32> {
+        match self.kind {
+            Kind::Hotp(..) => None,
+            Kind::Totp(totp, _) => Some(totp.period()),
+            Kind::Ocra(ocra, _) => ocra.suite().step(),
+        }
+    }
+
+    pub(crate) const fn has_counter(&self) -> bool {
+        match self.kind {
+            Kind::Hotp(..) => true,
+            Kind::Totp(..) => false,
+            Kind::Ocra(ocra, _) => ocra.suite().counter(),
+        }
+    }
+
+    /// Says whether nothing moves from answer to answer but the question.
+    pub(crate) const fn has_mark(&self) -> bool {
+        !self.has_counter() && self.period().is_none()
+    }
+
+    /// Returns the device's OCRA key, if it is one.
+    pub(crate) const fn as_ocra(&self) -> Option<&'a Ocra> {
+        match self.kind {
+            Kind::Ocra(ocra, _) => Some(ocra),
+            _ => None,
+        }
+    }
+
+    /// Returns how many steps are looked at on either side, where the time enters the codes.
+    pub(crate) const fn window(&self) -> Option<u8> {
+        match self.kind {
+            Kind::Hotp(..) => None,
+            Kind::Totp(_, window) => Some(window),
+            Kind::Ocra(ocra, answer) => {
+                if ocra.suite().step().is_some() {
+                    Some(answer.reach.window)
+                } else {
+                    None
+                }
+            }
+        }
+    }
+
+    /// Returns how many counters are looked at beyond the one expected.
+    pub(crate) const fn look_ahead(&self) -> u8 {
+        match self.kind {
+            Kind::Hotp(_, look_ahead) => look_ahead,
+            Kind::Totp(..) => 0,
+            Kind::Ocra(ocra, answer) => {
+                if ocra.suite().counter() {
+                    answer.reach.look_ahead
+                } else {
+                    0
+                }
+            }
+        }
+    }
+}
+
+impl Device<'_> {
+    /// Returns the chance, at most, that one guess is a code of this device: of all that are looked at,
+    /// each as likely as the likeliest that 31 bits give.
+    pub(crate) fn chance(&self) -> f64 {
+        const TRUNCATED: u64 = 1 << 31;
+        let codes = 10_u64.saturating_pow(self.digits().into());
+        let likeliest = TRUNCATED.div_ceil(codes);
+        let counters = u32::from(self.look_ahead()) + 1;
+        let steps = self.window().map_or(1, |window| 2 * u32::from(window) + 1);
+        // Around our time, and around the device's where it drifted as far as that.
+        let windows = if self.window().is_some() && !self.has_counter() {
+            2
+        } else {
+            1
+        };
+        let one = (likeliest as f64) / (TRUNCATED as f64);
+        (one * f64::from(counters) * f64::from(steps) * f64::from(windows)).min(1.0)
+    }
+}
+
+impl fmt::Debug for Device<'_> {
+    /// Shows the kind of code, nothing of the key and nothing that the user knows.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.kind {
+            Kind::Hotp(hotp, _) => hotp.fmt(f),
+            Kind::Totp(totp, _) => totp.fmt(f),
+            Kind::Ocra(ocra, _) => ocra.fmt(f),
+        }
+    }
+}

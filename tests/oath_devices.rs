@@ -1,0 +1,616 @@
+//! Devices under an engine when things went wrong: stores that were restored, guesses without the
+//! device, clocks and people that are late, several devices of one user.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test's own tools: what fails there fails the test"
+)]
+
+use std::sync::Arc;
+
+use otp_engine::oath::{
+    Acceptance, Algorithm, Answer, Device, Hotp, Inputs, Ocra, Reach, Secret, Suite, Totp,
+};
+use otp_engine::store::{Class, Kind};
+use otp_engine::{
+    Binding, Budgets, Engine, Error, ManualClock, MemoryStore, Rejection, Store, Submission,
+    Timestamp, Verdict, oath, store,
+};
+
+use support::fixture::{Scene, at, beside, binding, keys};
+use support::vault::Vault;
+
+#[allow(dead_code, reason = "the tools are shared, and this file uses a part")]
+mod support {
+    pub(crate) mod fixture;
+    pub(crate) mod vault;
+}
+
+fn secret() -> Secret {
+    Secret::new(b"abcdefghijklmnopqrst").unwrap()
+}
+
+fn hotp() -> Hotp {
+    Hotp::new(&secret(), Algorithm::Sha1, 6).unwrap()
+}
+
+fn totp() -> Totp {
+    Totp::new(&secret(), Algorithm::Sha1, 6, 30).unwrap()
+}
+
+fn ocra(suite: &str) -> Ocra {
+    Ocra::new(&secret(), Suite::parse(suite).unwrap())
+}
+
+fn permanent() -> MemoryStore {
+    MemoryStore::keeping_records_until_exit()
+}
+
+fn here() -> Binding {
+    binding(0, 0, 0)
+}
+
+/// What the device shows so many steps after the fixture's first second.
+fn shown(step: i64) -> String {
+    let code = totp().at(at(30 * step)).unwrap();
+    code.as_str().into()
+}
+
+fn counted(counter: u64) -> String {
+    hotp().at(counter).as_str().into()
+}
+
+impl Scene {
+    fn totp(&self, store: &dyn Store, typed: &str) -> Verdict<Acceptance> {
+        let verdict = self.engine.verify_totp(store, &here(), &totp(), typed, 1);
+        verdict.unwrap()
+    }
+
+    fn hotp(&self, store: &dyn Store, typed: &str) -> Verdict<Acceptance> {
+        let verdict = self.engine.verify_hotp(store, &here(), &hotp(), typed, 5);
+        verdict.unwrap()
+    }
+
+    fn resynchronise(&self, store: &dyn Store, first: u64) -> Verdict<Acceptance> {
+        let pair = [&*counted(first), &*counted(first + 1)];
+        let verdict = self
+            .engine
+            .resynchronise_hotp(store, &here(), &hotp(), pair, 100);
+        verdict.unwrap()
+    }
+}
+
+/// The same keys under another epoch, from the second on.
+fn raised(epoch: u32, second: i64) -> (Engine, Arc<ManualClock>) {
+    let clock = Arc::new(ManualClock::new(at(second)));
+    let builder = Engine::builder_on(keys(epoch), Arc::clone(&clock), || getrandom::SysRng);
+    (builder.build(), clock)
+}
+
+fn unmetered() -> (Engine, Arc<ManualClock>) {
+    let clock = Arc::new(ManualClock::new(at(0)));
+    let builder = Engine::builder_on(keys(0), Arc::clone(&clock), || getrandom::SysRng);
+    (builder.budgets(Budgets::unmetered()).build(), clock)
+}
+
+#[test]
+fn case_102_after_a_restored_backup_a_counter_is_found_again_by_two_codes_in_a_row() {
+    let before = Scene::new();
+    let store = permanent();
+    assert!(before.hotp(&store, &counted(0)).is_accepted());
+    // The backup is made here; what follows is forgotten when it is restored.
+    let backup = permanent();
+    assert!(before.hotp(&backup, &counted(0)).is_accepted());
+    for counter in 1..4 {
+        assert!(before.hotp(&store, &counted(counter)).is_accepted());
+    }
+
+    let after = Scene::with_epoch(1);
+    for restored in [&backup, &permanent()] {
+        for counter in 0..6 {
+            let verdict = after.hotp(restored, &counted(counter));
+            assert_eq!(verdict.rejection(), Some(Rejection::Resynchronise));
+        }
+        assert!(after.resynchronise(restored, 4).is_accepted());
+        assert!(after.hotp(restored, &counted(6)).is_accepted());
+        let again = after.hotp(restored, &counted(6)).rejection();
+        assert_eq!(again, Some(Rejection::AlreadyUsed));
+        // Nothing was charged on the way.
+        let wrong = after.hotp(restored, &beside(&counted(7))).rejection();
+        assert_eq!(wrong, Some(Rejection::Wrong { attempts_left: 14 }));
+        // A host that was forgotten when the epoch was raised accepts nothing, and turns nothing back.
+        for counter in [1, 7] {
+            let verdict = before.hotp(restored, &counted(counter));
+            assert_eq!(verdict.rejection(), Some(Rejection::Unknown));
+        }
+        assert!(after.hotp(restored, &counted(7)).is_accepted());
+    }
+}
+
+#[test]
+fn case_103_after_a_restored_backup_no_time_step_of_before_is_taken() {
+    let before = Scene::new();
+    let store = MemoryStore::new();
+    // The device is one step ahead; its code is used, and the backup does not know.
+    assert!(before.totp(&store, &shown(1)).is_accepted());
+    let knowing = MemoryStore::new();
+    assert!(before.totp(&knowing, &shown(0)).is_accepted());
+
+    for restored in [&MemoryStore::new(), &knowing] {
+        let (engine, clock) = raised(1, 10);
+        let verify = |step| {
+            let typed = shown(step);
+            let verdict = engine.verify_totp(restored, &here(), &totp(), &typed, 1);
+            verdict.unwrap().rejection()
+        };
+        let used = Some(Rejection::AlreadyUsed);
+        assert_eq!((verify(0), verify(1)), (used, used));
+        clock.set(at(60));
+        assert_eq!(verify(1), used);
+        assert_eq!(verify(2), None);
+        assert_eq!(verify(2), used);
+    }
+    // A device that is used for the first time long after the raise is taken at once.
+    let (engine, clock) = raised(1, 0);
+    clock.set(at(3600));
+    let verdict = engine.verify_totp(&MemoryStore::new(), &here(), &totp(), &shown(120), 1);
+    assert!(verdict.unwrap().is_accepted());
+    // Nor are two codes in a row of before.
+    let (engine, clock) = raised(1, 0);
+    let restored = MemoryStore::new();
+    let pair = |step| {
+        let typed = [&*shown(step), &*shown(step + 1)];
+        let verdict = engine.resynchronise_totp(&restored, &here(), &totp(), typed, 5);
+        verdict.unwrap().rejection()
+    };
+    assert_eq!(pair(4), Some(Rejection::AlreadyUsed));
+    clock.set(at(90));
+    assert_eq!(pair(5), Some(Rejection::AlreadyUsed));
+    assert_eq!(pair(6), None);
+}
+
+/// A host that makes an engine for each request: what may have been used is in the store, or no code
+/// would ever come late enough.
+#[test]
+fn case_103_engines_of_one_call_each_come_to_take_a_code() {
+    let store = MemoryStore::new();
+    let rejected = (0..6).map(|step| {
+        let (engine, _) = raised(1, 30 * step);
+        let verdict = engine.verify_totp(&store, &here(), &totp(), &shown(step), 1);
+        verdict.unwrap().rejection()
+    });
+    let used = Some(Rejection::AlreadyUsed);
+    let rejected: Vec<_> = rejected.collect();
+    assert_eq!(rejected, [used, used, None, None, None, None]);
+}
+
+#[test]
+fn case_104_after_a_restored_backup_an_answer_of_before_is_one_to_another_question() {
+    for suite in [
+        "OCRA-1:HOTP-SHA256-8:C-QH16",
+        "OCRA-1:HOTP-SHA256-8:QH16-T30S",
+        "OCRA-1:HOTP-SHA256-8:QH16",
+    ] {
+        let (before, after) = (Scene::new().engine, Scene::with_epoch(1).engine);
+        let ocra = ocra(suite);
+        let answered = |engine: &Engine| -> String {
+            let question = engine.ocra_question(&here(), &ocra).unwrap();
+            let mut inputs = Inputs::new(&question);
+            if ocra.suite().counter() {
+                inputs = inputs.counter(0);
+            }
+            if ocra.suite().step().is_some() {
+                inputs = inputs.now(at(0));
+            }
+            ocra.generate(&inputs).unwrap().as_str().into()
+        };
+        let verify = |engine: &Engine, store: &dyn Store, typed: &str| {
+            let answer = Answer::new(typed).reach(Reach::default());
+            let verdict = engine.verify_ocra(store, &here(), &ocra, answer);
+            verdict.unwrap().rejection()
+        };
+        let (store, restored) = (permanent(), permanent());
+        let answer = answered(&before);
+        assert_eq!(verify(&before, &store, &answer), None, "{suite}");
+        let replayed = verify(&after, &restored, &answer);
+        assert!(matches!(replayed, Some(Rejection::Wrong { .. })), "{suite}");
+        assert_eq!(verify(&after, &restored, &answered(&after)), None);
+        // What the store still knows stays used.
+        let known = verify(&after, &store, &answered(&after));
+        assert_eq!(known, Some(Rejection::AlreadyUsed), "{suite}");
+    }
+}
+
+#[test]
+fn case_105_a_credential_counts_its_guesses_without_meters_and_for_whomever_they_are_made() {
+    let ((engine, clock), store) = (unmetered(), permanent());
+    let wrong = beside(&shown(0));
+    let guess = |user| {
+        let verdict = engine.verify_totp(&store, &binding(0, user, 0), &totp(), &wrong, 0);
+        verdict.unwrap().rejection().unwrap()
+    };
+    for left in (0..30).rev() {
+        let user = usize::from(left);
+        assert_eq!(
+            guess(user),
+            Rejection::Wrong {
+                attempts_left: left
+            }
+        );
+    }
+    let locked = Rejection::Locked {
+        retry_at: Some(at(86_400)),
+    };
+    assert_eq!(guess(99), locked);
+    let right = |typed: &str| {
+        engine
+            .verify_totp(&store, &here(), &totp(), typed, 0)
+            .unwrap()
+    };
+    assert_eq!(right(&shown(0)).rejection(), Some(locked));
+    // For a time: nobody who has not the device puts it out of use.
+    clock.set(at(86_400));
+    assert!(right(&shown(2880)).is_accepted());
+
+    // Counters and answers likewise.
+    let guess = |typed: &str| {
+        let verdict = engine.verify_hotp(&store, &here(), &hotp(), typed, 5);
+        verdict.unwrap().rejection().unwrap()
+    };
+    let wrong = beside(&counted(0));
+    assert_eq!(guess(&wrong), Rejection::Wrong { attempts_left: 29 });
+}
+
+#[test]
+fn case_106_guesses_at_one_question_count_for_the_credential_and_not_for_the_question() {
+    for suite in ["OCRA-1:HOTP-SHA1-6:QH16", "OCRA-1:HOTP-SHA1-6:C-QH16"] {
+        let ((engine, _), store) = (unmetered(), Vault::of(Class::Permanent));
+        let ocra = ocra(suite);
+        for left in (0..30_u8).rev() {
+            // Each at another record: another question.
+            let there = binding(0, 0, usize::from(left));
+            let answer = Answer::new("00000000");
+            let verdict = engine.verify_ocra(&store, &there, &ocra, answer).unwrap();
+            assert_eq!(verdict.rejection(), Some(Rejection::Malformed));
+            let question = engine.ocra_question(&there, &ocra).unwrap();
+            let mut inputs = Inputs::new(&question);
+            if ocra.suite().counter() {
+                inputs = inputs.counter(0);
+            }
+            let wrong = beside(ocra.generate(&inputs).unwrap().as_str());
+            let verdict = engine.verify_ocra(&store, &there, &ocra, Answer::new(&wrong));
+            let expected = Rejection::Wrong {
+                attempts_left: left,
+            };
+            assert_eq!(verdict.unwrap().rejection(), Some(expected), "{suite}");
+        }
+        assert_eq!(store.rows().len(), 1, "{suite}");
+        let question = engine.ocra_question(&here(), &ocra).unwrap();
+        let answer = Answer::new("123456");
+        let locked = engine.verify_ocra(&store, &here(), &ocra, answer).unwrap();
+        assert!(matches!(locked.rejection(), Some(Rejection::Locked { .. })));
+        assert_eq!(question.len(), 16);
+    }
+}
+
+#[test]
+fn case_107_an_answered_question_is_marked_beside_its_credential_in_one_commit() {
+    let (scene, store) = (Scene::new(), Vault::of(Class::Permanent));
+    let ocra = ocra("OCRA-1:HOTP-SHA1-6:QH16");
+    let question = scene.engine.ocra_question(&here(), &ocra).unwrap();
+    let right = ocra.generate(&Inputs::new(&question)).unwrap();
+    let verify = || {
+        let answer = Answer::new(right.as_str());
+        let verdict = scene.engine.verify_ocra(&store, &here(), &ocra, answer);
+        verdict.unwrap()
+    };
+    assert!(verify().is_accepted());
+    let rows = store.rows();
+    let of = |wanted| rows.values().filter(|(kind, _)| *kind == wanted).count();
+    // The user's meter too, though nothing is in it: the acceptance rests on it.
+    assert_eq!((of(Kind::Credential), of(Kind::Meter)), (2, 1));
+    assert_eq!(verify().rejection(), Some(Rejection::AlreadyUsed));
+    assert!(rows == store.rows(), "a replay changes nothing");
+}
+
+#[test]
+fn case_108_guesses_at_a_device_lock_no_code_that_was_sent_and_no_new_one() {
+    let (scene, store) = (Scene::new(), permanent());
+    let mut second = 0;
+    for day in 0..9 {
+        second = day * 86_400 + 100;
+        scene.clock.set(at(second));
+        let step = second / 30;
+        let wrong = beside(&shown(step));
+        for left in (0..15).rev() {
+            let rejection = scene.totp(&store, &wrong).rejection();
+            assert_eq!(
+                rejection,
+                Some(Rejection::Wrong {
+                    attempts_left: left
+                })
+            );
+        }
+        let locked = scene.totp(&store, &shown(step)).rejection();
+        let retry_at = Some(at(second + 86_400));
+        assert_eq!(locked, Some(Rejection::Locked { retry_at }), "{day}");
+        // The other factor of the same user, at the same number.
+        let sent = scene.engine.issue(&store, &here()).unwrap();
+        let sent = sent.issued().unwrap();
+        let there = here();
+        let submission = Submission::new(&there, sent.code.as_str());
+        let verdict = scene.engine.verify(&store, submission).unwrap();
+        assert!(verdict.is_accepted(), "{day}");
+    }
+    // 135 guesses in a row without the device locked it for a day at a time.
+    scene.clock.set(at(second + 86_400));
+    assert!(
+        scene
+            .totp(&store, &shown((second + 86_400) / 30))
+            .is_accepted()
+    );
+}
+
+#[test]
+fn case_109_guesses_at_codes_that_were_sent_count_against_devices_and_an_unlock_lifts_both() {
+    let (scene, store) = (Scene::new(), permanent());
+    let sent = scene
+        .engine
+        .issue(&store, &here())
+        .unwrap()
+        .issued()
+        .unwrap();
+    let wrong = beside(sent.code.as_str());
+    for _ in 0..4 {
+        let there = here();
+        let verdict = scene.engine.verify(&store, Submission::new(&there, &wrong));
+        assert!(!verdict.unwrap().is_accepted());
+    }
+    for left in (0..11).rev() {
+        let rejection = scene.totp(&store, &beside(&shown(0))).rejection();
+        assert_eq!(
+            rejection,
+            Some(Rejection::Wrong {
+                attempts_left: left
+            })
+        );
+    }
+    let locked = scene.totp(&store, &shown(0)).rejection();
+    assert!(matches!(locked, Some(Rejection::Locked { .. })));
+    // The code that was sent has the guess left that it had.
+    let there = here();
+    let verdict = scene
+        .engine
+        .verify(&store, Submission::new(&there, sent.code.as_str()));
+    assert!(verdict.unwrap().is_accepted());
+    let unlocked = scene.engine.unlock(&store, "tenant 0", "0").unwrap();
+    assert_eq!(unlocked, otp_engine::Unlocking::Unlocked);
+    assert!(scene.totp(&store, &shown(0)).is_accepted());
+}
+
+#[test]
+fn case_110_a_hard_stop_is_a_budget_that_stores_without_an_end_alone_can_keep() {
+    let clock = Arc::new(ManualClock::new(at(0)));
+    let builder = Engine::builder_on(keys(0), Arc::clone(&clock), || getrandom::SysRng);
+    let budgets = Budgets::builder().consecutive_failures(10).build().unwrap();
+    assert_eq!(budgets.device_hard_stop(), Some(10));
+    assert_eq!(Budgets::default().device_hard_stop(), None);
+    let engine = builder.budgets(budgets).build();
+    let store = permanent();
+    let verify = |typed: &str| {
+        let verdict = engine.verify_totp(&store, &here(), &totp(), typed, 0);
+        verdict.unwrap().rejection()
+    };
+    for left in (0..10).rev() {
+        let wrong = Rejection::Wrong {
+            attempts_left: left,
+        };
+        assert_eq!(verify(&beside(&shown(0))), Some(wrong));
+    }
+    clock.set(at(1000 * 86_400));
+    let stopped = Rejection::Locked { retry_at: None };
+    assert_eq!(verify(&shown(1000 * 2880)), Some(stopped));
+    // Unlocking the user is not binding the device again.
+    let _ = engine.unlock(&store, "tenant 0", "0").unwrap();
+    assert_eq!(verify(&shown(1000 * 2880)), Some(stopped));
+    // Where cells expire the stop would too: said before anything is compared, right or wrong.
+    let expiring = Vault::of(Class::Expiring);
+    let refused = engine.verify_totp(&expiring, &here(), &totp(), &shown(0), 0);
+    assert!(matches!(
+        refused,
+        Err(Error::Store(store::Error::Unsupported))
+    ));
+}
+
+#[test]
+fn case_111_a_code_typed_late_moves_no_window() {
+    let ((engine, clock), store) = (unmetered(), permanent());
+    let ask = |second: i64, step: i64| {
+        clock.set(at(second));
+        let verdict = engine.verify_totp(&store, &here(), &totp(), &shown(step), 1);
+        verdict.unwrap().rejection()
+    };
+    // One step late, two late, then prompt.
+    assert_eq!(ask(300, 9), None);
+    assert!(matches!(ask(360, 10), Some(Rejection::Wrong { .. })));
+    assert_eq!(ask(390, 13), None);
+    // Three codes a day that are held back as long as they are taken move the window by a step a day,
+    // ten in all, and a prompt code is taken all the while.
+    for day in 0..14 {
+        let age = day.clamp(1, 11);
+        let hour = |hour: i64| 30_000 + (24 * day + hour) * 3600;
+        for held_back in 0..3 {
+            let second = hour(held_back);
+            assert_eq!(ask(second, second / 30 - age), None, "{day}");
+        }
+        let older = ask(hour(4), hour(4) / 30 - age - 2);
+        assert!(matches!(older, Some(Rejection::Wrong { .. })), "{day}");
+        assert_eq!(ask(hour(5), hour(5) / 30), None, "{day}");
+    }
+}
+
+#[test]
+fn case_112_a_timed_answer_given_late_moves_no_window() {
+    let ((engine, clock), store) = (unmetered(), permanent());
+    let ocra = ocra("OCRA-1:HOTP-SHA256-8:QH16-T30S");
+    let question = engine.ocra_question(&here(), &ocra).unwrap();
+    let ask = |second: i64, step: i64| {
+        clock.set(at(second));
+        let inputs = Inputs::new(&question).now(at(30 * step));
+        let code = ocra.generate(&inputs).unwrap();
+        let reach = Reach {
+            look_ahead: 0,
+            window: 1,
+        };
+        let answer = Answer::new(code.as_str()).reach(reach);
+        let verdict = engine.verify_ocra(&store, &here(), &ocra, answer);
+        verdict.unwrap().rejection()
+    };
+    assert_eq!(ask(300, 9), None);
+    assert!(matches!(ask(360, 10), Some(Rejection::Wrong { .. })));
+    assert_eq!(ask(390, 13), None);
+}
+
+#[test]
+fn case_113_several_devices_of_a_user_are_one_call_and_one_charge() {
+    let (scene, store) = (Scene::new(), permanent());
+    let other = Secret::new(b"12345678901234567890").unwrap();
+    let other = Totp::new(&other, Algorithm::Sha1, 6, 30).unwrap();
+    let token = hotp();
+    let first = totp();
+    let devices = [
+        Device::totp(&first, 1),
+        Device::totp(&other, 1),
+        Device::hotp(&token, 5),
+    ];
+    let verify = |devices: &[Device<'_>], typed: &str| {
+        let verdict = scene.engine.verify_devices(&store, &here(), devices, typed);
+        verdict.unwrap()
+    };
+    let which = |verdict: &Verdict<Acceptance>| match verdict {
+        Verdict::Accepted(accepted) => (accepted.device, accepted.matched),
+        Verdict::Rejected(rejection) => panic!("{rejection:?}"),
+    };
+    // The device that is named second makes twenty codes: none is a wrong guess at the first.
+    for round in 0..20_i64 {
+        let now = at(60 * round);
+        scene.clock.set(now);
+        let code = other.at(now).unwrap();
+        let (device, _) = which(&verify(&devices, code.as_str()));
+        assert_eq!(device, 1, "{round}");
+        let again = verify(&devices, code.as_str()).rejection();
+        assert_eq!(again, Some(Rejection::AlreadyUsed));
+    }
+    assert_eq!(which(&verify(&devices, &counted(3))), (2, Some(3)));
+    // One wrong text is one charge, whatever it was compared with.
+    let wrong = Some(Rejection::Wrong { attempts_left: 14 });
+    assert_eq!(
+        verify(&devices, "00000000").rejection(),
+        Some(Rejection::Malformed)
+    );
+    let step = 60 * 19 / 30;
+    let codes = [beside(&shown(step)), beside(&counted(4))];
+    let typed = codes.iter().find(|typed| {
+        let right = |now: i64| other.at(at(30 * now)).unwrap().as_str() == **typed;
+        !(step - 1..=step + 1).any(right)
+    });
+    assert_eq!(verify(&devices, typed.unwrap()).rejection(), wrong);
+
+    for (devices, count) in [
+        (&devices[..0], 0),
+        (&[devices[0]; 2], 2),
+        (&[devices[0]; 4], 4),
+    ] {
+        let refused = scene
+            .engine
+            .verify_devices(&store, &here(), devices, "123456");
+        let Err(Error::Oath(oath::Error::Devices { count: found })) = refused else {
+            panic!("{refused:?}");
+        };
+        assert_eq!(found, count);
+    }
+}
+
+#[test]
+fn case_114_a_window_beyond_what_is_remembered_is_refused() {
+    let (scene, store) = (Scene::new(), Vault::of(Class::Expiring));
+    let daily = Totp::new(&secret(), Algorithm::Sha1, 6, 86_400).unwrap();
+    let verify = |window| {
+        let verdict = scene
+            .engine
+            .verify_totp(&store, &here(), &daily, "123456", window);
+        verdict.map(|verdict| verdict.rejection())
+    };
+    assert!(verify(100).is_ok());
+    let refused = verify(101).unwrap_err();
+    assert!(matches!(refused, Error::Oath(oath::Error::Window { .. })));
+    let pair = ["123456", "123457"];
+    let far = scene
+        .engine
+        .resynchronise_totp(&store, &here(), &daily, pair, 101);
+    assert!(matches!(far, Err(Error::Oath(oath::Error::Window { .. }))));
+    let two_days = ocra("OCRA-1:HOTP-SHA1-6:QH16-T48H");
+    let answer = Answer::new("123456").reach(Reach {
+        look_ahead: 0,
+        window: 51,
+    });
+    let far = scene.engine.verify_ocra(&store, &here(), &two_days, answer);
+    assert!(matches!(far, Err(Error::Oath(oath::Error::Window { .. }))));
+}
+
+/// A clock that is years ahead for one guess makes nothing forget what was used.
+#[test]
+fn case_115_a_clock_years_ahead_makes_no_used_step_good_again() {
+    for store in [MemoryStore::new(), permanent()] {
+        let scene = Scene::new();
+        assert!(scene.totp(&store, &shown(0)).is_accepted());
+        for days in [401, 3650] {
+            let ahead = at(days * 86_400);
+            scene.clock.set(ahead);
+            let wrong = beside(totp().at(ahead).unwrap().as_str());
+            assert!(!scene.totp(&store, &wrong).is_accepted());
+        }
+        scene.clock.set(at(0));
+        let again = scene.totp(&store, &shown(0)).rejection();
+        assert_eq!(again, Some(Rejection::AlreadyUsed));
+    }
+}
+
+#[test]
+fn case_120_odds_add_up_devices_windows_and_look_ahead() {
+    let (engine, _) = unmetered();
+    let metered = Scene::new().engine;
+    let (totp, hotp) = (totp(), hotp());
+    let ten = Hotp::new(&secret(), Algorithm::Sha1, 10).unwrap();
+    let near = |one: f64, other: f64| assert!((one / other - 1.0).abs() < 1e-3, "{one} {other}");
+    let day = |engine: &Engine, devices: &[Device<'_>]| engine.device_odds(devices).per_day;
+    near(day(&metered, &[Device::hotp(&hotp, 0)]), 15e-6);
+    near(day(&metered, &[Device::hotp(&hotp, 5)]), 6.0 * 15e-6);
+    near(day(&engine, &[Device::hotp(&hotp, 5)]), 6.0 * 30e-6);
+    // Two windows: a clock may have drifted.
+    near(day(&metered, &[Device::totp(&totp, 1)]), 2.0 * 3.0 * 15e-6);
+    let both = [Device::totp(&totp, 1), Device::hotp(&hotp, 5)];
+    near(day(&metered, &both), (6.0 + 6.0) * 15e-6);
+    near(metered.device_odds(&both).per_year, 365.0 * 12.0 * 15e-6);
+    near(metered.device_odds(&both).per_code, 12.0 * 1e-6);
+    // Ten digits are 31 bits.
+    near(
+        day(&metered, &[Device::hotp(&ten, 0)]),
+        15.0 / 2_147_483_648.0,
+    );
+    let suite = ocra("OCRA-1:HOTP-SHA1-6:C-QH16-T1M");
+    let reach = Reach {
+        look_ahead: 4,
+        window: 2,
+    };
+    let answering = Device::ocra(&suite, Answer::new("").reach(reach));
+    near(day(&metered, &[answering]), 5.0 * 5.0 * 15e-6);
+}
+
+/// The fixture's second is the first of a step.
+#[test]
+fn the_first_second_begins_a_step() {
+    let first = at(0).unix();
+    assert_eq!(first % 30, 0);
+    assert_eq!(Timestamp::from_unix(first), at(0));
+}
