@@ -95,6 +95,9 @@ pub enum otp_rejection {
     Evidence = 11,
     /// A reason that this version of the header does not know.
     Other = 12,
+    /// A device's counter is not known since the epoch was raised: ask for two codes in a row. Nothing
+    /// was compared.
+    Resynchronise = 13,
 }
 
 /// What an untrusted caller may be told of a rejection.
@@ -366,6 +369,7 @@ pub(crate) fn rejection_numbers(rejection: Rejection) -> otp_verdict {
             evidence = evidence_numbers(fault);
             otp_rejection::Evidence
         }
+        Rejection::Resynchronise => otp_rejection::Resynchronise,
         _ => otp_rejection::Other,
     };
     let public = match rejection.public() {

@@ -475,6 +475,17 @@ impl Sized_ for otp_odds {
     const FIRST: usize = size_of::<Self>();
 }
 
+impl otp_odds {
+    pub(crate) const fn of(odds: otp_core::Odds) -> Self {
+        Self {
+            struct_size: size_of::<Self>(),
+            per_code: odds.per_code,
+            per_day: odds.per_day,
+            per_year: odds.per_year,
+        }
+    }
+}
+
 /// Tells the chance of guessing under the engine's policy and budgets.
 ///
 /// # Safety
@@ -491,15 +502,8 @@ pub unsafe extern "C" fn otp_engine_odds(
         let engine = unsafe { use_engine(engine)? };
         // SAFETY: as above.
         let size = unsafe { checked_size(odds_out, "odds_out")? };
-        let odds = engine.odds();
-        let odds = otp_odds {
-            struct_size: size_of::<otp_odds>(),
-            per_code: odds.per_code,
-            per_day: odds.per_day,
-            per_year: odds.per_year,
-        };
         // SAFETY: as above.
-        unsafe { write_sized(&odds, odds_out, size) };
+        unsafe { write_sized(&otp_odds::of(engine.odds()), odds_out, size) };
         Ok(())
     })
 }
@@ -520,14 +524,18 @@ pub unsafe extern "C" fn otp_engine_findings(
         writable(text_out, "text_out")?;
         // SAFETY: by this function's contract.
         let engine = unsafe { use_engine(engine)? };
-        let lines: Vec<String> = engine
-            .findings()
-            .map(|finding| [finding.standard, finding.clause, finding.text].join("\t"))
-            .collect();
+        let text = finding_lines(engine.findings());
         // SAFETY: asked above.
-        unsafe { hand_out(text_out, otp_bytes::give(lines.join("\n"))) };
+        unsafe { hand_out(text_out, otp_bytes::give(text)) };
         Ok(())
     })
+}
+
+/// Writes findings, a line for each.
+pub(crate) fn finding_lines(findings: impl Iterator<Item = otp_core::Finding>) -> String {
+    let line =
+        |finding: otp_core::Finding| [finding.standard, finding.clause, finding.text].join("\t");
+    findings.map(line).collect::<Vec<_>>().join("\n")
 }
 
 /// Issues `count` codes: `requests` is, for each, its length (4 bytes, big-endian) and the request.

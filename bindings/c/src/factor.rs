@@ -1,10 +1,10 @@
 //! OATH under an engine: a code of the user's own device is good once, on any store.
 
-use otp_core::oath::{Acceptance, Answer};
+use otp_core::oath::{self, Acceptance, Answer, Device, MAX_DEVICES};
 use otp_core::{Error, Verdict};
 
 use crate::challenge::{otp_outcome, rejection_numbers};
-use crate::engine::{otp_engine, use_engine, use_store};
+use crate::engine::{finding_lines, otp_engine, otp_odds, use_engine, use_store};
 use crate::guard::guard;
 use crate::oath::{
     OcraInputs, otp_hotp, otp_ocra, otp_ocra_inputs, otp_totp, read_window, use_hotp, use_ocra,
@@ -13,7 +13,9 @@ use crate::oath::{
 use crate::request::Request;
 use crate::status::{Fault, otp_status};
 use crate::store::otp_store;
-use crate::view::{Sized_, checked_size, fill, otp_view, writable, write_sized};
+use crate::view::{
+    Sized_, checked_size, fill, hand_out, otp_bytes, otp_view, read_sized, writable, write_sized,
+};
 
 /// What an engine decided of a code that a device made.
 #[repr(C)]
@@ -27,7 +29,7 @@ pub struct otp_oath_verdict {
     pub rejection: i32,
     /// One of `otp_public_rejection`: what an untrusted caller may be told.
     pub public_rejection: i32,
-    /// Guesses left to the user today after a wrong one; 255 without budgets.
+    /// Guesses left to the user and the device today after a wrong one.
     pub attempts_left: u32,
     /// 1 if `retry_at` says when a lock opens; 0 where only an unlock helps.
     pub has_retry_at: i32,
@@ -39,8 +41,10 @@ pub struct otp_oath_verdict {
     pub verified_at: i64,
     /// The counter or time step that was accepted.
     pub matched: u64,
-    /// How many steps the device's clock is ahead; below 0 it is behind.
+    /// How many steps the code was ahead of our time; below 0 it was behind.
     pub drift: i32,
+    /// Which of the devices made the code, in the order of the call; 0 for a call with one.
+    pub device: u32,
 }
 
 impl Sized_ for otp_oath_verdict {
@@ -61,6 +65,7 @@ impl otp_oath_verdict {
             verified_at: 0,
             matched: 0,
             drift: 0,
+            device: 0,
         };
         match verdict {
             Verdict::Accepted(acceptance) => Self {
@@ -68,6 +73,7 @@ impl otp_oath_verdict {
                 has_matched: i32::from(acceptance.matched.is_some()),
                 matched: acceptance.matched.unwrap_or_default(),
                 drift: acceptance.drift,
+                device: u32::try_from(acceptance.device).unwrap_or(0), // at most 2
                 verified_at: acceptance.verified_at.unix(),
                 ..none
             },
@@ -88,8 +94,8 @@ impl otp_oath_verdict {
 }
 
 /// Judges a HOTP code: `request` holds the binding and what was typed, `look_ahead` is at most 255. The
-/// code is good once, for all bindings of the tenant; wrong guesses count as those at codes that
-/// were sent.
+/// code is good once, for all bindings of the tenant; wrong guesses count for the device and for its
+/// user, and against no code that was sent.
 ///
 /// With `second` (`data` is NULL where there is none), two codes in a row bring back a device that is far ahead; `look_ahead` is then at
 /// most 65535. `OTP_STATUS_STORE_UNSUPPORTED` for a store that does not keep cells for ever.
@@ -134,8 +140,8 @@ pub unsafe extern "C" fn otp_engine_verify_hotp(
 }
 
 /// Judges a TOTP code by the engine's clock: `request` holds the binding and what was typed, `window` is
-/// at most 255. The code is good once, for all bindings of the tenant; wrong guesses count as those
-/// at codes that were sent. The drift of the device's clock is remembered.
+/// at most 255. The code is good once, for all bindings of the tenant; wrong guesses count as with
+/// `otp_engine_verify_hotp`. The drift of the device's clock is learnt from several codes that agree.
 ///
 /// With `second` (`data` is NULL where there is none), two codes in a row bring back a device whose clock is far off; `window` is then at
 /// most 65535.
@@ -228,10 +234,6 @@ pub unsafe extern "C" fn otp_engine_verify_ocra(
     inputs: *const otp_ocra_inputs,
     verdict_out: *mut otp_oath_verdict,
 ) -> otp_status {
-    const NONE: otp_view = otp_view {
-        data: core::ptr::null(),
-        len: 0,
-    };
     guard(|| {
         // SAFETY: by this function's contract, here and below.
         let (engine, store) = unsafe { (use_engine(engine)?, use_store(store)?) };
@@ -239,29 +241,225 @@ pub unsafe extern "C" fn otp_engine_verify_ocra(
         let ocra = unsafe { use_ocra(ocra)? };
         // SAFETY: as above.
         let given = unsafe { Given::lend(request, request_len, NONE, verdict_out)? };
-        let mut answer = Answer::new(given.request.typed);
-        if !inputs.is_null() {
-            // SAFETY: as above.
-            let inputs = unsafe { OcraInputs::lend(inputs)? };
-            if inputs.questions != ["", ""] || inputs.has_now() {
-                return Err(Fault::argument(
-                    "inputs has a question or a time, which are the engine's",
-                ));
-            }
-            answer = answer
-                .reach(inputs.reach)
-                .starting_at(inputs.counter().unwrap_or_default());
-            if let Some(pin) = inputs.pin {
-                answer = answer.pin(pin);
-            }
-            if let Some(session) = inputs.session {
-                answer = answer.session(session);
-            }
-        }
-        let verdict = engine.verify_ocra(&*store.store, &given.request.binding, ocra, answer);
+        // SAFETY: as above.
+        let device = Device::ocra(ocra, unsafe { answer(inputs)? });
+        let Request { binding, typed, .. } = &given.request;
+        let verdict = engine.verify_devices(&*store.store, binding, &[device], *typed);
         // SAFETY: as above.
         unsafe { given.answer(verdict, verdict_out) }
     })
+}
+
+/// One device of a user: exactly one of `hotp`, `totp` and `ocra` is not NULL.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct otp_device {
+    /// `sizeof(otp_device)`.
+    pub struct_size: usize,
+    /// A key of HOTP.
+    pub hotp: *const otp_hotp,
+    /// A key of TOTP.
+    pub totp: *const otp_totp,
+    /// A key of OCRA.
+    pub ocra: *const otp_ocra,
+    /// For OCRA as `otp_engine_verify_ocra` takes them, or NULL.
+    pub inputs: *const otp_ocra_inputs,
+    /// For HOTP so many counters more than the one expected, for TOTP so many steps around our time: at
+    /// most 255.
+    pub reach: u32,
+}
+
+impl Sized_ for otp_device {
+    const FIRST: usize = size_of::<Self>();
+}
+
+impl otp_device {
+    /// # Safety
+    ///
+    /// `device` is NULL or valid with its `struct_size` set; its keys and inputs are NULL or valid, for
+    /// as long as the result is used.
+    unsafe fn lend<'a>(device: *const Self) -> Result<Device<'a>, Fault> {
+        let none = Self {
+            struct_size: size_of::<Self>(),
+            hotp: core::ptr::null(),
+            totp: core::ptr::null(),
+            ocra: core::ptr::null(),
+            inputs: core::ptr::null(),
+            reach: 0,
+        };
+        // SAFETY: by this function's contract, here and below.
+        let device = unsafe { read_sized(device, none, "device")? };
+        match (
+            device.hotp.is_null(),
+            device.totp.is_null(),
+            device.ocra.is_null(),
+        ) {
+            (false, true, true) => {
+                let reach = read_window(device.reach, "reach", u8::MAX)?;
+                // SAFETY: as above.
+                Ok(Device::hotp(unsafe { use_hotp(device.hotp)? }, reach))
+            }
+            (true, false, true) => {
+                let reach = read_window(device.reach, "reach", u8::MAX)?;
+                // SAFETY: as above.
+                Ok(Device::totp(unsafe { use_totp(device.totp)? }, reach))
+            }
+            (true, true, false) => {
+                // SAFETY: as above.
+                let (ocra, answer) = unsafe { (use_ocra(device.ocra)?, answer(device.inputs)?) };
+                Ok(Device::ocra(ocra, answer))
+            }
+            _ => Err(Fault::argument(
+                "device must have exactly one of hotp, totp and ocra",
+            )),
+        }
+    }
+
+    /// # Safety
+    ///
+    /// `devices` is NULL or has `count` pointers, each as [`lend`](Self::lend) takes it.
+    unsafe fn lend_all<'a>(
+        devices: *const *const Self,
+        count: usize,
+    ) -> Result<Vec<Device<'a>>, Fault> {
+        if !(1..=MAX_DEVICES).contains(&count) {
+            return Err(Error::Oath(oath::Error::Devices { count }).into());
+        }
+        if devices.is_null() {
+            return Err(Fault::argument("devices is NULL"));
+        }
+        // SAFETY: by this function's contract, here and below.
+        let devices = unsafe { core::slice::from_raw_parts(devices, count) };
+        // SAFETY: as above.
+        devices
+            .iter()
+            .map(|device| unsafe { Self::lend(*device) })
+            .collect()
+    }
+}
+
+/// Judges a typed text that may be a code of any of a user's devices: `devices` are `count` pointers, 1
+/// to 3, each to another device. One attempt, whichever of them made it; `device` of the verdict says
+/// which one did.
+///
+/// # Safety
+///
+/// As `otp_engine_verify_hotp`; `devices` has `count` pointers to structures with their `struct_size`
+/// set, whose keys and inputs are NULL or valid during the call.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn otp_engine_verify_devices(
+    engine: *const otp_engine,
+    store: *const otp_store,
+    devices: *const *const otp_device,
+    count: usize,
+    request: *const u8,
+    request_len: usize,
+    verdict_out: *mut otp_oath_verdict,
+) -> otp_status {
+    guard(|| {
+        // SAFETY: by this function's contract, here and below.
+        let (engine, store) = unsafe { (use_engine(engine)?, use_store(store)?) };
+        // SAFETY: as above.
+        let devices = unsafe { otp_device::lend_all(devices, count)? };
+        // SAFETY: as above.
+        let given = unsafe { Given::lend(request, request_len, NONE, verdict_out)? };
+        let Request { binding, typed, .. } = &given.request;
+        let verdict = engine.verify_devices(&*store.store, binding, &devices, *typed);
+        // SAFETY: as above.
+        unsafe { given.answer(verdict, verdict_out) }
+    })
+}
+
+/// Tells the chance of guessing a code of these devices, all of them one user's: as
+/// `otp_engine_verify_devices` takes them; `per_code` is that of one guess.
+///
+/// # Safety
+///
+/// Every pointer is NULL or valid during the call, `devices` as for `otp_engine_verify_devices`; the
+/// `struct_size` of `odds_out` is set.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn otp_engine_device_odds(
+    engine: *const otp_engine,
+    devices: *const *const otp_device,
+    count: usize,
+    odds_out: *mut otp_odds,
+) -> otp_status {
+    guard(|| {
+        // SAFETY: by this function's contract, here and below.
+        let engine = unsafe { use_engine(engine)? };
+        // SAFETY: as above.
+        let devices = unsafe { otp_device::lend_all(devices, count)? };
+        // SAFETY: as above.
+        let size = unsafe { checked_size(odds_out, "odds_out")? };
+        // SAFETY: as above.
+        unsafe { write_sized(&otp_odds::of(engine.device_odds(&devices)), odds_out, size) };
+        Ok(())
+    })
+}
+
+/// Tells where these devices, and the budgets that hold for them, deviate from RFC 4226 and 6238, ASVS
+/// 5.0 and NIST SP 800-63B-4: lines as those of `otp_engine_findings`.
+///
+/// # Safety
+///
+/// Every pointer is NULL or valid during the call, `devices` as for `otp_engine_verify_devices`. Free the
+/// text by `otp_bytes_free`.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn otp_engine_device_findings(
+    engine: *const otp_engine,
+    devices: *const *const otp_device,
+    count: usize,
+    text_out: *mut *mut otp_bytes,
+) -> otp_status {
+    guard(|| {
+        writable(text_out, "text_out")?;
+        // SAFETY: by this function's contract, here and below.
+        let engine = unsafe { use_engine(engine)? };
+        // SAFETY: as above.
+        let devices = unsafe { otp_device::lend_all(devices, count)? };
+        let text = finding_lines(engine.device_findings(&devices));
+        // SAFETY: asked above.
+        unsafe { hand_out(text_out, otp_bytes::give(text)) };
+        Ok(())
+    })
+}
+
+const NONE: otp_view = otp_view {
+    data: core::ptr::null(),
+    len: 0,
+};
+
+/// Reads what a device's answer needs beside what was typed.
+///
+/// # Safety
+///
+/// `inputs` is NULL or valid with its `struct_size` set, its views with as many bytes as they say, for as
+/// long as the result is used.
+unsafe fn answer<'a>(inputs: *const otp_ocra_inputs) -> Result<Answer<'a>, Fault> {
+    let mut answer = Answer::new("");
+    if inputs.is_null() {
+        return Ok(answer);
+    }
+    // SAFETY: by this function's contract.
+    let inputs = unsafe { OcraInputs::lend(inputs)? };
+    if inputs.questions != ["", ""] || inputs.has_now() {
+        return Err(Fault::argument(
+            "inputs has a question or a time, which are the engine's",
+        ));
+    }
+    answer = answer
+        .reach(inputs.reach)
+        .starting_at(inputs.counter().unwrap_or_default());
+    if let Some(pin) = inputs.pin {
+        answer = answer.pin(pin);
+    }
+    if let Some(session) = inputs.session {
+        answer = answer.session(session);
+    }
+    Ok(answer)
 }
 
 /// What all three take: everything that can be refused is, before anything happens.

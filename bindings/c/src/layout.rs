@@ -5,7 +5,7 @@
 
 use crate::challenge::{otp_challenge, otp_issued, otp_verdict};
 use crate::engine::{otp_delivery_report, otp_engine_options, otp_odds};
-use crate::factor::otp_oath_verdict;
+use crate::factor::{otp_device, otp_oath_verdict};
 use crate::host::{otp_buffer, otp_host_store};
 use crate::key::{otp_code_key, otp_key_ring_options};
 use crate::message::{otp_message, otp_message_options};
@@ -62,7 +62,7 @@ layout! {
         content_required 52,
         evidence 56,
     }
-    otp_budgets 40 {
+    otp_budgets 48 {
         struct_size 0,
         metered 8,
         user_failures_per_day 12,
@@ -71,6 +71,8 @@ layout! {
         user_sends_per_hour 24,
         recipient_sends_per_ten_minutes 28,
         recipient_sends_per_day 32,
+        device_failures_per_day 36,
+        device_hard_stop 40,
     }
     otp_clock 24 {
         now 0,
@@ -255,6 +257,15 @@ layout! {
         verified_at 40,
         matched 48,
         drift 56,
+        device 60,
+    }
+    otp_device 48 {
+        struct_size 0,
+        hotp 8,
+        totp 16,
+        ocra 24,
+        inputs 32,
+        reach 40,
     }
     otp_ocra_inputs 120 {
         struct_size 0,
@@ -276,7 +287,7 @@ layout! {
         counter 16,
         step 24,
     }
-    otp_credential 1576 {
+    otp_credential 2096 {
         struct_size 0,
         kind 8,
         hash 12,
@@ -287,5 +298,7 @@ layout! {
         secret 36,
         issuer 1060,
         account 1317,
+        image 1574,
+        legacy_secret 2088,
     }
 }

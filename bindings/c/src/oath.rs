@@ -1,6 +1,6 @@
 //! OATH: what keys for HOTP, TOTP and OCRA share; each has a room of its own.
 
-use otp_core::oath::{Algorithm, Error, MAX_SECRET, Secret};
+use otp_core::oath::{Algorithm, Error, MAX_SECRET, MIN_SECRET, Secret};
 use zeroize::Zeroizing;
 
 use crate::status::{Fault, otp_status};
@@ -61,7 +61,7 @@ impl otp_hash {
 impl From<Error> for Fault {
     fn from(error: Error) -> Self {
         let status = match error {
-            Error::Secret { .. } | Error::Base32(_) => otp_status::Key,
+            Error::Secret { .. } | Error::ConstantSecret | Error::Base32(_) => otp_status::Key,
             _ => otp_status::Argument,
         };
         Self::new(status, error.to_string())
@@ -73,14 +73,29 @@ impl From<Error> for Fault {
 /// `secret` is NULL or has `secret_len` bytes.
 pub(crate) unsafe fn read_secret(secret: *const u8, secret_len: usize) -> Result<Secret, Fault> {
     // SAFETY: by this function's contract.
+    unsafe { take_secret(secret, secret_len, Secret::new) }
+}
+
+/// Reads a secret by `take`, which says how short it may be; what is too long is not copied.
+///
+/// # Safety
+///
+/// As [`read_secret`].
+pub(crate) unsafe fn take_secret(
+    secret: *const u8,
+    secret_len: usize,
+    take: fn(&[u8]) -> Result<Secret, Error>,
+) -> Result<Secret, Fault> {
+    // SAFETY: by this function's contract.
     let bytes = unsafe { bytes(secret, secret_len, "secret")? };
     if bytes.len() > MAX_SECRET {
         return Err(Error::Secret {
             length: bytes.len(),
+            least: MIN_SECRET,
         }
         .into());
     }
-    Ok(Secret::new(bytes)?)
+    Ok(take(bytes)?)
 }
 
 fn read_digits(digits: u32) -> u8 {

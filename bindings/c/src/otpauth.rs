@@ -1,9 +1,9 @@
 //! `otpauth` URIs: what authenticator apps read from a QR code.
 
-use otp_core::oath::{Moving, Uri};
+use otp_core::oath::{Error, Moving, Secret, Uri};
 
 use crate::guard::guard;
-use crate::oath::{otp_hash, read_secret};
+use crate::oath::{otp_hash, take_secret};
 use crate::status::{Fault, otp_status};
 use crate::view::{
     Sized_, bytes, checked_size, fill, get, put, read_sized, text, writable, write_sized,
@@ -33,12 +33,16 @@ pub struct otp_credential {
     pub counter: u64,
     /// How many bytes of `secret` there are.
     pub secret_len: u32,
-    /// 16 to 1024 bytes.
+    /// 16 to 1024 bytes; from 10 on with `legacy_secret`.
     pub secret: [u8; 1024],
     /// Who issued it: at most 256 bytes of UTF-8 and a NUL; empty if nobody is named.
     pub issuer: [u8; 257],
     /// Whose it is: likewise, never empty.
     pub account: [u8; 257],
+    /// Where a picture of the issuer is: an https URL of at most 512 bytes and a NUL, or empty.
+    pub image: [u8; 513],
+    /// 1 if the secret may be as short as 10 bytes; `otp_uri_parse` sets 0, `otp_uri_parse_legacy` 1.
+    pub legacy_secret: i32,
 }
 
 impl Sized_ for otp_credential {
@@ -57,6 +61,8 @@ impl otp_credential {
         secret: [0; 1024],
         issuer: [0; 257],
         account: [0; 257],
+        image: [0; 513],
+        legacy_secret: 0,
     };
 
     fn wipe(&mut self) {
@@ -78,6 +84,7 @@ impl otp_credential {
             secret_len: u32::try_from(secret.len()).unwrap_or(0), // at most 1024
             issuer: put(uri.issuer().unwrap_or_default()),
             account: put(uri.account()),
+            image: put(uri.image_url().unwrap_or_default()),
             ..Self::NONE
         };
         credential.secret[..secret.len()].copy_from_slice(secret);
@@ -104,15 +111,26 @@ impl otp_credential {
                 "secret_len is {len}; it must be at most 1024"
             )));
         }
+        let take = match self.legacy_secret {
+            0 => Secret::new,
+            1 => Secret::legacy,
+            other => {
+                return Err(Fault::argument(format!(
+                    "legacy_secret is {other}; it must be 0 or 1"
+                )));
+            }
+        };
         // SAFETY: the first `len` bytes of our own copy.
-        let secret = unsafe { read_secret(self.secret.as_ptr(), len)? };
+        let secret = unsafe { take_secret(self.secret.as_ptr(), len, take)? };
         let issuer = Some(get(&self.issuer, "issuer")?).filter(|issuer| !issuer.is_empty());
         let digits = u8::try_from(self.digits).unwrap_or(u8::MAX); // out of bounds either way
-        Ok(
-            Uri::new(moving, issuer, get(&self.account, "account")?, secret)?
-                .algorithm(otp_hash::read(self.hash)?)
-                .digits(digits)?,
-        )
+        let uri = Uri::new(moving, issuer, get(&self.account, "account")?, secret)?
+            .algorithm(otp_hash::read(self.hash)?)
+            .digits(digits)?;
+        match get(&self.image, "image")? {
+            "" => Ok(uri),
+            url => Ok(uri.image(url)?),
+        }
     }
 }
 
@@ -128,12 +146,44 @@ pub unsafe extern "C" fn otp_uri_parse(
     uri_len: usize,
     credential_out: *mut otp_credential,
 ) -> otp_status {
+    // SAFETY: by this function's contract.
+    unsafe { parse(Uri::parse, 0, uri, uri_len, credential_out) }
+}
+
+/// As `otp_uri_parse`, of a secret that may be as short as 10 bytes: for the import of devices that were
+/// enrolled elsewhere.
+///
+/// # Safety
+///
+/// As `otp_uri_parse`.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn otp_uri_parse_legacy(
+    uri: *const u8,
+    uri_len: usize,
+    credential_out: *mut otp_credential,
+) -> otp_status {
+    // SAFETY: by this function's contract.
+    unsafe { parse(Uri::parse_legacy, 1, uri, uri_len, credential_out) }
+}
+
+/// # Safety
+///
+/// As `otp_uri_parse`.
+unsafe fn parse(
+    read: fn(&str) -> Result<Uri, Error>,
+    legacy_secret: i32,
+    uri: *const u8,
+    uri_len: usize,
+    credential_out: *mut otp_credential,
+) -> otp_status {
     guard(|| {
         // SAFETY: by this function's contract, here and below.
         let size = unsafe { checked_size(credential_out, "credential_out")? };
         // SAFETY: as above.
-        let uri = Uri::parse(text(unsafe { bytes(uri, uri_len, "uri")? }, "uri")?)?;
+        let uri = read(text(unsafe { bytes(uri, uri_len, "uri")? }, "uri")?)?;
         let mut credential = otp_credential::of(&uri);
+        credential.legacy_secret = legacy_secret;
         // SAFETY: as above.
         unsafe { write_sized(&credential, credential_out, size) };
         credential.wipe();

@@ -167,6 +167,11 @@ pub struct otp_budgets {
     pub recipient_sends_per_ten_minutes: u32,
     /// Sends to a recipient in 24 h: 1 to 32, default 20.
     pub recipient_sends_per_day: u32,
+    /// Wrong guesses at one device in 24 h, without meters too: 1 to 32, default 30.
+    pub device_failures_per_day: u32,
+    /// 1 if `consecutive_failures` guesses in a row stop a device until it is reset, without meters too;
+    /// 0 (the default): they lock it for a time alone.
+    pub device_hard_stop: i32,
 }
 
 impl Sized_ for otp_budgets {
@@ -184,12 +189,30 @@ impl otp_budgets {
             user_sends_per_hour: budgets.user_sends().count().into(),
             recipient_sends_per_ten_minutes: budgets.recipient_sends_short().count().into(),
             recipient_sends_per_day: budgets.recipient_sends_long().count().into(),
+            device_failures_per_day: budgets.device_failures().count().into(),
+            device_hard_stop: i32::from(budgets.device_hard_stop().is_some()),
         }
     }
 
     pub(crate) fn build(&self) -> Result<Budgets, Fault> {
+        let stops = match self.device_hard_stop {
+            0 => false,
+            1 => true,
+            other => {
+                return Err(Fault::argument(format!(
+                    "device_hard_stop is {other}; it must be 0 or 1"
+                )));
+            }
+        };
+        let devices = Budgets::builder()
+            .consecutive_failures(byte("consecutive_failures", self.consecutive_failures)?)
+            .device_failures_per_day(byte(
+                "device_failures_per_day",
+                self.device_failures_per_day,
+            )?)
+            .device_hard_stop(stops);
         match self.metered {
-            0 => return Ok(Budgets::unmetered()),
+            0 => return devices.without_meters().build().map_err(out_of_bounds),
             1 => {}
             other => {
                 return Err(Fault::argument(format!(
@@ -197,9 +220,8 @@ impl otp_budgets {
                 )));
             }
         }
-        Budgets::builder()
+        devices
             .user_failures_per_day(byte("user_failures_per_day", self.user_failures_per_day)?)
-            .consecutive_failures(byte("consecutive_failures", self.consecutive_failures)?)
             .recipient_failures_per_day(byte(
                 "recipient_failures_per_day",
                 self.recipient_failures_per_day,

@@ -30,6 +30,15 @@ AT(otp_oath_verdict, retry_at, 32);
 AT(otp_oath_verdict, verified_at, 40);
 AT(otp_oath_verdict, matched, 48);
 AT(otp_oath_verdict, drift, 56);
+AT(otp_oath_verdict, device, 60);
+
+SIZE(otp_device, 48);
+AT(otp_device, struct_size, 0);
+AT(otp_device, hotp, 8);
+AT(otp_device, totp, 16);
+AT(otp_device, ocra, 24);
+AT(otp_device, inputs, 32);
+AT(otp_device, reach, 40);
 
 SIZE(otp_ocra_inputs, 120);
 AT(otp_ocra_inputs, struct_size, 0);
@@ -51,7 +60,7 @@ AT(otp_oath_match, matched, 8);
 AT(otp_oath_match, counter, 16);
 AT(otp_oath_match, step, 24);
 
-SIZE(otp_credential, 1576);
+SIZE(otp_credential, 2096);
 AT(otp_credential, struct_size, 0);
 AT(otp_credential, kind, 8);
 AT(otp_credential, hash, 12);
@@ -62,6 +71,8 @@ AT(otp_credential, secret_len, 32);
 AT(otp_credential, secret, 36);
 AT(otp_credential, issuer, 1060);
 AT(otp_credential, account, 1317);
+AT(otp_credential, image, 1574);
+AT(otp_credential, legacy_secret, 2088);
 
 SIZE(otp_message_options, 112);
 AT(otp_message_options, struct_size, 0);
@@ -93,7 +104,7 @@ AT(otp_policy, resend, 48);
 AT(otp_policy, content_required, 52);
 AT(otp_policy, evidence, 56);
 
-SIZE(otp_budgets, 40);
+SIZE(otp_budgets, 48);
 AT(otp_budgets, struct_size, 0);
 AT(otp_budgets, metered, 8);
 AT(otp_budgets, user_failures_per_day, 12);
@@ -102,6 +113,8 @@ AT(otp_budgets, recipient_failures_per_day, 20);
 AT(otp_budgets, user_sends_per_hour, 24);
 AT(otp_budgets, recipient_sends_per_ten_minutes, 28);
 AT(otp_budgets, recipient_sends_per_day, 32);
+AT(otp_budgets, device_failures_per_day, 36);
+AT(otp_budgets, device_hard_stop, 40);
 
 SIZE(otp_clock, 24);
 AT(otp_clock, now, 0);

@@ -1,8 +1,8 @@
 //! Prepared HOTP keys.
 
-use otp_core::oath::Hotp;
+use otp_core::oath::{Error, Hotp, Secret};
 
-use super::{give_code, otp_hash, otp_oath_match, read_digits, read_secret, read_window};
+use super::{give_code, otp_hash, otp_oath_match, read_digits, read_window, take_secret};
 use crate::fork::Generation;
 use crate::guard::{guard, guard_drop};
 use crate::key::drop_handle;
@@ -34,10 +34,66 @@ pub unsafe extern "C" fn otp_hotp_new(
     first_counter: u64,
     hotp_out: *mut *mut otp_hotp,
 ) -> otp_status {
+    // SAFETY: by this function's contract.
+    unsafe {
+        make(
+            Secret::new,
+            secret,
+            secret_len,
+            hash,
+            digits,
+            first_counter,
+            hotp_out,
+        )
+    }
+}
+
+/// As `otp_hotp_new`, of a secret that may be as short as 10 bytes: for the import of devices that were
+/// enrolled elsewhere, long ago. Enrol no new one with it.
+///
+/// # Safety
+///
+/// As `otp_hotp_new`.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn otp_hotp_new_legacy(
+    secret: *const u8,
+    secret_len: usize,
+    hash: i32,
+    digits: u32,
+    first_counter: u64,
+    hotp_out: *mut *mut otp_hotp,
+) -> otp_status {
+    // SAFETY: by this function's contract.
+    unsafe {
+        make(
+            Secret::legacy,
+            secret,
+            secret_len,
+            hash,
+            digits,
+            first_counter,
+            hotp_out,
+        )
+    }
+}
+
+/// # Safety
+///
+/// As `otp_hotp_new`.
+unsafe fn make(
+    take: fn(&[u8]) -> Result<Secret, Error>,
+    secret: *const u8,
+    secret_len: usize,
+    hash: i32,
+    digits: u32,
+    first_counter: u64,
+    hotp_out: *mut *mut otp_hotp,
+) -> otp_status {
     guard(|| {
         writable(hotp_out, "hotp_out")?;
-        // SAFETY: by this function's contract, here and below.
-        let secret = unsafe { read_secret(secret, secret_len)? };
+        // SAFETY: by this function's contract.
+        let secret = unsafe { take_secret(secret, secret_len, take)? };
         let hotp = Hotp::new(&secret, otp_hash::read(hash)?, read_digits(digits))?;
         let hotp = Box::new(otp_hotp {
             hotp: hotp.starting_at(first_counter),

@@ -1,9 +1,9 @@
 //! Prepared TOTP keys.
 
 use otp_core::Timestamp;
-use otp_core::oath::Totp;
+use otp_core::oath::{Error, Secret, Totp};
 
-use super::{give_code, otp_hash, otp_oath_match, read_digits, read_secret, read_window};
+use super::{give_code, otp_hash, otp_oath_match, read_digits, read_window, take_secret};
 use crate::fork::Generation;
 use crate::guard::{guard, guard_drop};
 use crate::key::drop_handle;
@@ -32,10 +32,66 @@ pub unsafe extern "C" fn otp_totp_new(
     period: u32,
     totp_out: *mut *mut otp_totp,
 ) -> otp_status {
+    // SAFETY: by this function's contract.
+    unsafe {
+        make(
+            Secret::new,
+            secret,
+            secret_len,
+            hash,
+            digits,
+            period,
+            totp_out,
+        )
+    }
+}
+
+/// As `otp_totp_new`, of a secret that may be as short as 10 bytes: for the import of devices that were
+/// enrolled elsewhere, long ago. Enrol no new one with it.
+///
+/// # Safety
+///
+/// As `otp_totp_new`.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn otp_totp_new_legacy(
+    secret: *const u8,
+    secret_len: usize,
+    hash: i32,
+    digits: u32,
+    period: u32,
+    totp_out: *mut *mut otp_totp,
+) -> otp_status {
+    // SAFETY: by this function's contract.
+    unsafe {
+        make(
+            Secret::legacy,
+            secret,
+            secret_len,
+            hash,
+            digits,
+            period,
+            totp_out,
+        )
+    }
+}
+
+/// # Safety
+///
+/// As `otp_totp_new`.
+unsafe fn make(
+    take: fn(&[u8]) -> Result<Secret, Error>,
+    secret: *const u8,
+    secret_len: usize,
+    hash: i32,
+    digits: u32,
+    period: u32,
+    totp_out: *mut *mut otp_totp,
+) -> otp_status {
     guard(|| {
         writable(totp_out, "totp_out")?;
-        // SAFETY: by this function's contract, here and below.
-        let secret = unsafe { read_secret(secret, secret_len)? };
+        // SAFETY: by this function's contract.
+        let secret = unsafe { take_secret(secret, secret_len, take)? };
         let totp = Totp::new(&secret, otp_hash::read(hash)?, read_digits(digits), period)?;
         let totp = Box::new(otp_totp {
             totp,
