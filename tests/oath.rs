@@ -605,6 +605,8 @@ fn uris_as_others_write_them_are_read() {
         "otpauth://hotp/a?secret=$&counter=18446744073709551616",
         "otpauth://totp/a?secret=$&algorithm=MD5",
         "otpauth://totp/a#b?secret=$",
+        "otpauth://totp/a?secret=$&digits=&digits=8",
+        "otpauth://totp/AC%3AME:ann?secret=$",
         "otpauth://totp/a?secret=$&encoder=steam",
         "otpauth://totp/Steam:a?secret=$&issuer=Steam&ENCODER=%73team",
         "otpauth://totp/ACME+Bank:a?secret=$&issuer=ACME%2BBanks",

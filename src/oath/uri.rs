@@ -199,11 +199,20 @@ impl Uri {
                 "has two colons in its label; that of an account is %3A",
             ));
         }
-        let label = decode(label, false)?;
-        let (issuer, account) = match label.split_once(':') {
-            Some((issuer, account)) => (Some(issuer.trim()), account.trim()),
-            None => (None, label.trim()),
+        // A colon as it is stands between issuer and account; else the first that is encoded does.
+        let whole = decode(label, false)?;
+        let parts = match label.split_once(':') {
+            Some((issuer, account)) => Some((decode(issuer, false)?, decode(account, false)?)),
+            None => None,
         };
+        let (issuer, account) = match &parts {
+            Some((issuer, account)) => (Some(issuer.as_str()), account.as_str()),
+            None => match whole.split_once(':') {
+                Some((issuer, account)) => (Some(issuer), account),
+                None => (None, whole.as_str()),
+            },
+        };
+        let (issuer, account) = (issuer.map(str::trim), account.trim());
         let issuer = match (issuer, given.get("issuer").map(|issuer| issuer.trim())) {
             // Some write a space as a plus in both; in a label it is none.
             (Some(one), Some(other)) if one != other && one.replace('+', " ") != other => {
@@ -372,9 +381,6 @@ impl Parameters {
         let mut given = Self([const { None }; NAMES.len()]);
         for part in query.split('&') {
             let (name, value) = part.split_once('=').unwrap_or((part, ""));
-            if value.is_empty() {
-                continue; // as if it were not there
-            }
             let known = NAMES
                 .iter()
                 .position(|known| known.eq_ignore_ascii_case(name));
@@ -388,9 +394,11 @@ impl Parameters {
         Ok(given)
     }
 
+    /// Returns a parameter; one that is empty is as none.
     fn get(&self, name: &str) -> Option<&str> {
         let at = NAMES.iter().position(|known| *known == name)?;
-        self.0[at].as_ref().map(|value| value.as_str())
+        let value = self.0[at].as_ref().map(|value| value.as_str());
+        value.filter(|value| !value.is_empty())
     }
 
     /// Reads a parameter that is a number, without a sign.
