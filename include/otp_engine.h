@@ -415,6 +415,11 @@ enum otp_rejection
    * A reason that this version of the header does not know.
    */
   OTP_REJECTION_OTHER = 12,
+  /**
+   * A device's counter is not known since the epoch was raised: ask for two codes in a row. Nothing
+   * was compared.
+   */
+  OTP_REJECTION_RESYNCHRONISE = 13,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -1008,6 +1013,15 @@ typedef struct {
    * Sends to a recipient in 24 h: 1 to 32, default 20.
    */
   uint32_t recipient_sends_per_day;
+  /**
+   * Wrong guesses at one device in 24 h, without meters too: 1 to 32, default 30.
+   */
+  uint32_t device_failures_per_day;
+  /**
+   * 1 if `consecutive_failures` guesses in a row stop a device until it is reset, without meters too;
+   * 0 (the default): they lock it for a time alone.
+   */
+  int32_t device_hard_stop;
 } otp_budgets;
 
 /**
@@ -1355,7 +1369,7 @@ typedef struct {
    */
   int32_t public_rejection;
   /**
-   * Guesses left to the user today after a wrong one; 255 without budgets.
+   * Guesses left to the user and the device today after a wrong one.
    */
   uint32_t attempts_left;
   /**
@@ -1379,9 +1393,13 @@ typedef struct {
    */
   uint64_t matched;
   /**
-   * How many steps the device's clock is ahead; below 0 it is behind.
+   * How many steps the code was ahead of our time; below 0 it was behind.
    */
   int32_t drift;
+  /**
+   * Which of the devices made the code, in the order of the call; 0 for a call with one.
+   */
+  uint32_t device;
 } otp_oath_verdict;
 
 /**
@@ -1437,6 +1455,37 @@ typedef struct {
    */
   uint32_t window;
 } otp_ocra_inputs;
+
+/**
+ * One device of a user: exactly one of `hotp`, `totp` and `ocra` is not NULL.
+ */
+typedef struct {
+  /**
+   * `sizeof(otp_device)`.
+   */
+  size_t struct_size;
+  /**
+   * A key of HOTP.
+   */
+  const otp_hotp *hotp;
+  /**
+   * A key of TOTP.
+   */
+  const otp_totp *totp;
+  /**
+   * A key of OCRA.
+   */
+  const otp_ocra *ocra;
+  /**
+   * For OCRA as `otp_engine_verify_ocra` takes them, or NULL.
+   */
+  const otp_ocra_inputs *inputs;
+  /**
+   * For HOTP so many counters more than the one expected, for TOTP so many steps around our time: at
+   * most 255.
+   */
+  uint32_t reach;
+} otp_device;
 
 /**
  * One code secret of a ring.
@@ -1613,7 +1662,7 @@ typedef struct {
    */
   uint32_t secret_len;
   /**
-   * 16 to 1024 bytes.
+   * 16 to 1024 bytes; from 10 on with `legacy_secret`.
    */
   uint8_t secret[1024];
   /**
@@ -1624,6 +1673,14 @@ typedef struct {
    * Whose it is: likewise, never empty.
    */
   uint8_t account[257];
+  /**
+   * Where a picture of the issuer is: an https URL of at most 512 bytes and a NUL, or empty.
+   */
+  uint8_t image[513];
+  /**
+   * 1 if the secret may be as short as 10 bytes; `otp_uri_parse` sets 0, `otp_uri_parse_legacy` 1.
+   */
+  int32_t legacy_secret;
 } otp_credential;
 
 /**
@@ -2234,8 +2291,8 @@ otp_status otp_issue_many(const otp_engine *engine,
 
 /**
  * Judges a HOTP code: `request` holds the binding and what was typed, `look_ahead` is at most 255. The
- * code is good once, for all bindings of the tenant; wrong guesses count as those at codes that
- * were sent.
+ * code is good once, for all bindings of the tenant; wrong guesses count for the device and for its
+ * user, and against no code that was sent.
  *
  * With `second` (`data` is NULL where there is none), two codes in a row bring back a device that is far ahead; `look_ahead` is then at
  * most 65535. `OTP_STATUS_STORE_UNSUPPORTED` for a store that does not keep cells for ever.
@@ -2258,8 +2315,8 @@ otp_status otp_engine_verify_hotp(const otp_engine *engine,
 
 /**
  * Judges a TOTP code by the engine's clock: `request` holds the binding and what was typed, `window` is
- * at most 255. The code is good once, for all bindings of the tenant; wrong guesses count as those
- * at codes that were sent. The drift of the device's clock is remembered.
+ * at most 255. The code is good once, for all bindings of the tenant; wrong guesses count as with
+ * `otp_engine_verify_hotp`. The drift of the device's clock is learnt from several codes that agree.
  *
  * With `second` (`data` is NULL where there is none), two codes in a row bring back a device whose clock is far off; `window` is then at
  * most 65535.
@@ -2318,6 +2375,58 @@ otp_status otp_engine_verify_ocra(const otp_engine *engine,
                                   size_t request_len,
                                   const otp_ocra_inputs *inputs,
                                   otp_oath_verdict *verdict_out);
+
+/**
+ * Judges a typed text that may be a code of any of a user's devices: `devices` are `count` pointers, 1
+ * to 3, each to another device. One attempt, whichever of them made it; `device` of the verdict says
+ * which one did.
+ *
+ * # Safety
+ *
+ * As `otp_engine_verify_hotp`; `devices` has `count` pointers to structures with their `struct_size`
+ * set, whose keys and inputs are NULL or valid during the call.
+ */
+OTP_API
+OTP_NODISCARD
+otp_status otp_engine_verify_devices(const otp_engine *engine,
+                                     const otp_store *store,
+                                     const otp_device *const *devices,
+                                     size_t count,
+                                     const uint8_t *request,
+                                     size_t request_len,
+                                     otp_oath_verdict *verdict_out);
+
+/**
+ * Tells the chance of guessing a code of these devices, all of them one user's: as
+ * `otp_engine_verify_devices` takes them; `per_code` is that of one guess.
+ *
+ * # Safety
+ *
+ * Every pointer is NULL or valid during the call, `devices` as for `otp_engine_verify_devices`; the
+ * `struct_size` of `odds_out` is set.
+ */
+OTP_API
+OTP_NODISCARD
+otp_status otp_engine_device_odds(const otp_engine *engine,
+                                  const otp_device *const *devices,
+                                  size_t count,
+                                  otp_odds *odds_out);
+
+/**
+ * Tells where these devices, and the budgets that hold for them, deviate from RFC 4226 and 6238, ASVS
+ * 5.0 and NIST SP 800-63B-4: lines as those of `otp_engine_findings`.
+ *
+ * # Safety
+ *
+ * Every pointer is NULL or valid during the call, `devices` as for `otp_engine_verify_devices`. Free the
+ * text by `otp_bytes_free`.
+ */
+OTP_API
+OTP_NODISCARD
+otp_status otp_engine_device_findings(const otp_engine *engine,
+                                      const otp_device *const *devices,
+                                      size_t count,
+                                      otp_bytes **text_out);
 
 /**
  * Copies the detail of the last fault on this thread, with a NUL at its end.
@@ -2446,7 +2555,8 @@ otp_status otp_message_compose(const otp_message_options *options,
  * Reads a secret from base32: either case, spaces anywhere, with or without padding. Wipe the
  * buffer by `otp_wipe`.
  *
- * Errors: `OTP_STATUS_KEY` for a text that is not base32, and for fewer than 16 bytes.
+ * Errors: `OTP_STATUS_KEY` for a text that is not base32, for fewer than 16 bytes,
+ * and for bytes that are all the same.
  *
  * # Safety
  *
@@ -2460,6 +2570,22 @@ otp_status otp_base32_decode(const uint8_t *base32,
                              uint8_t *buffer,
                              size_t capacity,
                              size_t *needed_out);
+
+/**
+ * As `otp_base32_decode`, of a secret that may be as short as 10 bytes: for the import of devices that
+ * were enrolled elsewhere.
+ *
+ * # Safety
+ *
+ * As `otp_base32_decode`.
+ */
+OTP_API
+OTP_NODISCARD
+otp_status otp_base32_decode_legacy(const uint8_t *base32,
+                                    size_t base32_len,
+                                    uint8_t *buffer,
+                                    size_t capacity,
+                                    size_t *needed_out);
 
 /**
  * Writes a secret in base32, without padding and without a NUL.
@@ -2494,6 +2620,23 @@ otp_status otp_hotp_new(const uint8_t *secret,
                         uint32_t digits,
                         uint64_t first_counter,
                         otp_hotp **hotp_out);
+
+/**
+ * As `otp_hotp_new`, of a secret that may be as short as 10 bytes: for the import of devices that were
+ * enrolled elsewhere, long ago. Enrol no new one with it.
+ *
+ * # Safety
+ *
+ * As `otp_hotp_new`.
+ */
+OTP_API
+OTP_NODISCARD
+otp_status otp_hotp_new_legacy(const uint8_t *secret,
+                               size_t secret_len,
+                               int32_t hash,
+                               uint32_t digits,
+                               uint64_t first_counter,
+                               otp_hotp **hotp_out);
 
 /**
  * Frees a key and wipes it; NULL is harmless, and so is one made before a fork.
@@ -2571,6 +2714,23 @@ otp_status otp_totp_new(const uint8_t *secret,
                         uint32_t digits,
                         uint32_t period,
                         otp_totp **totp_out);
+
+/**
+ * As `otp_totp_new`, of a secret that may be as short as 10 bytes: for the import of devices that were
+ * enrolled elsewhere, long ago. Enrol no new one with it.
+ *
+ * # Safety
+ *
+ * As `otp_totp_new`.
+ */
+OTP_API
+OTP_NODISCARD
+otp_status otp_totp_new_legacy(const uint8_t *secret,
+                               size_t secret_len,
+                               int32_t hash,
+                               uint32_t digits,
+                               uint32_t period,
+                               otp_totp **totp_out);
 
 /**
  * Frees a key and wipes it; NULL is harmless, and so is one made before a fork.
@@ -2700,6 +2860,20 @@ OTP_NODISCARD
 otp_status otp_uri_parse(const uint8_t *uri,
                          size_t uri_len,
                          otp_credential *credential_out);
+
+/**
+ * As `otp_uri_parse`, of a secret that may be as short as 10 bytes: for the import of devices that were
+ * enrolled elsewhere.
+ *
+ * # Safety
+ *
+ * As `otp_uri_parse`.
+ */
+OTP_API
+OTP_NODISCARD
+otp_status otp_uri_parse_legacy(const uint8_t *uri,
+                                size_t uri_len,
+                                otp_credential *credential_out);
 
 /**
  * Writes the otpauth URI of a credential, without a NUL; it holds the secret: end it by `otp_wipe`.
