@@ -65,6 +65,7 @@ OTP_REJECTION_MALFORMED = 9
 OTP_REJECTION_LOCKED = 10
 OTP_REJECTION_EVIDENCE = 11
 OTP_REJECTION_OTHER = 12
+OTP_REJECTION_RESYNCHRONISE = 13
 OTP_PUBLIC_REJECTION_NONE = 0
 OTP_PUBLIC_REJECTION_INVALID = 1
 OTP_PUBLIC_REJECTION_MALFORMED = 2
@@ -157,6 +158,8 @@ class otp_budgets(ctypes.Structure):
         ("user_sends_per_hour", ctypes.c_uint32),
         ("recipient_sends_per_ten_minutes", ctypes.c_uint32),
         ("recipient_sends_per_day", ctypes.c_uint32),
+        ("device_failures_per_day", ctypes.c_uint32),
+        ("device_hard_stop", ctypes.c_int32),
     ]
 
 otp_clock_fn = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p)
@@ -294,6 +297,7 @@ class otp_oath_verdict(ctypes.Structure):
         ("verified_at", ctypes.c_int64),
         ("matched", ctypes.c_uint64),
         ("drift", ctypes.c_int32),
+        ("device", ctypes.c_uint32),
     ]
 
 
@@ -312,6 +316,18 @@ class otp_ocra_inputs(ctypes.Structure):
         ("has_now", ctypes.c_int32),
         ("look_ahead", ctypes.c_uint32),
         ("window", ctypes.c_uint32),
+    ]
+
+
+
+class otp_device(ctypes.Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_size_t),
+        ("hotp", ctypes.c_void_p),
+        ("totp", ctypes.c_void_p),
+        ("ocra", ctypes.c_void_p),
+        ("inputs", ctypes.c_void_p),
+        ("reach", ctypes.c_uint32),
     ]
 
 
@@ -386,6 +402,8 @@ class otp_credential(ctypes.Structure):
         ("secret", ctypes.c_char * 1024),
         ("issuer", ctypes.c_char * 257),
         ("account", ctypes.c_char * 257),
+        ("image", ctypes.c_char * 513),
+        ("legacy_secret", ctypes.c_int32),
     ]
 
 
@@ -521,6 +539,9 @@ FUNCTIONS = [
     ("otp_engine_verify_totp", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, otp_view, ctypes.c_uint32, ctypes.c_void_p]),
     ("otp_engine_ocra_question", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p]),
     ("otp_engine_verify_ocra", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_void_p]),
+    ("otp_engine_verify_devices", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p]),
+    ("otp_engine_device_odds", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p]),
+    ("otp_engine_device_findings", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p]),
     ("otp_error_detail", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p]),
     ("otp_key_ring_new", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p]),
     ("otp_key_ring_free", None, [ctypes.c_void_p]),
@@ -532,13 +553,16 @@ FUNCTIONS = [
     ("otp_message_check", ctypes.c_int32, [ctypes.c_void_p]),
     ("otp_message_compose", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p]),
     ("otp_base32_decode", ctypes.c_int32, [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p]),
+    ("otp_base32_decode_legacy", ctypes.c_int32, [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p]),
     ("otp_base32_encode", ctypes.c_int32, [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p]),
     ("otp_hotp_new", ctypes.c_int32, [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_int32, ctypes.c_uint32, ctypes.c_uint64, ctypes.c_void_p]),
+    ("otp_hotp_new_legacy", ctypes.c_int32, [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_int32, ctypes.c_uint32, ctypes.c_uint64, ctypes.c_void_p]),
     ("otp_hotp_free", None, [ctypes.c_void_p]),
     ("otp_hotp_at", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_uint64, ctypes.c_void_p, ctypes.c_size_t]),
     ("otp_hotp_verify", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_uint64, ctypes.c_uint32, ctypes.c_void_p]),
     ("otp_hotp_resynchronise", ctypes.c_int32, [ctypes.c_void_p, otp_view, otp_view, ctypes.c_uint64, ctypes.c_uint32, ctypes.c_void_p]),
     ("otp_totp_new", ctypes.c_int32, [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_int32, ctypes.c_uint32, ctypes.c_uint32, ctypes.c_void_p]),
+    ("otp_totp_new_legacy", ctypes.c_int32, [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_int32, ctypes.c_uint32, ctypes.c_uint32, ctypes.c_void_p]),
     ("otp_totp_free", None, [ctypes.c_void_p]),
     ("otp_totp_at", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int64, ctypes.c_void_p, ctypes.c_size_t]),
     ("otp_totp_verify", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_int64, ctypes.c_uint32, ctypes.c_void_p]),
@@ -548,6 +572,7 @@ FUNCTIONS = [
     ("otp_ocra_generate", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t]),
     ("otp_ocra_verify", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p]),
     ("otp_uri_parse", ctypes.c_int32, [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p]),
+    ("otp_uri_parse_legacy", ctypes.c_int32, [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p]),
     ("otp_uri_build", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p]),
     ("otp_policy_default", ctypes.c_int32, [ctypes.c_void_p]),
     ("otp_budgets_default", ctypes.c_int32, [ctypes.c_void_p]),
