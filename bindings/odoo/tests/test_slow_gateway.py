@@ -19,6 +19,7 @@ def slow(tmp_path_factory):
     server = Server(database, tmp_path_factory.mktemp("slow"), workers=2)
     admin = Client(server, "admin", "admin")
     use_gateway(admin, gateway)
+    admin.call("ir.config_parameter", "set_param", "esms_otp.gateway_wait", "2")  # the default
     yield server, admin, gateway
     server.stop()
     gateway.close()

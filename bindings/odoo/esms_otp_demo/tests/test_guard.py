@@ -61,6 +61,8 @@ class TestGuard(Content, OtpCase):
         self.loan.amount += 1
         with self.assertRaisesRegex(UserError, "LA/TEST was changed after it was signed"):
             self.printed(report, self.loan | other)
+        with self.assertRaises(UserError):
+            report._render_qweb_pdf_prepare_streams(report.report_name, {}, self.loan.ids)
         self.assertIn("unsigned", self.printed(report, other))
         self.policy.guard_signed = False
         self.assertIn("LA/TEST", self.printed(report, self.loan))
