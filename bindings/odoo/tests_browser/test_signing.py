@@ -19,6 +19,9 @@ def test_a_borrower_signs(open_page, borrower, gateway, database, policy, screen
     page = open_page(borrower, screen, query="?redirect_url=/my/home")
     expect(page.get_by_role("heading", name="Sign LA/")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "it is too wide"
+    approved = page.get_by_role("region", name="What you approve")
+    expect(approved).to_contain_text("Amount")
+    expect(approved).to_contain_text("1,000.00")
 
     ask_for_code(page)
     photograph(page, f"portal_{screen}_code")
