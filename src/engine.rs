@@ -16,7 +16,7 @@ use crate::{
     Issuance, Odds, Policy, RecordField, Reported, SignatureRecord, SigningKey, Status, StoreCheck,
     Submission, Timestamp, Unlocking, Verdict,
 };
-use round::{ROUNDS, Round};
+use round::{ROUNDS, Round, Uncounted};
 use trail::Trail;
 
 #[cfg(feature = "async")]
@@ -407,14 +407,25 @@ impl Engine {
     fn run<O: Operation>(&self, store: &dyn Store, operation: &O) -> Result<O::Answer, Error> {
         let class = store.class();
         let mut cells = Vec::with_capacity(operation.keys().len());
+        let mut uncounted = Uncounted::default();
         for lost in 0..ROUNDS {
             let round = Round::begin(self, operation, class)?;
             cells.clear();
             store.load(operation.keys(), &mut cells)?;
+            let places = round.open(&cells)?;
+            if let Some(due) = round.due(&places, &uncounted)? {
+                let mut record = Vec::with_capacity(1);
+                store.load(&[due], &mut record)?;
+                if uncounted.found(due, &record)? {
+                    give_way(lost);
+                    continue;
+                }
+            }
             let mut writes = round.writes();
-            let decision = round.decide(&cells, &mut writes)?;
+            let decision = round.decide(&places, &mut writes)?;
             let writes = writes.as_writes();
             if !writes.is_empty() && store.commit(&writes, round.now())? == Commit::Conflict {
+                uncounted.lose(&writes);
                 give_way(lost);
                 continue;
             }

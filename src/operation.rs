@@ -33,6 +33,11 @@ pub(crate) trait Operation {
     /// Names the cells, in the order in which `decide` finds them.
     fn keys(&self) -> &[Key];
 
+    /// Where the page stands among the keys, if the answer rests on the records of a field.
+    fn page(&self) -> Option<usize> {
+        None
+    }
+
     /// Decides. Puts every cell that the answer rests on into `writes`, changed or not; an answer
     /// that changes nothing puts none.
     fn decide(
@@ -77,6 +82,7 @@ pub(crate) struct Target<'a> {
     pub(crate) digest: BindingDigest,
     names: Names<'a>,
     keys: ArrayVec<Key, TARGETS>,
+    page: Option<usize>,
 }
 
 /// How many cells a target names at most.
@@ -102,11 +108,13 @@ impl<'a> Target<'a> {
             digest: ground.keys.binding_digest(binding),
             names,
             keys,
+            page: None,
         }
     }
 
-    /// Names the page of the record field too, as the last cell.
+    /// Names the page of the record field too.
     pub(crate) fn add_page(&mut self) {
+        self.page = Some(self.keys.len());
         self.keys
             .push(self.names.page(&self.binding.record_field()));
     }
@@ -115,9 +123,9 @@ impl<'a> Target<'a> {
         &self.keys
     }
 
-    /// Returns where the page stands, if it is named: last.
-    pub(crate) fn page(&self) -> usize {
-        self.keys.len() - 1
+    /// Returns where the page stands, if it is named.
+    pub(crate) const fn page(&self) -> Option<usize> {
+        self.page
     }
 }
 

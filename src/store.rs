@@ -31,7 +31,8 @@ pub use memory::MemoryStore;
 ///   [`Commit::Done`]. A write that expects a version never inserts.
 /// * The version of a written cell is the expected one plus one; an inserted cell has version 1.
 /// * [`load`](Self::load) sees every commit that was `Done` before it began. It need not be one
-///   view of all keys: a decision writes each cell that it relies on.
+///   view of all keys: a decision writes each cell that it relies on. Once one load saw a part of a
+///   commit, a load that begins later sees all of it.
 /// * A cell may vanish once its `discard_after` has passed, never before; one without it stays
 ///   for ever. Whether a cell has *expired* is the engine's business, never the store's.
 /// * Keys and bodies are opaque: any bytes, NUL included. Never log a body. Never evict a cell

@@ -6,7 +6,7 @@ use core::ops::ControlFlow;
 use core::task::Poll;
 
 use super::Engine;
-use super::round::{ROUNDS, Round};
+use super::round::{ROUNDS, Round, Uncounted};
 use super::trail::Trail;
 use crate::operation::Operation;
 use crate::operation::canary::{Act, Canary};
@@ -307,15 +307,25 @@ impl AsyncEngine {
         store: &impl AsyncStore,
         operation: &O,
     ) -> Result<O::Answer, Error> {
+        let mut uncounted = Uncounted::default();
         for _ in 0..ROUNDS {
             let round = Round::begin(&self.engine, operation, store.class())?;
             let cells = store.load(operation.keys()).await?;
+            let places = round.open(&cells)?;
+            if let Some(due) = round.due(&places, &uncounted)? {
+                let record = store.load(&[due]).await?;
+                if uncounted.found(due, &record)? {
+                    give_way().await;
+                    continue;
+                }
+            }
             let mut writes = round.writes();
-            let decision = round.decide(&cells, &mut writes)?;
+            let decision = round.decide(&places, &mut writes)?;
             let writes = writes.as_writes();
             if !writes.is_empty() {
                 let outcome = store.commit(&writes, round.now()).await?;
                 if outcome == Commit::Conflict {
+                    uncounted.lose(&writes);
                     give_way().await;
                     continue;
                 }

@@ -4,8 +4,9 @@
 use super::Engine;
 use crate::event::{Event, Happenings};
 use crate::operation::{Decision, Operation, Subject};
+use crate::page::Page;
 use crate::seal::{Places, Seal, Writes};
-use crate::store::{Cell, Class};
+use crate::store::{Cell, Class, Key, Kind, Write};
 use crate::{ChallengeId, Error, Timestamp};
 
 /// An operation at one instant, before anything is loaded.
@@ -36,17 +37,42 @@ impl<'a, O: Operation> Round<'a, O> {
         Writes::new(&self.engine.shared.keys, self.seal)
     }
 
-    /// Decides on what the store gave for the operation's keys.
-    pub(super) fn decide(
-        &self,
-        cells: &[Option<Cell>],
-        writes: &mut Writes<'_>,
-    ) -> Result<Decision<O::Answer>, Error> {
+    /// Opens what the store gave for the operation's keys.
+    pub(super) fn open<'c>(&self, cells: &'c [Option<Cell>]) -> Result<Places<'c>, Error> {
         let keys = &self.engine.shared.keys;
         let seal = if O::RAW { Seal::Open } else { self.seal };
-        let places = Places::open(keys, seal, self.operation.keys(), cells, self.now)?;
+        Places::open(keys, seal, self.operation.keys(), cells, self.now)
+    }
+
+    /// Names the record that the page does not count yet, where it must be looked for: a page that
+    /// reads as absent may have been deleted, and where adding a record was a conflict it may be there.
+    ///
+    /// Asked before anything is compared: of an absent page for right and wrong guesses alike.
+    pub(super) fn due(
+        &self,
+        places: &Places<'_>,
+        uncounted: &Uncounted,
+    ) -> Result<Option<Key>, Error> {
+        let Some(at) = self.operation.page() else {
+            return Ok(None);
+        };
+        let place = places.at(at)?;
+        let page = Page::read(place.body())?;
+        if page.head().is_some() && !uncounted.suspected {
+            return Ok(None);
+        }
+        let n = page.count().saturating_add(1);
+        Ok(Some(self.engine.shared.keys.record_key(&place.key(), n)))
+    }
+
+    /// Decides on what was opened.
+    pub(super) fn decide(
+        &self,
+        places: &Places<'_>,
+        writes: &mut Writes<'_>,
+    ) -> Result<Decision<O::Answer>, Error> {
         let ground = self.engine.ground();
-        self.operation.decide(&ground, &places, writes, self.now)
+        self.operation.decide(&ground, places, writes, self.now)
     }
 
     /// Hands out the answer, after the observer heard of it: for a commit that is `Done`, or a
@@ -60,6 +86,40 @@ impl<'a, O: Operation> Round<'a, O> {
         self.engine
             .tell(self.now, self.operation.subject(), id, happenings);
         answer
+    }
+}
+
+/// The record that the page does not count, over the rounds of one operation.
+///
+/// Page and record come in one commit. So somebody may have signed between the two loads, and the
+/// page of the next round counts the record; or page and records do not belong together.
+#[derive(Default)]
+pub(super) struct Uncounted {
+    /// Adding a record was a conflict.
+    suspected: bool,
+    found: Option<Key>,
+}
+
+impl Uncounted {
+    /// Takes note of a lost commit.
+    pub(super) fn lose(&mut self, writes: &[Write<'_>]) {
+        let adds = |write: &Write<'_>| write.kind == Kind::Record;
+        self.suspected |= writes.iter().any(adds);
+    }
+
+    /// Says whether there is a record where the page counts none.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Tampered`] for one that the page does not count a round later either.
+    pub(super) fn found(&mut self, due: Key, cells: &[Option<Cell>]) -> Result<bool, Error> {
+        if matches!(cells, [None]) {
+            return Ok(false);
+        }
+        if self.found.replace(due) == Some(due) {
+            return Err(Error::Tampered);
+        }
+        Ok(true)
     }
 }
 

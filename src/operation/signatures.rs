@@ -22,6 +22,10 @@ impl Operation for ReadPage<'_> {
         core::slice::from_ref(&self.key)
     }
 
+    fn page(&self) -> Option<usize> {
+        Some(0)
+    }
+
     fn decide(
         &self,
         _: &Ground<'_>,

@@ -100,6 +100,10 @@ impl Operation for Verify<'_> {
         self.target.keys()
     }
 
+    fn page(&self) -> Option<usize> {
+        self.target.page()
+    }
+
     fn decide(
         &self,
         ground: &Ground<'_>,
@@ -232,10 +236,10 @@ impl Verify<'_> {
         challenge: &Challenge,
         now: Timestamp,
     ) -> Result<Option<Box<SignatureRecord>>, Error> {
-        let Some(signer) = ground.signer else {
+        let (Some(signer), Some(at)) = (ground.signer, self.target.page()) else {
             return Ok(None);
         };
-        let place = places.at(self.target.page())?;
+        let place = places.at(at)?;
         let page = Page::read(place.body())?;
         let id = challenge.id.to_string();
         let facts = self.facts(ground, challenge, &id, &page, now);

@@ -1,6 +1,6 @@
 //! What either driver asks of its store, call by call.
 
-use otp_engine::store::Class;
+use otp_engine::store::{Class, Kind};
 
 use crate::by_hand::{block_on, poll_up_to};
 use crate::calls::{Call, Device, Gateway, Typed, World};
@@ -36,6 +36,31 @@ fn a_store_that_refuses_for_ever_is_given_up_and_others_are_let_in_between() {
     assert_eq!(answer.as_deref(), Some("Contended"));
     assert_eq!((ledger.trips(), polls), ((200, 200), 201));
     assert_eq!(world.events(), [""; 0]);
+}
+
+/// The answer and the trips are those of a right guess and a wrong one alike.
+#[test]
+fn case_170_a_page_that_is_gone_is_found_before_anything_is_compared_with_both_drivers() {
+    for awaits in [false, true] {
+        for typed in [Typed::Right, Typed::Wrong] {
+            let mut world = World::new(true, true);
+            let ledger = Ledger::new(Class::Permanent);
+            world.ask(&ledger, Call::Issue);
+            world.ask(&ledger, Call::Verify(Typed::Right));
+            world.clock.set(at(86_400));
+            world.ask(&ledger, Call::Issue);
+            let mut rows = ledger.rows();
+            rows.retain(|_, (kind, _)| *kind != Kind::Page);
+            ledger.restore(&rows);
+            ledger.trips();
+            let answer = if awaits {
+                block_on(world.ask_awaiting(&ledger, Call::Verify(typed)))
+            } else {
+                world.ask(&ledger, Call::Verify(typed))
+            };
+            assert_eq!((&*answer, ledger.trips()), ("Tampered", (4, 0)));
+        }
+    }
 }
 
 /// Signs ten records, one a day, issues once more, then asks; returns the answer and the trips.

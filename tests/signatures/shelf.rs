@@ -71,6 +71,14 @@ impl Shelf {
         inside.cells.insert(key, Cell::new(version, None, body));
     }
 
+    /// Shortens a cell's life; its bytes and its version stay.
+    pub(crate) fn expire(&self, key: Key, discard_after: Timestamp) {
+        let mut inside = self.inside.lock().unwrap();
+        let cell = &inside.cells[&key];
+        let expiring = Cell::new(cell.version(), Some(discard_after), cell.body());
+        inside.cells.insert(key, expiring);
+    }
+
     pub(crate) fn remove(&self, key: Key) {
         self.inside.lock().unwrap().cells.remove(&key);
     }

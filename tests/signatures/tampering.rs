@@ -2,17 +2,17 @@
 
 use std::sync::LazyLock;
 
-use otp_engine::store::{Class, Key, Kind, MAX_BODY};
+use otp_engine::store::{self, Cell, Class, Commit, Key, Kind, MAX_BODY, Store, Write};
 use otp_engine::{
-    Checked, Error, Evidence, RecordError, RecordFault, SignatureRecord, Submission, verify_chain,
-    verify_record,
+    Binding, Checked, Error, Evidence, RecordError, RecordFault, SignatureRecord, Submission,
+    Timestamp, verify_chain, verify_record,
 };
 use proptest::prelude::*;
 use proptest::sample::Index;
 
 use crate::fixture::{binding, parts, record};
 use crate::shelf::Shelf;
-use crate::{ALL_DETAILS, Desk, evidence_of, expected, field, keys};
+use crate::{ALL_DETAILS, Desk, accepted, evidence_of, expected, field, keys};
 
 /// A field of five records, the third one partly erased, and a record of another field.
 struct Field {
@@ -199,8 +199,8 @@ fn a_record_that_is_put_behind_the_newest_is_not_read() {
     let binding = binding();
     let submission = Submission::new(&binding, issued.code.as_str()).challenge(issued.id);
     let engine = &field.desk.host.engine;
-    let contended = engine.verify(&field.desk.store, submission);
-    assert!(matches!(contended, Err(Error::Contended)));
+    let blocked = engine.verify(&field.desk.store, submission);
+    assert!(matches!(blocked, Err(Error::Tampered)));
     field.desk.store.remove(next);
     assert!(
         engine
@@ -275,10 +275,141 @@ fn a_page_that_counts_more_or_fewer_records_than_lead_back_to_the_first_is_found
     }
 }
 
-/// The documented residue: no seal sees a whole row put back or deleted. It hides records, until
+/// What of a page is left when its row is gone, or made to expire.
+fn is_left(store: &Shelf, page: Key, how: &str) {
+    match how {
+        "deleted" => store.remove(page),
+        _ => store.expire(page, crate::later(-1)),
+    }
+}
+
+#[test]
+fn case_170_a_page_that_is_gone_is_found_before_anything_is_compared() {
+    for (records, how) in [(1, "deleted"), (3, "deleted"), (1, "expired")] {
+        let desk = Desk::new();
+        desk.sign_often(records);
+        let page = desk.store.keys_of(Kind::Page)[0];
+        desk.host.at(600);
+        let (binding, stranger) = (binding(), parts().user("stranger").build().unwrap());
+        let issued = desk.issue(&binding);
+        let before = desk.store.copy();
+        is_left(&desk.store, page, how);
+        let commits = desk.store.asked().1;
+        let verify = |binding, typed: &str| {
+            let submission = Submission::new(binding, typed);
+            desk.host.engine.verify(&desk.store, submission).map(drop)
+        };
+        let wrong = crate::fixture::wrong(&issued);
+        let loads: Vec<usize> = [issued.code.as_str(), &wrong, "no code"]
+            .into_iter()
+            .map(|typed| {
+                let loads = desk.store.asked().0;
+                let answer = verify(&binding, typed);
+                assert!(matches!(answer, Err(Error::Tampered)), "{answer:?}");
+                desk.store.asked().0 - loads
+            })
+            .collect();
+        assert_eq!(loads, [4; 3], "right and wrong take the same way");
+        assert!(matches!(verify(&stranger, &wrong), Err(Error::Tampered)));
+        assert_eq!(desk.store.asked().1, commits, "and nothing is written");
+        // Nobody is told that the field has no signature.
+        let engine = &desk.host.engine;
+        let latest = engine.latest_signature(&desk.store, "acme", &field());
+        assert!(matches!(latest, Err(Error::Tampered)));
+        assert!(matches!(desk.signatures(0), Err(Error::Tampered)));
+        let counted = engine.page(&desk.store, "acme", &field());
+        assert!(matches!(counted, Err(Error::Tampered)));
+        // Put back, all goes on; and the code was not used up.
+        desk.store.put_back(&before, page);
+        assert!(verify(&binding, issued.code.as_str()).is_ok());
+        assert!(desk.judge(&desk.signatures(10).unwrap()).all_good());
+    }
+}
+
+#[test]
+fn case_171_a_record_in_the_way_of_a_new_one_is_found_after_one_lost_commit() {
+    let desk = Desk::new();
+    desk.sign_often(2);
+    let copy = desk.store.copy();
+    desk.sign(&binding(), Evidence::new());
+    let page = desk.store.keys_of(Kind::Page)[0];
+    desk.store.put_back(&copy, page);
+    desk.host.at(600);
+    let (binding, issued) = (binding(), desk.issue(&binding()));
+    let submission = Submission::new(&binding, issued.code.as_str());
+    let (loads, commits) = desk.store.asked();
+    let verdict = desk.host.engine.verify(&desk.store, submission);
+    assert!(matches!(verdict, Err(Error::Tampered)), "{verdict:?}");
+    // The lost round; then page and record twice, as somebody could have signed in between.
+    assert_eq!(desk.store.asked(), (loads + 5, commits));
+}
+
+/// Signs as somebody else between two loads, once: when the page was seen and its first record not.
+struct Between<'a> {
+    desk: &'a Desk,
+    left: std::sync::Mutex<Option<(Binding, String)>>,
+}
+
+impl Store for Between<'_> {
+    fn load(&self, keys: &[Key], cells: &mut Vec<Option<Cell>>) -> Result<(), store::Error> {
+        self.desk.store.load(keys, cells)?;
+        if let Some((binding, code)) = self.left.lock().unwrap().take() {
+            accepted(self.desk.answer(&binding, &code, Evidence::new()));
+        }
+        Ok(())
+    }
+
+    fn commit(&self, writes: &[Write<'_>], now: Timestamp) -> Result<Commit, store::Error> {
+        self.desk.store.commit(writes, now)
+    }
+
+    fn purge(&self, now: Timestamp, limit: usize) -> Result<usize, store::Error> {
+        self.desk.store.purge(now, limit)
+    }
+
+    fn class(&self) -> Class {
+        Class::Permanent
+    }
+}
+
+#[test]
+fn a_first_signature_in_between_is_no_tampering() {
+    for right in [true, false] {
+        let desk = Desk::new();
+        let other = parts().user("8").build().unwrap();
+        let (mine, theirs) = (desk.issue(&binding()), desk.issue(&other));
+        let store = Between {
+            desk: &desk,
+            left: Some((other, theirs.code.as_str().to_owned())).into(),
+        };
+        let wrong = crate::fixture::wrong(&mine);
+        let (binding, typed) = (binding(), if right { mine.code.as_str() } else { &wrong });
+        let verdict = desk
+            .host
+            .engine
+            .verify(&store, Submission::new(&binding, typed));
+        assert_eq!(verdict.unwrap().is_accepted(), right);
+        let all = desk.signatures(10).unwrap();
+        assert_eq!(all.len(), 1 + usize::from(right));
+        assert!(desk.judge(&all).all_good());
+        // A reader who meets the first signature reads it.
+        let desk = Desk::new();
+        let other = parts().user("8").build().unwrap();
+        let theirs = desk.issue(&other).code.as_str().to_owned();
+        let store = Between {
+            desk: &desk,
+            left: Some((other, theirs)).into(),
+        };
+        let engine = &desk.host.engine;
+        let read = engine.signatures(&store, "acme", &field(), 5).unwrap();
+        assert_eq!(read.len(), 1);
+    }
+}
+
+/// The documented residue: no seal sees a whole row put back. It hides records, until
 /// somebody else kept the count; but no new record can take the place of a hidden one.
 #[test]
-fn residue_a_page_put_back_or_deleted_hides_the_newest_records_and_blocks_new_ones() {
+fn residue_a_page_put_back_hides_the_newest_records_and_blocks_new_ones() {
     let desk = Desk::new();
     desk.sign_often(2);
     let copy = desk.store.copy();
@@ -302,14 +433,9 @@ fn residue_a_page_put_back_or_deleted_hides_the_newest_records_and_blocks_new_on
         matches!(verdict.head, Checked::Bad(_)),
         "but not from who kept the count"
     );
-    assert!(matches!(next(600), Err(Error::Contended)));
-
-    desk.store.remove(page);
-    assert_eq!(desk.signatures(10).unwrap(), []);
-    assert!(matches!(next(1_200), Err(Error::Contended)));
+    assert!(matches!(next(600), Err(Error::Tampered)));
 
     // With the third record gone too, the field goes on from the second: only a kept head tells.
-    desk.store.put_back(&copy, page);
     desk.store.remove(last);
     assert!(next(1_800).is_ok());
     let shown = desk.signatures(10).unwrap();
@@ -319,6 +445,11 @@ fn residue_a_page_put_back_or_deleted_hides_the_newest_records_and_blocks_new_on
         panic!("another third record");
     };
     assert_eq!(error.reason(), RecordFault::Head);
+
+    // And a field whose page and first record are gone has none: only who kept them tells.
+    desk.store.remove(page);
+    desk.store.remove(desk.store.keys_of(Kind::Record)[0]);
+    assert_eq!(desk.signatures(10).unwrap(), []);
 }
 
 #[test]
