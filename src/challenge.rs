@@ -37,6 +37,8 @@ pub(crate) struct Challenge {
     pub(crate) wrong_at: Timestamp,
     /// Typed texts that were no code at all.
     pub(crate) malformed: u8,
+    /// A send was for content that could be found by trying: its record must not show the digest.
+    pub(crate) guessable: bool,
 }
 
 /// The limits a code was issued under.
@@ -182,6 +184,7 @@ impl Challenge {
             attempts: kept.map_or(0, |earlier| earlier.attempts),
             wrong_at: kept.map_or(now, |earlier| earlier.wrong_at),
             malformed: kept.map_or(0, |earlier| earlier.malformed),
+            guessable: false,
         }
     }
 
@@ -314,11 +317,14 @@ impl Challenge {
         // The other instants are kept as distances: a wrong guess may be an earlier challenge's, and
         // a clock may have gone back within the skew, so they have a sign.
         let from_issue = |at: Timestamp| offset(self.issued_at, at).to_be_bytes();
-        let (delivery, status) = match self.delivery {
+        let (delivery, mut status) = match self.delivery {
             Delivered::Unreported => (0, [0; STATUS]),
             Delivered::Sent => (1, [0; STATUS]),
             Delivered::Failed(GatewayStatus(status)) => (2, status),
         };
+        if self.guessable {
+            status[STATUS - 1] |= GUESSABLE;
+        }
         let mut bytes = [0; BYTES];
         let mut rest = &mut bytes[..];
         let mut put = |part: &[u8]| {
@@ -388,7 +394,9 @@ impl Fields<'_> {
         let kind = CodeKind::from_bytes(self.take()?)?;
         let [max_attempts, attempts, malformed] = self.take()?;
         let [sends, refunds, delivery] = self.take()?;
-        let status = self.take()?;
+        let mut status: [u8; STATUS] = self.take()?;
+        let guessable = status[STATUS - 1] & GUESSABLE != 0;
+        status[STATUS - 1] &= !GUESSABLE;
         let [evidence] = self.take()?;
         let id = ChallengeId::from_bytes(self.take()?);
         let (tag, kid) = (self.take()?, Kid::from_bytes(self.take()?));
@@ -432,6 +440,7 @@ impl Fields<'_> {
             attempts,
             wrong_at,
             malformed,
+            guessable,
         })
     }
 }
@@ -455,6 +464,10 @@ const KEEP: Duration = Duration::from_secs(86_400);
 
 /// The longest gateway status in bytes.
 const STATUS: usize = 5;
+
+/// Set in the last byte of a gateway status, which is ASCII: the content is guessable. Readers that
+/// came before this mark take no notice of it.
+const GUESSABLE: u8 = 0x80;
 
 /// The bytes of a challenge.
 const BYTES: usize = 96;
@@ -593,6 +606,24 @@ mod tests {
             ..pending()
         });
         samples
+    }
+
+    #[test]
+    fn case_176_the_mark_of_guessable_content_stands_beside_any_status() {
+        let mut full = pending();
+        full.delivery = Delivered::Failed(GatewayStatus::parse("abcde").unwrap());
+        for plain in samples().into_iter().chain([full]) {
+            let marked = Challenge {
+                guessable: true,
+                ..plain.clone()
+            };
+            let (body, before) = (written(&marked), written(&plain));
+            assert_eq!(Challenge::read(&body).unwrap(), marked);
+            // One bit of the last byte of the status; no reader looks at it for anything else.
+            let differing: Vec<_> = (0..BYTES).filter(|at| body[*at] != before[*at]).collect();
+            assert_eq!(differing, [14]);
+            assert_eq!(body[14] ^ before[14], 0x80);
+        }
     }
 
     #[test]

@@ -65,7 +65,7 @@ impl Operation for Issue<'_> {
                 id,
             });
         }
-        let challenge = match again {
+        let mut challenge = match again {
             Some(same) => same.send_again(ground.policy, now),
             None => {
                 let key = (ground.keys.current(), ground.keys.epoch());
@@ -79,6 +79,8 @@ impl Operation for Issue<'_> {
                 )
             }
         };
+        let content = self.target.binding.content();
+        challenge.guessable |= content.is_some_and(|content| content.is_guessable());
         if ground.budgets.is_metered() {
             user.sends.record(now, ground.budgets.user_sends().window());
             recipient

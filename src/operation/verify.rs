@@ -285,7 +285,7 @@ impl Verify<'_> {
             revision: evidence.revision,
             content: binding.content().map(|content| Content {
                 digest: *content.as_bytes(),
-                guessing: if content.is_guessable() {
+                guessing: if content.is_guessable() || challenge.guessable {
                     Guessing::Feasible
                 } else {
                     Guessing::Hopeless
