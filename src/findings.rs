@@ -5,7 +5,7 @@ use core::{fmt, time::Duration};
 use arrayvec::ArrayVec;
 
 use crate::oath::Device;
-use crate::{Budgets, Content, Policy};
+use crate::{Budgets, CodeKind, Content, Policy};
 
 /// The longest life of a time-based code in ASVS 6.5.5.
 const LONGEST_STEP: Duration = Duration::from_secs(30);
@@ -18,7 +18,7 @@ const MOST_ATTEMPTS: u8 = 5;
 
 impl Policy {
     /// Lists where these limits deviate from OWASP ASVS 5.0, NIST SP 800-63B-4 and the PSD2 RTS
-    /// (Delegated Regulation (EU) 2018/389).
+    /// (Delegated Regulation (EU) 2018/389), and from what phones fill in by themselves.
     ///
     /// What no policy can get wrong is not looked for: at least six digits or as much (ASVS 6.5.4,
     /// NIST 3.1.3.2), a code that is good once (ASVS 6.5.1, NIST 3.1.3.2), at most 100 metered wrong
@@ -44,6 +44,7 @@ impl Policy {
             (unlimited, NIST_RATE_LIMITING),
             (self.max_attempts() > MOST_ATTEMPTS, PSD2_ATTEMPTS),
             (self.content() == Content::Optional, PSD2_DYNAMIC_LINKING),
+            (may_lack_a_digit(self.code()), AUTOFILL),
         ]
         .into_iter()
         .filter_map(|(deviates, finding)| deviates.then_some(finding))
@@ -82,6 +83,11 @@ pub(crate) fn of_devices(
         )
         .collect();
     found.into_iter()
+}
+
+/// Says whether a code that people type may consist of letters alone.
+const fn may_lack_a_digit(kind: CodeKind) -> bool {
+    matches!(kind, CodeKind::Letters(_))
 }
 
 /// A clause of a standard that some limits deviate from.
@@ -166,13 +172,20 @@ const PSD2_DYNAMIC_LINKING: Finding = Finding {
     text: "asks that the code of a payment be specific to its amount and payee; this policy does \
            not require content to be bound",
 };
+/// Source: the message formats of Chrome's WebOTP and of Android's SMS User Consent API.
+const AUTOFILL: Finding = Finding {
+    standard: "WebOTP, SMS User Consent",
+    clause: "message format",
+    text: "ask for a code of 4 to 10 letters and digits with a digit among them; a code of letters \
+           and digits at random may have none, and is then not filled in by itself",
+};
 
 #[cfg(test)]
 mod tests {
     use alloc::{string::ToString, vec::Vec};
 
     use super::*;
-    use crate::{CodeKind, PolicyBuilder};
+    use crate::PolicyBuilder;
 
     /// The findings on a policy that requires content, so that there are none by default.
     fn findings(policy: PolicyBuilder, budgets: &Budgets) -> Vec<Finding> {
@@ -223,16 +236,27 @@ mod tests {
     fn a_code_under_64_bits_needs_meters_a_longer_one_does_not() {
         let (metered, unmetered) = (Budgets::default(), Budgets::unmetered());
         let guessable = [ASVS_BRUTE_FORCE, NIST_RATE_LIMITING];
+        let of_letters = [ASVS_BRUTE_FORCE, NIST_RATE_LIMITING, AUTOFILL];
         let sixty_bits = || Policy::builder().letters(12);
         let sixty_five_bits = || Policy::builder().letters(13);
-        assert_eq!(findings(sixty_bits(), &unmetered), guessable);
-        assert_eq!(findings(sixty_bits(), &metered), []);
-        assert_eq!(findings(sixty_five_bits(), &unmetered), []);
+        assert_eq!(findings(sixty_bits(), &unmetered), of_letters);
+        assert_eq!(findings(sixty_bits(), &metered), [AUTOFILL]);
+        assert_eq!(findings(sixty_five_bits(), &unmetered), [AUTOFILL]);
         assert_eq!(
             findings(Policy::builder().digits(10), &unmetered),
             guessable
         );
         assert_eq!(findings(Policy::builder().token(), &unmetered), []);
+    }
+
+    #[test]
+    fn case_180_codes_that_may_lack_a_digit_are_not_filled_in_by_themselves() {
+        let of = |policy| findings(policy, &Budgets::default());
+        for length in [4, 8, 13] {
+            assert_eq!(of(Policy::builder().letters(length)), [AUTOFILL]);
+        }
+        assert_eq!(of(Policy::builder().digits(6)), []);
+        assert_eq!(of(Policy::builder().token()), []); // nobody types it, nor does a phone
     }
 
     #[test]
