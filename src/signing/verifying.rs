@@ -185,17 +185,14 @@ impl VerifyingKey {
         Some(jwk)
     }
 
-    /// Reads a JWK; `None` for a kind of key that is not used here (RFC 7517, section 5).
+    /// Reads a JWK; `None` for a kind of key that is not used here.
     fn of_jwk(jwk: &Object) -> Result<Option<Self>, KeyError> {
-        if jwk.get("d").is_some() || jwk.get("k").is_some() {
-            return Err(KeyError::Private);
-        }
         let text = |name| match jwk.get(name) {
             Some(Value::Text(text)) => Ok(Some(text.as_str())),
             Some(_) => Err(KeyError::JwkSet("member of the wrong type")),
             None => Ok(None),
         };
-        if text("kty")? != Some("OKP") || text("crv")? != Some("Ed25519") {
+        if text("kty") != Ok(Some("OKP")) || text("crv") != Ok(Some("Ed25519")) {
             return Ok(None);
         }
         let x = text("x")?.ok_or(KeyError::JwkSet("Ed25519 key without x"))?;
@@ -234,29 +231,38 @@ impl VerifyingKeys {
         }
     }
 
-    /// Reads the Ed25519 keys of a JWK set (RFC 7517, RFC 8037); other kinds of key are skipped.
+    /// Reads the Ed25519 keys of a JWK set (RFC 7517, RFC 8037).
+    ///
+    /// What is not understood is passed over (RFC 7517, sections 4 and 5): members with other names,
+    /// of any type; other kinds of key; and a key whose `x`, `kid`, `alg` or `use` does not fit, or
+    /// that is a weak point. No record of such a key verifies.
     ///
     /// # Errors
     ///
-    /// [`KeyError::JwkSet`] if the text is no JWK set of up to 256 KiB, has a key twice, or a key
-    /// whose `kid`, `alg` or `use` does not fit; [`KeyError::Private`] if it holds a secret;
-    /// [`KeyError::Point`] for a key that is no good; [`KeyError::None`] if no key is left.
+    /// [`KeyError::JwkSet`] if the text is no JWK set of up to 256 KiB, or has a key twice;
+    /// [`KeyError::Private`] if it holds a secret. If no key is left, the reason why the first one
+    /// with an Ed25519 key's type does not fit, or [`KeyError::None`].
     pub fn from_jwk_set(text: &str) -> Result<Self, KeyError> {
-        let mut set = json::read_object(text.as_bytes(), MAX_JWK_SET)
+        let mut set = json::read_foreign_object(text.as_bytes(), MAX_JWK_SET)
             .map_err(|error| KeyError::JwkSet(error.what))?;
         let Some(Value::List(jwks)) = set.take("keys") else {
             return Err(KeyError::JwkSet("no list of keys"));
         };
-        let mut keys = Self::new();
+        let (mut keys, mut unfit) = (Self::new(), None);
         for jwk in &jwks {
             let Value::Object(jwk) = jwk else {
                 return Err(KeyError::JwkSet("key that is no object"));
             };
-            if let Some(key) = VerifyingKey::of_jwk(jwk)? {
-                keys.add_new(key, KeyError::JwkSet("the same key twice"))?;
+            if holds_secret(jwk) {
+                return Err(KeyError::Private);
+            }
+            match VerifyingKey::of_jwk(jwk) {
+                Ok(None) => {}
+                Ok(Some(key)) => keys.add_new(key, KeyError::JwkSet("the same key twice"))?,
+                Err(error) => unfit = unfit.or(Some(error)),
             }
         }
-        keys.not_empty()
+        keys.not_empty().map_err(|none| unfit.unwrap_or(none))
     }
 
     /// Reads one or more Ed25519 public keys as PEM (blocks of `PUBLIC KEY`, SPKI).
@@ -331,6 +337,20 @@ impl VerifyingKeys {
         }
         Ok(self)
     }
+}
+
+/// Says whether a JWK of a kind that is known to have them has a private part (RFC 7518, section 6;
+/// RFC 8037, section 2).
+fn holds_secret(jwk: &Object) -> bool {
+    let secret = match jwk.get("kty") {
+        Some(Value::Text(kty)) => match kty.as_str() {
+            "OKP" | "EC" | "RSA" => "d",
+            "oct" => "k",
+            _ => return false,
+        },
+        _ => return false,
+    };
+    jwk.get(secret).is_some()
 }
 
 impl FromIterator<VerifyingKey> for VerifyingKeys {

@@ -1,7 +1,8 @@
 """Signature records and tools that were not made here.
 
     python stock.py check TOOL FILE     one tool judges the records of a file
-    python stock.py make FILE [SEED]    PyJWT and joserfc sign records; without SEED those of stock-v1.json
+    python stock.py make FILE [SEED]    PyJWT and joserfc sign records; without SEED those of stock-v1.json,
+                                        with one also what joserfc reads in 500 foreign JWK sets
     python stock.py spoil WHAT FILE OUT copies a file with one fault in every record
 
 TOOL: pyjwt, joserfc, openssl, rfc8785, sd-jwt
@@ -25,7 +26,10 @@ import warnings
 import joserfc.errors
 import jwt
 import rfc8785
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.ed448 import Ed448PrivateKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from joserfc import jws as joserfc_jws
 from joserfc.jwk import KeySet, OKPKey
 from jwcrypto.common import JWException
@@ -34,6 +38,8 @@ from sd_jwt.verifier import SDJWTVerifier
 
 # joserfc warns that RFC 9864 renames EdDSA; the other tools do not know the new name yet.
 warnings.filterwarnings("ignore", message="EdDSA is deprecated")
+
+FOREIGN_SETS = 500
 
 # The first records are enough where each of them starts a process.
 MOST_PROCESSES = 25
@@ -194,6 +200,48 @@ def spoil(what: str, path: str, out: str) -> None:
     pathlib.Path(out).write_text(json.dumps({"jwk_set": keys, "records": spoilt}))
 
 
+def anything(draw: random.Random, depth: int = 0) -> object:
+    """Return a JSON value of any type."""
+    kinds = [None, True, draw.random(), draw.random() * 10.0**draw.randrange(-300, 300), draw.getrandbits(100)]
+    kinds += [draw.randrange(-5, 5), "text", "\u2028 😀", ""]
+    if depth < 4:
+        kinds.append([anything(draw, depth + 1) for _ in range(draw.randrange(3))])
+        kinds.append({f"m{i}": anything(draw, depth + 1) for i in range(draw.randrange(3))})
+    return draw.choice(kinds)
+
+
+def foreign_key(draw: random.Random) -> dict:
+    """Return a public key of a kind that joserfc knows."""
+    kind = draw.choice(("Ed25519", "Ed25519", "X25519", "Ed448", "P-256"))
+    if kind == "P-256":
+        numbers = ec.derive_private_key(draw.getrandbits(200) + 1, ec.SECP256R1()).public_key().public_numbers()
+        return {"kty": "EC", "crv": kind, "x": b64(numbers.x.to_bytes(32)), "y": b64(numbers.y.to_bytes(32))}
+    private = {"Ed25519": Ed25519PrivateKey, "X25519": X25519PrivateKey, "Ed448": Ed448PrivateKey}[kind]
+    public = private.from_private_bytes(draw.randbytes(57 if kind == "Ed448" else 32)).public_key()
+    key = {"kty": "OKP", "crv": kind, "x": b64(public.public_bytes_raw())}
+    if kind == "Ed25519":
+        known = {"kid": OKPKey.import_key(key).thumbprint(), "use": "sig", "alg": "EdDSA"}
+        return key | {name: value for name, value in known.items() if draw.randrange(2)}
+    return key | {"kid": "2026"}
+
+
+def foreign_sets(draw: random.Random) -> list[dict]:
+    """Make JWK sets as others have them, and say which Ed25519 keys joserfc finds in each."""
+    made = []
+    for _ in range(FOREIGN_SETS):
+        keys = [foreign_key(draw) for _ in range(draw.randrange(1, 5))]
+        for key in keys:
+            key |= {f"x-{i}": anything(draw) for i in range(draw.randrange(3))}
+        found = [key for key in KeySet.import_key_set({"keys": keys}).keys if key.as_dict().get("crv") == "Ed25519"]
+        # Kinds that joserfc refuses, where RFC 7517, section 5, passes them over.
+        keys += [{"kty": anything(draw), "x": anything(draw)}, {"kty": "AKP", "alg": "ML-DSA-44", "pub": "AA"}]
+        draw.shuffle(keys)
+        told = {f"m{i}": anything(draw) for i in range(draw.randrange(3))}
+        text = json.dumps(told | {"keys": keys}, ensure_ascii=draw.randrange(2) == 0)
+        made.append({"text": text, "ed25519": sorted(key.thumbprint() for key in found)})
+    return made
+
+
 def make(out: str, run: str | None = None) -> None:
     draw = random.Random(run or 9901)
     seed = draw.randbytes(32) if run else bytes([11]) * 32
@@ -229,6 +277,8 @@ def make(out: str, run: str | None = None) -> None:
     comment = "Records that other tools signed, made by stock.py: their members are in no canonical order."
     jwk = {"kty": "OKP", "crv": "Ed25519", "x": x, "kid": key.thumbprint()}
     stock = {"_comment": comment, "jwk_set": {"keys": [jwk]}, "made": made}
+    if run:
+        stock["jwk_sets"] = foreign_sets(draw)
     pathlib.Path(out).write_text(json.dumps(stock, indent=2, ensure_ascii=False) + "\n")
 
 
