@@ -9,8 +9,8 @@ use std::io::Read as _;
 use std::process::ExitCode;
 
 use otp_engine::{
-    Checked, ContentDigest, Detail, Expected, JwsError, RecordFault, SignatureRecord, Timestamp,
-    VerifiedRecord, VerifyingKeys, verify_chain, verify_record,
+    Checked, ContentDigest, Detail, Expected, ExpectedChain, JwsError, RecordFault,
+    SignatureRecord, Timestamp, VerifiedRecord, VerifyingKeys, verify_chain, verify_record,
 };
 
 const HELP: &str = "\
@@ -75,7 +75,7 @@ fn run() -> Result<bool, String> {
     for line in &lines {
         hold &= line.show(&keys, &expected);
     }
-    Ok(show_chain(&lines, &keys, &expected, options.newest_first) && hold)
+    Ok(show_chain(&lines, &keys, &options) && hold)
 }
 
 /// A record as it was given.
@@ -206,18 +206,13 @@ impl Facts {
 }
 
 /// Shows the answers about the chain; tells whether none is bad.
-fn show_chain(
-    lines: &[Line<'_>],
-    keys: &VerifyingKeys,
-    expected: &Expected<'_>,
-    newest_first: bool,
-) -> bool {
+fn show_chain(lines: &[Line<'_>], keys: &VerifyingKeys, options: &Options) -> bool {
     let read = |line: &Line<'_>| SignatureRecord::from_sd_jwt(line.text);
     let records: Result<Vec<_>, _> = lines.iter().map(read).collect();
     let count = lines.len();
     let records = match records {
         Ok(mut records) => {
-            if !newest_first {
+            if !options.newest_first {
                 records.reverse();
             }
             records
@@ -227,7 +222,7 @@ fn show_chain(
             return false;
         }
     };
-    let verdict = verify_chain(&records, keys, expected);
+    let verdict = verify_chain(&records, keys, &options.expected_chain());
     println!("chain of {count}:");
     for (label, answer, how) in [
         ("signatures", verdict.signatures, ""),
@@ -368,6 +363,21 @@ impl Options {
         }
         if let Some(document) = document {
             expected = expected.content(*ContentDigest::of(document).as_bytes());
+        }
+        expected
+    }
+
+    fn expected_chain(&self) -> ExpectedChain<'_> {
+        let mut expected = ExpectedChain::new();
+        for (text, set) in [
+            (&self.tenant, ExpectedChain::tenant as fn(_, _) -> _),
+            (&self.model, ExpectedChain::model),
+            (&self.field, ExpectedChain::field),
+            (&self.record, ExpectedChain::record),
+        ] {
+            if let Some(text) = text {
+                expected = set(expected, text);
+            }
         }
         if let Some(count) = self.count {
             expected = expected.page(count, self.head);

@@ -282,7 +282,7 @@ impl Engine {
     }
 
     /// Returns how many signature records a field has, and the digest of the newest: what
-    /// [`Expected::page`](crate::Expected::page) takes.
+    /// [`ExpectedChain::page`](crate::ExpectedChain::page) takes.
     ///
     /// # Errors
     ///

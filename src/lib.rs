@@ -69,9 +69,9 @@ pub use operation::verify::Submission;
 pub use policy::{Content, Odds, OutOfBounds, Policy, PolicyBuilder, Resend};
 pub use recipient::{CountryCode, Email, Mobile, Recipient, RecipientError};
 pub use record::{
-    ChainVerdict, Channel, Checked, Detail, DocumentFacts, Erasure, Expected, Fact, ImageFacts,
-    OtpFacts, RecordError, RecordFault, RecordId, SignatureRecord, VerifiedRecord, verify_chain,
-    verify_record,
+    ChainVerdict, Channel, Checked, Detail, DocumentFacts, Erasure, Expected, ExpectedChain, Fact,
+    ImageFacts, OtpFacts, RecordError, RecordFault, RecordId, SignatureRecord, VerifiedRecord,
+    verify_chain, verify_record,
 };
 pub use signing::{Algorithm, KeyError, KeyId, SigningKey, VerifyingKey, VerifyingKeys};
 #[cfg(feature = "async")]

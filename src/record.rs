@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 use crate::Timestamp;
 use crate::disclosure;
 use crate::jws::Compact;
-pub use chain::{ChainVerdict, Checked, verify_chain};
+pub use chain::{ChainVerdict, Checked, ExpectedChain, verify_chain};
 pub use fault::{Fact, RecordError, RecordFault};
 use payload::Payload;
 pub use payload::{Channel, DocumentFacts, ImageFacts, OtpFacts};
@@ -111,12 +111,17 @@ impl SignatureRecord {
         })
     }
 
-    /// Reads the compact form of RFC 9901, `<JWS>~<disclosure>~<disclosure>~`, or a JWS alone.
+    /// Reads the compact form of RFC 9901, `<JWS>~<disclosure>~<disclosure>~`, or a JWS alone; what
+    /// files and lines have behind it, white space, is left out.
     ///
     /// # Errors
     ///
     /// As [`new`](Self::new); [`RecordFault::Stored`] if the text does not end with a tilde.
     pub fn from_sd_jwt(text: &str) -> Result<Self, RecordError> {
+        Self::exactly(text.trim_ascii_end())
+    }
+
+    fn exactly(text: &str) -> Result<Self, RecordError> {
         if text.len() > MAX_STORED {
             return Err(RecordError::nameless(RecordFault::Stored("too long")));
         }
@@ -151,7 +156,7 @@ impl SignatureRecord {
         };
         let mut lines = text.split('\n');
         let first = lines.next().filter(|first| first.contains('~'));
-        let mut record = Self::from_sd_jwt(first.ok_or(stored("no tilde at the end"))?)?;
+        let mut record = Self::exactly(first.ok_or(stored("no tilde at the end"))?)?;
         for line in lines {
             let erasure = Erasure::read(line, &record.jws)
                 .ok_or_else(|| RecordError::of(record.n, record.id, RecordFault::Erasure))?;

@@ -8,9 +8,9 @@ use base64ct::{Base64UrlUnpadded, Encoding};
 use ed25519_dalek::Signer;
 use hmac::{Hmac, KeyInit, Mac};
 use otp_engine::{
-    Checked, Detail, Expected, Fact, JwsError, KeyId, Part, RecordError, RecordFault,
-    SignatureRecord, SigningKey, Timestamp, VerifiedRecord, VerifyingKey, VerifyingKeys,
-    verify_chain, verify_record,
+    Checked, Detail, Expected, ExpectedChain, Fact, JwsError, KeyId, Part, RecordError,
+    RecordFault, SignatureRecord, SigningKey, Timestamp, VerifiedRecord, VerifyingKey,
+    VerifyingKeys, verify_chain, verify_record,
 };
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -39,8 +39,8 @@ fn other_field() -> SignatureRecord {
     record(&GOLDEN["other_field"])
 }
 
-fn expected() -> Expected<'static> {
-    Expected::new()
+fn expected() -> ExpectedChain<'static> {
+    ExpectedChain::new()
         .tenant("acme")
         .model("loan.offer")
         .field("borrower_signature")
@@ -201,7 +201,14 @@ fn attack_a_record_moved_to_another_place_is_not_as_expected() {
             .map_err(|error| (error.n(), error.reason()))
     };
     let content: [u8; 32] = Sha256::digest(b"pay R 250.00 to 62001234567").into();
-    let as_signed = expected().purpose("approve").user("42").content(content);
+    let as_signed = Expected::new()
+        .tenant("acme")
+        .model("loan.offer")
+        .field("borrower_signature")
+        .record("4711")
+        .purpose("approve")
+        .user("42")
+        .content(content);
     assert_eq!(judge(as_signed), Ok(5));
     let other = [1; 32];
     for (moved, fact) in [
@@ -753,7 +760,7 @@ fn case_85_attack_records_of_a_field_deleted() {
         named(verdict.head),
         (Some(4), RecordFault::Count { page: 5 })
     );
-    let unasked = verify_chain(older, &keys(), &Expected::new());
+    let unasked = verify_chain(older, &keys(), &ExpectedChain::new());
     assert_eq!(
         (unasked.head, unasked.tenant, unasked.field),
         (
@@ -831,7 +838,7 @@ fn a_chain_with_one_id_twice_is_not_whole() {
         payload["prev"] = json!(prev);
     });
     let records = [second, first].map(|jws| SignatureRecord::new(jws, vec![]).unwrap());
-    let verdict = verify_chain(&records, &keys(), &Expected::new());
+    let verdict = verify_chain(&records, &keys(), &ExpectedChain::new());
     assert_eq!(named(verdict.chain), (Some(2), RecordFault::Repeated));
 }
 
@@ -877,10 +884,70 @@ fn case_90_no_records_show_nothing() {
         (error.n(), error.reason()),
         (None, RecordFault::Count { page: 5 })
     );
-    assert_eq!(
-        verify_chain(&[], &keys(), &Expected::new().page(0, None)).head,
-        Checked::Good
-    );
+    // Nor does a page without records: nothing was compared with it.
+    let empty = verify_chain(&[], &keys(), &ExpectedChain::new().page(0, None));
+    assert_eq!(empty.head, Checked::NotChecked);
+    assert!(!empty.all_good());
+}
+
+#[test]
+fn case_179_white_space_behind_a_record_is_no_part_of_it() {
+    for record in chain() {
+        for behind in ["\n", "\r\n", " ", "\t \n\n"] {
+            let line = record.to_sd_jwt() + behind;
+            assert_eq!(SignatureRecord::from_sd_jwt(&line).unwrap(), record);
+            let alone = SignatureRecord::from_sd_jwt(&(record.jws().to_owned() + behind));
+            assert_eq!(alone.unwrap().jws(), record.jws());
+        }
+        for before in ["\n", " "] {
+            assert!(
+                SignatureRecord::from_sd_jwt(&(before.to_owned() + &record.to_sd_jwt())).is_err()
+            );
+        }
+        // The stored form is exact.
+        let mut stored = record.to_bytes();
+        stored.push(b' ');
+        assert!(SignatureRecord::from_bytes(&stored).is_err());
+    }
+}
+
+#[test]
+fn case_177_what_was_not_compared_is_not_checked() {
+    let records = chain();
+    let head = Some(digest(GOLDEN["head"].as_str().unwrap()));
+    let judge = |expected: ExpectedChain<'_>| verify_chain(&records, &keys(), &expected);
+    let place = ExpectedChain::new().tenant("acme").page(5, head);
+    let (model, field, record) = ("loan.offer", "borrower_signature", "4711");
+    // A part of the record field is compared, and is not the whole of it.
+    for part in [
+        place.model(model),
+        place.field(field),
+        place.record(record),
+        place.model(model).field(field),
+        place.model(model).record(record),
+        place.field(field).record(record),
+    ] {
+        let verdict = judge(part);
+        assert_eq!(verdict.field, Checked::NotChecked);
+        assert!(verdict.none_bad() && !verdict.all_good());
+    }
+    for other in [
+        place.model("sale.order"),
+        place.field("x"),
+        place.record("4712"),
+    ] {
+        assert!(matches!(judge(other).field, Checked::Bad(_)));
+    }
+    let whole = place.model(model).field(field).record(record);
+    assert!(judge(whole).all_good());
+    // A count without its digest says nothing of the newest record but its place.
+    let counted = judge(whole.page(5, None));
+    assert_eq!(counted.head, Checked::NotChecked);
+    assert!(counted.none_bad() && !counted.all_good());
+    for count in [0, 4, 6] {
+        let (_, fault) = named(judge(whole.page(count, None)).head);
+        assert_eq!(fault, RecordFault::Count { page: count });
+    }
 }
 
 #[test]

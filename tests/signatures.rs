@@ -23,9 +23,9 @@ use core::sync::atomic::{AtomicI64, Ordering};
 
 use fixture::Host;
 use otp_engine::{
-    Binding, Budgets, ChainVerdict, Detail, EngineBuilder, Evidence, Expected, Issued, RecordField,
-    SignatureRecord, SigningKey, Submission, Timestamp, Verdict, VerifiedRecord, VerifyingKeys,
-    verify_chain, verify_record,
+    Binding, Budgets, ChainVerdict, Detail, EngineBuilder, Evidence, ExpectedChain, Issued,
+    RecordField, SignatureRecord, SigningKey, Submission, Timestamp, Verdict, VerifiedRecord,
+    VerifyingKeys, verify_chain, verify_record,
 };
 use shelf::Shelf;
 
@@ -131,13 +131,13 @@ fn field() -> RecordField<'static> {
     fixture::record("15")
 }
 
-fn expected() -> Expected<'static> {
+fn expected() -> ExpectedChain<'static> {
     let RecordField {
         model,
         field,
         record,
     } = field();
-    Expected::new()
+    ExpectedChain::new()
         .tenant("acme")
         .model(model)
         .field(field)

@@ -4,7 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use otp_engine::{
-    Clock, Expected, RecordField, SignatureRecord, VerifyingKeys, verify_chain, verify_record,
+    Clock, Expected, ExpectedChain, RecordField, SignatureRecord, VerifyingKeys, verify_chain,
+    verify_record,
 };
 
 use crate::contract::{Desk, fault};
@@ -61,9 +62,14 @@ pub(crate) fn verify<C: Clock + 'static>(
         .tenant(tenant)
         .model(model)
         .field(field)
+        .record(name);
+    let of_field = ExpectedChain::new()
+        .tenant(tenant)
+        .model(model)
+        .field(field)
         .record(name)
         .page(count, head);
-    let verdict = verify_chain(core::slice::from_ref(&written), &keys, &expected);
+    let verdict = verify_chain(core::slice::from_ref(&written), &keys, &of_field);
     let said = verify_record(written.jws(), written.disclosures(), &keys, Some(&expected))
         .map_err(|error| error.to_string())?;
     println!(

@@ -3,9 +3,131 @@
 use alloc::collections::BTreeSet;
 
 use super::SignatureRecord;
-use super::fault::{RecordError, RecordFault};
-use super::verify::{Expected, VerifiedRecord, verify_record};
+use super::fault::{Fact, RecordError, RecordFault};
+use super::verify::{VerifiedRecord, first_unexpected, verify_record};
 use crate::signing::VerifyingKeys;
+
+/// What a verifier expects of the records of a field together; what is not set is not checked.
+///
+/// Purpose, user and content may differ from record to record: expect them of each,
+/// by [`Expected`](crate::Expected).
+///
+/// ```
+/// use otp_engine::ExpectedChain;
+///
+/// let expected = ExpectedChain::new()
+///     .tenant("acme")
+///     .model("loan.offer")
+///     .field("borrower_signature")
+///     .record("4711")
+///     .page(5, Some([7; 32]));
+/// ```
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ExpectedChain<'a> {
+    tenant: Option<&'a str>,
+    model: Option<&'a str>,
+    field: Option<&'a str>,
+    record: Option<&'a str>,
+    first: Option<u64>,
+    page: Option<(u64, Option<[u8; 32]>)>,
+}
+
+impl<'a> ExpectedChain<'a> {
+    /// Expects nothing yet.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            tenant: None,
+            model: None,
+            field: None,
+            record: None,
+            first: None,
+            page: None,
+        }
+    }
+
+    /// Expects the tenant (`iss`).
+    #[must_use]
+    pub const fn tenant(mut self, tenant: &'a str) -> Self {
+        self.tenant = Some(tenant);
+        self
+    }
+
+    /// Expects the model (`ref.model`): of the record field, of which all three parts must be given.
+    #[must_use]
+    pub const fn model(mut self, model: &'a str) -> Self {
+        self.model = Some(model);
+        self
+    }
+
+    /// Expects the field (`ref.field`).
+    #[must_use]
+    pub const fn field(mut self, field: &'a str) -> Self {
+        self.field = Some(field);
+        self
+    }
+
+    /// Expects the record (`ref.record`).
+    #[must_use]
+    pub const fn record(mut self, record: &'a str) -> Self {
+        self.record = Some(record);
+        self
+    }
+
+    /// Expects the chain to begin at place `n`, because older records are left out on purpose.
+    ///
+    /// Without this it must begin at 1. What comes before `n` is then not shown by the chain.
+    #[must_use]
+    pub const fn first(mut self, n: u64) -> Self {
+        self.first = Some(n);
+        self
+    }
+
+    /// Expects the chain to end as the field's page says: with record `count`, whose digest is `head`.
+    ///
+    /// Without this nobody notices that the newest records were dropped; with a count and no digest,
+    /// nobody notices that the newest one was replaced.
+    #[must_use]
+    pub const fn page(mut self, count: u64, head: Option<[u8; 32]>) -> Self {
+        self.page = Some((count, head));
+        self
+    }
+
+    /// Compares the tenant; whether there was one to compare with.
+    fn compare_tenant(&self, verified: &VerifiedRecord) -> Result<bool, RecordFault> {
+        first_unexpected(&[(self.tenant, verified.tenant(), Fact::Tenant)])?;
+        Ok(self.tenant.is_some())
+    }
+
+    /// Whether any part of the record field is expected.
+    const fn names_field(&self) -> bool {
+        self.model.is_some() || self.field.is_some() || self.record.is_some()
+    }
+
+    /// Compares what is given of the record field; whether all of it was.
+    fn compare_field(&self, verified: &VerifiedRecord) -> Result<bool, RecordFault> {
+        first_unexpected(&[
+            (self.model, verified.model(), Fact::Model),
+            (self.field, verified.field(), Fact::Field),
+            (self.record, verified.record(), Fact::Record),
+        ])?;
+        Ok(self.model.is_some() && self.field.is_some() && self.record.is_some())
+    }
+
+    /// Compares the newest record with the page; whether the page's digest was given.
+    fn compare_head(&self, newest: &VerifiedRecord) -> Result<bool, RecordFault> {
+        let Some((count, head)) = self.page else {
+            return Ok(false);
+        };
+        if newest.n() != count {
+            return Err(RecordFault::Count { page: count });
+        }
+        match head {
+            Some(head) if head != newest.digest() => Err(RecordFault::Head),
+            head => Ok(head.is_some()),
+        }
+    }
+}
 
 /// The answers about the records of one field; each bad one names the first record that fails it.
 ///
@@ -37,24 +159,24 @@ pub enum Checked {
     Good,
     /// It is not, or is not shown: the first record of which that is true, and why.
     Bad(RecordError),
-    /// Nobody said what to expect, or there was no record to check.
+    /// Nobody said what to expect, or not all of it, or there was no record to check.
     NotChecked,
 }
 
 /// Verifies the records of one field, **newest first**, as `signatures` returns them.
 ///
-/// The chain must begin at place 1, unless [`Expected::first`] says that older records are left
-/// out. That the newest are all there shows only against the page: [`Expected::page`]. Purpose, user
-/// and content may differ from record to record, and are not compared here.
+/// The chain must begin at place 1, unless [`ExpectedChain::first`] says that older records are left
+/// out. That the newest are all there shows only against the page: [`ExpectedChain::page`]. Purpose,
+/// user and content may differ from record to record, and are not compared here.
 ///
 /// ```
 /// # let lines = include_str!("../../tests/vectors/records/first.sd-jwt");
 /// # let jwk_set = include_str!("../../tests/vectors/records/first.jwks");
-/// use otp_engine::{Checked, Expected, SignatureRecord, VerifyingKeys, verify_chain};
+/// use otp_engine::{Checked, ExpectedChain, SignatureRecord, VerifyingKeys, verify_chain};
 ///
 /// let keys = VerifyingKeys::from_jwk_set(jwk_set)?;
 /// let records = [SignatureRecord::from_sd_jwt(lines.trim_end())?];
-/// let verdict = verify_chain(&records, &keys, &Expected::new().tenant("acme"));
+/// let verdict = verify_chain(&records, &keys, &ExpectedChain::new().tenant("acme"));
 /// assert_eq!(verdict.signatures, Checked::Good);
 /// assert_eq!(verdict.chain, Checked::Good);
 /// assert_eq!(verdict.head, Checked::NotChecked);
@@ -65,7 +187,7 @@ pub enum Checked {
 pub fn verify_chain(
     records: &[SignatureRecord],
     keys: &VerifyingKeys,
-    expected: &Expected<'_>,
+    expected: &ExpectedChain<'_>,
 ) -> ChainVerdict {
     let mut chain = Chain {
         expected,
@@ -73,8 +195,6 @@ pub fn verify_chain(
         previous: None,
         ids: BTreeSet::new(),
     };
-    let tenant = expected.tenant.is_some();
-    let field = expected.model.is_some() || expected.field.is_some() || expected.record.is_some();
     let mut verdict = ChainVerdict {
         signatures: Checked::NotChecked,
         tenant: Checked::NotChecked,
@@ -82,41 +202,37 @@ pub fn verify_chain(
         chain: Checked::NotChecked,
         head: Checked::NotChecked,
     };
-    let mut newest = None;
-    for record in records.iter().rev() {
+    for (at, record) in records.iter().enumerate().rev() {
         let judged = verify_record(record.jws(), record.disclosures(), keys, None);
         let fails = |reason| RecordError::of(record.n(), record.id(), reason);
         let shown = judged.as_ref().map_err(|_| RecordFault::Unproven);
-        if tenant {
-            let answer = shown.and_then(|verified| expected.compare_tenant(verified));
-            verdict.tenant.and(answer.map_err(fails));
+        let ask = |asked: bool, compare: &dyn Fn(&VerifiedRecord) -> Result<bool, RecordFault>| {
+            match asked {
+                true => shown.and_then(compare).map_err(fails),
+                false => Ok(false),
+            }
+        };
+        let tenant = |verified: &_| expected.compare_tenant(verified);
+        verdict.tenant.and(ask(expected.tenant.is_some(), &tenant));
+        let field = |verified: &_| expected.compare_field(verified);
+        verdict.field.and(ask(expected.names_field(), &field));
+        if at == 0 {
+            let head = |verified: &_| expected.compare_head(verified);
+            verdict.head.and(ask(expected.page.is_some(), &head));
         }
-        if field {
-            let answer = shown.and_then(|verified| expected.compare_field(verified));
-            verdict.field.and(answer.map_err(fails));
-        }
-        let answer = shown.and_then(|verified| chain.link(verified));
-        verdict.chain.and(answer.map_err(fails));
-        newest = Some((
-            record,
-            shown.map(|verified| (verified.n(), verified.digest())),
-        ));
-        verdict.signatures.and(judged.map(drop));
+        let linked = shown.and_then(|verified| chain.link(verified));
+        verdict.chain.and(linked.map(|()| true).map_err(fails));
+        verdict.signatures.and(judged.map(|_| true));
     }
-    if let Some((count, head)) = expected.page {
-        verdict.head.and(match newest {
-            Some((record, shown)) => shown
-                .and_then(|(n, digest)| head_is(n, digest, count, head))
-                .map_err(|reason| RecordError::of(record.n(), record.id(), reason)),
-            None if count == 0 => Ok(()),
-            None => Err(RecordError::nameless(RecordFault::Count { page: count })),
-        });
+    if let (true, Some((count @ 1.., _))) = (records.is_empty(), expected.page) {
+        let missing = RecordFault::Count { page: count };
+        verdict.head = Checked::Bad(RecordError::nameless(missing));
     }
     verdict
 }
 
 impl ChainVerdict {
-    /// Tells whether every question was asked, and answered well.
+    /// Tells whether every question was asked in full, and answered well.
     #[must_use]
     pub fn all_good(&self) -> bool {
         self.answers().iter().all(|answer| *answer == Checked::Good)
@@ -143,11 +259,11 @@ impl ChainVerdict {
 }
 
 impl Checked {
-    /// Adds one more record's answer: the first bad one stays.
-    fn and(&mut self, answer: Result<(), RecordError>) {
+    /// Adds one more record's answer: good, or not compared. The first bad one stays.
+    fn and(&mut self, answer: Result<bool, RecordError>) {
         match (*self, answer) {
-            (Self::Bad(_), _) => {}
-            (_, Ok(())) => *self = Self::Good,
+            (Self::Bad(_), _) | (_, Ok(false)) => {}
+            (_, Ok(true)) => *self = Self::Good,
             (_, Err(error)) => *self = Self::Bad(error),
         }
     }
@@ -155,7 +271,7 @@ impl Checked {
 
 /// Where a chain stands, from its oldest record on.
 struct Chain<'e> {
-    expected: &'e Expected<'e>,
+    expected: &'e ExpectedChain<'e>,
     due: u64,
     previous: Option<[u8; 32]>,
     ids: BTreeSet<super::RecordId>,
@@ -180,19 +296,4 @@ impl Chain<'_> {
         }
         Ok(())
     }
-}
-
-fn head_is(
-    n: u64,
-    digest: [u8; 32],
-    count: u64,
-    head: Option<[u8; 32]>,
-) -> Result<(), RecordFault> {
-    if n != count {
-        return Err(RecordFault::Count { page: count });
-    }
-    if head.is_some_and(|head| head != digest) {
-        return Err(RecordFault::Head);
-    }
-    Ok(())
 }

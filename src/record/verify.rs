@@ -15,7 +15,8 @@ use crate::json;
 use crate::jws::{Compact, JwsError, MAX_PAYLOAD};
 use crate::signing::{KeyId, VerifyingKeys};
 
-/// What a verifier expects of records; what is not set is not checked.
+/// What a verifier expects of one record; what is not set is not checked. Of the records of a field
+/// together, see [`ExpectedChain`](crate::ExpectedChain).
 ///
 /// ```
 /// use otp_engine::Expected;
@@ -28,15 +29,13 @@ use crate::signing::{KeyId, VerifyingKeys};
 /// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Expected<'a> {
-    pub(super) tenant: Option<&'a str>,
-    pub(super) model: Option<&'a str>,
-    pub(super) field: Option<&'a str>,
-    pub(super) record: Option<&'a str>,
+    tenant: Option<&'a str>,
+    model: Option<&'a str>,
+    field: Option<&'a str>,
+    record: Option<&'a str>,
     purpose: Option<&'a str>,
     user: Option<&'a str>,
     content: Option<[u8; 32]>,
-    pub(super) first: Option<u64>,
-    pub(super) page: Option<(u64, Option<[u8; 32]>)>,
 }
 
 /// A record that one of the verifier's keys signed, and that is as expected.
@@ -107,9 +106,7 @@ pub fn verify_record(
         digest: Sha256::digest(jws.as_bytes()).into(),
     };
     if let Some(expected) = expected {
-        expected.compare_tenant(&verified).map_err(fails)?;
-        expected.compare_field(&verified).map_err(fails)?;
-        expected.compare_rest(&verified).map_err(fails)?;
+        expected.compare(&verified).map_err(fails)?;
     }
     Ok(verified)
 }
@@ -126,8 +123,6 @@ impl<'a> Expected<'a> {
             purpose: None,
             user: None,
             content: None,
-            first: None,
-            page: None,
         }
     }
 
@@ -180,41 +175,13 @@ impl<'a> Expected<'a> {
         self
     }
 
-    /// Expects a chain to begin at place `n`, because older records are left out on purpose.
-    ///
-    /// Without this it must begin at 1. What comes before `n` is then not shown by the chain.
-    #[must_use]
-    pub const fn first(mut self, n: u64) -> Self {
-        self.first = Some(n);
-        self
-    }
-
-    /// Expects a chain to end as the field's page says: with record `count`, whose digest is `head`.
-    ///
-    /// Without this nobody notices that the newest records were dropped.
-    #[must_use]
-    pub const fn page(mut self, count: u64, head: Option<[u8; 32]>) -> Self {
-        self.page = Some((count, head));
-        self
-    }
-
-    /// Compares the tenant.
-    pub(super) fn compare_tenant(&self, verified: &VerifiedRecord) -> Result<(), RecordFault> {
-        first_unexpected(&[(self.tenant, verified.tenant(), Fact::Tenant)])
-    }
-
-    /// Compares the record field.
-    pub(super) fn compare_field(&self, verified: &VerifiedRecord) -> Result<(), RecordFault> {
+    /// Compares all that is expected; the first fact that is another is the answer.
+    fn compare(&self, verified: &VerifiedRecord) -> Result<(), RecordFault> {
         first_unexpected(&[
+            (self.tenant, verified.tenant(), Fact::Tenant),
             (self.model, verified.model(), Fact::Model),
             (self.field, verified.field(), Fact::Field),
             (self.record, verified.record(), Fact::Record),
-        ])
-    }
-
-    /// Compares purpose, user and content.
-    fn compare_rest(&self, verified: &VerifiedRecord) -> Result<(), RecordFault> {
-        first_unexpected(&[
             (self.purpose, verified.purpose(), Fact::Purpose),
             (self.user, verified.user(), Fact::User),
         ])?;
@@ -394,7 +361,7 @@ impl fmt::Debug for VerifiedRecord {
     }
 }
 
-fn first_unexpected(facts: &[(Option<&str>, &str, Fact)]) -> Result<(), RecordFault> {
+pub(super) fn first_unexpected(facts: &[(Option<&str>, &str, Fact)]) -> Result<(), RecordFault> {
     for (expected, said, fact) in facts {
         if expected.is_some_and(|expected| expected != *said) {
             return Err(RecordFault::Unexpected(*fact));

@@ -247,7 +247,11 @@ fn the_largest_evidence_of_all_pieces_fits_though_json_escapes_every_character()
     let read = engine.signatures(&desk.store, &member, &field, 5).unwrap();
     assert_eq!(read[0], record);
     let (count, head) = engine.page(&desk.store, &member, &field).unwrap();
-    let expected = otp_engine::Expected::new().tenant(&member).model(&member);
+    let expected = otp_engine::ExpectedChain::new()
+        .tenant(&member)
+        .model(&member)
+        .field(&member)
+        .record(&member);
     let verdict = otp_engine::verify_chain(&read, &keys(), &expected.page(count, head));
     assert!(verdict.all_good(), "{verdict:?}");
     // Erased one detail after the other, each with its note, it still fits.

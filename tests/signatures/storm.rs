@@ -3,8 +3,8 @@
 use std::sync::Barrier;
 
 use otp_engine::{
-    Binding, Budgets, Evidence, Expected, MemoryStore, RecordField, Rejection, SignatureRecord,
-    Store, Submission, Verdict, verify_chain,
+    Binding, Budgets, Evidence, ExpectedChain, MemoryStore, RecordField, Rejection,
+    SignatureRecord, Store, Submission, Verdict, verify_chain,
 };
 
 use crate::fixture::{Host, parts, record};
@@ -38,7 +38,7 @@ fn whole_field(host: &Host, store: &dyn Store, name: &str) -> Vec<SignatureRecor
         field,
         record,
     } = field;
-    let expected = Expected::new()
+    let expected = ExpectedChain::new()
         .tenant("acme")
         .model(model)
         .field(field)

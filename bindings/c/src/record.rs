@@ -1,8 +1,8 @@
 //! Signature records: read from a store, and verified with public keys alone.
 
 use otp_core::{
-    Checked, Detail, Erased, Expected, RecordField, SignatureRecord, VerifyingKeys, verify_chain,
-    verify_record,
+    Checked, Detail, Erased, Expected, ExpectedChain, RecordField, SignatureRecord, VerifyingKeys,
+    verify_chain, verify_record,
 };
 
 use crate::engine::{otp_engine, use_engine, use_store};
@@ -151,7 +151,7 @@ pub unsafe extern "C" fn otp_engine_erase(
     })
 }
 
-/// What a verifier expects; empty views are not checked.
+/// What a verifier expects; empty views are not checked. A page is expected of a chain alone.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct otp_expected {
@@ -169,7 +169,7 @@ pub struct otp_expected {
     pub head: otp_view,
     /// How many records there are; read if `has_page` is 1.
     pub count: u64,
-    /// 1 if `count` and `head` are to be compared.
+    /// 1 if `count` and `head` are to be compared, else 0; 0 for one record.
     pub has_page: i32,
 }
 
@@ -177,11 +177,57 @@ impl Sized_ for otp_expected {
     const FIRST: usize = size_of::<Self>();
 }
 
+/// What is expected, read; each function takes what it compares.
+#[derive(Default)]
+struct Given<'a> {
+    tenant: Option<&'a str>,
+    model: Option<&'a str>,
+    field: Option<&'a str>,
+    record: Option<&'a str>,
+    page: Option<(u64, Option<[u8; 32]>)>,
+}
+
+impl<'a> Given<'a> {
+    fn of_record(&self) -> Result<Expected<'a>, Fault> {
+        if self.page.is_some() {
+            return Err(Fault::argument(
+                "expected.has_page is 1; it must be 0 for one record, as a page is of a chain",
+            ));
+        }
+        let mut expected = Expected::new();
+        for (text, set) in [
+            (self.tenant, Expected::tenant as fn(_, _) -> _),
+            (self.model, Expected::model),
+            (self.field, Expected::field),
+            (self.record, Expected::record),
+        ] {
+            expected = text.map_or(expected, |text| set(expected, text));
+        }
+        Ok(expected)
+    }
+
+    fn of_chain(&self) -> ExpectedChain<'a> {
+        let mut expected = ExpectedChain::new();
+        for (text, set) in [
+            (self.tenant, ExpectedChain::tenant as fn(_, _) -> _),
+            (self.model, ExpectedChain::model),
+            (self.field, ExpectedChain::field),
+            (self.record, ExpectedChain::record),
+        ] {
+            expected = text.map_or(expected, |text| set(expected, text));
+        }
+        match self.page {
+            Some((count, head)) => expected.page(count, head),
+            None => expected,
+        }
+    }
+}
+
 /// # Safety
 ///
 /// `expected` is NULL or valid, its views with as many bytes as they say, for as long as the result
 /// is used.
-unsafe fn read_expected<'a>(expected: *const otp_expected) -> Result<Expected<'a>, Fault> {
+unsafe fn read_expected<'a>(expected: *const otp_expected) -> Result<Given<'a>, Fault> {
     const EMPTY: otp_view = otp_view {
         data: core::ptr::null(),
         len: 0,
@@ -196,24 +242,22 @@ unsafe fn read_expected<'a>(expected: *const otp_expected) -> Result<Expected<'a
         count: 0,
         has_page: 0,
     };
-    let mut read = Expected::new();
+    let mut read = Given::default();
     if expected.is_null() {
         return Ok(read);
     }
     // SAFETY: by this function's contract, here and below.
     unsafe {
         let given = read_sized(expected, none, "expected")?;
-        if let Some(tenant) = given.tenant.optional_text("tenant")? {
-            read = read.tenant(tenant);
-        }
-        if let Some(model) = given.model.optional_text("model")? {
-            read = read.model(model);
-        }
-        if let Some(field) = given.field.optional_text("field")? {
-            read = read.field(field);
-        }
-        if let Some(record) = given.record.optional_text("record")? {
-            read = read.record(record);
+        read.tenant = given.tenant.optional_text("tenant")?;
+        read.model = given.model.optional_text("model")?;
+        read.field = given.field.optional_text("field")?;
+        read.record = given.record.optional_text("record")?;
+        if !matches!(given.has_page, 0 | 1) {
+            return Err(Fault::argument(format!(
+                "expected.has_page is {}; it must be 0 or 1",
+                given.has_page
+            )));
         }
         if flag(given.has_page, "has_page")? {
             let head = match given.head.bytes("head")? {
@@ -225,13 +269,14 @@ unsafe fn read_expected<'a>(expected: *const otp_expected) -> Result<Expected<'a
                     ))
                 })?),
             };
-            read = read.page(given.count, head);
+            read.page = Some((given.count, head));
         }
     }
     Ok(read)
 }
 
-/// Verifies one record, a JWS or `<JWS>~<disclosure>~…`, with a JWK set of public keys.
+/// Verifies one record, a JWS or `<JWS>~<disclosure>~…`, with a JWK set of public keys; white space
+/// behind it is left out. `expected` may not have a page.
 ///
 /// `valid_out` is 1 if all of it holds, else 0. `text_out` is UTF-8 text: the payload as it was
 /// signed, or the reason why it does not hold.
@@ -260,7 +305,7 @@ pub unsafe extern "C" fn otp_verify_record(
                 read_expected(expected)?,
             )
         };
-        let keys = read_keys(jwks)?;
+        let (keys, expected) = (read_keys(jwks)?, expected.of_record()?);
         let verified = SignatureRecord::from_sd_jwt(record).and_then(|record| {
             verify_record(record.jws(), record.disclosures(), &keys, Some(&expected))
         });
@@ -281,7 +326,8 @@ pub unsafe extern "C" fn otp_verify_record(
 ///
 /// `valid_out` is 1 if nothing that was checked is bad and there is a record or an empty page, else
 /// 0. `text_out` has a line for each question, `signatures`, `tenant`, `field`, `chain` and `head`:
-/// `name<TAB>good`, `name<TAB>not checked`, or `name<TAB>bad<TAB>reason`.
+/// `name<TAB>good`, `name<TAB>not checked`, or `name<TAB>bad<TAB>reason`. What was not compared is
+/// not checked: a field of which a part is expected, a page without its digest, an empty chain.
 ///
 /// # Safety
 ///
@@ -314,7 +360,7 @@ pub unsafe extern "C" fn otp_verify_chain(
         {
             Err(error) => (0, format!("signatures\tbad\t{error}")),
             Ok(records) => {
-                let verdict = verify_chain(&records, &keys, &expected);
+                let verdict = verify_chain(&records, &keys, &expected.of_chain());
                 let answers = [
                     ("signatures", verdict.signatures),
                     ("tenant", verdict.tenant),
@@ -327,7 +373,8 @@ pub unsafe extern "C" fn otp_verify_chain(
                     Checked::NotChecked => format!("{name}\tnot checked"),
                     Checked::Bad(error) => format!("{name}\tbad\t{error}"),
                 });
-                let shown = !records.is_empty() || verdict.head == Checked::Good;
+                let empty_page = expected.page.is_some_and(|(count, _)| count == 0);
+                let shown = !records.is_empty() || empty_page;
                 (i32::from(verdict.none_bad() && shown), said.join("\n"))
             }
         };

@@ -283,6 +283,49 @@ static void case_93_golden_records_verify_each_and_as_a_chain(void) {
     otp_bytes_free(text);
 }
 
+static void case_177_what_was_not_compared_is_not_checked(void) {
+    static uint8_t joined[65536];
+    otp_view all = lines(golden_records, COUNT(golden_records), joined, sizeof joined);
+    otp_bytes *text = NULL;
+    int32_t valid = -1;
+    SIZED(otp_expected, expected);
+    expected.tenant = golden_tenant;
+    expected.model = golden_model;
+    expected.has_page = 1;
+    expected.count = golden_count;
+    OK(otp_verify_chain(all, golden_keys, &expected, &valid, &text));
+    CHECK(valid == 1 && bytes_hold(text, "field\tnot checked") && bytes_hold(text, "head\tnot checked"));
+    otp_bytes_free(text);
+    expected.count++;
+    OK(otp_verify_chain(all, golden_keys, &expected, &valid, &text));
+    CHECK(valid == 0 && bytes_hold(text, "head\tbad"));
+    otp_bytes_free(text);
+    expected.count = 0;
+    OK(otp_verify_chain(view(""), golden_keys, &expected, &valid, &text));
+    CHECK(valid == 1 && bytes_hold(text, "signatures\tnot checked") && bytes_hold(text, "head\tnot checked"));
+    otp_bytes_free(text);
+    /* What a function would not compare, it refuses. */
+    text = NULL;
+    STATUS(OTP_STATUS_ARGUMENT, otp_verify_record(golden_records[0].record, golden_keys, &expected, &valid, &text));
+    CHECK(text == NULL && detail_names("has_page"));
+    expected.has_page = 2;
+    STATUS(OTP_STATUS_ARGUMENT, otp_verify_chain(all, golden_keys, &expected, &valid, &text));
+    CHECK(text == NULL && detail_names("has_page"));
+}
+
+static void case_179_white_space_behind_a_record_is_no_part_of_it(void) {
+    static uint8_t line[16384];
+    otp_bytes *text = NULL;
+    int32_t valid = -1;
+    const otp_view record = golden_records[0].record;
+    CHECK(record.len + 2 <= sizeof line);
+    memcpy(line, record.data, record.len);
+    memcpy(line + record.len, "\r\n", 2);
+    OK(otp_verify_record(view_of(line, record.len + 2), golden_keys, NULL, &valid, &text));
+    CHECK(valid == 1 && same(view_of_bytes(text), golden_records[0].payload));
+    otp_bytes_free(text);
+}
+
 static void records_that_other_tools_signed_verify(void) {
     otp_bytes *text = NULL;
     int32_t valid = -1;
@@ -337,6 +380,8 @@ int main(void) {
     recipients_are_read_or_refused();
     typed_codes_are_judged();
     case_93_golden_records_verify_each_and_as_a_chain();
+    case_177_what_was_not_compared_is_not_checked();
+    case_179_white_space_behind_a_record_is_no_part_of_it();
     records_that_other_tools_signed_verify();
     case_93_a_store_of_format_1_is_read();
     return done("vectors");

@@ -18,7 +18,8 @@ from .errors import check
 class Expected:
     """What a verifier expects; what is None is not checked.
 
-    ``page`` is what ``Engine.page`` returns: how many records there are, and the newest's digest.
+    ``page`` is of a chain alone, and what ``Engine.page`` returns: how many records there are, and
+    the newest's digest. Of a chain, ``model``, ``field`` and ``record`` are the field together.
     """
 
     tenant: str | None = None
@@ -63,11 +64,17 @@ class ChainVerdict:
     """Whether the records of a field hold together; true only if nothing that was checked is bad.
 
     ``answers`` maps signatures, tenant, field, chain and head to "good", "not checked" or
-    "bad: reason".
+    "bad: reason". Not checked is what was not compared: a field of which a part is expected, a page
+    without its digest, an empty chain.
     """
 
     valid: bool
     answers: dict[str, str]
+
+    @property
+    def all_good(self) -> bool:
+        """Whether every question was asked in full, and answered well."""
+        return bool(self.answers) and set(self.answers.values()) == {"good"}
 
     def __bool__(self) -> bool:
         return self.valid
@@ -79,13 +86,16 @@ def verify_record(
     disclosures: Iterable[str] = (),
     expected: Expected | None = None,
 ) -> RecordVerdict:
-    """Verify one record with a JWK set; ``jws`` may be a record or its SD-JWT text too."""
+    """Verify one record with a JWK set; ``jws`` may be a record or its SD-JWT text too.
+
+    White space behind the texts is left out. ``expected`` may not have a page: ``ValueError``.
+    """
     line = _line(jws, "jws")
     if "~" not in line:
         told = several(disclosures, "disclosures")
         for disclosure in told:
             text(disclosure, "disclosures")
-        line = "~".join((line, *told, ""))
+        line = "~".join((*(one.rstrip() for one in (line, *told)), ""))
     valid, said = _ask(lib.otp_verify_record, line, jwks, expected)
     if valid:
         return RecordVerdict(True, json.loads(said), None)
