@@ -5,7 +5,7 @@ use core::{fmt, str};
 
 use sha2::{Digest, Sha256};
 
-use crate::Recipient;
+use crate::{Recipient, shown};
 
 /// The longest text of one member of a [`Binding`], in bytes of UTF-8.
 pub const MAX_MEMBER: usize = 128;
@@ -273,8 +273,9 @@ impl<'a> BindingBuilder<'a> {
     ///
     /// # Errors
     ///
-    /// [`BindingError`] names the member that is missing, empty, longer than [`MAX_MEMBER`] bytes
-    /// or holds a control character.
+    /// [`BindingError`] names the member that is missing, empty, longer than [`MAX_MEMBER`] bytes,
+    /// shows nothing, or holds a control character or another that is not shown or turns the
+    /// direction of writing.
     pub fn build(self) -> Result<Binding, BindingError> {
         let error = |member, problem| Err(BindingError { member, problem });
         let members: usize = self.members.iter().flatten().map(|text| text.len()).sum();
@@ -288,13 +289,15 @@ impl<'a> BindingBuilder<'a> {
                 Some(given) if given.len() > MAX_MEMBER => {
                     return error(name, Problem::TooLong(given.len()));
                 }
-                Some(given) if has_control(given) => {
-                    return error(name, Problem::Control);
-                }
-                Some(given) => {
-                    feed_text(given, &mut append);
-                    length += LENGTH + given.len();
-                }
+                Some(given) => match shown::first_hidden(given) {
+                    Some(symbol) if symbol.is_control() => return error(name, Problem::Control),
+                    Some(symbol) => return error(name, Problem::Hidden(symbol)),
+                    None if !shown::shows(given) => return error(name, Problem::Blank),
+                    None => {
+                        feed_text(given, &mut append);
+                        length += LENGTH + given.len();
+                    }
+                },
             }
             // Six members of at most 128 bytes: the sum fits.
             *end = u16::try_from(length).unwrap_or(u16::MAX);
@@ -317,12 +320,6 @@ impl<'a> BindingBuilder<'a> {
             content: self.content,
         })
     }
-}
-
-/// Looks at bytes where that is enough: most members are ASCII.
-fn has_control(text: &str) -> bool {
-    let control = |byte: u8| byte.is_ascii_control();
-    text.bytes().any(control) || !text.is_ascii() && text.contains(char::is_control)
 }
 
 /// The member of a binding that is out of bounds, and how.
@@ -353,6 +350,12 @@ impl fmt::Display for BindingError {
                 )
             }
             Problem::Control => write!(f, "{member} holds a control character"),
+            Problem::Hidden(symbol) => write!(
+                f,
+                "{member} holds U+{:04X}, which is not shown or turns the direction of writing",
+                u32::from(symbol)
+            ),
+            Problem::Blank => write!(f, "{member} holds nothing that is shown"),
         }
     }
 }
@@ -365,6 +368,8 @@ enum Problem {
     Empty,
     TooLong(usize),
     Control,
+    Hidden(char),
+    Blank,
 }
 
 /// The bytes of a length.
@@ -461,6 +466,21 @@ mod tests {
             message(Binding::builder().tenant("a")),
             "purpose is missing"
         );
+    }
+
+    #[test]
+    fn case_174_a_member_reads_as_it_is_stored() {
+        let message = |text| parts("a", "b").user(text).build().unwrap_err().to_string();
+        for text in ["7\u{202e}1", "\u{200b}7", "7\u{2066}", "7\u{feff}"] {
+            let symbol = text.chars().find(|symbol| *symbol > '\u{7f}').unwrap();
+            let why = "which is not shown or turns the direction of writing";
+            let holds = alloc::format!("user holds U+{:04X}, {why}", u32::from(symbol));
+            assert_eq!(message(text), holds);
+        }
+        for blank in [" ", "\u{2800}", "\u{a0}"] {
+            assert_eq!(message(blank), "user holds nothing that is shown");
+        }
+        assert!(parts("شرکت علی\u{200c}رضا", "b").build().is_ok());
     }
 
     #[test]

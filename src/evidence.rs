@@ -5,12 +5,12 @@ use core::fmt;
 
 use sha2::{Digest, Sha256};
 
-use crate::{Binding, Policy};
+use crate::{Binding, Policy, image, shown};
 
 /// What a host gives with a typed code, for the signature record.
 ///
 /// All of it is checked before anything is loaded or compared: what is missing, too large or does
-/// not fit is a [`Rejection::Evidence`](crate::Rejection::Evidence), and no attempt is used.
+/// not fit (a text that shows nothing, or otherwise than it is stored, fits nowhere) is a [`Rejection::Evidence`](crate::Rejection::Evidence), and no attempt is used.
 ///
 /// ```
 /// use otp_engine::Evidence;
@@ -70,8 +70,9 @@ impl<'a> Evidence<'a> {
         self
     }
 
-    /// Sets the captured signature: a PNG or JPEG of at most 1 MiB, told by its content. The record
-    /// holds digest, size and type; the bytes stay with the host.
+    /// Sets the captured signature: a whole PNG or JPEG of at most 1 MiB, told by its content, of 8
+    /// to 4,096 pixels a side. One that says where it was taken (Exif, XMP) is unfit. The record holds
+    /// digest, size and type; the bytes stay with the host.
     pub const fn image(mut self, image: &'a [u8]) -> Self {
         self.image = Some(image);
         self
@@ -116,27 +117,31 @@ impl<'a> Evidence<'a> {
             (Piece::Ip, self.ip, 64),
             (Piece::Agent, self.agent, 512),
         ] {
-            let Some(text) = text else { continue };
+            let Some(text) = given(text) else { continue };
             if text.len() > max {
                 return Err(EvidenceFault::TooLarge(piece));
             }
-            let line = |symbol: char| symbol == '\n' && piece == Piece::Consent;
-            if text.contains(|symbol: char| symbol.is_control() && !line(symbol)) {
+            let whole = |text| shown::first_hidden(text).is_none();
+            let fits = match piece {
+                Piece::Consent => text.split('\n').all(whole),
+                _ => whole(text),
+            };
+            if !fits || !shown::shows(text) {
                 return Err(EvidenceFault::Unfit(piece));
             }
         }
         Ok(Checked {
-            user_name: self.user_name,
-            signer_name: self.signer_name,
+            user_name: given(self.user_name),
+            signer_name: given(self.signer_name),
             document_size: self
                 .document
                 .map(|document| fitting(document, binding))
                 .transpose()?,
             image: self.image.map(Image::recognise).transpose()?,
-            consent: self.consent,
-            revision: self.revision,
-            ip: self.ip,
-            agent: self.agent,
+            consent: given(self.consent),
+            revision: given(self.revision),
+            ip: given(self.ip),
+            agent: given(self.agent),
             pieces: self.pieces(),
         })
     }
@@ -169,6 +174,11 @@ impl fmt::Debug for Evidence<'_> {
             .field("pieces", &self.pieces())
             .finish_non_exhaustive()
     }
+}
+
+/// A text of no bytes is one that was not given.
+fn given(text: Option<&str>) -> Option<&str> {
+    text.filter(|text| !text.is_empty())
 }
 
 /// Returns the size of a document that is the bound content.
@@ -214,13 +224,7 @@ impl Image {
             return Err(EvidenceFault::TooLarge(Piece::Image));
         }
         // By content, never by name: an SVG runs scripts where it is shown.
-        let media_type = if image.starts_with(PNG) {
-            "image/png"
-        } else if image.starts_with(JPEG) {
-            "image/jpeg"
-        } else {
-            return Err(EvidenceFault::Unfit(Piece::Image));
-        };
+        let media_type = image::media_type(image).ok_or(EvidenceFault::Unfit(Piece::Image))?;
         Ok(Self {
             digest: Sha256::digest(image).into(),
             size: image.len() as u64,
@@ -274,8 +278,9 @@ pub enum EvidenceFault {
     Missing(Piece),
     /// A piece is larger than its cap.
     TooLarge(Piece),
-    /// A piece does not fit: the document is not what the binding's content digests, the image is
-    /// neither PNG nor JPEG, a text holds control characters.
+    /// A piece does not fit: the document is not what the binding's content digests; the image is
+    /// no whole PNG or JPEG of 8 to 4,096 pixels a side, or says where it was taken; a text shows
+    /// nothing, or holds what is not shown or turns the direction of writing.
     Unfit(Piece),
 }
 
@@ -298,8 +303,13 @@ impl fmt::Display for EvidenceFault {
             Self::Unfit(Piece::Document) => {
                 f.write_str("document is not what the binding's content digests")
             }
-            Self::Unfit(Piece::Image) => f.write_str("image is neither PNG nor JPEG"),
-            Self::Unfit(piece) => write!(f, "{piece} holds a control character"),
+            Self::Unfit(Piece::Image) => f.write_str(
+                "image is no whole PNG or JPEG of 8 to 4,096 pixels a side that holds no position",
+            ),
+            Self::Unfit(piece) => write!(
+                f,
+                "{piece} shows nothing, or holds a control character or another that is not shown"
+            ),
         }
     }
 }
@@ -386,12 +396,6 @@ const MAX_IMAGE: usize = 1024 * 1024;
 /// The largest document in bytes.
 const MAX_DOCUMENT: usize = 64 * 1024 * 1024;
 
-/// A PNG file begins so: its signature, and the header chunk (PNG specification, 5.2 and 5.6).
-const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR";
-
-/// A JPEG file begins with "start of image" and a marker (ITU-T T.81, B.1.1).
-const JPEG: &[u8] = b"\xff\xd8\xff";
-
 #[cfg(test)]
 mod tests {
     use alloc::{string::ToString, vec, vec::Vec};
@@ -419,9 +423,19 @@ mod tests {
         evidence.check(policy, &binding(b"offer")).err()
     }
 
-    fn png(size: usize) -> Vec<u8> {
-        let mut image = PNG.to_vec();
-        image.resize(size, 0);
+    /// A photograph that comments make so many bytes long.
+    fn jpeg(size: usize) -> Vec<u8> {
+        let taken = include_bytes!("../tests/vectors/images/sound/drawn.jpg");
+        let mut image = taken[..2].to_vec();
+        let mut left = size - taken.len();
+        while left > 0 {
+            let segment = if left > 60_000 { 30_000 } else { left };
+            image.extend([0xFF, 0xFE]);
+            image.extend(u16::try_from(segment - 2).unwrap().to_be_bytes());
+            image.resize(image.len() + segment - 4, 0);
+            left -= segment;
+        }
+        image.extend(&taken[2..]);
         image
     }
 
@@ -452,24 +466,22 @@ mod tests {
     fn case_87_an_image_is_a_small_png_or_jpeg_by_its_content() {
         let policy = Policy::default();
         let image = |image: &[u8]| fault(&policy, Evidence::new().image(image));
-        assert_eq!(image(&png(MAX_IMAGE)), None);
-        assert_eq!(
-            image(&png(MAX_IMAGE + 1)),
-            Some(EvidenceFault::TooLarge(Piece::Image))
-        );
-        assert_eq!(
-            image(&png(20_000_000)),
-            Some(EvidenceFault::TooLarge(Piece::Image))
-        );
-        assert_eq!(image(b"\xff\xd8\xff\xe0rest"), None);
+        assert_eq!(image(&jpeg(MAX_IMAGE)), None);
+        let drawn = include_bytes!("../tests/vectors/images/sound/drawn.png");
+        assert_eq!(image(drawn), None);
+        let large = Some(EvidenceFault::TooLarge(Piece::Image));
+        assert_eq!(image(&jpeg(MAX_IMAGE + 1)), large);
+        assert_eq!(image(&vec![0; 20_000_000]), large);
         let unfit = Some(EvidenceFault::Unfit(Piece::Image));
         for other in [
             &b""[..],
             b"<svg onload='x'/>",
             b"GIF89a",
             b"%PDF",
-            &PNG[..15],
+            b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR and the rest",
             b"\xff\xd8",
+            b"\xff\xd8\xff",
+            b"\xff\xd8\xff\xe0rest",
         ] {
             assert_eq!(image(other), unfit);
         }
@@ -510,6 +522,58 @@ mod tests {
             let lines = fault(&policy, with(piece, "a\nb"));
             assert_eq!(lines.is_none(), piece == Piece::Consent);
         }
+    }
+
+    #[test]
+    fn case_175_a_text_shows_what_it_is() {
+        let policy = Policy::default();
+        for piece in [
+            Piece::UserName,
+            Piece::SignerName,
+            Piece::Consent,
+            Piece::Revision,
+            Piece::Ip,
+            Piece::Agent,
+        ] {
+            let unfit = Some(EvidenceFault::Unfit(piece));
+            for text in [
+                "\u{200b}",
+                "Siti\u{202e}imA",
+                "Si\u{200b}ti",
+                "\u{feff}Siti",
+                "Siti\u{2066}",
+                "\u{2800}",
+                " ",
+                "\u{a0}\u{3000}",
+                "Siti\u{200d}",
+            ] {
+                assert_eq!(fault(&policy, with(piece, text)), unfit, "{text:?}");
+            }
+            for text in ["سيتي", "علی\u{200c}رضا", "陳大文", "ශ්\u{200d}රී", "Núñez"]
+            {
+                assert_eq!(fault(&policy, with(piece, text)), None, "{text:?}");
+            }
+            // A text of no bytes is none, and stands in no record.
+            let checked = with(piece, "").check(&policy, &binding(b"offer")).unwrap();
+            let Checked {
+                user_name,
+                signer_name,
+                consent,
+                revision,
+                ip,
+                agent,
+                ..
+            } = checked;
+            assert_eq!(
+                [user_name, signer_name, consent, revision, ip, agent],
+                [None; 6]
+            );
+        }
+    }
+
+    #[test]
+    fn documents_are_bounded() {
+        let policy = Policy::default();
         let large = vec![0; MAX_DOCUMENT + 1];
         let too_large = Some(EvidenceFault::TooLarge(Piece::Document));
         assert_eq!(fault(&policy, Evidence::new().document(&large)), too_large);
@@ -538,6 +602,7 @@ mod tests {
         assert!(said(EvidenceFault::Unfit(Piece::Document)).contains("content"));
         assert!(said(EvidenceFault::Unfit(Piece::Image)).contains("PNG"));
         assert!(said(EvidenceFault::Unfit(Piece::Ip)).contains("control"));
+        assert!(said(EvidenceFault::Unfit(Piece::Image)).contains("8 to 4,096 pixels"));
         let pieces = Pieces::NONE
             .with(Piece::Image)
             .with(Piece::SignerName)

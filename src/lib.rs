@@ -18,6 +18,7 @@ mod findings;
 #[cfg(test)]
 mod golden;
 mod id;
+mod image;
 #[cfg(test)]
 #[cfg(feature = "std")]
 mod interleavings;
@@ -35,6 +36,7 @@ mod recipient;
 mod record;
 mod reveal;
 mod seal;
+mod shown;
 mod signing;
 pub mod store;
 mod timestamp;

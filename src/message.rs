@@ -8,6 +8,7 @@ use core::fmt;
 use zeroize::Zeroizing;
 
 use crate::code::MAX_LEN;
+use crate::shown;
 
 pub use segments::Encoding;
 
@@ -103,7 +104,7 @@ impl MessageTemplate {
             (false, false) => return Err(MessageError::SubjectUnused),
             _ => {}
         }
-        if subject.chars().any(misleads) {
+        if shown::first_hidden(subject).is_some() {
             return Err(MessageError::Control {
                 argument: "subject",
             });
@@ -201,16 +202,12 @@ impl<'a> MessageTemplateBuilder<'a> {
             body.push_str(self.prefix);
         }
         body.push_str(self.text);
-        if self
-            .prefix
-            .chars()
-            .any(|symbol| misleads(symbol) || symbol == '#')
-        {
+        if shown::first_hidden(self.prefix).is_some() || self.prefix.contains('#') {
             return Err(MessageError::Control { argument: "prefix" });
         }
         if body
-            .chars()
-            .any(|symbol| misleads(symbol) && symbol != '\n')
+            .split('\n')
+            .any(|line| shown::first_hidden(line).is_some())
         {
             return Err(MessageError::Control {
                 argument: "template",
@@ -261,13 +258,6 @@ impl<'a> MessageTemplateBuilder<'a> {
         template.compose("000000", 3, subject)?;
         Ok(template)
     }
-}
-
-/// Tells whether a symbol can make a text read otherwise than it is: controls, and the marks that
-/// turn the direction of writing.
-fn misleads(symbol: char) -> bool {
-    symbol.is_control()
-        || matches!(symbol, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// Tells whether a text holds something like `#name#`.

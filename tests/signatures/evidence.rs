@@ -8,7 +8,7 @@ use otp_engine::{
 
 use crate::fixture::{binding, parts};
 use crate::shelf::Shelf;
-use crate::{ALL_DETAILS, Desk, PNG, accepted, keys, verify};
+use crate::{ALL_DETAILS, Desk, PNG, accepted, keys, photograph, verify};
 
 const OFFER: &[u8] = b"%PDF-1.7 the loan offer";
 
@@ -112,19 +112,21 @@ fn case_86_a_document_that_is_not_the_bound_content_is_refused_before_any_compar
 #[test]
 fn case_87_a_large_or_foreign_image_is_refused_before_any_compare() {
     let desk = Desk::new();
-    let mut large = PNG.to_vec();
-    large.resize(20_000_000, 0);
-    let just_over = &large[..1024 * 1024 + 1];
+    let large = vec![0; 20_000_000];
+    let (largest, just_over) = (photograph(1024 * 1024), photograph(1024 * 1024 + 1));
     let (too_large, unfit) = (
         EvidenceFault::TooLarge(Piece::Image),
         EvidenceFault::Unfit(Piece::Image),
     );
     let bad: Vec<_> = [
         (&large[..], too_large),
-        (just_over, too_large),
+        (&just_over, too_large),
         (b"<svg onload='alert(1)'/>", unfit),
         (b"GIF89a", unfit),
         (b"", unfit),
+        (b"\xff\xd8\xff", unfit),
+        (&PNG[..PNG.len() - 12], unfit),
+        (include_bytes!("../vectors/images/position/exif.jpg"), unfit),
     ]
     .into_iter()
     .map(|(image, fault)| (whole().image(image), fault))
@@ -132,7 +134,7 @@ fn case_87_a_large_or_foreign_image_is_refused_before_any_compare() {
     refused(&desk, &offered(), &bad);
     desk.host.at(60);
     let issued = desk.issue(&offered());
-    let largest = whole().image(&large[..1024 * 1024]);
+    let largest = whole().image(&largest);
     let record = accepted(desk.answer(&offered(), issued.code.as_str(), largest));
     assert_eq!(verify(&record).image().unwrap().size, 1024 * 1024);
 }
@@ -214,8 +216,7 @@ fn the_largest_evidence_of_all_pieces_fits_though_json_escapes_every_character()
         .unwrap();
     let (names, consent, revision) = (name(256), name(2_000), name(128));
     let (ip, agent) = (name(64), name(512));
-    let mut image = b"\xff\xd8\xff".to_vec();
-    image.resize(1024 * 1024, 0);
+    let image = photograph(1024 * 1024);
     let evidence = Evidence::new()
         .user_name(&names)
         .signer_name(&names)
@@ -273,7 +274,7 @@ fn the_largest_evidence_of_all_pieces_fits_though_json_escapes_every_character()
 #[test]
 fn each_character_of_the_evidence_is_kept_as_it_was_given() {
     let desk = Desk::new();
-    let text = "\u{202e}\u{feff}Zoë 王小明 😀 \u{2028}<script> \"quoted\" \\ / \u{10ffff}";
+    let text = "Zoë 王小明 علی\u{200c}رضا 😀 <script> \"quoted\" \\ / \u{10ffff}";
     let evidence = Evidence::new()
         .signer_name(text)
         .user_name(text)

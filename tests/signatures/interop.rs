@@ -9,12 +9,13 @@ use std::path::PathBuf;
 use hmac::{Hmac, KeyInit, Mac};
 use otp_engine::store::Kind;
 use otp_engine::{
-    Binding, ContentDigest, Detail, Email, Evidence, MAX_MEMBER, Mobile, RecordFault, RecordField,
-    SignatureRecord, VerifyingKeys, verify_record,
+    Binding, ContentDigest, Detail, Email, Evidence, EvidenceFault, KeyError, MAX_MEMBER, Mobile,
+    Piece, RecordFault, RecordField, Rejection, SignatureRecord, VerifyingKeys, verify_record,
 };
 use serde_json::{Value, json};
 use sha2::Sha256;
 
+use crate::fixture::binding;
 use crate::{Desk, PNG, keys, verify};
 
 /// The seed of this run; a failing test prints it.
@@ -49,12 +50,12 @@ impl Draw {
             let symbol = match self.below(6) {
                 0 => ['"', '\\', '/', '<', '&', '\'', ' '][self.below(7)],
                 1 => char::from(b' ' + u8::try_from(self.below(95)).unwrap()),
-                2 => [
-                    '\u{2028}', '\u{2029}', '\u{feff}', '\u{200d}', '\u{e000}', '\u{fffd}',
-                    '\u{ffff}',
-                ][self.below(7)],
-                3 => char::from_u32(0xA0 + u32::try_from(self.below(0x3000)).unwrap()).unwrap(),
-                4 => char::from_u32(0x1_0000 + u32::try_from(self.below(0x10_0000)).unwrap())
+                2 => ['\u{e000}', '\u{fffd}', '\u{ffff}'][self.below(3)],
+                // Letters with and without marks; beyond 16 bits, and as far as Unicode goes.
+                3 => char::from_u32(0xC0 + u32::try_from(self.below(0x280)).unwrap()).unwrap(),
+                4 => [0x2_0000_u32, 0xF_0000][self.below(2)]
+                    .checked_add(u32::try_from(self.below(0xFFFF)).unwrap())
+                    .and_then(char::from_u32)
                     .unwrap(),
                 _ => char::from(b'a' + u8::try_from(self.below(26)).unwrap()),
             };
@@ -234,12 +235,95 @@ fn records_that_other_tools_signed_verify_and_show_what_they_say() {
         let reason = judge(&forged).unwrap_err().reason();
         assert!(matches!(reason, RecordFault::Jws(_)), "{tool}: {reason}");
     }
+    // Which Ed25519 keys joserfc finds in JWK sets with other keys and members.
+    let sets = stock["jwk_sets"].as_array().map_or(&[][..], |sets| sets);
+    let (mut with, mut without) = (0, 0);
+    for set in sets {
+        let text = set["text"].as_str().unwrap();
+        let found: Vec<Value> = match VerifyingKeys::from_jwk_set(text) {
+            Ok(keys) => keys.iter().map(|key| json!(key.id().to_string())).collect(),
+            Err(error) => {
+                assert_eq!(error, KeyError::None, "{text}");
+                Vec::new()
+            }
+        };
+        assert_eq!(
+            Value::from(sorted(found)),
+            Value::from(sorted(set["ed25519"].as_array().unwrap().clone())),
+            "{text}"
+        );
+        *(if set["ed25519"] == json!([]) {
+            &mut without
+        } else {
+            &mut with
+        }) += 1;
+    }
+    if std::env::var_os("OTP_STOCK_MADE").is_some() {
+        eprintln!(
+            "figure: foreign JWK sets read as by joserfc = {}",
+            sets.len()
+        );
+        assert!(
+            with > 100 && without > 20,
+            "{with} with keys, {without} without"
+        );
+    }
+}
+
+fn sorted(mut texts: Vec<Value>) -> Vec<Value> {
+    texts.sort_by(|one, other| one.as_str().cmp(&other.as_str()));
+    texts
 }
 
 const GOLDEN_STORE: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
     "/tests/vectors/records/store-v1.json"
 );
+
+/// Says whether an image is taken as evidence.
+fn is_taken(desk: &Desk, image: &[u8]) -> bool {
+    let unfit = Rejection::Evidence(EvidenceFault::Unfit(Piece::Image));
+    let evidence = Evidence::new().image(image);
+    desk.answer(&binding(), "000000", evidence).rejection() != Some(unfit)
+}
+
+/// Pictures with faults, and what Pillow says of each (`tests/vectors/images/mutate.py`, whose folder
+/// the run names): what is taken, Pillow opens.
+#[test]
+fn case_172_an_image_that_is_taken_opens_elsewhere() {
+    let desk = Desk::new();
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/images");
+    for (of, taken) in [("sound", true), ("position", false)] {
+        for file in fs::read_dir(folder.join(of)).unwrap() {
+            let path = file.unwrap().path();
+            assert_eq!(
+                is_taken(&desk, &fs::read(&path).unwrap()),
+                taken,
+                "{path:?}"
+            );
+        }
+    }
+    let Some(folder) = std::env::var_os("OTP_IMAGES_DIR").map(PathBuf::from) else {
+        return;
+    };
+    let told = fs::read_to_string(folder.join("pillow.json")).unwrap();
+    let told: Value = serde_json::from_str(&told).unwrap();
+    let told = told.as_array().unwrap();
+    let (mut taken, mut opened) = (0, 0);
+    for (number, pillow) in told.iter().enumerate() {
+        let opens = !pillow["format"].is_null();
+        let image = fs::read(folder.join(number.to_string())).unwrap();
+        let takes = is_taken(&desk, &image);
+        assert!(opens || !takes, "Pillow does not open image {number}");
+        let whole = pillow["whole"] == true;
+        assert!(takes || !whole, "image {number} has no fault");
+        (taken, opened) = (taken + usize::from(takes), opened + usize::from(opens));
+    }
+    let count = told.len();
+    eprintln!("figure: of {count} images, Pillow opens {opened} and {taken} are taken");
+    // Who takes all, or none, would have been caught.
+    assert!(count >= 2_000 && opened * 4 < count * 3 && taken * 10 > count);
+}
 
 /// Three signatures of one field, one of them partly erased, as they stand in a store.
 fn golden_desk() -> Desk {
@@ -298,7 +382,7 @@ fn case_93_a_store_with_records_of_format_1_is_read_and_appended_to() {
         .store(1_000, core::sync::atomic::Ordering::SeqCst);
     desk.seconds
         .store(3_000, core::sync::atomic::Ordering::SeqCst);
-    let next = desk.sign(&crate::fixture::binding(), Evidence::new());
+    let next = desk.sign(&binding(), Evidence::new());
     assert_eq!((next.n(), next.prev()), (4, Some(all[0].digest())));
     assert!(desk.judge(&desk.signatures(10).unwrap()).all_good());
 }

@@ -17,6 +17,9 @@ use crate::tally::{Ended, Tally};
 const SCRIPT: &str = "tests/vectors/records/stock.py";
 const GOLDEN: &str = "tests/vectors/records/golden-v1.json";
 
+/// Makes images with faults and lets Pillow judge them; how many.
+const IMAGES: (&str, &str) = ("tests/vectors/images/mutate.py", "2000");
+
 /// The tools, as the script calls them.
 const TOOLS: [&str; 5] = ["pyjwt", "joserfc", "openssl", "rfc8785", "sd-jwt"];
 
@@ -31,14 +34,15 @@ const FAULTS: [(&str, &[&str]); 3] = [
 const REFUSED: i32 = 3;
 
 /// How many tests there are of what is exchanged.
-const TESTS: u64 = 4;
+const TESTS: u64 = 5;
 
 /// Lets each side judge what the other made.
 pub(crate) fn checks(job: &mut Job<'_>) -> Vec<Check> {
     let home = job.world.own("interop");
     let made = made(job, &home);
     let mut checks = vec![Check::new(
-        "1,000 records are made, and those that PyJWT and joserfc made now verify",
+        "1,000 records are made, those that PyJWT and joserfc made now verify, and of 2,000 images \
+         with faults none is taken that Pillow does not open",
         made,
     )];
     let fresh = home.join("fresh.json");
@@ -70,11 +74,15 @@ fn made(job: &mut Job<'_>, home: &Path) -> Result<(), String> {
     let seed = job.world.seed.to_string();
     let mut make = script(job, &["make"]);
     ended(job, make.arg(&theirs).arg(&seed), 0)?;
+    let (images, (mutate, count)) = (home.join("images"), IMAGES);
+    let mut mutate = python(job, mutate);
+    ended(job, mutate.arg(&images).args([count, &seed]), 0)?;
     let mut test = job.world.command("cargo");
     test.args(["test", "--locked", "--package", CORE, "--all-features"]);
     test.args(["--test", "signatures", "interop::"]);
     test.env("OTP_INTEROP_DIR", home);
     test.env("OTP_STOCK_MADE", &theirs);
+    test.env("OTP_IMAGES_DIR", &images);
     let ran = job.run(&mut test)?;
     ran.succeeded()?;
     let (tally, wrong) = Tally::of_tests(&ran.output, Ended::WithSuccess);
@@ -211,9 +219,15 @@ fn shell(job: &mut Job<'_>, folder: &Path, block: &str) -> Result<Ran, String> {
 }
 
 fn script(job: &Job<'_>, arguments: &[&str]) -> Command {
+    let mut command = python(job, SCRIPT);
+    command.args(arguments);
+    command
+}
+
+fn python(job: &Job<'_>, script: &str) -> Command {
     let python: PathBuf = job.world.own("venv").join("bin").join("python");
     let mut command = job.world.command(&python.to_string_lossy());
-    command.arg(SCRIPT).args(arguments);
+    command.arg(script);
     command
 }
 

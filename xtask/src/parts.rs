@@ -205,7 +205,7 @@ const EXAMPLE: Part = Part {
 
 const INTEROP: Part = Part {
     name: "interop",
-    about: "PyJWT, joserfc, OpenSSL, rfc8785 and sd-jwt read our records, and we read theirs",
+    about: "PyJWT, joserfc, OpenSSL, rfc8785 and sd-jwt read our records, and we read theirs; Pillow opens what images we take",
     runs: Runs::Always,
     needs: &[
         Need::Apt(&["openssl"]),
@@ -221,6 +221,7 @@ const INTEROP: Part = Part {
             "pycparser==3.12",
             "PyYAML==6.0.3",
             "typing_extensions==4.16.0",
+            "pillow==13.0.0",
         ]),
     ],
     steps: &[Step::Checks(interop::checks)],

@@ -52,7 +52,8 @@ pub struct otp_evidence {
     pub signer_name: otp_view,
     /// The document: at most 64 MiB; its SHA-256 must be the bound content.
     pub document: otp_view,
-    /// The captured signature: PNG or JPEG, at most 1 MiB.
+    /// The captured signature: a whole PNG or JPEG of at most 1 MiB, 8 to 4,096 pixels a side, that does not
+    /// say where it was taken.
     pub image: otp_view,
     /// The sentence of consent: at most 2000 bytes.
     pub consent: otp_view,

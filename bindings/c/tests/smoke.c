@@ -337,7 +337,15 @@ static void a_bad_item_in_the_middle_of_a_batch_undoes_no_other(void) {
 }
 
 static otp_bytes *signed_once(otp_engine *engine, otp_store *store) {
-    static const uint8_t image[] = {0x89, 'P', 'N', 'G', 0x0D, 0x0A, 0x1A, 0x0A, 0, 0, 0, 13, 'I', 'H', 'D', 'R'};
+    /* A line across 8 x 8 pixels. */
+    static const uint8_t image[] = {
+        0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A, 0x00, 0x00, 0x00, 0x0D, 0x49, 0x48, 0x44, 0x52,
+        0x00, 0x00, 0x00, 0x08, 0x00, 0x00, 0x00, 0x08, 0x01, 0x00, 0x00, 0x00, 0x00, 0xEC, 0x74, 0x83,
+        0x26, 0x00, 0x00, 0x00, 0x19, 0x49, 0x44, 0x41, 0x54, 0x78, 0xDA, 0x63, 0xF8, 0xC7, 0xF0, 0x97,
+        0xE1, 0x37, 0xC3, 0x77, 0x86, 0xF7, 0x0C, 0xF7, 0x19, 0xF6, 0x33, 0xD4, 0x03, 0x00, 0x3C, 0xE3,
+        0x06, 0xFA, 0xA1, 0x67, 0x4F, 0x5A, 0x00, 0x00, 0x00, 0x00, 0x49, 0x45, 0x4E, 0x44, 0xAE, 0x42,
+        0x60, 0x82,
+    };
     otp_issued issued = issue(engine, store, "15");
     request packed = sample_request("15", (const char *)issued.code);
     SIZED(otp_verdict, verdict);
@@ -350,6 +358,14 @@ static otp_bytes *signed_once(otp_engine *engine, otp_store *store) {
     OK(otp_engine_verify_with_evidence(engine, store, packed.bytes, packed.len, &evidence, &verdict));
     CHECK(verdict.outcome == OTP_OUTCOME_REJECTED && verdict.rejection == OTP_REJECTION_EVIDENCE);
     CHECK(verdict.evidence_fault == OTP_EVIDENCE_FAULT_UNFIT && verdict.evidence_piece == OTP_PIECE_IMAGE);
+    /* Nor is what only begins like an image one, nor a name one that shows nothing. */
+    evidence.image = view_of(image, sizeof image - 12);
+    OK(otp_engine_verify_with_evidence(engine, store, packed.bytes, packed.len, &evidence, &verdict));
+    CHECK(verdict.evidence_fault == OTP_EVIDENCE_FAULT_UNFIT && verdict.evidence_piece == OTP_PIECE_IMAGE);
+    evidence.image = view_of(image, sizeof image);
+    evidence.signer_name = view("\xE2\x80\x8B");
+    OK(otp_engine_verify_with_evidence(engine, store, packed.bytes, packed.len, &evidence, &verdict));
+    CHECK(verdict.evidence_fault == OTP_EVIDENCE_FAULT_UNFIT && verdict.evidence_piece == OTP_PIECE_SIGNER_NAME);
     CHECK(verdict.public_rejection == OTP_PUBLIC_REJECTION_EVIDENCE && verdict.record == NULL);
     evidence.signer_name = view("");
     evidence.signer_name.data = NULL;

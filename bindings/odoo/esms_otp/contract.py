@@ -296,7 +296,7 @@ def _wait(until: datetime | None, now: datetime) -> int | None:
 _NAME = re.compile(r"[A-Za-z0-9_.]{1,128}")
 _ID = re.compile(r"[0-9]{1,10}")
 _GENERATION = re.compile(r"gen_[0-7][0-9A-HJKMNP-TV-Z]{25}")
-_DATA_URL = re.compile(r"data:image/(?:png|jpeg);base64,", re.IGNORECASE)
+_DATA_URL = re.compile(r"data:image/(?:png|jpe?g);base64,", re.IGNORECASE)
 _MAGIC = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")
 _MAX_BASE64 = -(-MAX_IMAGE // 3) * 4
 _MAX_ID = 2**31 - 1  # of an Odoo record

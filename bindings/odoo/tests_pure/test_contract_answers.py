@@ -344,12 +344,19 @@ def test_the_engine_itself_is_understood():
         return contract.rejected(verdict, now)
 
     assert verify(first.code) == {"status": 400, "message": "signature is required"}
-    one_pixel = base64.b64decode(
+    line = base64.b64decode(
+        "iVBORw0KGgoAAAANSUhEUgAAAAgAAAAIAQAAAADsdIMmAAAAGUlEQVR42mP4x/CX4TfDd4b3DPcZ9jPUAwA84wb6"
+        "oWdPWgAAAABJRU5ErkJggg=="
+    )
+    blank = base64.b64decode(  # one pixel
         "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR42mNgAAAAAgABSK+kcQAAAABJRU5ErkJggg=="
     )
+    for unusable in (blank, b"\xff\xd8\xff", line[:-12]):
+        refused = verify(first.code, image=unusable)
+        assert refused == {"status": 400, "message": "signature is not usable"}
     wrong = str((int(first.code) + 1) % 10**6).zfill(6)
-    assert verify(wrong, image=one_pixel) == {**INVALID, "attempts_left": 4}
-    assert verify("12", image=one_pixel) == {"status": 400, "message": "otp is malformed"}
-    done = verify(first.code, image=one_pixel)
+    assert verify(wrong, image=line) == {**INVALID, "attempts_left": 4}
+    assert verify("12", image=line) == {"status": 400, "message": "otp is malformed"}
+    done = verify(first.code, image=line)
     assert done["esms_otp_generation_id"] == sent["esms_otp_generation_id"]
-    assert verify(first.code, image=one_pixel) == INVALID
+    assert verify(first.code, image=line) == INVALID

@@ -216,8 +216,12 @@ def image(size, magic=PNG):
 
 @pytest.mark.parametrize("magic", [PNG, JPEG])
 @pytest.mark.parametrize(
-    "prefix", ["", "data:image/png;base64,", "data:image/jpeg;base64,", "DATA:IMAGE/PNG;BASE64,"]
-)
+    "prefix",
+    [
+        "", "data:image/png;base64,", "data:image/jpeg;base64,", "data:image/jpg;base64,",
+        "DATA:IMAGE/PNG;BASE64,",
+    ],
+)  # fmt: skip
 def test_signatures(magic, prefix):
     """PNG or JPEG, plain or as a data URL."""
     asked = contract.parse_verify({**VERIFY, "signature": prefix + image(99, magic)}, {})

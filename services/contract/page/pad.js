@@ -2,6 +2,7 @@
 
 const MAX_BYTES = 2 ** 20;
 const MAX_SIDE = 1200;
+const MIN_SIDE = 8; // of a side, in pixels: smaller ones are refused
 const INK = "#00008b";
 
 export class Pad {
@@ -105,8 +106,8 @@ async function redrawn(file) {
     const brush = canvas.getContext("2d");
     for (let side = MAX_SIDE; ; side /= 2) {
         const scale = Math.min(1, side / Math.max(bitmap.width, bitmap.height));
-        canvas.width = Math.max(1, Math.round(bitmap.width * scale));
-        canvas.height = Math.max(1, Math.round(bitmap.height * scale));
+        canvas.width = Math.max(MIN_SIDE, Math.round(bitmap.width * scale));
+        canvas.height = Math.max(MIN_SIDE, Math.round(bitmap.height * scale));
         brush.fillStyle = "#fff";
         brush.fillRect(0, 0, canvas.width, canvas.height);
         brush.drawImage(bitmap, 0, 0, canvas.width, canvas.height);

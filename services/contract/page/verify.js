@@ -60,7 +60,7 @@ export async function verify(text, jwks, expected = {}) {
         return [check("it has the form of a signature record", false, error.message)];
     }
     const { header, payload } = record;
-    const key = (jwks.keys || []).find((one) => one.kid === header.kid);
+    const key = (jwks.keys || []).find((one) => one?.kid === header.kid);
     return [
         check("it has the form of a signature record", ...form(record)),
         check("its key is one of this server's", ...(await known(key))),

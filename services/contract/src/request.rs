@@ -274,7 +274,7 @@ fn image(name: &str, value: &Value) -> Read<Vec<u8>> {
 }
 
 fn without_data_url(text: &str) -> &str {
-    for kind in ["png", "jpeg"] {
+    for kind in ["png", "jpeg", "jpg"] {
         let prefix = format!("data:image/{kind};base64,");
         let begins = text.get(..prefix.len());
         if begins.is_some_and(|begins| begins.eq_ignore_ascii_case(&prefix)) {

@@ -212,6 +212,7 @@ fn an_image_is_base64_of_a_small_png_or_jpeg() {
         STANDARD.encode(b"\xff\xd8\xff\xe0"),
         format!("data:image/png;base64,{}", png(100)),
         format!("DATA:image/JPEG;base64,{}", png(9)),
+        format!("data:image/jpg;base64,{}", png(9)),
     ] {
         assert_eq!(signature(&good), None);
     }

@@ -8,9 +8,19 @@ use serde_json::{Value, json};
 
 use crate::harness::{Service, Setup, place, with};
 
-fn png(size: usize) -> Vec<u8> {
-    let mut image = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR".to_vec();
-    image.resize(size, 7);
+/// A photograph that comments make so many bytes long.
+fn photograph(size: usize) -> Vec<u8> {
+    let taken = include_bytes!("../../../../tests/vectors/images/sound/drawn.jpg");
+    let mut image = taken[..2].to_vec();
+    let mut left = size - taken.len();
+    while left > 0 {
+        let segment = if left > 60_000 { 30_000 } else { left };
+        image.extend([0xFF, 0xFE]);
+        image.extend(u16::try_from(segment - 2).unwrap().to_be_bytes());
+        image.resize(image.len() + segment - 4, 0);
+        left -= segment;
+    }
+    image.extend(&taken[2..]);
     image
 }
 
@@ -29,8 +39,14 @@ fn sign(service: &Service) -> (String, std::path::PathBuf) {
         json!({"status": 400, "message": "signature is required"})
     );
     let folder = service.setup.folder.path().join("data/images");
-    let image = STANDARD.encode(png(1 << 20));
-    let given = json!({"signature": format!("data:image/png;base64,{image}")});
+    let image = STANDARD.encode(photograph(1 << 20));
+    for unusable in [&b"\xff\xd8\xff"[..], &photograph(4_000)[..3_998]] {
+        let given = json!({"signature": STANDARD.encode(unusable)});
+        let refused = client.verify(with(guarantor(), given), &code);
+        let said = json!({"status": 400, "message": "signature is not usable"});
+        assert_eq!(refused, said, "nor did it cost an attempt");
+    }
+    let given = json!({"signature": format!("data:image/jpg;base64,{image}")});
     let wrong = client.verify(
         with(guarantor(), given.clone()),
         &crate::harness::wrong(&code),
@@ -62,7 +78,7 @@ fn an_image_is_asked_for_kept_and_erasable() {
     let client = service.client();
     assert_eq!(client.signature(&guarantor())["signature"], *image);
     // Not the one that was signed: nothing of it is shown.
-    fs::write(&file, png(100)).unwrap();
+    fs::write(&file, photograph(4_000)).unwrap();
     let failed = client.signature(&guarantor());
     assert_eq!(failed["status"], 500, "{failed}");
     fs::remove_file(&file).unwrap();
@@ -78,7 +94,7 @@ fn an_image_that_is_one_byte_too_large_is_refused() {
     let service = Service::start();
     let client = service.client();
     client.send(&guarantor());
-    let image = STANDARD.encode(png((1 << 20) + 1));
+    let image = STANDARD.encode(photograph((1 << 20) + 1));
     let refused = client.verify(
         with(guarantor(), json!({"signature": image})),
         &service.code(),

@@ -2,6 +2,7 @@
 
 const MAX_BYTES = 2 ** 20;
 const MAX_SIDE = 1200;
+const MIN_SIDE = 8; // of a side, in pixels: smaller ones are refused
 const INK = "#00008b";
 
 export class SignaturePad {
@@ -81,7 +82,8 @@ export class SignaturePad {
         const kinds = ["image/png", "image/jpeg"];
         try {
             const small = kinds.includes(file.type) && file.size <= MAX_BYTES;
-            this.accept(await (small ? dataUrl(file) : shrunk(file)));
+            const asItIs = small && !(await saysMore(file));
+            this.accept(await (asItIs ? dataUrl(file) : shrunk(file)));
         } catch {
             this.accept(null); // not an image: what is missing is said on submit
             this.file.value = "";
@@ -115,13 +117,19 @@ function dataUrl(file) {
     });
 }
 
+/** Whether a picture has metadata, Exif or XMP, which may say where it was taken: such a one is refused. */
+async function saysMore(file) {
+    const text = new TextDecoder("latin1").decode(await file.arrayBuffer());
+    return /Exif\0\0|eXIf|ns\.adobe\.com|adobe\.xmp/.test(text);
+}
+
 /** Photos of phones have many megabytes, and say where they were taken: drawn anew they do not. */
 async function shrunk(file) {
     const bitmap = await createImageBitmap(file);
     const scale = Math.min(1, MAX_SIDE / Math.max(bitmap.width, bitmap.height));
     const canvas = document.createElement("canvas");
-    canvas.width = Math.max(1, Math.round(bitmap.width * scale));
-    canvas.height = Math.max(1, Math.round(bitmap.height * scale));
+    canvas.width = Math.max(MIN_SIDE, Math.round(bitmap.width * scale));
+    canvas.height = Math.max(MIN_SIDE, Math.round(bitmap.height * scale));
     const brush = canvas.getContext("2d");
     brush.fillStyle = "#fff";
     brush.fillRect(0, 0, canvas.width, canvas.height);

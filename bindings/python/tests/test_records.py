@@ -1,0 +1,148 @@
+"""Signature records: what evidence they take, and what is said of them afterwards."""
+
+import base64
+import hashlib
+import json
+import pathlib
+import sqlite3
+from contextlib import closing
+
+import pytest
+from support import REPOSITORY, Clock, binding, engine, issue, signer, wrong
+
+import otp_engine as otp
+
+FIELD = ("acme", "loan.application", "signature", "15")
+IMAGES = REPOSITORY / "tests/vectors/images"
+PNG = (IMAGES / "sound/drawn.png").read_bytes()
+
+
+def signed() -> tuple[otp.Engine, otp.MemoryStore, otp.Verdict]:
+    maker, store = engine(signing_key=signer()), otp.MemoryStore(keep_records=True)
+    evidence = otp.Evidence(signer_name="Siti binti Ali", image=PNG, ip="192.0.2.1")
+    code = issue(maker, store, binding()).code
+    return maker, store, maker.verify(store, binding(), code, evidence=evidence)
+
+
+def test_case_177_what_was_not_compared_is_not_checked() -> None:
+    maker, store, verdict = signed()
+    assert verdict.record is not None
+    records, jwks = maker.signatures(store, *FIELD), signer().public_jwks
+    page = maker.page(store, *FIELD)
+    whole = otp.verify_chain(records, jwks, otp.Expected(*FIELD, page))
+    assert whole and whole.all_good
+    for expected, unchecked in (
+        (otp.Expected("acme", "loan.application", page=page), "field"),
+        (otp.Expected("acme", field="signature", record="15", page=page), "field"),
+        (otp.Expected(*FIELD, (1, None)), "head"),
+        (otp.Expected(*FIELD), "head"),
+    ):
+        held = otp.verify_chain(records, jwks, expected)
+        assert held and not held.all_good and held.answers[unchecked] == "not checked"
+    assert not otp.verify_chain(records, jwks, otp.Expected(model="other"))
+    assert not otp.verify_chain(records, jwks, otp.Expected(*FIELD, (2, None)))
+    empty = otp.verify_chain([], jwks, otp.Expected(*FIELD, (0, None)))
+    assert not empty.all_good and set(empty.answers.values()) == {"not checked"}
+    with pytest.raises(ValueError, match="has_page"):
+        otp.verify_record(verdict.record, jwks, expected=otp.Expected(*FIELD, page))
+
+
+def test_case_179_white_space_behind_a_record_is_no_part_of_it() -> None:
+    _, _, verdict = signed()
+    assert verdict.record is not None
+    jwks = signer().public_jwks
+    for behind in ("\n", "\r\n", " \t\n"):
+        assert otp.verify_record(verdict.record.sd_jwt + behind, jwks)
+        assert otp.verify_record(verdict.record.jws + behind, jwks)
+        lines = [disclosure + behind for disclosure in verdict.record.disclosures]
+        assert otp.verify_record(verdict.record.jws + behind, jwks, lines)
+        assert otp.verify_chain([verdict.record.sd_jwt + behind], jwks)
+
+
+def test_case_178_what_a_jwk_set_says_beside_its_keys_is_passed_over() -> None:
+    _, _, verdict = signed()
+    assert verdict.record is not None
+    (key,) = json.loads(signer().public_jwks)["keys"]
+    for foreign in (None, 1.5, 1e30, True, [None, {"a": 0.1}], {"b": None}, "\ud800"):
+        keys = [{"kty": foreign}, {"kty": "AKP", "pub": "AA"}, {"kty": "OKP", "crv": "Ed448"}]
+        jwks = json.dumps({"issuer": foreign, "keys": [*keys, {**key, "x-other": foreign}]})
+        assert otp.verify_record(verdict.record, jwks), foreign
+
+
+def test_case_176_a_digest_that_can_be_guessed_stays_hidden() -> None:
+    digest = hashlib.sha256(b"amount").digest()
+    maker, store = engine(signing_key=signer()), otp.MemoryStore(keep_records=True)
+    guessable = binding(content=digest, content_guessable=True)
+    code = issue(maker, store, guessable).code
+    record = maker.verify(store, binding(content=digest), code).record
+    assert record is not None
+    assert base64.urlsafe_b64encode(digest).decode().rstrip("=") not in payload(record)
+    left = maker.erase(store, *FIELD, 1, ["dig"])
+    assert left is not None and len(left.disclosures) == len(record.disclosures) - 1
+
+
+def payload(record: otp.SignatureRecord) -> str:
+    """Return the text of what was signed."""
+    part = record.jws.split(".")[1]
+    return base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)).decode()
+
+
+@pytest.mark.parametrize("text", ["\u200b", "Siti\u202e", "\u2800", "Si\ufeffti", " "])
+def test_case_175_evidence_shows_what_it_is(text: str) -> None:
+    maker = engine(signing_key=signer())
+    store, to = otp.MemoryStore(keep_records=True), binding()
+    code = issue(maker, store, to).code
+    for piece in ("signer_name", "user_name", "consent", "revision", "agent"):
+        evidence = otp.Evidence(**{piece: text})
+        assert maker.verify(store, to, code, evidence=evidence).evidence == f"{piece}: unfit"
+    for member in ("tenant", "purpose", "model", "field", "record", "user"):
+        with pytest.raises(ValueError, match=member):
+            binding(**{member: text})
+    assert maker.verify(
+        store,
+        to,
+        code,
+        evidence=otp.Evidence(signer_name="\u0639\u0644\u06cc\u200c\u0631\u0636\u0627"),
+    )
+
+
+def test_case_172_an_image_is_one_that_decoders_open() -> None:
+    maker = engine(signing_key=signer())
+    store, to = otp.MemoryStore(keep_records=True), binding()
+    code = issue(maker, store, to).code
+    for image in (b"\xff\xd8\xff", PNG[:-12], PNG[:40], *map(read, IMAGES.glob("position/*"))):
+        unfit = maker.verify(store, to, code, evidence=otp.Evidence(image=image))
+        assert unfit.evidence == "image: unfit"
+    for path in sorted(IMAGES.glob("sound/*")):
+        clock = Clock()
+        fresh, keeping = (
+            engine(signing_key=signer(), clock=clock),
+            otp.MemoryStore(keep_records=True),
+        )
+        evidence = otp.Evidence(image=read(path))
+        assert fresh.verify(keeping, to, issue(fresh, keeping, to).code, evidence=evidence), path
+
+
+def read(path: pathlib.Path) -> bytes:
+    """Return the bytes of a file."""
+    return path.read_bytes()
+
+
+def test_case_170_a_page_that_is_gone_is_found_before_anything_is_compared(
+    tmp_path: pathlib.Path,
+) -> None:
+    clock, path, to = Clock(), tmp_path / "cells.db", binding()
+    maker, store = engine(signing_key=signer(), clock=clock), otp.SqliteStore(path)
+    assert maker.verify(store, to, issue(maker, store, to).code)
+    clock.now += 60
+    code = issue(maker, store, to).code
+    with closing(sqlite3.connect(path)) as rows, rows:
+        # Format, count and digest, and the seal; records alone live as long.
+        page = "discard_after IS NULL AND length(body) = 57"
+        assert rows.execute(f"DELETE FROM cell WHERE {page}").rowcount == 1
+    for typed in (code, wrong(code), "no code"):
+        with pytest.raises(otp.TamperedError):
+            maker.verify(store, to, typed)
+    for ask in (maker.latest_signature, maker.signatures, maker.page):
+        with pytest.raises(otp.TamperedError):
+            ask(store, *FIELD)

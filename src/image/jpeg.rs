@@ -1,0 +1,220 @@
+//! JPEG (ITU-T T.81): its segments, up to the coded pixels.
+//!
+//! Read are the processes that every decoder has: Huffman-coded, of 8 bits, sequential or progressive.
+
+use super::{Bytes, exif, fits, speaks_of_a_position};
+
+pub(super) fn is_sound(image: &[u8]) -> bool {
+    check(image).is_some()
+}
+
+/// What a scan rests on.
+#[derive(Default)]
+struct State {
+    frame: Option<Frame>,
+    /// Which of the four quantisation tables there are.
+    quantisation: [bool; 4],
+    /// Which Huffman tables there are: of the first coefficients, and of the others.
+    huffman: [[bool; 4]; 2],
+}
+
+struct Frame {
+    progressive: bool,
+    /// Of each component: its name, its blocks in a unit, its quantisation table, and whether it was
+    /// scanned.
+    components: [Option<Component>; 4],
+}
+
+#[derive(Clone, Copy)]
+struct Component {
+    name: u8,
+    across: u8,
+    down: u8,
+    table: u8,
+    scanned: bool,
+}
+
+/// Walks through the segments; `None` at the first that is not as it must be.
+fn check(image: &[u8]) -> Option<()> {
+    let mut bytes = Bytes(image.strip_prefix(b"\xff\xd8")?);
+    let mut state = State::default();
+    loop {
+        let marker = marker(&mut bytes)?;
+        if marker == 0xD9 {
+            let scanned = |component: &Component| component.scanned;
+            let whole = state.frame?.components.iter().flatten().all(scanned);
+            return (whole && bytes.is_empty()).then_some(());
+        }
+        let length = usize::from(bytes.u16()?).checked_sub(2)?;
+        let segment = bytes.take(length)?;
+        match marker {
+            0xC0..=0xC2 if state.frame.is_none() => {
+                state.frame = Some(frame(segment, marker == 0xC2)?);
+            }
+            0xC4 => state.add_huffman_tables(segment)?,
+            0xDB => state.add_quantisation_tables(segment)?,
+            0xDD if length == 2 => {}
+            0xDA => {
+                state.scan(segment)?;
+                bytes = behind_pixels(bytes)?;
+            }
+            0xE0 if segment.starts_with(b"JFIF") && length < 14 => return None,
+            0xE1 => says_no_position(segment).then_some(())?,
+            0xE0..=0xEF | 0xFE => {}
+            _ => return None,
+        }
+    }
+}
+
+/// Takes the next marker (B.1.1.2): any number of 0xFF, then what it is.
+fn marker(bytes: &mut Bytes<'_>) -> Option<u8> {
+    let mut byte = bytes.byte()?;
+    (byte == 0xFF).then_some(())?;
+    while byte == 0xFF {
+        byte = bytes.byte()?;
+    }
+    Some(byte)
+}
+
+/// Reads a frame header (B.2.2).
+fn frame(segment: &[u8], progressive: bool) -> Option<Frame> {
+    let mut bytes = Bytes(segment);
+    let precision = bytes.byte()?;
+    let (height, width) = (bytes.u16()?, bytes.u16()?);
+    let count = bytes.byte()?;
+    if precision != 8 || !fits(width.into(), height.into()) || !matches!(count, 1 | 3 | 4) {
+        return None;
+    }
+    let mut components = [None; 4];
+    for i in 0..usize::from(count) {
+        let [name, sampling, table] = bytes.array()?;
+        let (across, down) = (sampling >> 4, sampling & 15);
+        let known = components
+            .iter()
+            .flatten()
+            .any(|it: &Component| it.name == name);
+        if !(1..=4).contains(&across) || !(1..=4).contains(&down) || table > 3 || known {
+            return None;
+        }
+        components[i] = Some(Component {
+            name,
+            across,
+            down,
+            table,
+            scanned: false,
+        });
+    }
+    // No decoder spreads samples by other than whole numbers.
+    let all = || components.iter().flatten();
+    let widest = all().map(|it| it.across).max()?;
+    let tallest = all().map(|it| it.down).max()?;
+    let spread = all().all(|it| widest % it.across == 0 && tallest % it.down == 0);
+    (bytes.is_empty() && spread).then_some(Frame {
+        progressive,
+        components,
+    })
+}
+
+impl State {
+    /// Reads quantisation tables (B.2.4.1).
+    fn add_quantisation_tables(&mut self, segment: &[u8]) -> Option<()> {
+        let mut bytes = Bytes(segment);
+        while !bytes.is_empty() {
+            let kind = bytes.byte()?;
+            let size = match kind >> 4 {
+                0 => 64,
+                1 => 128,
+                _ => return None,
+            };
+            bytes.take(size)?;
+            *self.quantisation.get_mut(usize::from(kind & 15))? = true;
+        }
+        Some(())
+    }
+
+    /// Reads Huffman tables (B.2.4.2), which must leave a code for each symbol (annex C).
+    fn add_huffman_tables(&mut self, segment: &[u8]) -> Option<()> {
+        let mut bytes = Bytes(segment);
+        while !bytes.is_empty() {
+            let kind = bytes.byte()?;
+            let counts: [u8; 16] = bytes.array()?;
+            let (mut free, mut symbols) = (1_u32, 0);
+            for count in counts {
+                // The code of ones alone stays free.
+                free = (free * 2).checked_sub(count.into())?;
+                (free > 0).then_some(())?;
+                symbols += usize::from(count);
+            }
+            let symbols = (symbols <= 256).then(|| bytes.take(symbols)).flatten()?;
+            let class = usize::from(kind >> 4);
+            // A first coefficient has at most 15 bits.
+            if class == 0 && symbols.iter().any(|symbol| *symbol > 15) {
+                return None;
+            }
+            *self
+                .huffman
+                .get_mut(class)?
+                .get_mut(usize::from(kind & 15))? = true;
+        }
+        Some(())
+    }
+
+    /// Reads a scan header (B.2.3): what it names must be there.
+    fn scan(&mut self, segment: &[u8]) -> Option<()> {
+        let frame = self.frame.as_mut()?;
+        let mut bytes = Bytes(segment);
+        let count = bytes.byte()?;
+        let (scans, [first, last, bits]) = segment.get(1..)?.split_last_chunk()?;
+        if !(1..=4).contains(&count) || scans.len() != usize::from(count) * 2 {
+            return None;
+        }
+        let (high, low) = (bits >> 4, bits & 15);
+        let (of_first, of_others) = if frame.progressive {
+            let fits = match first {
+                0 => *last == 0,
+                first => first <= last && *last < 64 && count == 1,
+            };
+            if !fits || low > 13 || (high > 0 && high != low + 1) {
+                return None;
+            }
+            (*first == 0 && high == 0, *first > 0)
+        } else {
+            if (*first, *last, *bits) != (0, 63, 0) {
+                return None;
+            }
+            (true, true)
+        };
+        let mut blocks = 0;
+        for scan in scans.chunks_exact(2) {
+            let (name, tables) = (scan[0], scan[1]);
+            let mut all = frame.components.iter_mut().flatten();
+            let component = all.find(|component| component.name == name)?;
+            component.scanned = true;
+            blocks += component.across * component.down;
+            let quantised = self.quantisation.get(usize::from(component.table))?;
+            let firsts = self.huffman[0].get(usize::from(tables >> 4))?;
+            let others = self.huffman[1].get(usize::from(tables & 15))?;
+            if !quantised || of_first && !firsts || of_others && !others {
+                return None;
+            }
+        }
+        // Components that come mixed have at most ten blocks together.
+        (count == 1 || blocks <= 10).then_some(())
+    }
+}
+
+/// Skips coded pixels (B.1.1.5), of which there must be some: up to a marker that is none of theirs.
+fn behind_pixels(bytes: Bytes<'_>) -> Option<Bytes<'_>> {
+    let ends = |pair: &[u8]| pair[0] == 0xFF && !matches!(pair[1], 0 | 0xD0..=0xD7 | 0xFF);
+    let end = bytes.0.windows(2).position(ends)?;
+    // Bytes of 0xFF before a marker are its own.
+    (end > 0).then_some(Bytes(bytes.0.get(end..)?))
+}
+
+/// Says whether an application's segment is Exif or XMP, and tells no position.
+fn says_no_position(segment: &[u8]) -> bool {
+    if let Some(tiff) = segment.strip_prefix(b"Exif\0\0") {
+        return exif::holds_no_position(tiff);
+    }
+    segment.starts_with(b"http://ns.adobe.com/xap/1.0/\0") && !speaks_of_a_position(segment)
+}

@@ -1,0 +1,205 @@
+//! PNG (W3C recommendation, third edition): its chunks, and that the rows of pixels are all there.
+
+use alloc::vec::Vec;
+
+use super::inflate::Rows;
+use super::{Bytes, exif, fits, speaks_of_a_position};
+
+/// A file begins so (section 5.2).
+const SIGNATURE: &[u8] = b"\x89PNG\r\n\x1a\n";
+
+pub(super) fn is_sound(image: &[u8]) -> bool {
+    check(image).is_some()
+}
+
+/// The most bytes of decompressed rows: the largest picture of four bytes a pixel.
+const MAX_ROWS: usize = 4_096 * (4 * 4_096 + 1);
+
+/// What a header says (section 11.2.1).
+struct Header {
+    colour: Colour,
+    width: usize,
+    height: usize,
+    /// The bits of a pixel.
+    bits: usize,
+    interlaced: bool,
+}
+
+/// The colour type (table 11.1).
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Colour {
+    Grey,
+    Rgb,
+    Palette,
+    WithAlpha,
+}
+
+/// Walks through the chunks; `None` at the first that is not as it must be.
+fn check(image: &[u8]) -> Option<()> {
+    let mut bytes = Bytes(image.strip_prefix(SIGNATURE)?);
+    let (kind, header) = chunk(&mut bytes)?;
+    let header = (&kind == b"IHDR").then(|| Header::read(header)).flatten()?;
+    let colour = header.colour;
+    // The entries of a palette; the compressed pixels, and whether other chunks came behind.
+    let (mut palette, mut pixels, mut behind) = (None, Vec::new(), false);
+    loop {
+        let (kind, data) = chunk(&mut bytes)?;
+        match &kind {
+            b"IEND" => {
+                let ends = data.is_empty() && bytes.is_empty();
+                let coloured = colour != Colour::Palette || palette.is_some();
+                return (ends && coloured && header.rows_are_in(&pixels)).then_some(());
+            }
+            b"IDAT" if behind => return None,
+            b"IDAT" => pixels.extend(data),
+            _ => behind = !pixels.is_empty(),
+        }
+        let fits = match &kind {
+            b"IDAT" => true,
+            b"PLTE" => {
+                let entries = data.len() / 3;
+                let fits = data.len() % 3 == 0 && (1..=256).contains(&entries);
+                fits && colour != Colour::Grey && !behind && palette.replace(entries).is_none()
+            }
+            b"tRNS" => match colour {
+                Colour::Grey => data.len() == 2,
+                Colour::Rgb => data.len() == 6,
+                Colour::Palette => (1..=palette?).contains(&data.len()),
+                Colour::WithAlpha => false,
+            },
+            b"gAMA" => data.len() == 4,
+            b"cHRM" => data.len() == 32,
+            b"sRGB" => data.len() == 1,
+            b"pHYs" => data.len() == 9,
+            b"iCCP" => of_keyword(data).is_some_and(|(_, rest)| rest.starts_with(&[0])),
+            b"eXIf" => exif::holds_no_position(data),
+            b"tEXt" | b"iTXt" => of_keyword(data).is_some_and(|_| is_open_text(&kind, data)),
+            // What is compressed, or an animation, is not looked into; a chunk that is not
+            // optional (section 5.4) and not known stops every decoder.
+            b"zTXt" | b"acTL" | b"fcTL" | b"fdAT" => false,
+            _ => kind[0].is_ascii_lowercase(),
+        };
+        if !fits {
+            return None;
+        }
+    }
+}
+
+/// Takes the next chunk, whose check sum must hold (section 5.3).
+fn chunk<'a>(bytes: &mut Bytes<'a>) -> Option<([u8; 4], &'a [u8])> {
+    let length = usize::try_from(bytes.u32()?).ok()?;
+    let summed = bytes.0.get(..length.checked_add(4)?)?;
+    let kind = bytes.array::<4>()?;
+    let data = bytes.take(length)?;
+    let holds = bytes.u32()? == crc(summed);
+    (holds && kind.iter().all(u8::is_ascii_alphabetic)).then_some((kind, data))
+}
+
+impl Header {
+    fn read(header: &[u8]) -> Option<Self> {
+        let mut header = Bytes(header);
+        let (width, height) = (header.u32()?, header.u32()?);
+        let (depth, colour) = (header.byte()?, header.byte()?);
+        // Compression and filter have one method; interlaced or not.
+        let [0, 0, interlaced @ (0 | 1)] = header.array()? else {
+            return None;
+        };
+        let (colour, samples) = match (colour, depth) {
+            (0, 1 | 2 | 4 | 8 | 16) => (Colour::Grey, 1),
+            (2, 8 | 16) => (Colour::Rgb, 3),
+            (3, 1 | 2 | 4 | 8) => (Colour::Palette, 1),
+            (4, 8 | 16) => (Colour::WithAlpha, 2),
+            (6, 8 | 16) => (Colour::WithAlpha, 4),
+            _ => return None,
+        };
+        (header.is_empty() && fits(width, height)).then_some(Self {
+            colour,
+            width: usize::try_from(width).ok()?,
+            height: usize::try_from(height).ok()?,
+            bits: usize::from(depth) * samples,
+            interlaced: interlaced == 1,
+        })
+    }
+
+    /// Says whether the compressed pixels are all there.
+    fn rows_are_in(&self, pixels: &[u8]) -> bool {
+        let bytes: usize = self.passes().map(|(rows, row)| rows * row).sum();
+        bytes <= MAX_ROWS && Rows::new(self.passes()).are_in(pixels)
+    }
+
+    /// Returns of each pass (section 8.2) how many rows it has, and the bytes of each with its filter.
+    fn passes(&self) -> impl Iterator<Item = (usize, usize)> + use<> {
+        let &Self {
+            width,
+            height,
+            bits,
+            interlaced,
+            ..
+        } = self;
+        let passes: &[_] = match interlaced {
+            true => &ADAM7,
+            false => &[(0, 0, 1, 1)],
+        };
+        passes.iter().map(move |(x, y, across, down)| {
+            let columns = (width - x).div_ceil(*across);
+            (
+                (height - y).div_ceil(*down),
+                1 + (columns * bits).div_ceil(8),
+            )
+        })
+    }
+}
+
+/// Of each pass, the first column and row, and how far the next ones are; no pass of a picture of 8
+/// pixels a side is empty.
+const ADAM7: [(usize, usize, usize, usize); 7] = [
+    (0, 0, 8, 8),
+    (4, 0, 8, 8),
+    (0, 4, 4, 8),
+    (2, 0, 4, 4),
+    (0, 2, 2, 4),
+    (1, 0, 2, 2),
+    (0, 1, 1, 2),
+];
+
+/// Splits what stands behind a keyword (section 11.3.3.2).
+fn of_keyword(data: &[u8]) -> Option<(&[u8], &[u8])> {
+    let end = data.iter().position(|byte| *byte == 0)?;
+    let (keyword, rest) = data.split_at_checked(end)?;
+    (1..=79).contains(&end).then_some((keyword, rest.get(1..)?))
+}
+
+/// Says whether a text can be read and speaks of no position: neither compressed, nor Exif in hex.
+fn is_open_text(kind: &[u8; 4], data: &[u8]) -> bool {
+    let Some((keyword, rest)) = of_keyword(data) else {
+        return false;
+    };
+    let open = kind == b"tEXt" || rest.starts_with(&[0, 0]);
+    open && !keyword.starts_with(b"Raw profile type") && !speaks_of_a_position(data)
+}
+
+/// The check sum of a chunk: CRC-32 (annex D).
+fn crc(data: &[u8]) -> u32 {
+    !data.iter().fold(u32::MAX, |sum, byte| {
+        (sum >> 8) ^ CRC[usize::from(sum.to_le_bytes()[0] ^ *byte)]
+    })
+}
+
+const CRC: [u32; 256] = {
+    let mut table = [0; 256];
+    let mut sums = 0_u32;
+    while sums < 256 {
+        let (mut sum, mut bit) = (sums, 0);
+        while bit < 8 {
+            sum = if sum & 1 == 0 {
+                sum >> 1
+            } else {
+                (sum >> 1) ^ 0xEDB8_8320
+            };
+            bit += 1;
+        }
+        table[sums as usize] = sum;
+        sums += 1;
+    }
+    table
+};

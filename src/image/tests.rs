@@ -1,0 +1,352 @@
+//! Pictures as they are drawn and taken, and what becomes of them.
+
+use alloc::{format, string::String, vec, vec::Vec};
+
+use super::media_type;
+
+const DRAWN: &[u8] = include_bytes!("../../tests/vectors/images/sound/drawn.png");
+const TAKEN: &[u8] = include_bytes!("../../tests/vectors/images/sound/drawn.jpg");
+
+fn pictures(of: &str) -> Vec<(String, Vec<u8>)> {
+    let folder = format!("{}/tests/vectors/images/{of}", env!("CARGO_MANIFEST_DIR"));
+    let files = std::fs::read_dir(folder).unwrap().map(Result::unwrap);
+    files
+        .map(|file| {
+            let name = file.file_name().to_string_lossy().into_owned();
+            (name, std::fs::read(file.path()).unwrap())
+        })
+        .collect()
+}
+
+/// A chunk: its kind, and what is in it.
+type Chunk<'a> = (&'a [u8; 4], &'a [u8]);
+
+/// A segment: its marker, and what is behind its length.
+type Segment = (u8, Vec<u8>);
+
+/// A chunk with its check sum.
+fn chunk(kind: &[u8; 4], data: &[u8]) -> Vec<u8> {
+    let summed = [&kind[..], data].concat();
+    let length = u32::try_from(data.len()).unwrap().to_be_bytes();
+    // The check sum of Annex D, by its definition.
+    let mut sum = u32::MAX;
+    for byte in &summed {
+        sum ^= u32::from(*byte);
+        for _ in 0..8 {
+            sum = if sum & 1 == 1 {
+                sum >> 1 ^ 0xEDB8_8320
+            } else {
+                sum >> 1
+            };
+        }
+    }
+    [&length[..], &summed, &(!sum).to_be_bytes()].concat()
+}
+
+/// A file of these chunks.
+fn png(chunks: &[Chunk<'_>]) -> Vec<u8> {
+    let mut file = b"\x89PNG\r\n\x1a\n".to_vec();
+    file.extend(chunks.iter().flat_map(|(kind, data)| chunk(kind, data)));
+    file
+}
+
+fn header(width: u32, height: u32, rest: [u8; 5]) -> Vec<u8> {
+    [&width.to_be_bytes()[..], &height.to_be_bytes(), &rest].concat()
+}
+
+/// The stream of eight rows of zeros, one block that is stored.
+const PIXELS: &[u8] = b"\x78\x01\x01\x10\0\xef\xff\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x10\0\x01";
+
+const GREY: [u8; 5] = [1, 0, 0, 0, 0];
+
+fn is_png(chunks: &[Chunk<'_>]) -> bool {
+    media_type(&png(chunks)) == Some("image/png")
+}
+
+#[test]
+fn case_172_pictures_as_pads_and_cameras_make_them_are_known() {
+    let sound = pictures("sound");
+    assert_eq!(sound.len(), 8);
+    for (name, picture) in sound {
+        let kind = if name.ends_with("png") {
+            "image/png"
+        } else {
+            "image/jpeg"
+        };
+        assert_eq!(media_type(&picture), Some(kind), "{name}");
+    }
+}
+
+#[test]
+fn case_173_a_picture_that_says_where_it_was_taken_is_refused() {
+    let placed = pictures("position");
+    assert_eq!(placed.len(), 4);
+    for (name, picture) in placed {
+        assert_eq!(media_type(&picture), None, "{name}");
+    }
+    // What cannot be read might say it.
+    let odd: [Chunk<'_>; 5] = [
+        (b"eXIf", b"MM\0*\0\0\0\x10"),
+        (b"eXIf", b"?"),
+        (b"zTXt", b"Comment\0\0compressed"),
+        (b"iTXt", b"XML:com.adobe.xmp\0\x01\0\0\0compressed"),
+        (b"tEXt", b"Raw profile type exif\0\n 4\n4d4d"),
+    ];
+    for (kind, data) in odd {
+        let chunks: [Chunk<'_>; 4] = [
+            (b"IHDR", &header(8, 8, GREY)),
+            (kind, data),
+            (b"IDAT", PIXELS),
+            (b"IEND", b""),
+        ];
+        assert!(!is_png(&chunks), "{}", String::from_utf8_lossy(data));
+    }
+}
+
+/// The stream of so many zeros, in blocks that are stored.
+fn zeros(count: usize) -> Vec<u8> {
+    let mut stream = b"\x78\x01".to_vec();
+    for block in vec![0; count].chunks(0xFFFF) {
+        let length = u16::try_from(block.len()).unwrap();
+        stream.push(0);
+        stream.extend([length.to_le_bytes(), (!length).to_le_bytes()].concat());
+        stream.extend(block);
+    }
+    // An empty last block; the sum of zeros is their number, and one.
+    stream.extend([1, 0, 0, 0xFF, 0xFF]);
+    let high = u32::try_from(count % 65_521).unwrap();
+    stream.extend((high << 16 | 1).to_be_bytes());
+    stream
+}
+
+#[test]
+fn case_172_a_picture_has_8_to_4096_pixels_a_side() {
+    let sized = |width: u32, height: u32| {
+        let rows = u64::from(height) * (1 + u64::from(width).div_ceil(8));
+        is_png(&[
+            (b"IHDR", &header(width, height, GREY)),
+            (b"IDAT", &zeros(usize::try_from(rows.min(1 << 20)).unwrap())),
+            (b"IEND", b""),
+        ])
+    };
+    for good in [8, 160, 4_096] {
+        assert!(sized(good, 8) && sized(8, good), "{good}");
+    }
+    for bad in [0, 1, 7, 4_097, 20_000, u32::MAX] {
+        assert!(!sized(bad, 8) && !sized(8, bad), "{bad}");
+    }
+    // The frame of the photograph: its height stands behind marker, length and precision.
+    let frame = TAKEN
+        .windows(2)
+        .position(|pair| pair == b"\xff\xc0")
+        .unwrap();
+    for (side, good) in [
+        (0_u16, false),
+        (7, false),
+        (8, true),
+        (4_096, true),
+        (4_097, false),
+    ] {
+        for at in [5, 7] {
+            let mut taken = TAKEN.to_vec();
+            taken[frame + at..][..2].copy_from_slice(&side.to_be_bytes());
+            assert_eq!(media_type(&taken).is_some(), good, "{side}");
+        }
+    }
+}
+
+#[test]
+fn case_172_a_picture_is_whole() {
+    for picture in [DRAWN, TAKEN] {
+        for length in 0..picture.len() {
+            assert_eq!(media_type(&picture[..length]), None, "{length}");
+        }
+        assert_eq!(
+            media_type(&[picture, b"\0"].concat()),
+            None,
+            "more behind it"
+        );
+    }
+    // The inputs of the report.
+    for bytes in [
+        &b""[..],
+        b"\xff\xd8\xff",
+        b"\xff\xd8\xff\xd9",
+        b"<svg/>",
+        b"GIF89a",
+        b"%PDF",
+    ] {
+        assert_eq!(media_type(bytes), None);
+    }
+}
+
+#[test]
+fn case_172_no_changed_byte_of_a_png_is_missed() {
+    for at in 0..DRAWN.len() {
+        for bit in 0..8 {
+            let mut changed = DRAWN.to_vec();
+            changed[at] ^= 1 << bit;
+            assert_eq!(media_type(&changed), None, "bit {bit} of byte {at}");
+        }
+    }
+}
+
+#[test]
+fn case_172_the_chunks_of_a_png_stand_as_decoders_want_them() {
+    let grey = header(8, 8, GREY);
+    let (grey, end): (Chunk<'_>, Chunk<'_>) = ((b"IHDR", &grey), (b"IEND", b""));
+    let pixels: Chunk<'_> = (b"IDAT", PIXELS);
+    let (one, other): (Chunk<'_>, Chunk<'_>) = ((b"IDAT", &PIXELS[..1]), (b"IDAT", &PIXELS[1..]));
+    assert!(is_png(&[grey, pixels, end]) && is_png(&[grey, one, other, end]));
+    assert!(is_png(&[
+        grey,
+        (b"teSt", b"any"),
+        pixels,
+        (b"tIME", b"any"),
+        end
+    ]));
+    let paletted = header(8, 8, [1, 3, 0, 0, 0]);
+    let paletted: Chunk<'_> = (b"IHDR", &paletted);
+    let colours: Chunk<'_> = (b"PLTE", b"\0\0\0\xff\xff\xff");
+    assert!(is_png(&[
+        paletted,
+        colours,
+        (b"tRNS", b"\0\0"),
+        pixels,
+        end
+    ]));
+    let refused: &[&[Chunk<'_>]] = &[
+        &[pixels, end],
+        &[pixels, grey, end],
+        &[grey, grey, pixels, end],
+        &[grey, end],
+        &[grey, pixels],
+        &[grey, pixels, (b"IEND", b"\0")],
+        &[grey, one, (b"teSt", b""), other, end],
+        &[grey, (b"NEED", b""), pixels, end],
+        &[grey, (b"te3t", b""), pixels, end],
+        &[grey, (b"IDAT", &[0; 9]), end],
+        &[grey, (b"IDAT", &PIXELS[..6]), end],
+        &[grey, (b"IDAT", &PIXELS[..26]), end],
+        &[grey, colours, pixels, end],
+        &[grey, (b"tRNS", b"\0"), pixels, end],
+        &[grey, (b"acTL", &[0; 8]), pixels, end],
+        &[grey, (b"gAMA", b"\0"), pixels, end],
+        &[paletted, pixels, end],
+        &[paletted, pixels, colours, end],
+        &[paletted, colours, colours, pixels, end],
+        &[paletted, (b"PLTE", b"\0"), pixels, end],
+        &[paletted, (b"PLTE", b""), pixels, end],
+        &[paletted, colours, (b"tRNS", b"\0\0\0"), pixels, end],
+        &[paletted, (b"tRNS", b"\0"), colours, pixels, end],
+    ];
+    for chunks in refused {
+        assert!(!is_png(chunks), "{chunks:?}");
+    }
+    for rest in [
+        [3, 0, 0, 0, 0],
+        [8, 1, 0, 0, 0],
+        [4, 2, 0, 0, 0],
+        [16, 3, 0, 0, 0],
+        [8, 0, 1, 0, 0],
+        [8, 0, 0, 1, 0],
+        [8, 0, 0, 0, 2],
+    ] {
+        assert!(
+            !is_png(&[(b"IHDR", &header(8, 8, rest)), pixels, end]),
+            "{rest:?}"
+        );
+    }
+}
+
+/// The segments of the photograph: marker, and what is behind its length.
+fn segments() -> Vec<Segment> {
+    let (mut segments, mut at) = (Vec::new(), 2);
+    loop {
+        let length = usize::from(u16::from_be_bytes([TAKEN[at + 2], TAKEN[at + 3]]));
+        segments.push((TAKEN[at + 1], TAKEN[at + 4..at + 2 + length].to_vec()));
+        at += 2 + length;
+        if segments.last().unwrap().0 == 0xDA {
+            return segments;
+        }
+    }
+}
+
+/// The photograph with these segments before its pixels.
+fn jpeg(segments: &[Segment]) -> Vec<u8> {
+    let mut file = b"\xff\xd8".to_vec();
+    for (marker, data) in segments {
+        let length = u16::try_from(data.len() + 2).unwrap().to_be_bytes();
+        file.extend([&[0xFF, *marker][..], &length, data].concat());
+    }
+    file.extend(b"\x12\x34\xff\x00\xff\xd0\x56\xff\xd9");
+    file
+}
+
+#[test]
+fn case_172_the_segments_of_a_jpeg_hold_what_its_scan_names() {
+    let whole = segments();
+    assert_eq!(media_type(&jpeg(&whole)), Some("image/jpeg"));
+    let of = |marker: u8| whole.iter().position(|(it, _)| *it == marker).unwrap();
+    let refused = |what: &str, change: &dyn Fn(&mut Vec<Segment>)| {
+        let mut changed = whole.clone();
+        change(&mut changed);
+        assert_eq!(media_type(&jpeg(&changed)), None, "{what}");
+    };
+    for marker in [0xDB, 0xC4, 0xC0, 0xDA] {
+        let all = |changed: &mut Vec<Segment>| changed.retain(|(it, _)| *it != marker);
+        refused(&format!("without {marker:02x}"), &all);
+        let cut = |changed: &mut Vec<Segment>| {
+            changed[of(marker)].1.pop();
+        };
+        refused(&format!("{marker:02x} cut"), &cut);
+        let more = |changed: &mut Vec<Segment>| changed[of(marker)].1.push(0x77);
+        refused(&format!("{marker:02x} and more"), &more);
+    }
+    let set = |what: &str, marker: u8, at: usize, byte: u8| {
+        refused(what, &|changed| changed[of(marker)].1[at] = byte);
+    };
+    set("12 bits", 0xC0, 0, 12);
+    set("two components", 0xC0, 5, 2);
+    set("a sampling of nothing", 0xC0, 7, 0x01);
+    set("a sampling of five", 0xC0, 7, 0x51);
+    set("a table of none", 0xC0, 8, 4);
+    set("a table that is not there", 0xC0, 8, 3);
+    set("the same component twice", 0xC0, 9, 1);
+    set("a component that is not there", 0xDA, 1, 9);
+    set("a Huffman table that is not there", 0xDA, 2, 0x22);
+    set("more codes than there are", 0xC4, 1, 3);
+    set("a first coefficient of 16 bits", 0xC4, 17, 16);
+    set("a spectrum of a part", 0xDA, 8, 62);
+    refused("a second frame", &|changed| {
+        let frame = changed[of(0xC0)].clone();
+        changed.insert(0, frame);
+    });
+    refused("lossless", &|changed| changed[of(0xC0)].0 = 0xC3);
+    refused("arithmetic", &|changed| changed[of(0xC0)].0 = 0xC9);
+    refused("an application's segment that is unknown", &|changed| {
+        changed.insert(
+            0,
+            (0xE1, b"http://ns.adobe.com/xmp/extension/\0GPS".to_vec()),
+        );
+    });
+    refused("not scanned", &|changed| {
+        let scan = &mut changed[of(0xDA)].1;
+        (scan[0], scan[1]) = (1, 1);
+        scan.drain(3..7);
+    });
+}
+
+/// No byte makes the reader panic, nor read behind the end.
+#[test]
+fn case_172_a_changed_photograph_is_judged() {
+    let mut sound = 0;
+    for at in 0..TAKEN.len() {
+        for byte in [0, 1, 0x7F, 0xFF] {
+            let mut changed = TAKEN.to_vec();
+            changed[at] = byte;
+            sound += u32::from(media_type(&changed).is_some());
+        }
+    }
+    assert!(sound > 0, "pixels and comments may be any");
+}
