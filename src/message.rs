@@ -110,6 +110,9 @@ impl MessageTemplate {
             });
         }
         unambiguous(subject, "subject")?;
+        if is_like_a_line_for_autofill(subject) {
+            return Err(MessageError::AutofillLine);
+        }
         let open = self.body.replace(DURATION, &minutes.to_string());
         unambiguous(&open.replace(CODE, " ").replace(SUBJECT, " "), "template")?;
         // Allocated once: what a growing text leaves behind would not be wiped.
@@ -217,8 +220,7 @@ impl<'a> MessageTemplateBuilder<'a> {
         let Some((before, after)) = body.split_once(CODE).filter(|_| count == 1) else {
             return Err(MessageError::OtpPlaceholder { count });
         };
-        let glued = |symbol: Option<char>| symbol.is_some_and(char::is_alphanumeric);
-        if glued(before.chars().next_back()) || glued(after.chars().next()) {
+        if !before.chars().next_back().is_none_or(opens) || !closes(after) {
             return Err(MessageError::Glued);
         }
         if has_placeholder(
@@ -258,6 +260,46 @@ impl<'a> MessageTemplateBuilder<'a> {
         template.compose("000000", 3, subject)?;
         Ok(template)
     }
+}
+
+/// What a code may follow beside white space: what opens a quote, introduces, or ends a sentence.
+const OPENING: &str = "([{<>\"':\u{ab}\u{2018}\u{201c}\u{201e}\u{3001}\u{3002}\u{300a}\u{300c}\u{300e}\
+                       \u{3010}\u{ff08}\u{ff0c}\u{ff1a}";
+/// What may follow a code unless a letter or digit comes next: `.50` is a part of a number.
+const CLOSING: &str = ")]}<>\"'.,;:!?\u{bb}\u{2019}\u{201d}";
+/// What may follow a code whatever comes next.
+const CLOSING_WIDE: &str = "\u{3001}\u{3002}\u{300b}\u{300d}\u{300f}\u{3011}\u{ff01}\u{ff09}\u{ff0c}\
+                            \u{ff1a}\u{ff1b}\u{ff1f}";
+
+/// Tells whether a code that follows this symbol stands for itself.
+fn opens(symbol: char) -> bool {
+    symbol.is_whitespace() || OPENING.contains(symbol)
+}
+
+/// Tells whether a code that this text follows stands for itself.
+fn closes(after: &str) -> bool {
+    let mut symbols = after.chars();
+    symbols.next().is_none_or(|symbol| {
+        symbol.is_whitespace()
+            || CLOSING_WIDE.contains(symbol)
+            || CLOSING.contains(symbol) && !symbols.next().is_some_and(char::is_alphanumeric)
+    })
+}
+
+/// Tells whether a subject could pass for one of the lines that autofill looks for: the hash of an
+/// Android app, 11 symbols of base64 that are no word, or the site of an origin-bound code.
+fn is_like_a_line_for_autofill(subject: &str) -> bool {
+    let base64 = |symbol: char| symbol.is_ascii_alphanumeric() || "+/".contains(symbol);
+    let is_word = |run: &str| {
+        let rest = run.get(1..).unwrap_or("");
+        let all = |text: &str, case: fn(&u8) -> bool| text.bytes().all(|byte| case(&byte));
+        all(rest, u8::is_ascii_lowercase) && all(&run[..1], u8::is_ascii_alphabetic)
+            || all(run, u8::is_ascii_uppercase)
+    };
+    let is_hash = |run: &str| run.len() == APP_HASH && !is_word(run);
+    let is_site = |word: &str| word.len() > 1 && word.starts_with('@');
+    subject.split(|symbol| !base64(symbol)).any(is_hash)
+        || subject.split_whitespace().any(is_site) && subject.contains('#')
 }
 
 /// Tells whether a text holds something like `#name#`.
@@ -332,8 +374,10 @@ pub enum MessageError {
         /// How many times.
         count: usize,
     },
-    /// `#otp#` touches a letter or digit.
+    /// `#otp#` touches something that could be taken for a part of the code.
     Glued,
+    /// The subject could be taken for one of the lines by which autofill finds a code.
+    AutofillLine,
     /// The template holds a placeholder that is not known.
     Placeholder,
     /// A text holds a control character, or a mark that turns the direction of writing.
@@ -378,7 +422,15 @@ impl fmt::Display for MessageError {
             Self::OtpPlaceholder { count } => {
                 write!(f, "template holds #otp# {count} times; it must hold it once")
             }
-            Self::Glued => f.write_str("#otp# touches a letter or digit in template"),
+            Self::Glued => f.write_str(
+                "#otp# touches another symbol in template; it must stand between white space, \
+                 quotes, brackets or the marks that end a sentence",
+            ),
+            Self::AutofillLine => f.write_str(
+                "subject holds what autofill could take for the hash of an Android app or for the \
+                 site of a code; it must hold neither 11 mixed symbols of base64 in a row nor \
+                 @ before #",
+            ),
             Self::Placeholder => f.write_str(
                 "template holds an unknown placeholder; it may hold #otp#, #duration# and #subject#",
             ),
@@ -519,6 +571,71 @@ mod tests {
         assert_eq!(control(""), Err(MessageError::SubjectMissing));
         let plain = built("#otp#").unwrap().compose("123456", 3, "x").map(drop);
         assert_eq!(plain, Err(MessageError::SubjectUnused));
+    }
+
+    #[test]
+    fn case_365_nothing_is_glued_to_the_code() {
+        for glued in [
+            "ABC-#otp#",
+            "G_#otp#",
+            "a/#otp#",
+            "+#otp#",
+            "RM#otp#",
+            "$#otp#",
+            "1.#otp#",
+            "#otp#-1",
+            "#otp#/2",
+            "#otp#.50",
+            "#otp#\u{200b}x",
+            "\u{200b}#otp#",
+            "\u{2060}#otp#",
+            "##otp#",
+        ] {
+            let refused = built(glued).unwrap_err();
+            assert!(
+                matches!(refused, MessageError::Glued | MessageError::Control { .. }),
+                "{glued:?}: {refused}"
+            );
+        }
+        for free in [
+            "#otp#",
+            "Code: #otp#.",
+            "Code:#otp#, good for #duration# min",
+            "(#otp#)",
+            "\u{201c}#otp#\u{201d}",
+            "\u{3010}Acme\u{3011}\u{9a8c}\u{8bc1}\u{7801}\u{ff1a}#otp#\u{ff0c}\u{8bf7}",
+            "Your code\n#otp#\nKeep it",
+        ] {
+            assert!(built(free).is_ok(), "{free:?}");
+        }
+    }
+
+    #[test]
+    fn case_366_no_subject_passes_for_a_line_of_autofill() {
+        let template = built("#otp# approves #subject#").unwrap();
+        let composed = |subject: &str| template.compose("123456", 3, subject).map(drop);
+        for subject in [
+            "FA9+qCX/VSu",
+            "RM 12 to FA9+qCX/VSu",
+            "qCXaVSuabcD",
+            "@evil.example #abc",
+            "to @evil.example and #x",
+        ] {
+            assert_eq!(
+                composed(subject),
+                Err(MessageError::AutofillLine),
+                "{subject:?}"
+            );
+        }
+        for subject in [
+            "application of Siti",
+            "Mississippi",
+            "MISSISSIPPI",
+            "RM 12,000 to siti@example.my",
+            "no. 7, @siti",
+        ] {
+            assert_eq!(composed(subject), Ok(()), "{subject:?}");
+        }
     }
 
     #[test]

@@ -28,6 +28,8 @@ def test_what_is_wrong_is_named() -> None:
         ({"text": "#otp# 2026"}, '"2026"'),
         ({"text": "#otp#", "domain": "https://loans.example"}, "domain"),
         ({"text": "#otp#", "app_hash": "short"}, "app_hash"),
+        ({"text": "ABC-#otp#"}, "touches"),
+        ({"text": "+#otp#"}, "touches"),
     ]:
         with pytest.raises(ValueError, match=named):
             otp.MessageTemplate(**arguments)
@@ -35,6 +37,7 @@ def test_what_is_wrong_is_named() -> None:
     for code, minutes, subject, named in [
         ("12 456", 3, "x", "code"), ("123456", 0, "x", "minutes"), ("123456", 3, "", "subject"),
         ("123456", 3, "a\n@evil.example #111", "subject"),
+        ("123456", 3, "FA9+qCX/VSu", "subject"), ("123456", 3, "@evil.example #abc", "subject"),
     ]:  # fmt: skip
         with pytest.raises(ValueError, match=named):
             template.compose(code, minutes=minutes, subject=subject)
