@@ -117,6 +117,11 @@
 #define OTP_ENCODING_UCS2 2
 
 /**
+ * The most digits of a mobile number with its country code (E.164).
+ */
+#define OTP_MOBILE_MAX 15
+
+/**
  * The credential has a counter: HOTP.
  */
 #define OTP_CREDENTIAL_HOTP 1
@@ -2550,6 +2555,29 @@ OTP_API
 OTP_NODISCARD
 otp_status otp_message_compose(const otp_message_options *options,
                                otp_message *message_out);
+
+/**
+ * Reads a mobile number and writes its digits, country code first, without plus or NUL: what
+ * requests take, and what is the same for one telephone however it was written.
+ *
+ * `country_code` is that of the country within which the text was written, such as 60; with 0 the
+ * text must hold its country code. At most `OTP_MOBILE_MAX` bytes are written.
+ *
+ * Errors: `OTP_STATUS_ARGUMENT` for what is no mobile number, could be two, or has a trunk 0 behind
+ * its country code; the detail says which, and never holds the number.
+ *
+ * # Safety
+ *
+ * `text` has as many bytes as it says, `buffer` is NULL or has room for `capacity` bytes;
+ * `needed_out` is NULL or valid.
+ */
+OTP_API
+OTP_NODISCARD
+otp_status otp_mobile_parse(otp_view text,
+                            uint32_t country_code,
+                            uint8_t *buffer,
+                            size_t capacity,
+                            size_t *needed_out);
 
 /**
  * Reads a secret from base32: either case, spaces anywhere, with or without padding. Wipe the

@@ -2,8 +2,10 @@
 
 use core::fmt;
 
+mod calling_codes;
 mod email;
 mod mobile;
+mod numbering;
 
 pub use email::Email;
 pub use mobile::{CountryCode, Mobile};
@@ -72,16 +74,39 @@ pub enum RecipientError {
     MobileText,
     /// A mobile number holds something other than ASCII digits and what may stand between them.
     MobileSymbol,
-    /// A mobile number has fewer than 8 or more than 15 digits, its country code included.
+    /// A mobile number has no digit, or more than 15 with its country code.
     MobileLength,
+    /// A mobile number begins with no country code that is in use.
+    CountryUnknown,
+    /// No mobile number of its country has as many digits.
+    NationalLength {
+        /// The country code.
+        code: u16,
+    },
+    /// No mobile number of its country begins so.
+    NationalBeginning {
+        /// The country code.
+        code: u16,
+    },
+    /// A mobile number begins with 0, and within its country none is written so.
+    NationalZero {
+        /// The country code.
+        code: u16,
+    },
+    /// A mobile number begins with what dials out of the country, and what follows is not certain.
+    ExitCode {
+        /// The country code.
+        code: u16,
+    },
     /// A mobile number begins with 0, and no country code is known.
     CountryMissing,
-    /// A mobile number has neither a prefix nor the country code to begin with.
+    /// A mobile number has neither a prefix nor the country code to begin with, or could be read
+    /// with the code and without.
     CountryUnclear {
         /// The country code that was expected.
         code: u16,
     },
-    /// A mobile number has a trunk prefix, `(0)`, after its country code.
+    /// A mobile number has a trunk prefix, `0` or `(0)`, after its country code.
     TrunkPrefix,
     /// A country code is not from 1 to 999.
     CountryCode {
@@ -106,12 +131,39 @@ impl fmt::Display for RecipientError {
                 "mobile must hold only ascii digits, spaces, dashes, dots and parentheses, \
                  after at most one plus"
             }
-            Self::MobileLength => "mobile must have 8 to 15 digits with its country code",
+            Self::MobileLength => {
+                "mobile must have at most 15 digits with its country code, and some"
+            }
+            Self::CountryUnknown => "mobile must begin with a country code that is in use",
+            Self::NationalLength { code } => {
+                return write!(
+                    f,
+                    "mobile has a number of digits after country code {code} that no mobile number \
+                     of that country has"
+                );
+            }
+            Self::NationalBeginning { code } => {
+                return write!(
+                    f,
+                    "mobile has digits after country code {code} that no mobile number begins with"
+                );
+            }
+            Self::NationalZero { code } | Self::ExitCode { code } => {
+                return write!(
+                    f,
+                    "mobile begins with 0, which does not say what follows in country {code}; \
+                     write it with + and its country code"
+                );
+            }
             Self::CountryMissing => "mobile begins with 0 and needs its country code instead",
             Self::CountryUnclear { code } => {
-                return write!(f, "mobile must begin with +, 0 or country code {code}");
+                return write!(
+                    f,
+                    "mobile does not say whether it begins with country code {code}; write it with \
+                     + and its country code"
+                );
             }
-            Self::TrunkPrefix => "mobile must not have (0) after its country code",
+            Self::TrunkPrefix => "mobile has a 0 after its country code; leave the 0 out",
             Self::CountryCode { code } => {
                 return write!(f, "country code must be from 1 to 999, not {code}");
             }
@@ -167,7 +219,8 @@ mod tests {
         for (error, text) in [
             (
                 Mobile::parse("1234567").unwrap_err(),
-                "mobile must have 8 to 15 digits with its country code",
+                "mobile has a number of digits after country code 1 that no mobile number of that \
+                 country has",
             ),
             (
                 Mobile::parse("0123456789").unwrap_err(),

@@ -4,17 +4,21 @@ use core::fmt::{self, Write as _};
 use core::str;
 
 use super::RecipientError;
+use super::numbering::{Country, LeadingZero};
 
 /// The digits that E.164 allows at most.
 const MAX_DIGITS: usize = 15;
-/// The digits of the shortest mobile numbers in use, their country code included.
-const MIN_DIGITS: usize = 8;
 /// The longest text that is read, in bytes.
 const MAX_TEXT: usize = 64;
 /// Digits that a mask leaves, if it hides as many.
 const SHOWN: usize = 4;
 
-/// A mobile number: the 8 to 15 digits of E.164 with country code, without plus.
+/// A mobile number: the digits of E.164 with country code, without plus; 15 at most.
+///
+/// One telephone has one number, and so one budget: digits are taken only if a mobile number of
+/// their country has that length, and never with a trunk 0 behind the country code. What is known
+/// of each country stands in `calling_codes.rs`, made from libphonenumber's metadata. Whether a
+/// number is in use is not known.
 ///
 /// `Display` and `Debug` show its last four digits at most.
 ///
@@ -28,6 +32,7 @@ const SHOWN: usize = 4;
 /// let malaysia = CountryCode::new(60)?;
 /// assert_eq!(Mobile::parse_national("012-345 6789", malaysia)?, mobile);
 /// assert_eq!(Mobile::parse("0123456789"), Err(RecipientError::CountryMissing));
+/// assert_eq!(Mobile::parse("+60 012-345 6789"), Err(RecipientError::TrunkPrefix));
 /// # Ok::<(), RecipientError>(())
 /// ```
 #[derive(Clone, Copy, Eq, Hash, PartialEq)]
@@ -41,8 +46,9 @@ impl Mobile {
     /// Reads a number that has its country code, after `+`, `00` or nothing.
     ///
     /// ASCII digits are read; spaces, no-break spaces, dashes, dots and parentheses are dropped.
-    /// What looks like a number may be somebody else's, so nothing is guessed: a trunk `(0)` after
-    /// the country code is refused, as are digits of other scripts.
+    /// What looks like a number may be somebody else's, so nothing is guessed: a trunk `0` or `(0)`
+    /// after the country code is refused, as are digits of other scripts. A 0 that is part of the
+    /// number stays: in +39, +225, +226, +229, +241, +242, +378 and +992.
     ///
     /// # Errors
     ///
@@ -51,30 +57,46 @@ impl Mobile {
     pub fn parse(text: &str) -> Result<Self, RecipientError> {
         let dialled = Dialled::read(text)?;
         match dialled.number() {
-            Number::International(digits) | Number::Bare(digits) => Self::new(&[], digits),
-            Number::National(_) => Err(RecipientError::CountryMissing),
+            Number::Plus(digits) | Number::DoubleZero(digits) | Number::Bare(digits) => {
+                Self::international(digits)
+            }
+            Number::Zero(_) => Err(RecipientError::CountryMissing),
         }
     }
 
     /// Reads a number as it is written within `country`, or with any country code.
     ///
-    /// A leading 0, the trunk prefix, gives way to the code of `country`. A number that has
-    /// neither that nor `+` nor `00` has to begin with that code. Where the 0 is part of the
-    /// number, as in Italy, write it with `+` and the country code.
+    /// Where the country has a trunk 0, that 0 gives way to the code of `country`; where a 0 is part
+    /// of the number, as in Italy, it stays. `00` is taken where it dials out of that country. A
+    /// number that has neither a 0 nor `+` has to begin with the country's code, and must not be
+    /// one of its national numbers as well.
     ///
     /// # Errors
     ///
     /// A [`RecipientError`] says what is wrong; [`CountryUnclear`](RecipientError::CountryUnclear)
-    /// if the number has no prefix and another beginning.
+    /// if the number has no prefix and another beginning, or could be read in two ways.
     pub fn parse_national(text: &str, country: CountryCode) -> Result<Self, RecipientError> {
         let dialled = Dialled::read(text)?;
-        let (code, len) = country.digits();
-        let code = &code[3 - len..];
+        let code = country.0;
+        let country = Country::of(code).ok_or(RecipientError::CountryUnknown)?;
         match dialled.number() {
-            Number::International(digits) => Self::new(&[], digits),
-            Number::National(rest) => Self::new(code, rest),
-            Number::Bare(digits) if digits.starts_with(code) => Self::new(&[], digits),
-            Number::Bare(_) => Err(RecipientError::CountryUnclear { code: country.0 }),
+            Number::Plus(digits) => Self::international(digits),
+            Number::DoubleZero(digits) if country.double_zero => Self::international(digits),
+            Number::DoubleZero(_) => Err(RecipientError::ExitCode { code }),
+            Number::Zero(digits) if country.dials_out(digits) => {
+                Err(RecipientError::ExitCode { code })
+            }
+            Number::Zero(digits) => match country.leading_zero {
+                LeadingZero::Dropped => Self::new(country, &digits[1..]),
+                LeadingZero::Kept => Self::new(country, digits),
+                LeadingZero::Refused => Err(RecipientError::NationalZero { code }),
+            },
+            Number::Bare(digits) => match Country::split(digits) {
+                Some((found, rest)) if found.code == code && found.is_sure_of(rest) => {
+                    Self::new(found, rest)
+                }
+                _ => Err(RecipientError::CountryUnclear { code }),
+            },
         }
     }
 
@@ -85,21 +107,33 @@ impl Mobile {
         str::from_utf8(&self.digits[..usize::from(self.len)]).unwrap_or_default()
     }
 
-    fn new(code: &[u8], rest: &[u8]) -> Result<Self, RecipientError> {
+    /// Takes digits that begin with a country code.
+    fn international(digits: &[u8]) -> Result<Self, RecipientError> {
+        match digits {
+            [] => Err(RecipientError::MobileLength),
+            [b'0', ..] => Err(RecipientError::CountryMissing),
+            _ => {
+                let (country, rest) =
+                    Country::split(digits).ok_or(RecipientError::CountryUnknown)?;
+                Self::new(country, rest)
+            }
+        }
+    }
+
+    fn new(country: &Country, national: &[u8]) -> Result<Self, RecipientError> {
+        country.check(national)?;
+        let (code, len) = CountryCode(country.code).digits();
         let mut digits = [0; MAX_DIGITS];
-        let mut len = 0;
-        for digit in code.iter().chain(rest) {
-            let place = digits.get_mut(usize::from(len));
+        let mut len_all = 0;
+        for digit in code[3 - len..].iter().chain(national) {
+            let place = digits.get_mut(usize::from(len_all));
             *place.ok_or(RecipientError::MobileLength)? = *digit;
-            len += 1;
+            len_all += 1;
         }
-        if usize::from(len) < MIN_DIGITS {
-            return Err(RecipientError::MobileLength);
-        }
-        if digits[0] == b'0' {
-            return Err(RecipientError::CountryMissing);
-        }
-        Ok(Self { digits, len })
+        Ok(Self {
+            digits,
+            len: len_all,
+        })
     }
 }
 
@@ -161,10 +195,15 @@ enum Plus {
     Present,
 }
 
-/// What stands before the digits, and the digits after it.
+/// The digits of a text, by what stands before them.
 enum Number<'a> {
-    International(&'a [u8]),
-    National(&'a [u8]),
+    /// Those after a plus.
+    Plus(&'a [u8]),
+    /// Those after two zeros.
+    DoubleZero(&'a [u8]),
+    /// All of them; the first is the only 0 in front.
+    Zero(&'a [u8]),
+    /// All of them; the first is no 0.
     Bare(&'a [u8]),
 }
 
@@ -204,9 +243,9 @@ impl Dialled {
     fn number(&self) -> Number<'_> {
         let digits = &self.digits[..self.len];
         match (self.plus, digits) {
-            (Plus::Present, _) => Number::International(digits),
-            (Plus::Absent, [b'0', b'0', rest @ ..]) => Number::International(rest),
-            (Plus::Absent, [b'0', rest @ ..]) => Number::National(rest),
+            (Plus::Present, _) => Number::Plus(digits),
+            (Plus::Absent, [b'0', b'0', rest @ ..]) => Number::DoubleZero(rest),
+            (Plus::Absent, [b'0', ..]) => Number::Zero(digits),
             (Plus::Absent, _) => Number::Bare(digits),
         }
     }
@@ -348,25 +387,122 @@ mod tests {
             Ok("442079460958".into())
         );
         assert_eq!(
-            international("+44 20 (01) 7946 095"),
-            Ok("4420017946095".into())
+            international("+44 20 (01) 7946 09"),
+            Ok("442001794609".into())
         );
     }
 
+    /// One telephone, one budget: these were numbers of their own.
     #[test]
-    fn a_number_has_8_to_15_digits_with_its_country_code() {
+    fn case_360_a_trunk_zero_is_never_part_of_another_number() {
+        for text in [
+            "+600123456789",
+            "60-012-345 6789",
+            "0060 012 345 6789",
+            "600123456789",
+            "+33 06 12 34 56 78",
+            "+81 090 1234 5678",
+            "+61 0412 345 678",
+            "+36 06 20 123 4567",
+        ] {
+            assert_eq!(
+                international(text),
+                Err(RecipientError::TrunkPrefix),
+                "{text:?}"
+            );
+            assert_eq!(national(text), Err(RecipientError::TrunkPrefix), "{text:?}");
+        }
+        // Neither a country code twice, nor another country's prefix for long distance.
+        for (text, code) in [
+            ("+60 60123456789", 60),
+            ("+7 8 912 345 6789", 7),
+            ("+1 1 202 555 0123", 1),
+        ] {
+            let refused = Err(RecipientError::NationalLength { code });
+            assert_eq!(international(text), refused, "{text:?}");
+        }
+        for (text, code) in [("+375 80 2912345", 375), ("+55 90 91234 5678", 55)] {
+            let refused = Err(RecipientError::NationalBeginning { code });
+            assert_eq!(international(text), refused, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn case_361_a_zero_that_is_part_of_a_number_stays() {
+        for (text, digits) in [
+            ("+39 06 1234 5678", "390612345678"),
+            ("+378 0549 886377", "3780549886377"),
+            ("+225 07 07 12 34 56", "2250707123456"),
+            ("+242 06 612 3456", "242066123456"),
+        ] {
+            assert_eq!(international(text), Ok(digits.into()), "{text:?}");
+        }
+        let read = |text, code| Mobile::parse_national(text, CountryCode::new(code).unwrap());
+        for (text, code, digits) in [
+            ("06 1234 5678", 39, "390612345678"),
+            ("07 07 12 34 56", 225, "2250707123456"),
+            ("06 612 3456", 242, "242066123456"),
+        ] {
+            assert_eq!(read(text, code).unwrap().as_str(), digits, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn case_362_a_national_number_is_read_as_its_country_dials() {
+        let read = |text, code| Mobile::parse_national(text, CountryCode::new(code).unwrap());
+        let exit = |code| Err(RecipientError::ExitCode { code });
+        let length = |code| Err(RecipientError::NationalLength { code });
+        for (text, code, expected) in [
+            // 001 dials out of Singapore, 010 out of Japan: 60 is the country then.
+            ("001 60 12 345 6789", 65, exit(65)),
+            ("010 1 2025550", 81, exit(81)),
+            (
+                "011 60 12 345 6789",
+                1,
+                Err(RecipientError::NationalZero { code: 1 }),
+            ),
+            (
+                "8 912 345 6789",
+                7,
+                Err(RecipientError::CountryUnclear { code: 7 }),
+            ),
+            (
+                "06 20 123 4567",
+                36,
+                Err(RecipientError::NationalZero { code: 36 }),
+            ),
+            // Its own code in front, and one digit less than any of its mobile numbers has.
+            ("39 1234 5678", 39, length(39)),
+            ("123456789", 999, Err(RecipientError::CountryUnknown)),
+        ] {
+            assert_eq!(read(text, code), expected, "{text:?} {code}");
+        }
+        assert_eq!(
+            international("+999 123456789"),
+            Err(RecipientError::CountryUnknown)
+        );
+        assert_eq!(read("090 1234 5678", 81).unwrap().as_str(), "819012345678");
+        assert_eq!(read("639171234567", 63).unwrap().as_str(), "639171234567");
+        // A national number of Indonesia may begin with 62, one of Italy with 39.
+        for (text, code) in [("628123456789", 62), ("393331234567", 39)] {
+            let unclear = Err(RecipientError::CountryUnclear { code });
+            assert_eq!(read(text, code), unclear);
+            assert_eq!(international(text), Ok(text.into()));
+        }
+    }
+
+    #[test]
+    fn a_number_has_as_many_digits_as_mobile_numbers_of_its_country() {
         let digits = "6012345678901234";
-        for len in 1..=16 {
+        for len in 3..=16 {
             let expected = match len {
-                8..=15 => Ok(digits[..len].into()),
-                _ => Err(RecipientError::MobileLength),
+                11 | 12 => Ok(digits[..len].into()),
+                _ => Err(RecipientError::NationalLength { code: 60 }),
             };
             assert_eq!(international(&digits[..len]), expected);
             assert_eq!(international(&format!("+{}", &digits[..len])), expected);
             assert_eq!(international(&format!("00{}", &digits[..len])), expected);
-            if len >= 2 {
-                assert_eq!(national(&format!("0{}", &digits[2..len])), expected);
-            }
+            assert_eq!(national(&format!("0{}", &digits[2..len])), expected);
         }
     }
 
@@ -378,35 +514,26 @@ mod tests {
         assert_eq!(national(&padded(1 << 20)), Err(RecipientError::MobileText));
         assert_eq!(
             international(&"1".repeat(64)),
-            Err(RecipientError::MobileLength)
+            Err(RecipientError::NationalLength { code: 1 })
         );
         assert_eq!(
             national(&format!("0{}", "1".repeat(63))),
-            Err(RecipientError::MobileLength)
+            Err(RecipientError::NationalLength { code: 60 })
         );
     }
 
     #[test]
     fn country_codes_have_one_to_three_digits() {
-        for (code, digits) in [
-            (1, "1"),
-            (7, "7"),
-            (9, "9"),
-            (10, "10"),
-            (60, "60"),
-            (99, "99"),
-            (100, "100"),
-            (673, "673"),
-            (999, "999"),
+        for (code, text, digits) in [
+            (1, "12025550123", "12025550123"),
+            (7, "79123456789", "79123456789"),
+            (44, "07912 345678", "447912345678"),
+            (673, "6737123456", "6737123456"),
+            (998, "998901234567", "998901234567"),
         ] {
             let country = CountryCode::new(code).unwrap();
-            let mobile = Mobile::parse_national("0123456789", country).unwrap();
-            assert_eq!(mobile.as_str(), format!("{digits}123456789"));
-            let bare = format!("{digits}12345678");
-            assert_eq!(
-                Mobile::parse_national(&bare, country).unwrap().as_str(),
-                bare
-            );
+            let mobile = Mobile::parse_national(text, country).unwrap();
+            assert_eq!(mobile.as_str(), digits);
         }
         for code in [0, 1000, u16::MAX] {
             assert_eq!(

@@ -304,6 +304,7 @@ const PYTHON: Part = Part {
             "greenlet==3.5.6",
             "zope.event==6.2",
             "zope.interface==8.7",
+            "phonenumbers==9.0.43",
         ]),
     ],
     steps: &[Step::Checks(python::checks)],

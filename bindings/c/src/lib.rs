@@ -20,6 +20,7 @@ pub mod host;
 pub mod key;
 mod layout;
 pub mod message;
+pub mod mobile;
 pub mod oath;
 pub mod observer;
 pub mod otpauth;

@@ -535,6 +535,24 @@ static void an_sqlite_store_is_opened_by_path(void) {
     remove(path);
 }
 
+static void case_364_one_telephone_is_one_number(void) {
+    uint8_t digits[OTP_MOBILE_MAX];
+    size_t needed = 0;
+    OK(otp_mobile_parse(view("012-345 6789"), 60, digits, sizeof digits, &needed));
+    CHECK(needed == 11 && memcmp(digits, "60123456789", needed) == 0);
+    OK(otp_mobile_parse(view("+39 06 1234 5678"), 0, digits, sizeof digits, &needed));
+    CHECK(needed == 12 && memcmp(digits, "390612345678", needed) == 0);
+    STATUS(OTP_STATUS_ARGUMENT,
+           otp_mobile_parse(view("+600123456789"), 0, digits, sizeof digits, &needed));
+    STATUS(OTP_STATUS_ARGUMENT,
+           otp_mobile_parse(view("+60 60123456789"), 0, digits, sizeof digits, &needed));
+    STATUS(OTP_STATUS_ARGUMENT,
+           otp_mobile_parse(view("0123456789"), 1000, digits, sizeof digits, &needed));
+    STATUS(OTP_STATUS_ARGUMENT,
+           otp_mobile_parse(view("0123456789"), 65536 + 60, digits, sizeof digits, &needed));
+    STATUS(OTP_STATUS_ARGUMENT, otp_mobile_parse(view("012-345 6789"), 60, digits, 11, NULL));
+}
+
 static void a_message_is_composed_or_refused_by_name(void) {
     static const char text[] = "#otp# approves #subject#";
     SIZED(otp_message_options, options);
@@ -576,6 +594,7 @@ int main(int argc, char **argv) {
     evidence_becomes_records_that_verify_as_one_and_as_a_chain();
     an_sqlite_store_is_opened_by_path();
     a_message_is_composed_or_refused_by_name();
+    case_364_one_telephone_is_one_number();
     if (argc < 2 || strcmp(argv[1], "--quick") != 0) a_memory_store_passes_the_suite_through_c();
     return done("smoke");
 }

@@ -1,8 +1,6 @@
 """Mobile numbers as people register them. Imports no odoo."""
 
-import re
-
-_BETWEEN = re.compile(r"[\s().-]")
+import otp_engine as otp
 
 
 class NoMobile(ValueError):
@@ -10,23 +8,14 @@ class NoMobile(ValueError):
 
 
 def international(text: str, country_code: int) -> str:
-    """Return a number with its country code; the engine judges the rest of it.
+    """Return the digits of a number, its country code first; the engine reads it.
 
-    A leading 0 gives way to the code of the country. A number with neither 0 nor `+` nor `00` has
-    to begin with that code: nothing is guessed, it would be somebody else's.
+    Without a country (0) the text must hold its country code. Odoo gives countries of the North
+    American plan their area code as well (1264), which is part of the number.
     """
-    read = _BETWEEN.sub("", text)
-    if read.startswith(("+", "00")):
-        return text
-    if not country_code:
-        raise NoMobile("mobile must begin with + and its country code")
-    if read.startswith("0"):
-        return f"+{country_code}{read[1:]}"
-    if read.startswith(str(country_code)):
-        return text
-    raise NoMobile(f"mobile must begin with +, 0 or country code {country_code}")
-
-
-def digits(number: str) -> str:
-    """Return the digits of an international number, as gateways and the contract write it."""
-    return re.sub(r"\D", "", number).removeprefix("00")
+    if country_code > 999:
+        country_code = 1
+    try:
+        return otp.parse_mobile(text, country_code=country_code or None)
+    except ValueError as error:
+        raise NoMobile(str(error)) from None

@@ -26,7 +26,7 @@ from ..gateway import Timeout
 from ..models import limits
 from ..models.ir_http import AUTH, CORS
 from ..models.signature import Projection
-from ..recipient import NoMobile, digits
+from ..recipient import NoMobile
 from ..sending import Sending
 from ..store import OdooStore, transaction
 
@@ -292,7 +292,7 @@ def _case(asked, record, policy):
     env, company = request.env, policy._company(record).sudo()
     try:
         binding = policy._binding(record, asked.field, env.user, env["esms.otp.cell"]._tenant())
-        recipient = digits(policy._mobile(env.user))
+        recipient = policy._mobile(env.user)
     except NoMobile as error:
         _logger.info("user %s cannot sign: %s", env.uid, error)
         raise _Answered(

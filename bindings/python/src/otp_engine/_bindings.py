@@ -9,6 +9,7 @@ OTP_RECIPIENT_CAPACITY = 255
 OTP_ABI_VERSION = 1
 OTP_ENCODING_GSM7 = 1
 OTP_ENCODING_UCS2 = 2
+OTP_MOBILE_MAX = 15
 OTP_CREDENTIAL_HOTP = 1
 OTP_CREDENTIAL_TOTP = 2
 OTP_CODE_DIGITS = 1
@@ -552,6 +553,7 @@ FUNCTIONS = [
     ("otp_signing_key_public_pem", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p]),
     ("otp_message_check", ctypes.c_int32, [ctypes.c_void_p]),
     ("otp_message_compose", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p]),
+    ("otp_mobile_parse", ctypes.c_int32, [otp_view, ctypes.c_uint32, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p]),
     ("otp_base32_decode", ctypes.c_int32, [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p]),
     ("otp_base32_decode_legacy", ctypes.c_int32, [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p]),
     ("otp_base32_encode", ctypes.c_int32, [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p]),
