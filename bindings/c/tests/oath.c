@@ -261,7 +261,114 @@ static void an_engine_takes_a_code_once_and_counts_wrong_ones(void) {
     otp_engine_free(engine);
 }
 
+static void case_129_what_makes_other_codes_or_none_is_refused(void) {
+    static const char *encoder = "otpauth://totp/a?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&encoder=steam";
+    static const char *cut = "otpauth://totp/ACME:ann%3Abob?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer="
+                             "&image=https://a.my/x#y&digits=8";
+    static const char *old = "otpauth://totp/a?secret=JBSWY3DPEHPK3PXP";
+    static const uint8_t constant[20] = {0};
+    otp_hotp *hotp = NULL;
+    otp_totp *totp = NULL;
+    uint8_t buffer[600], code[OTP_CODE_CAPACITY];
+    size_t needed = 0;
+    SIZED(otp_credential, credential);
+    STATUS(OTP_STATUS_ARGUMENT, otp_uri_parse((const uint8_t *)encoder, strlen(encoder), &credential));
+    CHECK(detail_names("encoder"));
+    OK(otp_uri_parse((const uint8_t *)cut, strlen(cut), &credential));
+    CHECK(credential.digits == 6 && strcmp((const char *)credential.account, "ann:bob") == 0);
+    CHECK(strcmp((const char *)credential.image, "https://a.my/x") == 0);
+    OK(otp_uri_build(&credential, buffer, sizeof buffer, &needed));
+    CHECK(needed < sizeof buffer);
+    buffer[needed] = 0;
+    CHECK(strstr((const char *)buffer, "&image=https%3A%2F%2Fa.my%2Fx") != NULL);
+    memcpy(credential.image, "http://a", 9);
+    STATUS(OTP_STATUS_ARGUMENT, otp_uri_build(&credential, buffer, sizeof buffer, &needed));
+    CHECK(detail_names("image"));
+    STATUS(OTP_STATUS_KEY, otp_hotp_new(constant, 20, OTP_HASH_SHA1, 6, 0, &hotp));
+    CHECK(detail_names("same"));
+
+    /* Ten bytes, for whoever says so. */
+    STATUS(OTP_STATUS_KEY, otp_uri_parse((const uint8_t *)old, strlen(old), &credential));
+    OK(otp_uri_parse_legacy((const uint8_t *)old, strlen(old), &credential));
+    CHECK(credential.secret_len == 10 && credential.legacy_secret == 1);
+    OK(otp_uri_build(&credential, buffer, sizeof buffer, &needed));
+    credential.legacy_secret = 0;
+    STATUS(OTP_STATUS_KEY, otp_uri_build(&credential, buffer, sizeof buffer, &needed));
+    credential.legacy_secret = 2;
+    STATUS(OTP_STATUS_ARGUMENT, otp_uri_build(&credential, buffer, sizeof buffer, &needed));
+    STATUS(OTP_STATUS_KEY, otp_totp_new(credential.secret, 10, OTP_HASH_SHA1, 6, 30, &totp));
+    OK(otp_totp_new_legacy(credential.secret, 10, OTP_HASH_SHA1, 6, 30, &totp));
+    OK(otp_totp_at(totp, 1111111109, code, sizeof code));
+    CHECK(strcmp((const char *)code, "071271") == 0);
+    STATUS(OTP_STATUS_KEY, otp_hotp_new_legacy(credential.secret, 9, OTP_HASH_SHA1, 6, 0, &hotp));
+    OK(otp_hotp_new_legacy(credential.secret, 10, OTP_HASH_SHA1, 6, 0, &hotp));
+    STATUS(OTP_STATUS_KEY, otp_base32_decode((const uint8_t *)"JBSWY3DPEHPK3PXP", 16, buffer, 10, &needed));
+    OK(otp_base32_decode_legacy((const uint8_t *)"JBSWY3DPEHPK3PXP", 16, buffer, 10, &needed));
+    CHECK(needed == 10);
+    otp_totp_free(totp);
+    otp_hotp_free(hotp);
+    otp_wipe((uint8_t *)&credential, sizeof credential);
+}
+
+static void case_130_several_devices_are_one_call_and_one_charge(void) {
+    otp_engine *engine = sample_engine();
+    otp_store *store = NULL;
+    otp_hotp *token = make_hotp(0);
+    otp_totp *phone = make_totp();
+    otp_ocra *ocra = make_ocra("OCRA-1:HOTP-SHA256-8:C-QH16-PSHA1");
+    request right = sample_request("15", "969429"), wrong_one = sample_request("15", "000000");
+    otp_bytes *lines = NULL;
+    const otp_device *devices[4];
+    SIZED(otp_device, first);
+    SIZED(otp_device, second);
+    SIZED(otp_device, third);
+    SIZED(otp_ocra_inputs, inputs);
+    SIZED(otp_oath_verdict, verdict);
+    SIZED(otp_odds, odds);
+    OK(otp_store_memory_new(0, 1, &store));
+    first.totp = phone;
+    second.hotp = token;
+    second.reach = 5;
+    inputs.pin = view("1234");
+    third.ocra = ocra;
+    third.inputs = &inputs;
+    devices[0] = &first;
+    devices[1] = &second;
+    devices[2] = &third;
+    devices[3] = NULL;
+    OK(otp_engine_verify_devices(engine, store, devices, 3, right.bytes, right.len, &verdict));
+    CHECK(verdict.outcome == OTP_OUTCOME_ACCEPTED && verdict.device == 1 && verdict.matched == 3);
+    OK(otp_engine_verify_devices(engine, store, devices, 3, right.bytes, right.len, &verdict));
+    CHECK(verdict.rejection == OTP_REJECTION_ALREADY_USED && verdict.device == 0);
+    OK(otp_engine_verify_devices(engine, store, devices, 3, wrong_one.bytes, wrong_one.len, &verdict));
+    CHECK(verdict.rejection == OTP_REJECTION_WRONG && verdict.attempts_left == 14);
+    OK(otp_engine_device_odds(engine, devices, 2, &odds));
+    CHECK(odds.per_day > 90e-6 && odds.per_day < 91e-6); /* 6 counters at 6 digits, 2 steps at 8 */
+    OK(otp_engine_device_findings(engine, devices, 2, &lines));
+    CHECK(otp_bytes_len(lines) > 20);
+    otp_bytes_free(lines);
+    STATUS(OTP_STATUS_ARGUMENT, otp_engine_verify_devices(engine, store, devices, 0, right.bytes, right.len, &verdict));
+    CHECK(detail_names("devices"));
+    STATUS(OTP_STATUS_ARGUMENT, otp_engine_verify_devices(engine, store, devices, 4, right.bytes, right.len, &verdict));
+    STATUS(OTP_STATUS_ARGUMENT, otp_engine_verify_devices(engine, store, NULL, 1, right.bytes, right.len, &verdict));
+    STATUS(OTP_STATUS_ARGUMENT,
+           otp_engine_verify_devices(engine, store, devices + 3, 1, right.bytes, right.len, &verdict));
+    devices[2] = &second;
+    STATUS(OTP_STATUS_ARGUMENT, otp_engine_verify_devices(engine, store, devices, 3, right.bytes, right.len, &verdict));
+    CHECK(detail_names("devices"));
+    first.hotp = token;
+    STATUS(OTP_STATUS_ARGUMENT, otp_engine_verify_devices(engine, store, devices, 2, right.bytes, right.len, &verdict));
+    CHECK(detail_names("device"));
+    otp_ocra_free(ocra);
+    otp_totp_free(phone);
+    otp_hotp_free(token);
+    otp_store_free(store);
+    otp_engine_free(engine);
+}
+
 int main(void) {
+    case_129_what_makes_other_codes_or_none_is_refused();
+    case_130_several_devices_are_one_call_and_one_charge();
     hotp_codes_are_those_of_rfc_4226();
     totp_codes_are_those_of_rfc_6238();
     ocra_codes_are_those_of_rfc_6287();
