@@ -15,6 +15,8 @@ use crate::world::World;
 
 /// initdb and the server refuse root.
 const OWNER: &str = "postgres";
+/// Names a folder of PostgreSQL's programs, of another version than the newest.
+const PROGRAMS: &str = "OTP_POSTGRES";
 const SETTINGS: &[&str] = &["listen_addresses=", "max_connections=300"];
 /// For what need not outlive the machine.
 pub(crate) const NO_FLUSHES: &[&str] = &["fsync=off", "full_page_writes=off"];
@@ -203,8 +205,12 @@ fn is_root(world: &World) -> bool {
     world.ask("id", &["-u"]).as_deref() == Some("0")
 }
 
-/// The programs of the newest server that is installed, where Debian puts them.
+/// The programs of the server that [`PROGRAMS`] names, or of the newest that is installed, where
+/// Debian puts them.
 fn programs() -> Option<PathBuf> {
+    if let Some(named) = env::var_os(PROGRAMS) {
+        return Some(PathBuf::from(named));
+    }
     let versions = fs::read_dir("/usr/lib/postgresql").ok()?;
     let number = |path: &PathBuf| path.file_name()?.to_str()?.parse::<u32>().ok();
     versions
