@@ -1,13 +1,15 @@
 """Answers say what they say, and show no code and no number to whoever looks at all variables."""
 
 import copy
+import gc
 import json
 from typing import Any
 
 import pytest
-from support import DictStore, binding, engine, issue, signer, wrong
+from support import START, DictStore, binding, engine, issue, signer, wrong
 
 import otp_engine as otp
+from otp_engine import _callbacks
 
 NUMBER = "60123456789"
 
@@ -122,8 +124,12 @@ def test_answers_cannot_be_changed_and_are_equal_by_what_they_say() -> None:
 def test_case_291_what_is_no_exception_passes_through_unchanged(
     error: BaseException, where: str
 ) -> None:
-    def raise_it(*_: object) -> Any:
-        raise error
+    armed = False
+
+    def raise_it(*_: object) -> int:
+        if armed:
+            raise error
+        return START
 
     class Store(DictStore):
         pass
@@ -134,13 +140,22 @@ def test_case_291_what_is_no_exception_passes_through_unchanged(
     else:
         setattr(Store, where, raise_it)
     maker, store = engine(**options), Store()
+    armed = True
     calls = [lambda: maker.purge(store)] if where == "purge" else [
         lambda: maker.issue(store, binding()), lambda: maker.issue_many(store, [binding("16")]),
     ]  # fmt: skip
+    if where == "clock":
+        calls.append(lambda: engine(clock=raise_it))  # which asks it at once
+    gc.collect()
+    before = _callbacks.registered()
     for call in calls:
         with pytest.raises(type(error)) as caught:
             call()
         assert caught.value is error
+    error.__traceback__ = None
+    del caught
+    gc.collect()
+    assert _callbacks.registered() <= before
 
 
 class Lagging(otp.UnavailableError):

@@ -122,12 +122,14 @@ class Engine(Factors):
                 table.drop_user_data = _callbacks.trampoline("drop")
         out = out_pointer()
         try:
-            check(lib.otp_engine_new(ring.address, ctypes.byref(options), ctypes.byref(out)))
+            status = lib.otp_engine_new(ring.address, ctypes.byref(options), ctypes.byref(out))
+            if out.value:  # its clock was asked already, and may have been interrupted
+                self._handle = Handle(out.value, lib.otp_engine_free)
+            check(status)
         except BaseException:
             for number in numbers:
                 _callbacks._drop(number)
             raise
-        self._handle = Handle(out.value or 0, lib.otp_engine_free)
         self._calls_back = bool(numbers)
         if self._calls_back:
             closed_at_exit(self)
@@ -244,7 +246,12 @@ class Engine(Factors):
             del given, kept
         if status or self._calls_back or store._calls_back:
             del request, typed  # what a report of the variables must not show
-            check(status)
+            try:
+                check(status)
+            except BaseException:
+                if not status:  # an observer was interrupted: nobody will read the record
+                    lib.otp_bytes_free(read.record)
+                raise
         answer = read_verdict(read)
         _verdict_pool.append(out)
         return answer

@@ -21,7 +21,7 @@ class OtpError(Exception):
 
 
 class StoreError(OtpError):
-    """The store failed. ``unknown`` says that a commit or purge may have been applied: ask again."""
+    """The store failed; a commit or purge that is ``unknown`` may have been applied: ask again."""
 
 
 class UnavailableError(StoreError):

@@ -30,7 +30,7 @@ __all__ = ["PsycopgStore", "migrate"]
 
 _Answer = TypeVar("_Answer")
 _NO_STATEMENT = "26000"
-_Pool: TypeAlias = "ConnectionPool[psycopg.Connection[Any]]"
+_Pool: TypeAlias = "ConnectionPool[Any]"
 _settings_of: "weakref.WeakKeyDictionary[_Pool, Settings]" = weakref.WeakKeyDictionary()
 
 
