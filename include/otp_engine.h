@@ -1711,7 +1711,7 @@ typedef struct {
 } otp_field;
 
 /**
- * What a verifier expects; empty views are not checked.
+ * What a verifier expects; empty views are not checked. A page is expected of a chain alone.
  */
 typedef struct {
   /**
@@ -1743,7 +1743,7 @@ typedef struct {
    */
   uint64_t count;
   /**
-   * 1 if `count` and `head` are to be compared.
+   * 1 if `count` and `head` are to be compared, else 0; 0 for one record.
    */
   int32_t has_page;
 } otp_expected;
@@ -2005,7 +2005,8 @@ typedef struct {
    */
   otp_view document;
   /**
-   * The captured signature: PNG or JPEG, at most 1 MiB.
+   * The captured signature: a whole PNG or JPEG of at most 1 MiB, 8 to 4,096 pixels a side, that does not
+   * say where it was taken.
    */
   otp_view image;
   /**
@@ -2998,7 +2999,8 @@ otp_status otp_engine_erase(const otp_engine *engine,
                             otp_bytes **record_out);
 
 /**
- * Verifies one record, a JWS or `<JWS>~<disclosure>~…`, with a JWK set of public keys.
+ * Verifies one record, a JWS or `<JWS>~<disclosure>~…`, with a JWK set of public keys; white space
+ * behind it is left out. `expected` may not have a page.
  *
  * `valid_out` is 1 if all of it holds, else 0. `text_out` is UTF-8 text: the payload as it was
  * signed, or the reason why it does not hold.
@@ -3021,7 +3023,8 @@ otp_status otp_verify_record(otp_view record,
  *
  * `valid_out` is 1 if nothing that was checked is bad and there is a record or an empty page, else
  * 0. `text_out` has a line for each question, `signatures`, `tenant`, `field`, `chain` and `head`:
- * `name<TAB>good`, `name<TAB>not checked`, or `name<TAB>bad<TAB>reason`.
+ * `name<TAB>good`, `name<TAB>not checked`, or `name<TAB>bad<TAB>reason`. What was not compared is
+ * not checked: a field of which a part is expected, a page without its digest, an empty chain.
  *
  * # Safety
  *
