@@ -226,7 +226,7 @@ fn the_wycheproof_vectors_of_hs256_are_judged_as_they_say() {
         }
     }
     assert!(
-        valid > 30 && invalid > 30,
+        valid > 20 && invalid > 100,
         "{valid} valid, {invalid} invalid"
     );
 }

@@ -7,7 +7,7 @@ import threading
 from typing import Any
 
 import pytest
-from support import REPOSITORY, START, Clock, binding, engine
+from support import REPOSITORY, START, Clock, binding, engine, key_ring
 
 import otp_engine as otp
 from otp_engine import oath
@@ -235,6 +235,158 @@ def test_threads_with_one_key_and_one_code() -> None:
     for thread in threads:
         thread.join()
     assert sorted(verdict.rejection or "" for verdict in heard) == ["", *["already_used"] * 7]
+
+
+def test_case_121_bytes_that_look_like_base32_need_a_name() -> None:
+    for text in (
+        BASE32.encode(),
+        BASE32.lower().encode(),
+        b"GEZD GNBV GY3T QOJQ GEZD GNBV\n",
+        BASE32.encode() + b"====",
+    ):
+        for make in (
+            otp.Totp,
+            otp.Hotp,
+            lambda secret: otp.Ocra("OCRA-1:HOTP-SHA1-6:QN08", secret),
+            lambda secret: otp.build_uri(secret, "ann"),
+        ):
+            with pytest.raises(ValueError, match="RawSecret"):
+                make(text)  # type: ignore[operator]
+            assert make(otp.RawSecret(text)) is not None  # type: ignore[operator]
+    # What was drawn does not look so, and what a URI holds is taken as it is.
+    for secret in (SECRET, bytes(range(20)), b"ABCDEFGHIJKLMNO0", b"AbCDEFGHIJKLMNOPQRST"):
+        assert otp.Totp(secret).at(59)
+    raw = otp.RawSecret(b"ABCDEFGHIJKLMNOPQRST")
+    found = otp.parse_uri(otp.build_uri(raw, "ann"))
+    assert found.secret == raw and found.key().at(59) == otp.Totp(raw).at(59)
+    assert otp.build_uri(found.secret, "ann") == otp.build_uri(raw, "ann")
+
+
+def test_case_122_a_match_is_true_even_at_counter_and_step_0() -> None:
+    hotp, totp = otp.Hotp(SECRET), otp.Totp(SECRET)
+    for match in (
+        hotp.verify(hotp.at(0), 0),
+        totp.verify(totp.at(0), 0),
+        totp.verify(totp.at(0), 29, window=0),
+    ):
+        assert match == 0 and match
+    assert not hotp.verify(hotp.at(7), 0)
+    assert hotp.resynchronise(hotp.at(7), hotp.at(8), 0) == 8
+
+
+def test_case_123_an_encoder_is_refused_and_a_fragment_and_empty_parameters_are_skipped() -> None:
+    base = f"otpauth://totp/ACME:ann?secret={BASE32}"
+    for other in ("encoder=steam", "ENCODER=x", "encoder=%20"):
+        with pytest.raises(ValueError, match="encoder"):
+            otp.parse_uri(f"{base}&{other}")
+    empty = "&issuer=&digits=&period=&algorithm=&encoder="
+    for same in ("#digits=8", "&image=x#y&digits=8", empty):
+        assert otp.parse_uri(base + same) == otp.parse_uri(base)
+    colon = otp.parse_uri(base.replace("ann", "ann%3Abob+1"))
+    assert (colon.issuer, colon.account) == ("ACME", "ann:bob+1")
+    url = "https://acme.example/logo.png?size=64"
+    uri = otp.build_uri(SECRET, "ann", issuer="ACME", image=url)
+    assert uri.endswith("&image=https%3A%2F%2Facme.example%2Flogo.png%3Fsize%3D64")
+    assert otp.parse_uri(uri).image == url and otp.parse_uri(base).image is None
+    for unfit in ("http://a", "https://a b", "https://" + "a" * 600, "https://a\0"):
+        with pytest.raises(ValueError, match="image"):
+            otp.build_uri(SECRET, "ann", image=unfit)
+
+
+def test_case_124_short_secrets_are_taken_by_those_who_say_so() -> None:
+    ten, text = b"Hello!\xde\xad\xbe\xef", "JBSWY3DPEHPK3PXP"
+    uri = f"otpauth://totp/ann?secret={text}"
+    for refused in (
+        lambda: otp.Totp(ten),
+        lambda: otp.Hotp(text),
+        lambda: otp.parse_uri(uri),
+        lambda: otp.build_uri(ten, "ann"),
+        lambda: otp.Totp(ten[:9], legacy_secret=True),
+    ):
+        with pytest.raises(otp.KeyRingError, match="bytes"):
+            refused()  # type: ignore[no-untyped-call]
+    totp = otp.Totp(ten, legacy_secret=True)
+    assert totp.at(1_111_111_109) == "071271"
+    assert otp.Hotp(text, legacy_secret=True).at(1_111_111_109 // 30) == "071271"
+    found = otp.parse_uri(uri, legacy_secret=True)
+    assert found.secret == ten and found.legacy_secret
+    assert found.key().at(1_111_111_109) == "071271"
+    assert text in otp.build_uri(ten, "ann", legacy_secret=True)
+    for constant in (bytes(20), b"\xff" * 16, "A" * 32):
+        with pytest.raises(otp.KeyRingError, match="same"):
+            otp.Totp(constant)
+
+
+def test_case_125_after_a_restored_backup_devices_begin_anew() -> None:
+    clock = Clock()
+    by, to = engine(clock=clock), binding()
+    hotp, totp = otp.Hotp(SECRET), otp.Totp(SECRET)
+    store = otp.MemoryStore(keep_records=True)
+    assert by.verify_hotp(store, to, hotp, hotp.at(0))
+    assert by.verify_totp(store, to, totp, totp.at(START))
+    after, restored = otp.Engine(key_ring(epoch=1), clock=clock), otp.MemoryStore(keep_records=True)
+    again = after.verify_hotp(restored, to, hotp, hotp.at(0))
+    assert not again and (again.rejection, again.public) == ("resynchronise", "invalid")
+    assert after.resynchronise_hotp(restored, to, hotp, hotp.at(3), hotp.at(4))
+    assert after.verify_hotp(restored, to, hotp, hotp.at(5)).matched == 5
+    assert after.verify_totp(restored, to, totp, totp.at(START)).rejection == "already_used"
+    clock.now += 60
+    assert after.verify_totp(restored, to, totp, totp.at(clock.now))
+
+
+def test_case_126_a_device_counts_its_guesses_without_meters_and_locks_itself_alone() -> None:
+    clock = Clock()
+    by = engine(clock=clock, budgets=otp.Budgets(metered=False))
+    store, to, totp = otp.MemoryStore(), binding(), otp.Totp(SECRET)
+    wrong = f"{(int(totp.at(START)) + 500_000) % 1_000_000:06}"
+    for left in reversed(range(30)):
+        assert by.verify_totp(store, to, totp, wrong, window=0).attempts_left == left
+    locked = by.verify_totp(store, to, totp, totp.at(START), window=0)
+    assert locked.rejection == "locked" and locked.retry_at is not None
+    clock.now += 86_400
+    assert by.verify_totp(store, to, totp, totp.at(clock.now), window=0)
+
+    by, store = engine(), otp.MemoryStore()
+    for _ in range(20):
+        by.verify_totp(store, to, totp, wrong, window=0)
+    issued = by.issue(store, to)
+    assert isinstance(issued, otp.Issued)
+    assert by.verify(store, to, issued.code)
+
+    stopping = otp.Budgets(consecutive_failures=10, device_hard_stop=True)
+    by, store = engine(budgets=stopping), otp.MemoryStore()
+    for _ in range(10):
+        by.verify_totp(store, to, totp, wrong, window=0)
+    stopped = by.verify_totp(store, to, totp, totp.at(START), window=0)
+    assert (stopped.rejection, stopped.retry_at) == ("locked", None)
+
+
+def test_case_127_several_devices_are_one_call_and_one_charge() -> None:
+    by, store, to = engine(), otp.MemoryStore(keep_records=True), binding()
+    phone, tablet = otp.Totp(SECRET), otp.Totp(bytes(range(20)))
+    token = otp.Hotp(b"0123456789abcdefghij")
+    devices = [otp.Device(phone, window=0), otp.Device(tablet, window=0), token]
+    accepted = by.verify_devices(store, to, devices, tablet.at(START))
+    assert accepted and (accepted.device, accepted.matched) == (1, STEP)
+    assert by.verify_devices(store, to, devices, tablet.at(START)).rejection == "already_used"
+    found = by.verify_devices(store, to, devices, token.at(3))
+    assert found and (found.device, found.matched) == (2, 3)
+    right = {phone.at(START), tablet.at(START), *(token.at(n) for n in range(20))}
+    wrong = next(code for code in map("{:06}".format, range(99)) if code not in right)
+    assert by.verify_devices(store, to, devices, wrong).attempts_left == 14
+    for unfit in ([], [phone] * 2, [phone, tablet, token, otp.Totp(b"x" * 10 + bytes(10))]):
+        with pytest.raises(ValueError, match="devices"):
+            by.verify_devices(store, to, unfit, "123456")
+    one, three = by.device_odds([devices[0]]), by.device_odds(devices)
+    assert one.per_day == pytest.approx(2 * 15e-6, rel=1e-3)
+    assert three.per_day == pytest.approx((2 + 2 + 6) * 15e-6, rel=1e-3)
+    assert [found.clause for found in by.device_findings([phone])] == ["6.5.5", "3.2.2"]
+    ocra = otp.Ocra("OCRA-1:HOTP-SHA256-8:C-QH16-PSHA1", SECRET)
+    answering = otp.Device(ocra, pin="1234")
+    assert "1234" not in repr(answering)
+    code = ocra.generate(question=by.ocra_question(to, ocra), counter=0, pin="1234")
+    answered = by.verify_devices(store, to, [phone, answering], code)
+    assert answered and answered.device == 1
 
 
 def test_a_closed_key_is_refused() -> None:

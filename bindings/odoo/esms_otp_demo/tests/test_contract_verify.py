@@ -1,4 +1,7 @@
 import base64
+import io
+
+from PIL import ExifTags, Image
 
 from odoo.tools import mute_logger
 
@@ -6,6 +9,13 @@ from .common import FIELD, GENERATION, PNG, RouteCase
 
 INVALID = "Invalid or expired OTP"
 MAIN = "odoo.addons.esms_otp.controllers.main"
+
+
+def picture(image, kind, **how):
+    """Return a picture as a file."""
+    written = io.BytesIO()
+    image.save(written, kind, **how)
+    return written.getvalue()
 
 
 class TestVerify(RouteCase):
@@ -94,6 +104,27 @@ class TestVerify(RouteCase):
                 self.assertResult(result, status=400, message=str)
                 self.assertNotEqual(result["message"], INVALID)
         self.assertEqual(self.verify(self.gateway.code)["status"], 200, "none was an attempt")
+
+    def test_case_330_images_that_are_no_signature_are_refused_and_cost_nothing(self):
+        exif = Image.Exif()
+        exif.get_ifd(ExifTags.IFD.GPSInfo)[ExifTags.GPS.GPSLatitudeRef] = "N"
+        line = Image.open(io.BytesIO(PNG)).convert("RGB")
+        self.send()
+        for name, image in {
+            "blank, of one pixel": picture(Image.new("L", (1, 1)), "PNG"),
+            "far too large": picture(Image.new("1", (20000, 20000)), "PNG"),
+            "with the place where it was taken": picture(line, "JPEG", exif=exif),
+            "cut off": PNG[:-20],
+            "three bytes": b"\xff\xd8\xff",
+        }.items():
+            with self.subTest(name):
+                text = base64.b64encode(image).decode()
+                result = self.verify(self.gateway.code, signature=text)
+                self.assertResult(result, status=400, message=str)
+                self.assertRegex(result["message"], "^signature ")
+        kept = base64.b64encode(picture(line, "JPEG")).decode()
+        self.assertEqual(self.verify(self.gateway.code, signature=kept)["status"], 200)
+        self.assertEqual(self.get()["signature"], kept)
 
     def test_a_required_signature_that_is_missing_costs_nothing(self):
         self.policy.signature_required = True

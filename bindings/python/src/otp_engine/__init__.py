@@ -24,14 +24,17 @@ from .errors import (
     UnavailableError,
     UnsupportedError,
 )
+from .factor import Device
 from .message import Message, MessageTemplate
 from .mobile import parse_mobile
 from .oath import (
     Credential,
     Hotp,
+    Matched,
     OathVerdict,
     Ocra,
     OcraMatch,
+    RawSecret,
     Totp,
     build_uri,
     parse_uri,
@@ -51,12 +54,12 @@ __version__: str = _lib.otp_version().decode()
 
 __all__ = [
     "Binding", "Budgets", "Cell", "ChainVerdict", "ClockError", "ContendedError", "Credential",
-    "Engine", "Event", "Evidence", "Expected", "Failure", "Finding", "ForeignStoreError",
-    "ForkedError", "FullError", "HostStore", "Hotp", "Issued", "KeyRing", "KeyRingError",
-    "MemoryStore", "Message",
-    "MessageTemplate", "NoCanaryError", "OathVerdict", "Ocra", "OcraMatch", "Odds", "OtpError",
-    "PanicError", "Policy", "RandomnessError", "RecordVerdict", "ReenteredError", "Refusal",
-    "SignatureRecord", "SigningKey", "SqliteStore", "Status", "Store", "StoreError",
-    "TamperedError", "Totp", "UnavailableError", "UnsupportedError", "Verdict", "Write",
-    "build_uri", "parse_mobile", "parse_uri", "verify_chain", "verify_record",
+    "Device", "Engine", "Event", "Evidence", "Expected", "Failure", "Finding", "ForeignStoreError",
+    "ForkedError", "FullError", "HostStore", "Hotp", "Issued", "KeyRing", "KeyRingError", "Matched",
+    "MemoryStore", "Message", "MessageTemplate", "NoCanaryError", "OathVerdict", "Ocra",
+    "OcraMatch", "Odds", "OtpError", "PanicError", "Policy", "RandomnessError", "RawSecret",
+    "RecordVerdict", "ReenteredError", "Refusal", "SignatureRecord", "SigningKey", "SqliteStore",
+    "Status", "Store", "StoreError", "TamperedError", "Totp", "UnavailableError",
+    "UnsupportedError", "Verdict", "Write", "build_uri", "parse_mobile", "parse_uri",
+    "verify_chain", "verify_record",
 ]  # fmt: skip

@@ -17,7 +17,7 @@ from ._lib import take_bytes
 Reason = Literal["cooldown", "send_limit", "exhausted", "locked"]
 Rejection = Literal[
     "wrong", "expired", "exhausted", "already_used", "superseded", "cancelled", "mismatch",
-    "unknown", "malformed", "locked", "evidence", "other",
+    "unknown", "malformed", "locked", "evidence", "other", "resynchronise",
 ]  # fmt: skip
 PublicRejection = Literal["invalid", "malformed", "evidence"]
 State = Literal["pending", "verified", "expired", "exhausted", "cancelled"]
@@ -27,6 +27,7 @@ _REASONS: dict[int, Reason] = {1: "cooldown", 2: "send_limit", 3: "exhausted", 4
 REJECTIONS: dict[int, Rejection] = {
     1: "wrong", 2: "expired", 3: "exhausted", 4: "already_used", 5: "superseded", 6: "cancelled",
     7: "mismatch", 8: "unknown", 9: "malformed", 10: "locked", 11: "evidence", 12: "other",
+    13: "resynchronise",
 }  # fmt: skip
 _PUBLIC: dict[int, PublicRejection] = {1: "invalid", 2: "malformed", 3: "evidence"}
 _FAULTS = {1: "missing", 2: "too_large", 3: "unfit"}

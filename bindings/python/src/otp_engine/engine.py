@@ -24,7 +24,8 @@ from .answers import (
 )
 from .cells import Event
 from .errors import check, fault, refuse_reentry
-from .factor import Factors
+from .factor import Device, Factors
+from .oath import Hotp, Ocra, Totp
 from .store import Store
 from .words import Binding, Budgets, Evidence, KeyRing, Policy, SigningKey, challenge_name, packed
 
@@ -352,6 +353,15 @@ class Engine(Factors):
         check(lib.otp_engine_findings(handle.address, ctypes.byref(out)))
         lines = take_bytes(out.value).decode().splitlines()
         return [Finding(*line.split("\t", 2)) for line in lines]
+
+    def device_odds(self, devices: Sequence[Device | Hotp | Totp | Ocra]) -> Odds:
+        """Tell the chance of guessing a code of one user's devices; per_code is of one guess."""
+        out = self._device_odds(devices)
+        return Odds(out.per_code, out.per_day, out.per_year)
+
+    def device_findings(self, devices: Sequence[Device | Hotp | Totp | Ocra]) -> list[Finding]:
+        """Tell where devices, and the budgets that hold for them, deviate from the standards."""
+        return [Finding(*line.split("\t", 2)) for line in self._device_findings(devices)]
 
     def latest_signature(
         self, store: Store, tenant: str, model: str, field: str, record: str

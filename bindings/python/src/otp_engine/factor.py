@@ -1,10 +1,14 @@
 """OATH under an engine: a code of the user's own device is good once, on any store."""
 
 import ctypes
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
-from ._checks import count
-from ._handle import Owner, opened
-from ._lib import lib, view
+from . import _bindings as c
+from ._checks import count, several
+from ._handle import Owner, opened, out_pointer
+from ._lib import lib, take_bytes, view
 from .errors import check
 from .oath import (
     Hotp,
@@ -20,6 +24,44 @@ from .store import Store
 from .words import Binding, packed
 
 
+@dataclass(frozen=True, slots=True)
+class Device:
+    """One device of a user, as ``Engine.verify_devices`` takes several; its repr hides the PIN.
+
+    ``look_ahead`` is how many counters more than the one expected are looked at, where it has a
+    counter; ``window`` how many time steps around ours, where it has a clock. PIN and session are
+    those of an OCRA suite, ``counter`` is that of its first answer.
+    """
+
+    key: Hotp | Totp | Ocra
+    look_ahead: int = 5
+    window: int = 1
+    pin: str | None = field(default=None, repr=False)
+    pin_digest: bytes | None = field(default=None, repr=False)
+    session: bytes | None = field(default=None, repr=False)
+    counter: int = 0
+
+    def _structure(self) -> tuple[c.otp_device, list[object]]:
+        """Return the device, and what must be kept for as long as it is used."""
+        ahead, window = count("look_ahead", self.look_ahead), count("window", self.window)
+        made = c.otp_device(struct_size=ctypes.sizeof(c.otp_device))
+        kept: list[object] = [made]
+        if isinstance(self.key, Hotp):
+            handle, made.reach = opened(self.key, Hotp, "key"), ahead
+            made.hotp = handle.address
+        elif isinstance(self.key, Totp):
+            handle, made.reach = opened(self.key, Totp, "key"), window
+            made.totp = handle.address
+        else:
+            handle = opened(self.key, Ocra, "key")
+            made.ocra = handle.address
+            inputs, held = answer_inputs(self.counter, self.pin, self.pin_digest, self.session)
+            inputs.look_ahead, inputs.window = ahead, window
+            made.inputs = ctypes.addressof(inputs)
+            kept += [inputs, held]
+        return made, [*kept, handle]
+
+
 class Factors(Owner):
     """What an engine does with codes that the user's own device makes."""
 
@@ -28,7 +70,9 @@ class Factors(Owner):
     ) -> OathVerdict:
         """Judge a HOTP code: good once, for all bindings of the tenant.
 
-        Wrong guesses count as those at codes that were sent. The store must keep cells for ever.
+        Wrong guesses count for the device and its user, and against no code that was sent. The
+        store must keep cells for ever. After a raised epoch, ``rejection`` is "resynchronise"
+        until two codes in a row told where the device is.
         """
         return self._verify_hotp(store, binding, hotp, typed, None, look_ahead)
 
@@ -75,8 +119,8 @@ class Factors(Owner):
     ) -> OathVerdict:
         """Judge a TOTP code by the engine's clock: good once, for all bindings of the tenant.
 
-        Wrong guesses count as those at codes that were sent. The drift of the device's clock is
-        remembered.
+        Wrong guesses count for the device and its user, and against no code that was sent. The
+        drift of the device's clock is learnt from several codes that agree.
         """
         return self._verify_totp(store, binding, totp, typed, None, window)
 
@@ -151,8 +195,8 @@ class Factors(Owner):
     ) -> OathVerdict:
         """Judge what a device answered to this binding's question: good once.
 
-        ``counter`` is that of the device's first answer. Wrong guesses count as those at codes that
-        were sent.
+        ``counter`` is that of the device's first answer. Wrong guesses count for the device and its
+        user, and against no code that was sent.
         """
         engine, cells, key = self._open(), opened(store, Store, "store"), opened(ocra, Ocra, "ocra")
         request, verdict = packed(binding, typed, None), new_verdict()
@@ -174,3 +218,64 @@ class Factors(Owner):
         )
         del kept
         return read_verdict(verdict)
+
+    def verify_devices(
+        self,
+        store: Store,
+        binding: Binding,
+        devices: Sequence[Device | Hotp | Totp | Ocra],
+        typed: str,
+    ) -> OathVerdict:
+        """Judge a text that may be a code of any of a user's devices, at most three: one attempt.
+
+        ``device`` of the verdict says which one made it, by its place.
+        """
+        engine, cells = self._open(), opened(store, Store, "store")
+        request, verdict = packed(binding, typed, None), new_verdict()
+        pointers, kept = _devices(devices)
+        check(
+            lib.otp_engine_verify_devices(
+                engine.address,
+                cells.address,
+                pointers,
+                len(pointers),
+                request,
+                len(request),
+                ctypes.addressof(verdict),
+            )
+        )
+        del kept
+        return read_verdict(verdict)
+
+    def _device_odds(self, devices: Sequence[Device | Hotp | Totp | Ocra]) -> c.otp_odds:
+        engine, out = self._open(), c.otp_odds(struct_size=ctypes.sizeof(c.otp_odds))
+        pointers, kept = _devices(devices)
+        check(
+            lib.otp_engine_device_odds(engine.address, pointers, len(pointers), ctypes.byref(out))
+        )
+        del kept
+        return out
+
+    def _device_findings(self, devices: Sequence[Device | Hotp | Totp | Ocra]) -> list[str]:
+        engine, out = self._open(), out_pointer()
+        pointers, kept = _devices(devices)
+        check(
+            lib.otp_engine_device_findings(
+                engine.address, pointers, len(pointers), ctypes.byref(out)
+            )
+        )
+        del kept
+        return take_bytes(out.value).decode().splitlines()
+
+
+def _devices(
+    devices: Sequence[Device | Hotp | Totp | Ocra],
+) -> tuple["ctypes.Array[Any]", list[object]]:
+    """Return pointers to devices, and what must be kept for as long as they are used."""
+    pointers, kept = [], []
+    for device in several(devices, "devices"):
+        named = device if isinstance(device, Device) else Device(device)
+        structure, held = named._structure()
+        pointers.append(ctypes.addressof(structure))
+        kept += held
+    return (ctypes.c_void_p * len(pointers))(*pointers), kept

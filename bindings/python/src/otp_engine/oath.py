@@ -5,13 +5,15 @@ By themselves these remember nothing: whoever uses them must see to it that a co
 """
 
 import ctypes
+import re
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Literal
 
 from . import _bindings as c
-from ._checks import clock_seconds, count, seconds, text, whole
+from ._checks import clock_seconds, count, flag, seconds, text, whole
 from ._handle import Handle, Owner, out_pointer
 from ._lib import lib, view
 from .answers import _PUBLIC as PUBLIC
@@ -37,16 +39,47 @@ def _hash(algorithm: str) -> int:
         ) from None
 
 
-def _secret(secret: bytes | str) -> bytes:
+class RawSecret(bytes):
+    """A secret whose bytes are what they are, though they look like base32 text.
+
+    Keys refuse such bytes: taken as they are they would make codes that no device makes. Base32 is
+    passed as str; bytes that were drawn and merely look like it are passed as this.
+
+    >>> Totp(RawSecret(b"ABCDEFGHIJKLMNOP")).at(59) == Totp("IFBEGRCFIZDUQSKKJNGE2TSPKA").at(59)
+    True
+    """
+
+    __slots__ = ()
+
+
+class Matched(int):
+    """The counter or time step that matched: a number, and true even where it is 0."""
+
+    __slots__ = ()
+
+    def __bool__(self) -> Literal[True]:
+        return True
+
+
+_BASE32 = re.compile(rb"(?:[A-Z2-7]{16,}|[a-z2-7]{16,})=*")
+
+
+def _secret(secret: bytes | str, *, legacy: bool = False) -> bytes:
     """Take the bytes of a secret, or read its base32."""
     if isinstance(secret, bytes):
+        if not isinstance(secret, RawSecret) and _BASE32.fullmatch(b"".join(secret.split())):
+            raise ValueError(
+                "secret is bytes that look like base32 text: pass base32 as str, or "
+                "RawSecret(secret) if these bytes are the key itself"
+            )
         return secret
     if not isinstance(secret, str):
         raise TypeError(f"secret must be bytes or base32 str, not {type(secret).__name__}")
     base32, needed = text(secret, "secret"), ctypes.c_size_t()
     buffer = ctypes.create_string_buffer(1024)
+    decode = lib.otp_base32_decode_legacy if legacy else lib.otp_base32_decode
     try:
-        check(lib.otp_base32_decode(base32, len(base32), buffer, len(buffer), ctypes.byref(needed)))
+        check(decode(base32, len(base32), buffer, len(buffer), ctypes.byref(needed)))
         return buffer.raw[: needed.value]
     finally:
         ctypes.memset(buffer, 0, len(buffer))
@@ -107,9 +140,10 @@ def _found(call: Callable[[int], int]) -> tuple[int, int] | None:
 class Hotp(Owner):
     """A prepared HOTP key (RFC 4226); share one by all threads of a process.
 
-    ``secret`` is at least 16 random bytes, or their base32: in either case, with spaces and padding
-    or without. ``counter`` is that of the device's first code, where it is not 0: what an engine
-    expects of a credential that it never saw.
+    ``secret`` is at least 16 random bytes, or their base32 as str: in either case, with spaces and
+    padding or without. ``counter`` is that of the device's first code, where it is not 0: what an
+    engine expects of a credential that it never saw, or knows an earlier one of.
+    ``legacy_secret=True`` takes secrets from 10 bytes on, to import old devices: enrol none by it.
 
     >>> hotp = Hotp(b"12345678901234567890")
     >>> hotp.at(0)
@@ -123,12 +157,20 @@ class Hotp(Owner):
     _instead = "pass its secret, and make a key where it is needed"
 
     def __init__(
-        self, secret: bytes | str, digits: int = 6, algorithm: str = "sha1", *, counter: int = 0
+        self,
+        secret: bytes | str,
+        digits: int = 6,
+        algorithm: str = "sha1",
+        *,
+        counter: int = 0,
+        legacy_secret: bool = False,
     ) -> None:
         self.digits, self.algorithm = count("digits", digits), algorithm.lower()
-        key, out = _secret(secret), out_pointer()
+        key = _secret(secret, legacy=flag(legacy_secret, "legacy_secret") == 1)
+        out = out_pointer()
+        make = lib.otp_hotp_new_legacy if legacy_secret else lib.otp_hotp_new
         check(
-            lib.otp_hotp_new(
+            make(
                 key,
                 len(key),
                 _hash(algorithm),
@@ -145,22 +187,23 @@ class Hotp(Owner):
         handle, counter = self._open(), _counter(counter)
         return _written(lambda out, size: lib.otp_hotp_at(handle.address, counter, out, size))
 
-    def verify(self, code: str, counter: int, look_ahead: int = 5) -> int | None:
+    def verify(self, code: str, counter: int, look_ahead: int = 5) -> Matched | None:
         """Return the lowest counter from ``counter`` on that matches, or None.
 
-        ``look_ahead`` (at most 255) more are looked at, all of them. It remembers nothing: the next
-        one to accept is the one after what is returned.
+        What is returned is true even where it is 0. ``look_ahead`` (at most 255) more are looked
+        at, all of them. It remembers nothing: the next one to accept is the one after what is
+        returned.
         """
         handle, typed, counter = self._open(), typed_bytes(code), _counter(counter)
         ahead = count("look_ahead", look_ahead)
         found = _found(
             lambda out: lib.otp_hotp_verify(handle.address, typed, len(typed), counter, ahead, out)
         )
-        return None if found is None else found[0]
+        return None if found is None else Matched(found[0])
 
     def resynchronise(
         self, first: str, second: str, counter: int, look_ahead: int = 1000
-    ) -> int | None:
+    ) -> Matched | None:
         """Look for two codes in a row; return the counter of the second, or None."""
         handle, counter = self._open(), _counter(counter)
         codes = typed_bytes(first, "first"), typed_bytes(second, "second")
@@ -170,7 +213,7 @@ class Hotp(Owner):
                 handle.address, view(codes[0]), view(codes[1]), counter, ahead, out
             )
         )
-        return None if found is None else found[0]
+        return None if found is None else Matched(found[0])
 
     def __repr__(self) -> str:
         return f"Hotp(digits={self.digits}, algorithm={self.algorithm!r})"
@@ -191,16 +234,20 @@ class Totp(Owner):
     _instead = "pass its secret, and make a key where it is needed"
 
     def __init__(
-        self, secret: bytes | str, digits: int = 6, algorithm: str = "sha1", period: int = 30
+        self,
+        secret: bytes | str,
+        digits: int = 6,
+        algorithm: str = "sha1",
+        period: int = 30,
+        *,
+        legacy_secret: bool = False,
     ) -> None:
         self.digits, self.algorithm = count("digits", digits), algorithm.lower()
         self.period = count("period", period)
-        key, out = _secret(secret), out_pointer()
-        check(
-            lib.otp_totp_new(
-                key, len(key), _hash(algorithm), self.digits, self.period, ctypes.byref(out)
-            )
-        )
+        key = _secret(secret, legacy=flag(legacy_secret, "legacy_secret") == 1)
+        out = out_pointer()
+        make = lib.otp_totp_new_legacy if legacy_secret else lib.otp_totp_new
+        check(make(key, len(key), _hash(algorithm), self.digits, self.period, ctypes.byref(out)))
         self._handle = Handle(out.value or 0, lib.otp_totp_free)
         _warn_of(digits)
 
@@ -209,8 +256,8 @@ class Totp(Owner):
         handle, now = self._open(), whole(_unix(unix_time), "unix_time", 0, 2**63 - 1)
         return _written(lambda out, size: lib.otp_totp_at(handle.address, now, out, size))
 
-    def verify(self, code: str, unix_time: "datetime | float", window: int = 1) -> int | None:
-        """Return the latest step around an instant that matches, or None.
+    def verify(self, code: str, unix_time: "datetime | float", window: int = 1) -> Matched | None:
+        """Return the latest step around an instant that matches, true even where it is 0, or None.
 
         ``window`` (at most 255) before and after are looked at, all of them. It remembers nothing:
         accept no step up to what is returned again.
@@ -220,11 +267,11 @@ class Totp(Owner):
         found = _found(
             lambda out: lib.otp_totp_verify(handle.address, typed, len(typed), now, steps, out)
         )
-        return None if found is None else found[1]
+        return None if found is None else Matched(found[1])
 
     def resynchronise(
         self, first: str, second: str, unix_time: "datetime | float", window: int = 100
-    ) -> int | None:
+    ) -> Matched | None:
         """Look for two codes in a row; return the step of the second, or None."""
         handle, now = self._open(), _unix(unix_time)
         codes = typed_bytes(first, "first"), typed_bytes(second, "second")
@@ -234,7 +281,7 @@ class Totp(Owner):
                 handle.address, view(codes[0]), view(codes[1]), now, steps, out
             )
         )
-        return None if found is None else found[1]
+        return None if found is None else Matched(found[1])
 
     def __repr__(self) -> str:
         return f"Totp(digits={self.digits}, algorithm={self.algorithm!r}, period={self.period})"
@@ -371,8 +418,9 @@ def answer_inputs(
 class OathVerdict:
     """Whether a device's code was accepted; true only if it was.
 
-    ``matched`` is the counter or time step of the code, ``drift`` how many steps the device's clock
-    is ahead. ``rejection`` is for the trusted caller, ``public`` what an untrusted one may be told.
+    ``matched`` is the counter or time step of the code, ``drift`` how many steps it was ahead of
+    our time, ``device`` which of the call's devices made it. ``rejection`` is for the trusted
+    caller, ``public`` what an untrusted one may be told.
     """
 
     accepted: bool
@@ -383,6 +431,7 @@ class OathVerdict:
     verified_at: datetime | None = None
     matched: int | None = None
     drift: int = 0
+    device: int = 0
 
     def __bool__(self) -> bool:
         return self.accepted
@@ -401,6 +450,7 @@ def read_verdict(out: c.otp_oath_verdict) -> OathVerdict:
             verified_at=moment(out.verified_at),
             matched=out.matched if out.has_matched else None,
             drift=out.drift,
+            device=out.device,
         )
     rejection: Rejection = REJECTIONS.get(out.rejection, "other")
     return OathVerdict(
@@ -427,12 +477,17 @@ class Credential:
     digits: int
     period: int | None
     counter: int | None
+    image: str | None = None
+    legacy_secret: bool = False
 
     def key(self) -> Hotp | Totp:
         """Prepare the key."""
+        secret, legacy = RawSecret(self.secret), self.legacy_secret
         if self.counter is not None:
-            return Hotp(self.secret, self.digits, self.algorithm, counter=self.counter)
-        return Totp(self.secret, self.digits, self.algorithm, self.period or 30)
+            return Hotp(
+                secret, self.digits, self.algorithm, counter=self.counter, legacy_secret=legacy
+            )
+        return Totp(secret, self.digits, self.algorithm, self.period or 30, legacy_secret=legacy)
 
 
 def _place(credential: c.otp_credential) -> int:
@@ -440,8 +495,11 @@ def _place(credential: c.otp_credential) -> int:
     return ctypes.addressof(credential) + c.otp_credential.secret.offset
 
 
-def parse_uri(uri: str) -> Credential:
+def parse_uri(uri: str, *, legacy_secret: bool = False) -> Credential:
     """Read an otpauth URI; a ValueError or KeyRingError says what is wrong, and shows none of it.
+
+    An ``encoder``, such as Steam's, makes other codes and is refused. ``legacy_secret=True`` takes
+    secrets from 10 bytes on, to import old devices.
 
     >>> uri = "otpauth://totp/ACME:ann?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer=ACME"
     >>> found = parse_uri(uri)
@@ -453,17 +511,21 @@ def parse_uri(uri: str) -> Credential:
     given = text(uri, "uri")
     out = c.otp_credential(struct_size=ctypes.sizeof(c.otp_credential))
     try:
-        check(lib.otp_uri_parse(given, len(given), ctypes.byref(out)))
+        is_legacy = flag(legacy_secret, "legacy_secret")
+        parse = lib.otp_uri_parse_legacy if is_legacy else lib.otp_uri_parse
+        check(parse(given, len(given), ctypes.byref(out)))
         is_totp = out.kind == c.OTP_CREDENTIAL_TOTP
         return Credential(
             "totp" if is_totp else "hotp",
-            ctypes.string_at(_place(out), out.secret_len),
+            RawSecret(ctypes.string_at(_place(out), out.secret_len)),
             out.account.decode(),
             out.issuer.decode() or None,
             _NAMES[out.hash],
             out.digits,
             out.period if is_totp else None,
             None if is_totp else out.counter,
+            out.image.decode() or None,
+            legacy_secret,
         )
     finally:
         ctypes.memset(ctypes.byref(out), 0, ctypes.sizeof(out))
@@ -479,9 +541,12 @@ def build_uri(
     algorithm: str = "sha1",
     period: int = 30,
     counter: int = 0,
+    image: str | None = None,
+    legacy_secret: bool = False,
 ) -> str:
     """Write the otpauth URI of a credential, for a QR code; show it once, to its user.
 
+    ``image`` is an https URL of a picture of the issuer; ``legacy_secret`` as for the keys.
     Many apps take SHA-1, 6 digits and 30 seconds alone, and some say nothing.
 
     >>> build_uri(b"12345678901234567890", "ann", issuer="ACME").split("?")[0]
@@ -489,12 +554,18 @@ def build_uri(
     """
     if kind not in _KINDS:
         raise ValueError(f"kind is {kind!r}; it must be 'hotp' or 'totp'")
-    key, names = _secret(secret), (text(account, "account"), text(issuer or "", "issuer"))
+    key = _secret(secret, legacy=flag(legacy_secret, "legacy_secret") == 1)
+    names, picture = (
+        (text(account, "account"), text(issuer or "", "issuer")),
+        text(image or "", "image"),
+    )
     if len(key) > 1024:
         raise ValueError(f"secret is {len(key)} bytes; it must be at most 1024")
     for name, value in zip(("account", "issuer"), names, strict=True):
         if len(value) > 256 or b"\0" in value:
             raise ValueError(f"{name} is {len(value)} bytes; it must be at most 256, without NUL")
+    if len(picture) > 512 or b"\0" in picture:
+        raise ValueError(f"image is {len(picture)} bytes; it must be at most 512, without NUL")
     made = c.otp_credential(
         struct_size=ctypes.sizeof(c.otp_credential),
         account=names[0],
@@ -505,6 +576,8 @@ def build_uri(
         period=count("period", period),
         counter=_counter(counter),
         secret_len=len(key),
+        image=picture,
+        legacy_secret=int(legacy_secret),
     )
     ctypes.memmove(_place(made), key, len(key))
     buffer, needed = ctypes.create_string_buffer(4096), ctypes.c_size_t()

@@ -110,6 +110,7 @@ _BUDGETS = {
     "user_sends_per_hour": (1, 32),
     "recipient_sends_per_ten_minutes": (1, 32),
     "recipient_sends_per_day": (1, 32),
+    "device_failures_per_day": (1, 32),
 }
 
 
@@ -120,6 +121,8 @@ class Budgets:
     user_failures_per_day 1-32 (15); consecutive_failures 10-100 (100); recipient_failures_per_day
     1-32 (15); user_sends_per_hour 1-32 (10); recipient_sends_per_ten_minutes 1-32 (5);
     recipient_sends_per_day 1-32 (20). metered=False keeps no meter at all, at your own risk.
+    Without meters too: device_failures_per_day 1-32 (30) at one device; device_hard_stop=True
+    stops a device after consecutive_failures in a row, else they lock it for a time.
     """
 
     metered: bool = True
@@ -129,6 +132,8 @@ class Budgets:
     user_sends_per_hour: int = 10
     recipient_sends_per_ten_minutes: int = 5
     recipient_sends_per_day: int = 20
+    device_failures_per_day: int = 30
+    device_hard_stop: bool = False
 
     def __post_init__(self) -> None:
         self._packed()
@@ -137,6 +142,7 @@ class Budgets:
         return c.otp_budgets(
             struct_size=ctypes.sizeof(c.otp_budgets),
             metered=flag(self.metered, "metered"),
+            device_hard_stop=flag(self.device_hard_stop, "device_hard_stop"),
             **{
                 name: whole(getattr(self, name), name, least, most)
                 for name, (least, most) in _BUDGETS.items()
