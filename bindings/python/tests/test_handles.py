@@ -14,6 +14,7 @@ from support import SEED, DictStore, binding, engine, issue, key_ring, signer
 import otp_engine as otp
 
 SECRET = b"12345678901234567890"
+URI = "otpauth://totp/ACME:ann?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer=ACME"
 
 
 def message() -> otp.Message:
@@ -29,6 +30,7 @@ HOLDERS: dict[str, tuple[Callable[[], Any], str]] = {
     "Hotp": (lambda: otp.Hotp(SECRET), "pass its secret"),
     "Totp": (lambda: otp.Totp(SECRET), "pass its secret"),
     "Ocra": (lambda: otp.Ocra("OCRA-1:HOTP-SHA1-6:QN08", SECRET), "pass its secret"),
+    "Credential": (lambda: otp.parse_uri(URI), "pass its URI"),
     "Issued": (lambda: issue(engine(), otp.MemoryStore(), binding()), "code and recipient"),
     "Message": (message, "pass its text"),
 }

@@ -36,7 +36,7 @@ def naive(text: str) -> str:
 
 
 def written(draw: random.Random, region: str) -> tuple[str, str, bool]:
-    """Return a number's digits, a way in which somebody could write it, and whether that is national."""
+    """Return a number's digits, a way in which people write it, and whether that is national."""
     example = phonenumbers.example_number_for_type(region, MOBILE)
     code, national = example.country_code, phonenumbers.national_significant_number(example)
     kept = draw.randrange(2, len(national) + 1)
@@ -124,7 +124,7 @@ def test_no_real_mobile_number_is_refused() -> None:
     ["+600123456789", "60-012-345 6789", "+60 60123456789", "0123456789", "+999 1234567", "", "+"],
 )
 def test_case_363_what_is_no_number_or_two_is_a_value_error(text: str) -> None:
-    with pytest.raises(ValueError, match="^mobile "):
+    with pytest.raises(ValueError, match=r"^mobile "):
         otp.parse_mobile(text)
     with pytest.raises(ValueError):
         otp.Binding(
@@ -141,5 +141,5 @@ def test_case_363_one_telephone_is_one_number() -> None:
     with pytest.raises(TypeError):
         otp.parse_mobile(60123456789)  # type: ignore[arg-type]
     for code in (0, -1, 1000, 2**32 + 60):
-        with pytest.raises(ValueError, match="country_code must be from 1 to 999"):
+        with pytest.raises(ValueError, match="country_code"):
             otp.parse_mobile("0123456789", country_code=code)

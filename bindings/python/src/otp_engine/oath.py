@@ -14,7 +14,7 @@ from typing import Literal
 
 from . import _bindings as c
 from ._checks import clock_seconds, count, flag, seconds, text, whole
-from ._handle import Handle, Owner, out_pointer
+from ._handle import Handle, Owner, Uncopied, out_pointer
 from ._lib import lib, view
 from .answers import _PUBLIC as PUBLIC
 from .answers import REJECTIONS, PublicRejection, Rejection, moment
@@ -463,13 +463,16 @@ def read_verdict(out: c.otp_oath_verdict) -> OathVerdict:
 
 
 @dataclass(frozen=True, slots=True)
-class Credential:
+class Credential(Uncopied):
     """A credential as an otpauth URI has it; its repr hides the secret.
 
     ``kind`` is "hotp", which has a ``counter``, or "totp", which has a ``period``.
     """
 
-    kind: str
+    _instead = "pass its URI"
+    __getstate__ = Uncopied.__getstate__  # or the dataclass has its own
+
+    kind: Literal["hotp", "totp"]
     secret: bytes = field(repr=False)
     account: str
     issuer: str | None
@@ -488,6 +491,10 @@ class Credential:
                 secret, self.digits, self.algorithm, counter=self.counter, legacy_secret=legacy
             )
         return Totp(secret, self.digits, self.algorithm, self.period or 30, legacy_secret=legacy)
+
+
+# No dataclass any more, now that it is made: `asdict` and serialisers would write the secret down.
+del Credential.__dataclass_fields__
 
 
 def _place(credential: c.otp_credential) -> int:
