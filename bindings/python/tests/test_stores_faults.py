@@ -145,6 +145,22 @@ def test_a_silent_server_is_waited_for_a_limited_time(kind: str, server: Any) ->
         assert stores.version(store) == 2
 
 
+@only_psycopg
+def test_case_320_a_purge_whose_answer_is_lost_may_have_been_made(kind: str, server: Any) -> None:
+    with (
+        stores.through_proxy(kind, server) as (proxy, address),
+        stores.opened(kind, address, connections=1) as store,
+    ):
+        store.commit([stores.write(discard_after=5)], 0)
+        be_impatient(kind, store, 0.2)
+        proxy.lose("answer")
+        with pytest.raises(otp.StoreError) as said:
+            store.purge(6, 1)
+        assert said.value.unknown, said.value
+        assert "nothing was changed" not in str(said.value)
+        assert store.purge(6, 1) == 0, "it was made"
+
+
 def be_impatient(kind: str, store: Any, seconds: float) -> None:
     """Shorten the next wait on the one connection that is open, and no other one."""
     if kind == "psycopg":
