@@ -65,6 +65,14 @@ pub struct Options {
     #[arg(long, env = "OTP_CONTRACT_MIGRATE", value_parser = FalseyValueParser::new())]
     pub migrate: bool,
 
+    /// Take the store over as one of these keys, and stop: once, for cells from before canaries
+    #[arg(long, conflicts_with = "begin_store")]
+    pub adopt_store: bool,
+
+    /// Begin the store anew with these keys, giving up all that it holds, and stop
+    #[arg(long)]
+    pub begin_store: bool,
+
     /// The file of the secrets that codes are made from [default: keys.json in the data folder]
     #[arg(long, env = "OTP_CONTRACT_KEYS", value_name = "FILE")]
     pub keys: Option<PathBuf>,

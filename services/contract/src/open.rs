@@ -3,7 +3,7 @@
 use core::time::Duration;
 use std::sync::Arc;
 
-use otp_engine::Store;
+use otp_engine::{Engine, Error as EngineError, Store, StoreCheck};
 use otp_engine_postgres::{PostgresOptions, tokio_postgres};
 use otp_engine_sqlite::SqliteStore;
 
@@ -37,6 +37,53 @@ pub(crate) fn gateway(options: &Options) -> Result<Arc<dyn Gateway>, Error> {
     let gateway = EsmsGateway::new(&options.gateway_url, &user, &password, timeout);
     let gateway = gateway.map_err(|error| Error::new(format!("--gateway-url {error}")))?;
     Ok(Arc::new(gateway))
+}
+
+/// Checks that the store belongs to the keys, or makes it theirs where the settings say so.
+pub(crate) fn check_keys(
+    options: &Options,
+    engine: &Engine,
+    store: &dyn Store,
+) -> Result<(), Error> {
+    let known = if options.begin_store {
+        engine.begin_store(store)
+    } else if options.adopt_store {
+        engine.adopt_store(store)
+    } else {
+        engine.check_store(store)
+    };
+    let why = match known {
+        Ok(StoreCheck::Proven) => return Ok(()),
+        Ok(StoreCheck::Begun) => {
+            tracing::info!("the store belongs to these keys from now on");
+            return Ok(());
+        }
+        Ok(StoreCheck::NotProven) => {
+            tracing::warn!(
+                "the store may lose cells: nothing proves that it belongs to these keys"
+            );
+            return Ok(());
+        }
+        Err(EngineError::ForeignStore) => {
+            "is not the key file of this store, which was begun with another index secret: \
+             name the file that it was begun with; only to give up all that the store holds, \
+             start once with --begin-store"
+        }
+        Err(EngineError::NoCanary) => {
+            "cannot be compared with the store, which holds cells and no canary: \
+             if they were written with this key file, start once with --adopt-store; \
+             only to give them up, with --begin-store"
+        }
+        Err(error) => {
+            let flag = if options.database.is_some() {
+                "--database"
+            } else {
+                "--data"
+            };
+            return Err(Error::new(format!("{flag}: {}", chain(&error))));
+        }
+    };
+    Err(Error::file("--keys", &options.keys(), why))
 }
 
 /// Opens the store: a SQLite file, or a database.

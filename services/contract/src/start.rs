@@ -115,7 +115,8 @@ impl Server {
         )
     }
 
-    /// Opens what the settings name, for the users and the gateway of a host.
+    /// Opens what the settings name, for the users and the gateway of a host. A store that belongs to
+    /// other keys is an error; `adopt_store` and `begin_store` of the settings are done here.
     ///
     /// # Errors
     ///
@@ -158,9 +159,11 @@ impl Server {
             .signing_key(signing_key)
             .observer(move |event: &Event<'_>| logging::event(counted.count(event), event))
             .build();
+        let store = open::store(options)?;
+        open::check_keys(options, &engine, &*store)?;
         let desk = Desk {
             engine,
-            store: open::store(options)?,
+            store,
             clock: parts.clock,
             keys: verifying,
             directory: parts.directory,

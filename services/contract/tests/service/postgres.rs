@@ -32,6 +32,9 @@ fn two_services_on_one_database_are_one() {
         esms,
         ..Setup::new()
     };
+    // The same database with keys of its own: it must not begin beside the first.
+    let stranger = Setup::new().open(&flags).unwrap_err().to_string();
+    assert!(stranger.contains("another index secret"), "{stranger}");
     let mut other = other.start(&flags);
 
     let there = Client::of(other.address, "7");

@@ -6,7 +6,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
+use otp_engine::Timestamp;
+use otp_engine::store::{Commit, Key, Kind, Store, Version, Write};
 use otp_engine_servers::Folder;
+use otp_engine_sqlite::SqliteStore;
 use serde_json::{Value, json};
 
 use crate::harness::{Client, code_in, place, with, wrong};
@@ -249,6 +252,109 @@ fn what_cannot_start_says_why_and_ends_with_2() {
     );
 }
 
+/// A folder with the service's own SQLite file and keys, in use by a program that has ended.
+fn in_use() -> (Folder, std::path::PathBuf) {
+    let folder = Folder::new();
+    let data = folder.path().join("data");
+    let running = Running::start(on(&data, &[]), &folder.path().join("log"));
+    assert_eq!(running.client.send(&place())["status"], 200);
+    assert_eq!(running.stop("TERM"), Some(0));
+    (folder, data)
+}
+
+fn on(data: &Path, more: &[&str]) -> Command {
+    let mut command = program(&["--demo", "--listen", "127.0.0.1:0"]);
+    command.arg("--data").arg(data).args(more);
+    command.arg("--outbox").arg(data.with_file_name("outbox")); // nobody reads what it prints
+    command
+}
+
+/// Runs to the end; returns the exit code and what was said.
+fn ends(mut command: Command) -> (Option<i32>, String) {
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = command.output().unwrap();
+    let said = [stdout, stderr].concat();
+    (status.code(), String::from_utf8(said).unwrap())
+}
+
+#[test]
+fn case_200_other_keys_on_a_database_in_use_end_the_start_with_the_reason() {
+    let (folder, data) = in_use();
+    let (keys, kept) = (data.join("keys.json"), folder.path().join("kept.json"));
+    fs::rename(&keys, &kept).unwrap();
+    // Freshly made keys, as where the key file got lost.
+    let (code, said) = ends(on(&data, &[]));
+    assert_eq!(code, Some(2), "{said}");
+    for part in [
+        "--keys: ",
+        "keys.json is not the key file of this store",
+        "another index secret",
+        "--begin-store",
+    ] {
+        assert!(said.contains(part), "{part:?}: {said}");
+    }
+    let (code, said) = ends(on(&data, &["--adopt-store"]));
+    assert_eq!(code, Some(2), "{said}");
+    // The control: with its own keys it starts, and the counts are as they were.
+    fs::rename(&kept, &keys).unwrap();
+    let running = Running::start(on(&data, &[]), &folder.path().join("log"));
+    let again = running.client.send(&place());
+    assert_eq!(again["message"], "OTP already sent", "{again}");
+    assert_eq!(running.stop("TERM"), Some(0));
+}
+
+#[test]
+fn case_201_begin_store_is_done_once_and_ends_with_0() {
+    let (folder, data) = in_use();
+    fs::remove_file(data.join("keys.json")).unwrap();
+    for _ in 0..2 {
+        let (code, said) = ends(on(&data, &["--begin-store"]));
+        assert_eq!(code, Some(0), "{said}");
+        assert!(said.contains("the store belongs to these keys"), "{said}");
+    }
+    let running = Running::start(on(&data, &[]), &folder.path().join("log"));
+    assert_eq!(running.client.send(&place())["status"], 200);
+    assert_eq!(running.stop("TERM"), Some(0));
+    let both = ["--begin-store", "--adopt-store"];
+    assert_eq!(ends(on(&data, &both)).0, Some(2));
+}
+
+#[test]
+fn case_201_cells_from_before_canaries_are_taken_over_by_a_flag_alone() {
+    let folder = Folder::new();
+    let data = folder.path().join("data");
+    fs::create_dir(&data).unwrap();
+    // As the version before left it: a cell, and no canary.
+    let store = SqliteStore::open(data.join("otp.sqlite3")).unwrap();
+    let cell = Write {
+        key: Key::from_bytes([7; 32]),
+        kind: Kind::Meter,
+        expected: Version::ABSENT,
+        discard_after: None,
+        body: b"of some time ago",
+    };
+    let now = Timestamp::from_unix(1_715_767_200);
+    assert_eq!(store.commit(&[cell], now).unwrap(), Commit::Done);
+    drop(store);
+    let (code, said) = ends(on(&data, &[]));
+    assert_eq!(code, Some(2), "{said}");
+    for part in [
+        "--keys: ",
+        "holds cells and no canary",
+        "--adopt-store",
+        "--begin-store",
+    ] {
+        assert!(said.contains(part), "{part:?}: {said}");
+    }
+    assert_eq!(ends(on(&data, &["--adopt-store"])).0, Some(0));
+    let running = Running::start(on(&data, &[]), &folder.path().join("log"));
+    assert_eq!(running.client.send(&place())["status"], 200);
+    assert_eq!(running.stop("TERM"), Some(0));
+}
+
 #[test]
 fn help_names_each_flag_and_its_variable() {
     let output = program(&["--help"]).output().unwrap();
@@ -261,7 +367,7 @@ fn help_names_each_flag_and_its_variable() {
     assert!(flags.len() > 20, "{help}");
     assert_eq!(
         help.matches("[env: OTP_CONTRACT_").count(),
-        flags.len() - 4,
+        flags.len() - 6, // the four files of secrets, and the two acts, which no environment does
         "{help}"
     );
 }
