@@ -12,8 +12,8 @@ use crate::pytest;
 
 /// The addons that are for users.
 const ADDONS: [&str; 2] = ["esms_otp", "esms_otp_demo"];
-/// The files of the addon that import no Odoo, so that another back end can take them.
-const APART: [&str; 2] = ["contract.py", "gateway"];
+/// Files of the addon that import no Odoo, so that another back end can take them.
+const APART: [&str; 3] = ["contract.py", "gateway", "sending.py"];
 
 /// Lets the tools of Odoo's community and our own judge the addons.
 pub(crate) fn checks(job: &mut Job<'_>) -> Vec<Check> {
