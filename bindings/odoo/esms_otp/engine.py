@@ -31,6 +31,8 @@ class _Made:
     signing_key: otp.SigningKey
     process: int = field(default_factory=os.getpid)
     engines: dict[tuple[tuple[str, int], ...], otp.Engine] = field(default_factory=dict)
+    #: What stood for each database when its cells were compared with the keys.
+    checked: dict[str, object] = field(default_factory=dict)
 
 
 class NotConfigured(Exception):
@@ -52,6 +54,33 @@ def engine(limits: Mapping[str, int] | None = None) -> otp.Engine:
             observer=_hear,
         )
     return made.engines[named]
+
+
+def check_keys(store: otp.Store, database: str, opened: object) -> None:
+    """Check, once for each opening of a database, that its cells belong to these keys.
+
+    With other keys every limit would be a fresh one, and every signature out of reach. ``opened``
+    is what stands for the database as it is now, such as its registry: after it was restored under
+    the same name there is another one.
+    """
+    checked = _of_process().checked
+    if checked.get(database) is opened:
+        return
+    acts = f"in `odoo-bin shell -d {database}`, for an administrator: env['esms.otp.cell']"
+    try:
+        engine().check_store(store)
+    except otp.ForeignStoreError:
+        raise NotConfigured(
+            f"{KEYS_FILE} names other keys than those of database {database!r}: name the file that "
+            f"it was begun with; only to give up all codes, limits and signatures, {acts}"
+            "._begin_store()"
+        ) from None
+    except otp.NoCanaryError:
+        raise NotConfigured(
+            f"database {database!r} holds codes or signatures from before its keys were marked: if "
+            f"they are of {KEYS_FILE}, {acts}._adopt_store(); only to give them up, _begin_store()"
+        ) from None
+    checked[database] = opened
 
 
 def public_jwks() -> str:

@@ -18,6 +18,8 @@ from psycopg2.pool import PoolError
 from odoo.modules.registry import Registry
 from odoo.sql_db import BaseCursor, Cursor
 
+from .engine import check_keys
+
 RECORD = 4
 _LOST = (errorcodes.SERIALIZATION_FAILURE, errorcodes.DEADLOCK_DETECTED)
 # REPEATABLE READ, which Odoo sets, would make every lost race an error; a lock that somebody holds
@@ -31,6 +33,7 @@ _CREATE = """INSERT INTO esms_otp_cell (key, version, discard_after, body)
 VALUES (%s, 1, %s, %s) ON CONFLICT DO NOTHING"""
 _REPLACE = """UPDATE esms_otp_cell SET version = version + 1, discard_after = %s, body = %s
 WHERE key = %s AND version = %s"""
+_HAS_CELLS = "SELECT EXISTS (SELECT FROM esms_otp_cell)"
 # The array is made once, whatever the plan: `IN (SELECT .. LIMIT ..)` may be run again for each
 # row, and then drops more than the limit.
 _PURGE = """DELETE FROM esms_otp_cell WHERE discard_after < %(now)s AND key = ANY(ARRAY(
@@ -77,6 +80,16 @@ def _cursor(registry: Registry) -> BaseCursor:
                     "must be at least two for each request that runs at once"
                 ) from None
         time.sleep(0.02)
+
+
+@contextmanager
+def opened(
+    registry: Registry, on_record: Callable[[BaseCursor, otp.Write], Any] | None = None
+) -> Iterator["OdooStore"]:
+    """Open the cells of a database, which must belong to the keys of this process."""
+    with OdooStore(registry, on_record) as store:
+        check_keys(store, registry.db_name, registry)
+        yield store
 
 
 class OdooStore(otp.HostStore):
@@ -128,6 +141,12 @@ class OdooStore(otp.HostStore):
         with transaction(self._registry) as cr:
             cr.execute(_PURGE, {"now": now, "limit": min(limit, 2**62)}, log_exceptions=False)
             return cr.rowcount
+
+    def has_cells(self) -> bool:
+        """Say whether there is any cell."""
+        with transaction(self._registry) as cr:
+            cr.execute(_HAS_CELLS, log_exceptions=False)
+            return cr.fetchone()[0]
 
     def _write(self, cr: BaseCursor, write: otp.Write) -> bool:
         if write.expected:

@@ -133,6 +133,12 @@ class Host:
         engine = otp.Engine(ring, signing_key=otp.SigningKey.from_seed(os.urandom(32)))
         from parts.gateway.esms import EsmsGateway
 
+        # Each host has keys of its own, and so needs a table that no other keys began.
+        connection = connect()
+        with connection, connection.cursor() as cr:
+            cr.execute("TRUNCATE otp_cell")
+        connection.close()
+        self.engine = engine
         sender = EsmsGateway(self.gateway.endpoint, "key", "secret", 5)
         self.signing = glue.Signing(engine, glue.CellStore(connect), sender, self.rows)
         self.binding = otp.Binding(
@@ -165,6 +171,14 @@ def host(glue, connect):
     host = Host(glue, connect)
     yield host
     host.gateway.close()
+
+
+def test_case_200_other_keys_on_a_table_in_use_are_an_error_that_says_so(host, glue, connect):
+    """And their own keys are none."""
+    other = otp.Engine(otp.KeyRing({"k": os.urandom(32)}, index=os.urandom(32)))
+    with pytest.raises(otp.ForeignStoreError, match="another index secret"):
+        glue.Signing(other, glue.CellStore(connect), None, None)
+    glue.Signing(host.engine, glue.CellStore(connect), None, None)
 
 
 def test_the_three_answers(host):

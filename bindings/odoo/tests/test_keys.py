@@ -81,6 +81,32 @@ def test_without_its_keys_it_says_so_and_nothing_about_them(signed, tmp_path):
         server.stop()
 
 
+def test_case_200_other_keys_on_a_database_in_use_are_refused_with_the_reason(
+    signed, gateway, tmp_path
+):
+    database, borrower = signed
+    foreign = {"codes": {"k": secret()}, "current": "k", "index": secret()}
+    sent = len(gateway.to(borrower.mobile))
+    server = serve(database, tmp_path / "foreign", foreign, fresh_pem())
+    try:
+        borrower.log_in(server)
+        assert borrower.send(borrower.records[1])["status"] == 500
+        assert borrower.signature()["status"] == 500, "it must not look as if nothing was signed"
+        assert "names other keys than those of database" in server.text()
+        assert "_begin_store()" in server.text()
+    finally:
+        server.stop()
+    assert len(gateway.to(borrower.mobile)) == sent
+    # The control: its own keys are good.
+    own = json.loads(Path(os.environ[KEYS]).read_text())
+    server = serve(database, tmp_path / "own", own, Path(os.environ[SIGNING_KEY]).read_text())
+    try:
+        borrower.log_in(server)
+        assert borrower.signature()["signature_id"] == borrower.signed["signature_id"]
+    finally:
+        server.stop()
+
+
 def serve(database, folder, keys, pem):
     """Start a server with keys of its own."""
     folder.mkdir()

@@ -146,6 +146,44 @@ def test_an_engine_that_could_not_be_made_is_made_later(files, monkeypatch):
     assert issues()
 
 
+def test_case_200_other_keys_on_a_database_in_use_are_named_with_what_to_do(files, tmp_path):
+    keys, _ = files
+    store, opened = otp.MemoryStore(keep_records=True), object()
+    engine.check_keys(store, "bank", opened)
+    engine.check_keys(store, "bank", opened)
+    own = keys.read_text()
+    other, _ = make_keys.make_keys(tmp_path / "other")
+    keys.write_text(other.read_text())
+    engine.forget()
+    for _ in range(2):  # what failed is not taken for checked
+        with pytest.raises(engine.NotConfigured) as raised:
+            engine.check_keys(store, "bank", opened)
+        told = str(raised.value)
+        assert engine.KEYS_FILE in told and "'bank'" in told and "_begin_store()" in told
+    keys.write_text(own)
+    engine.forget()
+    engine.check_keys(store, "bank", opened)
+
+
+def test_case_201_cells_from_before_the_mark_are_named_with_what_to_do(files):
+    store, opened = otp.MemoryStore(keep_records=True), object()
+    assert engine.engine().issue(store, otp.Binding(**BINDING))
+    with pytest.raises(engine.NotConfigured, match=r"_adopt_store\(\).*_begin_store\(\)"):
+        engine.check_keys(store, "bank", opened)
+    assert engine.engine().adopt_store(store) == "begun"
+    engine.check_keys(store, "bank", opened)
+
+
+def test_a_database_is_checked_once_for_each_opening(files):
+    del files
+    store, opened = otp.MemoryStore(keep_records=True), object()
+    engine.check_keys(store, "bank", opened)
+    store.close()
+    engine.check_keys(store, "bank", opened)  # not asked again
+    with pytest.raises(ValueError, match="closed"):
+        engine.check_keys(store, "bank", object())  # it was restored: another opening
+
+
 def test_keys_are_the_owners_alone_and_never_overwritten(files, tmp_path):
     for path in files:
         assert stat.S_IMODE(path.stat().st_mode) == 0o600

@@ -28,7 +28,7 @@ from ..models.ir_http import AUTH, CORS
 from ..models.signature import Projection
 from ..recipient import NoMobile
 from ..sending import Sending
-from ..store import OdooStore, transaction
+from ..store import opened, transaction
 
 _logger = logging.getLogger(__name__)
 _ANSWER = "esms_otp.answer"
@@ -117,7 +117,7 @@ def _send(asked):
 
     limited = engine(case.budgets).with_policy(case.limits)
     challenge = None
-    with hearing() as events, OdooStore(registry) as store:
+    with hearing() as events, opened(registry) as store:
         issued = limited.issue(store, case.binding)
         if not issued and issued.challenge_id:
             challenge = limited.status(store, case.binding)
@@ -168,7 +168,7 @@ def _report(registry, limited, case, issued, said):
         _logger.warning("the OTP gateway refused a message: %s", said.meaning)
     events = []
     try:
-        with hearing() as events, OdooStore(registry) as store:
+        with hearing() as events, opened(registry) as store:
             limited.report_delivery(
                 store,
                 case.binding,
@@ -208,7 +208,7 @@ def _verify(asked):
     _let_go()
 
     limited = engine(case.budgets).with_policy(case.limits)
-    with hearing() as events, OdooStore(registry, row) as store:
+    with hearing() as events, opened(registry, row) as store:
         verdict = limited.verify(store, case.binding, asked.otp, asked.challenge_id, evidence)
     _write_down(journal.heard, registry, events, case.place.company_id)
     if not verdict:
@@ -223,7 +223,7 @@ def _get(asked):
     tenant = request.env["esms.otp.cell"]._tenant()
     mask = request.env["esms.otp.policy"]._company(record).sudo().esms_otp_mask_recipient
     uid, registry = request.env.uid, request.env.registry
-    with OdooStore(registry) as store:
+    with opened(registry) as store:
         found = engine().latest_signature(store, tenant, asked.model, asked.field, str(asked.id))
     if found is None:
         return contract.not_found("Nothing is signed yet")

@@ -3,6 +3,9 @@ import secrets
 from odoo import api, models
 from odoo.exceptions import UserError
 
+from ..engine import engine
+from ..store import OdooStore
+
 _OLDEST_POSTGRES = 13  # as Odoo 19's own
 
 
@@ -48,6 +51,24 @@ class EsmsOtpCell(models.AbstractModel):
             "INSERT INTO esms_otp_tenant (id) VALUES (%s) ON CONFLICT DO NOTHING",
             [secrets.token_hex(16)],
         )
+
+    @api.model
+    def _adopt_store(self):
+        """Take the cells over as those of the key file: once, for cells from before the mark.
+
+        For an administrator, in `odoo-bin shell`. Nothing can check that the keys are theirs.
+        """
+        with OdooStore(self.env.registry) as store:
+            return engine().adopt_store(store)
+
+    @api.model
+    def _begin_store(self):
+        """Begin anew with the key file, giving up all codes, limits and signature records.
+
+        For an administrator, in `odoo-bin shell`. The rows of signatures stay, unproven.
+        """
+        with OdooStore(self.env.registry) as store:
+            return engine().begin_store(store)
 
     @api.model
     def _tenant(self):

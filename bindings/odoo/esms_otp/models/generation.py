@@ -8,7 +8,7 @@ from odoo.exceptions import UserError
 
 from .. import journal
 from ..engine import engine, hearing, with_causes
-from ..store import OdooStore
+from ..store import opened
 
 _BATCH = 1000
 _STATES = [
@@ -69,7 +69,7 @@ class EsmsOtpGeneration(models.Model):
         self.check_access("read")
         tenant = self.env["esms.otp.cell"]._tenant()
         for user, rows in self.grouped("user_id").items():
-            with hearing() as events, OdooStore(self.env.registry) as store:
+            with hearing() as events, opened(self.env.registry) as store:
                 engine().unlock(store, tenant, str(user.id))
             journal.heard(self.env.registry, events, rows[:1].company_id.id)
             _logger.info("user %s unlocked user %s", self.env.uid, user.id)
@@ -80,7 +80,7 @@ class EsmsOtpGeneration(models.Model):
         """Drop cells that are over, then old rows of generations and events; signatures never."""
         progress = self.env["ir.cron"]._commit_progress
         try:
-            with OdooStore(self.env.registry) as store:
+            with opened(self.env.registry) as store:
                 while dropped := engine().purge(store, limit=_BATCH):
                     if not progress(dropped):
                         return

@@ -6,7 +6,7 @@ from odoo.tools.misc import format_amount, format_date, format_datetime
 
 from .. import signed_record
 from ..engine import engine
-from ..store import OdooStore
+from ..store import opened
 
 
 class EsmsOtpMixin(models.AbstractModel):
@@ -78,7 +78,7 @@ class EsmsOtpMixin(models.AbstractModel):
         """
         self.ensure_one()
         tenant = self.env["esms.otp.cell"]._tenant()
-        with OdooStore(self.env.registry) as store:
+        with opened(self.env.registry) as store:
             signature = engine().latest_signature(store, tenant, self._name, field, str(self.id))
         if signature is None:
             return "unsigned"

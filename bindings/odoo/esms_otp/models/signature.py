@@ -8,7 +8,7 @@ from odoo.fields import Domain
 
 from .. import journal, signed_record
 from ..engine import engine, hearing
-from ..store import OdooStore
+from ..store import opened
 
 _logger = logging.getLogger(__name__)
 # What an erasure takes: the details of a person, and the signature that they drew.
@@ -247,7 +247,7 @@ class EsmsOtpSignature(models.Model):
         for row in self:
             with (
                 hearing() as events,
-                OdooStore(self.env.registry, Projection(drop_image=True)) as store,
+                opened(self.env.registry, Projection(drop_image=True)) as store,
             ):
                 engine().erase(
                     store, tenant, row.model, row.field, str(row.res_id), row.n, PERSONAL

@@ -126,7 +126,7 @@ class OtpCase(Fixture, TransactionCase):
         engine = engine_module.engine().with_policy(self.policy._limits())
         row = main.Projection(loan.company_id.id, image)
         evidence = otp.Evidence(signer_name=name, image=image, user_name=user.name, ip="192.0.2.1")
-        with main.OdooStore(self.registry, row) as store:
+        with main.opened(self.registry, row) as store:
             issued = engine.issue(store, binding)
             self.assertTrue(issued)
             verdict = engine.verify(store, binding, issued.code, None, evidence)

@@ -2,13 +2,16 @@
 
 import base64
 import os
+import tempfile
 from pathlib import Path
+from unittest.mock import patch
 
 import otp_engine as otp
 from psycopg2 import errors
 
 from odoo.addons.esms_otp import engine as engine_module
 from odoo.addons.esms_otp.controllers import main
+from odoo.addons.esms_otp.make_keys import make_keys
 from odoo.addons.esms_otp.models import cell
 from odoo.exceptions import UserError
 from odoo.tests import tagged
@@ -158,20 +161,38 @@ class TestSignature(OtpCase):
         engine = engine_module.engine()
         self.gateway_row.write({"provider": "esms", "user": "u", "password": "secret"})
         self.env.flush_all()
-        with main.OdooStore(self.registry) as store:
+        with main.opened(self.registry) as store:
             issued = engine.issue(store, binding)
         script = Path(engine_module.__file__).parent / "data" / "neutralize.sql"
         self.env.cr.execute(script.read_text())
         self.env.invalidate_all()
-        with main.OdooStore(self.registry) as store:
+        with main.opened(self.registry) as store:
             self.assertEqual(engine.verify(store, binding, issued.code).rejection, "unknown")
         self.assertEqual(self.gateway_row.provider, "log")
         self.assertFalse(self.gateway_row.password)
         self.assertTrue(self.latest(), "records are kept")
 
+    def test_case_201_a_database_is_begun_anew_or_taken_over_by_name_alone(self):
+        self.sign()
+        cells = self.env["esms.otp.cell"]
+        self.assertEqual(cells._adopt_store(), "proven")
+        folder = self.enterContext(tempfile.TemporaryDirectory())
+        keys, _signing_key = make_keys(Path(folder) / "other")
+        self.enterContext(patch.dict(os.environ, {engine_module.KEYS_FILE: str(keys)}))
+        engine_module.forget()
+        with self.assertRaisesRegex(engine_module.NotConfigured, "names other keys"):
+            self.latest()
+        with self.assertRaises(otp.ForeignStoreError):
+            cells._adopt_store()
+        self.assertEqual(cells._begin_store(), "begun")
+        self.assertEqual(cells._begin_store(), "proven")
+        self.assertIsNone(self.latest(), "what other keys wrote is given up")
+        self.sign()
+        self.assertTrue(self.latest())
+
     def latest(self):
         tenant = self.env["esms.otp.cell"]._tenant()
-        with main.OdooStore(self.registry) as store:
+        with main.opened(self.registry) as store:
             return engine_module.engine().latest_signature(
                 store, tenant, MODEL, FIELD, str(self.loan.id)
             )
