@@ -325,14 +325,11 @@ pub unsafe extern "C" fn otp_engine_report_delivery(
         } else {
             Delivery::Failed(GatewayStatus::shortened(until_nul(&report.gateway_status)))
         };
-        let send = match u8::try_from(report.send) {
-            Ok(send @ 1..) => send,
-            _ => {
-                return Err(Fault::argument(format!(
-                    "send is {}; it must be 1 to 255",
-                    report.send
-                )));
-            }
+        let Ok(send @ 1..) = u8::try_from(report.send) else {
+            return Err(Fault::argument(format!(
+                "send is {}; it must be 1 to 255",
+                report.send
+            )));
         };
         let reported =
             engine.report_delivery(&*store.store, &request.binding, id, send, delivery)?;
