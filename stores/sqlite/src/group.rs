@@ -2,10 +2,15 @@
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use otp_engine::store::{Commit, Error, Key, Version, Write};
+use otp_engine::store::{Commit, Error, Key, Kind, Version, Write};
 use rusqlite::{Connection, ErrorCode, params};
 
-use crate::{Locked, poisoned};
+use crate::{
+    Locked,
+    files::{Files, Replaced},
+    poisoned,
+    scrub::Unfinished,
+};
 
 /// The commits that wait for the connection.
 #[derive(Default)]
@@ -29,6 +34,8 @@ impl Queue {
     pub(crate) fn commit<'a>(
         &self,
         writes: &[Write<'_>],
+        files: &Files,
+        unfinished: &Unfinished,
         lock: impl FnOnce() -> Result<Locked<'a>, Error>,
     ) -> Result<Commit, Error> {
         let ticket = Arc::new(Ticket::new(writes));
@@ -50,7 +57,7 @@ impl Queue {
         let locked = lock();
         let group = core::mem::take(&mut whole(&self.state).waiting);
         match locked.as_ref().map(Locked::connection) {
-            Ok(Ok(connection)) => commit_group(connection, &group),
+            Ok(Ok(connection)) => commit_group(connection, files, unfinished, &group),
             _ => group
                 .iter()
                 .for_each(|ticket| ticket.answer(Err(poisoned()))),
@@ -85,6 +92,8 @@ fn whole<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// One commit of a group, with what it writes and, in the end, its answer.
 pub(crate) struct Ticket {
     writes: Vec<Owned>,
+    /// The records that it changes: what stood there must leave the file's log too.
+    erased: Vec<Key>,
     answer: Mutex<Option<Result<Commit, Error>>>,
 }
 
@@ -96,8 +105,15 @@ impl Ticket {
             discard_after: write.discard_after.map(|after| after.unix()),
             body: write.body.into(),
         };
+        let erases =
+            |write: &&Write<'_>| write.kind == Kind::Record && write.expected != Version::ABSENT;
         Self {
             writes: writes.iter().map(owned).collect(),
+            erased: writes
+                .iter()
+                .filter(erases)
+                .map(|write| write.key)
+                .collect(),
             answer: Mutex::new(None),
         }
     }
@@ -122,11 +138,25 @@ struct Owned {
 /// Makes the commits of all tickets in one transaction, and answers each of them.
 ///
 /// A conflict undoes its own commit only; an error undoes all.
-pub(crate) fn commit_group(connection: &Connection, group: &[Arc<Ticket>]) {
-    match commit_all(connection, group) {
+pub(crate) fn commit_group(
+    connection: &Connection,
+    files: &Files,
+    unfinished: &Unfinished,
+    group: &[Arc<Ticket>],
+) {
+    match commit_all(connection, files, group) {
         Ok(outcomes) => {
+            let done = group.iter().zip(&outcomes);
+            let done = done.filter(|(_, outcome)| **outcome == Commit::Done);
+            let erased: Vec<Key> = done.flat_map(|(ticket, _)| ticket.erased.clone()).collect();
+            unfinished.add(erased.iter().copied());
+            let left = unfinished.end(connection, &erased).err().map(Arc::new);
             for (ticket, outcome) in group.iter().zip(outcomes) {
-                ticket.answer(Ok(outcome));
+                let is_erasure = outcome == Commit::Done && !ticket.erased.is_empty();
+                ticket.answer(match &left {
+                    Some(left) if is_erasure => Err(Error::unknown(Arc::clone(left))),
+                    _ => Ok(outcome),
+                });
             }
         }
         Err(failure) => {
@@ -139,7 +169,11 @@ pub(crate) fn commit_group(connection: &Connection, group: &[Arc<Ticket>]) {
     }
 }
 
-fn commit_all(connection: &Connection, group: &[Arc<Ticket>]) -> Result<Vec<Commit>, Failure> {
+fn commit_all(
+    connection: &Connection,
+    files: &Files,
+    group: &[Arc<Ticket>],
+) -> Result<Vec<Commit>, Failure> {
     let run = |sql| execute(connection, sql).map_err(Failure::before_commit);
     rollback(connection).map_err(Failure::before_commit)?; // what an earlier failure left open
     run("BEGIN IMMEDIATE")?;
@@ -159,6 +193,7 @@ fn commit_all(connection: &Connection, group: &[Arc<Ticket>]) -> Result<Vec<Comm
         outcomes.push(outcome);
     }
     if outcomes.contains(&Commit::Done) {
+        files.check().map_err(Failure::replaced)?;
         execute(connection, "COMMIT").map_err(Failure::of_commit)?;
     } else {
         run("ROLLBACK")?;
@@ -205,37 +240,42 @@ fn execute(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
 
 /// Why a whole group failed, shared by the answers of all.
 pub(crate) struct Failure {
-    cause: Arc<rusqlite::Error>,
-    may_be_applied: bool,
+    cause: Arc<dyn core::error::Error + Send + Sync>,
+    means: fn(Arc<dyn core::error::Error + Send + Sync>) -> Error,
 }
 
 impl Failure {
     fn before_commit(cause: rusqlite::Error) -> Self {
         Self {
+            means: match cause.sqlite_error_code() {
+                Some(ErrorCode::DiskFull) => |_| Error::Full,
+                _ => Error::unavailable,
+            },
             cause: Arc::new(cause),
-            may_be_applied: false,
+        }
+    }
+
+    fn replaced(cause: Replaced) -> Self {
+        Self {
+            cause: Arc::new(cause),
+            means: Error::unavailable,
         }
     }
 
     /// A `COMMIT` that found no room or no lock has not been made. Of any other nobody knows: the
     /// end of the log may be written, though its flush failed.
     pub(crate) fn of_commit(cause: rusqlite::Error) -> Self {
-        let code = cause.sqlite_error_code();
-        let surely_not = [ErrorCode::DiskFull, ErrorCode::DatabaseBusy];
-        Self {
-            may_be_applied: !code.is_some_and(|code| surely_not.contains(&code)),
-            cause: Arc::new(cause),
+        match cause.sqlite_error_code() {
+            Some(ErrorCode::DiskFull | ErrorCode::DatabaseBusy) => Self::before_commit(cause),
+            _ => Self {
+                cause: Arc::new(cause),
+                means: Error::unknown,
+            },
         }
     }
 
     pub(crate) fn to_error(&self) -> Error {
-        if self.may_be_applied {
-            Error::unknown(Arc::clone(&self.cause))
-        } else if self.cause.sqlite_error_code() == Some(ErrorCode::DiskFull) {
-            Error::Full
-        } else {
-            Error::unavailable(Arc::clone(&self.cause))
-        }
+        (self.means)(Arc::clone(&self.cause))
     }
 }
 

@@ -21,6 +21,11 @@
 //! * **The flush can be left out** by [`SqliteOptions::may_lose_commits_on_power_loss`]. A process
 //!   crash then still loses nothing, a loss of power may make a used code good again; the store is
 //!   [`Class::Expiring`] and refuses signature records.
+//! * **What is erased is gone**: a commit that changes a signature record, as erasure does, empties the
+//!   log before it is answered, and `secure_delete` overwrites what stood in the file. Copies beside
+//!   the file (backups, snapshots of the file system) are the operator's.
+//! * **The file stays the one that was opened**: where it or its log was replaced or removed since,
+//!   every call answers `Unavailable` until the store is opened anew.
 //! * The file is made with mode 0600, on Unix; one that is there keeps the mode it has.
 //! * **A backup** that is restored brings back codes that were used since: raise the epoch of the
 //!   code keys. Copy the file by SQLite's own means, not while its `-wal` file is in use.
@@ -42,12 +47,16 @@ use otp_engine::{
 };
 use rusqlite::{Connection, Row, params};
 
+mod files;
 mod group;
 mod open;
+mod scrub;
 
 pub use open::{OpenError, SqliteOptions};
 
+use files::Files;
 use group::Queue;
+use scrub::Unfinished;
 
 /// Cells in a SQLite file. Its own documentation is that of the [crate].
 ///
@@ -56,10 +65,14 @@ use group::Queue;
 /// | `BUSY` at the begin of a commit, after the waiting time; `READONLY`, `CORRUPT`, any error before the `COMMIT` | [`Error::Unavailable`], nothing was applied |
 /// | `FULL` | [`Error::Full`], nothing was applied |
 /// | an error of the `COMMIT` itself | [`Error::Unknown`] |
+/// | the file or its log is another one than was opened, or gone | [`Error::Unavailable`], nothing was applied: open the store anew |
+/// | a record's details were erased, and a reader keeps the log from being emptied in the waiting time | [`Error::Unknown`]: erased, and to be erased again when the reader has ended; until then loads of that record are [`Error::Unavailable`] |
 /// | more than [`MAX_CELLS`] keys or writes, a body over [`MAX_BODY`], a write for ever where commits may be lost | [`Error::Unsupported`], nothing was applied |
 pub struct SqliteStore {
     /// Taken out only where it must never be closed.
     connection: Mutex<Option<Connection>>,
+    files: Files,
+    unfinished: Unfinished,
     queue: Queue,
     class: Class,
     process: u32,
@@ -97,9 +110,11 @@ impl SqliteStore {
         SqliteOptions::new().open(path)
     }
 
-    fn new(connection: Connection, class: Class) -> Self {
+    fn new(connection: Connection, files: Files, class: Class) -> Self {
         Self {
             connection: Mutex::new(Some(connection)),
+            files,
+            unfinished: Unfinished::default(),
             queue: Queue::default(),
             class,
             process: std::process::id(),
@@ -132,7 +147,11 @@ impl Store for SqliteStore {
             return Ok(());
         }
         let locked = self.lock()?;
-        read(locked.connection()?, keys, cells).map_err(Error::unavailable)
+        self.files.check().map_err(Error::unavailable)?;
+        let connection = locked.connection()?;
+        let ended = self.unfinished.end(connection, keys);
+        ended.map_err(Error::unavailable)?;
+        read(connection, keys, cells).map_err(Error::unavailable)
     }
 
     fn commit(&self, writes: &[Write<'_>], _: Timestamp) -> Result<Commit, Error> {
@@ -147,12 +166,14 @@ impl Store for SqliteStore {
             return Ok(Commit::Done);
         }
         self.check_process()?;
-        self.queue.commit(writes, || self.lock())
+        self.queue
+            .commit(writes, &self.files, &self.unfinished, || self.lock())
     }
 
     fn purge(&self, now: Timestamp, limit: usize) -> Result<usize, Error> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let locked = self.lock()?;
+        self.files.check().map_err(Error::unavailable)?;
         let mut purge = locked
             .connection()?
             .prepare_cached(PURGE)

@@ -12,7 +12,11 @@ use std::{
 use otp_engine::store::Class;
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
-use crate::SqliteStore;
+use crate::{
+    SqliteStore,
+    files::Files,
+    scrub::{self, CLEAN},
+};
 
 /// How a [`SqliteStore`] works; the defaults are what [`SqliteStore::open`] takes.
 ///
@@ -66,10 +70,12 @@ impl SqliteOptions {
     pub fn open(&self, path: impl AsRef<Path>) -> Result<SqliteStore, OpenError> {
         let path = make_file(path.as_ref()).map_err(Reason::File)?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let mut connection = Connection::open_with_flags(path, flags).map_err(Reason::Sqlite)?;
+        let mut connection = Connection::open_with_flags(&path, flags).map_err(Reason::Sqlite)?;
         self.set_up(&mut connection)?;
+        let files = Files::of(&path).map_err(Reason::File)?;
         Ok(SqliteStore::new(
             connection,
+            files,
             match self.synchronous {
                 Synchronous::Full => Class::Permanent,
                 Synchronous::Normal => Class::Expiring,
@@ -87,11 +93,16 @@ impl SqliteOptions {
         self.set_write_ahead(connection)?;
         set(connection, "synchronous", self.synchronous as i64)?;
         set(connection, "fullfsync", 1)?; // without it macOS leaves all in the disk's own cache
-        if is_made {
-            Ok(())
-        } else {
-            make_table(connection)
+        set(connection, "secure_delete", 1)?;
+        if !is_made {
+            make_table(connection)?;
         }
+        // The first read in write-ahead mode makes the log.
+        layout(connection)?;
+        // An erasure may have been cut off by a crash; where others have the file open, they go on.
+        set(connection, "busy_timeout", 0)?;
+        scrub::empty_log(connection).ok();
+        set(connection, "busy_timeout", waits)
     }
 
     /// Turns write-ahead mode on, which for a moment needs the file alone; SQLite does not wait.
@@ -235,6 +246,7 @@ fn make_table(connection: &mut Connection) -> Result<(), Reason> {
     if !layout(&transaction)? {
         let made = transaction.execute_batch(TABLE);
         made.and_then(|()| transaction.pragma_update(None, "user_version", LAYOUT))
+            .and_then(|()| transaction.pragma_update(None, "application_id", CLEAN))
             .and_then(|()| transaction.commit())
             .map_err(Reason::Sqlite)?;
     }

@@ -70,7 +70,12 @@ fn in_a_group_a_conflict_undoes_its_own_commit_alone() {
         vec![write(1, 1, b"d")],
     ]
     .map(|writes| Arc::new(Ticket::new(&writes)));
-    commit_group(store.lock().unwrap().connection().unwrap(), &group);
+    commit_group(
+        store.lock().unwrap().connection().unwrap(),
+        &store.files,
+        &store.unfinished,
+        &group,
+    );
     let answers = group.map(|ticket| ticket.take_answer().unwrap().unwrap());
     assert_eq!(
         answers,
@@ -163,7 +168,12 @@ fn a_full_disk_is_full_and_undoes_the_whole_group() {
         ],
     ]
     .map(|writes| Arc::new(Ticket::new(&writes)));
-    commit_group(store.lock().unwrap().connection().unwrap(), &group);
+    commit_group(
+        store.lock().unwrap().connection().unwrap(),
+        &store.files,
+        &store.unfinished,
+        &group,
+    );
     for ticket in group {
         assert!(matches!(ticket.take_answer(), Some(Err(Error::Full))));
     }

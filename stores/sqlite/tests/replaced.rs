@@ -1,0 +1,109 @@
+//! A file, or a log, that is another one than was opened: nothing is accepted there.
+#![cfg(unix)]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use otp_engine::{Issuance, Store, Submission, Timestamp, Verdict, store::Error};
+use otp_engine_servers::trials;
+use otp_engine_sqlite::SqliteStore;
+
+#[path = "support/scratch.rs"]
+mod scratch;
+
+use scratch::Scratch;
+
+fn beside(path: &Path, end: &str) -> PathBuf {
+    format!("{}{end}", path.display()).into()
+}
+
+/// Issues a code, lets `meddle` change the files, and answers the code at the old handle and then,
+/// where the file can be opened, at a new one; returns how often it was accepted and what the old
+/// handle said.
+fn accepted_after(name: &str, meddle: impl Fn(&Path)) -> (usize, String) {
+    let scratch = Scratch::new(name);
+    let path = scratch.path("otp.sqlite3");
+    let (engine, binding) = (trials::engine(), trials::binding(1));
+    let old = SqliteStore::open(&path).unwrap();
+    let Issuance::Issued(issued) = engine.issue(&old, &binding).unwrap() else {
+        panic!("refused");
+    };
+    meddle(&path);
+    let answer = |store: &SqliteStore| {
+        let submission = Submission::new(&binding, issued.code.as_str());
+        engine.verify(store, submission)
+    };
+    let accepted = |verdict| matches!(verdict, Ok(Verdict::Accepted(_)));
+    let first = answer(&old);
+    let said = format!("{first:?}");
+    let new = SqliteStore::open(&path);
+    let second = new.is_ok_and(|new| accepted(answer(&new)));
+    (usize::from(accepted(first)) + usize::from(second), said)
+}
+
+#[test]
+fn case_254_nothing_is_accepted_where_file_or_log_was_replaced() {
+    let (accepted, said) = accepted_after("same", |_| ());
+    assert_eq!(accepted, 1, "the control: {said}");
+    let meddlings: [(&str, fn(&Path)); 4] = [
+        ("log-unlinked", |path| {
+            // As another library in this process does that takes itself for the last to close.
+            fs::copy(path, beside(path, ".copy")).unwrap();
+            fs::remove_file(beside(path, "-wal")).unwrap();
+        }),
+        ("log-replaced", |path| {
+            let (log, copy) = (beside(path, "-wal"), beside(path, "-wal.copy"));
+            fs::copy(&log, &copy).unwrap();
+            fs::rename(copy, log).unwrap();
+        }),
+        ("file-replaced", |path| {
+            let copy = beside(path, ".copy");
+            fs::copy(path, &copy).unwrap();
+            fs::rename(copy, path).unwrap();
+        }),
+        ("all-removed", |path| {
+            for end in ["", "-wal", "-shm"] {
+                fs::remove_file(beside(path, end)).unwrap();
+            }
+        }),
+    ];
+    for (name, meddle) in meddlings {
+        let (accepted, said) = accepted_after(name, meddle);
+        assert!(accepted <= 1, "{name}: accepted {accepted} times");
+        assert!(said.contains("Replaced"), "{name}: {said}");
+    }
+}
+
+#[test]
+fn case_254_the_error_names_the_file_and_what_to_do_for_each_call() {
+    let scratch = Scratch::new("replaced-named");
+    let path = scratch.path("otp.sqlite3");
+    let store = SqliteStore::open(&path).unwrap();
+    fs::rename(beside(&path, "-wal"), beside(&path, "-away")).unwrap();
+    let now = Timestamp::from_unix(1_715_767_200);
+    let mut cells = Vec::new();
+    let write = otp_engine::store::Write {
+        key: otp_engine::store::Key::from_bytes([1; 32]),
+        kind: otp_engine::store::Kind::Slot,
+        expected: otp_engine::store::Version::ABSENT,
+        discard_after: None,
+        body: b"x",
+    };
+    let says = |error: Error| {
+        assert!(matches!(error, Error::Unavailable(_)), "{error:?}");
+        let cause = core::error::Error::source(&error).unwrap().to_string();
+        assert!(
+            cause.contains("otp.sqlite3-wal was replaced or removed"),
+            "{cause}"
+        );
+    };
+    says(store.load(&[write.key], &mut cells).unwrap_err());
+    says(store.commit(&[write], now).unwrap_err());
+    says(store.purge(now, 1).unwrap_err());
+    fs::rename(beside(&path, "-away"), beside(&path, "-wal")).unwrap();
+    store.load(&[write.key], &mut cells).unwrap();
+    assert_eq!(cells, [None]);
+}
