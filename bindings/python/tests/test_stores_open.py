@@ -1,6 +1,8 @@
 """What a store refuses when it is opened, and what its module needs."""
 
 import contextlib
+import pathlib
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -174,6 +176,37 @@ def test_redis_settings_are_checked(redis_server: Any, setting: str, value: str,
     finally:
         admin.config_set(setting, sound)
     RedisStore(stores.client(redis_server.address))
+
+
+def test_case_255_a_node_of_a_cluster_is_refused_unless_it_serves_all_slots() -> None:
+    # Its nodes speak to each other on a port even where its clients have none.
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+    with stores.server("redis", "--cluster-enabled", "yes", "--cluster-port", port) as node:
+        admin = stores.client(node.address)
+        for slots in ("", "0 8191"):
+            if slots:
+                admin.execute_command("CLUSTER", "ADDSLOTSRANGE", *slots.split())
+            with pytest.raises(otp.UnavailableError, match="a node of a Redis Cluster"):
+                RedisStore(stores.client(node.address))
+        admin.execute_command("CLUSTER", "ADDSLOTSRANGE", 8192, 16383)
+        RedisStore(stores.client(node.address))
+
+
+def test_case_256_a_sentinel_is_refused(tmp_path: pathlib.Path) -> None:
+    class Sentinel(servers.RedisServer):
+        def command(self) -> list[str]:
+            (settings := tmp_path / "sentinel.conf").write_text("")
+            where = ("--dir", str(self.folder), "--unixsocket", str(self.socket))
+            return servers._mortal(
+                "redis-server", str(settings), "--sentinel", "--port", "0", *where
+            )
+
+    refused = pytest.raises(otp.UnavailableError, match="the server is a Sentinel")
+    with servers.own_folder() as folder, Sentinel(folder) as sentinel, refused:
+        RedisStore(stores.client(sentinel.address))
+    with pytest.raises(TypeError, match="master_for"):
+        RedisStore(object())  # type: ignore[arg-type]
 
 
 def test_each_new_connection_is_checked(redis_server: Any) -> None:

@@ -51,8 +51,10 @@
 //!   limits on a Tokio runtime. A future that is dropped closes its connection.
 //! * **A full server** (`maxmemory`) refuses updates as well as inserts: nobody can verify until
 //!   there is room, and nothing is forgotten.
-//! * **Cluster**: all cells of a tenant share a hash tag and so a node. The client of this crate
-//!   talks to one node and follows no redirection.
+//! * **Cluster and Sentinel**: the client of this crate talks to one server, follows no redirection and
+//!   asks no Sentinel. A node that serves a part of a cluster's slots, and a Sentinel, are refused
+//!   with the reason, at open and at each new connection; name the master's address, or one that
+//!   leads there. All cells of a tenant share a hash tag, and so a node.
 //! * **Purging** is Redis's own: `purge` drops nothing.
 //! * **A backup** that is restored brings back codes that were used since: raise the epoch of the
 //!   code keys.

@@ -163,6 +163,18 @@ impl RedisOptions {
         if !is_new_enough(version) {
             return Err(Reason::Version(version.to_owned()).into());
         }
+        // Redis and Valkey name it differently.
+        let modes = ["redis_mode", "server_mode"].map(info);
+        if modes.iter().any(|mode| matches!(mode, Ok("sentinel"))) {
+            return Err(Reason::Sentinel.into());
+        }
+        if info("cluster_enabled").is_ok_and(|is| is == "1") {
+            let nodes = cmd("CLUSTER").arg("NODES").to_owned();
+            let nodes: String = link::ask(link, &nodes).await.map_err(Reason::Server)?;
+            if !has_all_slots(&nodes) {
+                return Err(Reason::Cluster.into());
+            }
+        }
         check("role", info("role")?, "master")?;
         if self.eviction == Risk::Refused {
             check("maxmemory-policy", info("maxmemory_policy")?, "noeviction")?;
@@ -219,6 +231,16 @@ async fn ask(link: &mut impl Link, setting: &str) -> Result<String, RedisError> 
     Ok(told.remove(setting).unwrap_or_default())
 }
 
+/// Says whether the node that was asked serves every slot of its cluster: then it names no other.
+fn has_all_slots(nodes: &str) -> bool {
+    let mut words = nodes.lines().map(|line| line.split(' ').map(str::trim));
+    let own = words.find(|line| {
+        let flags = line.clone().nth(2).unwrap_or_default();
+        flags.split(',').any(|flag| flag == "myself")
+    });
+    own.is_some_and(|mut own| own.nth(8).is_some_and(|slots| slots == "0-16383"))
+}
+
 /// `PXAT` came with 6.2.
 fn is_new_enough(version: &str) -> bool {
     let mut numbers = version
@@ -233,6 +255,27 @@ const MOST_OFF: u64 = 30;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn case_255_a_node_names_no_other_where_it_serves_every_slot() {
+        let node = |flags: &str, slots: &str| {
+            format!(
+                "07c3 127.0.0.1:30004@31004,host {flags} - 0 1426238317239 4 connected{slots}\n"
+            )
+        };
+        let others = node("master", " 0-5460") + &node("slave", "");
+        for (own, has) in [
+            (node("myself,master", " 0-16383"), true),
+            (node("myself,master", " 5461-16383"), false),
+            (node("myself,master", " 0-1 3-16383"), false),
+            (node("myself,master", ""), false),
+            (node("master", " 0-16383"), false),
+        ] {
+            assert_eq!(has_all_slots(&own), has, "{own}");
+            assert_eq!(has_all_slots(&(others.clone() + &own)), has, "{own}");
+        }
+        assert!(!has_all_slots(""));
+    }
 
     #[test]
     fn versions_from_6_2_on_are_new_enough() {

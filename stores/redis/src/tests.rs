@@ -443,6 +443,28 @@ fn a_commit_passes_in_a_cluster() {
     assert!(cells.iter().all(Option::is_some));
 }
 
+/// It would answer `MOVED` for the tenants of other nodes, for ever.
+#[test]
+fn case_255_a_node_of_a_cluster_that_serves_a_part_of_its_slots_is_refused() {
+    // Its nodes speak to each other on a port even where its clients have none.
+    let port = otp_engine_servers::free_port().to_string();
+    let server = RedisServer::with(&["--cluster-enabled", "yes", "--cluster-port", &port]);
+    refused(RedisStore::open(&server.url()), "a node of a Redis Cluster");
+    run(&mut admin(&server), "CLUSTER ADDSLOTSRANGE 0 8191");
+    refused(RedisStore::open(&server.url()), "a node of a Redis Cluster");
+    run(&mut admin(&server), "CLUSTER ADDSLOTSRANGE 8192 16383");
+    RedisStore::open(&server.url()).unwrap();
+}
+
+#[test]
+fn case_256_a_sentinel_is_refused() {
+    let folder = Folder::new();
+    let settings = folder.path().join("sentinel.conf");
+    std::fs::write(&settings, "").unwrap();
+    let server = RedisServer::sentinel(&settings);
+    refused(RedisStore::open(&server.url()), "the server is a Sentinel");
+}
+
 /// What somebody else put there is no cell, and no error shows it.
 #[test]
 fn a_value_that_is_no_cell_is_an_error() {

@@ -19,6 +19,7 @@ use crate::{
 pub struct RedisServer {
     folder: Folder,
     settings: Vec<String>,
+    sentinel: Option<PathBuf>,
     process: Option<Child>,
 }
 
@@ -35,6 +36,20 @@ impl RedisServer {
         let mut server = Self {
             folder: Folder::new(),
             settings: settings.iter().map(|setting| (*setting).into()).collect(),
+            sentinel: None,
+            process: None,
+        };
+        server.resume();
+        server
+    }
+
+    /// Starts a Sentinel that watches nothing, on a file of settings that it may write to.
+    #[must_use]
+    pub fn sentinel(settings: &Path) -> Self {
+        let mut server = Self {
+            folder: Folder::new(),
+            settings: Vec::new(),
+            sentinel: Some(settings.into()),
             process: None,
         };
         server.resume();
@@ -107,14 +122,23 @@ impl RedisServer {
             .append(true)
             .open(self.folder.path().join("log"))
             .unwrap();
-        let process = mortal(Path::new(PROGRAM))
-            .args(["--port", "0", "--save", "", "--appendonly", "yes"])
-            .args([
+        let mut command = mortal(Path::new(PROGRAM));
+        match &self.sentinel {
+            Some(settings) => command.arg(settings).args(["--sentinel", "--port", "0"]),
+            None => command.args([
+                "--port",
+                "0",
+                "--save",
+                "",
+                "--appendonly",
+                "yes",
                 "--appendfsync",
                 "always",
                 "--maxmemory-policy",
                 "noeviction",
-            ])
+            ]),
+        };
+        let process = command
             .arg("--dir")
             .arg(self.folder.path())
             .arg("--unixsocket")

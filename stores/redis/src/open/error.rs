@@ -16,6 +16,8 @@ pub(super) enum Reason {
     Connect(RedisError),
     Server(RedisError),
     Version(String),
+    Cluster,
+    Sentinel,
     Setting {
         setting: &'static str,
         found: String,
@@ -39,6 +41,14 @@ impl fmt::Display for OpenError {
             Reason::Connect(_) => f.write_str("Redis cannot be reached"),
             Reason::Server(_) => f.write_str("Redis refuses what the store needs"),
             Reason::Version(found) => write!(f, "Redis has version {found}, needed is 6.2"),
+            Reason::Cluster => f.write_str(
+                "the server is a node of a Redis Cluster and serves a part of its slots: this store \
+                 speaks to one server and follows no redirection; name a server outside of a \
+                 cluster, or one that serves all slots",
+            ),
+            Reason::Sentinel => f.write_str(
+                "the server is a Sentinel, which keeps no cells: name the address of the master",
+            ),
             Reason::Setting {
                 setting,
                 found,

@@ -63,7 +63,10 @@ class RedisStore(HostStore):
         states_appendfsync_always: bool = False,
     ) -> None:
         if not isinstance(client, redis.Redis):
-            raise TypeError(f"client must be a redis.Redis, not {type(client)}")
+            raise TypeError(
+                f"client must be a redis.Redis, not {type(client)}: the store speaks to one server "
+                "outside of a cluster; of a Sentinel take what master_for returns"
+            )
         self._pool: Any = client.connection_pool
         if getattr(self._pool, "cache", None) is not None:
             raise ValueError("client must have no cache: it may show a code that is used up")
@@ -162,10 +165,23 @@ class RedisStore(HostStore):
 
     def _check_server(self, connection: Connection) -> None:
         told = session.ask(connection, "INFO").decode("utf-8", "replace")
-        lines = dict(line.split(":", 1) for line in told.splitlines() if ":" in line)
+        lines = dict(line.strip().split(":", 1) for line in told.splitlines() if ":" in line)
         version = lines.get("redis_version", "")
         if not _is_new_enough(version):
             raise UnavailableError(f"redis has version {version or 'unknown'}, needed is 6.2")
+        if "sentinel" in (lines.get("redis_mode"), lines.get("server_mode")):
+            raise UnavailableError(
+                "the server is a Sentinel, which keeps no cells: pass the client that "
+                "Sentinel.master_for returns"
+            )
+        if lines.get("cluster_enabled") == "1":
+            nodes = session.ask(connection, "CLUSTER", "NODES").decode("utf-8", "replace")
+            if not _has_all_slots(nodes):
+                raise UnavailableError(
+                    "the server is a node of a Redis Cluster and serves a part of its slots: this "
+                    "store speaks to one server and follows no redirection; name a server outside "
+                    "of a cluster, or one that serves all slots"
+                )
         _require("role", lines.get("role"), "master")
         if not self._may_evict:
             _require("maxmemory-policy", lines.get("maxmemory_policy"), "noeviction")
@@ -203,6 +219,15 @@ def _require(setting: str, found: str | None, wanted: str) -> None:
         raise UnavailableError(f"redis does not tell its {setting}")
     if found != wanted:
         raise UnavailableError(f"redis works with {setting} {found}, needed is {wanted}")
+
+
+def _has_all_slots(nodes: str) -> bool:
+    """Say whether the node that was asked serves every slot of its cluster."""
+    for line in nodes.splitlines():
+        words = line.split()
+        if len(words) > 2 and "myself" in words[2].split(","):
+            return words[8:9] == ["0-16383"]
+    return False
 
 
 def _is_new_enough(version: str) -> bool:
