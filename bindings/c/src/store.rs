@@ -95,6 +95,11 @@ pub unsafe extern "C" fn otp_store_sqlite_open(
         if path.is_empty() || path.contains('\0') {
             return Err(Fault::argument("path is empty or holds a NUL"));
         }
+        if path == ":memory:" || path.starts_with("file:") {
+            return Err(Fault::argument(
+                "path must be that of a file: for cells in memory there is otp_store_memory_new",
+            ));
+        }
         let store = SqliteStore::open(Path::new(path))
             .map_err(|error| Fault::new(otp_status::StoreUnavailable, with_causes(&error)))?;
         // SAFETY: asked above.

@@ -205,6 +205,17 @@ static void case_293_a_gateway_says_what_it_likes(void) {
     }
 }
 
+static void case_295_a_path_that_is_no_file_is_refused_by_name(void) {
+    static const char *const paths[] = {":memory:", "file::memory:?cache=shared", "", "file:cells.db"};
+    otp_store *store = NULL;
+    size_t at;
+    for (at = 0; at < sizeof paths / sizeof paths[0]; at++) {
+        STATUS(OTP_STATUS_ARGUMENT,
+               otp_store_sqlite_open((const uint8_t *)paths[at], strlen(paths[at]), &store));
+        CHECK(detail_names("path") && store == NULL);
+    }
+}
+
 int main(void) {
     case_294_items_of_a_batch_are_as_large_as_the_caller_says();
     case_294_an_item_size_that_cannot_be_is_refused_and_nothing_happens();
@@ -212,5 +223,6 @@ int main(void) {
     case_284_a_flag_is_0_or_1_and_a_send_1_to_255();
     case_292_a_challenge_id_that_is_none_is_a_rejection();
     case_293_a_gateway_says_what_it_likes();
+    case_295_a_path_that_is_no_file_is_refused_by_name();
     return done("arguments");
 }

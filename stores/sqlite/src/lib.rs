@@ -105,7 +105,8 @@ impl SqliteStore {
     /// # Errors
     ///
     /// The [`OpenError`] where the file cannot be opened, is not this crate's, or where SQLite
-    /// refuses to work on it in the way that this store needs.
+    /// refuses to work on it in the way that this store needs; and for `:memory:` and `file:` URIs,
+    /// which are no paths.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
         SqliteOptions::new().open(path)
     }

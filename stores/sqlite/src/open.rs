@@ -68,6 +68,9 @@ impl SqliteOptions {
     ///
     /// As [`SqliteStore::open`].
     pub fn open(&self, path: impl AsRef<Path>) -> Result<SqliteStore, OpenError> {
+        if is_no_file(path.as_ref()) {
+            return Err(Reason::Name.into());
+        }
         let path = make_file(path.as_ref()).map_err(Reason::File)?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut connection = Connection::open_with_flags(&path, flags).map_err(Reason::Sqlite)?;
@@ -145,6 +148,7 @@ pub struct OpenError(Reason);
 
 #[derive(Debug)]
 enum Reason {
+    Name,
     File(io::Error),
     Sqlite(rusqlite::Error),
     Refused(&'static str),
@@ -161,6 +165,10 @@ impl From<Reason> for OpenError {
 impl fmt::Display for OpenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
+            Reason::Name => f.write_str(
+                "the path is a name that SQLite gives to no file: \
+                 for cells in memory there is MemoryStore",
+            ),
             Reason::File(_) => f.write_str("the file cannot be made or found"),
             Reason::Sqlite(_) => f.write_str("SQLite cannot work on the file"),
             Reason::Refused(pragma) => write!(f, "SQLite refuses to set {pragma} on the file"),
@@ -183,6 +191,13 @@ impl core::error::Error for OpenError {
             _ => None,
         }
     }
+}
+
+/// Says whether a path means cells in memory, or a URI, to whoever knows SQLite. It would become a
+/// file of that name; `./` before it says that a file is meant.
+fn is_no_file(path: &Path) -> bool {
+    let name = path.as_os_str().as_encoded_bytes();
+    name == b":memory:" || name.starts_with(b"file:")
 }
 
 /// Makes the file where there is none, for its owner alone; returns its full path.

@@ -53,6 +53,14 @@ fn what_was_committed_is_there_when_the_file_is_opened_again() {
     assert_eq!(both[1].commit(&[write(3)], NOW).unwrap(), Commit::Conflict);
 }
 
+#[test]
+fn case_295_a_name_that_is_no_path_is_refused_and_makes_no_file() {
+    for name in [":memory:", "file::memory:?cache=shared", "file:otp.sqlite3"] {
+        assert!(refused(SqliteStore::open(name)).contains("MemoryStore"));
+        assert!(!std::path::Path::new(name).exists(), "{name}");
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn a_new_file_and_its_neighbours_are_the_owners_alone() {
