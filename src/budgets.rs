@@ -12,6 +12,7 @@ use crate::OutOfBounds;
 /// |---|---|---|---|
 /// | compared wrong guesses of a user at codes that were sent, over all records; codes of their devices are compared only while both kinds together are below it | 24 h | 15 | 1-32 |
 /// | compared wrong guesses of a user without a success between: locked until `unlock` | - | 100 | 10-100 |
+/// | how long that lock lasts, where it is to end by itself | - | without end | 1-400 days |
 /// | compared wrong guesses against a recipient: `issue` alone is refused | 24 h | 15 | 1-32 |
 /// | compared wrong guesses at one device ([`oath`](crate::oath)), whoever they are made for; without meters too | 24 h | 30 | 1-32 |
 /// | the same, without a success between: the device is stopped | - | none; as `consecutive_failures` where that is set | |
@@ -34,6 +35,7 @@ pub struct Budgets {
     metered: bool,
     user_failures: u8,
     consecutive_failures: u8,
+    lock_ends_after: Option<Duration>,
     recipient_failures: u8,
     user_sends: u8,
     recipient_sends_short: u8,
@@ -48,6 +50,7 @@ impl Default for Budgets {
             metered: true,
             user_failures: 15,
             consecutive_failures: 100,
+            lock_ends_after: None,
             recipient_failures: 15,
             user_sends: 10,
             recipient_sends_short: 5,
@@ -91,6 +94,18 @@ impl Budgets {
     #[must_use]
     pub const fn consecutive_failures(&self) -> u8 {
         self.consecutive_failures
+    }
+
+    /// Returns how long after the last wrong guess the lock of wrong guesses in a row ends by itself;
+    /// `None` is never.
+    #[must_use]
+    pub const fn lock_ends_after(&self) -> Option<Duration> {
+        self.lock_ends_after
+    }
+
+    /// Says whether there is a lock that only an administrator ends: a store must keep it for ever.
+    pub(crate) const fn locks_without_end(&self) -> bool {
+        self.metered && self.lock_ends_after.is_none()
     }
 
     /// Returns the limit of wrong guesses of a user.
@@ -233,6 +248,15 @@ impl BudgetsBuilder {
         self
     }
 
+    /// Lets the lock of wrong guesses in a row end by itself, so long after the last of them: 1 to
+    /// 400 days. The default is a lock until [`unlock`](crate::Engine::unlock), which an
+    /// [`Expiring`](crate::store::Class::Expiring) store cannot keep: there an engine issues nothing
+    /// unless this is set.
+    pub const fn lock_ends_after(mut self, time: Duration) -> Self {
+        self.budgets.lock_ends_after = Some(time);
+        self
+    }
+
     /// Sets the wrong guesses against a recipient in 24 h: 1 to 32, default 15.
     pub const fn recipient_failures_per_day(mut self, count: u8) -> Self {
         self.budgets.recipient_failures = count;
@@ -291,6 +315,10 @@ impl BudgetsBuilder {
             10,
             100,
         )?;
+        if let Some(time) = budgets.lock_ends_after {
+            let (day, longest) = (DAY.as_secs(), 400 * DAY.as_secs());
+            OutOfBounds::check_seconds("lock_ends_after", time, day, longest)?;
+        }
         Ok(budgets)
     }
 }

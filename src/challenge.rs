@@ -9,6 +9,7 @@ use core::time::Duration;
 use crate::code::Guess;
 use crate::keys::{Kid, TAG};
 use crate::policy::MAX_MALFORMED;
+use crate::timestamp::FUTURE;
 use crate::{ChallengeId, CodeKind, Error, Pieces, Policy, Rejection, Timestamp, Verdict};
 
 /// The one current challenge of a slot.
@@ -190,21 +191,30 @@ impl Challenge {
 
     /// Says whether a challenge issued now counts its attempts from 0.
     fn starts_again(&self, policy: &Policy, now: Timestamp) -> bool {
-        match self.closed_until(policy) {
+        let since = || self.wrong_at.read_at(now);
+        match self.closed_until(policy, now) {
             Some(closed_until) => now >= closed_until,
-            None => {
-                self.attempts == 0 || now >= self.wrong_at.saturating_add(self.closed_for(policy))
-            }
+            None => self.attempts == 0 || now >= since().saturating_add(self.closed_for(policy)),
         }
     }
 
-    /// Returns until when no code is issued because the attempts are used up.
-    pub(crate) fn closed_until(&self, policy: &Policy) -> Option<Timestamp> {
-        if self.state == State::Exhausted {
-            return Some(self.ended_at.saturating_add(self.closed_for(policy)));
-        }
-        let used_up = self.attempts >= self.max_attempts(policy);
-        used_up.then(|| self.wrong_at.saturating_add(self.closed_for(policy)))
+    /// Returns until when no code is issued because the attempts are used up, as it is read at `now`.
+    pub(crate) fn closed_until(&self, policy: &Policy, now: Timestamp) -> Option<Timestamp> {
+        let since = if self.state == State::Exhausted {
+            self.ended_at.max(self.wrong_at)
+        } else if self.attempts >= self.max_attempts(policy) {
+            self.wrong_at
+        } else {
+            return None;
+        };
+        Some(since.read_at(now).saturating_add(self.closed_for(policy)))
+    }
+
+    /// Returns until when no other send is admitted. A send that lies far ahead was admitted by a
+    /// clock that was wrong, and holds up nothing: the budgets count it all the same.
+    pub(crate) fn cools_down_until(&self, now: Timestamp) -> Option<Timestamp> {
+        let holds = now < self.next_send_at && !self.sent_at.is_far_ahead_of(now);
+        holds.then_some(self.next_send_at)
     }
 
     /// The stricter of two limits: tightening a policy reaches codes that are out already, and a
@@ -227,9 +237,25 @@ impl Challenge {
         self.max_attempts(policy).saturating_sub(self.attempts)
     }
 
-    /// Says whether `now` is earlier than this challenge by more than clocks may differ.
+    /// Says whether the challenge awaits its answer, and `now` is earlier than its issue by more
+    /// than clocks may differ.
     pub(crate) fn is_ahead_of(&self, now: Timestamp) -> bool {
-        now < self.issued_at.saturating_sub(SKEW)
+        self.state == State::Pending && now < self.issued_at.saturating_sub(SKEW)
+    }
+
+    /// Says whether the issue lies so far ahead that a clock was wrong then, or is now.
+    pub(crate) fn is_far_ahead_of(&self, now: Timestamp) -> bool {
+        self.issued_at.is_far_ahead_of(now)
+    }
+
+    /// Ends a challenge that awaits its answer past its expiry; says whether it did. Whoever writes
+    /// at all writes this, so that it stays so should the clock go back.
+    pub(crate) fn expire(&mut self, now: Timestamp) -> bool {
+        let over = self.state == State::Pending && now >= self.expires_at();
+        if over {
+            self.end(State::Expired, now);
+        }
+        over
     }
 
     /// Says whether the challenge still awaits its answer.
@@ -246,12 +272,12 @@ impl Challenge {
             State::Verified => Some(Rejection::AlreadyUsed),
             State::Cancelled => Some(Rejection::Cancelled),
             State::Expired => Some(Rejection::Expired),
-            State::Exhausted => self.closed_until(policy).map(exhausted),
+            State::Exhausted => self.closed_until(policy, now).map(exhausted),
             State::Pending if now >= self.expires_at() => Some(Rejection::Expired),
             State::Pending if self.limits.kind.entropy_bits() < policy.code().entropy_bits() => {
                 Some(Rejection::Superseded)
             }
-            State::Pending => self.closed_until(policy).map(exhausted),
+            State::Pending => self.closed_until(policy, now).map(exhausted),
         }
     }
 
@@ -271,8 +297,14 @@ impl Challenge {
             (next.attempts, next.malformed) = (0, 0);
             return (next, Verdict::Accepted(()));
         }
+        // Not earlier than the one before, should the clock have gone back: the slot would open
+        // before its time.
+        next.wrong_at = if self.attempts == 0 {
+            now
+        } else {
+            now.max(self.wrong_at)
+        };
         next.attempts = self.attempts.saturating_add(1);
-        next.wrong_at = now;
         let attempts_left = next.attempts_left(policy);
         if attempts_left == 0 {
             next.end(State::Exhausted, now);
@@ -306,10 +338,43 @@ impl Challenge {
         next
     }
 
-    /// Returns when the slot may be dropped. It is fixed for the life of a challenge, and later
-    /// than any answer that depends on it: a day after the expiry, as no slot is closed longer.
-    pub(crate) const fn discard_after(&self) -> Timestamp {
-        self.expires_at().saturating_add(KEEP)
+    /// Returns when the slot may be dropped. It is later than any answer that depends on it: a day
+    /// after the expiry, as no slot is closed longer, and as long again as a purge believes a clock
+    /// that is ahead. It is fixed for the life of a challenge, but where the clock went back since a
+    /// wrong guess.
+    pub(crate) fn discard_after(&self) -> Timestamp {
+        self.expires_at().max(self.wrong_at).saturating_add(KEEP)
+    }
+
+    /// Reads the challenge of a slot; one whose time is over is none, whether or not a purge ran.
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](Self::read).
+    pub(crate) fn in_slot(body: Option<&[u8]>, now: Timestamp) -> Result<Option<Self>, Error> {
+        let challenge = body.map(Self::read).transpose()?;
+        Ok(challenge.filter(|challenge| now <= challenge.discard_after()))
+    }
+
+    /// Lifts what holds the slot up: attempts and closing time, cooldown, and instants ahead of
+    /// `now`. A code that was out is called off; one that was used stays so. Returns whether there
+    /// was anything to lift.
+    pub(crate) fn reset(&mut self, now: Timestamp) -> bool {
+        let before = self.clone();
+        if matches!(self.state, State::Pending | State::Exhausted) {
+            self.end(State::Cancelled, now);
+        }
+        (self.attempts, self.malformed) = (0, 0);
+        for instant in [
+            &mut self.issued_at,
+            &mut self.ended_at,
+            &mut self.sent_at,
+            &mut self.next_send_at,
+            &mut self.wrong_at,
+        ] {
+            *instant = (*instant).min(now);
+        }
+        *self != before
     }
 
     /// Appends the challenge's bytes, format 1; see docs/formats.md.
@@ -459,8 +524,9 @@ fn seconds(duration: Duration) -> u32 {
 /// How far the clocks of two hosts may differ.
 const SKEW: Duration = Duration::from_secs(30);
 
-/// How long a slot is kept after the code's time is over.
-const KEEP: Duration = Duration::from_secs(86_400);
+/// How long a slot is kept after the code's time is over: the longest closing time, and as far as a
+/// purge believes a clock that is ahead.
+const KEEP: Duration = Duration::from_secs(86_400 + FUTURE.as_secs());
 
 /// The longest gateway status in bytes.
 const STATUS: usize = 5;
@@ -529,8 +595,15 @@ mod tests {
         ] {
             let mut challenge = pending();
             challenge.end(state, at(1));
-            for second in [-1_000_000, 0, 1, 179, 180, 1_000_000] {
-                assert_eq!(challenge.closed(&policy(5), at(second)), Some(rejection));
+            for second in [-1_000_000, -80_000, 0, 1, 179, 180, 1_000_000] {
+                let told = match rejection {
+                    // More than a day ahead: read as the present.
+                    Rejection::Exhausted { .. } if second < -86_400 => Rejection::Exhausted {
+                        retry_at: at(second + 900),
+                    },
+                    other => other,
+                };
+                assert_eq!(challenge.closed(&policy(5), at(second)), Some(told));
                 assert!(!challenge.is_live(at(second)));
             }
         }
@@ -542,10 +615,10 @@ mod tests {
     }
 
     #[test]
-    fn a_slot_is_kept_for_a_day_after_the_expiry_whatever_happens_to_it() {
+    fn a_slot_is_kept_for_two_days_after_the_expiry_whatever_happens_to_it() {
         let (wrong, _) = pending().judge(&policy(1), at(100), Guess::Wrong);
         for challenge in [pending(), wrong, pending().send_again(&policy(5), at(60))] {
-            assert_eq!(challenge.discard_after(), at(180 + 86_400));
+            assert_eq!(challenge.discard_after(), at(180 + 2 * 86_400));
         }
     }
 

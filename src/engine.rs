@@ -8,13 +8,14 @@ use rand_core::{TryCryptoRng, TryRng};
 
 use crate::event::Observer;
 use crate::keys::KeyRing;
+use crate::newest::Newest;
 use crate::operation::Operation;
 use crate::operation::canary::{Act, Canary};
 use crate::store::{Commit, Store};
 use crate::{
     Binding, Budgets, Cancellation, ChallengeId, Clock, Delivery, Detail, Erased, Error, Finding,
-    Issuance, Odds, Policy, RecordField, Reported, SignatureRecord, SigningKey, Status, StoreCheck,
-    Submission, Timestamp, Unlocking, Verdict,
+    Issuance, Odds, Policy, Recipient, RecordField, Reported, Resetting, SignatureRecord,
+    SigningKey, Status, StoreCheck, Submission, Timestamp, Unlocking, Verdict,
 };
 use round::{ROUNDS, Round, Uncounted};
 use trail::Trail;
@@ -74,6 +75,7 @@ struct Shared {
     signer: Option<SigningKey>,
     /// When the engine was made; `None` where the clock could not say.
     began: Option<Timestamp>,
+    newest: Newest,
 }
 
 /// Fills a buffer with randomness, or says why not.
@@ -123,6 +125,7 @@ impl Engine {
                 observer: None,
                 signer: None,
                 began: None,
+                newest: Newest::new(),
             },
         }
     }
@@ -173,7 +176,21 @@ impl Engine {
         self.run(store, &self.prepare_issue(store.class(), binding)?)
     }
 
+    /// Says whether a code is accepted: [`verify`](Self::verify) for a host that asks nothing else.
+    /// `verify(..).is_ok()` would be true for a rejection; `accepts(..) == Ok(true)` is not, and
+    /// neither is this `bool` after `?`.
+    ///
+    /// # Errors
+    ///
+    /// As [`verify`](Self::verify).
+    pub fn accepts(&self, store: &dyn Store, submission: Submission<'_>) -> Result<bool, Error> {
+        Ok(self.verify(store, submission)?.is_accepted())
+    }
+
     /// Judges what a person typed; the attempt is committed before this returns.
+    ///
+    /// `Ok` says that there is a verdict, also for a rejection: ask it whether it
+    /// [is accepted](Verdict::is_accepted).
     ///
     /// Pass the binding as it is *now*: a changed number or content is a mismatch, and the code is
     /// not compared at all.
@@ -195,7 +212,7 @@ impl Engine {
     ///
     /// [`Error`]: the code may still be accepted.
     pub fn cancel(&self, store: &dyn Store, binding: &Binding) -> Result<Cancellation, Error> {
-        self.run(store, &self.prepare_cancel(binding)?)
+        self.run(store, &self.prepare_cancel(store.class(), binding)?)
     }
 
     /// Records what the gateway said of send number `send` of challenge `id`.
@@ -216,17 +233,19 @@ impl Engine {
         send: u8,
         delivery: Delivery,
     ) -> Result<Reported, Error> {
-        let report = self.prepare_report(binding, id, send, delivery)?;
+        let report = self.prepare_report(store.class(), binding, id, send, delivery)?;
         self.run(store, &report)
     }
 
     /// Returns how the challenge of exactly this binding stands; `None` where there is none.
     ///
+    /// It writes nothing: an expiry that it alone saw does not stay, should the clock go back.
+    ///
     /// # Errors
     ///
     /// [`Error`]: nothing is known.
     pub fn status(&self, store: &dyn Store, binding: &Binding) -> Result<Option<Status>, Error> {
-        self.run(store, &self.prepare_status(binding)?)
+        self.run(store, &self.prepare_status(store.class(), binding)?)
     }
 
     /// Lifts what wrong guesses put on a user: the lock, and the failures of the day. For an
@@ -237,6 +256,57 @@ impl Engine {
     /// [`Error`]: the user may still be locked.
     pub fn unlock(&self, store: &dyn Store, tenant: &str, user: &str) -> Result<Unlocking, Error> {
         self.run(store, &self.prepare_unlock(tenant, user))
+    }
+
+    /// Lifts what holds the slot of `binding` up: used-up attempts, closing time, cooldown, and what
+    /// a clock that was far ahead left. A code that is out is called off; one that was used stays
+    /// used. The recipient and the content of the binding do not matter. For an administrator: the
+    /// reason, 1 to 256 bytes without control characters, goes to the observer.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`]: nothing is known to be lifted.
+    pub fn reset_slot(
+        &self,
+        store: &dyn Store,
+        binding: &Binding,
+        reason: &str,
+    ) -> Result<Resetting, Error> {
+        let reset = self.prepare_reset_slot(store.class(), binding, reason)?;
+        self.run(store, &reset)
+    }
+
+    /// Forgets what was sent to a recipient and failed against it, over all users and records. For
+    /// an administrator, as [`reset_slot`](Self::reset_slot).
+    ///
+    /// # Errors
+    ///
+    /// [`Error`]: nothing is known to be lifted.
+    pub fn reset_recipient(
+        &self,
+        store: &dyn Store,
+        tenant: &str,
+        recipient: &Recipient,
+        reason: &str,
+    ) -> Result<Resetting, Error> {
+        let reset = self.prepare_reset_recipient(tenant, recipient, reason)?;
+        self.run(store, &reset)
+    }
+
+    /// Lifts a user's locks as [`unlock`](Self::unlock) does, and the limit of sends with them. For
+    /// an administrator, as [`reset_slot`](Self::reset_slot).
+    ///
+    /// # Errors
+    ///
+    /// [`Error`]: nothing is known to be lifted.
+    pub fn reset_user(
+        &self,
+        store: &dyn Store,
+        tenant: &str,
+        user: &str,
+        reason: &str,
+    ) -> Result<Resetting, Error> {
+        self.run(store, &self.prepare_reset_user(tenant, user, reason)?)
     }
 
     /// Returns the newest signature record of a field; `None` where nothing was signed.
@@ -316,15 +386,41 @@ impl Engine {
         self.run(store, &self.prepare_erase(tenant, field, n, details))
     }
 
-    /// Drops at most `limit` cells whose time is over; returns how many. No answer depends on
-    /// whether this was called: call it now and then, to make room.
+    /// Drops at most `limit` cells whose time is over; returns how many. Call it now and then, once
+    /// a day at least, to make room: while the clock goes as it should, no answer depends on it but
+    /// that a count of wrong guesses in a row below the lock is forgotten after 400 days.
+    ///
+    /// A clock that jumped must not make the engine forget what it counted. So a purge acts on none
+    /// that lies more than a day past the newest time that is known of the store: what this engine
+    /// committed, each commit believed for a day at most, and the mark that purges leave there.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ClockAhead`]: nothing was dropped. Set the clock right, or see
+    /// [`purge_confirmed`](Self::purge_confirmed). Of any other [`Error`], only after
+    /// [`store::Error::Unknown`](crate::store::Error::Unknown) cells may have been dropped.
+    pub fn purge(&self, store: &dyn Store, limit: usize) -> Result<usize, Error> {
+        Ok(store.purge(self.admit_purge(store, false)?, limit)?)
+    }
+
+    /// Purges though the clock lies far ahead of what is known of the store: for an administrator
+    /// who looked at the clock, after a long rest say. Later purges go on from there.
     ///
     /// # Errors
     ///
     /// [`Error`]: only after [`store::Error::Unknown`](crate::store::Error::Unknown) cells may have
     /// been dropped.
-    pub fn purge(&self, store: &dyn Store, limit: usize) -> Result<usize, Error> {
-        Ok(store.purge(self.now()?, limit)?)
+    pub fn purge_confirmed(&self, store: &dyn Store, limit: usize) -> Result<usize, Error> {
+        Ok(store.purge(self.admit_purge(store, true)?, limit)?)
+    }
+
+    fn admit_purge(&self, store: &dyn Store, confirmed: bool) -> Result<Timestamp, Error> {
+        let now = match self.prepare_purge(store.class(), confirmed)? {
+            ControlFlow::Continue(admit) => self.run(store, &admit)?,
+            ControlFlow::Break(now) => now,
+        };
+        self.purges_at(now, confirmed);
+        Ok(now)
     }
 
     /// Checks that `store` belongs to these keys: every host does this once at its start, before
@@ -428,6 +524,9 @@ impl Engine {
                 uncounted.lose(&writes);
                 give_way(lost);
                 continue;
+            }
+            if !writes.is_empty() {
+                self.shared.newest.committed(round.now());
             }
             return Ok(round.settle(decision));
         }

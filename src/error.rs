@@ -18,10 +18,19 @@ pub enum Error {
     ContentRequired,
     /// The engine signs records, and the store may lose cells; nothing was loaded.
     NotPermanent,
+    /// The budgets lock a user without end, and the store would forget that: set
+    /// [`lock_ends_after`](crate::BudgetsBuilder::lock_ends_after). Nothing was loaded.
+    LockWithoutEnd,
+    /// A reset must say why, in 1 to 256 bytes without control characters; nothing was loaded.
+    ResetReason,
     /// The key that signs records is not in use at this time; nothing was compared.
     SigningKey(KeyError),
     /// The clock gave no time, or lies more than 30 s before what was already written.
     Clock,
+    /// The clock lies more than a day past the newest time that is known of this store; nothing was
+    /// dropped. Set it right, or let an administrator
+    /// [confirm](crate::Engine::purge_confirmed) it.
+    ClockAhead,
     /// The source of randomness failed; there is no fallback.
     Randomness(store::Cause),
     /// The challenge was issued under a code key that the ring does not hold.
@@ -55,6 +64,17 @@ impl fmt::Display for Error {
             }
             Self::NotPermanent => {
                 "the engine signs records, and the store cannot keep them for ever"
+            }
+            Self::LockWithoutEnd => {
+                "the budgets lock a user until an unlock, and the store cannot keep that for ever: \
+                 set lock_ends_after"
+            }
+            Self::ResetReason => {
+                "the reason of a reset must be 1 to 256 bytes without control characters"
+            }
+            Self::ClockAhead => {
+                "the clock is more than a day ahead of the newest time known of this store; nothing \
+                 was dropped: set the clock right, or confirm the purge"
             }
             Self::SigningKey(_) => "the key that signs records is not in use at this time",
             Self::Clock => "the clock gave no time, or one more than 30 s before a code was issued",

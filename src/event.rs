@@ -1,6 +1,6 @@
 //! What an audit log hears: one or more events for each committed decision.
 
-use crate::{Binding, ChallengeId, Reason, Rejection, Timestamp};
+use crate::{Binding, ChallengeId, Reason, Recipient, Rejection, Timestamp};
 
 /// Hears what the engine did, after the commit and before the answer leaves.
 ///
@@ -29,10 +29,15 @@ pub struct Event<'a> {
     pub what: Happening,
     /// Whose data.
     pub tenant: &'a str,
-    /// The user whom it concerns.
+    /// The user whom it concerns; empty for the reset of a recipient.
     pub user: &'a str,
-    /// The whole binding, its recipient masked in `Debug` and `Display`; an unlock has none.
+    /// The whole binding, its recipient masked in `Debug` and `Display`; an unlock has none, nor has
+    /// the reset of a user or a recipient.
     pub binding: Option<&'a Binding>,
+    /// The recipient whom it concerns, masked in `Debug` and `Display`.
+    pub recipient: Option<&'a Recipient>,
+    /// Why an administrator did it: of a reset alone.
+    pub reason: Option<&'a str>,
     /// The challenge, where there is one.
     pub id: Option<ChallengeId>,
 }
@@ -88,6 +93,12 @@ pub enum Happening {
     },
     /// A user's locks were lifted.
     Unlocked,
+    /// An administrator lifted what held a slot up.
+    SlotReset,
+    /// An administrator lifted what held a recipient up.
+    RecipientReset,
+    /// An administrator lifted what held a user up.
+    UserReset,
 }
 
 /// The happenings of one decision: three at most.

@@ -19,7 +19,7 @@ use crate::operation::{self, Ground, Operation, Target};
 use crate::policy::Resend;
 use crate::record::facts::Salts;
 use crate::seal::{Places, Seal, Writes};
-use crate::store::{Cell, Version};
+use crate::store::{Cell, Class, Version};
 use crate::{
     Binding, Budgets, Cancellation, ChallengeId, Issuance, Mobile, Policy, Reason, RecordField,
     Rejection, Submission, Timestamp, Verdict,
@@ -456,6 +456,7 @@ impl World {
             policy: &self.policy,
             budgets: &self.budgets,
             signer: None,
+            class: Class::Process,
         }
     }
 
@@ -575,7 +576,7 @@ impl World {
             (*version > 0).then(cell)
         };
         let cells: Vec<_> = places[..keys.len()].iter().map(cell).collect();
-        let opened = Places::open(&self.keys, Seal::Open, keys, &cells, now).unwrap();
+        let opened = Places::open(&self.keys, Seal::Open, keys, &cells).unwrap();
         let mut writes = Writes::new(&self.keys, Seal::Open);
         let decision = operation
             .decide(&self.ground(), &opened, &mut writes, now)

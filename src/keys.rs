@@ -247,6 +247,11 @@ impl Names<'_> {
         })
     }
 
+    /// Names the mark that a purge leaves; of the tenant without a name, as it is the store's.
+    pub(crate) fn purge_mark(&self) -> Key {
+        self.key(|message| message.feed(&[CellKind::PurgeMark as u8]))
+    }
+
     /// Names a cell: 8 bytes for the tenant, 24 for what `parts` feeds.
     fn key(&self, parts: impl FnOnce(&mut Message<Sha256>)) -> Key {
         let hash = self.index.bytes(parts);
@@ -529,6 +534,8 @@ enum CellKind {
     RecordId = 6,
     Credential = 7,
     Canary = 0x0F,
+    /// Numbers between are others', see docs/formats.md.
+    PurgeMark = 0x17,
 }
 
 #[derive(Clone)]

@@ -28,6 +28,7 @@ mod keys;
 mod mac;
 mod message;
 mod meter;
+mod newest;
 pub mod oath;
 mod operation;
 mod page;
@@ -64,6 +65,7 @@ pub use message::{Encoding, Message, MessageError, MessageTemplate, MessageTempl
 pub use operation::canary::StoreCheck;
 pub use operation::cancel::Cancellation;
 pub use operation::delivery::{Delivery, Reported};
+pub use operation::reset::Resetting;
 pub use operation::signatures::Erased;
 pub use operation::status::{Lock, Status};
 pub use operation::unlock::Unlocking;

@@ -80,7 +80,8 @@ impl MessageTemplate {
     /// Writes the message for a code.
     ///
     /// `code` is 4 to 26 ASCII letters and digits, as [`Code::as_str`](crate::Code::as_str) gives
-    /// it; `minutes` is its validity; `subject` is what is approved, empty exactly if the template
+    /// it; `minutes` is what is left of its validity, as [`Issued::minutes`](crate::Issued::minutes)
+    /// gives it; `subject` is what is approved, empty exactly if the template
     /// has no place for it.
     ///
     /// # Errors

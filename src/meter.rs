@@ -2,6 +2,9 @@
 //!
 //! A meter keeps the last instants themselves: the Nth last one plus the window is the exact
 //! instant at which the next is admitted, with no window edges to slip through.
+//!
+//! An instant leaves a meter when its place is needed, never because a clock says that its window
+//! is over: that clock may be set back, and the instant counts again.
 
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -9,6 +12,8 @@ use core::time::Duration;
 use arrayvec::ArrayVec;
 
 use crate::budgets::{Limit, MAX_COUNT};
+use crate::store::Class;
+use crate::timestamp::FUTURE;
 use crate::{Budgets, Error, Timestamp};
 
 /// Sends, failures and refunds of one user or one recipient.
@@ -65,19 +70,22 @@ impl Meter {
     /// Appends the meter's bytes, format 1; see docs/formats.md.
     pub(crate) fn write(&self, body: &mut Vec<u8>) {
         let logs = [&self.sends, &self.failures, &self.refunds];
-        let base = logs
-            .iter()
-            .filter_map(|log| log.instants().first())
-            .min()
-            .map_or(0, |first| first.unix());
+        let ends = |end: fn(&[Timestamp]) -> Option<&Timestamp>| {
+            logs.into_iter().filter_map(move |log| end(log.instants()))
+        };
+        let oldest = ends(<[_]>::first).min().map_or(0, |first| first.unix());
+        let newest = ends(<[_]>::last).max().map_or(0, |last| last.unix());
+        // 136 years are told apart. What lies further back is moved up to there: a count may last
+        // longer by it, and none is forgotten.
+        let base = oldest.max(newest.saturating_sub(u32::MAX.into()));
         body.push(FORMAT);
         body.extend(self.consecutive.to_be_bytes());
         // At most MAX_COUNT.
         body.extend(logs.map(|log| u8::try_from(log.0.len()).unwrap_or(u8::MAX)));
         body.extend(base.to_be_bytes());
         for instant in logs.into_iter().flat_map(Log::instants) {
-            // 136 years from the oldest instant on; a clock that jumps further is cut to that.
-            let offset = u32::try_from(instant.unix().abs_diff(base)).unwrap_or(u32::MAX);
+            let offset = instant.unix().max(base).abs_diff(base);
+            let offset = u32::try_from(offset).unwrap_or(u32::MAX);
             body.extend(offset.to_be_bytes());
         }
     }
@@ -88,12 +96,52 @@ impl Meter {
         if !budgets.is_metered() {
             return None;
         }
-        if self.consecutive >= budgets.consecutive_failures().into() {
-            return Some(None);
+        let today = || self.failures.admits_at(budgets.user_failures(), now);
+        if !self.is_locked_in_a_row(budgets, now) {
+            return today().map(Some);
         }
-        self.failures
-            .admits_at(budgets.user_failures(), now)
-            .map(Some)
+        let ends_at = self.lock_ends_at(budgets, now);
+        Some(ends_at.map(|ends_at| today().map_or(ends_at, |today| today.max(ends_at))))
+    }
+
+    /// Says whether the wrong guesses in a row lock the user.
+    fn is_locked_in_a_row(&self, budgets: &Budgets, now: Timestamp) -> bool {
+        self.consecutive >= budgets.consecutive_failures().into()
+            && self.lock_ends_at(budgets, now).is_none_or(|at| now < at)
+    }
+
+    /// Returns when the lock of wrong guesses in a row ends by itself, if it does.
+    fn lock_ends_at(&self, budgets: &Budgets, now: Timestamp) -> Option<Timestamp> {
+        let latest = self.failures.instants().last();
+        let latest = latest.map_or(now, |latest| latest.read_at(now));
+        Some(latest.saturating_add(budgets.lock_ends_after()?))
+    }
+
+    /// Counts a compared wrong guess of a user. After a lock that ended by itself the count in a
+    /// row begins again.
+    pub(crate) fn count_failure(&mut self, budgets: &Budgets, now: Timestamp) {
+        if self.consecutive >= budgets.consecutive_failures().into()
+            && !self.is_locked_in_a_row(budgets, now)
+        {
+            self.consecutive = 0;
+        }
+        self.consecutive = self.consecutive.saturating_add(1);
+        self.failures.record(now);
+    }
+
+    /// Says whether any wrong guess of a user counts now, in a row or in its window, at codes that
+    /// were sent or at those of devices.
+    pub(crate) fn has_failures(&self, budgets: &Budgets, now: Timestamp) -> bool {
+        let today = budgets.user_failures();
+        self.consecutive > 0
+            || self.failures.counted(today, now) > 0
+            || self.refunds.counted(today, now) > 0
+    }
+
+    /// Says whether anything in it counts now, in the longest window that there is.
+    pub(crate) fn counts_anything(&self, budgets: &Budgets, now: Timestamp) -> bool {
+        let day = budgets.recipient_sends_long();
+        self.has_failures(budgets, now) || self.sends.counted(day, now) > 0
     }
 
     /// Returns how many more wrong guesses of this user are compared today; 255 without budgets.
@@ -102,11 +150,14 @@ impl Meter {
             return u8::MAX;
         }
         let limit = budgets.user_failures();
-        let today = |instant: &&Timestamp| now < instant.saturating_add(limit.window());
-        let today = self.failures.instants().iter().filter(today).count();
-        let left = usize::from(limit.count()).saturating_sub(today);
-        let in_a_row = u16::from(budgets.consecutive_failures()).saturating_sub(self.consecutive);
-        u8::try_from(left.min(in_a_row.into())).unwrap_or(u8::MAX)
+        let left = u16::from(self.failures.left(limit, now));
+        let most = u16::from(budgets.consecutive_failures());
+        let in_a_row = if self.consecutive >= most && !self.is_locked_in_a_row(budgets, now) {
+            most // the lock ended by itself
+        } else {
+            most.saturating_sub(self.consecutive)
+        };
+        u8::try_from(left.min(in_a_row)).unwrap_or(u8::MAX)
     }
 
     /// Returns the wrong guesses at codes of this user's devices, apart from those at codes that were
@@ -140,12 +191,27 @@ impl Meter {
         left.min(all.left(budgets.user_failures(), now))
     }
 
-    /// Returns until when the cell must be kept: a day past the last instant that a window sees,
-    /// 400 days past `now` while guesses are counted one after another.
+    /// Returns until when a store must keep the cell; `None` is for ever.
+    ///
+    /// A lock without end is kept without end: a store that cannot is refused before any code is
+    /// issued. A shorter count in a row is kept for 400 days past `now`, all else past the last
+    /// instant that a window sees.
     ///
     /// It is rounded up to whole steps, so that most writes leave it as it was: a store that
     /// indexes it then need not touch its index.
-    pub(crate) fn discard_after(&self, now: Timestamp) -> Timestamp {
+    pub(crate) fn discard_after(
+        &self,
+        budgets: &Budgets,
+        class: Class,
+        now: Timestamp,
+    ) -> Option<Timestamp> {
+        let locks = self.consecutive >= budgets.consecutive_failures().into()
+            && budgets.lock_ends_after().is_none();
+        match class {
+            Class::Permanent if locks => return None,
+            Class::Process if locks => return Some(Timestamp::from_unix(i64::MAX)),
+            _ => {}
+        }
         let newest = [&self.sends, &self.failures, &self.refunds]
             .into_iter()
             .filter_map(|log| log.instants().last())
@@ -156,9 +222,9 @@ impl Meter {
             Duration::ZERO
         };
         let until = newest.saturating_add(KEEP.max(counted)).unix();
-        Timestamp::from_unix(
-            until.saturating_add(STEP - 1 - (until.saturating_add(STEP - 1)).rem_euclid(STEP)),
-        )
+        Some(Timestamp::from_unix(until.saturating_add(
+            STEP - 1 - (until.saturating_add(STEP - 1)).rem_euclid(STEP),
+        )))
     }
 }
 
@@ -173,32 +239,43 @@ impl Log {
 
     /// Returns when `limit` admits the next event; `None` is at once.
     ///
-    /// Instants that lie ahead of `now` count: a clock that went back frees nothing.
+    /// Instants that lie ahead of `now` count: a clock that went back frees nothing. Those that lie
+    /// far ahead are read as the present, for as long as they do.
     pub(crate) fn admits_at(&self, limit: Limit, now: Timestamp) -> Option<Timestamp> {
         let nth_last = self.instants().len().checked_sub(limit.count().into())?;
-        let admits_at = self
-            .instants()
-            .get(nth_last)?
-            .saturating_add(limit.window());
+        let far_ahead = |instant: &Timestamp| instant.is_far_ahead_of(now);
+        let instant = if self.instants().last().is_some_and(far_ahead) {
+            let mut read = self.0.clone();
+            for instant in &mut read {
+                *instant = instant.read_at(now);
+            }
+            read.sort_unstable();
+            read.get(nth_last).copied()?
+        } else {
+            *self.instants().get(nth_last)?
+        };
+        let admits_at = instant.saturating_add(limit.window());
         (now < admits_at).then_some(admits_at)
     }
 
-    /// Records an event at `now`; drops what is older than `window`, and the oldest if there is
-    /// no room: no limit counts further back than the log is long.
-    pub(crate) fn record(&mut self, now: Timestamp, window: Duration) {
-        let seen = |instant: &&Timestamp| now < instant.saturating_add(window);
-        let fresh = self.0.iter().filter(seen).count();
-        let dropped = self.0.len() - fresh.min(MAX_COUNT - 1);
-        self.0.drain(..dropped);
+    /// Returns how many events the window of `limit` sees.
+    fn counted(&self, limit: Limit, now: Timestamp) -> usize {
+        let seen = |instant: &&Timestamp| now < instant.saturating_add(limit.window());
+        self.0.iter().filter(seen).count()
+    }
+
+    /// Records an event at `now`; the oldest gives way where there is no room.
+    pub(crate) fn record(&mut self, now: Timestamp) {
+        if self.0.is_full() {
+            self.0.remove(0);
+        }
         let at = self.0.partition_point(|instant| *instant <= now); // in order if time went back
-        self.0.insert(at, now); // there is room: at most MAX_COUNT - 1 were kept
+        self.0.insert(at, now);
     }
 
     /// Returns how many more events `limit` admits now.
     pub(crate) fn left(&self, limit: Limit, now: Timestamp) -> u8 {
-        let seen = |instant: &&Timestamp| now < instant.saturating_add(limit.window());
-        let seen = self.instants().iter().filter(seen).count();
-        let left = usize::from(limit.count()).saturating_sub(seen);
+        let left = usize::from(limit.count()).saturating_sub(self.counted(limit, now));
         u8::try_from(left).unwrap_or(u8::MAX)
     }
 
@@ -237,8 +314,8 @@ const FORMAT: u8 = 1;
 /// Format, consecutive count, three lengths, base instant.
 const HEAD: usize = 14;
 
-/// The longest window that a budget has, and a day for clocks that disagree with the purge's.
-const KEEP: Duration = Duration::from_secs(2 * 86_400);
+/// The longest window that a budget has, and as far as a purge believes a clock that is ahead.
+const KEEP: Duration = Duration::from_secs(86_400 + FUTURE.as_secs());
 
 /// How long a consecutive count outlives its last guess.
 const KEEP_CONSECUTIVE: Duration = Duration::from_secs(400 * 86_400);
@@ -256,12 +333,10 @@ mod tests {
         Timestamp::from_unix(1_715_767_200 + second)
     }
 
-    const WINDOW: Duration = Duration::from_secs(600);
-
     fn log(seconds: &[i64]) -> Log {
         let mut log = Log::default();
         for second in seconds {
-            log.record(at(*second), WINDOW);
+            log.record(at(*second));
         }
         log
     }
@@ -275,7 +350,7 @@ mod tests {
         let log = log(&[0, 10, 20, 30]);
         assert_eq!(log.admits_at(limit(), at(30)), None);
         let mut log = log;
-        log.record(at(40), WINDOW);
+        log.record(at(40));
         assert_eq!(log.admits_at(limit(), at(40)), Some(at(600)));
         assert_eq!(log.admits_at(limit(), at(599)), Some(at(600)));
         assert_eq!(log.admits_at(limit(), at(600)), None);
@@ -285,19 +360,42 @@ mod tests {
     fn a_clock_that_went_back_finds_its_events_in_order_and_counted() {
         let log = log(&[100, 50, 75, 100, 0]);
         assert_eq!(log.instants(), [0, 50, 75, 100, 100].map(at));
-        assert_eq!(log.admits_at(limit(), at(-1_000_000)), Some(at(600)));
+        assert_eq!(log.admits_at(limit(), at(-80_000)), Some(at(600)));
+        // More than a day: read as the present.
+        assert_eq!(log.admits_at(limit(), at(-86_401)), Some(at(-85_801)));
     }
 
     #[test]
-    fn a_full_log_drops_the_oldest_and_one_past_its_window_is_dropped() {
+    fn an_instant_leaves_a_log_when_its_place_is_needed_and_not_before() {
         let mut full = Log::default();
-        for second in 0..40 {
-            full.record(at(second), WINDOW);
+        for second in 0..31 {
+            full.record(at(second));
         }
+        full.record(at(400 * 86_400)); // a clock says that all windows are over
         assert_eq!(full.instants().len(), MAX_COUNT);
-        assert_eq!(full.instants()[0], at(8));
-        full.record(at(610), WINDOW);
-        assert_eq!(full.instants()[0], at(11));
+        assert_eq!(full.instants()[0], at(0));
+        full.record(at(31));
+        assert_eq!(full.instants().len(), MAX_COUNT);
+        assert_eq!(full.instants()[0], at(1));
+        assert_eq!(full.admits_at(limit(), at(32)), Some(at(628)));
+    }
+
+    #[test]
+    fn what_lies_far_ahead_is_read_as_the_present_and_kept() {
+        let years = 3_650 * 86_400;
+        let log = log(&[0, 1, 2, 43_200, years, years + 1]);
+        // Within a day it is honoured as it is.
+        assert_eq!(log.admits_at(limit(), at(3)), Some(at(601)));
+        assert_eq!(log.counted(limit(), at(3)), 6);
+        let mut log = log;
+        log.record(at(3));
+        assert_eq!(log.admits_at(limit(), at(4)), Some(at(602)));
+        assert_eq!(log.admits_at(limit(), at(10_000)), None);
+        for _ in 0..2 {
+            log.record(at(years + 2));
+        }
+        assert_eq!(log.admits_at(limit(), at(10_000)), Some(at(10_600)));
+        assert_eq!(log.instants()[4], at(43_200));
     }
 
     #[test]
@@ -369,7 +467,11 @@ mod tests {
 
     #[test]
     fn a_meter_is_kept_past_its_windows_in_whole_steps() {
-        let until = |meter: &Meter| meter.discard_after(at(30)).unix();
+        let budgets = Budgets::default();
+        let until = |meter: &Meter| {
+            let until = meter.discard_after(&budgets, Class::Permanent, at(30));
+            until.unwrap().unix()
+        };
         let quiet = samples().swap_remove(0);
         for meter in [
             &quiet,
@@ -400,21 +502,72 @@ mod tests {
             let now = Timestamp::from_unix(end);
             let mut meter = Meter::default();
             for _ in 0..6 {
-                meter.sends.record(now, WINDOW);
+                meter.sends.record(now);
             }
-            let _ = meter.discard_after(now);
+            let _ = meter.discard_after(&Budgets::default(), Class::Permanent, now);
             assert_eq!(Meter::read(Some(&written(&meter))).unwrap(), meter);
         }
-        // Two instants further apart than the bytes can tell are brought together, not wrapped.
+        // Two instants further apart than the bytes can tell are brought together, not wrapped: the
+        // earlier one is moved up, so that a clock that was once long ago lets nothing be forgotten.
         let mut apart = Meter::default();
-        apart.sends.record(Timestamp::from_unix(i64::MAX), WINDOW);
-        apart.sends.record(Timestamp::from_unix(i64::MIN), WINDOW);
+        apart.sends.record(Timestamp::from_unix(i64::MIN));
+        apart.failures.record(at(0));
         let read = Meter::read(Some(&written(&apart))).unwrap();
-        let last = i64::MIN + i64::from(u32::MAX);
-        assert_eq!(
-            read.sends.instants(),
-            [i64::MIN, last].map(Timestamp::from_unix)
-        );
+        let first = at(-i64::from(u32::MAX));
+        assert_eq!(read.sends.instants(), [first]);
+        assert_eq!(read.failures.instants(), [at(0)]);
+    }
+
+    #[test]
+    fn case_148_a_lock_without_end_is_kept_without_end_where_a_store_can() {
+        let budgets = Budgets::default();
+        let until = |consecutive, budgets: &Budgets, class| {
+            let meter = Meter {
+                consecutive,
+                failures: log(&[0]),
+                ..Meter::default()
+            };
+            meter.discard_after(budgets, class, at(0))
+        };
+        let days_400 = at(400 * 86_400);
+        assert!(until(99, &budgets, Class::Permanent).unwrap() >= days_400);
+        assert_eq!(until(100, &budgets, Class::Permanent), None);
+        let last = Timestamp::from_unix(i64::MAX);
+        assert_eq!(until(100, &budgets, Class::Process), Some(last));
+        assert!(until(100, &budgets, Class::Expiring).unwrap() >= days_400);
+        let day = Duration::from_secs(86_400);
+        let ends = Budgets::builder().lock_ends_after(day).build().unwrap();
+        assert!(until(100, &ends, Class::Permanent).unwrap() >= days_400);
+    }
+
+    #[test]
+    fn a_lock_that_ends_by_itself_says_when_and_the_count_begins_again() {
+        let days = |days: u64| Duration::from_secs(days * 86_400);
+        let budgets = Budgets::builder()
+            .consecutive_failures(10)
+            .lock_ends_after(days(30))
+            .build()
+            .unwrap();
+        let mut meter = Meter::default();
+        for second in 0..10 {
+            meter.count_failure(&budgets, at(second));
+        }
+        let end = at(9).saturating_add(days(30));
+        let before = end.saturating_sub(Duration::from_secs(1));
+        assert_eq!(meter.lock(&budgets, at(10)), Some(Some(end)));
+        assert_eq!(meter.lock(&budgets, before), Some(Some(end)));
+        assert_eq!(meter.guesses_left(&budgets, before), 0);
+        assert_eq!(meter.lock(&budgets, end), None);
+        assert_eq!(meter.guesses_left(&budgets, end), 10);
+        meter.count_failure(&budgets, end);
+        assert_eq!(meter.consecutive, 1);
+        // The day's lock may last longer.
+        for second in 0..14 {
+            meter.count_failure(&budgets, at(second));
+        }
+        meter.count_failure(&budgets, end);
+        let day_later = end.saturating_add(days(1));
+        assert!(meter.lock(&budgets, end).flatten() >= Some(day_later));
     }
 
     #[test]
@@ -447,16 +600,14 @@ mod tests {
                     consecutive,
                     ..Meter::default()
                 };
-                let window = budgets.user_failures().window();
-                meter.failures.record(at(-86_400), window); // a day ago: seen no more
+                meter.failures.record(at(-86_400)); // a day ago: seen no more
                 for second in 0..before {
-                    meter.failures.record(at(second), window);
+                    meter.failures.record(at(second));
                 }
                 let left = meter.guesses_left(&budgets, at(30));
                 let mut admitted = 0;
                 while meter.lock(&budgets, at(30)).is_none() {
-                    meter.consecutive += 1;
-                    meter.failures.record(at(30), window);
+                    meter.count_failure(&budgets, at(30));
                     admitted += 1;
                 }
                 assert_eq!(left, admitted, "{consecutive} {before}");

@@ -2,18 +2,21 @@
 
 use arrayvec::ArrayVec;
 
+use crate::challenge::Challenge;
 use crate::event::Happenings;
 use crate::keys::{BindingDigest, KeyRing, Names};
 use crate::meter::Meter;
-use crate::seal::{Places, Writes};
-use crate::store::{Key, Kind};
-use crate::{Binding, Budgets, ChallengeId, Error, Policy, SigningKey, Timestamp};
+use crate::seal::{Place, Places, Writes};
+use crate::store::{Class, Key, Kind};
+use crate::{Binding, Budgets, ChallengeId, Error, Policy, Recipient, SigningKey, Timestamp};
 
+pub(crate) mod admit;
 pub(crate) mod canary;
 pub(crate) mod cancel;
 pub(crate) mod delivery;
 pub(crate) mod issue;
 pub(crate) mod oath;
+pub(crate) mod reset;
 pub(crate) mod signatures;
 pub(crate) mod status;
 pub(crate) mod unlock;
@@ -50,6 +53,11 @@ pub(crate) trait Operation {
 
     /// Names whom the events concern.
     fn subject(&self) -> Subject<'_>;
+
+    /// Returns why it is done, where somebody must say so.
+    fn reason(&self) -> Option<&str> {
+        None
+    }
 }
 
 /// What every decision stands on.
@@ -59,6 +67,8 @@ pub(crate) struct Ground<'a> {
     pub(crate) policy: &'a Policy,
     pub(crate) budgets: &'a Budgets,
     pub(crate) signer: Option<&'a SigningKey>,
+    /// How long the store keeps what it is given.
+    pub(crate) class: Class,
 }
 
 /// An answer that must not leave before the writes beside it are committed.
@@ -73,7 +83,14 @@ pub(crate) struct Decision<A> {
 #[derive(Clone, Copy)]
 pub(crate) enum Subject<'a> {
     Binding(&'a Binding),
-    User { tenant: &'a str, user: &'a str },
+    User {
+        tenant: &'a str,
+        user: &'a str,
+    },
+    Recipient {
+        tenant: &'a str,
+        recipient: &'a Recipient,
+    },
 }
 
 /// A binding with the names of its cells: slot, user meter, recipient meter, and the page.
@@ -142,6 +159,13 @@ pub(crate) fn read_meter(
     meter.fill(places.at(at)?.body())
 }
 
+/// Puts the challenge into its slot.
+pub(crate) fn put_slot(writes: &mut Writes<'_>, slot: Place<'_>, challenge: &Challenge) {
+    writes.put(slot, Kind::Slot, Some(challenge.discard_after()), |body| {
+        challenge.write(body);
+    });
+}
+
 /// Puts the meter at `at`; without budgets there is none.
 pub(crate) fn put_meter(
     ground: &Ground<'_>,
@@ -155,7 +179,7 @@ pub(crate) fn put_meter(
         writes.put(
             places.at(at)?,
             Kind::Meter,
-            Some(meter.discard_after(now)),
+            meter.discard_after(ground.budgets, ground.class, now),
             |body| meter.write(body),
         );
     }

@@ -361,7 +361,12 @@ impl OutOfBounds {
         })
     }
 
-    fn check_seconds(field: &'static str, value: Duration, min: u64, max: u64) -> Result<(), Self> {
+    pub(crate) fn check_seconds(
+        field: &'static str,
+        value: Duration,
+        min: u64,
+        max: u64,
+    ) -> Result<(), Self> {
         let has_part = value.subsec_nanos() != 0;
         if !has_part && (min..=max).contains(&value.as_secs()) {
             return Ok(());

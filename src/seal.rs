@@ -4,8 +4,8 @@
 //!
 //! A seal is a MAC over key, version and body: whoever can write to the store can neither forge a
 //! state nor move one to another key or version. What the seal cannot see is a whole row put back
-//! to an earlier state, a deleted row, and a shortened `discard_after`: give the right to delete to
-//! the purge alone. A `Process` store is not sealed: who can write there can write everywhere.
+//! to an earlier state, and a deleted row, which a shortened `discard_after` brings about at the next
+//! purge: give the right to delete to the purge alone. A `Process` store is not sealed: who can write there can write everywhere.
 
 use alloc::vec::Vec;
 
@@ -41,6 +41,8 @@ pub(crate) struct Place<'a> {
     key: Key,
     version: Version,
     body: Option<&'a [u8]>,
+    /// The cell has no `discard_after`.
+    for_ever: bool,
 }
 
 impl<'a> Place<'a> {
@@ -55,7 +57,7 @@ impl<'a> Place<'a> {
         unseal(keys, &self.key, self.version, self.body?)
     }
 
-    /// Returns the body; `None` where there is no cell, or one that might have been dropped.
+    /// Returns the body; `None` where there is no cell.
     pub(crate) const fn body(&self) -> Option<&'a [u8]> {
         self.body
     }
@@ -66,40 +68,27 @@ impl<'a> Place<'a> {
             key,
             version: Version::ABSENT,
             body: None,
+            for_ever: false,
         }
     }
 
     /// Opens what a store gave for `key`.
     ///
-    /// A cell past its `discard_after` counts as absent, whether or not a purge ran; its version
-    /// still is what the next write must expect.
-    fn open(
-        keys: &KeyRing,
-        sealed: bool,
-        key: Key,
-        cell: Option<&'a Cell>,
-        now: Timestamp,
-    ) -> Result<Self, Error> {
+    /// A cell past its `discard_after` reads as it is, for as long as it is there: a clock that is
+    /// wrong must not hide what was counted, and neither must a `discard_after`, which no seal
+    /// covers. What is over is for the decision to say.
+    fn open(keys: &KeyRing, sealed: bool, key: Key, cell: Option<&'a Cell>) -> Result<Self, Error> {
         let Some(cell) = cell else {
             return Ok(Self {
                 key,
                 version: Version::ABSENT,
                 body: None,
+                for_ever: false,
             });
         };
         let version = cell.version();
         if version == Version::ABSENT || cell.body().len() > store::MAX_BODY {
             return Err(Error::Tampered);
-        }
-        if cell
-            .discard_after()
-            .is_some_and(|discard_after| discard_after < now)
-        {
-            return Ok(Self {
-                key,
-                version,
-                body: None,
-            });
         }
         let body = if sealed {
             unseal(keys, &key, version, cell.body()).ok_or(Error::Tampered)?
@@ -110,6 +99,7 @@ impl<'a> Place<'a> {
             key,
             version,
             body: Some(body),
+            for_ever: cell.discard_after().is_none(),
         })
     }
 }
@@ -130,15 +120,13 @@ impl<'a> Places<'a> {
         seal: Seal,
         asked: &[Key],
         cells: &'a [Option<Cell>],
-        now: Timestamp,
     ) -> Result<Self, Error> {
         if asked.len() != cells.len() || asked.len() > MAX_CELLS {
             return Err(Error::Tampered);
         }
         let sealed = seal == Seal::Sealed;
-        let open = |(key, cell): (&Key, &'a Option<Cell>)| {
-            Place::open(keys, sealed, *key, cell.as_ref(), now)
-        };
+        let open =
+            |(key, cell): (&Key, &'a Option<Cell>)| Place::open(keys, sealed, *key, cell.as_ref());
         asked
             .iter()
             .zip(cells)
@@ -184,7 +172,8 @@ impl<'k> Writes<'k> {
         }
     }
 
-    /// Replaces the cell at `place`, or creates it, with what `encode` appends.
+    /// Replaces the cell at `place`, or creates it, with what `encode` appends. A cell that is kept for
+    /// ever stays so: stores may refuse to take that back, and a lock that was lifted is no reason to.
     pub(crate) fn put(
         &mut self,
         place: Place<'_>,
@@ -204,6 +193,7 @@ impl<'k> Writes<'k> {
             self.bodies.extend_from_slice(&seal);
         }
         let (key, expected, end) = (place.key, place.version, self.bodies.len());
+        let discard_after = discard_after.filter(|_| !place.for_ever);
         self.entries.push(Entry {
             key,
             kind,

@@ -55,12 +55,28 @@ impl Timestamp {
         Duration::from_secs(self.0.abs_diff(earlier.0))
     }
 
+    /// Says whether this lies so far ahead of `now` that one of the two clocks was wrong.
+    pub(crate) fn is_far_ahead_of(self, now: Self) -> bool {
+        self > now.saturating_add(FUTURE)
+    }
+
+    /// Returns the instant as a decision reads it: one that is far ahead is read as the present. It
+    /// counts, and is kept as it was: the clock that is wrong may be this one.
+    pub(crate) fn read_at(self, now: Self) -> Self {
+        if self.is_far_ahead_of(now) { now } else { self }
+    }
+
     /// Returns the date and time in UTC, or `None` outside the years -9999 to 9999.
     #[must_use]
     pub fn to_utc(self) -> Option<UtcDateTime> {
         UtcDateTime::from_unix_timestamp(self.0).ok()
     }
 }
+
+/// How far ahead of the clock an instant of the future is honoured, and how far past the newest
+/// committed time a purge believes the clock: a day, as long as the longest window. Cells are kept
+/// for as much longer than any answer needs them.
+pub(crate) const FUTURE: Duration = Duration::from_secs(86_400);
 
 impl From<UtcDateTime> for Timestamp {
     fn from(utc: UtcDateTime) -> Self {

@@ -1,6 +1,7 @@
 //! Answers: what an operation says. None of them is an error.
 
 use alloc::boxed::Box;
+use core::time::Duration;
 
 use crate::{ChallengeId, Code, EvidenceFault, Recipient, SignatureRecord, Timestamp};
 
@@ -57,6 +58,18 @@ pub struct Issued {
     pub recipient: Recipient,
     /// Which send of this code it is, from 1 on.
     pub send: u8,
+    /// How long the code is still accepted from now on: less for a code that is sent again.
+    pub valid_for: Duration,
+}
+
+impl Issued {
+    /// Returns for how many minutes a message may say that the code is valid: what is left of them,
+    /// rounded down, and 1 at least.
+    #[must_use]
+    pub fn minutes(&self) -> u32 {
+        let minutes = self.valid_for.as_secs() / 60;
+        u32::try_from(minutes).unwrap_or(u32::MAX).max(1)
+    }
 }
 
 /// The reason why no code is sent now.
@@ -88,8 +101,12 @@ pub enum Reason {
 }
 
 /// The answer of [`Engine::verify`](crate::Engine::verify).
+///
+/// That `verify` returned `Ok` says that there is an answer, not that the code was right: ask
+/// [`is_accepted`](Self::is_accepted), or match. Where only the question matters,
+/// [`Engine::accepts`](crate::Engine::accepts) is the question itself.
 #[derive(Clone, Debug, Eq, PartialEq)]
-#[must_use = "a rejected code must not open anything"]
+#[must_use = "a rejected code must not open anything: ask `is_accepted`"]
 #[expect(clippy::exhaustive_enums, reason = "accepted or not")]
 pub enum Verdict<A = Acceptance> {
     /// The code was right, for the first and only time.

@@ -138,6 +138,23 @@ fn case_41_at_most_three_refunds_come_in_a_day() {
     );
 }
 
+/// Row D13: the bound is the code's too, not only the recipient's of a day.
+#[test]
+fn case_150_a_code_is_refunded_three_times_however_long_it_lives() {
+    let week = Duration::from_secs(7 * 86_400);
+    let token = Policy::builder().token().validity(week).max_sends(10);
+    let (host, binding) = (Host::with_policy(token.build().unwrap()), binding());
+    let mut id = None;
+    let mut reports = Vec::new();
+    for second in [0, 10, 20, 2 * 86_400, 3 * 86_400] {
+        let issued = host.at(second).issue(&binding);
+        assert_eq!(*id.get_or_insert(issued.id), issued.id, "the same code");
+        reports.push(report(&host, &binding, &issued, failed()));
+    }
+    let (yes, no) = (Reported::Refunded, Reported::Recorded);
+    assert_eq!(reports, [yes, yes, yes, no, no]);
+}
+
 #[test]
 fn a_refund_gives_the_sends_back_and_the_attempts_never() {
     let host = Host::new();
@@ -449,4 +466,40 @@ fn after_a_success_the_next_code_waits_for_the_cooldown() {
     );
     let next = host.at(60).issue(&binding);
     assert_ne!(next.id, issued.id);
+}
+
+/// A message says what is left of the validity, rounded down, and never nothing.
+#[test]
+fn case_151_a_code_that_is_sent_again_says_what_is_left() {
+    let (host, binding) = (Host::new(), binding());
+    let mut code = None;
+    for (second, left, minutes) in [(0, 180, 3), (61, 119, 1), (121, 59, 1)] {
+        let issued = host.at(second).issue(&binding);
+        let text = issued.code.as_str().to_owned();
+        assert_eq!(*code.get_or_insert(text.clone()), text);
+        assert_eq!(issued.valid_for, Duration::from_secs(left));
+        assert_eq!(issued.minutes(), minutes);
+    }
+    let week = Duration::from_secs(7 * 86_400);
+    let token = Policy::builder().token().validity(week).build().unwrap();
+    assert_eq!(Host::with_policy(token).issue(&binding).minutes(), 10_080);
+}
+
+/// `verify(..).is_ok()` is true for a rejection; the helper is the question itself.
+#[test]
+fn case_156_accepts_is_false_for_a_rejection() {
+    let (host, binding) = (Host::new(), binding());
+    let issued = host.issue(&binding);
+    let wrong = fixture::wrong(&issued);
+    let submit = |typed| Submission::new(&binding, typed);
+    assert!(host.engine.verify(&host.store, submit(&wrong[..])).is_ok());
+    assert!(
+        !host
+            .engine
+            .accepts(&host.store, submit(&wrong[..]))
+            .unwrap()
+    );
+    let right = issued.code.as_str();
+    assert!(host.engine.accepts(&host.store, submit(right)).unwrap());
+    assert!(!host.engine.accepts(&host.store, submit(right)).unwrap());
 }

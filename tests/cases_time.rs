@@ -176,14 +176,16 @@ fn case_37_results_do_not_depend_on_a_purge() {
         let (host, binding) = (Host::new(), binding());
         let issued = host.issue(&binding);
         let _ = host.guess_wrong(&binding, &issued);
-        // The slot is kept for a day past the expiry, and is gone one second later.
+        // The slot is kept for two days past the expiry, and is gone one second later.
         for (second, expected) in [
-            (180 + day, Rejection::Expired),
-            (181 + day, Rejection::Unknown),
+            (180 + 2 * day, Rejection::Expired),
+            (181 + 2 * day, Rejection::Unknown),
         ] {
             host.at(second);
             if purge {
-                host.engine.purge(&host.store, usize::MAX).unwrap();
+                host.engine
+                    .purge_confirmed(&host.store, usize::MAX)
+                    .unwrap();
             }
             assert_eq!(
                 host.rejection(&binding, issued.code.as_str()),
@@ -213,7 +215,7 @@ fn a_purge_drops_at_most_its_limit_and_no_live_cell() {
         (6, 0)
     );
     host.at(10 * 86_400);
-    assert_eq!(host.engine.purge(&host.store, 2).unwrap(), 2);
+    assert_eq!(host.engine.purge_confirmed(&host.store, 2).unwrap(), 2);
     assert_eq!(host.engine.purge(&host.store, 100).unwrap(), 4);
     assert_eq!(host.store.len(), 0);
 }

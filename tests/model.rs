@@ -1,7 +1,7 @@
 //! The whole engine against a reference model.
 //!
-//! Random histories of issues, guesses, cancellations, delivery reports, unlocks, sweeps, key
-//! changes and clock steps of both signs are asked of the engine on a [`MemoryStore`] and of a
+//! Random histories of issues, guesses, cancellations, delivery reports, unlocks, resets, purges, key
+//! changes and clock steps of either sign and any size are asked of the engine on a [`MemoryStore`] and of a
 //! reference written from the specification alone; every answer must be the same. Then the same
 //! comparison is run against references with one mistake each, and must notice every one.
 //!
@@ -166,6 +166,7 @@ const EXPECTED: &[(&str, u64)] = &[
     ("already used", 930),
     ("cancelled", 220),
     ("clock back", 650),
+    ("clock off by more than a day", 400),
     ("exhausted", 630),
     ("expired", 1480),
     ("fault: clock", 390),
@@ -177,7 +178,9 @@ const EXPECTED: &[(&str, u64)] = &[
     ("mismatch", 1290),
     ("nothing to cancel", 750),
     ("nothing to unlock", 80),
+    ("purge refused", 40),
     ("purged", 100),
+    ("recipient reset", 30),
     ("refunded", 480),
     ("refused: cooldown", 1930),
     ("refused: exhausted", 100),
@@ -187,6 +190,7 @@ const EXPECTED: &[(&str, u64)] = &[
     ("report ignored", 1560),
     ("report recorded", 170),
     ("sent again", 330),
+    ("slot reset", 60),
     ("status: cancelled", 50),
     ("status: exhausted", 20),
     ("status: expired", 220),
@@ -196,6 +200,7 @@ const EXPECTED: &[(&str, u64)] = &[
     ("superseded", 490),
     ("unknown", 3730),
     ("unlocked", 40),
+    ("user reset", 30),
     ("verdict: cancelled", 370),
     ("wrong", 2300),
     ("wrong, the last", 370),

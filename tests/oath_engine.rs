@@ -441,7 +441,8 @@ fn cells_are_sealed_and_live_as_long_as_they_must() {
     }
     assert!(expiring.rows().is_empty() && process.rows().is_empty());
     // A step is forgotten long after its code is: a device that is used once a year is known.
-    assert!(scene.totp(&expiring, &code_of(STEP)).is_accepted());
+    let ending = Scene::whose_locks_end();
+    assert!(ending.totp(&expiring, &code_of(STEP)).is_accepted());
     let (_, kept) = cell(&expiring).unwrap();
     assert_eq!(kept.discard_after(), Some(at(400 * 86_400)));
 }
@@ -551,7 +552,7 @@ fn what_does_not_move_is_good_once_for_its_question() {
 
 #[test]
 fn a_suite_with_time_alone_is_good_once_by_its_step() {
-    let (scene, expiring) = (Scene::new(), Vault::of(Class::Expiring));
+    let (scene, expiring) = (Scene::whose_locks_end(), Vault::of(Class::Expiring));
     let ocra = ocra("OCRA-1:HOTP-SHA256-6:QH16-T30S");
     let question = scene.engine.ocra_question(&here(), &ocra).unwrap();
     let verify = |step: i64| {
@@ -692,3 +693,23 @@ fn is_fresh(verdict: &Verdict<Acceptance>) -> bool {
 
 const THREADS: usize = 32;
 const ROUNDS: usize = 20;
+
+/// Row D13: an acceptance rests on the user not being locked, and so writes the meter that says so,
+/// also where nothing in it changes: a lock that comes in between is a lost race.
+#[test]
+fn case_155_an_accepted_code_writes_the_users_meter_though_it_did_not_change() {
+    let (scene, store) = (Scene::new(), Vault::of(Class::Permanent));
+    let versions = || {
+        let rows = store.rows();
+        let meters = rows.values().filter(|(kind, _)| *kind == Kind::Meter);
+        meters.map(|(_, cell)| cell.version().get()).max()
+    };
+    for counter in 0..3 {
+        assert!(
+            scene
+                .hotp(&store, hotp().at(counter).as_str())
+                .is_accepted()
+        );
+        assert_eq!(versions(), Some(counter + 1));
+    }
+}

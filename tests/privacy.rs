@@ -9,10 +9,11 @@ mod fixture;
 
 use std::sync::{Arc, Mutex};
 
-use fixture::{Host, at, binding, parts, wrong};
+use fixture::{Host, at, binding, parts, record, wrong};
 use otp_engine::store::{Cell, Class, Commit, Error, Key, Write};
 use otp_engine::{
-    Code, Delivery, Engine, Event, KeyRing, ManualClock, MemoryStore, Store, Submission, Timestamp,
+    Budgets, Code, Delivery, Engine, Event, KeyRing, ManualClock, MemoryStore, Store, Submission,
+    Timestamp,
 };
 
 /// Keeps all bytes that were ever written, and claims to be outside of the process: cells are sealed.
@@ -58,6 +59,9 @@ fn play(code_secret: &[u8]) -> (Vec<Vec<u8>>, String, Code) {
     let shown = Arc::new(Mutex::new(String::new()));
     let host = Host::on(keys, |builder| {
         let shown = Arc::clone(&shown);
+        let days_30 = core::time::Duration::from_secs(30 * 86_400);
+        let budgets = Budgets::builder().lock_ends_after(days_30);
+        let builder = builder.budgets(budgets.build().unwrap());
         builder.observer(move |event: &Event<'_>| {
             shown
                 .lock()
@@ -92,11 +96,13 @@ fn play(code_secret: &[u8]) -> (Vec<Vec<u8>>, String, Code) {
         host.engine,
         host.engine.status(&store, &binding)
     );
+    let other = parts().record_field(record("16")).build().unwrap();
+    let _ = host.engine.issue(&store, &other).unwrap();
     host.clock.set(at(-100));
     show += &format!(
         "{:?} {}\n",
         binding,
-        host.engine.issue(&store, &binding).err().unwrap()
+        host.engine.issue(&store, &other).err().unwrap()
     );
     show += &shown.lock().unwrap();
     (store.written.into_inner().unwrap(), show, issued.code)

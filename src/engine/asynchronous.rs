@@ -13,8 +13,8 @@ use crate::operation::canary::{Act, Canary};
 use crate::store::Commit;
 use crate::{
     AsyncStore, Binding, Cancellation, ChallengeId, Delivery, Detail, Erased, Error, Issuance,
-    Policy, RecordField, Reported, SignatureRecord, Status, StoreCheck, Submission, Unlocking,
-    Verdict,
+    Policy, Recipient, RecordField, Reported, Resetting, SignatureRecord, Status, StoreCheck,
+    Submission, Timestamp, Unlocking, Verdict,
 };
 
 mod oath;
@@ -110,6 +110,19 @@ impl AsyncEngine {
         self.run(store, &issue).await
     }
 
+    /// Says whether a code is accepted: [`Engine::accepts`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Engine::verify`].
+    pub async fn accepts(
+        &self,
+        store: &impl AsyncStore,
+        submission: Submission<'_>,
+    ) -> Result<bool, Error> {
+        Ok(self.verify(store, submission).await?.is_accepted())
+    }
+
     /// Judges what a person typed: [`Engine::verify`].
     ///
     /// # Errors
@@ -136,7 +149,8 @@ impl AsyncEngine {
         store: &impl AsyncStore,
         binding: &Binding,
     ) -> Result<Cancellation, Error> {
-        self.run(store, &self.engine.prepare_cancel(binding)?).await
+        let cancel = self.engine.prepare_cancel(store.class(), binding)?;
+        self.run(store, &cancel).await
     }
 
     /// Records what the gateway said of send number `send` of challenge `id`:
@@ -153,7 +167,10 @@ impl AsyncEngine {
         send: u8,
         delivery: Delivery,
     ) -> Result<Reported, Error> {
-        let report = self.engine.prepare_report(binding, id, send, delivery)?;
+        let class = store.class();
+        let report = self
+            .engine
+            .prepare_report(class, binding, id, send, delivery)?;
         self.run(store, &report).await
     }
 
@@ -167,7 +184,8 @@ impl AsyncEngine {
         store: &impl AsyncStore,
         binding: &Binding,
     ) -> Result<Option<Status>, Error> {
-        self.run(store, &self.engine.prepare_status(binding)?).await
+        let look = self.engine.prepare_status(store.class(), binding)?;
+        self.run(store, &look).await
     }
 
     /// Lifts what wrong guesses put on a user: [`Engine::unlock`].
@@ -183,6 +201,56 @@ impl AsyncEngine {
     ) -> Result<Unlocking, Error> {
         let unlock = self.engine.prepare_unlock(tenant, user);
         self.run(store, &unlock).await
+    }
+
+    /// Lifts what holds the slot of `binding` up: [`Engine::reset_slot`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Engine::reset_slot`].
+    pub async fn reset_slot(
+        &self,
+        store: &impl AsyncStore,
+        binding: &Binding,
+        reason: &str,
+    ) -> Result<Resetting, Error> {
+        let class = store.class();
+        let reset = self.engine.prepare_reset_slot(class, binding, reason)?;
+        self.run(store, &reset).await
+    }
+
+    /// Forgets what was sent to a recipient and failed against it: [`Engine::reset_recipient`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Engine::reset_recipient`].
+    pub async fn reset_recipient(
+        &self,
+        store: &impl AsyncStore,
+        tenant: &str,
+        recipient: &Recipient,
+        reason: &str,
+    ) -> Result<Resetting, Error> {
+        let reset = self
+            .engine
+            .prepare_reset_recipient(tenant, recipient, reason)?;
+        self.run(store, &reset).await
+    }
+
+    /// Lifts a user's locks and limit of sends: [`Engine::reset_user`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Engine::reset_user`].
+    pub async fn reset_user(
+        &self,
+        store: &impl AsyncStore,
+        tenant: &str,
+        user: &str,
+        reason: &str,
+    ) -> Result<Resetting, Error> {
+        let reset = self.engine.prepare_reset_user(tenant, user, reason)?;
+        self.run(store, &reset).await
     }
 
     /// Returns the newest signature record of a field: [`Engine::latest_signature`].
@@ -260,7 +328,35 @@ impl AsyncEngine {
     ///
     /// As [`Engine::purge`].
     pub async fn purge(&self, store: &impl AsyncStore, limit: usize) -> Result<usize, Error> {
-        Ok(store.purge(self.engine.now()?, limit).await?)
+        let now = self.admit_purge(store, false).await?;
+        Ok(store.purge(now, limit).await?)
+    }
+
+    /// Purges though the clock lies far ahead: [`Engine::purge_confirmed`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Engine::purge_confirmed`].
+    pub async fn purge_confirmed(
+        &self,
+        store: &impl AsyncStore,
+        limit: usize,
+    ) -> Result<usize, Error> {
+        let now = self.admit_purge(store, true).await?;
+        Ok(store.purge(now, limit).await?)
+    }
+
+    async fn admit_purge(
+        &self,
+        store: &impl AsyncStore,
+        confirmed: bool,
+    ) -> Result<Timestamp, Error> {
+        let now = match self.engine.prepare_purge(store.class(), confirmed)? {
+            ControlFlow::Continue(admit) => self.run(store, &admit).await?,
+            ControlFlow::Break(now) => now,
+        };
+        self.engine.purges_at(now, confirmed);
+        Ok(now)
     }
 
     /// Checks that `store` belongs to these keys; every host does so at its start:
@@ -329,6 +425,7 @@ impl AsyncEngine {
                     give_way().await;
                     continue;
                 }
+                self.engine.shared.newest.committed(round.now());
             }
             // From the commit's outcome to the answer nothing is awaited: whoever drops the future
             // cannot come between them.

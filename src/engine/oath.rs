@@ -309,8 +309,12 @@ impl Engine {
         if !is_kept || stops && class == Class::Expiring {
             return Err(store::Error::Unsupported.into());
         }
+        self.can_keep_locks(class)?;
+        if class == Class::Expiring && self.shared.budgets.device_hard_stop().is_some() {
+            return Err(Error::LockWithoutEnd);
+        }
         let began = self.shared.began.ok_or(Error::Clock)?;
-        let ground = self.ground();
+        let ground = self.ground(class);
         Ok(VerifyOath::new(&ground, binding, attempts, class, began))
     }
 }

@@ -4,9 +4,11 @@ use core::ops::ControlFlow;
 
 use super::{Engine, Shared};
 use crate::event::Happening;
+use crate::operation::admit::AdmitPurge;
 use crate::operation::cancel::Cancel;
 use crate::operation::delivery::Report;
 use crate::operation::issue::Issue;
+use crate::operation::reset::{ResetMeter, ResetSlot};
 use crate::operation::signatures::{Erase, ReadPage};
 use crate::operation::status::Look;
 use crate::operation::unlock::Unlock;
@@ -15,8 +17,8 @@ use crate::operation::{Ground, Subject, Target};
 use crate::record::facts::Salts;
 use crate::store::Class;
 use crate::{
-    Binding, ChallengeId, Content, Delivery, Detail, Error, RecordField, Rejection, Submission,
-    Timestamp, Verdict,
+    Binding, ChallengeId, Content, Delivery, Detail, Error, Recipient, RecordField, Rejection,
+    Submission, Timestamp, Verdict,
 };
 
 impl Engine {
@@ -26,11 +28,12 @@ impl Engine {
         binding: &'a Binding,
     ) -> Result<Issue<'a>, Error> {
         self.admits(binding)?;
+        self.can_keep_locks(class)?;
         self.can_keep_records(class)?;
         let mut id = [0; 16];
         (self.shared.draw)(&mut id)?;
         Ok(Issue {
-            target: self.target(binding),
+            target: self.target(class, binding),
             id: ChallengeId::from_bytes(id),
         })
     }
@@ -54,12 +57,12 @@ impl Engine {
                     mixed_scripts: false,
                 };
                 let now = self.now()?;
-                self.tell(now, Subject::Binding(binding), None, happening.into());
+                self.tell(now, Subject::Binding(binding), None, None, happening.into());
                 return Ok(ControlFlow::Break(Verdict::Rejected(rejection)));
             }
         };
         let mut verify = Verify {
-            target: self.target(binding),
+            target: self.target(class, binding),
             submission,
             evidence,
             salts: Salts::default(),
@@ -72,14 +75,19 @@ impl Engine {
         Ok(ControlFlow::Continue(verify))
     }
 
-    pub(super) fn prepare_cancel<'a>(&'a self, binding: &'a Binding) -> Result<Cancel<'a>, Error> {
+    pub(super) fn prepare_cancel<'a>(
+        &'a self,
+        class: Class,
+        binding: &'a Binding,
+    ) -> Result<Cancel<'a>, Error> {
         self.admits(binding)?;
-        let target = self.target(binding);
+        let target = self.target(class, binding);
         Ok(Cancel { target })
     }
 
     pub(super) fn prepare_report<'a>(
         &'a self,
+        class: Class,
         binding: &'a Binding,
         id: ChallengeId,
         send: u8,
@@ -87,22 +95,96 @@ impl Engine {
     ) -> Result<Report<'a>, Error> {
         self.admits(binding)?;
         Ok(Report {
-            target: self.target(binding),
+            target: self.target(class, binding),
             id,
             send,
             delivery,
         })
     }
 
-    pub(super) fn prepare_status<'a>(&'a self, binding: &'a Binding) -> Result<Look<'a>, Error> {
+    pub(super) fn prepare_status<'a>(
+        &'a self,
+        class: Class,
+        binding: &'a Binding,
+    ) -> Result<Look<'a>, Error> {
         self.admits(binding)?;
-        let target = self.target(binding);
+        let target = self.target(class, binding);
         Ok(Look { target })
     }
 
     pub(super) fn prepare_unlock<'a>(&self, tenant: &'a str, user: &'a str) -> Unlock<'a> {
         let key = self.shared.keys.tenant(tenant).user_meter(user);
         Unlock { key, tenant, user }
+    }
+
+    pub(super) fn prepare_reset_slot<'a>(
+        &'a self,
+        class: Class,
+        binding: &'a Binding,
+        reason: &'a str,
+    ) -> Result<ResetSlot<'a>, Error> {
+        let target = self.target(class, binding);
+        let reason = check_reason(reason)?;
+        Ok(ResetSlot { target, reason })
+    }
+
+    pub(super) fn prepare_reset_recipient<'a>(
+        &self,
+        tenant: &'a str,
+        recipient: &'a Recipient,
+        reason: &'a str,
+    ) -> Result<ResetMeter<'a>, Error> {
+        let key = self.shared.keys.tenant(tenant).recipient_meter(recipient);
+        Ok(ResetMeter {
+            key,
+            subject: Subject::Recipient { tenant, recipient },
+            reason: check_reason(reason)?,
+        })
+    }
+
+    pub(super) fn prepare_reset_user<'a>(
+        &self,
+        tenant: &'a str,
+        user: &'a str,
+        reason: &'a str,
+    ) -> Result<ResetMeter<'a>, Error> {
+        Ok(ResetMeter {
+            key: self.shared.keys.tenant(tenant).user_meter(user),
+            subject: Subject::User { tenant, user },
+            reason: check_reason(reason)?,
+        })
+    }
+
+    /// Breaks with the instant where there is nobody to ask: a store in this process knows no more
+    /// than the engine, and one that expires keeps no mark.
+    pub(super) fn prepare_purge(
+        &self,
+        class: Class,
+        confirmed: bool,
+    ) -> Result<ControlFlow<Timestamp, AdmitPurge<'_>>, Error> {
+        let Shared { keys, newest, .. } = &*self.shared;
+        if class == Class::Permanent {
+            return Ok(ControlFlow::Continue(AdmitPurge {
+                key: keys.tenant("").purge_mark(),
+                newest,
+                confirmed,
+            }));
+        }
+        let now = self.now()?;
+        if !confirmed && !newest.admits(None, now) {
+            return Err(Error::ClockAhead);
+        }
+        Ok(ControlFlow::Break(now))
+    }
+
+    /// Takes note of a purge that is admitted.
+    pub(super) fn purges_at(&self, now: Timestamp, confirmed: bool) {
+        let newest = &self.shared.newest;
+        if confirmed {
+            newest.set(now);
+        } else {
+            newest.committed(now);
+        }
     }
 
     pub(super) fn prepare_page<'a>(
@@ -130,8 +212,8 @@ impl Engine {
         }
     }
 
-    fn target<'a>(&'a self, binding: &'a Binding) -> Target<'a> {
-        Target::new(&self.ground(), binding)
+    fn target<'a>(&'a self, class: Class, binding: &'a Binding) -> Target<'a> {
+        Target::new(&self.ground(class), binding)
     }
 
     /// Fails where the policy wants to know what is approved.
@@ -142,7 +224,7 @@ impl Engine {
         Ok(())
     }
 
-    pub(super) fn ground(&self) -> Ground<'_> {
+    pub(super) fn ground(&self, class: Class) -> Ground<'_> {
         let Shared {
             keys,
             budgets,
@@ -154,11 +236,21 @@ impl Engine {
             policy: &self.policy,
             budgets,
             signer: signer.as_ref(),
+            class,
         }
     }
 
     pub(super) fn now(&self) -> Result<Timestamp, Error> {
         self.shared.clock.now().ok_or(Error::Clock)
+    }
+
+    /// Fails where a lock without end would be forgotten. It is said before any code is out, never at
+    /// a guess: one that could not be committed would be a free one.
+    pub(super) fn can_keep_locks(&self, class: Class) -> Result<(), Error> {
+        if class == Class::Expiring && self.shared.budgets.locks_without_end() {
+            return Err(Error::LockWithoutEnd);
+        }
+        Ok(())
     }
 
     /// Fails where a code that is issued now could not leave its record.
@@ -178,3 +270,15 @@ impl Engine {
         Ok(())
     }
 }
+
+/// Returns the reason of a reset if it is one that an audit log can hold.
+fn check_reason(reason: &str) -> Result<&str, Error> {
+    let fits = !reason.trim().is_empty() && reason.len() <= MAX_REASON;
+    if !fits || reason.chars().any(char::is_control) {
+        return Err(Error::ResetReason);
+    }
+    Ok(reason)
+}
+
+/// The longest reason of a reset in bytes.
+const MAX_REASON: usize = 256;

@@ -14,6 +14,7 @@ pub(super) struct Round<'a, O> {
     engine: &'a Engine,
     operation: &'a O,
     seal: Seal,
+    class: Class,
     now: Timestamp,
 }
 
@@ -24,6 +25,7 @@ impl<'a, O: Operation> Round<'a, O> {
             engine,
             operation,
             seal: Seal::of(class),
+            class,
             now: engine.now()?,
         })
     }
@@ -41,7 +43,7 @@ impl<'a, O: Operation> Round<'a, O> {
     pub(super) fn open<'c>(&self, cells: &'c [Option<Cell>]) -> Result<Places<'c>, Error> {
         let keys = &self.engine.shared.keys;
         let seal = if O::RAW { Seal::Open } else { self.seal };
-        Places::open(keys, seal, self.operation.keys(), cells, self.now)
+        Places::open(keys, seal, self.operation.keys(), cells)
     }
 
     /// Names the record that the page does not count yet, where it must be looked for: a page that
@@ -71,7 +73,7 @@ impl<'a, O: Operation> Round<'a, O> {
         places: &Places<'_>,
         writes: &mut Writes<'_>,
     ) -> Result<Decision<O::Answer>, Error> {
-        let ground = self.engine.ground();
+        let ground = self.engine.ground(self.class);
         self.operation.decide(&ground, places, writes, self.now)
     }
 
@@ -83,8 +85,8 @@ impl<'a, O: Operation> Round<'a, O> {
             happenings,
             id,
         } = decision;
-        self.engine
-            .tell(self.now, self.operation.subject(), id, happenings);
+        let (subject, reason) = (self.operation.subject(), self.operation.reason());
+        self.engine.tell(self.now, subject, reason, id, happenings);
         answer
     }
 }
@@ -128,15 +130,20 @@ impl Engine {
         &self,
         at: Timestamp,
         subject: Subject<'_>,
+        reason: Option<&str>,
         id: Option<ChallengeId>,
         happenings: Happenings,
     ) {
         let Some(observer) = &self.shared.observer else {
             return;
         };
-        let (tenant, user, binding) = match subject {
-            Subject::Binding(binding) => (binding.tenant(), binding.user(), Some(binding)),
-            Subject::User { tenant, user } => (tenant, user, None),
+        let (tenant, user, binding, recipient) = match subject {
+            Subject::Binding(binding) => {
+                let recipient = Some(binding.recipient());
+                (binding.tenant(), binding.user(), Some(binding), recipient)
+            }
+            Subject::User { tenant, user } => (tenant, user, None, None),
+            Subject::Recipient { tenant, recipient } => (tenant, "", None, Some(recipient)),
         };
         for what in happenings.iter() {
             observer.observe(&Event {
@@ -145,6 +152,8 @@ impl Engine {
                 tenant,
                 user,
                 binding,
+                recipient,
+                reason,
                 id,
             });
         }

@@ -231,9 +231,9 @@ pub(crate) struct Failures {
 
 impl Failures {
     /// Counts one.
-    pub(crate) fn charge(&mut self, budgets: &Budgets, now: Timestamp) {
+    pub(crate) fn charge(&mut self, now: Timestamp) {
         self.in_a_row = self.in_a_row.saturating_add(1);
-        self.latest.record(now, budgets.device_failures().window());
+        self.latest.record(now);
     }
 
     /// Returns until when no code is compared: `None` is not locked, `Some(None)` is stopped.

@@ -1,10 +1,10 @@
 //! Cancel: calls a live challenge off. Attempts, budgets and cooldown stay as they are.
 
-use super::{Decision, Ground, Operation, SLOT, Subject, Target};
+use super::{Decision, Ground, Operation, SLOT, Subject, Target, put_slot};
 use crate::challenge::{Challenge, State};
 use crate::event::{Happening, Happenings};
 use crate::seal::{Places, Writes};
-use crate::store::{Key, Kind};
+use crate::store::Key;
 use crate::{Error, Timestamp};
 
 /// The answer of [`Engine::cancel`](crate::Engine::cancel).
@@ -40,9 +40,14 @@ impl Operation for Cancel<'_> {
         now: Timestamp,
     ) -> Result<Decision<Cancellation>, Error> {
         let slot = places.at(SLOT)?;
-        let live = slot.body().map(Challenge::read).transpose()?;
-        let live = live.filter(|live| live.is_live(now) && live.tag == self.target.digest.tag());
-        let Some(mut challenge) = live else {
+        let mut challenge = Challenge::in_slot(slot.body(), now)?;
+        let over = challenge.as_mut().is_some_and(|it| it.expire(now));
+        if let Some(challenge) = challenge.as_ref().filter(|_| over) {
+            put_slot(writes, slot, challenge);
+        }
+        let is_meant =
+            |it: &Challenge| it.state == State::Pending && it.tag == self.target.digest.tag();
+        let Some(mut challenge) = challenge.filter(is_meant) else {
             let answer = Cancellation::NothingLive;
             return Ok(Decision {
                 answer,
@@ -51,9 +56,7 @@ impl Operation for Cancel<'_> {
             });
         };
         challenge.end(State::Cancelled, now);
-        writes.put(slot, Kind::Slot, Some(challenge.discard_after()), |body| {
-            challenge.write(body);
-        });
+        put_slot(writes, slot, &challenge);
         let id = Some(challenge.id);
         Ok(Decision {
             answer: Cancellation::Cancelled,

@@ -3,13 +3,14 @@
 use core::time::Duration;
 
 use super::{
-    Decision, Ground, Operation, RECIPIENT, SLOT, Subject, Target, USER, put_meter, read_meter,
+    Decision, Ground, Operation, RECIPIENT, SLOT, Subject, Target, USER, put_meter, put_slot,
+    read_meter,
 };
 use crate::challenge::{Challenge, Delivered, GatewayStatus};
 use crate::event::{Happening, Happenings};
 use crate::meter::Meter;
 use crate::seal::{Places, Writes};
-use crate::store::{Key, Kind};
+use crate::store::Key;
 use crate::{ChallengeId, Error, Timestamp};
 
 /// What a host reports of a send.
@@ -60,20 +61,24 @@ impl Operation for Report<'_> {
         now: Timestamp,
     ) -> Result<Decision<Reported>, Error> {
         let slot = places.at(SLOT)?;
-        let challenge = slot.body().map(Challenge::read).transpose()?;
+        let mut challenge = Challenge::in_slot(slot.body(), now)?;
         if challenge
             .as_ref()
-            .is_some_and(|challenge| challenge.is_ahead_of(now))
+            .is_some_and(|it| it.is_ahead_of(now) && !it.is_far_ahead_of(now))
         {
             return Err(Error::Clock); // a refund would be dated before its send
         }
-        let challenge = challenge.filter(|challenge| {
+        let over = challenge.as_mut().is_some_and(|it| it.expire(now));
+        let fits = |challenge: &&mut Challenge| {
             challenge.id == self.id
                 && challenge.tag == self.target.digest.tag()
                 && challenge.sends == self.send
                 && challenge.delivery == Delivered::Unreported
-        });
-        let Some(mut challenge) = challenge else {
+        };
+        let Some(challenge) = challenge.as_mut().filter(fits) else {
+            if let Some(challenge) = challenge.as_ref().filter(|_| over) {
+                put_slot(writes, slot, challenge);
+            }
             return Ok(Decision {
                 answer: Reported::Ignored,
                 happenings: Happenings::default(),
@@ -104,7 +109,7 @@ impl Operation for Report<'_> {
                     challenge.next_send_at = challenge.next_send_at.min(cut_short);
                     user.sends.take_back(challenge.sent_at);
                     recipient.sends.take_back(challenge.sent_at);
-                    recipient.refunds.record(now, refunds.window());
+                    recipient.refunds.record(now);
                     put_meter(ground, places, writes, USER, &user, now)?;
                     put_meter(ground, places, writes, RECIPIENT, &recipient, now)?;
                     (
@@ -114,9 +119,7 @@ impl Operation for Report<'_> {
                 }
             }
         };
-        writes.put(slot, Kind::Slot, Some(challenge.discard_after()), |body| {
-            challenge.write(body);
-        });
+        put_slot(writes, slot, challenge);
         Ok(Decision {
             answer,
             happenings: happening.into(),

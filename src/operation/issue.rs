@@ -3,13 +3,14 @@
 use core::time::Duration;
 
 use super::{
-    Decision, Ground, Operation, RECIPIENT, SLOT, Subject, Target, USER, put_meter, read_meter,
+    Decision, Ground, Operation, RECIPIENT, SLOT, Subject, Target, USER, put_meter, put_slot,
+    read_meter,
 };
 use crate::challenge::{Challenge, Limits};
 use crate::event::Happening;
 use crate::meter::Meter;
 use crate::seal::{Places, Writes};
-use crate::store::{Key, Kind};
+use crate::store::Key;
 use crate::{ChallengeId, Error, Issuance, Issued, Policy, Reason, Refusal, Resend, Timestamp};
 
 /// Issues a code for a binding; `id` is fresh, and used if a new challenge is made.
@@ -33,16 +34,17 @@ impl Operation for Issue<'_> {
         now: Timestamp,
     ) -> Result<Decision<Issuance>, Error> {
         let slot = places.at(SLOT)?;
-        let earlier = slot.body().map(Challenge::read).transpose()?;
+        let mut earlier = Challenge::in_slot(slot.body(), now)?;
         let (mut user, mut recipient) = (Meter::default(), Meter::default());
         read_meter(ground, places, USER, &mut user)?;
         read_meter(ground, places, RECIPIENT, &mut recipient)?;
         if earlier
             .as_ref()
-            .is_some_and(|earlier| earlier.is_ahead_of(now))
+            .is_some_and(|earlier| earlier.is_ahead_of(now) && !earlier.is_far_ahead_of(now))
         {
             return Err(Error::Clock);
         }
+        let over = earlier.as_mut().is_some_and(|earlier| earlier.expire(now));
         let same = earlier
             .as_ref()
             .filter(|earlier| self.is_same(ground, earlier, now));
@@ -54,6 +56,9 @@ impl Operation for Issue<'_> {
             refuses(ground, earlier.as_ref(), again, &user, &recipient, now)
         {
             let id = same.map(|same| same.id);
+            if let Some(earlier) = earlier.as_ref().filter(|_| over) {
+                put_slot(writes, slot, earlier);
+            }
             let answer = Issuance::Refused(Refusal {
                 reason,
                 retry_at,
@@ -82,14 +87,10 @@ impl Operation for Issue<'_> {
         let content = self.target.binding.content();
         challenge.guessable |= content.is_some_and(|content| content.is_guessable());
         if ground.budgets.is_metered() {
-            user.sends.record(now, ground.budgets.user_sends().window());
-            recipient
-                .sends
-                .record(now, ground.budgets.recipient_sends_long().window());
+            user.sends.record(now);
+            recipient.sends.record(now);
         }
-        writes.put(slot, Kind::Slot, Some(challenge.discard_after()), |body| {
-            challenge.write(body);
-        });
+        put_slot(writes, slot, &challenge);
         put_meter(ground, places, writes, USER, &user, now)?;
         put_meter(ground, places, writes, RECIPIENT, &recipient, now)?;
         let happening = match again {
@@ -108,6 +109,7 @@ impl Operation for Issue<'_> {
             expires_at: challenge.expires_at(),
             recipient: self.target.binding.recipient().clone(),
             send: challenge.sends,
+            valid_for: challenge.expires_at().saturating_since(now),
         });
         Ok(Decision {
             answer,
@@ -126,6 +128,7 @@ impl Issue<'_> {
     /// then could the same code be sent again.
     fn is_same(&self, ground: &Ground<'_>, earlier: &Challenge, now: Timestamp) -> bool {
         earlier.is_live(now)
+            && !earlier.is_far_ahead_of(now)
             && earlier.tag == self.target.digest.tag()
             && earlier.limits == Limits::of(ground.policy)
             && earlier.epoch == ground.keys.epoch()
@@ -161,12 +164,12 @@ fn refuses(
         (
             Reason::Exhausted,
             earlier
-                .and_then(|earlier| earlier.closed_until(policy))
+                .and_then(|earlier| earlier.closed_until(policy, now))
                 .and_then(later),
         ),
         (
             Reason::Cooldown,
-            earlier.and_then(|earlier| later(earlier.next_send_at)),
+            earlier.and_then(|earlier| earlier.cools_down_until(now)),
         ),
         (
             Reason::SendLimit,

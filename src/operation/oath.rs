@@ -277,12 +277,11 @@ fn charge(
     now: Timestamp,
 ) -> u8 {
     let budgets = ground.budgets;
-    user.device_failures()
-        .record(now, budgets.user_failures().window());
+    user.device_failures().record(now);
     let (mut left, mut near) = (0, None);
     let mut locks: ArrayVec<_, MAX_DEVICES> = ArrayVec::new();
     for one in judged.iter_mut().filter(|one| one.is_wrong()) {
-        one.credential.failures.charge(budgets, now);
+        one.credential.failures.charge(now);
         let failures = &one.credential.failures;
         left = left.max(failures.left(budgets, now));
         near = near.max(failures.near_stop(budgets));

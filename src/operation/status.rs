@@ -66,7 +66,7 @@ impl Operation for Look<'_> {
         _: &mut Writes<'_>,
         now: Timestamp,
     ) -> Result<Decision<Option<Status>>, Error> {
-        let challenge = places.at(SLOT)?.body().map(Challenge::read).transpose()?;
+        let challenge = Challenge::in_slot(places.at(SLOT)?.body(), now)?;
         let challenge = challenge.filter(|challenge| challenge.tag == self.target.digest.tag());
         let mut user = Meter::default();
         read_meter(ground, places, USER, &mut user)?;

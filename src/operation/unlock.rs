@@ -36,7 +36,7 @@ impl Operation for Unlock<'_> {
 
     fn decide(
         &self,
-        _: &Ground<'_>,
+        ground: &Ground<'_>,
         places: &Places<'_>,
         writes: &mut Writes<'_>,
         now: Timestamp,
@@ -47,23 +47,23 @@ impl Operation for Unlock<'_> {
             sends: meter.sends.clone(),
             ..Meter::default()
         };
-        if unlocked == meter {
-            let answer = Unlocking::NothingToUnlock;
-            return Ok(Decision {
-                answer,
-                happenings: Happenings::default(),
-                id: None,
-            });
+        if unlocked != meter {
+            // Those that count no more go too: they would count again, should the clock go back.
+            writes.put(
+                place,
+                Kind::Meter,
+                unlocked.discard_after(ground.budgets, ground.class, now),
+                |body| unlocked.write(body),
+            );
         }
-        writes.put(
-            place,
-            Kind::Meter,
-            Some(unlocked.discard_after(now)),
-            |body| unlocked.write(body),
-        );
+        let (answer, happenings) = if meter.has_failures(ground.budgets, now) {
+            (Unlocking::Unlocked, Happening::Unlocked.into())
+        } else {
+            (Unlocking::NothingToUnlock, Happenings::default())
+        };
         Ok(Decision {
-            answer: Unlocking::Unlocked,
-            happenings: Happening::Unlocked.into(),
+            answer,
+            happenings,
             id: None,
         })
     }

@@ -4,7 +4,8 @@ use alloc::boxed::Box;
 use alloc::string::ToString;
 
 use super::{
-    Decision, Ground, Operation, RECIPIENT, SLOT, Subject, Target, USER, put_meter, read_meter,
+    Decision, Ground, Operation, RECIPIENT, SLOT, Subject, Target, USER, put_meter, put_slot,
+    read_meter,
 };
 use crate::challenge::{Challenge, State};
 use crate::event::{Happening, Happenings};
@@ -116,7 +117,10 @@ impl Operation for Verify<'_> {
             signer.signs_at(now).map_err(Error::SigningKey)?;
         }
         let slot = places.at(SLOT)?;
-        let challenge = slot.body().map(Challenge::read).transpose()?;
+        let mut challenge = Challenge::in_slot(slot.body(), now)?;
+        let over = challenge
+            .as_mut()
+            .is_some_and(|challenge| challenge.expire(now));
         let (mut user, mut recipient) = (Meter::default(), Meter::default());
         read_meter(ground, places, USER, &mut user)?;
         read_meter(ground, places, RECIPIENT, &mut recipient)?;
@@ -161,17 +165,22 @@ impl Operation for Verify<'_> {
         let (next, verdict) = match (closed, guess) {
             // Text that is no code says so, whatever the slot holds; it is counted where it could
             // have been a guess.
-            (Some(_), None) => return rejected(Rejection::Malformed, id),
+            (Some(rejection), guess) => {
+                if over {
+                    put_slot(writes, slot, &challenge);
+                }
+                let malformed = guess.is_none();
+                let told = if malformed {
+                    Rejection::Malformed
+                } else {
+                    rejection
+                };
+                return rejected(told, id);
+            }
             (None, None) => {
                 let next = challenge.count_malformed(now);
                 (next, Verdict::Rejected(Rejection::Malformed))
             }
-            (Some(Rejection::Expired), Some(_)) if challenge.state == State::Pending => {
-                let mut next = challenge.clone();
-                next.end(State::Expired, now); // stays so, should the clock go back
-                (next, Verdict::Rejected(Rejection::Expired))
-            }
-            (Some(rejection), Some(_)) => return rejected(rejection, id),
             (None, Some(guess)) => challenge.judge(ground.policy, now, guess),
         };
 
@@ -186,9 +195,7 @@ impl Operation for Verify<'_> {
         if next.state == State::Exhausted {
             happenings.add(Happening::Exhausted);
         }
-        writes.put(slot, Kind::Slot, Some(next.discard_after()), |body| {
-            next.write(body);
-        });
+        put_slot(writes, slot, &next);
         let answer = match verdict {
             Verdict::Accepted(()) => {
                 user.consecutive = 0;
@@ -332,7 +339,7 @@ impl Verify<'_> {
         if self.submission.id.is_some_and(|id| id != challenge.id) {
             return Ok(Some(Rejection::Superseded));
         }
-        if challenge.state == State::Pending && challenge.is_ahead_of(now) {
+        if challenge.is_ahead_of(now) {
             return Err(Error::Clock);
         }
         if let Some(rejection) = challenge.closed(ground.policy, now) {
@@ -365,11 +372,8 @@ pub(super) fn charge(
     if !budgets.is_metered() {
         return;
     }
-    user.consecutive = user.consecutive.saturating_add(1);
-    user.failures.record(now, budgets.user_failures().window());
-    recipient
-        .failures
-        .record(now, budgets.recipient_failures().window());
+    user.count_failure(budgets, now);
+    recipient.failures.record(now);
     if let Some(retry_at) = user.lock(budgets, now) {
         happenings.add(Happening::Locked { retry_at });
     } else if budgets.is_nearly_locked(user.consecutive) {

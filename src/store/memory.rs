@@ -16,6 +16,7 @@ use super::{
     Cell, Class, Commit, Error, Key, MAX_BODY, MAX_CELLS, Store, Version, Write, has_twice_one_key,
 };
 use crate::Timestamp;
+use crate::newest::Newest;
 use shard::Shard;
 
 /// Cells in this process's memory, at most a fixed number of them: lost on exit.
@@ -25,8 +26,9 @@ use shard::Shard;
 ///
 /// At the limit an insert is refused with [`Error::Full`], while cells that are there can still be
 /// changed: a cell is never evicted to make room, as a forgotten counter is a fresh set of
-/// guesses. Cells past their `discard_after` do make room: every insert drops up to two of them,
-/// and a full store looks for more before it refuses.
+/// guesses. Cells past their `discard_after` go when the engine [purges](crate::Engine::purge), and a
+/// full store drops some before it refuses, unless its clock lies more than a day past what was
+/// committed.
 ///
 /// A cell without `discard_after` is [`Error::Unsupported`], unless the store was built by
 /// [`keeping_records_until_exit`](Self::keeping_records_until_exit). More than [`MAX_CELLS`] keys
@@ -59,6 +61,7 @@ pub struct MemoryStore {
     reserved: AtomicUsize,
     capacity: usize,
     class: Class,
+    newest: Newest,
 }
 
 impl MemoryStore {
@@ -78,6 +81,7 @@ impl MemoryStore {
             reserved: AtomicUsize::new(0),
             capacity: cells,
             class: Class::Process,
+            newest: Newest::new(),
         }
     }
 
@@ -103,7 +107,7 @@ impl MemoryStore {
         self.len() == 0
     }
 
-    fn try_commit(&self, writes: &[Write<'_>], now: Timestamp) -> Result<Commit, Error> {
+    fn try_commit(&self, writes: &[Write<'_>]) -> Result<Commit, Error> {
         let mut locked = self.lock(writes)?;
         let mut places = ArrayVec::<Option<u32>, MAX_CELLS>::new();
         for write in writes {
@@ -117,20 +121,7 @@ impl MemoryStore {
             }
             places.push(place);
         }
-        let mut inserts = 0;
-        for write in writes.iter().filter(|write| inserts_one(write)) {
-            inserts += 1;
-            let shard = shard_of(&write.key);
-            let is_here = |(write, place): (&Write<'_>, &Option<u32>)| {
-                place.filter(|_| shard_of(&write.key) == shard)
-            };
-            let kept: ArrayVec<u32, MAX_CELLS> =
-                writes.iter().zip(&places).filter_map(is_here).collect();
-            let dropped = locked
-                .shard(&write.key)
-                .drop_expired(now, DROPPED_PER_INSERT, &kept);
-            self.reserved.fetch_sub(dropped, Ordering::AcqRel);
-        }
+        let inserts = writes.iter().filter(|write| inserts_one(write)).count();
         self.reserve(inserts)?;
         for (write, place) in writes.iter().zip(places) {
             locked.shard(&write.key).apply(write, place);
@@ -188,10 +179,12 @@ impl Store for MemoryStore {
         if writes.len() > MAX_CELLS || has_twice_one_key(writes) || writes.iter().any(refused) {
             return Err(Error::Unsupported);
         }
+        // As a purge by the engine: not by a clock that jumped.
+        let is_believed = self.newest.admits(None, now);
+        self.newest.committed(now);
         loop {
-            match self.try_commit(writes, now) {
-                // What has expired may lie in shards that this commit did not lock.
-                Err(Error::Full) if self.purge(now, writes.len())? > 0 => {}
+            match self.try_commit(writes) {
+                Err(Error::Full) if is_believed && self.purge(now, writes.len())? > 0 => {}
                 answer => return answer,
             }
         }
@@ -201,7 +194,7 @@ impl Store for MemoryStore {
         let mut dropped = 0;
         for shard in &self.shards {
             let mut shard = shard.lock().map_err(poisoned)?;
-            let here = shard.drop_expired(now, limit - dropped, &[]);
+            let here = shard.drop_expired(now, limit - dropped);
             self.reserved.fetch_sub(here, Ordering::AcqRel);
             dropped += here;
             if dropped == limit {
@@ -272,8 +265,6 @@ const DEFAULT_CAPACITY: usize = 1_000_000;
 
 /// As many as a `u64` has bits, so that a set of shards is one number.
 const SHARDS: usize = 64;
-
-const DROPPED_PER_INSERT: usize = 2;
 
 #[cfg(test)]
 mod tests;

@@ -1,11 +1,13 @@
 //! Every operation, asked of either engine by the same words, and told by the same text.
 
 use core::sync::atomic::{AtomicU64, Ordering};
+use core::time::Duration;
 use std::sync::{Arc, Mutex};
 
 use otp_engine::oath::{Algorithm, Answer, Hotp, Inputs, Ocra, Secret, Suite, Totp};
+use otp_engine::store::Class;
 use otp_engine::{
-    AsyncEngine, AsyncStore, Binding, ChallengeId, Delivery, Detail, Engine, Error, Event,
+    AsyncEngine, AsyncStore, Binding, Budgets, ChallengeId, Delivery, Detail, Engine, Error, Event,
     Evidence, GatewayStatus, Issuance, ManualClock, SigningKey, Store, Submission, Timestamp,
 };
 
@@ -24,10 +26,14 @@ pub(crate) enum Call {
     Signatures(usize),
     Page,
     Erase(u64),
+    ResetSlot,
+    ResetRecipient,
+    ResetUser,
     Purge(usize),
     Check,
     Adopt,
     Begin,
+    PurgeConfirmed(usize),
     Hotp(Device),
     ResynchroniseHotp,
     Totp(Device),
@@ -80,6 +86,15 @@ struct Sent {
 impl World {
     /// Each draw is another one, if `draws` are `fresh`; else all are the same.
     pub(crate) fn new(signing: bool, fresh: bool) -> Self {
+        Self::on(Class::Permanent, signing, fresh)
+    }
+
+    /// A world whose budgets fit a store of `class`.
+    pub(crate) fn on(class: Class, signing: bool, fresh: bool) -> Self {
+        let mut budgets = Budgets::builder();
+        if class == Class::Expiring {
+            budgets = budgets.lock_ends_after(Duration::from_secs(30 * 86_400));
+        }
         let clock = Arc::new(ManualClock::new(at(0)));
         let drawn = AtomicU64::new(7);
         let heard = Arc::<Mutex<Vec<String>>>::default();
@@ -88,6 +103,7 @@ impl World {
             Counted(drawn.fetch_add(u64::from(fresh), Ordering::SeqCst))
         })
         .policy(policy())
+        .budgets(budgets.build().unwrap())
         .observer(move |event: &Event<'_>| ear.lock().unwrap().push(format!("{event:?}")));
         if signing {
             builder = builder.signing_key(SigningKey::from_seed(&[21; 32]));
@@ -227,6 +243,20 @@ macro_rules! answer {
             Call::Check => format!("{:?}", engine.check_store(store)$(.$await)??),
             Call::Adopt => format!("{:?}", engine.adopt_store(store)$(.$await)??),
             Call::Begin => format!("{:?}", engine.begin_store(store)$(.$await)??),
+            Call::ResetSlot => {
+                format!("{:?}", engine.reset_slot(store, &binding, WHY)$(.$await)??)
+            }
+            Call::ResetRecipient => {
+                let recipient = binding.recipient();
+                let reset = engine.reset_recipient(store, tenant, recipient, WHY)$(.$await)??;
+                format!("{reset:?}")
+            }
+            Call::ResetUser => {
+                format!("{:?}", engine.reset_user(store, tenant, binding.user(), WHY)$(.$await)??)
+            }
+            Call::PurgeConfirmed(limit) => {
+                format!("{:?}", engine.purge_confirmed(store, limit)$(.$await)??)
+            }
             Call::Purge(limit) => format!("{:?}", engine.purge(store, limit)$(.$await)??),
             Call::Hotp(device) => {
                 let typed: String = hotp().at(world.presses + device.off()).as_str().into();
@@ -312,6 +342,9 @@ fn ocra() -> Ocra {
     let suite = Suite::parse("OCRA-1:HOTP-SHA256-8:C-QH16").unwrap();
     Ocra::new(&secret(), suite)
 }
+
+/// Why the tests reset.
+const WHY: &str = "asked by a test";
 
 /// How many records there are.
 pub(crate) const RECORDS: usize = 3;

@@ -243,11 +243,12 @@ fn play(case: &Case, way: &Way, polls: usize) -> Found {
     }
 }
 
-/// Issues wait for the cooldown, and a purge until there is something to drop.
+/// Issues wait for the cooldown, and a purge until there is something to drop: what is confirmed
+/// long after leaves its mark, so that the one after it drops and does no more.
 fn seconds_before(call: Call) -> i64 {
     match call {
         Call::Issue => 60,
-        Call::Purge(_) => 30 * 86_400,
+        Call::PurgeConfirmed(_) => 30 * 86_400,
         _ => 1,
     }
 }
@@ -290,6 +291,12 @@ const PAUSES: &[Pauses] = &[
 const ISSUED: &[Call] = &[Call::Issue];
 
 const SIGNED: &[Call] = &[Call::Issue, Call::Verify(Typed::Right), Call::Issue];
+
+const RESTED: &[Call] = &[
+    Call::Issue,
+    Call::Verify(Typed::Right),
+    Call::PurgeConfirmed(0),
+];
 
 const CASES: &[Case] = &[
     Case {
@@ -361,8 +368,20 @@ const CASES: &[Case] = &[
         call: Call::Erase(1),
     },
     Case {
-        first: SIGNED,
+        first: RESTED,
         call: Call::Purge(2),
+    },
+    Case {
+        first: ISSUED,
+        call: Call::ResetSlot,
+    },
+    Case {
+        first: ISSUED,
+        call: Call::ResetRecipient,
+    },
+    Case {
+        first: ISSUED,
+        call: Call::ResetUser,
     },
     Case {
         first: ISSUED,

@@ -90,7 +90,7 @@ fn history(random: &mut Random, planted: Planted, tally: &mut Tally) -> Result<(
     };
     // A planted difference must be noticed for what it is, not for what a failure makes of it.
     let faulty = planted == Planted::Nothing && random.below(3) > 0;
-    let [mut one, mut other, mut third] = [(); 3].map(|()| World::new(signing, true));
+    let [mut one, mut other, mut third] = [(); 3].map(|()| World::on(class, signing, true));
     let blocking = Ledger::new(class);
     let awaiting = Ledger::new(class).pausing(pauses).with(match planted {
         Planted::LateStore => Flaw::AnswersFirst,
@@ -162,17 +162,17 @@ fn history(random: &mut Random, planted: Planted, tally: &mut Tally) -> Result<(
     Ok(())
 }
 
-/// The memory store makes room on its own: how much is left to purge is its business, and so is
-/// whether a check finds it empty.
+/// Which cells a limited purge drops is a store's business, and so how many are left, and whether a
+/// check finds it empty.
 fn call_drops_by_chance(call: Call) -> bool {
     matches!(
         call,
-        Call::Purge(_) | Call::Check | Call::Adopt | Call::Begin
+        Call::Purge(_) | Call::PurgeConfirmed(_) | Call::Check | Call::Adopt | Call::Begin
     )
 }
 
 fn any_call(random: &mut Random) -> Call {
-    match random.below(43) {
+    match random.below(47) {
         0..8 => Call::Issue,
         8..12 => Call::Verify(Typed::Right),
         12..16 => Call::Verify(Typed::Wrong),
@@ -195,6 +195,10 @@ fn any_call(random: &mut Random) -> Call {
         37 => Call::Check,
         38 => Call::Adopt,
         39 => Call::Begin,
+        43 => Call::ResetSlot,
+        44 => Call::ResetRecipient,
+        45 => Call::ResetUser,
+        46 => Call::PurgeConfirmed(random.below(4)),
         _ => Call::Ocra(any_device(random)),
     }
 }

@@ -108,7 +108,12 @@ const SCRIPT: &[(Call, (usize, usize))] = &[
     (Call::Page, (1, 0)),
     (Call::Erase(1), (1, 1)),
     (Call::Erase(99), (1, 0)), // there is none
-    (Call::Purge(5), (0, 0)),
+    (Call::ResetSlot, (1, 1)),
+    (Call::ResetRecipient, (1, 1)),
+    (Call::ResetUser, (1, 1)),
+    // The mark that a purge leaves.
+    (Call::Purge(5), (1, 1)),
+    (Call::PurgeConfirmed(5), (1, 1)),
     (Call::Check, (2, 0)), // no canary, and cells: looked for once more
     (Call::Adopt, (1, 1)),
     (Call::Begin, (1, 1)),

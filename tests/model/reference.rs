@@ -1,22 +1,30 @@
 //! What the specification says, in the plainest words: whole vectors of instants, no bytes, no
-//! keys, nothing that is ever dropped. It shares no code with the engine, only the names of answers.
+//! keys, and nothing that is dropped but by a purge. It shares no code with the engine, only the
+//! names of answers.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use otp_engine::{Delivered, State};
 
 use crate::flaw::Flaw;
+use crate::steps::RINGS;
 use crate::terms::{Asked, DAY, Fault, HOUR, Id, Limits, Place, Who};
 
 #[path = "reference/beside.rs"]
 mod beside;
 #[path = "reference/issue.rs"]
 mod issue;
+#[path = "reference/lifting.rs"]
+mod lifting;
 #[path = "reference/verify.rs"]
 mod verify;
 
 /// How far the clocks of two hosts may differ.
 const SKEW: i64 = 30;
+/// An instant that lies further ahead is read as the present.
+const FUTURE: i64 = DAY;
+/// How many instants of a kind a meter has room for.
+const PLACES: usize = 32;
 /// With less than this left, a code is not sent again.
 const WORTH_SENDING: i64 = 30;
 
@@ -34,7 +42,7 @@ pub(crate) struct Slot {
     pub(crate) expires_at: i64,
     sent_at: i64,
     pub(crate) next_send_at: i64,
-    closed_at: i64,
+    ended_at: i64,
     pub(crate) sends: u8,
     refunds: u8,
     delivery: Delivered,
@@ -48,13 +56,25 @@ impl Slot {
         self.limits.digits
     }
 
-    /// The last instant at which the slot is still there.
+    /// The last instant at which the slot is still looked at, and which a purge leaves.
     fn kept_until(&self) -> i64 {
-        self.expires_at + DAY
+        self.expires_at
+            .max(self.wrong_at.unwrap_or(self.expires_at))
+            + DAY
+            + FUTURE
+    }
+
+    fn instants(&self) -> [i64; 4] {
+        let wrong_at = self.wrong_at.unwrap_or(self.issued_at);
+        [self.issued_at, self.sent_at, self.ended_at, wrong_at]
+    }
+
+    fn is_far_ahead(&self, now: i64) -> bool {
+        self.issued_at > now + FUTURE
     }
 }
 
-/// What one user, or one recipient, sent and failed; all of it, for ever.
+/// What one user, or one recipient, sent and failed: as many instants as there is room for.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Meter {
     pub(crate) sends: Vec<i64>,
@@ -65,22 +85,17 @@ pub(crate) struct Meter {
 }
 
 impl Meter {
-    /// The last instant at which the meter is still there.
-    fn kept_until(&self) -> i64 {
+    fn instants(&self) -> impl Iterator<Item = i64> {
         let all = self.sends.iter().chain(&self.failures).chain(&self.refunds);
-        let latest = all.copied().max();
-        if self.consecutive > 0 {
-            let end = latest.map_or(self.written_at, |at| at.max(self.written_at)) + 400 * DAY;
-            return end + (-end).rem_euclid(6 * HOUR);
-        }
-        latest.map_or(i64::MIN, |at| at + 2 * DAY)
+        all.copied()
     }
 
-    /// When each thing in it stops to count.
-    fn ends(&self, sends: i64) -> impl Iterator<Item = i64> {
-        let days = self.failures.iter().chain(&self.refunds).map(|at| at + DAY);
-        days.chain(self.sends.iter().map(move |at| at + sends))
-            .chain([self.kept_until()])
+    /// The last instant at which a purge leaves the meter.
+    fn kept_until(&self) -> i64 {
+        let latest = self.instants().fold(self.written_at, i64::max);
+        let days = if self.consecutive > 0 { 400 } else { 2 };
+        let end = latest + days * DAY;
+        end + (-end).rem_euclid(6 * HOUR)
     }
 }
 
@@ -90,8 +105,8 @@ pub(crate) struct Reference {
     slots: HashMap<Place, Slot>,
     users: HashMap<(u8, u8), Meter>,
     recipients: HashMap<(u8, u8), Meter>,
-    /// Who failed at all since the latest unlock.
-    failed: HashSet<(u8, u8)>,
+    /// The newest committed time that each key ring's engine believes.
+    newest: [Option<i64>; RINGS],
     unmetered: bool,
     flaw: Option<Flaw>,
 }
@@ -111,30 +126,47 @@ impl Reference {
             .filter(|slot| now <= slot.kept_until())
     }
 
-    pub(crate) fn user(&self, who: Who, now: i64) -> Meter {
-        read(&self.users, (who.tenant, who.user), now)
+    /// Says whether there is a slot at all, looked at or not.
+    pub(crate) fn has_slot(&self, place: Place) -> bool {
+        self.slots.contains_key(&place)
     }
 
-    pub(crate) fn recipient(&self, who: Who, now: i64) -> Meter {
-        read(&self.recipients, (who.tenant, who.recipient), now)
+    pub(crate) fn user(&self, who: Who) -> Meter {
+        let kept = self.users.get(&(who.tenant, who.user));
+        kept.cloned().unwrap_or_default()
     }
 
-    /// Says whether, with the clock back from `high` to `now`, something would count again that was
-    /// over in between: a store may have dropped it, and a meter need not list it any more.
-    pub(crate) fn needs_what_may_be_gone(&self, now: i64, high: i64) -> bool {
-        let slots = self.slots.values().map(Slot::kept_until);
-        let users = self.users.values().flat_map(|meter| meter.ends(HOUR));
-        let recipients = self.recipients.values().flat_map(|meter| meter.ends(DAY));
-        slots
-            .chain(users)
-            .chain(recipients)
-            .any(|end| now <= end && end <= high)
+    pub(crate) fn recipient(&self, who: Who) -> Meter {
+        let kept = self.recipients.get(&(who.tenant, who.recipient));
+        kept.cloned().unwrap_or_default()
+    }
+
+    /// Says whether an answer may rest on an instant that is read as the present: then no instant
+    /// can be named at which the same call is admitted.
+    pub(crate) fn reads_the_far_future(&self, who: Who, now: i64) -> bool {
+        let (user, recipient) = (self.user(who), self.recipient(who));
+        let slot = self.slot(who.place(), now).map(Slot::instants);
+        let mut all = user.instants().chain(recipient.instants());
+        let is_far = |at: i64| at > now + FUTURE;
+        all.any(is_far) || slot.is_some_and(|slot| slot.into_iter().any(is_far))
+    }
+
+    /// Ends a code that is seen after its time: whoever may write keeps that.
+    fn see_expiry(&mut self, place: Place, now: i64) {
+        if let Some(slot) = self.slots.get_mut(&place)
+            && now <= slot.kept_until()
+            && slot.state == State::Pending
+            && now >= slot.expires_at
+        {
+            (slot.state, slot.ended_at) = (State::Expired, now);
+        }
     }
 
     /// The live challenge of exactly this binding, if its code can be made again.
     fn live(&self, asked: Asked<'_>, who: Who) -> Option<&Slot> {
         self.awaiting(asked, who).filter(|slot| {
-            self.known(slot, asked)
+            !slot.is_far_ahead(asked.now)
+                && self.known(slot, asked)
                 && slot.epoch == asked.ring.epoch
                 && self.exhausted_until(slot, asked).is_none()
         })
@@ -172,13 +204,15 @@ impl Reference {
     fn exhausted_until(&self, slot: &Slot, asked: Asked<'_>) -> Option<i64> {
         let early = i64::from(self.errs(Flaw::ClosingEndsEarly));
         let closed_for = slot.limits.closed_for.max(asked.limits.closed_for) - early;
+        let wrong_at = slot.wrong_at.unwrap_or(slot.issued_at);
         if slot.state == State::Exhausted {
-            return Some(slot.closed_at + closed_for);
+            let since = slot.ended_at.max(wrong_at);
+            return Some(read(since, asked.now) + closed_for);
         }
         if slot.state == State::Verified || slot.attempts < self.max_attempts(slot, asked) {
             return None;
         }
-        slot.wrong_at.map(|wrong_at| wrong_at + closed_for)
+        Some(read(wrong_at, asked.now) + closed_for)
     }
 
     /// Says whether the reference is to make this mistake.
@@ -202,9 +236,13 @@ impl Reference {
         let window = window - i64::from(self.errs(Flaw::WindowEndsEarly));
         let mut counted: Vec<i64> = instants
             .iter()
-            .copied()
+            .map(|at| read(*at, now))
             .filter(|at| now < at + window)
             .collect();
+        if self.errs(Flaw::FarFutureForgotten) {
+            counted = instants.to_vec();
+            counted.retain(|at| *at <= now + FUTURE && now < at + window);
+        }
         if self.errs(Flaw::FutureInstantsIgnored) {
             counted.retain(|at| *at <= now);
         }
@@ -214,10 +252,15 @@ impl Reference {
 
     pub(crate) fn check_clock(&self, asked: Asked<'_>, who: Who) -> Result<(), Fault> {
         let skew = SKEW - i64::from(self.errs(Flaw::SkewIsShorter));
-        match self.slot(who.place(), asked.now) {
-            Some(slot) if asked.now < slot.issued_at - skew => Err(Fault::Clock),
-            _ => Ok(()),
+        let Some(slot) = self.slot(who.place(), asked.now) else {
+            return Ok(());
+        };
+        let concerns = slot.state == State::Pending || self.errs(Flaw::FinalStatesFault);
+        let far = slot.is_far_ahead(asked.now) && !self.errs(Flaw::FarFutureFreezesTheSlot);
+        if concerns && asked.now < slot.issued_at - skew && !far {
+            return Err(Fault::Clock);
         }
+        Ok(())
     }
 }
 
@@ -232,7 +275,7 @@ impl Reference {
             slot.expires_at - WORTH_SENDING,
             slot.next_send_at,
             slot.issued_at - SKEW,
-            slot.closed_at + slot.limits.closed_for,
+            slot.ended_at + slot.limits.closed_for,
             slot.kept_until(),
         ];
         edges.extend(slot.wrong_at.map(|at| at + slot.limits.closed_for));
@@ -241,7 +284,7 @@ impl Reference {
 
     pub(crate) fn window_edges(&self, who: Who, now: i64) -> Vec<i64> {
         let mut edges = Vec::new();
-        for meter in [self.user(who, now), self.recipient(who, now)] {
+        for meter in [self.user(who), self.recipient(who)] {
             edges.extend(
                 meter
                     .sends
@@ -255,20 +298,34 @@ impl Reference {
                     .chain(&meter.refunds)
                     .map(|at| at + DAY),
             );
-            edges.extend((meter.consecutive > 0).then(|| meter.kept_until()));
+            edges.extend((!meter.sends.is_empty()).then(|| meter.kept_until()));
         }
         edges.retain(|edge| *edge >= now);
         edges
     }
+
+    /// The instants from which on something is honoured as it is, or lies too far ahead for that.
+    pub(crate) fn far_edges(&self, who: Who) -> Vec<i64> {
+        let slot = self.slots.get(&who.place()).map(Slot::instants);
+        let (user, recipient) = (self.user(who), self.recipient(who));
+        let meters = user.instants().chain(recipient.instants());
+        let all = meters.chain(slot.into_iter().flatten());
+        all.map(|at| at - FUTURE).collect()
+    }
 }
 
-/// Reads a meter as it is at `now`: empty, once its time is over.
-fn read(meters: &HashMap<(u8, u8), Meter>, key: (u8, u8), now: i64) -> Meter {
-    meters
-        .get(&key)
-        .filter(|meter| now <= meter.kept_until())
-        .cloned()
-        .unwrap_or_default()
+/// Reads an instant: one that lies far ahead is the present.
+fn read(at: i64, now: i64) -> i64 {
+    if at > now + FUTURE { now } else { at }
+}
+
+/// Lists an instant; the oldest gives way where there is no room.
+fn note(instants: &mut Vec<i64>, at: i64) {
+    instants.sort_unstable();
+    if instants.len() == PLACES {
+        instants.remove(0);
+    }
+    instants.push(at);
 }
 
 fn take_one(instants: &mut Vec<i64>, at: i64) {

@@ -23,7 +23,9 @@ pub(crate) enum Step {
     Report(Ask, Sent, Told),
     Status(Ask),
     Unlock(Who),
-    Purge(usize),
+    Reset(Who, Lifted),
+    /// With or without an administrator's word.
+    Purge(bool),
     Clock(Move),
     Keys(usize),
     /// The same entry, several times in a row.
@@ -55,7 +57,10 @@ impl Step {
             | Self::Siege(ask, ..)
             | Self::Flood(ask, ..) => Some(&mut ask.who),
             Self::Unlock(who)
-            | Self::Clock(Move::SlotEdge(who, ..) | Move::WindowEdge(who, ..)) => Some(who),
+            | Self::Reset(who, _)
+            | Self::Clock(
+                Move::SlotEdge(who, ..) | Move::WindowEdge(who, ..) | Move::FarEdge(who, ..),
+            ) => Some(who),
             Self::Purge(_) | Self::Clock(Move::By(_)) | Self::Keys(_) | Self::KeepPromise(_) => {
                 None
             }
@@ -92,6 +97,14 @@ pub(crate) enum Numbers {
     All,
 }
 
+/// What an administrator resets.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Lifted {
+    Slot,
+    Recipient,
+    User,
+}
+
 /// Which challenge id is named beside the code, or reported on.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Named {
@@ -122,6 +135,8 @@ pub(crate) enum Move {
     SlotEdge(Who, prop::sample::Index, i64),
     /// To an instant at which a window, or a count, comes to its end.
     WindowEdge(Who, prop::sample::Index, i64),
+    /// To an instant at which something of the future begins to lie too far ahead.
+    FarEdge(Who, prop::sample::Index, i64),
 }
 
 pub(crate) fn history(length: usize) -> impl Strategy<Value = History> {
@@ -170,8 +185,9 @@ fn step() -> impl Strategy<Value = Step> {
         40 => ask().prop_map(Step::Cancel),
         40 => (-1_i64..=0).prop_map(Step::KeepPromise),
         14 => (ask(), burst(), 2_u8..24).prop_map(|(ask, entry, n)| Step::Burst(ask, entry, n)),
-        10 => (0_usize..20).prop_map(Step::Purge),
+        12 => prop::bool::weighted(0.3).prop_map(Step::Purge),
         5 => who().prop_map(Step::Unlock),
+        8 => (who(), lifted()).prop_map(|(who, lifted)| Step::Reset(who, lifted)),
         4 => (0..RINGS).prop_map(Step::Keys),
         1 => (ask(), 1_u8..=9).prop_map(|(ask, days)| Step::Siege(ask, days)),
         4 => flood(),
@@ -238,8 +254,21 @@ fn sent() -> impl Strategy<Value = Sent> {
     (named, offset).prop_map(|(named, offset)| Sent { named, offset })
 }
 
+fn lifted() -> impl Strategy<Value = Lifted> {
+    prop_oneof![3 => Just(Lifted::Slot), 1 => Just(Lifted::Recipient), 1 => Just(Lifted::User)]
+}
+
 fn told() -> impl Strategy<Value = Told> {
     prop_oneof![3 => Just(Told::Failed), 1 => Just(Told::Sent)]
+}
+
+/// From a day less a second on to five years.
+fn days() -> impl Strategy<Value = i64> {
+    prop_oneof![
+        4 => 86_399_i64..=86_401,
+        4 => 86_400_i64..1_000_000,
+        1 => 1_000_000_i64..160_000_000,
+    ]
 }
 
 fn moves() -> impl Strategy<Value = Move> {
@@ -252,6 +281,8 @@ fn moves() -> impl Strategy<Value = Move> {
         3 => (1_200_i64..10_800).prop_map(Move::By),
         2 => (10_800_i64..300_000).prop_map(Move::By),
         4 => (60_i64..400_000).prop_map(|seconds| Move::By(-seconds)),
+        3 => (days(), prop::bool::ANY).prop_map(|(days, back)| Move::By(if back { -days } else { days })),
+        3 => edge().prop_map(|(who, index, delta)| Move::FarEdge(who, index, delta)),
         40 => edge().prop_map(|(who, index, delta)| Move::SlotEdge(who, index, delta)),
         8 => edge().prop_map(|(who, index, delta)| Move::WindowEdge(who, index, delta)),
     ]

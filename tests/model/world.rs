@@ -1,17 +1,18 @@
 //! The engine and the reference side by side: each step is asked of both, and the answers compared.
 
-use core::sync::atomic::AtomicU64;
+use core::sync::atomic::{AtomicU64, Ordering};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use otp_engine::{Binding, Budgets, Engine, ManualClock, MemoryStore, Timestamp};
+use otp_engine::store::{self, Cell, Class, Commit, Key, Write};
+use otp_engine::{Binding, Budgets, Engine, ManualClock, MemoryStore, Store, Timestamp};
 
 use crate::flaw::Flaw;
 use crate::reference::Reference;
 use crate::siblings::{Counted, KEY_RINGS, LIMITS, bind, key_ring, policy};
 use crate::steps::{Ask, Entry, History, Move, Named, RINGS, SIBLINGS, Step};
-use crate::terms::{Asked, Id, Place, Who};
+use crate::terms::{Asked, DAY, Id, Place, Who};
 use crate::typed::{Typed, dress, malformed};
 
 #[path = "world/answers.rs"]
@@ -40,15 +41,13 @@ struct Seen {
 pub(crate) struct World<'a> {
     clock: Arc<ManualClock>,
     engines: Vec<Vec<Engine>>,
-    store: MemoryStore,
+    store: Watched,
     reference: Reference,
     bindings: HashMap<Who, Rc<Binding>>,
     main: usize,
     ring: usize,
     start: i64,
     now: i64,
-    /// The latest instant at which the store could drop something.
-    high: i64,
     seen: HashMap<Place, Seen>,
     accepted: HashSet<Id>,
     promise: Option<(Ask, usize, i64)>,
@@ -80,14 +79,13 @@ impl<'a> World<'a> {
         Self {
             engines: engines.collect(),
             clock,
-            store: MemoryStore::with_capacity_limit(256),
+            store: Watched::default(),
             reference: Reference::new(history.metered, flaw),
             bindings: HashMap::new(),
             main: history.main,
             ring: 0,
             start: history.start,
             now: history.start,
-            high: history.start,
             seen: HashMap::new(),
             accepted: HashSet::new(),
             promise: None,
@@ -109,7 +107,8 @@ impl<'a> World<'a> {
             Step::Report(ask, sent, told) => self.report(*ask, *sent, *told),
             Step::Status(ask) => self.status(*ask),
             Step::Unlock(who) => self.unlock(*who),
-            Step::Purge(limit) => self.purge(*limit),
+            Step::Reset(who, lifted) => self.reset(*who, *lifted),
+            Step::Purge(confirmed) => self.purge(*confirmed),
             Step::Clock(step) => {
                 self.count("clock step");
                 self.set(self.target(*step));
@@ -229,6 +228,14 @@ impl<'a> World<'a> {
                 let edges = self.reference.window_edges(who, self.now);
                 self.near(&edges, index, delta)
             }
+            Move::FarEdge(who, index, delta) => {
+                let edges = self.reference.far_edges(who);
+                if edges.is_empty() {
+                    self.now
+                } else {
+                    edges[index.index(edges.len())] + delta
+                }
+            }
         }
     }
 
@@ -245,18 +252,23 @@ impl<'a> World<'a> {
         }
     }
 
-    /// Sets the clock; not back to where a purge could be told from none, as a store is free to
-    /// drop what was over at any instant up to the latest.
+    /// Sets the clock, forward or back, by whatever it may be.
     fn set(&mut self, now: i64) {
-        if now < self.now && self.reference.needs_what_may_be_gone(now, self.high) {
-            return;
-        }
         if now < self.now {
             self.count_also("clock back");
         }
+        if now.abs_diff(self.now) > DAY.unsigned_abs() {
+            self.count_also("clock off by more than a day");
+        }
         self.now = now;
-        self.high = self.high.max(now);
         self.clock.set(Timestamp::from_unix(now));
+    }
+
+    /// Tells the reference whether the engine committed something just now.
+    fn note_commits(&mut self) {
+        if self.store.commits.swap(0, Ordering::Relaxed) > 0 {
+            self.reference.committed(self.ring, self.now);
+        }
     }
 
     fn rel(&self, at: i64) -> i64 {
@@ -285,6 +297,7 @@ impl<'a> World<'a> {
         engine: &T,
         model: &T,
     ) -> Result<(), String> {
+        self.note_commits();
         let sibling = self.sibling(ask);
         self.note(|| format!("sibling {sibling}, {}: {what}: {engine:?}", shown(ask.who)));
         if engine == model {
@@ -296,6 +309,34 @@ impl<'a> World<'a> {
             self.start,
             shown(ask.who),
         ))
+    }
+}
+
+/// The memory store, and how often a commit was done.
+#[derive(Default)]
+struct Watched {
+    inner: MemoryStore,
+    commits: AtomicU64,
+}
+
+impl Store for Watched {
+    fn load(&self, keys: &[Key], cells: &mut Vec<Option<Cell>>) -> Result<(), store::Error> {
+        self.inner.load(keys, cells)
+    }
+
+    fn commit(&self, writes: &[Write<'_>], now: Timestamp) -> Result<Commit, store::Error> {
+        let outcome = self.inner.commit(writes, now)?;
+        self.commits
+            .fetch_add(u64::from(outcome == Commit::Done), Ordering::Relaxed);
+        Ok(outcome)
+    }
+
+    fn purge(&self, now: Timestamp, limit: usize) -> Result<usize, store::Error> {
+        self.inner.purge(now, limit)
+    }
+
+    fn class(&self) -> Class {
+        self.inner.class()
     }
 }
 

@@ -43,6 +43,19 @@ impl Scene {
         Self::listen(builder, clock)
     }
 
+    /// An engine whose locks end by themselves: what a store that expires asks for.
+    #[allow(dead_code, reason = "each test file uses its part")]
+    pub(crate) fn whose_locks_end() -> Self {
+        let drawn = AtomicU64::new(0);
+        let clock = Arc::new(ManualClock::new(at(0)));
+        let days_30 = core::time::Duration::from_secs(30 * 86_400);
+        let budgets = otp_engine::Budgets::builder().lock_ends_after(days_30);
+        let builder = Engine::builder_on(keys(0), Arc::clone(&clock), move || {
+            Counted(drawn.fetch_add(1, Ordering::SeqCst))
+        });
+        Self::listen(builder.budgets(budgets.build().unwrap()), clock)
+    }
+
     fn listen(builder: EngineBuilder, clock: Arc<ManualClock>) -> Self {
         let heard = Arc::new(Mutex::new(Vec::new()));
         let ear = Arc::clone(&heard);

@@ -37,15 +37,14 @@ fn used(last: u64, epoch: u32, steps: i32) -> Credential {
 
 /// Credentials as format 2 has them: never used and guessed at, used, both ends.
 fn samples() -> Vec<Credential> {
-    let budgets = Budgets::default();
     let mut guessed = Credential::default();
     for second in [0, 15, 30] {
-        guessed.failures.charge(&budgets, at(second));
+        guessed.failures.charge(at(second));
     }
     let mut followed = used(57_192_240, 3, -3);
     followed.drift.samples = -2;
     followed.drift.since = at(-86_400);
-    followed.failures.charge(&budgets, at(7));
+    followed.failures.charge(at(7));
     let mut last = used(u64::MAX, u32::MAX, i32::MAX);
     last.failures.in_a_row = u16::MAX;
     last.drift.since = Timestamp::from_unix(i64::MAX);
@@ -194,7 +193,7 @@ fn what_is_left_is_what_is_compared() {
         let mut failures = Failures::default();
         for left in (0..most).rev() {
             assert_eq!(failures.lock(&budgets, at(0)), None);
-            failures.charge(&budgets, at(0));
+            failures.charge(at(0));
             assert_eq!(failures.left(&budgets, at(0)), left);
         }
         assert_eq!(failures.lock(&budgets, at(86_399)), Some(end));

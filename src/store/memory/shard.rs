@@ -75,24 +75,19 @@ impl Shard {
         self.set_discard_after(at, write.discard_after);
     }
 
-    /// Drops at most `limit` cells past their time, but none in the places `kept`; returns how
-    /// many.
-    pub(super) fn drop_expired(&mut self, now: Timestamp, limit: usize, kept: &[u32]) -> usize {
+    /// Drops at most `limit` cells past their time; returns how many.
+    pub(super) fn drop_expired(&mut self, now: Timestamp, limit: usize) -> usize {
         self.turn_pages(now);
         let mut dropped = 0;
-        let mut passed_over = Vec::new();
         while dropped < limit {
             let Some((at, place)) = self.broom.pop(now) else {
                 break;
             };
-            if kept.contains(&place) {
-                passed_over.push((at, place));
-            } else if self.is_due(place, at) {
+            if self.is_due(place, at) {
                 self.remove(place);
                 dropped += 1;
             }
         }
-        self.broom.order(passed_over);
         dropped
     }
 

@@ -97,19 +97,25 @@ fn a_cell_goes_after_its_time_not_at_it() {
 }
 
 #[test]
-fn an_insert_drops_two_expired_cells_and_an_update_none() {
-    let store = MemoryStore::new();
+fn a_commit_drops_nothing_while_there_is_room_nor_for_a_clock_that_jumped() {
+    let store = MemoryStore::with_capacity_limit(5);
     for number in 0..5 {
-        let expired = until(-1, write(key_in(7, number), 0));
-        assert_eq!(store.commit(&[expired], at(-2)).unwrap(), Commit::Done);
+        let brief = until(5, write(key_in(7, number), 0));
+        assert_eq!(commit(&store, &[brief]), Commit::Done);
     }
-    assert_eq!(
-        commit(&store, &[until(-1, write(key_in(7, 4), 1))]),
-        Commit::Done
-    );
+    // Three days later: the first commit is not believed, and moves what is known by a day.
+    let later = at(3 * 86_400);
+    let insert = |number| store.commit(&[write(key_in(7, number), 0)], later);
+    assert!(matches!(insert(9), Err(Error::Full)));
+    assert!(matches!(insert(9), Err(Error::Full)));
     assert_eq!(store.len(), 5);
-    assert_eq!(commit(&store, &[write(key_in(7, 9), 0)]), Commit::Done);
-    assert_eq!(store.len(), 4);
+    assert_eq!(insert(9).unwrap(), Commit::Done);
+    assert_eq!(store.len(), 5);
+    let roomy = MemoryStore::new();
+    let brief = until(5, write(key_in(7, 0), 0));
+    assert_eq!(commit(&roomy, &[brief]), Commit::Done);
+    let hour = roomy.commit(&[write(key_in(7, 1), 0)], at(3_600));
+    assert_eq!((hour.unwrap(), roomy.len()), (Commit::Done, 2));
 }
 
 #[test]

@@ -1,8 +1,8 @@
-//! What happens beside issue and verify: cancelling, delivery reports, status, unlocking.
+//! What happens beside issue and verify: cancelling, delivery reports, status.
 
-use otp_engine::{Cancellation, Delivered, Reported, State, Unlocking};
+use otp_engine::{Cancellation, Delivered, Reported, State};
 
-use super::{Reference, take_one};
+use super::{Reference, note, take_one};
 use crate::flaw::Flaw;
 use crate::terms::{Asked, DAY, Fault, Id, Status, Who};
 
@@ -11,11 +11,14 @@ const MAX_REFUNDS: usize = 3;
 
 impl Reference {
     pub(crate) fn cancel(&mut self, asked: Asked<'_>, who: Who) -> Result<Cancellation, Fault> {
+        if !self.errs(Flaw::CancelKeepsNoExpiry) {
+            self.see_expiry(who.place(), asked.now);
+        }
         if self.awaiting(asked, who).is_none() {
             return Ok(Cancellation::NothingLive);
         }
         let slot = self.slots.get_mut(&who.place()).unwrap();
-        slot.state = State::Cancelled;
+        (slot.state, slot.ended_at) = (State::Cancelled, asked.now);
         Ok(Cancellation::Cancelled)
     }
 
@@ -29,9 +32,12 @@ impl Reference {
     ) -> Result<Reported, Fault> {
         let now = asked.now;
         self.check_clock(asked, who)?;
+        if !self.errs(Flaw::ReportKeepsNoExpiry) {
+            self.see_expiry(who.place(), now);
+        }
         let twice = self.errs(Flaw::RefundedTwice);
         let refunds_left = {
-            let recipient = self.recipient(who, now);
+            let recipient = self.recipient(who);
             let max = MAX_REFUNDS + usize::from(self.errs(Flaw::FourthRefund));
             self.full(&recipient.refunds, max, DAY, now).is_none()
         };
@@ -62,15 +68,15 @@ impl Reference {
             slot.attempts = slot.attempts.saturating_sub(1);
         }
         let sent_at = slot.sent_at;
-        let mut user = self.user(who, now);
+        let mut user = self.user(who);
         take_one(&mut user.sends, sent_at);
         user.written_at = now;
         self.users.insert((who.tenant, who.user), user);
-        let mut recipient = self.recipient(who, now);
+        let mut recipient = self.recipient(who);
         if flaw != Some(Flaw::RefundSkipsTheRecipient) {
             take_one(&mut recipient.sends, sent_at);
         }
-        recipient.refunds.push(now);
+        note(&mut recipient.refunds, now);
         recipient.written_at = now;
         self.recipients
             .insert((who.tenant, who.recipient), recipient);
@@ -96,24 +102,5 @@ impl Reference {
             next_send_at: slot.next_send_at,
             lock: self.lock(asked.now, who),
         }))
-    }
-
-    /// Forgets the failures of a user; `None` where either answer is true, because there are
-    /// failures whose day is over, and a meter may list them still or no more.
-    pub(crate) fn unlock(&mut self, now: i64, who: Who) -> Option<Unlocking> {
-        let kept = self.users.get(&(who.tenant, who.user));
-        if kept.is_some_and(|kept| kept.consecutive > 0 && now > kept.kept_until()) {
-            return Some(Unlocking::NothingToUnlock); // nothing is there now, and nothing is written
-        }
-        let mut meter = self.user(who, now);
-        if !self.failed.remove(&(who.tenant, who.user)) || self.unmetered {
-            return Some(Unlocking::NothingToUnlock);
-        }
-        let counts = meter.consecutive > 0 || meter.failures.iter().any(|at| now < at + DAY);
-        meter.consecutive = 0;
-        meter.failures.clear();
-        meter.written_at = now;
-        self.users.insert((who.tenant, who.user), meter);
-        counts.then_some(Unlocking::Unlocked)
     }
 }

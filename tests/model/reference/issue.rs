@@ -2,7 +2,7 @@
 
 use otp_engine::{Delivered, Reason, State};
 
-use super::{Reference, Slot, WORTH_SENDING};
+use super::{FUTURE, Meter, Reference, Slot, WORTH_SENDING, note, read};
 use crate::flaw::Flaw;
 use crate::terms::{Asked, DAY, Fault, HOUR, Id, Issuance, Place, Who};
 
@@ -15,6 +15,9 @@ impl Reference {
             let live = self.live(asked, who);
             let same = live.filter(|slot| slot.limits.remembered() == limits.remembered());
             let id = same.map(|slot| slot.id);
+            if !self.errs(Flaw::RefusalKeepsNoExpiry) {
+                self.see_expiry(who.place(), now);
+            }
             return Ok(Issuance::Refused {
                 reason,
                 retry_at,
@@ -22,13 +25,11 @@ impl Reference {
             });
         }
         let user = (who.tenant, who.user);
-        let mut meter = self.user(who, now);
-        meter.sends.push(now);
-        meter.written_at = now;
+        let mut meter = self.user(who);
+        self.count_send(&mut meter, now, HOUR);
         self.users.insert(user, meter);
-        let mut meter = self.recipient(who, now);
-        meter.sends.push(now);
-        meter.written_at = now;
+        let mut meter = self.recipient(who);
+        self.count_send(&mut meter, now, DAY);
         self.recipients.insert((who.tenant, who.recipient), meter);
 
         let flaw = self.flaw;
@@ -57,7 +58,7 @@ impl Reference {
             let closed_for = old.limits.closed_for.max(limits.closed_for);
             let over = old
                 .wrong_at
-                .is_none_or(|wrong_at| now >= wrong_at + closed_for);
+                .is_none_or(|wrong_at| now >= read(wrong_at, now) + closed_for);
             let restarts = over
                 || old.state == State::Verified
                 || old.state == State::Exhausted
@@ -81,7 +82,7 @@ impl Reference {
             expires_at: now + limits.validity,
             sent_at: now,
             next_send_at: now + limits.cooldown,
-            closed_at: now,
+            ended_at: now,
             sends: 1,
             refunds: 0,
             delivery: Delivered::Unreported,
@@ -107,7 +108,7 @@ impl Reference {
     /// Why no code is sent: the first violated limit, and when the last violated one admits.
     pub(crate) fn refusal(&self, asked: Asked<'_>, who: Who) -> Option<(Reason, Option<i64>)> {
         let now = asked.now;
-        let (user, recipient) = (self.user(who, now), self.recipient(who, now));
+        let (user, recipient) = (self.user(who), self.recipient(who));
         let mut violated: Vec<(Reason, Option<i64>)> = Vec::new();
         let mut limit =
             |reason, until: Option<i64>| violated.extend(until.map(|at| (reason, Some(at))));
@@ -126,9 +127,10 @@ impl Reference {
                     .filter(|until| now < *until),
             );
             let early = i64::from(self.errs(Flaw::CooldownEndsEarly));
+            let free = slot.sent_at > now + FUTURE && !self.errs(Flaw::FarFutureCoolsDown);
             limit(
                 Reason::Cooldown,
-                Some(slot.next_send_at - early).filter(|until| now < *until),
+                Some(slot.next_send_at - early).filter(|until| now < *until && !free),
             );
         }
         if let Some(slot) = self.again(asked, who) {
@@ -170,6 +172,14 @@ impl Reference {
             violated.iter().filter_map(|(_, until)| *until).max()
         };
         Some((first, latest))
+    }
+
+    fn count_send(&self, meter: &mut Meter, now: i64, window: i64) {
+        if self.errs(Flaw::MetersForgetByTheClock) {
+            meter.sends.retain(|at| now < at + window);
+        }
+        note(&mut meter.sends, now);
+        meter.written_at = now;
     }
 
     /// The challenge that issuing would send once more.

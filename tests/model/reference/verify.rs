@@ -2,7 +2,7 @@
 
 use otp_engine::{Lock, Rejection, State, Timestamp};
 
-use super::{Reference, Slot};
+use super::{Reference, Slot, note};
 use crate::flaw::Flaw;
 use crate::terms::{Asked, DAY, Fault, Id, Verdict, Who};
 
@@ -24,12 +24,15 @@ impl Reference {
 
         if let Some(rejection) = closed {
             let place = who.place();
+            let elsewhere = matches!(rejection, Rejection::Mismatch | Rejection::Superseded);
+            let forgets = self.errs(Flaw::MalformedKeepsNoExpiry) && guess.is_none()
+                || self.errs(Flaw::ExpiryIsForgotten) && guess.is_some()
+                || self.errs(Flaw::MismatchKeepsNoExpiry) && elsewhere;
+            if !forgets {
+                self.see_expiry(place, now);
+            }
             if guess.is_none() {
                 return Ok(Verdict::Rejected(Rejection::Malformed));
-            }
-            if rejection == Rejection::Expired && !self.errs(Flaw::ExpiryIsForgotten) {
-                let slot = self.slots.get_mut(&place).unwrap();
-                slot.state = State::Expired;
             }
             let charges = self.errs(Flaw::MismatchCharges) && rejection == Rejection::Mismatch
                 || self.errs(Flaw::ReplayCharges) && rejection == Rejection::AlreadyUsed;
@@ -52,15 +55,18 @@ impl Reference {
             }
             let late = u32::from(flaw == Some(Flaw::TwentyFirstMalformed));
             if slot.malformed >= MAX_MALFORMED + late {
-                slot.state = State::Exhausted;
-                slot.closed_at = now;
+                (slot.state, slot.ended_at) = (State::Exhausted, now);
             }
             return Ok(Verdict::Rejected(Rejection::Malformed));
         };
         if guess == slot.code {
-            slot.state = State::Verified;
-            slot.attempts = 0;
+            (slot.state, slot.ended_at) = (State::Verified, now);
+            (slot.attempts, slot.malformed) = (0, 0);
             let id = slot.id;
+            self.users
+                .entry((who.tenant, who.user))
+                .or_default()
+                .written_at = now;
             for (key, meter) in &mut self.users {
                 if *key == (who.tenant, who.user) || flaw == Some(Flaw::SuccessResetsAnotherUser) {
                     meter.consecutive = if flaw == Some(Flaw::SuccessKeepsTheCount) {
@@ -75,12 +81,15 @@ impl Reference {
                 verified_at: now,
             });
         }
+        let last = slot.wrong_at.filter(|_| slot.attempts > 0);
+        slot.wrong_at = Some(match last {
+            Some(last) if flaw != Some(Flaw::SlotOpensWhenTimeGoesBack) => last.max(now),
+            _ => now,
+        });
         slot.attempts += 1;
-        slot.wrong_at = Some(now);
         let attempts_left = max_attempts - slot.attempts;
         if attempts_left == 0 {
-            slot.state = State::Exhausted;
-            slot.closed_at = now;
+            (slot.state, slot.ended_at) = (State::Exhausted, now);
         }
         self.charge(now, who);
         Ok(Verdict::Rejected(Rejection::Wrong { attempts_left }))
@@ -112,6 +121,9 @@ impl Reference {
             State::Exhausted => self.exhausted_until(slot, asked).map(exhausted),
             _ => {
                 self.check_clock(asked, who)?;
+                if slot.is_far_ahead(asked.now) {
+                    return Err(Fault::Clock);
+                }
                 if !self.is_in_time(slot, asked.now) {
                     Some(Rejection::Expired)
                 } else if slot.limits.digits < asked.limits.digits
@@ -135,7 +147,7 @@ impl Reference {
     }
 
     fn lock_of_verify(&self, now: i64, who: Who) -> Option<Rejection> {
-        let recipient = self.recipient(who, now);
+        let recipient = self.recipient(who);
         let theirs = self.full(&recipient.failures, self.max_failures(), DAY, now);
         match self.lock(now, who) {
             Lock::UntilUnlocked => Some(Rejection::Locked { retry_at: None }),
@@ -150,7 +162,7 @@ impl Reference {
     }
 
     pub(crate) fn lock(&self, now: i64, who: Who) -> Lock {
-        let user = self.user(who, now);
+        let user = self.user(who);
         if self.unmetered {
             return Lock::Free;
         }
@@ -164,15 +176,20 @@ impl Reference {
     }
 
     fn charge(&mut self, now: i64, who: Who) {
-        self.failed.insert((who.tenant, who.user));
-        let mut meter = self.user(who, now);
-        meter.failures.push(now);
+        let mut meter = self.user(who);
+        self.count_failure(&mut meter, now);
         meter.consecutive += 1;
-        meter.written_at = now;
         self.users.insert((who.tenant, who.user), meter);
-        let mut meter = self.recipient(who, now);
-        meter.failures.push(now);
-        meter.written_at = now;
+        let mut meter = self.recipient(who);
+        self.count_failure(&mut meter, now);
         self.recipients.insert((who.tenant, who.recipient), meter);
+    }
+
+    fn count_failure(&self, meter: &mut super::Meter, now: i64) {
+        if self.errs(Flaw::MetersForgetByTheClock) {
+            meter.failures.retain(|at| now < at + DAY);
+        }
+        note(&mut meter.failures, now);
+        meter.written_at = now;
     }
 }

@@ -2,13 +2,13 @@
 
 use otp_engine::{
     ChallengeId, Delivered, Delivery, GatewayStatus, Issuance, Lock, Reason, Rejection, Reported,
-    State, Submission, Timestamp, Verdict,
+    Resetting, State, Submission, Timestamp, Verdict,
 };
 
 use super::answers::{fault, id_of, of_fault, of_verdict};
 use super::{NOBODY, World};
 use crate::siblings::LIMITS;
-use crate::steps::{Ask, Entry, NUMBERS, Named, Numbers, Sent, Told};
+use crate::steps::{Ask, Entry, Lifted, NUMBERS, Named, Numbers, Sent, Told};
 use crate::terms::{self, DAY, Who};
 
 impl World<'_> {
@@ -102,6 +102,9 @@ impl World<'_> {
 
     /// Checks that the instant of a refusal is the earliest: refused before, admitted then.
     pub(super) fn check_promise(&self, ask: Ask, retry_at: i64) -> Result<(), String> {
+        if self.reference.reads_the_far_future(ask.who, self.now) {
+            return Ok(());
+        }
         let mut asked = self.asked(ask);
         asked.now = retry_at - 1;
         let before = self.reference.refusal(asked, ask.who);
@@ -165,7 +168,7 @@ impl World<'_> {
             }
             Ok(terms::Verdict::Rejected(Rejection::Locked {
                 retry_at: Some(retry_at),
-            })) => {
+            })) if !self.reference.reads_the_far_future(who, self.now) => {
                 let before = self.reference.lock(retry_at.unix() - 1, who);
                 let then = self.reference.lock(retry_at.unix(), who);
                 if before == Lock::Free || then != Lock::Free {
@@ -194,6 +197,9 @@ impl World<'_> {
 
     /// Checks the instant at which an exhausted slot opens, as `issue` sees it.
     pub(super) fn check_end_of_closing(&self, ask: Ask, retry_at: i64) -> Result<(), String> {
+        if self.reference.reads_the_far_future(ask.who, self.now) {
+            return Ok(());
+        }
         let mut asked = self.asked(ask);
         asked.now = retry_at - 1;
         let before = self.reference.refusal(asked, ask.who);
@@ -308,7 +314,7 @@ impl World<'_> {
             Ok(answer) => answer,
             Err(error) => return Err(format!("unlock: {:?}", fault(error)?)),
         };
-        self.same("unlock", ask, &engine, &model.unwrap_or(engine))?;
+        self.same("unlock", ask, &engine, &model)?;
         self.count(match engine {
             otp_engine::Unlocking::Unlocked => "unlocked",
             otp_engine::Unlocking::NothingToUnlock => "nothing to unlock",
@@ -316,20 +322,67 @@ impl World<'_> {
         Ok(())
     }
 
-    /// Sweeps the store. The reference has no such step: no answer may depend on it.
-    pub(super) fn purge(&mut self, limit: usize) -> Result<(), String> {
-        let engine = self.engine(Ask {
+    pub(super) fn reset(&mut self, who: Who, lifted: Lifted) -> Result<(), String> {
+        let ask = Ask { who, sibling: 0 };
+        let binding = self.binding(who);
+        let (engine, store, reason) = (self.engine(ask), &self.store, "the model asks");
+        let (engine, model) = match lifted {
+            Lifted::Slot => (
+                engine.reset_slot(store, &binding, reason),
+                self.reference.reset_slot(self.now, who),
+            ),
+            Lifted::Recipient => (
+                engine.reset_recipient(store, binding.tenant(), binding.recipient(), reason),
+                self.reference.reset_recipient(self.now, who),
+            ),
+            Lifted::User => (
+                engine.reset_user(store, binding.tenant(), binding.user(), reason),
+                self.reference.reset_user(self.now, who),
+            ),
+        };
+        let engine = engine.map_err(|error| format!("reset: {error}"))?;
+        self.same(&format!("reset {lifted:?}"), ask, &engine, &model)?;
+        if matches!(lifted, Lifted::Slot) {
+            let seen = self.seen.entry(who.place()).or_default();
+            (seen.compared, seen.succeeded) = (0, false);
+        }
+        self.count(match (engine, lifted) {
+            (Resetting::NothingToReset, _) => "nothing to reset",
+            (Resetting::Reset, Lifted::Slot) => "slot reset",
+            (Resetting::Reset, Lifted::Recipient) => "recipient reset",
+            (Resetting::Reset, Lifted::User) => "user reset",
+        });
+        Ok(())
+    }
+
+    /// Sweeps the store of all that is over, if the clock is believed.
+    pub(super) fn purge(&mut self, confirmed: bool) -> Result<(), String> {
+        let ask = Ask {
             who: NOBODY,
             sibling: 0,
-        });
-        let dropped = engine
-            .purge(&self.store, limit)
-            .map_err(|error| error.to_string())?;
-        self.note(|| format!("purge: {dropped} dropped"));
-        self.count(if dropped > 0 {
-            "purged"
+        };
+        let (engine, store) = (self.engine(ask), &self.store);
+        let engine = if confirmed {
+            engine.purge_confirmed(store, usize::MAX)
         } else {
-            "nothing to purge"
+            engine.purge(store, usize::MAX)
+        };
+        let engine = match engine {
+            Ok(dropped) => Some(dropped),
+            Err(otp_engine::Error::ClockAhead) => None,
+            Err(error) => return Err(format!("purge: {error}")),
+        };
+        let model = self.reference.purge(self.ring, self.now, confirmed);
+        self.same(&format!("purge {confirmed}"), ask, &engine, &model)?;
+        for (place, seen) in &mut self.seen {
+            if !self.reference.has_slot(*place) {
+                seen.compared = 0; // forgotten by a clock that was believed
+            }
+        }
+        self.count(match engine {
+            None => "purge refused",
+            Some(0) => "nothing to purge",
+            Some(_) => "purged",
         });
         Ok(())
     }

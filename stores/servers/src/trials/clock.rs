@@ -16,6 +16,7 @@ pub fn clock_moves_back(store: &dyn Store) {
     let clock = Arc::new(ManualClock::new(now));
     let keys = KeyRing::builder().code("2026a", &[1; 32]).index(&[2; 32]);
     let engine = Engine::builder(keys.build().unwrap())
+        .budgets(super::desk::budgets())
         .clock(Arc::clone(&clock))
         .build();
     let issue = |number| {

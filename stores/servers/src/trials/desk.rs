@@ -1,23 +1,34 @@
 //! The engine that all processes of a trial have, and what its codes are for.
 
 use core::cell::{Cell, RefCell};
+use core::time::Duration;
 
 use otp_engine::{
-    Binding, Engine, KeyRing, ManualClock, Mobile, RecordField, Store, Submission, Timestamp,
+    Binding, Budgets, Engine, KeyRing, ManualClock, Mobile, RecordField, Store, Submission,
+    Timestamp,
 };
 
 /// Makes an engine with keys that are no secret.
 #[must_use]
 pub fn engine() -> Engine {
     let keys = KeyRing::builder().code("2026a", &[1; 32]).index(&[2; 32]);
-    Engine::new(keys.build().unwrap())
+    Engine::builder(keys.build().unwrap())
+        .budgets(budgets())
+        .build()
+}
+
+/// The default budgets, with a lock that ends by itself: what a store that expires asks for.
+pub(super) fn budgets() -> Budgets {
+    let days_400 = Duration::from_secs(400 * 86_400);
+    let budgets = Budgets::builder().lock_ends_after(days_400);
+    budgets.build().unwrap()
 }
 
 /// Makes an engine for which it stays this instant: codes do not expire however long a trial takes.
 #[must_use]
 pub fn engine_at(now: Timestamp) -> Engine {
     let keys = KeyRing::builder().code("2026a", &[1; 32]).index(&[2; 32]);
-    let builder = Engine::builder(keys.build().unwrap());
+    let builder = Engine::builder(keys.build().unwrap()).budgets(budgets());
     builder.clock(ManualClock::new(now)).build()
 }
 

@@ -1,0 +1,80 @@
+//! Admit a purge: only a clock that is near the newest time known of the store may drop anything.
+
+use core::time::Duration;
+
+use super::{Decision, Ground, Operation, Subject};
+use crate::event::Happenings;
+use crate::newest::Newest;
+use crate::seal::{Places, Writes};
+use crate::store::{Key, Kind};
+use crate::{Error, Timestamp};
+
+/// Compares the clock with what the store and this process know, and leaves a mark for the others.
+pub(crate) struct AdmitPurge<'a> {
+    pub(crate) key: Key,
+    pub(crate) newest: &'a Newest,
+    /// An administrator says that the clock is right.
+    pub(crate) confirmed: bool,
+}
+
+impl Operation for AdmitPurge<'_> {
+    /// The instant that was admitted.
+    type Answer = Timestamp;
+
+    fn keys(&self) -> &[Key] {
+        core::slice::from_ref(&self.key)
+    }
+
+    fn decide(
+        &self,
+        _: &Ground<'_>,
+        places: &Places<'_>,
+        writes: &mut Writes<'_>,
+        now: Timestamp,
+    ) -> Result<Decision<Timestamp>, Error> {
+        let place = places.at(0)?;
+        let mark = place.body().map(read).transpose()?;
+        if !self.confirmed && !self.newest.admits(mark, now) {
+            return Err(Error::ClockAhead);
+        }
+        let moves = match mark {
+            Some(mark) if self.confirmed => mark != now,
+            Some(mark) => now >= mark.saturating_add(STEP),
+            None => true,
+        };
+        if moves {
+            writes.put(place, Kind::Meter, None, |body| {
+                body.push(FORMAT);
+                body.extend(now.unix().to_be_bytes());
+            });
+        }
+        Ok(Decision {
+            answer: now,
+            happenings: Happenings::default(),
+            id: None,
+        })
+    }
+
+    fn subject(&self) -> Subject<'_> {
+        Subject::User {
+            tenant: "",
+            user: "",
+        }
+    }
+}
+
+/// Reads the mark.
+fn read(body: &[u8]) -> Result<Timestamp, Error> {
+    match body.split_first_chunk() {
+        Some((&[FORMAT], rest)) => <[u8; 8]>::try_from(rest)
+            .map(|unix| Timestamp::from_unix(i64::from_be_bytes(unix)))
+            .map_err(|_| Error::Tampered),
+        _ => Err(Error::Tampered),
+    }
+}
+
+/// The version of the bytes of the mark.
+const FORMAT: u8 = 1;
+
+/// How much later a purge leaves a new mark: not each of many batches.
+const STEP: Duration = Duration::from_secs(3_600);
