@@ -274,6 +274,11 @@ enum otp_status
    */
   OTP_STATUS_REENTERED = 23,
   /**
+   * The clock is more than a day ahead of the newest time known of the store; nothing was
+   * dropped. Set it right, or confirm by `otp_engine_purge_confirmed`.
+   */
+  OTP_STATUS_CLOCK_AHEAD = 24,
+  /**
    * A defect of this library: it panicked. Nothing is known of the call.
    */
   OTP_STATUS_PANICKED = 31,
@@ -683,6 +688,18 @@ enum otp_happening
    * A user's locks were lifted.
    */
   OTP_HAPPENING_UNLOCKED = 12,
+  /**
+   * An administrator lifted what held a slot up; `why` says why.
+   */
+  OTP_HAPPENING_SLOT_RESET = 13,
+  /**
+   * An administrator lifted what held a recipient up; `why` says why.
+   */
+  OTP_HAPPENING_RECIPIENT_RESET = 14,
+  /**
+   * An administrator lifted what held a user up; `why` says why.
+   */
+  OTP_HAPPENING_USER_RESET = 15,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -1027,6 +1044,12 @@ typedef struct {
    * 0 (the default): they lock it for a time alone.
    */
   int32_t device_hard_stop;
+  /**
+   * Seconds after the last wrong guess at which the lock of wrong guesses in a row ends by itself:
+   * 86,400 to 34,560,000. 0, the default, is never: then only an unlock helps, and an expiring
+   * store issues nothing, as it cannot keep that.
+   */
+  int64_t lock_ends_after;
 } otp_budgets;
 
 /**
@@ -1109,11 +1132,12 @@ typedef struct {
    */
   otp_view tenant;
   /**
-   * Whom it concerns.
+   * Whom it concerns; empty for the reset of a recipient.
    */
   otp_view user;
   /**
-   * What the code is for; empty for an unlock, like all that follow.
+   * What the code is for; empty for an unlock and the reset of a user or recipient, like the
+   * four that follow.
    */
   otp_view purpose;
   /**
@@ -1136,6 +1160,10 @@ typedef struct {
    * The challenge as 26 characters and a NUL; empty if there is none.
    */
   uint8_t challenge_id[27];
+  /**
+   * Why an administrator did it; empty but for a reset.
+   */
+  otp_view why;
 } otp_event;
 
 /**
@@ -1248,6 +1276,14 @@ typedef struct {
    * Digits without plus, or the address, and a NUL.
    */
   uint8_t recipient[255];
+  /**
+   * Seconds for which the code is still accepted: less for a code that is sent again.
+   */
+  int64_t valid_for;
+  /**
+   * The minutes that a message may name: what is left, rounded down, and 1 at least.
+   */
+  uint32_t minutes;
 } otp_issued;
 
 /**
@@ -2239,7 +2275,70 @@ otp_status otp_engine_unlock(const otp_engine *engine,
                              int32_t *unlocked_out);
 
 /**
- * Drops at most `limit` cells whose time is over; `dropped_out` is how many.
+ * Lifts what holds the slot of the binding in `request` up: used-up attempts, closing time,
+ * cooldown, and what a clock that was far ahead left. A code that is out is called off; one that was
+ * used stays used. `reset_out` is 1, or 0 if there was nothing to lift.
+ *
+ * For an administrator: `why`, 1 to 256 bytes without control characters, goes to the observer.
+ *
+ * # Safety
+ *
+ * As `otp_engine_issue`; `why` has `why_len` bytes.
+ */
+OTP_API
+OTP_NODISCARD
+otp_status otp_engine_reset_slot(const otp_engine *engine,
+                                 const otp_store *store,
+                                 const uint8_t *request,
+                                 size_t request_len,
+                                 const uint8_t *why,
+                                 size_t why_len,
+                                 int32_t *reset_out);
+
+/**
+ * Forgets what was sent to the recipient of the binding in `request`, and failed against it, over
+ * all users and records of its tenant. `reset_out` and `why` as for `otp_engine_reset_slot`.
+ *
+ * # Safety
+ *
+ * As `otp_engine_reset_slot`.
+ */
+OTP_API
+OTP_NODISCARD
+otp_status otp_engine_reset_recipient(const otp_engine *engine,
+                                      const otp_store *store,
+                                      const uint8_t *request,
+                                      size_t request_len,
+                                      const uint8_t *why,
+                                      size_t why_len,
+                                      int32_t *reset_out);
+
+/**
+ * Lifts a user's locks as `otp_engine_unlock` does, and the limit of sends with them. `reset_out`
+ * and `why` as for `otp_engine_reset_slot`.
+ *
+ * # Safety
+ *
+ * Every pointer is NULL or valid during the call, each text with as many bytes as its length says.
+ */
+OTP_API
+OTP_NODISCARD
+otp_status otp_engine_reset_user(const otp_engine *engine,
+                                 const otp_store *store,
+                                 const uint8_t *tenant,
+                                 size_t tenant_len,
+                                 const uint8_t *user,
+                                 size_t user_len,
+                                 const uint8_t *why,
+                                 size_t why_len,
+                                 int32_t *reset_out);
+
+/**
+ * Drops at most `limit` cells whose time is over; `dropped_out` is how many. Call it once a day at
+ * least.
+ *
+ * Errors: `OTP_STATUS_CLOCK_AHEAD` where the clock lies more than a day past the newest time that is
+ * known of the store: nothing was dropped.
  *
  * # Safety
  *
@@ -2251,6 +2350,21 @@ otp_status otp_engine_purge(const otp_engine *engine,
                             const otp_store *store,
                             uint64_t limit,
                             uint64_t *dropped_out);
+
+/**
+ * Purges though the clock lies far ahead of what is known of the store: for an administrator who
+ * looked at the clock. Later purges go on from there.
+ *
+ * # Safety
+ *
+ * As `otp_engine_purge`.
+ */
+OTP_API
+OTP_NODISCARD
+otp_status otp_engine_purge_confirmed(const otp_engine *engine,
+                                      const otp_store *store,
+                                      uint64_t limit,
+                                      uint64_t *dropped_out);
 
 /**
  * Tells the chance of guessing under the engine's policy and budgets.

@@ -180,10 +180,14 @@ pub struct otp_issued {
     pub code: [u8; 27],
     /// Digits without plus, or the address, and a NUL.
     pub recipient: [u8; 255],
+    /// Seconds for which the code is still accepted: less for a code that is sent again.
+    pub valid_for: i64,
+    /// The minutes that a message may name: what is left, rounded down, and 1 at least.
+    pub minutes: u32,
 }
 
 impl Sized_ for otp_issued {
-    const FIRST: usize = size_of::<Self>();
+    const FIRST: usize = 368;
 }
 
 impl otp_issued {
@@ -200,6 +204,8 @@ impl otp_issued {
         challenge_id: [0; 27],
         code: [0; 27],
         recipient: [0; 255],
+        valid_for: 0,
+        minutes: 0,
     };
 
     /// Makes the item of a batch that failed.
@@ -239,6 +245,8 @@ impl otp_issued {
                 expires_at: issued.expires_at.unix(),
                 challenge_id: show(issued.id),
                 recipient: put(issued.recipient.as_str()),
+                valid_for: i64::try_from(issued.valid_for.as_secs()).unwrap_or(i64::MAX),
+                minutes: issued.minutes(),
                 ..Self::NONE
             },
             Issuance::Refused(refusal) => Self {

@@ -4,7 +4,8 @@
 use core::ffi::{CStr, c_char};
 
 use otp_core::{
-    Cancellation, ChallengeId, Delivery, Engine, GatewayStatus, Issuance, Reported, Unlocking,
+    Cancellation, ChallengeId, Delivery, Engine, GatewayStatus, Issuance, Reported, Resetting,
+    Unlocking,
 };
 
 use crate::challenge::{otp_challenge, otp_issued};
@@ -430,7 +431,116 @@ pub unsafe extern "C" fn otp_engine_unlock(
     })
 }
 
-/// Drops at most `limit` cells whose time is over; `dropped_out` is how many.
+/// Lifts what holds the slot of the binding in `request` up: used-up attempts, closing time,
+/// cooldown, and what a clock that was far ahead left. A code that is out is called off; one that was
+/// used stays used. `reset_out` is 1, or 0 if there was nothing to lift.
+///
+/// For an administrator: `why`, 1 to 256 bytes without control characters, goes to the observer.
+///
+/// # Safety
+///
+/// As `otp_engine_issue`; `why` has `why_len` bytes.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn otp_engine_reset_slot(
+    engine: *const otp_engine,
+    store: *const otp_store,
+    request: *const u8,
+    request_len: usize,
+    why: *const u8,
+    why_len: usize,
+    reset_out: *mut i32,
+) -> otp_status {
+    guard(|| {
+        writable(reset_out, "reset_out")?;
+        // SAFETY: by this function's contract, here and below.
+        let (engine, store) = unsafe { (use_engine(engine)?, use_store(store)?) };
+        // SAFETY: as above.
+        let request = unsafe { Request::lend(request, request_len)? };
+        // SAFETY: as above.
+        let why = text(unsafe { bytes(why, why_len, "why")? }, "why")?;
+        let reset = engine.reset_slot(&*store.store, &request.binding, why)?;
+        // SAFETY: asked above.
+        unsafe { hand_out(reset_out, i32::from(reset == Resetting::Reset)) };
+        Ok(())
+    })
+}
+
+/// Forgets what was sent to the recipient of the binding in `request`, and failed against it, over
+/// all users and records of its tenant. `reset_out` and `why` as for `otp_engine_reset_slot`.
+///
+/// # Safety
+///
+/// As `otp_engine_reset_slot`.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn otp_engine_reset_recipient(
+    engine: *const otp_engine,
+    store: *const otp_store,
+    request: *const u8,
+    request_len: usize,
+    why: *const u8,
+    why_len: usize,
+    reset_out: *mut i32,
+) -> otp_status {
+    guard(|| {
+        writable(reset_out, "reset_out")?;
+        // SAFETY: by this function's contract, here and below.
+        let (engine, store) = unsafe { (use_engine(engine)?, use_store(store)?) };
+        // SAFETY: as above.
+        let request = unsafe { Request::lend(request, request_len)? };
+        // SAFETY: as above.
+        let why = text(unsafe { bytes(why, why_len, "why")? }, "why")?;
+        let binding = &request.binding;
+        let reset =
+            engine.reset_recipient(&*store.store, binding.tenant(), binding.recipient(), why)?;
+        // SAFETY: asked above.
+        unsafe { hand_out(reset_out, i32::from(reset == Resetting::Reset)) };
+        Ok(())
+    })
+}
+
+/// Lifts a user's locks as `otp_engine_unlock` does, and the limit of sends with them. `reset_out`
+/// and `why` as for `otp_engine_reset_slot`.
+///
+/// # Safety
+///
+/// Every pointer is NULL or valid during the call, each text with as many bytes as its length says.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn otp_engine_reset_user(
+    engine: *const otp_engine,
+    store: *const otp_store,
+    tenant: *const u8,
+    tenant_len: usize,
+    user: *const u8,
+    user_len: usize,
+    why: *const u8,
+    why_len: usize,
+    reset_out: *mut i32,
+) -> otp_status {
+    guard(|| {
+        writable(reset_out, "reset_out")?;
+        // SAFETY: by this function's contract, here and below.
+        let (engine, store) = unsafe { (use_engine(engine)?, use_store(store)?) };
+        // SAFETY: as above.
+        let tenant = text(unsafe { bytes(tenant, tenant_len, "tenant")? }, "tenant")?;
+        // SAFETY: as above.
+        let user = text(unsafe { bytes(user, user_len, "user")? }, "user")?;
+        // SAFETY: as above.
+        let why = text(unsafe { bytes(why, why_len, "why")? }, "why")?;
+        let reset = engine.reset_user(&*store.store, tenant, user, why)?;
+        // SAFETY: asked above.
+        unsafe { hand_out(reset_out, i32::from(reset == Resetting::Reset)) };
+        Ok(())
+    })
+}
+
+/// Drops at most `limit` cells whose time is over; `dropped_out` is how many. Call it once a day at
+/// least.
+///
+/// Errors: `OTP_STATUS_CLOCK_AHEAD` where the clock lies more than a day past the newest time that is
+/// known of the store: nothing was dropped.
 ///
 /// # Safety
 ///
@@ -448,6 +558,32 @@ pub unsafe extern "C" fn otp_engine_purge(
         // SAFETY: by this function's contract.
         let (engine, store) = unsafe { (use_engine(engine)?, use_store(store)?) };
         let dropped = engine.purge(&*store.store, usize::try_from(limit).unwrap_or(usize::MAX))?;
+        // SAFETY: asked above.
+        unsafe { hand_out(dropped_out, u64::try_from(dropped).unwrap_or(u64::MAX)) };
+        Ok(())
+    })
+}
+
+/// Purges though the clock lies far ahead of what is known of the store: for an administrator who
+/// looked at the clock. Later purges go on from there.
+///
+/// # Safety
+///
+/// As `otp_engine_purge`.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn otp_engine_purge_confirmed(
+    engine: *const otp_engine,
+    store: *const otp_store,
+    limit: u64,
+    dropped_out: *mut u64,
+) -> otp_status {
+    guard(|| {
+        writable(dropped_out, "dropped_out")?;
+        // SAFETY: by this function's contract.
+        let (engine, store) = unsafe { (use_engine(engine)?, use_store(store)?) };
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let dropped = engine.purge_confirmed(&*store.store, limit)?;
         // SAFETY: asked above.
         unsafe { hand_out(dropped_out, u64::try_from(dropped).unwrap_or(u64::MAX)) };
         Ok(())

@@ -62,7 +62,7 @@ layout! {
         content_required 52,
         evidence 56,
     }
-    otp_budgets 48 {
+    otp_budgets 56 {
         struct_size 0,
         metered 8,
         user_failures_per_day 12,
@@ -73,6 +73,7 @@ layout! {
         recipient_sends_per_day 32,
         device_failures_per_day 36,
         device_hard_stop 40,
+        lock_ends_after 48,
     }
     otp_clock 24 {
         now 0,
@@ -83,7 +84,7 @@ layout! {
         data 0,
         len 8,
     }
-    otp_event 184 {
+    otp_event 200 {
         struct_size 0,
         happening 8,
         reason 12,
@@ -99,6 +100,7 @@ layout! {
         record 120,
         recipient 136,
         challenge_id 152,
+        why 184,
     }
     otp_observer 24 {
         observe 0,
@@ -114,7 +116,7 @@ layout! {
         observer 56,
         fibers 80,
     }
-    otp_issued 368 {
+    otp_issued 384 {
         struct_size 0,
         status 8,
         outcome 12,
@@ -127,6 +129,8 @@ layout! {
         challenge_id 52,
         code 79,
         recipient 106,
+        valid_for 368,
+        minutes 376,
     }
     otp_delivery_report 56 {
         struct_size 0,

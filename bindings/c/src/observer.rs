@@ -64,9 +64,10 @@ pub struct otp_event {
     pub at: i64,
     /// Whose data.
     pub tenant: otp_view,
-    /// Whom it concerns.
+    /// Whom it concerns; empty for the reset of a recipient.
     pub user: otp_view,
-    /// What the code is for; empty for an unlock, like all that follow.
+    /// What the code is for; empty for an unlock and the reset of a user or recipient, like the
+    /// four that follow.
     pub purpose: otp_view,
     /// The kind of record.
     pub model: otp_view,
@@ -78,6 +79,8 @@ pub struct otp_event {
     pub recipient: otp_view,
     /// The challenge as 26 characters and a NUL; empty if there is none.
     pub challenge_id: [u8; 27],
+    /// Why an administrator did it; empty but for a reset.
+    pub why: otp_view,
 }
 
 /// The kinds of event.
@@ -110,6 +113,12 @@ pub enum otp_happening {
     DeliveryFailed = 11,
     /// A user's locks were lifted.
     Unlocked = 12,
+    /// An administrator lifted what held a slot up; `why` says why.
+    SlotReset = 13,
+    /// An administrator lifted what held a recipient up; `why` says why.
+    RecipientReset = 14,
+    /// An administrator lifted what held a user up; `why` says why.
+    UserReset = 15,
 }
 
 /// A callback table's `user_data`, dropped once.
@@ -172,10 +181,7 @@ impl Observer for HostObserver {
             len: text.len(),
         };
         let field = event.binding.map(otp_core::Binding::record_field);
-        let recipient = event
-            .binding
-            .map(|binding| binding.recipient().to_string())
-            .unwrap_or_default();
+        let recipient = event.recipient.map(ToString::to_string).unwrap_or_default();
         let numbers = Numbers::of(event.what);
         let event = otp_event {
             struct_size: size_of::<otp_event>(),
@@ -193,6 +199,7 @@ impl Observer for HostObserver {
             record: view(field.map_or("", |field| field.record)),
             recipient: view(&recipient),
             challenge_id: event.id.map_or([0; 27], show),
+            why: view(event.reason.unwrap_or("")),
         };
         let _in_callback = InCallback::enter(self.fibers);
         // SAFETY: the host's own function on its own data; the event outlives the call.
@@ -258,6 +265,9 @@ impl Numbers {
                 ..plain(otp_happening::DeliveryFailed)
             },
             Happening::Unlocked => plain(otp_happening::Unlocked),
+            Happening::SlotReset => plain(otp_happening::SlotReset),
+            Happening::RecipientReset => plain(otp_happening::RecipientReset),
+            Happening::UserReset => plain(otp_happening::UserReset),
             _ => plain(otp_happening::Other),
         }
     }

@@ -172,10 +172,14 @@ pub struct otp_budgets {
     /// 1 if `consecutive_failures` guesses in a row stop a device until it is reset, without meters too;
     /// 0 (the default): they lock it for a time alone.
     pub device_hard_stop: i32,
+    /// Seconds after the last wrong guess at which the lock of wrong guesses in a row ends by itself:
+    /// 86,400 to 34,560,000. 0, the default, is never: then only an unlock helps, and an expiring
+    /// store issues nothing, as it cannot keep that.
+    pub lock_ends_after: i64,
 }
 
 impl Sized_ for otp_budgets {
-    const FIRST: usize = size_of::<Self>();
+    const FIRST: usize = 40;
 }
 
 impl otp_budgets {
@@ -191,6 +195,9 @@ impl otp_budgets {
             recipient_sends_per_day: budgets.recipient_sends_long().count().into(),
             device_failures_per_day: budgets.device_failures().count().into(),
             device_hard_stop: i32::from(budgets.device_hard_stop().is_some()),
+            lock_ends_after: budgets
+                .lock_ends_after()
+                .map_or(0, |time| i64::try_from(time.as_secs()).unwrap_or(i64::MAX)),
         }
     }
 
@@ -220,7 +227,12 @@ impl otp_budgets {
                 )));
             }
         }
-        devices
+        let mut builder = devices;
+        if self.lock_ends_after != 0 {
+            let time = seconds("lock_ends_after", self.lock_ends_after)?;
+            builder = builder.lock_ends_after(time);
+        }
+        builder
             .user_failures_per_day(byte("user_failures_per_day", self.user_failures_per_day)?)
             .recipient_failures_per_day(byte(
                 "recipient_failures_per_day",

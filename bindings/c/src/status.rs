@@ -49,6 +49,9 @@ pub enum otp_status {
     Forked = 22,
     /// A callback called back into the library.
     Reentered = 23,
+    /// The clock is more than a day ahead of the newest time known of the store; nothing was
+    /// dropped. Set it right, or confirm by `otp_engine_purge_confirmed`.
+    ClockAhead = 24,
     /// A defect of this library: it panicked. Nothing is known of the call.
     Panicked = 31,
 }
@@ -82,10 +85,11 @@ impl From<Error> for Fault {
             }
             // Also what a later version of the core may add: nothing is known then.
             Error::Store(_) => otp_status::StoreUnknown,
-            Error::ContentRequired => otp_status::Policy,
-            Error::Oath(_) => otp_status::Argument,
+            Error::ContentRequired | Error::LockWithoutEnd => otp_status::Policy,
+            Error::ResetReason | Error::Oath(_) => otp_status::Argument,
             Error::SigningKey(_) | Error::UnknownKey => otp_status::Key,
             Error::Clock => otp_status::Clock,
+            Error::ClockAhead => otp_status::ClockAhead,
             Error::Randomness(_) => otp_status::Randomness,
             Error::Tampered => otp_status::Tampered,
             Error::Contended => otp_status::Contended,
@@ -132,6 +136,7 @@ pub extern "C" fn otp_status_text(status: i32) -> *const c_char {
         21 => c"the source of randomness failed",
         22 => c"the handle was made before a fork",
         23 => c"called from inside a callback",
+        24 => c"the clock is far ahead of the store",
         31 => c"the library panicked",
         _ => c"unknown status",
     };

@@ -104,7 +104,7 @@ AT(otp_policy, resend, 48);
 AT(otp_policy, content_required, 52);
 AT(otp_policy, evidence, 56);
 
-SIZE(otp_budgets, 48);
+SIZE(otp_budgets, 56);
 AT(otp_budgets, struct_size, 0);
 AT(otp_budgets, metered, 8);
 AT(otp_budgets, user_failures_per_day, 12);
@@ -115,6 +115,7 @@ AT(otp_budgets, recipient_sends_per_ten_minutes, 28);
 AT(otp_budgets, recipient_sends_per_day, 32);
 AT(otp_budgets, device_failures_per_day, 36);
 AT(otp_budgets, device_hard_stop, 40);
+AT(otp_budgets, lock_ends_after, 48);
 
 SIZE(otp_clock, 24);
 AT(otp_clock, now, 0);
@@ -125,7 +126,7 @@ SIZE(otp_view, 16);
 AT(otp_view, data, 0);
 AT(otp_view, len, 8);
 
-SIZE(otp_event, 184);
+SIZE(otp_event, 200);
 AT(otp_event, struct_size, 0);
 AT(otp_event, happening, 8);
 AT(otp_event, reason, 12);
@@ -141,6 +142,7 @@ AT(otp_event, field, 104);
 AT(otp_event, record, 120);
 AT(otp_event, recipient, 136);
 AT(otp_event, challenge_id, 152);
+AT(otp_event, why, 184);
 
 SIZE(otp_observer, 24);
 AT(otp_observer, observe, 0);
@@ -156,7 +158,7 @@ AT(otp_engine_options, clock, 32);
 AT(otp_engine_options, observer, 56);
 AT(otp_engine_options, fibers, 80);
 
-SIZE(otp_issued, 368);
+SIZE(otp_issued, 384);
 AT(otp_issued, struct_size, 0);
 AT(otp_issued, status, 8);
 AT(otp_issued, outcome, 12);
@@ -169,6 +171,8 @@ AT(otp_issued, has_retry_at, 48);
 AT(otp_issued, challenge_id, 52);
 AT(otp_issued, code, 79);
 AT(otp_issued, recipient, 106);
+AT(otp_issued, valid_for, 368);
+AT(otp_issued, minutes, 376);
 
 SIZE(otp_delivery_report, 56);
 AT(otp_delivery_report, struct_size, 0);

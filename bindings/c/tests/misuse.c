@@ -85,6 +85,15 @@ static void case_94_null_is_an_error_of_every_function_that_can_fail(void) {
     REFUSED(otp_engine_adopt_store(engine, NULL, &said));
     REFUSED(otp_engine_begin_store(engine, store, NULL));
     REFUSED(otp_engine_begin_store(NULL, store, &said));
+    REFUSED(otp_engine_purge_confirmed(engine, store, 1, NULL));
+    REFUSED(otp_engine_purge_confirmed(engine, NULL, 1, &number));
+    REFUSED(otp_engine_reset_slot(engine, store, packed.bytes, packed.len, NULL, 4, &said));
+    REFUSED(otp_engine_reset_slot(engine, store, packed.bytes, packed.len, id, 4, NULL));
+    REFUSED(otp_engine_reset_slot(engine, store, NULL, packed.len, id, 4, &said));
+    REFUSED(otp_engine_reset_recipient(engine, NULL, packed.bytes, packed.len, id, 4, &said));
+    REFUSED(otp_engine_reset_recipient(engine, store, packed.bytes, packed.len, id, 4, NULL));
+    REFUSED(otp_engine_reset_user(engine, store, id, 4, id, 4, NULL, 4, &said));
+    REFUSED(otp_engine_reset_user(engine, store, id, 4, id, 4, id, 4, NULL));
     REFUSED(otp_engine_odds(NULL, &odds));
     REFUSED(otp_engine_odds(engine, NULL));
     REFUSED(otp_engine_findings(NULL, &bytes_out));

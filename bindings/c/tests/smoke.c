@@ -277,11 +277,63 @@ static void cancel_unlock_and_purge(void) {
 
     OK(otp_engine_purge(engine, store, 1000, &dropped));
     CHECK(dropped == 0);
+    /* case 153: a clock that jumped drops nothing before an administrator confirms it */
     told.now += 40 * 86400;
-    OK(otp_engine_purge(engine, store, 1, &dropped));
+    dropped = 7;
+    STATUS(OTP_STATUS_CLOCK_AHEAD, otp_engine_purge(engine, store, 1, &dropped));
+    CHECK(dropped == 7);
+    OK(otp_engine_purge_confirmed(engine, store, 1, &dropped));
     CHECK(dropped == 1);
     OK(otp_engine_purge(engine, store, 1000, &dropped));
     CHECK(dropped >= 1);
+    otp_engine_free(engine);
+    otp_store_free(store);
+}
+
+/* case 153: resets, with a reason that the observer hears */
+static void resets(void) {
+    witness told = new_witness();
+    otp_engine *engine = witnessed_engine(&told, NULL, NULL);
+    otp_store *store = sample_store();
+    request plain = sample_request("15", NULL);
+    otp_issued issued = issue(engine, store, "15");
+    const uint8_t *why = (const uint8_t *)"ticket 4711";
+    int32_t said = -1;
+    int at;
+    for (at = 0; at < 5; at++) (void)verify(engine, store, "15", wrong(&issued));
+    CHECK(issue(engine, store, "15").reason == OTP_REASON_EXHAUSTED);
+    STATUS(OTP_STATUS_ARGUMENT,
+           otp_engine_reset_slot(engine, store, plain.bytes, plain.len, why, 0, &said));
+    CHECK(said == -1);
+    OK(otp_engine_reset_slot(engine, store, plain.bytes, plain.len, why, 11, &said));
+    CHECK(said == 1 && told.last == OTP_HAPPENING_SLOT_RESET);
+    OK(otp_engine_reset_slot(engine, store, plain.bytes, plain.len, why, 11, &said));
+    CHECK(said == 0);
+    issued = issue(engine, store, "15");
+    CHECK(issued.outcome == OTP_OUTCOME_ISSUED);
+    OK(otp_engine_reset_recipient(engine, store, plain.bytes, plain.len, why, 11, &said));
+    CHECK(said == 1 && told.last == OTP_HAPPENING_RECIPIENT_RESET);
+    OK(otp_engine_reset_user(engine, store, (const uint8_t *)"acme", 4, (const uint8_t *)"7", 1, why, 11,
+                             &said));
+    CHECK(said == 1 && told.last == OTP_HAPPENING_USER_RESET);
+    OK(otp_engine_reset_user(engine, store, (const uint8_t *)"acme", 4, (const uint8_t *)"7", 1, why, 11,
+                             &said));
+    CHECK(said == 0);
+    otp_engine_free(engine);
+    otp_store_free(store);
+}
+
+/* case 151: what is left of the validity */
+static void a_code_that_is_sent_again_says_what_is_left(void) {
+    witness told = new_witness();
+    otp_engine *engine = witnessed_engine(&told, NULL, NULL);
+    otp_store *store = sample_store();
+    otp_issued first = issue(engine, store, "15"), second;
+    CHECK(first.valid_for == 180 && first.minutes == 3);
+    told.now += 61;
+    second = issue(engine, store, "15");
+    CHECK(second.send == 2 && second.valid_for == 119 && second.minutes == 1);
+    CHECK(issue(engine, store, "15").minutes == 0); /* refused */
     otp_engine_free(engine);
     otp_store_free(store);
 }
@@ -590,6 +642,8 @@ int main(int argc, char **argv) {
     the_main_job();
     a_code_expires_by_the_hosts_clock();
     cancel_unlock_and_purge();
+    resets();
+    a_code_that_is_sent_again_says_what_is_left();
     a_bad_item_in_the_middle_of_a_batch_undoes_no_other();
     evidence_becomes_records_that_verify_as_one_and_as_a_chain();
     an_sqlite_store_is_opened_by_path();

@@ -47,7 +47,7 @@ def test_a_whole_signing_on_a_host_store(folder: pathlib.Path) -> None:
     assert maker.verify(store, to, code).rejection == "already_used"
     assert maker.latest_signature(store, "acme", "loan.application", "signature", "15")
     clock.now += 30 * 86_400
-    assert maker.purge(store, limit=2) == 2
+    assert maker.purge(store, limit=2, confirmed=True) == 2
     assert maker.purge(store) > 0
     assert maker.latest_signature(store, "acme", "loan.application", "signature", "15")
 
@@ -58,7 +58,11 @@ def test_a_store_that_may_lose_cells_is_refused_by_an_engine_that_signs() -> Non
 
     with pytest.raises(otp.StoreError):
         engine(signing_key=signer()).issue(Cache(), binding())
-    assert engine().issue(Cache(), binding())
+    # Nor can it keep a lock without end: budgets say when it ends.
+    with pytest.raises(ValueError, match="lock_ends_after"):
+        engine().issue(Cache(), binding())
+    ending = otp.Budgets(lock_ends_after=30 * 86_400)
+    assert engine(budgets=ending).issue(Cache(), binding())
 
 
 class Spoilt(DictStore):

@@ -17,7 +17,8 @@ from psycopg_pool import ConnectionPool
 from redis.backoff import NoBackoff
 from redis.cache import CacheConfig
 from redis.retry import Retry
-from support import binding, engine, issue, signer, wrong
+from support import binding, issue, signer, wrong
+from support import engine_on_any as engine
 
 import otp_engine as otp
 from otp_engine.stores import _redis_session

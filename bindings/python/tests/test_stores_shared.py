@@ -40,7 +40,8 @@ def of_desk(number: int) -> otp.Binding:
 
 @pytest.mark.parametrize("kind", stores.KINDS)
 def test_rust_and_python_judge_each_others_codes(kind: str) -> None:
-    maker = otp.Engine(otp.KeyRing({"2026a": bytes([1]) * 32}, index=bytes([2]) * 32))
+    ring = otp.KeyRing({"2026a": bytes([1]) * 32}, index=bytes([2]) * 32)
+    maker = otp.Engine(ring, budgets=otp.Budgets(lock_ends_after=400 * 86_400))
     with stores.server(kind) as server, stores.opened(kind, server.address) as store:
         code = desk(kind, server.address, "issue", "1")
         assert maker.verify(store, of_desk(1), wrong(code)).attempts_left == 4

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 import stores
 from servers import PATIENCE, own_folder, wait_until
-from support import binding, engine, issue, wrong
+from support import binding, issue, wrong
+from support import engine_on_any as engine
 
 import otp_engine as otp
 

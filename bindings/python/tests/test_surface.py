@@ -189,7 +189,7 @@ def test_purge_drops_what_is_over_and_not_more_than_the_limit() -> None:
         issue(maker, store, binding(str(record)))
     assert maker.purge(store) == 0
     clock.now += 10 * 86_400
-    assert maker.purge(store, limit=0) == 0
+    assert maker.purge(store, limit=0, confirmed=True) == 0
     assert maker.purge(store, limit=2) == 2
     assert maker.purge(store) == 3
 

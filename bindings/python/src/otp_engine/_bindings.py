@@ -42,6 +42,7 @@ OTP_STATUS_CLOCK = 20
 OTP_STATUS_RANDOMNESS = 21
 OTP_STATUS_FORKED = 22
 OTP_STATUS_REENTERED = 23
+OTP_STATUS_CLOCK_AHEAD = 24
 OTP_STATUS_PANICKED = 31
 OTP_OUTCOME_NONE = 0
 OTP_OUTCOME_ACCEPTED = 1
@@ -106,6 +107,9 @@ OTP_HAPPENING_CANCELLED = 9
 OTP_HAPPENING_DELIVERED = 10
 OTP_HAPPENING_DELIVERY_FAILED = 11
 OTP_HAPPENING_UNLOCKED = 12
+OTP_HAPPENING_SLOT_RESET = 13
+OTP_HAPPENING_RECIPIENT_RESET = 14
+OTP_HAPPENING_USER_RESET = 15
 OTP_CALLBACK_FAILED = 0
 OTP_CALLBACK_DONE = 1
 OTP_CALLBACK_MORE_ROOM = 3
@@ -161,6 +165,7 @@ class otp_budgets(ctypes.Structure):
         ("recipient_sends_per_day", ctypes.c_uint32),
         ("device_failures_per_day", ctypes.c_uint32),
         ("device_hard_stop", ctypes.c_int32),
+        ("lock_ends_after", ctypes.c_int64),
     ]
 
 otp_clock_fn = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p)
@@ -201,6 +206,7 @@ class otp_event(ctypes.Structure):
         ("record", otp_view),
         ("recipient", otp_view),
         ("challenge_id", ctypes.c_char * 27),
+        ("why", otp_view),
     ]
 
 otp_observer_fn = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p)
@@ -242,6 +248,8 @@ class otp_issued(ctypes.Structure):
         ("challenge_id", ctypes.c_char * 27),
         ("code", ctypes.c_char * 27),
         ("recipient", ctypes.c_char * 255),
+        ("valid_for", ctypes.c_int64),
+        ("minutes", ctypes.c_uint32),
     ]
 
 
@@ -532,7 +540,11 @@ FUNCTIONS = [
     ("otp_engine_cancel", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p]),
     ("otp_engine_status", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p]),
     ("otp_engine_unlock", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p]),
+    ("otp_engine_reset_slot", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p]),
+    ("otp_engine_reset_recipient", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p]),
+    ("otp_engine_reset_user", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p]),
     ("otp_engine_purge", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_void_p]),
+    ("otp_engine_purge_confirmed", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_void_p]),
     ("otp_engine_odds", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p]),
     ("otp_engine_findings", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p]),
     ("otp_issue_many", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_size_t]),

@@ -72,7 +72,7 @@ class Answer(Generic[_Said]):
         return hash((type(self), self._said))
 
 
-class Issued(Answer[tuple[str, str, int, int, str, int]], Uncopied):
+class Issued(Answer[tuple[str, str, int, int, str, int, int, int]], Uncopied):
     """A code to send, handed out this once; its repr hides code and recipient."""
 
     __slots__ = ()
@@ -107,6 +107,16 @@ class Issued(Answer[tuple[str, str, int, int, str, int]], Uncopied):
     def send(self) -> int:
         """Which send of this code it is, from 1 on."""
         return self._said[5]
+
+    @property
+    def valid_for(self) -> int:
+        """How many seconds the code is still accepted; less for a code that is sent again."""
+        return self._said[6]
+
+    @property
+    def minutes(self) -> int:
+        """The minutes that a message may name: what is left, rounded down, and 1 at least."""
+        return self._said[7]
 
     def __bool__(self) -> Literal[True]:
         return True
@@ -299,7 +309,7 @@ def read_issued(out: c.otp_issued) -> Issued | Refusal:
     if out.outcome == c.OTP_OUTCOME_ISSUED:
         return Issued((
             out.challenge_id.decode(), out.code.decode(), out.issued_at, out.expires_at,
-            out.recipient.decode(), out.send,
+            out.recipient.decode(), out.send, out.valid_for, out.minutes,
         ))  # fmt: skip
     retry_at = out.retry_at if out.has_retry_at else None
     return Refusal((_REASONS[out.reason], retry_at, out.challenge_id.decode() or None))

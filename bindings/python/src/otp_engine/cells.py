@@ -39,11 +39,13 @@ class Write:
 Happening = Literal[
     "other", "issued", "sent_again", "refused", "accepted", "rejected", "exhausted", "locked",
     "nearly_locked", "cancelled", "delivered", "delivery_failed", "unlocked",
+    "slot_reset", "recipient_reset", "user_reset",
 ]  # fmt: skip
 _HAPPENINGS: dict[int, Happening] = {
     0: "other", 1: "issued", 2: "sent_again", 3: "refused", 4: "accepted", 5: "rejected",
     6: "exhausted", 7: "locked", 8: "nearly_locked", 9: "cancelled", 10: "delivered",
-    11: "delivery_failed", 12: "unlocked",
+    11: "delivery_failed", 12: "unlocked", 13: "slot_reset", 14: "recipient_reset",
+    15: "user_reset",
 }  # fmt: skip
 
 
@@ -65,6 +67,8 @@ class Event:
     record: str
     recipient: str
     challenge_id: str | None
+    #: Why an administrator did it: of a reset alone.
+    why: str | None = None
 
     @classmethod
     def _read(cls, event: c.otp_event) -> "Event":
@@ -79,5 +83,5 @@ class Event:
             happening, reason, event.count, bool(event.mixed_scripts),
             bool(event.refunded), moment(event.at), text(event.tenant), text(event.user),
             text(event.purpose), text(event.model), text(event.field), text(event.record),
-            text(event.recipient), event.challenge_id.decode() or None,
+            text(event.recipient), event.challenge_id.decode() or None, text(event.why) or None,
         )  # fmt: skip

@@ -334,11 +334,54 @@ class Engine(Factors):
         )
         return unlocked.value == 1
 
-    def purge(self, store: Store, limit: int = 1000) -> int:
-        """Drop at most so many cells whose time is over; return how many."""
+    def reset_slot(self, store: Store, binding: Binding, reason: str) -> bool:
+        """Lift what holds a slot up; False if there was nothing to lift. For an administrator.
+
+        Used-up attempts, closing time, cooldown, and what a clock that was far ahead left. A code
+        that is out is called off; one that was used stays used. The observer hears the reason, 1 to
+        256 bytes without control characters.
+        """
+        return self._reset(lib.otp_engine_reset_slot, store, binding, reason)
+
+    def reset_recipient(self, store: Store, binding: Binding, reason: str) -> bool:
+        """Forget what was sent to the binding's recipient and failed against it, over all users."""
+        return self._reset(lib.otp_engine_reset_recipient, store, binding, reason)
+
+    def reset_user(self, store: Store, tenant: str, user: str, reason: str) -> bool:
+        """Lift a user's locks as ``unlock`` does, and the limit of sends with them."""
+        engine, cells, done = self._open(), opened(store, Store, "store"), ctypes.c_int32()
+        owner, who, why = text(tenant, "tenant"), text(user, "user"), text(reason, "reason")
+        check(
+            lib.otp_engine_reset_user(
+                engine.address, cells.address, owner, len(owner), who, len(who), why, len(why),
+                ctypes.byref(done),
+            )
+        )  # fmt: skip
+        return done.value == 1
+
+    def _reset(
+        self, reset: "ctypes._NamedFuncPointer", store: Store, binding: Binding, reason: str
+    ) -> bool:
+        engine, cells, done = self._open(), opened(store, Store, "store"), ctypes.c_int32()
+        request, why = binding._packed, text(reason, "reason")
+        check(
+            reset(
+                engine.address, cells.address, request, len(request), why, len(why),
+                ctypes.byref(done),
+            )
+        )  # fmt: skip
+        return done.value == 1
+
+    def purge(self, store: Store, limit: int = 1000, *, confirmed: bool = False) -> int:
+        """Drop at most so many cells whose time is over; return how many.
+
+        ClockAheadError where the clock is more than a day ahead of what is known of the store:
+        nothing was dropped. An administrator who looked at the clock says ``confirmed=True``.
+        """
         engine, cells, dropped = self._open(), opened(store, Store, "store"), ctypes.c_uint64()
         most = whole(limit, "limit")
-        check(lib.otp_engine_purge(engine.address, cells.address, most, ctypes.byref(dropped)))
+        purge = lib.otp_engine_purge_confirmed if confirmed else lib.otp_engine_purge
+        check(purge(engine.address, cells.address, most, ctypes.byref(dropped)))
         return dropped.value
 
     def odds(self) -> Odds:

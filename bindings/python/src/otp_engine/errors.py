@@ -53,6 +53,13 @@ class ClockError(OtpError):
     """The clock gave no time, or one more than 30 s before a code was issued."""
 
 
+class ClockAheadError(ClockError):
+    """The clock is more than a day ahead of the newest time known of the store; nothing was dropped.
+
+    Set the clock right, or confirm it by ``engine.purge(store, confirmed=True)``.
+    """
+
+
 class RandomnessError(OtpError):
     """The source of randomness failed; there is no fallback."""
 
@@ -103,6 +110,7 @@ _FAULTS: dict[int, type[OtpError]] = {
     c.OTP_STATUS_FOREIGN_STORE: ForeignStoreError,
     c.OTP_STATUS_NO_CANARY: NoCanaryError,
     c.OTP_STATUS_CLOCK: ClockError,
+    c.OTP_STATUS_CLOCK_AHEAD: ClockAheadError,
     c.OTP_STATUS_RANDOMNESS: RandomnessError,
     c.OTP_STATUS_FORKED: ForkedError,
     c.OTP_STATUS_REENTERED: ReenteredError,

@@ -123,6 +123,10 @@ class Budgets:
     recipient_sends_per_day 1-32 (20). metered=False keeps no meter at all, at your own risk.
     Without meters too: device_failures_per_day 1-32 (30) at one device; device_hard_stop=True
     stops a device after consecutive_failures in a row, else they lock it for a time.
+
+    lock_ends_after: seconds after the last wrong guess, 86400 to 34560000, at which the lock of
+    wrong guesses in a row ends by itself; None, the default, is never: then only an unlock helps. A
+    store that expires (Redis) cannot keep that, and an engine issues nothing there without an end.
     """
 
     metered: bool = True
@@ -134,6 +138,7 @@ class Budgets:
     recipient_sends_per_day: int = 20
     device_failures_per_day: int = 30
     device_hard_stop: bool = False
+    lock_ends_after: int | None = None
 
     def __post_init__(self) -> None:
         self._packed()
@@ -143,6 +148,9 @@ class Budgets:
             struct_size=ctypes.sizeof(c.otp_budgets),
             metered=flag(self.metered, "metered"),
             device_hard_stop=flag(self.device_hard_stop, "device_hard_stop"),
+            lock_ends_after=0
+            if self.lock_ends_after is None
+            else whole(self.lock_ends_after, "lock_ends_after", 86_400, 400 * 86_400),
             **{
                 name: whole(getattr(self, name), name, least, most)
                 for name, (least, most) in _BUDGETS.items()

@@ -1,7 +1,8 @@
 """Cells in Redis, through a client of redis-py: what ``otp-engine-redis`` keeps, in Python.
 
-Strict single use over a failover needs PostgreSQL, or SQLite on one host. The extra
-``otp-engine[redis]`` names what this needs.
+Strict single use over a failover needs PostgreSQL, or SQLite on one host. What expires cannot be
+locked for ever: give the engine ``Budgets(lock_ends_after=..)``, or it issues nothing here. The
+extra ``otp-engine[redis]`` names what this needs.
 """
 
 import hashlib
