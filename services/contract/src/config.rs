@@ -150,6 +150,11 @@ pub struct Options {
           value_parser = value_parser!(u64).range(1..=86400))]
     pub purge_interval: u64,
 
+    /// The clock is right though it lies far ahead of what the store knows, after a long rest say:
+    /// the first purge believes it
+    #[arg(long, env = "OTP_CONTRACT_CONFIRM_CLOCK")]
+    pub confirm_clock: bool,
+
     /// The least that is logged: JSON lines on standard error
     #[arg(long, env = "OTP_CONTRACT_LOG", value_enum, default_value = "info")]
     pub log: LogLevel,

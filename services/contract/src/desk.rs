@@ -77,9 +77,13 @@ impl Desk {
         Ok(())
     }
 
-    /// Drops what is over, in batches; returns how many cells.
-    pub(crate) fn purge(&self) -> Result<usize, Fault> {
+    /// Drops what is over, in batches; returns how many cells. A clock that jumped is not believed
+    /// unless it is `confirmed`.
+    pub(crate) fn purge(&self, confirmed: bool) -> Result<usize, Fault> {
         let mut dropped = 0;
+        if confirmed {
+            dropped += self.engine.purge_confirmed(&*self.store, PURGE_BATCH)?;
+        }
         loop {
             let batch = self.engine.purge(&*self.store, PURGE_BATCH)?;
             dropped += batch;

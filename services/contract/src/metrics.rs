@@ -172,6 +172,9 @@ fn name(what: Happening) -> &'static str {
         Happening::DeliveryFailed { refunded: true } => "delivery_failed_refunded",
         Happening::DeliveryFailed { refunded: false } => "delivery_failed",
         Happening::Unlocked => "unlocked",
+        Happening::SlotReset => "slot_reset",
+        Happening::RecipientReset => "recipient_reset",
+        Happening::UserReset => "user_reset",
         _ => "other",
     }
 }

@@ -236,7 +236,8 @@ impl Bound {
     /// Serves until `stop`, then lets what is at work finish; says whether all of it did in time.
     pub async fn run(self, stop: impl Future<Output = ()>) -> bool {
         let limits = self.options.limits();
-        let purge = tokio::spawn(purge(self.app.clone(), limits.purge));
+        let confirmed = self.options.confirm_clock;
+        let purge = tokio::spawn(purge(self.app.clone(), limits.purge, confirmed));
         let router = app::router(&self.app);
         let connections = self.options.max_connections;
         let finished = listen::serve(self.listener, router, connections, limits, stop).await;
@@ -255,18 +256,22 @@ impl fmt::Debug for Bound {
     }
 }
 
-async fn purge(app: Arc<App>, every: Duration) {
+/// Purges now and then; the first time by a clock that is `confirmed`, if it is.
+async fn purge(app: Arc<App>, every: Duration, mut confirmed: bool) {
     let mut ticks = tokio::time::interval(every);
     loop {
         ticks.tick().await;
         let desk = app.desk.clone();
         match app
             .store
-            .run(move || desk.purge())
+            .run(move || desk.purge(confirmed))
             .await
             .and_then(|done| done)
         {
-            Ok(dropped) => app.metrics.purged(dropped),
+            Ok(dropped) => {
+                confirmed = false;
+                app.metrics.purged(dropped);
+            }
             Err(error) => tracing::warn!(error = chain(&*error), "the purge failed"),
         }
     }
