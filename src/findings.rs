@@ -5,13 +5,16 @@ use core::{fmt, time::Duration};
 use arrayvec::ArrayVec;
 
 use crate::oath::Device;
-use crate::{Budgets, CodeKind, Content, Policy};
+use crate::{Budgets, CodeKind, Content, Email, Mobile, Policy};
 
-/// The longest life of a time-based code in ASVS 6.5.5.
+/// The longest life of a time-based code in ASVS v5.0.0-6.5.5.
 const LONGEST_STEP: Duration = Duration::from_secs(30);
-/// The longest life of an out-of-band code in ASVS 6.5.5 and NIST SP 800-63B-4 3.1.3.2.
+/// The longest life of an out-of-band code in ASVS v5.0.0-6.5.5 and NIST SP 800-63B-4 3.1.3.2, and
+/// of a recovery code by text or voice in 4.2.1.2.
 const LONGEST_LIFE: Duration = Duration::from_secs(10 * 60);
-/// The entropy from which on ASVS 6.6.3 and NIST SP 800-63B-4 3.1.3.2 do without rate limiting.
+/// The longest life of a recovery code by e-mail in NIST SP 800-63B-4 4.2.1.2.
+const LONGEST_RECOVERY: Duration = Duration::from_secs(24 * 3_600);
+/// The entropy from which on NIST SP 800-63B-4 3.1.3.2 does without rate limiting.
 const UNGUESSABLE_BITS: f64 = 64.0;
 /// The most failures in a row before a block in PSD2 RTS art. 4(3)(b).
 const MOST_ATTEMPTS: u8 = 5;
@@ -20,29 +23,42 @@ impl Policy {
     /// Lists where these limits deviate from OWASP ASVS 5.0, NIST SP 800-63B-4 and the PSD2 RTS
     /// (Delegated Regulation (EU) 2018/389), and from what phones fill in by themselves.
     ///
-    /// What no policy can get wrong is not looked for: at least six digits or as much (ASVS 6.5.4,
-    /// NIST 3.1.3.2), a code that is good once (ASVS 6.5.1, NIST 3.1.3.2), at most 100 metered wrong
-    /// guesses in a row (NIST 3.2.2). Nor is what the limits do not decide, such as whether SMS or
-    /// e-mail is fit for the purpose. An empty list is no certificate.
+    /// What no policy can get wrong is not looked for: at least six digits or as much
+    /// (v5.0.0-6.5.4, NIST 3.1.3.2), a code that is good once (v5.0.0-6.5.1, NIST 3.1.3.2). Nor is
+    /// what limits do not decide: whether the way of delivery is fit say
+    /// [`Mobile::findings`] and [`Email::findings`]. An empty list is no certificate.
     ///
-    /// The attempts of PSD2 are counted as the policy counts them: at one record field of one user.
+    /// The 100 failed attempts of NIST 3.2.2 are counted for a user over all numbers: a success with
+    /// any of them sets the count back, and [`unlock`](crate::Engine::unlock) binds no number anew,
+    /// which the clause asks for: whoever unlocks has to.
     ///
     /// ```
     /// use otp_engine::{Budgets, Policy};
     ///
     /// let policy = Policy::default();
     /// let clauses: Vec<_> = policy.findings(&Budgets::default()).map(|found| found.clause).collect();
-    /// assert_eq!(clauses, ["art. 5(1)(b)"]); // a default code need not be bound to a payment
+    /// // By default a user may fail at several records, and a code need not be bound to a payment.
+    /// assert_eq!(clauses, ["art. 4(3)(b)", "art. 5(1)(b)"]);
     /// ```
     pub fn findings(&self, budgets: &Budgets) -> impl Iterator<Item = Finding> + use<> {
         let long_lived = self.validity() > LONGEST_LIFE;
-        let unlimited = !budgets.is_metered() && self.code().entropy_bits() < UNGUESSABLE_BITS;
+        // A token travels in a link: it is a recovery code, not an out-of-band authentication.
+        let is_link = matches!(self.code(), CodeKind::Token);
+        let unlimited = !budgets.is_metered();
+        let guessable = self.code().entropy_bits() < UNGUESSABLE_BITS;
+        let across = unlimited || budgets.user_failures().count() > MOST_ATTEMPTS;
         [
-            (long_lived, ASVS_LIFETIME),
+            (long_lived && !is_link, ASVS_LIFETIME),
             (unlimited, ASVS_BRUTE_FORCE),
-            (long_lived, NIST_LIFETIME),
-            (unlimited, NIST_RATE_LIMITING),
+            (long_lived && !is_link, NIST_LIFETIME),
+            (unlimited && guessable, NIST_RATE_LIMITING),
+            (long_lived && is_link, NIST_RECOVERY_BY_TEXT),
+            (
+                is_link && self.validity() > LONGEST_RECOVERY,
+                NIST_RECOVERY_BY_EMAIL,
+            ),
             (self.max_attempts() > MOST_ATTEMPTS, PSD2_ATTEMPTS),
+            (across, PSD2_ACROSS_RECORDS),
             (self.content() == Content::Optional, PSD2_DYNAMIC_LINKING),
             (may_lack_a_digit(self.code()), AUTOFILL),
         ]
@@ -85,6 +101,27 @@ pub(crate) fn of_devices(
     found.into_iter()
 }
 
+impl Mobile {
+    /// Lists where codes by SMS deviate from OWASP ASVS 5.0 and NIST SP 800-63B-4, whatever the
+    /// limits: the telephone network is a restricted way.
+    pub fn findings() -> impl Iterator<Item = Finding> {
+        [ASVS_PSTN, NIST_PSTN].into_iter()
+    }
+}
+
+impl Email {
+    /// Lists where codes by e-mail deviate from OWASP ASVS 5.0 and NIST SP 800-63B-4, whatever the
+    /// limits: e-mail is no way of authentication.
+    ///
+    /// ```
+    /// let clauses: Vec<_> = otp_engine::Email::findings().map(|found| found.clause).collect();
+    /// assert_eq!(clauses, ["v5.0.0-6.3.6", "3.1.3.1"]);
+    /// ```
+    pub fn findings() -> impl Iterator<Item = Finding> {
+        [ASVS_EMAIL, NIST_EMAIL].into_iter()
+    }
+}
+
 /// Says whether a code that people type may consist of letters alone.
 const fn may_lack_a_digit(kind: CodeKind) -> bool {
     matches!(kind, CodeKind::Letters(_))
@@ -110,20 +147,20 @@ impl fmt::Display for Finding {
     }
 }
 
-const ASVS: &str = "OWASP ASVS 5.0";
+const ASVS: &str = "OWASP ASVS";
 const NIST: &str = "NIST SP 800-63B-4";
 const PSD2: &str = "PSD2 RTS (EU) 2018/389";
 
 const ASVS_LIFETIME: Finding = Finding {
     standard: ASVS,
-    clause: "6.5.5",
+    clause: "v5.0.0-6.5.5",
     text: "asks that an out-of-band code live 10 minutes at most; this one lives longer",
 };
 const ASVS_BRUTE_FORCE: Finding = Finding {
     standard: ASVS,
-    clause: "6.6.3",
-    text: "asks for rate limiting, or for codes of 64 bits or more; without meters, guesses at \
-           many records of one user are not limited",
+    clause: "v5.0.0-6.6.3",
+    text: "asks for rate limiting; without meters, guesses at many records of one user are not \
+           limited (codes of 64 bits are asked for besides, not instead)",
 };
 const NIST_LIFETIME: Finding = Finding {
     standard: NIST,
@@ -133,9 +170,43 @@ const NIST_LIFETIME: Finding = Finding {
 };
 const NIST_RATE_LIMITING: Finding = Finding {
     standard: NIST,
-    clause: "3.2.2",
-    text: "asks that an account have 100 failed attempts in a row at most, for secrets under 64 \
-           bits; without meters they are not counted",
+    clause: "3.1.3.2",
+    text: "asks that failed attempts with secrets under 64 bits be limited as in 3.2.2, to 100 in a \
+           row at most, and that a new code not set the count back; without meters a record starts \
+           again once it was closed for a while",
+};
+const NIST_RECOVERY_BY_TEXT: Finding = Finding {
+    standard: NIST,
+    clause: "4.2.1.2",
+    text: "asks that a recovery code sent by text or voice live 10 minutes at most; this link lives \
+           longer",
+};
+const NIST_RECOVERY_BY_EMAIL: Finding = Finding {
+    standard: NIST,
+    clause: "4.2.1.2",
+    text: "asks that a recovery code sent by e-mail live 24 hours at most; this link lives longer",
+};
+const ASVS_PSTN: Finding = Finding {
+    standard: ASVS,
+    clause: "v5.0.0-6.6.1",
+    text: "asks that codes by SMS or voice go to validated numbers, with stronger ways offered and \
+           the risk told, and rules them out at level 3",
+};
+const NIST_PSTN: Finding = Finding {
+    standard: NIST,
+    clause: "3.1.3.3",
+    text: "makes the telephone network a restricted way (3.2.9): another way has to be offered, the \
+           risk told and a plan kept; a change of the number is a binding anew",
+};
+const ASVS_EMAIL: Finding = Finding {
+    standard: ASVS,
+    clause: "v5.0.0-6.3.6",
+    text: "rules e-mail out as an authentication factor at level 3",
+};
+const NIST_EMAIL: Finding = Finding {
+    standard: NIST,
+    clause: "3.1.3.1",
+    text: "rules e-mail out for out-of-band authentication",
 };
 const RFC_6238_WINDOW: Finding = Finding {
     standard: "RFC 6238",
@@ -145,13 +216,13 @@ const RFC_6238_WINDOW: Finding = Finding {
 };
 const ASVS_STEP: Finding = Finding {
     standard: ASVS,
-    clause: "6.5.5",
+    clause: "v5.0.0-6.5.5",
     text: "asks that a time-based code live 30 seconds at most; with its window one of these is taken \
            for longer",
 };
 const ASVS_DEVICES: Finding = Finding {
     standard: ASVS,
-    clause: "6.6.3",
+    clause: "v5.0.0-6.6.3",
     text: "asks for rate limiting; without meters each device is limited by itself, and guesses at \
            several devices of one user are not limited together",
 };
@@ -165,6 +236,12 @@ const PSD2_ATTEMPTS: Finding = Finding {
     standard: PSD2,
     clause: "art. 4(3)(b)",
     text: "asks for a block after five failed attempts in a row at most; this policy allows more",
+};
+const PSD2_ACROSS_RECORDS: Finding = Finding {
+    standard: PSD2,
+    clause: "art. 4(3)(b)",
+    text: "asks for a block after five failed attempts in a row at most; a user is blocked later than \
+           that where the attempts are spread over several records (user_failures_per_day)",
 };
 const PSD2_DYNAMIC_LINKING: Finding = Finding {
     standard: PSD2,
@@ -187,7 +264,12 @@ mod tests {
     use super::*;
     use crate::PolicyBuilder;
 
-    /// The findings on a policy that requires content, so that there are none by default.
+    /// Meters that deviate nowhere.
+    fn strict() -> Budgets {
+        Budgets::builder().user_failures_per_day(5).build().unwrap()
+    }
+
+    /// The findings on a policy that requires content, so that there are none with strict meters.
     fn findings(policy: PolicyBuilder, budgets: &Budgets) -> Vec<Finding> {
         policy
             .content(Content::Required)
@@ -198,60 +280,74 @@ mod tests {
     }
 
     #[test]
-    fn the_default_with_content_required_deviates_nowhere() {
-        assert_eq!(findings(Policy::builder(), &Budgets::default()), []);
+    fn the_default_policy_with_content_and_five_failures_a_day_deviates_nowhere() {
+        assert_eq!(findings(Policy::builder(), &strict()), []);
     }
 
     #[test]
-    fn content_not_required_is_found_and_nothing_else_by_default() {
-        let found: Vec<_> = Policy::default().findings(&Budgets::default()).collect();
+    fn content_not_required_is_found() {
+        let found: Vec<_> = Policy::default().findings(&strict()).collect();
         assert_eq!(found, [PSD2_DYNAMIC_LINKING]);
     }
 
     #[test]
-    fn a_life_of_ten_minutes_is_within_asvs_and_nist_a_second_more_is_not() {
+    fn a_life_of_ten_minutes_is_within_the_bounds_of_a_link_by_text_and_a_day_of_one_by_email() {
         let lives = |seconds| {
             let token = Policy::builder()
                 .token()
                 .validity(Duration::from_secs(seconds));
-            findings(token, &Budgets::default())
+            findings(token, &strict())
         };
         assert_eq!(lives(600), []);
-        assert_eq!(lives(601), [ASVS_LIFETIME, NIST_LIFETIME]);
+        assert_eq!(lives(601), [NIST_RECOVERY_BY_TEXT]);
+        assert_eq!(lives(86_400), [NIST_RECOVERY_BY_TEXT]);
+        let both = [NIST_RECOVERY_BY_TEXT, NIST_RECOVERY_BY_EMAIL];
+        assert_eq!(lives(86_401), both);
     }
 
     #[test]
-    fn five_attempts_are_within_psd2_six_are_not() {
-        let allows = |attempts| {
-            findings(
-                Policy::builder().max_attempts(attempts),
-                &Budgets::default(),
-            )
-        };
+    fn case_367_five_attempts_are_within_psd2_six_are_not_nor_six_over_several_records() {
+        let allows = |attempts| findings(Policy::builder().max_attempts(attempts), &strict());
         assert_eq!(allows(5), []);
         assert_eq!(allows(6), [PSD2_ATTEMPTS]);
+        let six = Budgets::builder().user_failures_per_day(6).build().unwrap();
+        for budgets in [six, Budgets::default()] {
+            assert_eq!(findings(Policy::builder(), &budgets), [PSD2_ACROSS_RECORDS]);
+        }
     }
 
+    /// ASVS asks for rate limiting whatever the code; NIST's 64 bits stand in 3.1.3.2.
     #[test]
-    fn a_code_under_64_bits_needs_meters_a_longer_one_does_not() {
-        let (metered, unmetered) = (Budgets::default(), Budgets::unmetered());
-        let guessable = [ASVS_BRUTE_FORCE, NIST_RATE_LIMITING];
-        let of_letters = [ASVS_BRUTE_FORCE, NIST_RATE_LIMITING, AUTOFILL];
+    fn case_368_every_code_needs_meters_for_asvs_and_one_under_64_bits_for_nist() {
+        let unmetered = Budgets::unmetered();
+        let guessable = [ASVS_BRUTE_FORCE, NIST_RATE_LIMITING, PSD2_ACROSS_RECORDS];
+        let long = [ASVS_BRUTE_FORCE, PSD2_ACROSS_RECORDS];
         let sixty_bits = || Policy::builder().letters(12);
         let sixty_five_bits = || Policy::builder().letters(13);
-        assert_eq!(findings(sixty_bits(), &unmetered), of_letters);
-        assert_eq!(findings(sixty_bits(), &metered), [AUTOFILL]);
-        assert_eq!(findings(sixty_five_bits(), &unmetered), [AUTOFILL]);
+        let and_autofill = |found: &[Finding]| [found, &[AUTOFILL]].concat();
+        assert_eq!(findings(sixty_bits(), &unmetered), and_autofill(&guessable));
+        assert_eq!(findings(sixty_bits(), &strict()), [AUTOFILL]);
+        assert_eq!(findings(sixty_five_bits(), &unmetered), and_autofill(&long));
         assert_eq!(
             findings(Policy::builder().digits(10), &unmetered),
             guessable
         );
-        assert_eq!(findings(Policy::builder().token(), &unmetered), []);
+        assert_eq!(findings(Policy::builder().token(), &unmetered), long);
+    }
+
+    #[test]
+    fn case_369_sms_and_email_are_found_whatever_the_limits() {
+        let clauses = |found: &mut dyn Iterator<Item = Finding>| -> Vec<_> {
+            found.map(|finding| finding.clause).collect()
+        };
+        let mobile = clauses(&mut Mobile::findings());
+        assert_eq!(mobile, ["v5.0.0-6.6.1", "3.1.3.3"]);
+        assert_eq!(clauses(&mut Email::findings()), ["v5.0.0-6.3.6", "3.1.3.1"]);
     }
 
     #[test]
     fn case_180_codes_that_may_lack_a_digit_are_not_filled_in_by_themselves() {
-        let of = |policy| findings(policy, &Budgets::default());
+        let of = |policy| findings(policy, &strict());
         for length in [4, 8, 13] {
             assert_eq!(of(Policy::builder().letters(length)), [AUTOFILL]);
         }
@@ -298,7 +394,10 @@ mod tests {
             &Budgets::unmetered(),
         );
         let clauses: Vec<_> = all.iter().map(|found| found.clause).collect();
-        assert_eq!(clauses, ["5.3", "5.3", "5.2", "6.5.5", "6.6.3", "3.2.2"]);
+        assert_eq!(
+            clauses,
+            ["5.3", "5.3", "5.2", "v5.0.0-6.5.5", "v5.0.0-6.6.3", "3.2.2"]
+        );
     }
 
     #[test]

@@ -664,6 +664,36 @@ pub unsafe extern "C" fn otp_engine_findings(
     })
 }
 
+/// Tells where a code that is sent to a recipient of this kind deviates from ASVS 5.0 and
+/// NIST SP 800-63B-4, whatever the limits; text as of `otp_engine_findings`. `kind` is that of a
+/// request: 1 for a mobile number, 2 for an e-mail address.
+///
+/// # Safety
+///
+/// `text_out` is NULL or valid. Free the text by `otp_bytes_free`.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn otp_recipient_findings(
+    kind: u32,
+    text_out: *mut *mut otp_bytes,
+) -> otp_status {
+    guard(|| {
+        writable(text_out, "text_out")?;
+        let text = match kind {
+            1 => finding_lines(Mobile::findings()),
+            2 => finding_lines(Email::findings()),
+            _ => {
+                return Err(Fault::argument(format!(
+                    "kind is {kind}; it must be 1 (mobile) or 2 (email)"
+                )));
+            }
+        };
+        // SAFETY: asked above.
+        unsafe { hand_out(text_out, otp_bytes::give(text)) };
+        Ok(())
+    })
+}
+
 /// Writes findings, a line for each.
 pub(crate) fn finding_lines(findings: impl Iterator<Item = otp_core::Finding>) -> String {
     let line =

@@ -119,6 +119,10 @@ static void policy_and_budgets_are_filled_checked_and_refused_by_name(void) {
         OK(otp_engine_findings(strict, &findings));
         CHECK(findings != NULL);
         otp_bytes_free(findings);
+        OK(otp_recipient_findings(2, &findings));
+        CHECK(bytes_hold(findings, "3.1.3.1"));
+        otp_bytes_free(findings);
+        STATUS(OTP_STATUS_ARGUMENT, otp_recipient_findings(3, &findings));
     }
     otp_engine_free(strict);
     otp_key_ring_free(ring);

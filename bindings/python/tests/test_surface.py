@@ -201,6 +201,10 @@ def test_odds_and_findings_tell_of_policy_and_budgets() -> None:
     loose = engine(policy=otp.Policy(validity=600), budgets=otp.Budgets(metered=False))
     findings = loose.findings()
     assert findings and all(f.standard and f.clause and f.text for f in findings)
+    assert [f.clause for f in otp.recipient_findings("email")] == ["v5.0.0-6.3.6", "3.1.3.1"]
+    assert [f.clause for f in otp.recipient_findings("mobile")] == ["v5.0.0-6.6.1", "3.1.3.3"]
+    with pytest.raises(ValueError, match="kind must be"):
+        otp.recipient_findings("fax")  # type: ignore[arg-type]
 
 
 def test_a_sibling_shares_slots_and_differs_in_policy() -> None:

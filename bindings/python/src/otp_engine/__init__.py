@@ -6,7 +6,7 @@ Wrong codes, refusals and expiries are values; exceptions are faults and misuse.
 from ._lib import lib as _lib
 from .answers import Failure, Issued, Refusal, SignatureRecord, Status, Verdict
 from .cells import Cell, Event, Write
-from .engine import Engine, Finding, Odds
+from .engine import Engine, Finding, Odds, recipient_findings
 from .errors import (
     ClockAheadError,
     ClockError,
@@ -54,13 +54,13 @@ from .words import (
 __version__: str = _lib.otp_version().decode()
 
 __all__ = [
-    "Binding", "Budgets", "Cell", "ChainVerdict", "ClockAheadError", "ClockError",
-    "ContendedError", "Credential", "Device", "Engine", "Event", "Evidence", "Expected", "Failure",
-    "Finding", "ForeignStoreError", "ForkedError", "FullError", "HostStore", "Hotp", "Issued",
-    "KeyRing", "KeyRingError", "Matched", "MemoryStore", "Message", "MessageTemplate",
-    "NoCanaryError", "OathVerdict", "Ocra", "OcraMatch", "Odds", "OtpError", "PanicError",
-    "Policy", "RandomnessError", "RawSecret", "RecordVerdict", "ReenteredError", "Refusal",
-    "SignatureRecord", "SigningKey", "SqliteStore", "Status", "Store", "StoreError",
-    "TamperedError", "Totp", "UnavailableError", "UnsupportedError", "Verdict", "Write",
-    "build_uri", "parse_mobile", "parse_uri", "verify_chain", "verify_record",
+    "Binding", "Budgets", "Cell", "ChainVerdict", "ClockAheadError", "ClockError", "ContendedError",
+    "Credential", "Device", "Engine", "Event", "Evidence", "Expected", "Failure", "Finding",
+    "ForeignStoreError", "ForkedError", "FullError", "HostStore", "Hotp", "Issued", "KeyRing",
+    "KeyRingError", "Matched", "MemoryStore", "Message", "MessageTemplate", "NoCanaryError",
+    "OathVerdict", "Ocra", "OcraMatch", "Odds", "OtpError", "PanicError", "Policy",
+    "RandomnessError", "RawSecret", "RecordVerdict", "ReenteredError", "Refusal", "SignatureRecord",
+    "SigningKey", "SqliteStore", "Status", "Store", "StoreError", "TamperedError", "Totp",
+    "UnavailableError", "UnsupportedError", "Verdict", "Write", "build_uri", "parse_mobile",
+    "parse_uri", "recipient_findings", "verify_chain", "verify_record",
 ]  # fmt: skip

@@ -73,6 +73,19 @@ class Finding:
     text: str
 
 
+def recipient_findings(kind: Literal["mobile", "email"]) -> list[Finding]:
+    """Tell where codes by SMS or e-mail deviate from ASVS 5.0 and NIST, whatever the limits."""
+    if kind not in ("mobile", "email"):
+        raise ValueError(f"kind must be mobile or email, not {kind!r}")
+    out = out_pointer()
+    check(lib.otp_recipient_findings(1 if kind == "mobile" else 2, ctypes.byref(out)))
+    return _findings(take_bytes(out.value))
+
+
+def _findings(lines: bytes) -> list[Finding]:
+    return [Finding(*line.split("\t", 2)) for line in lines.decode().splitlines()]
+
+
 class Engine(Factors):
     """Issues codes and judges what was typed; share one by all threads of a process.
 
@@ -394,8 +407,7 @@ class Engine(Factors):
         """Tell where policy and budgets deviate from ASVS 5.0, NIST SP 800-63B-4 and PSD2."""
         handle, out = self._open(), out_pointer()
         check(lib.otp_engine_findings(handle.address, ctypes.byref(out)))
-        lines = take_bytes(out.value).decode().splitlines()
-        return [Finding(*line.split("\t", 2)) for line in lines]
+        return _findings(take_bytes(out.value))
 
     def device_odds(self, devices: Sequence[Device | Hotp | Totp | Ocra]) -> Odds:
         """Tell the chance of guessing a code of one user's devices; per_code is of one guess."""
