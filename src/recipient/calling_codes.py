@@ -167,7 +167,8 @@ class Country:
     def bare_beginnings(self) -> set[int]:
         """Return the first digits behind the country's code with which it is sure to be that code.
 
-        A national number may look as if it began with the code: 391 is a mobile prefix in Italy.
+        A national number may look as if it began with the code: 391 is a mobile prefix in Italy. Of
+        several countries with one code, the main one decides.
         """
         if self.region() is None:
             return set(range(10))
@@ -177,7 +178,7 @@ class Country:
                 for _ in range(3):
                     rest = (f"{beginning:03}" + tail(self.dice, max(length - 3, 0)))[:length]
                     text = f"{self.code}{rest}"
-                    if any(read(text, region) != text for region in self.regions):
+                    if read(text, self.region()) != text:
                         unclear.add(int(rest[0]))
         return set(range(10)) - unclear
 

@@ -8,7 +8,7 @@ use super::numbering::{Country, LeadingZero, row};
 #[rustfmt::skip]
 pub(super) const COUNTRIES: [Country; 215] = [
     row(1, [0x0400, 0x0000, 0x03fd], LeadingZero::Refused, false, [&[], &[]]),
-    row(7, [0x0400, 0x0000, 0x0180], LeadingZero::Refused, false, [&[], &[]]),
+    row(7, [0x0400, 0x0000, 0x0398], LeadingZero::Refused, false, [&[], &[]]),
     row(20, [0x0400, 0x0000, 0x03fe], LeadingZero::Dropped, true, [&[], &[]]),
     row(27, [0x03e0, 0x0000, 0x0000], LeadingZero::Dropped, true, [&[], &[]]),
     row(30, [0x0400, 0x0000, 0x0344], LeadingZero::Refused, true, [&[], &[]]),
@@ -36,7 +36,7 @@ pub(super) const COUNTRIES: [Country; 215] = [
     row(57, [0x0400, 0x0000, 0x03fe], LeadingZero::Refused, false, [&[], &[]]),
     row(58, [0x0400, 0x0000, 0x03fe], LeadingZero::Dropped, true, [&[], &[]]),
     row(60, [0x0600, 0x0000, 0x03fe], LeadingZero::Dropped, true, [&[], &[]]),
-    row(61, [0x0200, 0x0000, 0x0110], LeadingZero::Dropped, false, [&["1"], &[]]),
+    row(61, [0x0200, 0x0000, 0x019c], LeadingZero::Dropped, false, [&["1"], &[]]),
     row(62, [0x1e00, 0x0000, 0x0000], LeadingZero::Dropped, false, [&[], &[]]),
     row(63, [0x0400, 0x0000, 0x0300], LeadingZero::Dropped, true, [&[], &[]]),
     row(64, [0x0700, 0x0000, 0x039c], LeadingZero::Dropped, true, [&[], &["0161"]]),

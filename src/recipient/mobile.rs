@@ -92,8 +92,11 @@ impl Mobile {
                 LeadingZero::Refused => Err(RecipientError::NationalZero { code }),
             },
             Number::Bare(digits) => match Country::split(digits) {
-                Some((found, rest)) if found.code == code && found.is_sure_of(rest) => {
-                    Self::new(found, rest)
+                Some((found, rest)) if found.code == code => {
+                    let mobile = Self::new(found, rest)?;
+                    let sure = found.is_sure_of(rest);
+                    sure.then_some(mobile)
+                        .ok_or(RecipientError::CountryUnclear { code })
                 }
                 _ => Err(RecipientError::CountryUnclear { code }),
             },
@@ -483,8 +486,8 @@ mod tests {
         );
         assert_eq!(read("090 1234 5678", 81).unwrap().as_str(), "819012345678");
         assert_eq!(read("639171234567", 63).unwrap().as_str(), "639171234567");
-        // A national number of Indonesia may begin with 62, one of Italy with 39.
-        for (text, code) in [("628123456789", 62), ("393331234567", 39)] {
+        // A national number of Indonesia may begin with 62, one of Kosovo with 383.
+        for (text, code) in [("628123456789", 62), ("38343203081", 383)] {
             let unclear = Err(RecipientError::CountryUnclear { code });
             assert_eq!(read(text, code), unclear);
             assert_eq!(international(text), Ok(text.into()));
