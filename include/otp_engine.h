@@ -2389,6 +2389,17 @@ otp_status otp_engine_findings(const otp_engine *engine,
                                otp_bytes **text_out);
 
 /**
+ * Tells where a code that is sent to a recipient of this kind deviates from ASVS 5.0 and
+ * NIST SP 800-63B-4, whatever the limits; text as of `otp_engine_findings`. `kind` is that of a
+ * request: 1 for a mobile number, 2 for an e-mail address.
+ *
+ * # Safety
+ *
+ * `text_out` is NULL or valid. Free the text by `otp_bytes_free`.
+ */
+OTP_API OTP_NODISCARD otp_status otp_recipient_findings(uint32_t kind, otp_bytes **text_out);
+
+/**
  * Issues `count` codes: `requests` is, for each, its length (4 bytes, big-endian) and the request.
  *
  * Each is an operation of its own: a fault of one undoes no other, and stands in its `status`. The

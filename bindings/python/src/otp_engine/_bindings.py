@@ -547,6 +547,7 @@ FUNCTIONS = [
     ("otp_engine_purge_confirmed", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_void_p]),
     ("otp_engine_odds", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p]),
     ("otp_engine_findings", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p]),
+    ("otp_recipient_findings", ctypes.c_int32, [ctypes.c_uint32, ctypes.c_void_p]),
     ("otp_issue_many", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_size_t]),
     ("otp_engine_verify_hotp", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, otp_view, ctypes.c_uint32, ctypes.c_void_p]),
     ("otp_engine_verify_totp", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, otp_view, ctypes.c_uint32, ctypes.c_void_p]),
