@@ -4,8 +4,8 @@
 use core::ffi::{CStr, c_char};
 
 use otp_core::{
-    Cancellation, ChallengeId, Delivery, Engine, GatewayStatus, Issuance, Reported, Resetting,
-    Unlocking,
+    Cancellation, ChallengeId, Delivery, Email, Engine, GatewayStatus, Issuance, Mobile, Reported,
+    Resetting, Unlocking,
 };
 
 use crate::challenge::{otp_challenge, otp_issued};
