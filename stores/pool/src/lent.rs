@@ -98,6 +98,12 @@ impl<'a, C, P> Lent<'a, C, P> {
         &mut self.connection
     }
 
+    /// Takes the connection away with its place.
+    #[cfg(feature = "async")]
+    pub(crate) fn into_parts(self) -> (C, P) {
+        (self.connection, self.place)
+    }
+
     /// Ends with the answer to a question; goes on where it is to be asked once more.
     pub(crate) fn asked<T, F: Fault>(self, answer: Result<T, F>) -> ControlFlow<Result<T, Error>> {
         let fault = match answer {

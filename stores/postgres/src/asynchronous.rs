@@ -8,7 +8,7 @@ use otp_engine::{
 };
 use otp_engine_pool::AsyncPool;
 
-use crate::{PostgresOptions, contract, open::OpenError, session::Session};
+use crate::{PostgresOptions, breaker::Breaker, contract, open::OpenError, session::Session};
 
 /// Cells in a PostgreSQL table, for callers on a Tokio runtime whose I/O and time are enabled.
 ///
@@ -29,16 +29,15 @@ use crate::{PostgresOptions, contract, open::OpenError, session::Session};
 ///
 /// # A future that is dropped
 ///
-/// Its connection is closed, and its place in the pool is free at once: what the server still
-/// answers is read by nobody, and the next caller connects anew. A commit that was sent is a single
-/// statement, which the server finishes or undoes as a whole; it may hold its locks until then, at
-/// most for the [`statement_timeout`](PostgresOptions::statement_timeout). Whoever drops many calls
-/// at a server that is slow so has more sessions open there, for that long, than the store has
-/// connections: leave room in `max_connections`, or let a task of its own await each call.
+/// What it asked is cancelled at the server, and its place in the pool is free once the server has
+/// ended it, or after 2 s: a store never holds more sessions than it has connections, whoever drops
+/// what. Nobody reads the answer, and the next caller connects anew. A commit that was sent is
+/// undone as a whole, or made as a whole and counted.
 ///
 /// A connection ends with the runtime on which it was made; on another one it is replaced.
 pub struct AsyncPostgresStore {
     pub(crate) pool: AsyncPool<Session>,
+    breaker: Breaker,
     schema: String,
     class: Class,
 }
@@ -77,8 +76,10 @@ impl AsyncPostgresStore {
             let connecting = connect();
             async move { connecting.await.map_err(Error::unavailable) }
         };
+        let pool = AsyncPool::new(first, connect, Session::is_closed, connections, wait);
         Ok(Self {
-            pool: AsyncPool::new(first, connect, Session::is_closed, connections, wait),
+            pool: pool.abandons_by(Session::retire),
+            breaker: Breaker::default(),
             schema,
             class,
         })
@@ -99,12 +100,15 @@ impl AsyncStore for AsyncPostgresStore {
             return answer;
         }
         let commit = async |session: &mut Session| session.commit(writes).await;
-        contract::committed(self.pool.tell(commit).await?)
+        let pass = self.breaker.enter()?;
+        let told = self.pool.tell(commit).await?;
+        pass.end(&told);
+        contract::committed(told)
     }
 
     async fn purge(&self, now: Timestamp, limit: usize) -> Result<usize, Error> {
         let limit = contract::most(limit);
-        let purge = async |session: &mut Session| session.purge(&self.schema, now, limit).await;
+        let purge = async |session: &mut Session| session.purge(now, limit).await;
         contract::purged(self.pool.tell(purge).await?)
     }
 
@@ -113,7 +117,7 @@ impl AsyncStore for AsyncPostgresStore {
     }
 
     async fn has_cells(&self) -> Result<Option<bool>, Error> {
-        let ask = async |session: &mut Session| session.has_cells(&self.schema).await;
+        let ask = async |session: &mut Session| session.has_cells().await;
         Ok(Some(self.pool.ask(ask).await?))
     }
 }

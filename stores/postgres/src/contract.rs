@@ -39,6 +39,7 @@ pub(crate) fn of_commit(writes: &[Write<'_>], class: Class) -> Option<Result<Com
 pub(crate) fn committed(told: Result<Made, Fault>) -> Result<Commit, Error> {
     match told {
         Ok(Made::Plainly) => Ok(Commit::Done),
+        Ok(Made::Conflict) => Ok(Commit::Conflict),
         Ok(Made::WithWarning) => Err(Error::unknown("PostgreSQL committed with a warning")),
         Err(fault) => fault.of_commit(),
     }

@@ -18,6 +18,8 @@ pub(crate) enum Fault {
     Silent,
     /// A row came back as none that this store writes.
     Malformed,
+    /// A statement was made though the transaction that it belonged to was refused.
+    Adrift,
 }
 
 /// An error as the server reports it, but for its details: these may quote a whole row.
@@ -94,7 +96,7 @@ impl otp_engine_pool::Fault for Fault {
         match self {
             Self::Reported(report) => report.is_last || report.code.code().starts_with(CONNECTION),
             Self::Lost(_) | Self::Silent => true,
-            Self::Malformed => false,
+            Self::Malformed | Self::Adrift => false,
         }
     }
 
@@ -105,7 +107,7 @@ impl otp_engine_pool::Fault for Fault {
         match self {
             _ if self.is_conflict() => true,
             Self::Reported(report) => !report.is_last && SOUND.contains(&report.code),
-            Self::Lost(_) | Self::Silent | Self::Malformed => false,
+            Self::Lost(_) | Self::Silent | Self::Malformed | Self::Adrift => false,
         }
     }
 }
@@ -124,6 +126,7 @@ impl fmt::Display for Fault {
             Self::Lost(_) => f.write_str("the connection to PostgreSQL was lost"),
             Self::Silent => f.write_str("PostgreSQL gave no answer in time"),
             Self::Malformed => f.write_str("PostgreSQL holds a row that this store did not write"),
+            Self::Adrift => f.write_str("PostgreSQL refused a transaction, not its statement"),
         }
     }
 }
@@ -132,12 +135,12 @@ impl core::error::Error for Fault {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
         match self {
             Self::Lost(error) => Some(error),
-            Self::Reported(_) | Self::Silent | Self::Malformed => None,
+            Self::Reported(_) | Self::Silent | Self::Malformed | Self::Adrift => None,
         }
     }
 }
 
-/// The division by zero is that of the commit's own statement.
+/// The division by zero is that of the commit's own statement: two inserted one row.
 const CONFLICT: [SqlState; 3] = [
     SqlState::DIVISION_BY_ZERO,
     SqlState::T_R_SERIALIZATION_FAILURE,

@@ -1,6 +1,6 @@
 //! The tables, and how a database gets from one layout to the next.
 
-use tokio_postgres::{Client, GenericClient, error::SqlState};
+use tokio_postgres::{Client, GenericClient, error::SqlState, types::Type};
 
 use crate::open::{OpenError, Reason};
 
@@ -8,11 +8,16 @@ use crate::open::{OpenError, Reason};
 pub(crate) async fn migrate(client: &mut Client, schema: &str) -> Result<(), OpenError> {
     let transaction = client.transaction().await?;
     transaction
-        .execute("SELECT pg_advisory_xact_lock($1)", &[&MIGRATION_LOCK])
+        .query_typed(
+            "SELECT pg_advisory_xact_lock($1)",
+            &[(&MIGRATION_LOCK, Type::INT8)],
+        )
         .await?;
     // Asked first: even `IF NOT EXISTS` needs the right to make what is there.
     let there = "SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = $1)";
-    let row = transaction.query_one(there, &[&schema]).await?;
+    let row = transaction
+        .query_typed_one(there, &[(&schema, Type::TEXT)])
+        .await?;
     if !row.get::<_, bool>(0) {
         transaction
             .batch_execute(&format!("CREATE SCHEMA {schema}"))
@@ -35,7 +40,9 @@ pub(crate) async fn migrate(client: &mut Client, schema: &str) -> Result<(), Ope
             .batch_execute(&migration.replace("SCHEMA", schema))
             .await?;
         let note = format!("INSERT INTO {schema}.otp_layout (number) VALUES ($1)");
-        transaction.execute(&note, &[&number]).await?;
+        transaction
+            .execute_typed(&note, &[(&number, Type::INT4)])
+            .await?;
     }
     Ok(transaction.commit().await?)
 }
@@ -43,12 +50,12 @@ pub(crate) async fn migrate(client: &mut Client, schema: &str) -> Result<(), Ope
 /// Checks that the table is there, is what this version writes to, and survives a crash.
 pub(crate) async fn check(client: &Client, schema: &str) -> Result<(), OpenError> {
     match found(client, schema).await? {
-        Some(NEWEST) => {}
+        Some(layout) if is_known(layout, NEWEST) => {}
         other => return Err(Reason::Layout(other).into()),
     }
     let table = format!("{schema}.otp_cell");
     let row = client
-        .query_opt(TABLE_CHECK, &[&table])
+        .query_typed_opt(TABLE_CHECK, &[(&table, Type::TEXT)])
         .await?
         .ok_or(Reason::Layout(None))?;
     let columns: Option<String> = row.get(0);
@@ -71,19 +78,37 @@ pub(crate) async fn check(client: &Client, schema: &str) -> Result<(), OpenError
 async fn found(client: &impl GenericClient, schema: &str) -> Result<Option<i32>, OpenError> {
     let table = format!("{schema}.otp_layout");
     let there = client
-        .query_one("SELECT to_regclass($1) IS NOT NULL", &[&table])
+        .query_typed_one(
+            "SELECT to_regclass($1) IS NOT NULL",
+            &[(&table, Type::TEXT)],
+        )
         .await?;
     if !there.get::<_, bool>(0) {
         return Ok(None);
     }
     let newest = format!("SELECT coalesce(max(number), 0) FROM {table}");
-    match client.query_one(&newest, &[]).await {
+    match client.query_typed_one(&newest, &[]).await {
         Ok(row) => Ok(Some(row.get(0))),
         Err(error) if error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) => {
             Err(Reason::Grants(error).into())
         }
         Err(error) => Err(error.into()),
     }
+}
+
+/// Says whether a version whose newest layout is `newest` works with this one: with that and with
+/// the one before, so that services are replaced first, and the schema is migrated after the last.
+const fn is_known(layout: i32, newest: i32) -> bool {
+    layout >= 1 && layout <= newest && layout >= newest - 1
+}
+
+/// Returns the layouts that this version works with, as text.
+pub(crate) fn known() -> String {
+    let known = (1..=NEWEST).filter(|layout| is_known(*layout, NEWEST));
+    known
+        .map(|it| it.to_string())
+        .collect::<Vec<_>>()
+        .join(" and ")
 }
 
 /// The number of the newest migration.
@@ -146,3 +171,17 @@ const TABLE_CHECK: &str = "
     FROM pg_class c WHERE c.oid = to_regclass($1)";
 
 const COLUMNS: &str = "k bytea!, version bigint!, discard_after bigint, body bytea!";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The newest and the one before; never none at all, and never one of a later version.
+    #[test]
+    fn case_232_a_version_works_with_its_layout_and_the_one_before() {
+        for (newest, known) in [(1, &[1][..]), (2, &[1, 2]), (3, &[2, 3])] {
+            let all = (-1..9).filter(|layout| is_known(*layout, newest));
+            assert_eq!(all.collect::<Vec<_>>(), known);
+        }
+    }
+}

@@ -60,13 +60,17 @@ use otp_engine::{
 
 #[cfg(feature = "async")]
 mod asynchronous;
+mod backend;
+mod breaker;
 mod contract;
 mod driven;
 mod fault;
+mod hosts;
 mod layout;
 mod link;
 mod open;
 mod session;
+mod statements;
 
 #[cfg(feature = "async")]
 pub use asynchronous::AsyncPostgresStore;
@@ -74,6 +78,7 @@ pub use open::{OpenError, PostgresOptions};
 /// The client, for its `Config` and its traits of TLS.
 pub use tokio_postgres;
 
+use breaker::Breaker;
 use driven::Driven;
 use otp_engine_pool::Pool;
 
@@ -89,6 +94,7 @@ use otp_engine_pool::Pool;
 /// | more than [`MAX_CELLS`](otp_engine::store::MAX_CELLS) keys or writes, a body over [`MAX_BODY`](otp_engine::store::MAX_BODY), a write for ever where commits may be lost | [`Error::Unsupported`], nothing was applied |
 pub struct PostgresStore {
     pool: Pool<Driven>,
+    breaker: Breaker,
     schema: String,
     class: Class,
 }
@@ -126,6 +132,7 @@ impl PostgresStore {
         let connect = move || connect().map_err(Error::unavailable);
         Ok(Self {
             pool: Pool::new(first, connect, Driven::is_closed, connections, wait),
+            breaker: Breaker::default(),
             schema,
             class,
         })
@@ -151,14 +158,16 @@ impl Store for PostgresStore {
         }
         let commit =
             |driven: &mut Driven| driven.wait(async |session| session.commit(writes).await);
-        contract::committed(self.pool.tell(commit)?)
+        let pass = self.breaker.enter()?;
+        let told = self.pool.tell(commit)?;
+        pass.end(&told);
+        contract::committed(told)
     }
 
     fn purge(&self, now: Timestamp, limit: usize) -> Result<usize, Error> {
         let limit = contract::most(limit);
-        let purge = |driven: &mut Driven| {
-            driven.wait(async |session| session.purge(&self.schema, now, limit).await)
-        };
+        let purge =
+            |driven: &mut Driven| driven.wait(async |session| session.purge(now, limit).await);
         contract::purged(self.pool.tell(purge)?)
     }
 
@@ -167,9 +176,7 @@ impl Store for PostgresStore {
     }
 
     fn has_cells(&self) -> Result<Option<bool>, Error> {
-        let ask = |driven: &mut Driven| {
-            driven.wait(async |session| session.has_cells(&self.schema).await)
-        };
+        let ask = |driven: &mut Driven| driven.wait(async |session| session.has_cells().await);
         Ok(Some(self.pool.ask(ask)?))
     }
 }

@@ -11,7 +11,9 @@ use std::sync::Arc;
 
 use tokio::time::timeout;
 use tokio_postgres::{
-    AsyncMessage, Client, Config, Error, Socket, error::Severity, tls::MakeTlsConnect,
+    AsyncMessage, CancelToken, Client, Config, Error, Socket,
+    error::Severity,
+    tls::{MakeTlsConnect, TlsConnect},
 };
 
 use crate::open::Reason;
@@ -22,9 +24,12 @@ pub(crate) struct Link {
     driver: Option<Driver>,
     client: Client,
     is_warned: Arc<AtomicBool>,
+    cancel: Option<Cancel>,
 }
 
 type Driver = Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>;
+type Cancel = Box<dyn Fn() -> Cancelling + Send + Sync>;
+type Cancelling = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// No answer came in time.
 #[derive(Clone, Copy, Debug)]
@@ -59,7 +64,28 @@ impl Link {
             driver: Some(Box::pin(driver)),
             client,
             is_warned,
+            cancel: None,
         })
+    }
+
+    /// Has what is overdue cancelled at the server, over connections with this TLS.
+    pub(crate) fn cancels_by<T>(&mut self, tls: T)
+    where
+        T: MakeTlsConnect<Socket> + Clone + Send + Sync + 'static,
+        T::TlsConnect: Send,
+        T::Stream: Send,
+        <T::TlsConnect as TlsConnect<Socket>>::Future: Send,
+    {
+        let key = self.key();
+        self.cancel = Some(Box::new(move || {
+            let (key, tls) = (key.clone(), tls.clone());
+            Box::pin(async move { key.cancel_query(tls).await.unwrap_or_default() })
+        }));
+    }
+
+    /// Returns the key by which the server can be asked to cancel.
+    pub(crate) fn key(&self) -> CancelToken {
+        self.client.cancel_token()
     }
 
     /// Says whether a warning came since this was last asked.
@@ -71,17 +97,25 @@ impl Link {
         self.client.is_closed()
     }
 
-    /// Waits for what `work` asks of the server, for `limit` where there is one.
+    /// Waits for what `work` asks of the server, for `limit` where there is one; what is overdue
+    /// then is cancelled at the server, which is given [`LAST_WORDS`] to end it. Its outcome is
+    /// not known even so.
     ///
-    /// A link whose wait was dropped is in the middle of something, and must be dropped too.
+    /// A link whose wait was dropped or was in vain is in the middle of something, and must be
+    /// [retired](Self::retire) or dropped.
     pub(crate) async fn wait<T, E: From<Error> + From<Silent>>(
         &mut self,
         limit: Option<Duration>,
         work: impl AsyncFnOnce(&mut Client) -> Result<T, E>,
     ) -> Result<T, E> {
-        let driver = &mut self.driver;
-        let mut work = pin!(work(&mut self.client));
-        let answer = poll_fn(|cx| {
+        let Self {
+            driver,
+            client,
+            cancel,
+            ..
+        } = self;
+        let mut work = pin!(work(client));
+        let mut answer = pin!(poll_fn(|cx| {
             if let Some(running) = driver
                 && let Poll::Ready(ended) = running.as_mut().poll(cx)
             {
@@ -89,10 +123,46 @@ impl Link {
                 ended?;
             }
             work.as_mut().poll(cx)
-        });
-        within(limit, answer).await?
+        }));
+        let silent = match within(limit, answer.as_mut()).await {
+            Ok(answer) => return answer,
+            Err(silent) => silent,
+        };
+        if let Some(cancel) = cancel {
+            let end = async {
+                cancel().await;
+                answer.await.ok();
+            };
+            within(Some(LAST_WORDS), end).await.ok();
+        }
+        Err(silent.into())
+    }
+
+    /// Ends what a dropped wait was about, and then the connection: cancels at the server, and
+    /// waits until its process has nothing left to do here.
+    #[cfg(feature = "async")]
+    pub(crate) async fn retire(self) {
+        let Self {
+            driver,
+            client,
+            cancel,
+            ..
+        } = self;
+        drop(client); // then the driver ends with the last answer
+        let end = async {
+            if let Some(cancel) = cancel {
+                cancel().await;
+            }
+            if let Some(driver) = driver {
+                driver.await.ok();
+            }
+        };
+        within(Some(LAST_WORDS), end).await.ok();
     }
 }
+
+/// How long a server may take to end what was cancelled.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 
 async fn within<F: Future>(limit: Option<Duration>, work: F) -> Result<F::Output, Silent> {
     match limit {

@@ -1,6 +1,7 @@
 //! Connects, and works only with a server that does all that a store must rely on.
 
 use core::time::Duration;
+use std::sync::Arc;
 
 use otp_engine::store::Class;
 use tokio_postgres::{
@@ -9,11 +10,13 @@ use tokio_postgres::{
 };
 
 use crate::{
-    PostgresStore,
+    PostgresStore, backend,
     driven::{self, Driven},
+    hosts::{Hosts, Place},
     layout,
     link::Link,
     session::Session,
+    statements::SERVER_CHECK,
 };
 
 #[cfg(feature = "async")]
@@ -154,9 +157,9 @@ impl PostgresOptions {
         T::Stream: Send,
         <T::TlsConnect as TlsConnect<Socket>>::Future: Send,
     {
-        let options = self.clone();
+        let (options, hosts) = (self.clone(), Hosts::new(&config));
         PostgresStore::new(
-            move || Driven::new(options.connect(&config, tls.clone())),
+            move || Driven::new(options.connect(&hosts, tls.clone())),
             self.schema.clone(),
             self.connections,
             self.connection_wait,
@@ -202,13 +205,38 @@ impl PostgresOptions {
         migrated.await
     }
 
-    async fn connect<T>(&self, config: &Config, tls: T) -> Result<Session, OpenError>
+    /// Connects to the host in use, or to the first one after it that will do.
+    async fn connect<T>(&self, hosts: &Arc<Hosts>, tls: T) -> Result<Session, OpenError>
     where
-        T: MakeTlsConnect<Socket>,
-        T::Stream: Send + 'static,
+        T: MakeTlsConnect<Socket> + Clone + Send + Sync + 'static,
+        T::TlsConnect: Send,
+        T::Stream: Send,
+        <T::TlsConnect as TlsConnect<Socket>>::Future: Send,
     {
         self.check_schema_name()?;
-        let mut config = config.clone();
+        let mut hosts = hosts.in_turn().peekable();
+        while let Some(place) = hosts.next() {
+            match self.connect_to(&place, tls.clone()).await {
+                Err(error) if error.is_of_one_host() && hosts.peek().is_some() => {}
+                connected => {
+                    if connected.is_ok() {
+                        place.take();
+                    }
+                    return connected;
+                }
+            }
+        }
+        Err(Reason::Silent.into()) // there is always a host
+    }
+
+    async fn connect_to<T>(&self, place: &Place, tls: T) -> Result<Session, OpenError>
+    where
+        T: MakeTlsConnect<Socket> + Clone + Send + Sync + 'static,
+        T::TlsConnect: Send,
+        T::Stream: Send,
+        <T::TlsConnect as TlsConnect<Socket>>::Future: Send,
+    {
+        let mut config = place.config().clone();
         if config.get_connect_timeout().is_none() {
             config.connect_timeout(Duration::from_secs(5));
         }
@@ -219,18 +247,36 @@ impl PostgresOptions {
             config.keepalives_retries(3);
         }
         let limit = Some(self.answer_timeout);
-        let mut link = Link::connect(&config, tls, limit).await?;
-        let checked = link.wait(limit, async |client| {
-            self.check_server(client).await?;
-            layout::check(client, &self.schema).await
+        let mut link = Link::connect(&config, tls.clone(), limit).await?;
+        link.cancels_by(tls);
+        let promised = backend::promised(&link.key()).await;
+        // Whatever somebody set in a pooler's session does not reach the checks either.
+        let begin = self.begin("READ ONLY");
+        let begun = link.wait(limit, async |client| {
+            Ok::<_, OpenError>(client.batch_execute(&begin).await?)
         });
-        checked.await?;
-        Session::new(link, &self.schema, self.answer_timeout).await
+        begun.await.map_err(OpenError::of_transaction)?;
+        let checked = link.wait(limit, async |client| {
+            let server = self.check_server(client).await?;
+            layout::check(client, &self.schema).await?;
+            client.batch_execute("COMMIT").await?;
+            let is_one = promised == Some(server.process);
+            if is_one {
+                client.batch_execute(&self.session_settings()).await?;
+            }
+            Ok::<_, OpenError>((server.durability, is_one))
+        });
+        let (durability, is_one) = checked.await?;
+        let mode = format!("ISOLATION LEVEL {} READ WRITE", self.isolation);
+        let begin = (!is_one).then(|| self.begin(&mode));
+        let schema = &self.schema;
+        let timeout = self.answer_timeout;
+        Session::new(link, place.clone(), schema, &durability, begin, timeout).await
     }
 
     /// Every connection is checked, as the next server may be another one.
-    async fn check_server(&self, client: &Client) -> Result<(), OpenError> {
-        let row = client.query_one(SERVER_CHECK, &[]).await?;
+    async fn check_server(&self, client: &Client) -> Result<Server, OpenError> {
+        let row = client.query_typed_one(SERVER_CHECK, &[]).await?;
         if row.get("standby") {
             return Err(Reason::Standby.into());
         }
@@ -245,22 +291,45 @@ impl PostgresOptions {
                 return Err(Reason::Setting { setting, found }.into());
             }
         }
-        // Set here, so that a change of the server's defaults does not reach this session.
-        let synchronous_commit: String = match self.durability {
-            Durability::Flushed => row.get("synchronous_commit"),
-            Durability::Soon => String::from("off"),
-        };
-        let set = format!(
+        Ok(Server {
+            process: row.get("process"),
+            durability: match self.durability {
+                Durability::Flushed => row.get("synchronous_commit"),
+                Durability::Soon => String::from("off"),
+            },
+        })
+    }
+
+    /// Set once where a session is the store's own: a change of the server's defaults does not
+    /// reach it.
+    fn session_settings(&self) -> String {
+        let (lock, statement) = self.limits();
+        format!(
             "SET default_transaction_isolation TO '{}';
-             SET synchronous_commit TO '{synchronous_commit}';
-             SET lock_timeout TO {};
-             SET statement_timeout TO {};
+             SET lock_timeout TO {lock};
+             SET statement_timeout TO {statement};
              SET idle_in_transaction_session_timeout TO 0",
             self.isolation,
-            milliseconds(self.lock_timeout),
-            milliseconds(self.statement_timeout),
-        );
-        Ok(client.batch_execute(&set).await?)
+        )
+    }
+
+    /// Begins each transaction where a session may be anybody's: it leaves nothing behind, and
+    /// takes nothing over.
+    fn begin(&self, mode: &str) -> String {
+        let (lock, statement) = self.limits();
+        format!(
+            "BEGIN {mode};
+             SET LOCAL search_path TO pg_catalog;
+             SET LOCAL lock_timeout TO {lock};
+             SET LOCAL statement_timeout TO {statement};
+             SET LOCAL idle_in_transaction_session_timeout TO {statement}",
+        )
+    }
+
+    /// Returns the limits for a lock and for a statement, in milliseconds.
+    fn limits(&self) -> (u128, u128) {
+        let lock = milliseconds(self.lock_timeout);
+        (lock, milliseconds(self.statement_timeout))
     }
 
     /// The name goes into statements as it is.
@@ -290,10 +359,11 @@ impl Durability {
         }
     }
 
-    /// Those that flush; `local` is not among them, as it lets a standby lag behind an answer.
+    /// Those that flush, here and on a synchronous standby; `local` lets it lag behind an answer,
+    /// and `remote_write` lets it lose what it has not flushed.
     const fn wanted(self) -> &'static [&'static str] {
         match self {
-            Self::Flushed => &["on", "remote_write", "remote_apply"],
+            Self::Flushed => &["on", "remote_apply"],
             Self::Soon => &["on", "remote_write", "remote_apply", "local", "off"],
         }
     }
@@ -308,9 +378,10 @@ fn milliseconds(timeout: Duration) -> u128 {
     timeout.as_millis().clamp(1, 2_147_483_647)
 }
 
-const SERVER_CHECK: &str = "
-    SELECT pg_is_in_recovery() AS standby,
-        current_setting('fsync') AS fsync,
-        current_setting('full_page_writes') AS full_page_writes,
-        current_setting('transaction_read_only') AS transaction_read_only,
-        current_setting('synchronous_commit') AS synchronous_commit";
+/// What is known of the server of a connection.
+struct Server {
+    /// The process that answered.
+    process: i32,
+    /// The `synchronous_commit` of each commit.
+    durability: String,
+}

@@ -1,65 +1,125 @@
-//! One connection with its prepared statements: one round trip for a load, one for a commit.
+//! One connection and its statements: one round trip for a load, one for a commit.
 
-use core::time::Duration;
+use core::{
+    future::{Future, poll_fn},
+    pin::{Pin, pin},
+    task::{Context, Poll},
+    time::Duration,
+};
 
 use otp_engine::{
     Timestamp,
     store::{Cell, Key, Version, Write},
 };
-use tokio_postgres::{Row, Statement, types::ToSql};
+use tokio_postgres::{
+    Client, Row, Statement,
+    types::{ToSql, Type},
+};
 
-use crate::{fault::Fault, link::Link, open::OpenError};
+use crate::{
+    fault::Fault,
+    hosts::Place,
+    link::Link,
+    open::OpenError,
+    statements::{COMMIT, HAS_CELLS, LOAD, PURGE},
+};
 
 /// A connection whose server and table were checked.
 pub(crate) struct Session {
     link: Link,
-    load: Statement,
-    commit: Statement,
+    place: Place,
+    asks: Asks,
+    has_cells: String,
+    purge: String,
     answer_timeout: Option<Duration>,
 }
 
-/// What the server said besides that a commit is made.
+/// How statements get to a server process.
+enum Asks {
+    /// It serves this connection alone: statements are prepared, and the session has its settings.
+    One { load: Statement, commit: Statement },
+    /// A pooler lends one after another: nothing is left on any of them. Statements have no names,
+    /// and each has a transaction of its own, which begins with its settings.
+    Any {
+        begin: String,
+        load: String,
+        commit: String,
+    },
+}
+
+/// What the server said of a commit.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Made {
     Plainly,
-    /// An administrator ended the wait for a standby: it is made here, and perhaps here alone.
+    /// The wait for a standby was ended: it is made here, and perhaps here alone.
     WithWarning,
+    /// A version is not as expected; nothing was made.
+    Conflict,
 }
 
 impl Session {
+    /// Makes a session, in which transactions `begin` so where a pooler may be in between.
     pub(crate) async fn new(
         mut link: Link,
+        place: Place,
         schema: &str,
+        durability: &str,
+        begin: Option<String>,
         answer_timeout: Duration,
     ) -> Result<Self, OpenError> {
         let answer_timeout = Some(answer_timeout);
-        let prepared = link.wait(answer_timeout, async |client| {
-            let load = client.prepare(&LOAD.replace("SCHEMA", schema)).await?;
-            let commit = client.prepare(&COMMIT.replace("SCHEMA", schema)).await?;
-            Ok::<_, OpenError>((load, commit))
+        let load = LOAD.replace("SCHEMA", schema);
+        let commit = COMMIT
+            .replace("SCHEMA", schema)
+            .replace("DURABILITY", durability);
+        let asks = link.wait(answer_timeout, async |client| {
+            if let Some(begin) = begin {
+                return Ok(Asks::Any {
+                    begin,
+                    load,
+                    commit,
+                });
+            }
+            let load = client.prepare(&load).await?;
+            let commit = client.prepare(&commit).await?;
+            Ok::<_, OpenError>(Asks::One { load, commit })
         });
-        let (load, commit) = prepared.await?;
+        let asks = asks.await?;
         Ok(Self {
             link,
-            load,
-            commit,
+            place,
+            asks,
+            has_cells: HAS_CELLS.replace("SCHEMA", schema),
+            purge: PURGE.replace("SCHEMA", schema),
             answer_timeout,
         })
     }
 
+    /// Says whether it is of no use any more: its connection has ended, or its host was left.
     pub(crate) fn is_closed(&self) -> bool {
-        self.link.is_closed()
+        self.link.is_closed() || self.place.is_left()
+    }
+
+    /// Ends the session of a wait that was dropped.
+    #[cfg(feature = "async")]
+    pub(crate) async fn retire(self) {
+        self.link.retire().await;
     }
 
     /// Reads all cells in one statement, and so at one moment; in the order of their keys.
     pub(crate) async fn load(&mut self, keys: &[Key]) -> Result<Vec<Option<Cell>>, Fault> {
         let wanted: Vec<&[u8]> = keys.iter().map(|key| &key.as_bytes()[..]).collect();
-        let load = &self.load;
-        let rows = self.link.wait(self.answer_timeout, async |client| {
-            Ok::<_, Fault>(client.query(load, &[&wanted]).await?)
-        });
+        let asks = &self.asks;
+        let rows = self
+            .link
+            .wait(self.answer_timeout, async |client| match asks {
+                Asks::One { load, .. } => Ok::<_, Fault>(client.query(load, &[&wanted]).await?),
+                Asks::Any { begin, load, .. } => {
+                    within(client, begin, client.query_typed(load, &[(&wanted, KEYS)])).await
+                }
+            });
         let mut cells = vec![None; keys.len()];
-        for row in rows.await? {
+        for row in heard(rows.await, &self.place)? {
             let key: &[u8] = row.try_get(0)?;
             let at = wanted.iter().position(|wanted| *wanted == key);
             cells[at.ok_or(Fault::Malformed)?] = Some(cell(&row)?);
@@ -83,41 +143,110 @@ impl Session {
             .collect();
         let bodies: Vec<&[u8]> = writes.iter().map(|write| write.body).collect();
         let count = keys.len() as i64;
-        let commit = &self.commit;
+        let asks = &self.asks;
         self.link.was_warned(); // of what was before
-        let answer = self.link.wait(self.answer_timeout, async |client| {
-            let arguments: [&(dyn ToSql + Sync); 5] =
-                [&keys, &expected, &discard_after, &bodies, &count];
-            Ok::<_, Fault>(client.query(commit, &arguments).await?)
+        let rows = self.link.wait(self.answer_timeout, async |client| {
+            let arguments: [(&(dyn ToSql + Sync), Type); 5] = [
+                (&keys, KEYS),
+                (&expected, Type::INT8_ARRAY),
+                (&discard_after, Type::INT8_ARRAY),
+                (&bodies, Type::BYTEA_ARRAY),
+                (&count, Type::INT8),
+            ];
+            match asks {
+                Asks::One { commit, .. } => {
+                    let arguments = arguments.each_ref().map(|(argument, _)| *argument);
+                    Ok::<_, Fault>(client.query(commit, &arguments).await?)
+                }
+                Asks::Any { begin, commit, .. } => {
+                    within(client, begin, client.query_typed(commit, &arguments)).await
+                }
+            }
         });
-        answer.await?;
-        Ok(if self.link.was_warned() {
-            Made::WithWarning
-        } else {
-            Made::Plainly
+        let rows = heard(rows.await, &self.place)?;
+        let made: i32 = rows.first().ok_or(Fault::Malformed)?.try_get(0)?;
+        Ok(match (made, self.link.was_warned()) {
+            (0, _) => Made::Conflict,
+            (_, false) => Made::Plainly,
+            (_, true) => Made::WithWarning,
         })
     }
 
     /// Says whether the table holds any row.
-    pub(crate) async fn has_cells(&mut self, schema: &str) -> Result<bool, Fault> {
-        let has_cells = HAS_CELLS.replace("SCHEMA", schema);
-        let row = self.link.wait(self.answer_timeout, async |client| {
-            Ok::<_, Fault>(client.query_one(&has_cells, &[]).await?)
+    pub(crate) async fn has_cells(&mut self) -> Result<bool, Fault> {
+        let (asks, text) = (&self.asks, &self.has_cells);
+        let rows = self.link.wait(self.answer_timeout, async |client| {
+            let rows = client.query_typed(text, &[]);
+            match asks {
+                Asks::One { .. } => Ok::<_, Fault>(rows.await?),
+                Asks::Any { begin, .. } => within(client, begin, rows).await,
+            }
         });
-        Ok(row.await?.try_get(0)?)
+        let rows = heard(rows.await, &self.place)?;
+        Ok(rows.first().ok_or(Fault::Malformed)?.try_get(0)?)
     }
 
-    pub(crate) async fn purge(
-        &mut self,
-        schema: &str,
-        now: Timestamp,
-        limit: i64,
-    ) -> Result<u64, Fault> {
-        let purge = PURGE.replace("SCHEMA", schema);
+    pub(crate) async fn purge(&mut self, now: Timestamp, limit: i64) -> Result<u64, Fault> {
+        let (asks, purge, now) = (&self.asks, &self.purge, now.unix());
         let dropped = self.link.wait(self.answer_timeout, async |client| {
-            Ok(client.execute(&purge, &[&now.unix(), &limit]).await?)
+            let arguments: [(&(dyn ToSql + Sync), Type); 2] =
+                [(&now, Type::INT8), (&limit, Type::INT8)];
+            let purge = client.execute_typed(purge, &arguments);
+            match asks {
+                Asks::One { .. } => Ok::<_, Fault>(purge.await?),
+                Asks::Any { begin, .. } => within(client, begin, purge).await,
+            }
         });
-        dropped.await
+        heard(dropped.await, &self.place)
+    }
+}
+
+/// Leaves a host that is silent for the next one.
+fn heard<T>(answer: Result<T, Fault>, from: &Place) -> Result<T, Fault> {
+    if matches!(answer, Err(Fault::Silent)) {
+        from.leave();
+    }
+    answer
+}
+
+/// Does `work` in a transaction that begins so, all in one round trip. Where it fails, its end
+/// undoes it.
+async fn within<T>(
+    client: &Client,
+    begin: &str,
+    work: impl Future<Output = Result<T, tokio_postgres::Error>>,
+) -> Result<T, Fault> {
+    let mut begin = (pin!(client.batch_execute(begin)), None);
+    let mut work = (pin!(work), None);
+    let mut end = (pin!(client.batch_execute("COMMIT")), None);
+    poll_fn(|cx| {
+        // They are sent when they are first polled, and so in this order.
+        poll(&mut begin, cx);
+        poll(&mut work, cx);
+        poll(&mut end, cx);
+        if begin.1.is_some() && work.1.is_some() && end.1.is_some() {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    })
+    .await;
+    match (begin.1, work.1, end.1) {
+        (Some(Ok(())), Some(work), Some(end)) => {
+            let work = work?;
+            end?;
+            Ok(work)
+        }
+        (Some(Err(refused)), Some(Err(_)), _) => Err(refused.into()),
+        _ => Err(Fault::Adrift),
+    }
+}
+
+fn poll<F: Future>(each: &mut (Pin<&mut F>, Option<F::Output>), cx: &mut Context<'_>) {
+    if each.1.is_none()
+        && let Poll::Ready(done) = each.0.as_mut().poll(cx)
+    {
+        each.1 = Some(done);
     }
 }
 
@@ -131,40 +260,12 @@ fn cell(row: &Row) -> Result<Cell, Fault> {
     ))
 }
 
-pub(crate) const LOAD: &str = "
-    SELECT k, version, discard_after, body FROM SCHEMA.otp_cell WHERE k = ANY($1)";
-
-/// Inserts and updates in one pass, in the order of the keys, so that no two commits can wait in a
-/// ring. A cell that is not as expected is missing in `done`; then the division by zero undoes all.
-pub(crate) const COMMIT: &str = "
-    WITH done AS (
-        INSERT INTO SCHEMA.otp_cell AS c (k, version, discard_after, body)
-        SELECT k, expected + 1, till, body
-            FROM unnest($1::bytea[], $2::bigint[], $3::bigint[], $4::bytea[])
-                AS w (k, expected, till, body)
-            ORDER BY k
-        ON CONFLICT (k) DO UPDATE
-            SET version = excluded.version, discard_after = excluded.discard_after,
-                body = excluded.body
-            WHERE c.version = excluded.version - 1
-        RETURNING c.version, c.xmax = 0 AS fresh
-    )
-    SELECT 1 / (count(*) FILTER (WHERE fresh = (version = 1)) = $5::bigint)::int FROM done";
-
-const HAS_CELLS: &str = "SELECT EXISTS (SELECT FROM SCHEMA.otp_cell)";
-
-const PURGE: &str = "
-    DELETE FROM SCHEMA.otp_cell WHERE discard_after < $1 AND k = ANY(ARRAY(
-        SELECT k FROM SCHEMA.otp_cell WHERE discard_after < $1
-            ORDER BY discard_after LIMIT $2 FOR UPDATE SKIP LOCKED))";
+const KEYS: Type = Type::BYTEA_ARRAY;
 
 #[cfg(test)]
 impl Session {
-    pub(crate) async fn show(&mut self, name: &str) -> String {
-        let show = format!("SHOW {name}");
-        let row = self.link.wait(self.answer_timeout, async |client| {
-            Ok::<_, Fault>(client.query_one(&show, &[]).await?)
-        });
-        row.await.unwrap().get(0)
+    /// Says whether its server process serves nobody else.
+    pub(crate) fn has_its_own_process(&self) -> bool {
+        matches!(self.asks, Asks::One { .. })
     }
 }

@@ -173,7 +173,7 @@ impl Drop for PostgresServer {
 }
 
 /// Makes a folder that is its owner's, who runs the server.
-fn own_folder() -> Folder {
+pub(crate) fn own_folder() -> Folder {
     let folder = Folder::new();
     if is_root() {
         let (user, group) = user(OWNER).unwrap_or_else(|| panic!("no user {OWNER}; {MISSING}"));
@@ -233,7 +233,7 @@ fn program(name: &str) -> PathBuf {
 }
 
 /// Who runs the server where this process is root's.
-const OWNER: &str = "postgres";
+pub(crate) const OWNER: &str = "postgres";
 
 const MISSING: &str = "PostgreSQL is not installed: apt-get install postgresql";
 

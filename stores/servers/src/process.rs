@@ -1,6 +1,10 @@
 //! Processes: started so that they do not outlive a test, found, and killed by their numbers.
 
-use std::{fs, path::Path, process::Command};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 /// Starts `program` so that the kernel kills it when the thread that started it is gone.
 pub(crate) fn mortal(program: &Path) -> Command {
@@ -18,6 +22,14 @@ pub(crate) fn mortal_as(owner: &str, program: &Path) -> Command {
     }
     command.arg(program);
     command
+}
+
+/// Returns a program that Debian may keep out of a user's way.
+pub(crate) fn program_of(package: &str, name: &str) -> PathBuf {
+    let found =
+        ["/usr/sbin", "/usr/bin", "/usr/local/bin"].map(|folder| Path::new(folder).join(name));
+    let found = found.into_iter().find(|path| path.exists());
+    found.unwrap_or_else(|| panic!("{name} is not installed: apt-get install {package}"))
 }
 
 pub(crate) fn is_root() -> bool {

@@ -1,12 +1,14 @@
 //! The same for callers that await.
 
+use std::sync::Arc;
+
 use tokio_postgres::{
     Config, NoTls, Socket,
     tls::{MakeTlsConnect, TlsConnect},
 };
 
 use super::{OpenError, PostgresOptions, parse};
-use crate::AsyncPostgresStore;
+use crate::{AsyncPostgresStore, hosts::Hosts};
 
 impl PostgresOptions {
     /// Does as [`open`](Self::open), for callers that await.
@@ -34,10 +36,10 @@ impl PostgresOptions {
         T::Stream: Send,
         <T::TlsConnect as TlsConnect<Socket>>::Future: Send,
     {
-        let options = self.clone();
+        let (options, hosts) = (self.clone(), Hosts::new(&config));
         let connect = move || {
-            let (options, config, tls) = (options.clone(), config.clone(), tls.clone());
-            async move { options.connect(&config, tls).await }
+            let (options, hosts, tls) = (options.clone(), Arc::clone(&hosts), tls.clone());
+            async move { options.connect(&hosts, tls).await }
         };
         let class = self.durability.class();
         let (schema, most) = (self.schema.clone(), self.connections);

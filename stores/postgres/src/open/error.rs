@@ -27,6 +27,26 @@ pub(crate) enum Reason {
     Layout(Option<i32>),
     Grants(Error),
     Table(&'static str),
+    Transaction(Error),
+}
+
+impl OpenError {
+    /// Tells that a transaction could not be begun.
+    pub(crate) fn of_transaction(self) -> Self {
+        match self.0 {
+            Reason::Server(error) => Self(Reason::Transaction(error)),
+            reason => Self(reason),
+        }
+    }
+
+    /// Says whether another host of the same configuration may do.
+    pub(crate) fn is_of_one_host(&self) -> bool {
+        match &self.0 {
+            Reason::Connect(_) | Reason::Silent | Reason::Standby => true,
+            Reason::Setting { setting, .. } => *setting == "transaction_read_only",
+            _ => false,
+        }
+    }
 }
 
 impl From<Reason> for OpenError {
@@ -76,13 +96,17 @@ impl fmt::Display for OpenError {
             }
             Reason::Layout(None) => f.write_str("the schema holds no cells yet: migrate it first"),
             Reason::Layout(Some(found)) => {
-                let newest = layout::NEWEST;
                 write!(
                     f,
-                    "the schema has layout {found}, this version knows {newest}"
+                    "the schema has layout {found}, this version knows {}",
+                    layout::known()
                 )
             }
             Reason::Grants(_) => f.write_str("the role may not read the schema's layout"),
+            Reason::Transaction(_) => f.write_str(
+                "PostgreSQL gives the store no transaction; a pooler in between must pool by session \
+                 or by transaction",
+            ),
             Reason::Table(what) => write!(f, "the table otp_cell cannot be used: {what}"),
         }
     }
@@ -94,6 +118,7 @@ impl core::error::Error for OpenError {
             Reason::Parameters(error)
             | Reason::Connect(error)
             | Reason::Server(error)
+            | Reason::Transaction(error)
             | Reason::Grants(error) => Some(error),
             Reason::Runtime(error) => Some(error),
             _ => None,
