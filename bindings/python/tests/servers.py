@@ -169,6 +169,52 @@ class PostgresServer(Server):
 _READY = ("ready", "standby")
 
 
+class Pooler(Server):
+    """PgBouncer, which shares few sessions of a server among many clients."""
+
+    def __init__(self, folder: pathlib.Path, server: PostgresServer, mode: str, most: int) -> None:
+        super().__init__(folder)
+        ini = f"""[databases]
+            * = host={server.folder}
+            [pgbouncer]
+            listen_addr =
+            listen_port = 5432
+            unix_socket_dir = {folder}
+            auth_type = trust
+            auth_file = {folder}/users
+            pool_mode = {mode}
+            default_pool_size = {most}
+            max_client_conn = 200
+            server_login_retry = 1"""
+        (folder / "ini").write_text("\n".join(line.strip() for line in ini.splitlines()))
+        (folder / "users").write_text('"otp" ""\n')
+        if os.geteuid() == 0:  # PgBouncer refuses root
+            owner = pwd.getpwnam(_OWNER)
+            for path in (folder, folder / "ini", folder / "users"):
+                os.chown(path, owner.pw_uid, owner.pw_gid)
+
+    @property
+    def socket(self) -> pathlib.Path:
+        return self.folder / ".s.PGSQL.5432"
+
+    @property
+    def address(self) -> str:
+        return PostgresServer.address_at(self.folder)
+
+    def command(self) -> list[str]:
+        program = shutil.which("pgbouncer", path="/usr/sbin:/usr/bin:/usr/local/bin")
+        assert program is not None, "PgBouncer is not installed: apt-get install pgbouncer"
+        return _mortal(program, str(self.folder / "ini"), owner=_OWNER)
+
+    def is_ready(self, process: int) -> bool:
+        try:
+            with socket.socket(socket.AF_UNIX) as to:
+                to.connect(str(self.socket))
+                return True
+        except OSError:
+            return False
+
+
 class RedisServer(Server):
     """A server that keeps what it answered: append-only, flushed always, nothing evicted."""
 

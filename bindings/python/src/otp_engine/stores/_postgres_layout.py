@@ -3,6 +3,15 @@
 NEWEST = 1
 """The number of the newest migration."""
 
+
+def is_known(found: int, newest: int = NEWEST) -> bool:
+    """Say whether a version works with a layout: with its newest one, and with the one before.
+
+    So services are replaced first, and the schema is migrated after the last.
+    """
+    return 1 <= found <= newest and found >= newest - 1
+
+
 # Any number that no other program is likely to lock: "otp_cell" in ASCII.
 MIGRATION_LOCK = 0x6F74_705F_6365_6C6C
 
@@ -65,35 +74,53 @@ TABLE_CHECK = r"""
 
 COLUMNS = "k bytea!, version bigint!, discard_after bigint, body bytea!"
 
+# What the server's owner wants of a session, not what somebody set in it.
 SERVER_CHECK = """
     SELECT pg_is_in_recovery() AS standby,
-        current_setting('fsync') AS fsync,
-        current_setting('full_page_writes') AS full_page_writes,
-        current_setting('transaction_read_only') AS transaction_read_only,
-        current_setting('synchronous_commit') AS synchronous_commit"""
+        max(reset_val) FILTER (WHERE name = 'fsync') AS fsync,
+        max(reset_val) FILTER (WHERE name = 'full_page_writes') AS full_page_writes,
+        max(reset_val) FILTER (WHERE name = 'default_transaction_read_only') AS
+            transaction_read_only,
+        max(reset_val) FILTER (WHERE name = 'synchronous_commit') AS synchronous_commit,
+        pg_backend_pid() AS process
+        FROM pg_catalog.pg_settings"""
 
 LOAD = "SELECT k, version, discard_after, body FROM SCHEMA.otp_cell WHERE k = ANY($1)"
 
-# Inserts and updates in one pass, in the order of the keys, so that no two commits can wait in a
-# ring. A cell that is not as expected is missing in `done`; then the division by zero undoes all.
+# Compares all versions under the rows' locks, taken in the order of the keys, so that no two
+# commits can wait in a ring; then writes all, or none and says 0. Where another commit inserts a
+# row amid this, it is missing in `done`, and the division by zero undoes all. What the commit rests
+# on is set here, for its transaction alone, whatever the session holds.
 COMMIT = """
-    WITH done AS (
-        INSERT INTO SCHEMA.otp_cell AS c (k, version, discard_after, body)
-        SELECT k, expected + 1, till, body
+    WITH wanted AS MATERIALIZED (
+        SELECT k, expected, till, body
             FROM unnest($1::bytea[], $2::bigint[], $3::bigint[], $4::bytea[])
                 AS w (k, expected, till, body)
-            ORDER BY k
+    ), there AS MATERIALIZED (
+        SELECT k, version FROM SCHEMA.otp_cell WHERE k = ANY($1) ORDER BY k FOR UPDATE
+    ), fits AS MATERIALIZED (
+        SELECT NOT EXISTS (
+            SELECT FROM wanted LEFT JOIN there USING (k) WHERE expected <> coalesce(version, 0)
+        ) AS all_do
+    ), done AS (
+        INSERT INTO SCHEMA.otp_cell AS c (k, version, discard_after, body)
+        SELECT k, expected + 1, till, body FROM wanted WHERE (SELECT all_do FROM fits) ORDER BY k
         ON CONFLICT (k) DO UPDATE
             SET version = excluded.version, discard_after = excluded.discard_after,
                 body = excluded.body
             WHERE c.version = excluded.version - 1
-        RETURNING c.version, c.xmax = 0 AS fresh
+        RETURNING 1
     )
-    SELECT 1 / (count(*) FILTER (WHERE fresh = (version = 1)) = $5::bigint)::int FROM done"""
+    SELECT CASE WHEN all_do THEN 1 / ((SELECT count(*) FROM done) = $5::bigint)::int ELSE 0 END,
+        set_config('synchronous_commit', CASE WHEN all_do THEN 'DURABILITY' ELSE 'off' END, true),
+        set_config('client_min_messages', 'warning', true)
+        FROM fits"""
 
 HAS_CELLS = "SELECT EXISTS (SELECT FROM SCHEMA.otp_cell)"
 
+# By places that an array holds: the subquery runs once, and the plan is one whatever the statistics
+# say. No index fits `coalesce`, which keeps a cell whose end was moved in the meantime.
 PURGE = """
-    DELETE FROM SCHEMA.otp_cell WHERE discard_after < $1 AND k = ANY(ARRAY(
-        SELECT k FROM SCHEMA.otp_cell WHERE discard_after < $1
+    DELETE FROM SCHEMA.otp_cell WHERE coalesce(discard_after < $1, false) AND ctid = ANY(ARRAY(
+        SELECT ctid FROM SCHEMA.otp_cell WHERE discard_after < $1
             ORDER BY discard_after LIMIT $2 FOR UPDATE SKIP LOCKED))"""

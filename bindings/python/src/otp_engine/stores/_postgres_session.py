@@ -1,6 +1,8 @@
 """A connection that was checked: one round trip for a load, one for a commit."""
 
+import hashlib
 import struct
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,13 +14,20 @@ from .. import _bindings as c
 from ..cells import Cell, Write
 from ..errors import FullError, StoreError, UnavailableError, UnsupportedError
 from . import _postgres_layout as layout
-from ._postgres_wire import BIGINT, BINARY, BYTEA, TEXT, Fault, array, ask, bigint
+from ._postgres_wire import BIGINT, BINARY, BYTEA, Fault, array, ask, bigint, query, transact
 
 Connection = psycopg.Connection[Any]
 
-_FLUSHED = ("on", "remote_write", "remote_apply")
-"""Settings that flush; ``local`` is not among them, as it lets a standby lag behind an answer."""
-_LOAD, _COMMIT = b"otp_engine_load", b"otp_engine_commit"
+_FLUSHED = ("on", "remote_apply")
+"""Settings that flush, here and on a synchronous standby.
+
+``local`` lets it lag behind an answer, ``remote_write`` lets it lose what it has not flushed.
+"""
+
+
+_MODE = "ISOLATION LEVEL READ COMMITTED READ WRITE"
+_CONFLICT = bytes(4)
+"""The commit's answer 0, as an integer of four bytes."""
 
 
 @dataclass(frozen=True)
@@ -44,15 +53,26 @@ class Session:
         self._is_warned = False
         #: The server said that it ends the connection; its end may be still on the way.
         self.has_ended = False
-        self._check_server(connection)
+        #: The host by its name and by its address, as far as they are known.
+        self.hosts = [
+            name.decode() for name in (connection.pgconn.host, connection.pgconn.hostaddr) if name
+        ]
+        # Whatever somebody set in a pooler's session does not reach the checks either.
+        self._begin_checks(connection)
+        durability, process = self._check_server(connection)
         self._check_layout(connection)
-        self._prepare(connection, _LOAD, layout.LOAD)
-        self._prepare(connection, _COMMIT, layout.COMMIT)
+        self._ask(connection, b"COMMIT")
+        #: Whether one server process serves this connection alone: a pooler makes up a number.
+        self.has_its_own_process = connection.pgconn.backend_pid == process
+        self._load = settings.statement(layout.LOAD)
+        self._commit = settings.statement(layout.COMMIT.replace("DURABILITY", durability))
+        if self.has_its_own_process:
+            self._own(connection)
         connection.add_notice_handler(self._hear)
 
     def load(self, connection: Connection, keys: list[bytes]) -> list[Cell | None]:
         """Read all cells in one statement, and so at one moment; in the order of their keys."""
-        rows = self._run(connection, _LOAD, [array(BYTEA, keys)])
+        rows = self._run(connection, self._load, [array(BYTEA, keys)])
         found = {}
         for at in range(rows.ntuples):
             key, version, end, body = (rows.get_value(at, column) for column in range(4))
@@ -62,8 +82,8 @@ class Session:
             found[key] = Cell(_number(version), until, body)
         return [found.get(key) for key in keys]
 
-    def commit(self, connection: Connection, writes: list[Write]) -> None:
-        """Make all writes in one statement, which fails as a whole."""
+    def commit(self, connection: Connection, writes: list[Write]) -> bool:
+        """Make all writes in one statement, which fails as a whole; False is a lost race."""
         arguments = [
             array(BYTEA, [write.key for write in writes]),
             array(BIGINT, [write.expected for write in writes]),
@@ -72,30 +92,34 @@ class Session:
             bigint(len(writes)),
         ]
         self._is_warned = False
-        self._run(connection, _COMMIT, arguments)
+        result = self._run(connection, self._commit, arguments)
+        if result.get_value(0, 0) == _CONFLICT:
+            return False
         if self._is_warned:
-            # An administrator ended the wait for a standby: it is made here, perhaps here alone.
-            raise Fault("PostgreSQL committed with a warning")
+            # The wait for a standby was ended: it is made here, perhaps here alone.
+            raise Warned("PostgreSQL committed with a warning")
+        return True
 
     def purge(self, connection: Connection, now: int, limit: int) -> int:
         """Drop at most so many cells whose end has passed."""
         purge = self._settings.statement(layout.PURGE)
-        arguments = [bigint(now), bigint(limit)]
-        result = self._ask(connection, purge, arguments, BINARY)
+        result = self._run(connection, purge, [bigint(now), bigint(limit)], is_prepared=False)
         return result.command_tuples or 0
 
     def has_cells(self, connection: Connection) -> bool:
         """Say whether the table holds any row."""
-        return self._row(connection, layout.HAS_CELLS)[0] == "t"
+        text = self._settings.statement(layout.HAS_CELLS)
+        return self._run(connection, text, [], is_prepared=False).get_value(0, 0) == b"\1"
 
-    def _check_server(self, connection: Connection) -> None:
+    def _check_server(self, connection: Connection) -> tuple[str, int]:
+        """Return the ``synchronous_commit`` of each commit, and the process that answered."""
         row = self._row(connection, layout.SERVER_CHECK)
         if row[0] != "f":
             raise UnavailableError(
                 "PostgreSQL is in recovery: a standby may show a code that is used up"
             )
         loses = "which may lose what was answered"
-        any_of = (*_FLUSHED, "local", "off")
+        any_of = (*_FLUSHED, "remote_write", "local", "off")
         for (setting, wanted, why), found in zip(
             (
                 ("fsync", ("on",), loses),
@@ -103,22 +127,49 @@ class Session:
                 ("transaction_read_only", ("off",), "and the store must write"),
                 ("synchronous_commit", _FLUSHED if self._settings.is_flushed else any_of, loses),
             ),
-            row[1:],
+            row[1:5],
             strict=True,
         ):
             if found not in wanted:
                 raise UnavailableError(f"PostgreSQL works with {setting}={found}, {why}")
-        # Set here, so that a change of the server's defaults does not reach this session.
-        synchronous_commit = row[4] if self._settings.is_flushed else "off"
+        return row[4] if self._settings.is_flushed else "off", int(row[5])
+
+    def _own(self, connection: Connection) -> None:
+        """Set up a session that is the store's own; a change of defaults does not reach it."""
+        lock, statement = self._limits()
         settings = {
             "default_transaction_isolation": "'read committed'",
-            "synchronous_commit": f"'{synchronous_commit}'",
-            "lock_timeout": _milliseconds(self._settings.lock_timeout),
-            "statement_timeout": _milliseconds(self._settings.statement_timeout),
+            "lock_timeout": lock,
+            "statement_timeout": statement,
             "idle_in_transaction_session_timeout": 0,
         }
         for name, value in settings.items():
             self._ask(connection, f"SET {name} TO {value}".encode())
+        for text in (self._load, self._commit):
+            self._prepare(connection, text)
+
+    def _begin_checks(self, connection: Connection) -> None:
+        try:
+            ask(connection, lambda to: to.send_query(self._begin("READ ONLY")), self._until())
+        except Fault as fault:
+            raise UnavailableError(
+                "PostgreSQL gives the store no transaction; a pooler in between must pool by "
+                f"session or by transaction: {fault}"
+            ) from fault
+
+    def _begin(self, mode: str) -> bytes:
+        """Begin a transaction in anybody's session: nothing is left there, or taken over."""
+        lock, statement = self._limits()
+        return f"""BEGIN {mode};
+            SET LOCAL search_path TO pg_catalog;
+            SET LOCAL lock_timeout TO {lock};
+            SET LOCAL statement_timeout TO {statement};
+            SET LOCAL idle_in_transaction_session_timeout TO {statement}""".encode()
+
+    def _limits(self) -> tuple[int, int]:
+        """Return the limits for a lock and for a statement, in milliseconds."""
+        settings = self._settings
+        return _milliseconds(settings.lock_timeout), _milliseconds(settings.statement_timeout)
 
     def _check_layout(self, connection: Connection) -> None:
         """Check that the table is there, is what is written here, and survives a crash."""
@@ -126,7 +177,7 @@ class Session:
         found = None
         if self._row(connection, layout.LAYOUT_THERE, f"{schema}.otp_layout")[0] == "t":
             found = int(self._row(connection, layout.LAYOUT_FOUND)[0] or 0)
-        if found != layout.NEWEST:
+        if found is None or not layout.is_known(found):
             raise UnavailableError(wrong_layout(found))
         row = self._row(connection, layout.TABLE_CHECK, f"{schema}.otp_cell")
         if not row:
@@ -140,14 +191,12 @@ class Session:
             if not fits:
                 raise UnavailableError(f"the table otp_cell cannot be used: {what}")
 
-    def _prepare(self, connection: Connection, name: bytes, text: str) -> None:
-        statement = self._settings.statement(text)
-
+    def _prepare(self, connection: Connection, text: bytes) -> None:
         def send(to: PGconn) -> None:
-            to.send_prepare(name, statement)
+            to.send_prepare(_name(text), text)
 
-        # A store that was there before has prepared it, on the same pool for the same schema.
-        ask(connection, send, self._settings.answer_timeout, forgiven="42P05")
+        # A store that was there before has prepared it: under one name there is one text.
+        ask(connection, send, self._until(), forgiven="42P05")
 
     def _row(self, connection: Connection, text: str, *arguments: str) -> list[str]:
         """Return the row of a question; empty where there is none. An absent value is empty."""
@@ -158,22 +207,30 @@ class Session:
         return [(result.get_value(0, at) or b"").decode() for at in range(result.nfields)]
 
     def _ask(
+        self, connection: Connection, statement: bytes, arguments: Sequence[bytes] = ()
+    ) -> PGresult:
+        return ask(connection, query(statement, arguments), self._until())
+
+    def _run(
         self,
         connection: Connection,
-        statement: bytes,
-        arguments: Sequence[bytes] = (),
-        how: int = TEXT,
+        text: bytes,
+        arguments: list[bytes],
+        *,
+        is_prepared: bool = True,
     ) -> PGresult:
+        """Run a statement on a session of the store's own, or in a transaction of its own."""
+        unnamed = query(text, arguments, BINARY)
+        if not self.has_its_own_process:
+            return transact(connection, self._begin(_MODE), unnamed, self._until())
+
         def send(to: PGconn) -> None:
-            to.send_query_params(statement, [*arguments], param_formats=[how] * len(arguments))
+            to.send_query_prepared(_name(text), arguments, [BINARY] * len(arguments), BINARY)
 
-        return ask(connection, send, self._settings.answer_timeout)
+        return ask(connection, send if is_prepared else unnamed, self._until())
 
-    def _run(self, connection: Connection, name: bytes, arguments: list[bytes]) -> PGresult:
-        def send(to: PGconn) -> None:
-            to.send_query_prepared(name, arguments, [BINARY] * len(arguments), BINARY)
-
-        return ask(connection, send, self._settings.answer_timeout)
+    def _until(self) -> float:
+        return time.monotonic() + self._settings.answer_timeout
 
     def _hear(self, notice: psycopg.errors.Diagnostic) -> None:
         if notice.severity_nonlocalized == "WARNING":
@@ -182,11 +239,21 @@ class Session:
             self.has_ended = True
 
 
+class Warned(Fault):
+    """A commit was made, and perhaps on this server alone."""
+
+
+def _name(text: bytes) -> bytes:
+    """Return the name of a prepared statement; another text has another name."""
+    return b"otp_engine_" + hashlib.sha256(text).hexdigest()[:24].encode()
+
+
 def wrong_layout(found: int | None) -> str:
     """Say what is wrong with a layout; None is that there is none."""
     if found is None:
         return "the schema holds no cells yet: migrate it first"
-    return f"the schema has layout {found}, this version knows {layout.NEWEST}"
+    known = " and ".join(str(it) for it in range(1, layout.NEWEST + 1) if layout.is_known(it))
+    return f"the schema has layout {found}, this version knows {known}"
 
 
 def of_commit(fault: Fault) -> Exception | None:

@@ -2,9 +2,10 @@
 
 By libpq's own functions, as psycopg wraps them: a cursor would wait for ever for a server that is
 silent, and its errors quote rows. What is sent here runs in autocommit, whatever the connection is
-set to.
+set to, unless a transaction is begun here.
 """
 
+import contextlib
 import selectors
 import struct
 import time
@@ -51,24 +52,26 @@ class Silence(Fault):
     """No answer came in time."""
 
 
-# The division by zero is that of the commit's own statement.
+# The division by zero is that of the commit's own statement: two inserted one row.
 CONFLICT = ("22012", "40001", "40P01")
 SOUND = ("53100", "55P03", "57014", "23001")
 #: The class of SQLSTATEs about the connection itself.
 CONNECTION = "08"
+#: How long a server may take to end what was cancelled, in seconds.
+LAST_WORDS = 2.0
 
 
 def ask(
     connection: "psycopg.Connection[Any]",
     send: Callable[[PGconn], None],
-    seconds: float,
+    until: float,
     forgiven: str = "",
 ) -> PGresult:
     """Send, and return the first result once the server is ready again.
 
-    Raises a Fault, but not for a report with the SQLSTATE that is forgiven.
+    Raises a Fault, but not for a report with the SQLSTATE that is forgiven. What is overdue is
+    cancelled at the server, and the connection closed: its outcome is not known even so.
     """
-    until = time.monotonic() + seconds
     pgconn = connection.pgconn
     try:
         send(pgconn)
@@ -76,7 +79,10 @@ def ask(
     except psycopg.Error as error:
         raise Fault("the connection to PostgreSQL was lost") from error
     except BaseException:
-        connection.close()  # the answer may still come: it must not be taken for the next one's
+        try:
+            _cancel(connection)
+        finally:
+            connection.close()  # the answer may still come: it must not be taken for the next's
         raise
     # The commit of a statement comes after its result, and may fail.
     for result in results:
@@ -87,6 +93,70 @@ def ask(
     if not results:
         raise Fault("the connection to PostgreSQL was lost")
     return results[0]
+
+
+def query(
+    text: bytes, arguments: Sequence[bytes] = (), how: int = TEXT
+) -> Callable[[PGconn], None]:
+    """Return what sends a statement without a name."""
+
+    def send(to: PGconn) -> None:
+        formats = [how] * len(arguments)
+        to.send_query_params(text, [*arguments], param_formats=formats, result_format=how)
+
+    return send
+
+
+def transact(
+    connection: "psycopg.Connection[Any]",
+    begin: bytes,
+    send: Callable[[PGconn], None],
+    until: float,
+) -> PGresult:
+    """Ask in a transaction that begins so, and commit it."""
+    ask(connection, lambda to: to.send_query(begin), until)
+    try:
+        result = ask(connection, send, until)
+    except Fault as fault:
+        if not fault.is_lost:
+            _roll_back(connection, until)
+        raise
+    if ask(connection, lambda to: to.send_query(b"COMMIT"), until).command_status != b"COMMIT":
+        raise Fault("PostgreSQL refused a transaction, not its statement")
+    return result
+
+
+def _roll_back(connection: "psycopg.Connection[Any]", until: float) -> None:
+    try:
+        ask(connection, lambda to: to.send_query(b"ROLLBACK"), until)
+    except Fault:
+        connection.close()  # which undoes it too
+
+
+def _cancel(connection: "psycopg.Connection[Any]") -> None:
+    """Have the server end what it does for this connection, and wait a while until it has."""
+    until = time.monotonic() + LAST_WORDS
+    with contextlib.suppress(psycopg.Error, OSError, Fault):
+        safely = getattr(connection, "cancel_safe", None)  # psycopg 3.2
+        if safely is None:
+            connection.cancel()
+        else:
+            safely(timeout=LAST_WORDS)
+        _results(connection.pgconn, until)
+
+
+def turn(parameters: dict[str, Any], silent: str) -> bool:
+    """Put the first host behind the others where it is the one that fell silent.
+
+    Hosts, addresses and ports are lists with commas, as libpq has them.
+    """
+    names = [name for name in ("host", "hostaddr", "port") if "," in str(parameters.get(name, ""))]
+    lists = {name: str(parameters[name]).split(",") for name in names}
+    if silent not in (lists.get(name, [""])[0] for name in ("host", "hostaddr")):
+        return False
+    for name, items in lists.items():
+        parameters[name] = ",".join([*items[1:], items[0]])
+    return True
 
 
 def is_cut(connection: "psycopg.Connection[Any]") -> bool:

@@ -3,14 +3,15 @@
 The extra ``otp-engine[psycopg]`` names what this needs.
 """
 
+import contextlib
 import threading
 import weakref
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any, TypeAlias, TypeVar
 
 try:
     import psycopg
+    from psycopg.conninfo import conninfo_to_dict, make_conninfo
     from psycopg_pool import ConnectionPool
 except ImportError as error:
     raise ImportError(
@@ -23,8 +24,9 @@ from ..errors import ForkedError, UnavailableError
 from ..store import HostStore
 from . import _postgres_layout as layout
 from ._contract import OwnProcess, check_keys, check_writes
-from ._postgres_session import Session, Settings, of_commit, wrong_layout
-from ._postgres_wire import Fault, Silence, is_cut
+from ._postgres_breaker import Breaker
+from ._postgres_session import Session, Settings, Warned, of_commit, wrong_layout
+from ._postgres_wire import Fault, Silence, is_cut, turn
 
 __all__ = ["PsycopgStore", "migrate"]
 
@@ -37,16 +39,24 @@ _settings_of: "weakref.WeakKeyDictionary[_Pool, Settings]" = weakref.WeakKeyDict
 class PsycopgStore(HostStore):
     """A store in the tables of ``otp-engine-postgres``, on connections of the caller's pool.
 
-    Give it a pool of its own: it sets time-outs and ``synchronous_commit`` for the session of each
-    connection, and a caller who holds one connection while the store waits for another may wait
-    for himself. Each operation is one statement, committed by itself, in one round trip: no
-    transaction of the caller's is touched, and none can undo a guess that was counted.
+    Give it a pool of its own: it sets time-outs for the session of each connection, and a caller
+    who holds one connection while the store waits for another may wait for himself. Each operation
+    is one statement, committed by itself, in one round trip: no transaction of the caller's is
+    touched, and none can undo a guess that was counted. What a commit rests on is set by the
+    statement that commits.
+
+    Behind a pooler such as PgBouncer, by session or by transaction, each operation is a transaction
+    of its own, in three round trips: it begins with its settings, its statements have no names, and
+    nothing is left on the session. A pooler by statement is refused.
 
     Each new connection is checked: a standby, a server without ``fsync``, ``full_page_writes`` or
-    ``synchronous_commit``, and a schema that was not migrated raise an UnavailableError, which is
-    also raised where no connection comes from the pool within ``connection_wait``. Times are in
-    seconds. A statement is given up by the server after ``statement_timeout``, surely undone; a
-    commit without an answer after ``answer_timeout`` is ``unknown``.
+    ``synchronous_commit`` (``remote_write`` will not do), and a schema that was not migrated raise
+    an UnavailableError, which is also raised where no connection comes from the pool within
+    ``connection_wait``. Times are in seconds. A statement is given up by the server after
+    ``statement_timeout``, surely undone. A commit without an answer after ``answer_timeout`` is
+    cancelled at the server and ``unknown``; then one commit at a time asks whether answers come
+    again, and the others are unavailable. Of several hosts in the pool's ``conninfo`` (give it a
+    ``connect_timeout`` too) the next one is tried after silence.
 
     ``may_lose_commits_on_crash=True`` answers before the flush; no engine that signs takes the
     store then. Make pool and store in each process, after any fork.
@@ -79,6 +89,7 @@ class PsycopgStore(HostStore):
         if _settings_of.get(pool, self._settings) != self._settings:
             raise ValueError("pool serves a store with other settings: give each a pool of its own")
         self._process = OwnProcess()
+        self._breaker = Breaker()
         self._lock = threading.Lock()
         self._sessions: weakref.WeakKeyDictionary[psycopg.Connection[Any], Session] = (
             weakref.WeakKeyDictionary()
@@ -104,14 +115,19 @@ class PsycopgStore(HostStore):
             return True
         if any(write.expected >= 2**63 - 1 for write in writes):
             return False  # no cell has such a version
-        try:
-            self._ask(lambda session, on: session.commit(on, writes))
-        except Fault as fault:
-            meant = of_commit(fault)
-            if meant is None:
-                return False
-            raise meant from fault
-        return True
+        with self._breaker.passed() as say:
+            try:
+                is_made = self._ask(lambda session, on: session.commit(on, writes))
+            except Fault as fault:
+                if isinstance(fault, (Silence, Warned)):
+                    say(True)
+                meant = of_commit(fault)
+                if meant is None:
+                    return False
+                raise meant from fault
+            if is_made:  # a lost race flushes nothing, and says nothing
+                say(False)
+        return is_made
 
     def purge(self, now: int, limit: int) -> int:
         """Drop at most so many cells whose end has passed."""
@@ -142,6 +158,8 @@ class PsycopgStore(HostStore):
                 try:
                     return question(session, connection)
                 except Fault as fault:
+                    if isinstance(fault, Silence):
+                        _leave(self._pool, session.hosts)
                     if not fault.leaves_connection_sound:
                         # One that may not write is most likely a former primary: the next
                         # connection may lead to another server.
@@ -153,7 +171,7 @@ class PsycopgStore(HostStore):
                     if is_new or not (is_reset or is_cut):
                         raise
 
-    @contextmanager
+    @contextlib.contextmanager
     def _connection(self) -> Iterator[tuple["psycopg.Connection[Any]", Session, bool]]:
         """Lend a connection, and say whether it was set up just now."""
         self._process.check()
@@ -238,6 +256,22 @@ def _checked_schema(name: str) -> str:
     if not fits or name[0] not in letters:
         raise ValueError("schema must be 1 to 63 of a-z, 0-9 and _, and begin with no digit")
     return name
+
+
+def _leave(pool: _Pool, silent: list[str]) -> None:
+    """Let the next connection of a pool begin with another host than one that is silent.
+
+    A pool that calls a function for its parameters decides by itself.
+    """
+    kwargs: Any = pool.kwargs
+    for host in silent:
+        if isinstance(kwargs, dict) and turn(kwargs, host):
+            return
+        if isinstance(pool.conninfo, str):
+            parameters = conninfo_to_dict(pool.conninfo)
+            if turn(parameters, host):
+                pool.conninfo = make_conninfo("", **parameters)
+                return
 
 
 def _check_workers(pool: _Pool) -> None:
