@@ -13,15 +13,12 @@ use crate::{fault::Fault, session::Made};
 #[derive(Debug, Default)]
 pub(crate) struct Breaker(Mutex<State>);
 
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-enum State {
-    /// Answers come.
-    #[default]
-    Closed,
-    /// The last answer was overdue; the next commit finds out.
-    Open,
-    /// A commit is finding out.
-    Probing,
+#[derive(Clone, Copy, Debug, Default)]
+struct State {
+    /// The last answer was overdue.
+    is_open: bool,
+    /// A commit is finding out whether answers come again.
+    is_probing: bool,
 }
 
 /// The leave to tell the server one commit.
@@ -35,16 +32,14 @@ impl Breaker {
     /// Lets a commit through; while answers are overdue, one at a time.
     pub(crate) fn enter(&self) -> Result<Pass<'_>, Error> {
         let mut state = self.state();
-        if *state == State::Probing {
+        if state.is_open && state.is_probing {
             return Err(Error::unavailable(
                 "PostgreSQL's answers to commits are overdue; one connection asks whether they \
                  come again",
             ));
         }
-        let is_probe = *state == State::Open;
-        if is_probe {
-            *state = State::Probing;
-        }
+        let is_probe = state.is_open;
+        state.is_probing |= is_probe;
         drop(state);
         Ok(Pass {
             breaker: self,
@@ -62,8 +57,8 @@ impl Pass<'_> {
     pub(crate) fn end(self, told: &Result<Made, Fault>) {
         let mut state = self.breaker.state();
         match told {
-            Ok(Made::WithWarning) | Err(Fault::Silent) => *state = State::Open,
-            Ok(Made::Plainly) => *state = State::Closed,
+            Ok(Made::WithWarning) | Err(Fault::Silent | Fault::Cancelled) => state.is_open = true,
+            Ok(Made::Plainly) => state.is_open = false,
             // A conflict flushes nothing and waits for no standby: it says nothing.
             Ok(Made::Conflict) | Err(_) => {}
         }
@@ -71,19 +66,16 @@ impl Pass<'_> {
 }
 
 impl Drop for Pass<'_> {
-    /// A probe that found nothing out leaves it to the next one.
+    /// Leaves it to the next one to find out, whatever this one found.
     fn drop(&mut self) {
-        let mut state = self.breaker.state();
-        if self.is_probe && *state == State::Probing {
-            *state = State::Open;
+        if self.is_probe {
+            self.breaker.state().is_probing = false;
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
     use super::*;
 
     fn opened() -> Breaker {
@@ -96,7 +88,11 @@ mod tests {
 
     #[test]
     fn one_at_a_time_asks_until_an_answer_comes() {
-        for overdue in [Err(Fault::Silent), Ok(Made::WithWarning)] {
+        for overdue in [
+            Err(Fault::Silent),
+            Err(Fault::Cancelled),
+            Ok(Made::WithWarning),
+        ] {
             let breaker = opened();
             let probe = breaker.enter().unwrap();
             assert!(matches!(breaker.enter(), Err(Error::Unavailable(Some(_)))));
@@ -107,6 +103,20 @@ mod tests {
             let all = [(); 3].map(|()| breaker.enter().unwrap());
             drop(all);
         }
+    }
+
+    /// Those that were let in before answers were overdue say so late, and let in nobody else.
+    #[test]
+    fn one_that_was_let_in_before_is_no_probe() {
+        let breaker = Breaker::default();
+        let [one, two, three] = [(); 3].map(|()| breaker.enter().unwrap());
+        one.end(&Err(Fault::Silent));
+        let probe = breaker.enter().unwrap();
+        two.end(&Err(Fault::Silent));
+        assert!(breaker.enter().is_err());
+        three.end(&Ok(Made::Plainly));
+        assert!(breaker.enter().is_ok());
+        drop(probe);
     }
 
     #[test]

@@ -16,6 +16,8 @@ pub(crate) enum Fault {
     Lost(tokio_postgres::Error),
     /// No answer came in time.
     Silent,
+    /// No answer came in time, and the wait for a standby was ended at the server.
+    Cancelled,
     /// A row came back as none that this store writes.
     Malformed,
     /// A statement was made though the transaction that it belonged to was refused.
@@ -41,8 +43,12 @@ impl From<tokio_postgres::Error> for Fault {
 }
 
 impl From<Silent> for Fault {
-    fn from(_: Silent) -> Self {
-        Self::Silent
+    fn from(silent: Silent) -> Self {
+        if silent.has_ended {
+            Self::Cancelled
+        } else {
+            Self::Silent
+        }
     }
 }
 
@@ -96,7 +102,7 @@ impl otp_engine_pool::Fault for Fault {
         match self {
             Self::Reported(report) => report.is_last || report.code.code().starts_with(CONNECTION),
             Self::Lost(_) | Self::Silent => true,
-            Self::Malformed | Self::Adrift => false,
+            Self::Malformed | Self::Adrift | Self::Cancelled => false,
         }
     }
 
@@ -106,6 +112,7 @@ impl otp_engine_pool::Fault for Fault {
     fn leaves_connection_sound(&self) -> bool {
         match self {
             _ if self.is_conflict() => true,
+            Self::Cancelled => true,
             Self::Reported(report) => !report.is_last && SOUND.contains(&report.code),
             Self::Lost(_) | Self::Silent | Self::Malformed | Self::Adrift => false,
         }
@@ -126,6 +133,9 @@ impl fmt::Display for Fault {
             Self::Lost(_) => f.write_str("the connection to PostgreSQL was lost"),
             Self::Silent => f.write_str("PostgreSQL gave no answer in time"),
             Self::Malformed => f.write_str("PostgreSQL holds a row that this store did not write"),
+            Self::Cancelled => {
+                f.write_str("PostgreSQL gave no answer in time; its wait for a standby was ended")
+            }
             Self::Adrift => f.write_str("PostgreSQL refused a transaction, not its statement"),
         }
     }
@@ -135,7 +145,9 @@ impl core::error::Error for Fault {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
         match self {
             Self::Lost(error) => Some(error),
-            Self::Reported(_) | Self::Silent | Self::Malformed | Self::Adrift => None,
+            Self::Reported(_) | Self::Silent | Self::Cancelled | Self::Malformed | Self::Adrift => {
+                None
+            }
         }
     }
 }

@@ -32,22 +32,29 @@
 //! Without `synchronous_standby_names`, or with `synchronous_commit=local`, a standby that takes
 //! over lacks the last commits: a code used on the old primary is good again, a wrong guess is
 //! not counted. `synchronous_commit=on` with a synchronous standby closes that; a commit then
-//! waits for the standby; where an administrator ends that wait, or no answer came
-//! [in time](PostgresOptions::answer_timeout), it is `Unknown`. Loads and commits go to the primary alone: a standby is refused.
+//! waits for the standby; where that wait is ended, by an administrator or because no answer came
+//! [in time](PostgresOptions::answer_timeout), it is `Unknown`. `remote_write` is refused: a standby
+//! that has not flushed may lose what was answered. Loads and commits go to the primary alone: a
+//! standby is refused. Of several hosts the next one is tried after silence.
 //!
 //! # How it works
 //!
 //! * **One statement for a load, one for a commit**, each a round trip of its own, in autocommit
-//!   and READ COMMITTED whatever the server's default. A commit names the version of each cell;
-//!   one that is not as expected undoes all, by a division by zero, which PostgreSQL logs as an
-//!   ERROR: these lines are lost races, and hold neither keys nor bodies.
-//! * **Connections of its own**, at most 8 unless [set](PostgresOptions::connections): a commit
-//!   must not be undone by somebody else's rollback. Lost ones are replaced; a load is asked once
-//!   more, a commit never. No handle works in a process that was forked from the one that opened
+//!   and READ COMMITTED whatever the server's default. A commit names the version of each cell,
+//!   locks the rows, compares, and writes all or none; it sets what it rests on for its own
+//!   transaction. Where two insert one cell at the same time, a division by zero undoes the second,
+//!   and PostgreSQL logs it as an ERROR, without keys and bodies; other lost races leave no line.
+//! * **Connections of its own**, at most 8 unless [set](PostgresOptions::connections), and never
+//!   more sessions than these: what is overdue, or was dropped by its caller, is cancelled at the
+//!   server. After an overdue commit one at a time asks whether answers come again; the others are
+//!   `Unavailable`. Lost connections are replaced; a load is asked once more, a commit never. No handle works in a process that was forked from the one that opened
 //!   it. The calls block, and must not be made on a thread that drives a Tokio runtime.
 //! * **Callers that await** (feature `async`) take `AsyncPostgresStore`: the same statements, checks
 //!   and limits on a Tokio runtime. A future that is dropped closes its connection.
-//! * **PgBouncer**: prepared statements need session mode, or a version that tracks them.
+//! * **Poolers** such as PgBouncer work by session and by transaction; one by statement is refused.
+//!   Where the process that answers is not the one that the connection was promised, statements
+//!   have no names, and each operation is a transaction that begins with its settings, in the same
+//!   one round trip: nothing is left in a session, and nothing of other clients is taken over.
 //! * **A backup** that is restored brings back codes that were used since: raise the epoch of the
 //!   code keys.
 

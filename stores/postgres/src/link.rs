@@ -33,7 +33,10 @@ type Cancelling = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// No answer came in time.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Silent;
+pub(crate) struct Silent {
+    /// The server was asked to end the wait for a standby, and said that it did.
+    pub(crate) has_ended: bool,
+}
 
 impl Link {
     /// Connects, in `limit` where there is one.
@@ -101,7 +104,7 @@ impl Link {
     /// then is cancelled at the server, which is given [`LAST_WORDS`] to end it. Its outcome is
     /// not known even so.
     ///
-    /// A link whose wait was dropped or was in vain is in the middle of something, and must be
+    /// A link whose wait was dropped, or is silent still, is in the middle of something, and must be
     /// [retired](Self::retire) or dropped.
     pub(crate) async fn wait<T, E: From<Error> + From<Silent>>(
         &mut self,
@@ -112,7 +115,7 @@ impl Link {
             driver,
             client,
             cancel,
-            ..
+            is_warned,
         } = self;
         let mut work = pin!(work(client));
         let mut answer = pin!(poll_fn(|cx| {
@@ -124,16 +127,18 @@ impl Link {
             }
             work.as_mut().poll(cx)
         }));
-        let silent = match within(limit, answer.as_mut()).await {
-            Ok(answer) => return answer,
-            Err(silent) => silent,
-        };
+        if let Ok(answer) = within(limit, answer.as_mut()).await {
+            return answer;
+        }
+        let mut silent = Silent { has_ended: false };
         if let Some(cancel) = cancel {
             let end = async {
                 cancel().await;
-                answer.await.ok();
+                answer.await.is_ok()
             };
-            within(Some(LAST_WORDS), end).await.ok();
+            let has_ended = within(Some(LAST_WORDS), end).await.unwrap_or(false);
+            // The warning shows that no cancel is on its way still, to what is asked next.
+            silent.has_ended = has_ended && is_warned.load(Ordering::SeqCst);
         }
         Err(silent.into())
     }
@@ -166,7 +171,9 @@ const LAST_WORDS: Duration = Duration::from_secs(2);
 
 async fn within<F: Future>(limit: Option<Duration>, work: F) -> Result<F::Output, Silent> {
     match limit {
-        Some(limit) => timeout(limit, work).await.map_err(|_| Silent),
+        Some(limit) => timeout(limit, work)
+            .await
+            .map_err(|_| Silent { has_ended: false }),
         None => Ok(work.await),
     }
 }

@@ -105,7 +105,7 @@ impl PostgresOptions {
     /// Sets how long a statement may take on the server; at least 1 ms.
     ///
     /// The wait for a synchronous standby is not counted: PostgreSQL limits it by nothing, but
-    /// [`answer_timeout`](Self::answer_timeout) does.
+    /// [`answer_timeout`](Self::answer_timeout) does, by a request to cancel it.
     #[must_use]
     pub const fn statement_timeout(mut self, timeout: Duration) -> Self {
         self.statement_timeout = timeout;
@@ -113,7 +113,9 @@ impl PostgresOptions {
     }
 
     /// Sets how long to wait for an answer, and for a connection to be made and checked; at least
-    /// 1 ms. A commit without an answer by then is `Unknown`, a load is asked once more.
+    /// 1 ms. What is overdue is cancelled at the server, which has 2 s more to end it. A commit
+    /// without an answer by then is `Unknown`, a load is asked once more. Each of several hosts has
+    /// this time to let a connection in.
     ///
     /// Leave it longer than [`statement_timeout`](Self::statement_timeout): a statement that the
     /// server gives up is known not to be applied.

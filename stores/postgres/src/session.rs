@@ -203,7 +203,7 @@ impl Session {
 
 /// Leaves a host that is silent for the next one.
 fn heard<T>(answer: Result<T, Fault>, from: &Place) -> Result<T, Fault> {
-    if matches!(answer, Err(Fault::Silent)) {
+    if matches!(answer, Err(Fault::Silent | Fault::Cancelled)) {
         from.leave();
     }
     answer

@@ -1,7 +1,6 @@
 //! PgBouncer between a store and its server.
 
 use std::{
-    fmt::Write as _,
     fs::{self, File},
     os::unix::{fs::chown, net::UnixStream},
     process::{Child, Stdio},
@@ -36,12 +35,8 @@ impl Pooler {
              max_client_conn = 200\nquery_wait_timeout = 60\nserver_login_retry = 1\n",
             server.parent().unwrap().display(),
         );
-        let users = ["otp", "app", "broom"]
-            .iter()
-            .fold(String::new(), |mut all, name| {
-                writeln!(all, "\"{name}\" \"\"").unwrap();
-                all
-            });
+        let users = ["otp", "app", "broom"].map(|name| format!("\"{name}\" \"\"\n"));
+        let users = users.concat();
         for (name, text) in [("ini", &text), ("users", &users)] {
             let file = folder.path().join(name);
             fs::write(&file, text).unwrap();

@@ -1,6 +1,6 @@
 //! Behind PgBouncer: sessions that are shared with whoever comes.
 
-use std::sync::atomic::AtomicU32;
+use core::sync::atomic::AtomicU32;
 
 use otp_engine_servers::Pooler;
 

@@ -1,6 +1,6 @@
 //! Commits whose standby is gone, hosts that fall silent, and how many sessions that takes.
 
-use std::time::Instant;
+use otp_engine_servers::timed;
 
 use super::*;
 
@@ -32,43 +32,45 @@ fn case_222_a_standby_that_is_gone_costs_no_session_beyond_the_pool() {
     let store = options.open(&server.url()).unwrap();
     let mut admin = admin(&server);
     set(&server, "nobody");
-    let (is_over, start) = (AtomicBool::new(false), Instant::now());
-    let (unknown, refused) = thread::scope(|scope| {
-        let players = (0..12_u8).map(|number| {
-            let (store, is_over) = (&store, &is_over);
-            scope.spawn(move || {
-                let mut told = (0, 0);
-                let mut cells = Vec::new();
-                while !is_over.load(Ordering::SeqCst) {
-                    if store.load(&[write(number, 0).key], &mut cells).is_err() {
-                        continue; // all connections stayed in use
+    let is_over = AtomicBool::new(false);
+    let ((unknown, refused), spent) = timed(|| {
+        thread::scope(|scope| {
+            let players = (0..12_u8).map(|number| {
+                let (store, is_over) = (&store, &is_over);
+                scope.spawn(move || {
+                    let mut told = (0, 0);
+                    let mut cells = Vec::new();
+                    while !is_over.load(Ordering::SeqCst) {
+                        if store.load(&[write(number, 0).key], &mut cells).is_err() {
+                            continue; // all connections stayed in use
+                        }
+                        let expected = cells[0].as_ref().map_or(0, |cell| cell.version().get());
+                        match store.commit(&[write(number, expected)], NOW) {
+                            Err(Error::Unknown(_)) => told.0 += 1,
+                            Err(Error::Unavailable(_)) => told.1 += 1,
+                            // The setting may reach a session after a commit or two.
+                            Ok(Commit::Done) => {}
+                            other => panic!("{other:?}"),
+                        }
+                        thread::sleep(Duration::from_millis(20));
                     }
-                    let expected = cells[0].as_ref().map_or(0, |cell| cell.version().get());
-                    match store.commit(&[write(number, expected)], NOW) {
-                        Err(Error::Unknown(_)) => told.0 += 1,
-                        Err(Error::Unavailable(_)) => told.1 += 1,
-                        // The setting may reach a session after a commit or two.
-                        Ok(Commit::Done) => {}
-                        other => panic!("{other:?}"),
-                    }
-                    thread::sleep(Duration::from_millis(20));
-                }
-                told
-            })
-        });
-        let players: Vec<_> = players.collect();
-        let mut most = 0;
-        for _ in 0..300 {
-            most = most.max(admin.query_one(SESSIONS, &[]).unwrap().get::<_, i64>(0));
-            thread::sleep(Duration::from_millis(10));
-        }
-        is_over.store(true, Ordering::SeqCst);
-        assert!(most <= 4, "{most} sessions of 4 connections");
-        let all = players.into_iter().map(|player| player.join().unwrap());
-        all.fold((0, 0), |all, one| (all.0 + one.0, all.1 + one.1))
+                    told
+                })
+            });
+            let players: Vec<_> = players.collect();
+            let mut most = 0;
+            for _ in 0..300 {
+                most = most.max(admin.query_one(SESSIONS, &[]).unwrap().get::<_, i64>(0));
+                thread::sleep(Duration::from_millis(10));
+            }
+            is_over.store(true, Ordering::SeqCst);
+            assert!(most <= 4, "{most} sessions of 4 connections");
+            let all = players.into_iter().map(|player| player.join().unwrap());
+            all.fold((0, 0), |all, one| (all.0 + one.0, all.1 + one.1))
+        })
     });
     // Four at first, four who waited for them, and then one at a time; the others are told at once.
-    let one_by_one = start.elapsed().as_millis() / 700;
+    let one_by_one = spent.as_millis() / 700;
     let most = 8 + u32::try_from(one_by_one).unwrap();
     assert!((1..=most).contains(&unknown), "{unknown} unknown");
     assert!(refused > unknown, "{refused} refused, {unknown} unknown");

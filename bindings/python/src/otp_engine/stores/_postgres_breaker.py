@@ -23,12 +23,13 @@ class Breaker:
     def passed(self) -> Iterator[Callable[[bool], None]]:
         """Let a commit through; it says by a call whether its answer was overdue, or came."""
         with self._lock:
-            if self._is_probing:
+            if self._is_open and self._is_probing:
                 raise UnavailableError(
                     "PostgreSQL's answers to commits are overdue; one connection asks whether "
                     "they come again"
                 )
-            is_probe = self._is_probing = self._is_open
+            is_probe = self._is_open
+            self._is_probing |= is_probe
 
         def say(is_overdue: bool) -> None:
             with self._lock:

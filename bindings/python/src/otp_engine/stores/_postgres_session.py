@@ -242,6 +242,9 @@ class Session:
 class Warned(Fault):
     """A commit was made, and perhaps on this server alone."""
 
+    is_unknown = True
+    leaves_connection_sound = True
+
 
 def _name(text: bytes) -> bytes:
     """Return the name of a prepared statement; another text has another name."""
@@ -264,7 +267,7 @@ def of_commit(fault: Fault) -> Exception | None:
     if fault.is_conflict:
         return None
     # The answer to a commit that was made may be that the server goes away.
-    if fault.is_lost or fault.code == "40003":
+    if fault.is_unknown:
         return StoreError(str(fault), c.OTP_STATUS_STORE_UNKNOWN)
     kinds = {"53100": FullError, "21000": UnsupportedError}
     return kinds.get(fault.code, UnavailableError)(str(fault))

@@ -43,13 +43,25 @@ class Fault(Exception):
         return self.is_last or self.code.startswith(CONNECTION)
 
     @property
+    def is_unknown(self) -> bool:
+        """Whether what it was about may have been made."""
+        return self.is_lost or self.code == "40003"
+
+    @property
     def leaves_connection_sound(self) -> bool:
         """Whether the connection is as good as before."""
         return not self.is_last and self.code in CONFLICT + SOUND
 
 
 class Silence(Fault):
-    """No answer came in time."""
+    """No answer came in time; perhaps what it was about was ended at the server since."""
+
+    is_unknown = True
+
+    @property
+    def leaves_connection_sound(self) -> bool:
+        """Whether the server has nothing left to say."""
+        return not self.is_last
 
 
 # The division by zero is that of the commit's own statement: two inserted one row.
@@ -70,7 +82,8 @@ def ask(
     """Send, and return the first result once the server is ready again.
 
     Raises a Fault, but not for a report with the SQLSTATE that is forgiven. What is overdue is
-    cancelled at the server, and the connection closed: its outcome is not known even so.
+    cancelled at the server: its outcome is not known even so. Where the server does not end it, the
+    connection is closed.
     """
     pgconn = connection.pgconn
     try:
@@ -78,11 +91,15 @@ def ask(
         results = _results(pgconn, until)
     except psycopg.Error as error:
         raise Fault("the connection to PostgreSQL was lost") from error
-    except BaseException:
+    except BaseException as error:
+        has_ended = False
         try:
-            _cancel(connection)
+            has_ended = _cancel(connection)
+            if isinstance(error, Silence):
+                error.is_last = not has_ended
         finally:
-            connection.close()  # the answer may still come: it must not be taken for the next's
+            if not has_ended:
+                connection.close()  # the answer may still come: it is not the next question's
         raise
     # The commit of a statement comes after its result, and may fail.
     for result in results:
@@ -133,8 +150,8 @@ def _roll_back(connection: "psycopg.Connection[Any]", until: float) -> None:
         connection.close()  # which undoes it too
 
 
-def _cancel(connection: "psycopg.Connection[Any]") -> None:
-    """Have the server end what it does for this connection, and wait a while until it has."""
+def _cancel(connection: "psycopg.Connection[Any]") -> bool:
+    """Have the server end what it does for this connection; say whether it has, after a while."""
     until = time.monotonic() + LAST_WORDS
     with contextlib.suppress(psycopg.Error, OSError, Fault):
         safely = getattr(connection, "cancel_safe", None)  # psycopg 3.2
@@ -143,6 +160,8 @@ def _cancel(connection: "psycopg.Connection[Any]") -> None:
         else:
             safely(timeout=LAST_WORDS)
         _results(connection.pgconn, until)
+        return True
+    return False
 
 
 def turn(parameters: dict[str, Any], silent: str) -> bool:

@@ -158,9 +158,8 @@ class PsycopgStore(HostStore):
                 try:
                     return question(session, connection)
                 except Fault as fault:
-                    if isinstance(fault, Silence):
-                        _leave(self._pool, session.hosts)
-                    if not fault.leaves_connection_sound:
+                    is_left = isinstance(fault, Silence) and _leave(self._pool, session.hosts)
+                    if is_left or not fault.leaves_connection_sound:
                         # One that may not write is most likely a former primary: the next
                         # connection may lead to another server.
                         connection.close()
@@ -258,20 +257,22 @@ def _checked_schema(name: str) -> str:
     return name
 
 
-def _leave(pool: _Pool, silent: list[str]) -> None:
+def _leave(pool: _Pool, silent: list[str]) -> bool:
     """Let the next connection of a pool begin with another host than one that is silent.
 
-    A pool that calls a function for its parameters decides by itself.
+    Say whether there is another one. A pool that calls a function for its parameters decides by
+    itself.
     """
     kwargs: Any = pool.kwargs
     for host in silent:
         if isinstance(kwargs, dict) and turn(kwargs, host):
-            return
+            return True
         if isinstance(pool.conninfo, str):
             parameters = conninfo_to_dict(pool.conninfo)
             if turn(parameters, host):
                 pool.conninfo = make_conninfo("", **parameters)
-                return
+                return True
+    return False
 
 
 def _check_workers(pool: _Pool) -> None:
