@@ -27,7 +27,9 @@ pub(crate) const TEST: &[Part] = &[
 ];
 
 /// `cargo xtask soak`.
-pub(crate) const SOAK: &[Part] = &[LONG, INSTALLED, LOAD, COVERED, MUTANTS];
+pub(crate) const SOAK: &[Part] = &[
+    LONG, POOLER, STANDBY, FAILOVER, INSTALLED, LOAD, COVERED, MUTANTS,
+];
 
 /// `cargo xtask coverage`.
 pub(crate) const COVERAGE: &[Part] = &[COVERED];
@@ -39,7 +41,12 @@ pub(crate) const ODOO: &[Part] = &[ADDON];
 pub(crate) const SERVICES: &[Part] = &[SERVICE];
 
 /// The servers that the tests of the stores start for themselves, and what makes their disks fail.
-const SERVERS: &[Need] = &[Need::Apt(&["postgresql", "redis-server", "strace"])];
+const SERVERS: &[Need] = &[Need::Apt(&[
+    "postgresql",
+    "pgbouncer",
+    "redis-server",
+    "strace",
+])];
 
 const FMT: Part = Part {
     name: "fmt",
@@ -279,7 +286,14 @@ const PYTHON: Part = Part {
     about: "the Python package builds, installs, and passes its tests from the installed wheel",
     runs: Runs::Always,
     needs: &[
-        Need::Apt(&["gcc", "oathtool", "valgrind", "postgresql", "redis-server"]),
+        Need::Apt(&[
+            "gcc",
+            "oathtool",
+            "valgrind",
+            "postgresql",
+            "pgbouncer",
+            "redis-server",
+        ]),
         // What they depend on is pinned too: a run of today must be the run of tomorrow.
         Need::Pip(&[
             "pytest==9.2.0",
@@ -441,7 +455,43 @@ const LONG: Part = Part {
     needs: SERVERS,
     steps: &[Step::Tests {
         line: "cargo test --locked --release --workspace --all-features --no-fail-fast -- \
-               --ignored --show-output",
+               --ignored --skip soak_ --show-output",
+        env: &[],
+    }],
+};
+
+const POOLER: Part = Part {
+    name: "pooler",
+    about: "codes through PgBouncer, by transaction and by session, in a storm with kills",
+    runs: Runs::Always,
+    needs: SERVERS,
+    steps: &[Step::Tests {
+        line: "cargo test --locked --release --package otp-engine-postgres --all-features \
+               --test soak -- --ignored --show-output soak_pooler",
+        env: &[],
+    }],
+};
+
+const STANDBY: Part = Part {
+    name: "standby",
+    about: "codes while a synchronous standby vanishes and comes back: sessions within the pools",
+    runs: Runs::Always,
+    needs: SERVERS,
+    steps: &[Step::Tests {
+        line: "cargo test --locked --release --package otp-engine-postgres --all-features \
+               --test soak -- --ignored --show-output soak_standby",
+        env: &[],
+    }],
+};
+
+const FAILOVER: Part = Part {
+    name: "failover",
+    about: "codes on a cluster of Patroni whose leader is killed (kill -9), twice",
+    runs: Runs::Always,
+    needs: &[Need::Apt(&["postgresql", "patroni", "etcd-server"])],
+    steps: &[Step::Tests {
+        line: "cargo test --locked --release --package otp-engine-postgres --all-features \
+               --test soak -- --ignored --show-output soak_failover",
         env: &[],
     }],
 };

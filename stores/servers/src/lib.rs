@@ -22,6 +22,7 @@ pub mod cells;
 mod disk;
 mod folder;
 pub mod naive;
+mod patroni;
 mod player;
 mod pooler;
 mod postgres;
@@ -34,6 +35,7 @@ pub mod trials;
 
 pub use disk::{FailingDisk, SlowDisk, on_a_failing_disk};
 pub use folder::Folder;
+pub use patroni::{Patroni, State as PatroniState};
 pub use player::{Part, Player};
 pub use pooler::Pooler;
 pub use postgres::PostgresServer;

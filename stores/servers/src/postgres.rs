@@ -212,7 +212,7 @@ fn copy(from: &Path, to: &Path) -> bool {
 }
 
 /// Returns the program of the newest version that is installed.
-fn program(name: &str) -> PathBuf {
+pub(crate) fn program(name: &str) -> PathBuf {
     let mut found: Vec<(u32, PathBuf)> = fs::read_dir("/usr/lib/postgresql")
         .into_iter()
         .flatten()
