@@ -3,11 +3,14 @@
 use std::sync::Arc;
 
 use otp_engine::{
-    Binding, ChallengeId, Clock, ContentDigest, CountryCode, Delivery, Engine, Error, Evidence,
-    Issuance, Issued, KeyRing, MemoryStore, Mobile, Reason, RecordField, Refusal, Rejection,
-    SignatureRecord, SigningKey, Submission, Timestamp, Verdict, VerifyingKeys,
+    Binding, Clock, ContentDigest, CountryCode, Delivery, Engine, Error, Evidence, Issuance,
+    Issued, KeyRing, MemoryStore, Mobile, RecordField, Refusal, Rejection, SignatureRecord,
+    SigningKey, Submission, Timestamp, Verdict, VerifyingKeys,
 };
 use serde_json::{Value, json};
+
+use crate::answer::{self, Live};
+use crate::request::Request;
 
 /// The host's side of one signing: engine, store, and the answers of its HTTP contract.
 pub(crate) struct Desk<'a, C> {
@@ -66,13 +69,15 @@ impl<'a, C: Clock + 'static> Desk<'a, C> {
 
     /// Serves "send": prints the SMS, if one goes out, and the answer.
     pub(crate) fn send(&self) -> Result<Option<Issued>, String> {
+        // Before the engine is asked: nobody is told of more time than there was then.
+        let asked_at = self.now()?;
         match self
             .engine
             .issue(&self.store, self.binding)
             .map_err(fault)?
         {
             Issuance::Issued(issued) => {
-                let minutes = self.engine.policy().validity().as_secs() / 60;
+                let minutes = answer::minutes(issued.expires_at, asked_at);
                 let code = issued.code.as_str();
                 println!(
                     "SMS to {}: RM0.00 Your code is {code}. It is valid for {minutes} minutes.",
@@ -88,47 +93,33 @@ impl<'a, C: Clock + 'static> Desk<'a, C> {
                         Delivery::Sent,
                     )
                     .map_err(fault)?;
-                answer(&json!({
-                    "status": 200,
-                    "message": "OTP generated successfully",
-                    "esms_otp_generation_id": generation(issued.id),
-                    "esms_otp_response_status": "0",
-                    "duration": minutes,
-                    "expiration_time": utc(issued.expires_at),
-                    "recipient_mobile": issued.recipient.as_str(),
-                }));
+                let live = Live {
+                    id: issued.id,
+                    expires_at: issued.expires_at,
+                    recipient: issued.recipient.as_str(),
+                };
+                show(&answer::sent(&live, "0", asked_at));
                 Ok(Some(issued))
             }
             Issuance::Refused(refusal) => {
-                answer(&self.refused(refusal)?);
+                show(&self.refused(&refusal)?);
                 Ok(None)
             }
         }
     }
 
-    fn refused(&self, refusal: Refusal) -> Result<Value, String> {
-        let retry_after = self.retry_after(refusal.retry_at);
-        Ok(match (refusal.reason, refusal.id) {
-            (Reason::Cooldown, Some(id)) => {
-                let live = self
-                    .engine
-                    .status(&self.store, self.binding)
-                    .map_err(fault)?;
-                json!({
-                    "status": 200,
-                    "message": "OTP already sent",
-                    "esms_otp_generation_id": generation(id),
-                    "expiration_time": live.map(|live| utc(live.expires_at)),
-                    "retry_after": retry_after,
-                })
-            }
-            (Reason::Cooldown | Reason::SendLimit, _) => {
-                json!({"status": 429, "message": "Too many OTP requests", "retry_after": retry_after})
-            }
-            (Reason::Exhausted | Reason::Locked, _) => {
-                json!({"status": 423, "message": "Too many wrong codes", "retry_after": retry_after})
-            }
-        })
+    fn refused(&self, refusal: &Refusal) -> Result<Value, String> {
+        let status = self.engine.status(&self.store, self.binding);
+        let status = status.map_err(fault)?;
+        let live = status.map(|status| Live {
+            id: status.id,
+            expires_at: status.expires_at,
+            recipient: self.binding.recipient().as_str(),
+        });
+        let stands = live.as_ref().zip(status);
+        let stands = stands.map(|(live, status)| (live, status.state, status.delivery));
+        let (reason, id, retry_at) = (refusal.reason, refusal.id, refusal.retry_at);
+        Ok(answer::refused(reason, id, retry_at, stands, self.now()?))
     }
 
     /// Serves "verify": prints the answer.
@@ -138,94 +129,34 @@ impl<'a, C: Clock + 'static> Desk<'a, C> {
             .evidence(self.evidence);
         println!("> {typed}");
         let verdict = self.engine.verify(&self.store, submission).map_err(fault)?;
-        let invalid = "Invalid or expired OTP";
         let (value, end) = match verdict {
             Verdict::Accepted(acceptance) => {
                 let record = acceptance.record.ok_or("the engine left no record")?;
-                let value = json!({
-                    "status": 200,
-                    "message": "OTP verified successfully",
-                    "esms_otp_generation_id": generation(acceptance.id),
-                    "verified_at": utc(acceptance.verified_at),
-                    "signature_id": record.id().to_string(),
-                    "redirect_url": self.request.redirect_url,
-                });
+                let (id, at) = (acceptance.id, acceptance.verified_at);
+                let path = self.request.redirect_url.as_deref();
+                let value = answer::verified(id, at, record.n(), path);
                 (value, End::Signed(record))
             }
-            Verdict::Rejected(Rejection::Wrong {
-                attempts_left: left @ 1..,
-            }) => (
-                json!({"status": 400, "message": invalid, "attempts_left": left}),
-                End::TryAgain,
-            ),
-            Verdict::Rejected(Rejection::Malformed) => (
-                json!({"status": 400, "message": "The OTP must be 6 digits"}),
-                End::TryAgain,
-            ),
-            Verdict::Rejected(Rejection::Exhausted { retry_at }) => {
-                (self.locked(Some(retry_at)), End::Closed)
+            Verdict::Rejected(rejection) => {
+                let end = match rejection {
+                    Rejection::Wrong { attempts_left: 1.. } | Rejection::Malformed => End::TryAgain,
+                    _ => End::Closed,
+                };
+                (answer::rejected(rejection, self.now()?), end)
             }
-            Verdict::Rejected(Rejection::Locked { retry_at }) => {
-                (self.locked(retry_at), End::Closed)
-            }
-            Verdict::Rejected(Rejection::Evidence(fault)) => (
-                json!({"status": 400, "message": fault.to_string()}),
-                End::Closed,
-            ),
-            Verdict::Rejected(_) => (json!({"status": 400, "message": invalid}), End::Closed),
         };
-        answer(&value);
+        show(&value);
         Ok(end)
     }
 
-    fn locked(&self, retry_at: Option<Timestamp>) -> Value {
-        json!({"status": 423, "message": "Too many wrong codes", "retry_after": self.retry_after(retry_at)})
+    fn now(&self) -> Result<Timestamp, String> {
+        self.clock
+            .now()
+            .ok_or_else(|| "the clock has no time".into())
     }
-
-    fn retry_after(&self, retry_at: Option<Timestamp>) -> Option<u64> {
-        Some(retry_at?.saturating_since(self.clock.now()?).as_secs())
-    }
-}
-
-/// What the client asks: the members of `params`.
-pub(crate) struct Request {
-    model: String,
-    field: String,
-    id: u64,
-    redirect_url: String,
 }
 
 impl Request {
-    pub(crate) fn parse(text: &str) -> Result<Self, String> {
-        let json: Value = serde_json::from_str(text)
-            .map_err(|error| format!("the request is not JSON: {error}"))?;
-        let params = json.get("params").and_then(Value::as_object);
-        let params = params.ok_or("the request has no object `params`")?;
-        let text = |name: &str| {
-            let value = params
-                .get(name)
-                .ok_or_else(|| format!("params.{name} is missing"))?;
-            value
-                .as_str()
-                .map(str::to_owned)
-                .ok_or_else(|| format!("params.{name} is {value}; it must be text"))
-        };
-        let id = params.get("id").ok_or("params.id is missing")?;
-        let id = id.as_u64().filter(|id| *id > 0);
-        let id = id.ok_or_else(|| {
-            format!(
-                "params.id is {}; it must be a whole number above 0",
-                params["id"]
-            )
-        })?;
-        Ok(Self {
-            model: text("model")?,
-            field: text("field")?,
-            id,
-            redirect_url: text("redirect_url")?,
-        })
-    }
-
     /// Returns the document that is signed: in a real host, the record's own.
     pub(crate) fn offer(&self) -> String {
         format!(
@@ -255,22 +186,8 @@ impl Request {
     }
 }
 
-fn answer(result: &Value) {
+fn show(result: &Value) {
     println!("{:#}", json!({"result": result}));
-}
-
-fn generation(id: ChallengeId) -> String {
-    format!("gen_{id}")
-}
-
-/// Writes an instant as the contract does: `2024-05-15 10:03:00`.
-fn utc(at: Timestamp) -> String {
-    at.to_utc()
-        .map_or_else(String::new, |utc| format!("{} {}", utc.date(), utc.time()))
-        .split('.')
-        .next()
-        .unwrap_or("")
-        .into()
 }
 
 pub(crate) fn fault(error: Error) -> String {

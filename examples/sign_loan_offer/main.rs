@@ -15,10 +15,13 @@ use std::sync::Arc;
 
 use otp_engine::{Binding, Clock, Evidence, ManualClock, SystemClock};
 
+mod answer;
 mod contract;
 mod exhibit;
+mod request;
 
-use contract::{Desk, End, Request};
+use contract::{Desk, End};
+use request::Request;
 
 const HELP: &str = "\
 Signs a loan offer by one-time code, on the embedded default store.
