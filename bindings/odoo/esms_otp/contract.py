@@ -6,8 +6,10 @@ whose ``result`` is the answer; each other function returns the ``result`` membe
 
 import base64
 import binascii
+import json
 import math
 import re
+import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from dataclasses import field as member
@@ -21,6 +23,14 @@ INVALID = "Invalid or expired OTP"
 MAX_IMAGE = 2**20
 MAX_NAME = 256  # bytes of UTF-8, as the engine's own bound
 MAX_URL = 2048
+FAILURES = {
+    "full": "The store is full; try again later",
+    "unavailable": "The store is not available; try again in a moment",
+    "unknown": "The store gave no answer; try again to learn what was done",
+    "contended": "Too many requests for the same record or user; try again in a moment",
+    "missing_image": "The captured signature is missing in the store",
+    "internal": "Internal error",
+}
 
 Result: TypeAlias = dict[str, Any]
 T = TypeVar("T")
@@ -73,9 +83,30 @@ class GetRequest:
     id: int
 
 
+def check_body(body: str | bytes) -> None:
+    """Refuse a body of JSON that names a member twice in one object, at any depth.
+
+    Python's own reader takes the last of the two without a word. What is no JSON is left to it.
+    """
+
+    def members(pairs: list[tuple[str, object]]) -> dict[str, object]:
+        names: set[str] = set()
+        for name, _ in pairs:
+            if name in names:
+                raise Bad(f"{_told(name)} stands twice in the body")
+            names.add(name)
+        return dict(pairs)
+
+    try:
+        json.loads(body, object_pairs_hook=members)
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError):
+        return
+
+
 def parse_send(params: object, query: Mapping[str, str]) -> SendRequest:
     """Read the body's params and the URL's query of Send."""
     body = _object(params)
+    _once(query)
     url = _agreed("redirect_url", body, query, _local_path)
     return SendRequest(*_where(body, query), url)
 
@@ -83,6 +114,7 @@ def parse_send(params: object, query: Mapping[str, str]) -> SendRequest:
 def parse_verify(params: object, query: Mapping[str, str]) -> VerifyRequest:
     """Read the body's params and the URL's query of Verify."""
     body = _object(params)
+    _once(query)
     if "otp" in query:  # the URL stands in access logs
         raise Bad("otp must stand in the body, never in the query")
     where = _where(body, query)
@@ -102,11 +134,20 @@ def parse_verify(params: object, query: Mapping[str, str]) -> VerifyRequest:
 
 def parse_get(params: object, query: Mapping[str, str]) -> GetRequest:
     """Read the body's params and the URL's query of Get signature."""
-    return GetRequest(*_where(_object(params), query))
+    body = _object(params)
+    _once(query)
+    return GetRequest(*_where(body, query))
+
+
+def minutes_left(until: datetime, now: datetime) -> int:
+    """Return the whole minutes that are left, at least one: nobody is told of more time than there
+    is, but for the last minute. Take ``now`` before the engine is asked; it counts whole seconds.
+    """
+    return max(1, int((until - now.replace(microsecond=0)).total_seconds() // 60))
 
 
 def sent(issued: "Issued", *, gateway_status: str, minutes: int, mask: bool) -> Result:
-    """Answer a Send whose SMS the gateway took."""
+    """Answer a Send whose SMS the gateway took; ``minutes`` are those of its message."""
     return _live(
         "OTP generated successfully",
         issued.challenge_id,
@@ -123,7 +164,6 @@ def already_sent(
     *,
     challenge: "Status | None",
     recipient: str,
-    minutes: int,
     mask: bool,
     now: datetime,
 ) -> Result:
@@ -147,7 +187,7 @@ def already_sent(
         challenge.expires_at,
         recipient,
         gateway_status="0" if challenge.delivery == "sent" else "",
-        minutes=minutes,
+        minutes=minutes_left(challenge.expires_at, now),
         mask=mask,
     ) | {"retry_after": _wait(refusal.retry_at, now)}
 
@@ -245,9 +285,12 @@ def forbidden(message: str) -> Result:
     return {"status": 403, "message": message}
 
 
-def failed(reference: str) -> Result:
-    """Answer that the engine or store failed; the reference names the line of the log."""
-    return {"status": 500, "message": "Internal error", "reference": reference}
+def failed(reference: str, failure: str = "internal") -> Result:
+    """Answer that the engine or store failed; the reference names the line of the log.
+
+    ``failure`` is one of ``FAILURES``: the client hears whether to wait, and nothing of the cause.
+    """
+    return {"status": 500, "message": FAILURES[failure], "reference": reference}
 
 
 def generation_id(challenge_id: str) -> str:
@@ -296,7 +339,9 @@ def _wait(until: datetime | None, now: datetime) -> int | None:
 _NAME = re.compile(r"[A-Za-z0-9_.]{1,128}")
 _ID = re.compile(r"[0-9]{1,10}")
 _GENERATION = re.compile(r"gen_[0-7][0-9A-HJKMNP-TV-Z]{25}")
-_DATA_URL = re.compile(r"data:image/(?:png|jpe?g);base64,", re.IGNORECASE)
+_DATA_URL = re.compile(r"data:image/(?:png|jpeg|jpg);base64,", re.IGNORECASE)
+# Unicode's White_Space: ``str.strip`` by itself takes four control characters more.
+_WHITE = "\t\n\x0b\x0c\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"  # noqa: E501
 _MAGIC = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")
 _MAX_BASE64 = -(-MAX_IMAGE // 3) * 4
 _MAX_ID = 2**31 - 1  # of an Odoo record
@@ -306,6 +351,19 @@ def _object(params: object) -> Mapping[str, object]:
     if not isinstance(params, Mapping):
         raise Bad("params must be an object")
     return params
+
+
+def _once(query: Mapping[str, str]) -> None:
+    """Refuse a query that says a name twice: werkzeug would leave one value out without a word."""
+    lists = getattr(query, "lists", None)
+    for name, values in lists() if lists else ():
+        if len(values) > 1:
+            raise Bad(f"{_told(name)} stands twice in the query")
+
+
+def _told(name: str) -> str:
+    """Return how a member's name is told: it comes from outside."""
+    return name if _NAME.fullmatch(name) else "a member"
 
 
 def _where(body: Mapping[str, object], query: Mapping[str, str]) -> tuple[str, str, int]:
@@ -327,11 +385,10 @@ def _agreed(
     name: str, body: Mapping[str, object], query: Mapping[str, str], cast: _Cast[T]
 ) -> T | None:
     """Return what body and query say of a name, which must be one thing."""
-    many = getattr(query, "getlist", None)  # werkzeug's keeps what is said twice
-    said = [body.get(name), *(many(name) if many else [query.get(name)])]
+    said = [body.get(name), query.get(name)]
     values = {cast(name, value) for value in said if not _absent(value)}
     if len(values) > 1:
-        raise Bad(f"{name} differs between body and query, or within the query")
+        raise Bad(f"{name} differs between body and query")
     return values.pop() if values else None
 
 
@@ -387,14 +444,14 @@ def _generation(name: str, value: object) -> str:
 
 
 def _name(name: str, value: object) -> str | None:
-    text = _text(name, value).strip()
+    text = _text(name, value).strip(_WHITE)
     try:
         size = len(text.encode())
     except UnicodeEncodeError:
         raise Bad(f"{name} holds a lone surrogate") from None
     if size > MAX_NAME:
         raise Bad(f"{name} is {size} bytes; it must be at most {MAX_NAME}")
-    if any(char < " " or char == "\x7f" for char in text):
+    if any(unicodedata.category(char) == "Cc" for char in text):
         raise Bad(f"{name} holds a control character")
     return text or None
 
@@ -411,7 +468,8 @@ def _image(name: str, value: object) -> bytes:
         image = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
         image = None
-    if image is None or len(text) % 4:  # some Pythons let too much padding pass
+    # One spelling: some Pythons let too much padding pass, and all of them bits that mean nothing.
+    if image is None or base64.b64encode(image) != text.encode("utf-8", "replace"):
         raise Bad(f"{name} must be base64")
     if len(image) > MAX_IMAGE:
         raise Bad(too_large)

@@ -56,7 +56,6 @@ def again(reason="cooldown", seconds=30.0, id_=ID, challenge_=None, mask=False):
         refusal(reason, None if seconds is None else NOW + timedelta(seconds=seconds), id_),
         challenge=challenge_,
         recipient=MOBILE,
-        minutes=3,
         mask=mask,
         now=NOW,
     )
@@ -328,7 +327,6 @@ def test_the_engine_itself_is_understood():
         engine.issue(store, binding),
         challenge=engine.status(store, binding),
         recipient=MOBILE,
-        minutes=3,
         mask=False,
         now=now,
     )

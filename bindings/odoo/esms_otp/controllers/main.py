@@ -81,6 +81,7 @@ def _once(parse, serve, params):
 
 def _answer(parse, serve, params):
     try:
+        contract.check_body(request.httprequest.get_data())
         return serve(parse(params, request.httprequest.args))
     except (contract.Bad, _Answered) as early:
         return early.result
@@ -116,7 +117,7 @@ def _send(asked):
     _let_go()
 
     limited = engine(case.budgets).with_policy(case.limits)
-    challenge = None
+    challenge, asked_at = None, _now()
     with hearing() as events, opened(registry) as store:
         issued = limited.issue(store, case.binding)
         if not issued and issued.challenge_id:
@@ -127,13 +128,14 @@ def _send(asked):
             issued,
             challenge=challenge,
             recipient=case.recipient,
-            minutes=case.minutes,
             mask=case.mask,
             now=_now(),
         )
 
     token = _write_down(journal.issued, registry, case.place, issued, events, asked.redirect_url)
-    text = template.compose(issued.code, minutes=case.minutes, subject=subject).text
+    # The same code may go out again: what is left of it, and not what it had.
+    minutes = contract.minutes_left(issued.expires_at, asked_at)
+    text = template.compose(issued.code, minutes=minutes, subject=subject).text
     to, reference = issued.recipient, receipts + token if token else ""
     # What the gateway says is taken by this request if it comes in time, by the thread if not.
     sending = Sending(
@@ -143,7 +145,7 @@ def _send(asked):
     sending.start()
     said = sending.wait(wait)
     if said is None:  # on its way
-        return contract.sent(issued, gateway_status="", minutes=case.minutes, mask=case.mask)
+        return contract.sent(issued, gateway_status="", minutes=minutes, mask=case.mask)
     _report(registry, limited, case, issued, said)
     if isinstance(said, Timeout):
         return contract.gateway_failed("")
@@ -151,7 +153,7 @@ def _send(asked):
         raise said
     if not said.ok:
         return contract.gateway_failed(said.status)
-    return contract.sent(issued, gateway_status=said.status, minutes=case.minutes, mask=case.mask)
+    return contract.sent(issued, gateway_status=said.status, minutes=minutes, mask=case.mask)
 
 
 def _report(registry, limited, case, issued, said):

@@ -33,7 +33,7 @@ class TestSend(RouteCase):
             message="OTP already sent",
             esms_otp_generation_id=first["esms_otp_generation_id"],
             esms_otp_response_status="0",
-            duration=3,
+            duration=2,
             expiration_time=first["expiration_time"],
             recipient_mobile="60123456789",
             retry_after=40,
@@ -44,9 +44,17 @@ class TestSend(RouteCase):
         first = self.send()
         code = self.gateway.code
         self.clock.turn(60)
-        self.assertEqual(self.send(), first)
+        self.assertEqual(self.send(), {**first, "duration": 2})
         self.assertEqual(len(self.gateway.sent), 2)
         self.assertEqual(self.gateway.code, code)
+
+    def test_case_260_a_code_that_is_sent_again_says_what_is_left_of_it(self):
+        first = self.send()
+        self.clock.turn(61)
+        self.assertEqual(self.send(), {**first, "duration": 1})
+        [(_, before, _), (_, text, _)] = self.gateway.sent
+        self.assertIn("valid for 3 minutes", before)
+        self.assertIn("valid for 1 minutes", text)
 
     def test_the_number_may_be_written_in_the_way_of_the_country(self):
         self.borrower.country_id = self.env.ref("base.my")
