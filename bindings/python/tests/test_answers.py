@@ -62,6 +62,18 @@ def test_case_282_a_fault_of_the_library_s_own_stores_is_false_too() -> None:
         json.dumps(answers)
 
 
+def test_case_282_a_store_that_fails_the_suite_is_false() -> None:
+    class Blind(DictStore):
+        def commit(self, writes: list[otp.Write], now: int) -> bool:
+            for write in writes:
+                self.cells[write.key] = otp.Cell(write.expected + 1, None, write.body)
+            return True
+
+    failed, passed = Blind().check(), otp.MemoryStore(keep_records=True).check()
+    assert passed and passed.passed and not failed and not failed.passed
+    assert "ok" in failed.text and failed != passed
+
+
 def answers_of_each_kind() -> tuple[dict[str, Any], list[str]]:
     """Return an answer of each kind, and what none of them may show."""
     maker, store, to = engine(signing_key=signer()), otp.MemoryStore(keep_records=True), binding()

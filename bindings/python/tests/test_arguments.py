@@ -128,6 +128,19 @@ def test_case_293_a_gateway_s_status_is_kept_as_far_as_it_fits(said: str, kept: 
     assert (status.delivery, status.gateway_status) == ("failed", kept)
 
 
+@pytest.mark.parametrize("name", ["signer_name", "consent", "user_name", "ip", "agent"])
+def test_case_292_no_text_of_a_client_s_is_an_exception(name: str) -> None:
+    maker, store, to = engine(signing_key=signer()), otp.MemoryStore(keep_records=True), binding()
+    code = issue(maker, store, to).code
+    for text in ("Siti \ud800", "\udfff", "a\0b", "x" * 100_000):
+        verdict = maker.verify(store, to, code, evidence=otp.Evidence(**{name: text}))
+        assert verdict.rejection == "evidence" and verdict.evidence is not None
+        assert verdict.evidence.startswith(f"{name}: "), verdict.evidence
+    with pytest.raises(TypeError, match=f"^{name} must be str"):
+        maker.verify(store, to, code, evidence=otp.Evidence(**{name: 7}))  # type: ignore[arg-type]
+    assert maker.verify(store, to, code)
+
+
 class Unready(otp.HostStore):
     """Forgets what every store must do first."""
 

@@ -4,7 +4,15 @@ Wrong codes, refusals and expiries are values; exceptions are faults and misuse.
 """
 
 from ._lib import lib as _lib
-from .answers import Failure, Issued, Refusal, SignatureRecord, Status, Verdict
+from .answers import (
+    Failure,
+    Issued,
+    Refusal,
+    SignatureRecord,
+    Status,
+    StoreReport,
+    Verdict,
+)
 from .cells import Cell, Event, Write
 from .engine import Engine, Finding, Odds, recipient_findings
 from .errors import (
@@ -60,7 +68,7 @@ __all__ = [
     "KeyRingError", "Matched", "MemoryStore", "Message", "MessageTemplate", "NoCanaryError",
     "OathVerdict", "Ocra", "OcraMatch", "Odds", "OtpError", "PanicError", "Policy",
     "RandomnessError", "RawSecret", "RecordVerdict", "ReenteredError", "Refusal", "SignatureRecord",
-    "SigningKey", "SqliteStore", "Status", "Store", "StoreError", "TamperedError", "Totp",
-    "UnavailableError", "UnsupportedError", "Verdict", "Write", "build_uri", "parse_mobile",
+    "SigningKey", "SqliteStore", "Status", "Store", "StoreError", "StoreReport", "TamperedError",
+    "Totp", "UnavailableError", "UnsupportedError", "Verdict", "Write", "build_uri", "parse_mobile",
     "parse_uri", "recipient_findings", "verify_chain", "verify_record",
 ]  # fmt: skip

@@ -24,6 +24,13 @@ def text(value: object, name: str) -> bytes:
         raise ValueError(f"{name} holds a lone surrogate") from None
 
 
+def client_text(value: object, name: str) -> bytes:
+    """Encode a text that a client sent: what is no text is unfit, and no error of the host's."""
+    if isinstance(value, str) and any("\ud800" <= symbol <= "\udfff" for symbol in value):
+        return b"\0"
+    return text(value, name)
+
+
 def whole(value: object, name: str, least: int = 0, most: int = U64) -> int:
     """Take an integer within its bounds."""
     if not isinstance(value, int) or isinstance(value, bool):

@@ -6,6 +6,7 @@ costs a fraction of what a frozen dataclass does. Texts are decoded at once, as 
 wiped; times when they are asked for.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any, Generic, Literal, TypeVar
@@ -285,6 +286,38 @@ class Failure(Answer[tuple[Exception]]):
 
     def __repr__(self) -> str:
         return f"Failure({self.error!r})"
+
+
+class StoreReport(Answer[tuple[bool, str]]):
+    """What the suite of stores found; true only if the store passed.
+
+    >>> report = StoreReport((False, "FAILED ..."))
+    >>> passed, text = report
+    >>> bool(report), passed
+    (False, False)
+    """
+
+    __slots__ = ()
+
+    @property
+    def passed(self) -> bool:
+        """Whether the store passed all checks."""
+        return self._said[0]
+
+    @property
+    def text(self) -> str:
+        """A line for each check."""
+        return self._said[1]
+
+    def __bool__(self) -> bool:
+        return self._said[0]
+
+    def __iter__(self) -> Iterator[Any]:
+        """Take it apart, as ``passed, text``."""
+        return iter(self._said)
+
+    def __repr__(self) -> str:
+        return f"StoreReport(passed={self.passed}, text={self.text!r})"
 
 
 @dataclass(frozen=True, slots=True)

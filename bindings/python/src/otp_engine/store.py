@@ -9,6 +9,7 @@ from . import _callbacks
 from ._checks import flag, whole
 from ._handle import Handle, Owner, closed_at_exit, out_pointer
 from ._lib import lib, take_bytes
+from .answers import StoreReport
 from .cells import Cell, Write
 from .errors import check, refuse_reentry
 
@@ -19,15 +20,12 @@ class Store(Owner):
     _instead = "pass what it is made of, and make a store in each process"
     _calls_back = False
 
-    def check(self) -> tuple[bool, str]:
-        """Run the suite that every store must pass; give it a store of its own.
-
-        Returns whether it passed, and the report.
-        """
+    def check(self) -> StoreReport:
+        """Run the suite that every store must pass; give it a store of its own."""
         refuse_reentry()
         handle, passed, out = self._open(), ctypes.c_int32(), out_pointer()
         check(lib.otp_store_check(handle.address, ctypes.byref(passed), ctypes.byref(out)))
-        return passed.value == 1, take_bytes(out.value).decode()
+        return StoreReport((passed.value == 1, take_bytes(out.value).decode()))
 
 
 class MemoryStore(Store):

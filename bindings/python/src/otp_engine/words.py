@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Literal, get_args
 
 from . import _bindings as c
-from ._checks import count, flag, instance, seconds, several, text, whole
+from ._checks import client_text, count, flag, instance, seconds, several, text, whole
 from ._handle import Handle, Owner, out_pointer
 from ._lib import lib, take_bytes, view
 from .errors import check
@@ -440,7 +440,7 @@ class Evidence:
         kept: list[bytes | None] = []
         for name in ("signer_name", "consent", "user_name", "revision", "ip", "agent"):
             value = getattr(self, name)
-            kept.append(None if value is None else text(value, name))
+            kept.append(None if value is None else client_text(value, name))
             setattr(made, name, view(kept[-1]))
         for name in ("image", "document"):
             value = getattr(self, name)
