@@ -16,7 +16,7 @@ from typing import Any
 import gevent
 import servers
 import stores
-from support import DictStore, binding, engine, issue, key_ring, wrong
+from support import DictStore, binding, engine, engine_on_any, issue, key_ring, wrong
 
 import otp_engine as otp
 
@@ -168,7 +168,7 @@ def main(kind: str) -> None:
             one_code(maker, store)
     else:
         with stores.server(kind) as server, stores.opened(kind, server.address) as opened:
-            maker = otp.Engine(key_ring())
+            maker = engine_on_any(clock=None)
             signings(maker, opened)
             one_code(maker, opened)
             each_with_its_own_error(maker)

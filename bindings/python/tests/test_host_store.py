@@ -56,12 +56,12 @@ def test_a_store_that_may_lose_cells_is_refused_by_an_engine_that_signs() -> Non
     class Cache(DictStore):
         permanent = False
 
-    with pytest.raises(otp.StoreError):
-        engine(signing_key=signer()).issue(Cache(), binding())
+    ending = otp.Budgets(lock_ends_after=30 * 86_400)
+    with pytest.raises(otp.UnsupportedError):
+        engine(signing_key=signer(), budgets=ending).issue(Cache(), binding())
     # Nor can it keep a lock without end: budgets say when it ends.
     with pytest.raises(ValueError, match="lock_ends_after"):
         engine().issue(Cache(), binding())
-    ending = otp.Budgets(lock_ends_after=30 * 86_400)
     assert engine(budgets=ending).issue(Cache(), binding())
 
 

@@ -54,7 +54,7 @@ class ClockError(OtpError):
 
 
 class ClockAheadError(ClockError):
-    """The clock is more than a day ahead of the newest time known of the store; nothing was dropped.
+    """The clock is over a day ahead of the newest time that the store has; nothing was dropped.
 
     Set the clock right, or confirm it by ``engine.purge(store, confirmed=True)``.
     """
