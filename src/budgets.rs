@@ -15,7 +15,7 @@ use crate::OutOfBounds;
 /// | how long that lock lasts, where it is to end by itself | - | without end | 1-400 days |
 /// | compared wrong guesses against a recipient: `issue` alone is refused | 24 h | 15 | 1-32 |
 /// | compared wrong guesses at one device ([`oath`](crate::oath)), whoever they are made for; without meters too | 24 h | 30 | 1-32 |
-/// | the same, without a success between: the device is stopped | - | none; as `consecutive_failures` where that is set | |
+/// | the same, without a success between: the device is stopped until it is [reset](crate::Engine::reset_device) | - | none; as `consecutive_failures` where that is set | |
 /// | sends to a recipient | 10 min | 5 | 1-32 |
 /// | sends to a recipient | 24 h | 20 | 1-32 |
 /// | sends for a user | 1 h | 10 | 1-32 |
@@ -171,7 +171,8 @@ impl Budgets {
         }
     }
 
-    /// Returns after how many wrong guesses in a row a device is stopped; `None` where guesses lock it for a time alone.
+    /// Returns after how many wrong guesses in a row a device is stopped until it is
+    /// [reset](crate::Engine::reset_device); `None` where guesses lock it for a time alone.
     #[must_use]
     pub const fn device_hard_stop(&self) -> Option<u8> {
         if self.device_hard_stop {
@@ -238,7 +239,7 @@ impl BudgetsBuilder {
         self
     }
 
-    /// Sets whether `consecutive_failures` wrong guesses in a row stop a device;
+    /// Sets whether `consecutive_failures` wrong guesses in a row stop a device until it is reset;
     /// by default they do only where that number was set.
     ///
     /// Without it guesses lock a device for a day at most: nobody who merely knows a user's name can

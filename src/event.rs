@@ -99,6 +99,8 @@ pub enum Happening {
     RecipientReset,
     /// An administrator lifted what held a user up.
     UserReset,
+    /// An administrator set a device right.
+    DeviceReset,
 }
 
 /// The happenings of one decision: three at most.

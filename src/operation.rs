@@ -17,6 +17,7 @@ pub(crate) mod delivery;
 pub(crate) mod issue;
 pub(crate) mod oath;
 pub(crate) mod reset;
+pub(crate) mod reset_device;
 pub(crate) mod signatures;
 pub(crate) mod status;
 pub(crate) mod unlock;

@@ -189,8 +189,8 @@ pub enum Rejection {
     Malformed,
     /// The user has too many wrong guesses behind them, or the device has.
     Locked {
-        /// When the lock ends by itself; `None` where only an administrator helps, such as by
-        /// [`unlock`](crate::Engine::unlock).
+        /// When the lock ends by itself; `None` where only [`unlock`](crate::Engine::unlock) helps, for
+        /// a device that was stopped [`reset_device`](crate::Engine::reset_device).
         retry_at: Option<Timestamp>,
     },
     /// Evidence is missing or does not fit; nothing was compared and no attempt was used.

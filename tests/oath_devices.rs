@@ -6,15 +6,15 @@
     reason = "a test's own tools: what fails there fails the test"
 )]
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use otp_engine::oath::{
     Acceptance, Algorithm, Answer, Device, Hotp, Inputs, Ocra, Reach, Secret, Suite, Totp,
 };
 use otp_engine::store::{Class, Kind};
 use otp_engine::{
-    Binding, Budgets, Engine, Error, ManualClock, MemoryStore, Rejection, Store, Submission,
-    Timestamp, Verdict, oath, store,
+    Binding, Budgets, Engine, Error, Event, Happening, ManualClock, MemoryStore, Rejection,
+    Resetting, Store, Submission, Timestamp, Verdict, oath, store,
 };
 
 use support::fixture::{Scene, at, beside, binding, keys};
@@ -416,10 +416,7 @@ fn case_110_a_hard_stop_is_a_budget_that_stores_without_an_end_alone_can_keep() 
     // Where cells expire the stop would too: said before anything is compared, right or wrong.
     let expiring = Vault::of(Class::Expiring);
     let refused = engine.verify_totp(&expiring, &here(), &totp(), &shown(0), 0);
-    assert!(matches!(
-        refused,
-        Err(Error::Store(store::Error::Unsupported))
-    ));
+    assert!(matches!(refused, Err(Error::LockWithoutEnd)));
 }
 
 #[test]
@@ -533,7 +530,7 @@ fn case_113_several_devices_of_a_user_are_one_call_and_one_charge() {
 
 #[test]
 fn case_114_a_window_beyond_what_is_remembered_is_refused() {
-    let (scene, store) = (Scene::new(), Vault::of(Class::Expiring));
+    let (scene, store) = (Scene::whose_locks_end(), Vault::of(Class::Expiring));
     let daily = Totp::new(&secret(), Algorithm::Sha1, 6, 86_400).unwrap();
     let verify = |window| {
         let verdict = scene
@@ -574,6 +571,161 @@ fn case_115_a_clock_years_ahead_makes_no_used_step_good_again() {
         let again = scene.totp(&store, &shown(0)).rejection();
         assert_eq!(again, Some(Rejection::AlreadyUsed));
     }
+}
+
+#[test]
+fn case_131_a_reset_lifts_the_lock_of_a_device_and_turns_no_counter_back() {
+    let (clock, heard) = (
+        Arc::new(ManualClock::new(at(0))),
+        Arc::<Mutex<Vec<_>>>::default(),
+    );
+    let ear = Arc::clone(&heard);
+    let budgets = Budgets::builder()
+        .consecutive_failures(10)
+        .user_failures_per_day(32)
+        .build();
+    let engine = Engine::builder_on(keys(0), Arc::clone(&clock), || getrandom::SysRng)
+        .budgets(budgets.unwrap())
+        .observer(move |event: &Event<'_>| {
+            let reason = event.reason.map(String::from);
+            ear.lock()
+                .unwrap()
+                .push((event.what, event.user.to_owned(), reason));
+        })
+        .build();
+    let (store, hotp) = (permanent(), hotp());
+    let device = Device::hotp(&hotp, 5);
+    let verify = |typed: &str| {
+        let verdict = engine.verify_devices(&store, &here(), &[device], typed);
+        verdict.unwrap().rejection()
+    };
+    let reset = |why: &str| engine.reset_device(&store, "tenant 0", "0", &device, why);
+    assert_eq!(
+        reset("a device that nobody used").unwrap(),
+        Resetting::NothingToReset
+    );
+    assert_eq!(verify(&counted(3)), None);
+    for _ in 0..10 {
+        assert!(verify(&beside(&counted(4))).is_some());
+    }
+    let stopped = Some(Rejection::Locked { retry_at: None });
+    assert_eq!(verify(&counted(4)), stopped);
+    for unfit in ["", " ", "a\nb", &"x".repeat(257)] {
+        assert!(matches!(reset(unfit), Err(Error::ResetReason)), "{unfit}");
+    }
+    assert_eq!(verify(&counted(4)), stopped);
+    heard.lock().unwrap().clear();
+    assert_eq!(reset("seen at the branch").unwrap(), Resetting::Reset);
+    let event = (
+        Happening::DeviceReset,
+        "0".to_owned(),
+        Some("seen at the branch".to_owned()),
+    );
+    assert_eq!(*heard.lock().unwrap(), [event]);
+    assert_eq!(verify(&counted(3)), Some(Rejection::AlreadyUsed));
+    assert!(matches!(verify(&counted(2)), Some(Rejection::Wrong { .. })));
+    assert_eq!(verify(&counted(4)), None);
+}
+
+#[test]
+fn case_132_a_device_whose_clock_was_put_right_is_taken_again_after_a_reset() {
+    let (scene, store) = (Scene::new(), permanent());
+    let totp = totp();
+    let device = Device::totp(&totp, 1);
+    let reset = || {
+        let done = scene
+            .engine
+            .reset_device(&store, "tenant 0", "0", &device, "clock");
+        done.unwrap()
+    };
+    // Five hours ahead, and found by two codes in a row; then its clock is put right.
+    let pair = [&*shown(600), &*shown(601)];
+    let found = scene
+        .engine
+        .resynchronise_totp(&store, &here(), &totp, pair, 1000);
+    assert!(found.unwrap().is_accepted());
+    scene.clock.set(at(300));
+    let used = Some(Rejection::AlreadyUsed);
+    assert_eq!(scene.totp(&store, &shown(10)).rejection(), used);
+    assert_eq!(reset(), Resetting::Reset);
+    // Nothing of now or before: a step falls to that of now and the window.
+    for step in [9, 10, 11] {
+        assert_eq!(scene.totp(&store, &shown(step)).rejection(), used);
+    }
+    scene.clock.set(at(360));
+    assert!(scene.totp(&store, &shown(12)).is_accepted());
+    // One whose steps are all of before keeps them.
+    scene.clock.set(at(3600));
+    assert_eq!(reset(), Resetting::NothingToReset);
+    scene.clock.set(at(360));
+    assert_eq!(scene.totp(&store, &shown(12)).rejection(), used);
+}
+
+#[test]
+fn case_133_a_reset_makes_no_answered_question_and_no_epoch_good_again() {
+    let store = permanent();
+    let ocra = ocra("OCRA-1:HOTP-SHA1-6:QH16");
+    let token = hotp();
+    let (before, after) = (Scene::new().engine, Scene::with_epoch(1).engine);
+    let answer = {
+        let question = before.ocra_question(&here(), &ocra).unwrap();
+        let code = ocra.generate(&Inputs::new(&question)).unwrap();
+        String::from(code.as_str())
+    };
+    let answered = |engine: &Engine| {
+        let verdict = engine.verify_ocra(&store, &here(), &ocra, Answer::new(&answer));
+        verdict.unwrap().rejection()
+    };
+    let press = |engine: &Engine, counter| {
+        let typed = counted(counter);
+        let verdict = engine.verify_hotp(&store, &here(), &token, &typed, 5);
+        verdict.unwrap().rejection()
+    };
+    assert_eq!((answered(&before), press(&before, 0)), (None, None));
+    for engine in [&before, &after] {
+        for device in [
+            Device::ocra(&ocra, Answer::new("")),
+            Device::hotp(&token, 5),
+        ] {
+            let done = engine.reset_device(&store, "tenant 0", "0", &device, "to try it");
+            assert!(done.is_ok());
+        }
+    }
+    assert_eq!(answered(&before), Some(Rejection::AlreadyUsed));
+    assert_eq!(press(&before, 0), Some(Rejection::AlreadyUsed));
+    assert_eq!(press(&after, 1), Some(Rejection::Resynchronise));
+}
+
+#[test]
+fn case_134_a_credential_of_format_1_is_used_and_upgraded_at_the_next_write() {
+    let (scene, store) = (Scene::new(), Vault::of(Class::Process));
+    assert!(scene.totp(&store, &shown(0)).is_accepted());
+    let credential = || {
+        let rows = store.rows();
+        let mut found = rows
+            .iter()
+            .filter(|(_, (kind, _))| *kind == Kind::Credential);
+        let (key, (_, cell)) = found.next().unwrap();
+        (*key, cell.clone())
+    };
+    let (key, cell) = credential();
+    // As the version before wrote it: the last step, and a drift of two.
+    let last = at(0).unix().unsigned_abs() / 30;
+    let old = [&[1][..], &last.to_be_bytes(), &2_i32.to_be_bytes()].concat();
+    store.put(
+        key,
+        store::Cell::new(cell.version(), cell.discard_after(), old),
+    );
+    let used = Some(Rejection::AlreadyUsed);
+    assert_eq!(scene.totp(&store, &shown(0)).rejection(), used);
+    assert_eq!(credential().1.body()[0], 1, "a replay writes nothing");
+    assert!(
+        scene.totp(&store, &shown(3)).is_accepted(),
+        "around the drift"
+    );
+    let body = credential().1.body().to_vec();
+    assert_eq!((body[0], body.len()), (2, 38));
+    assert_eq!(scene.totp(&store, &shown(3)).rejection(), used);
 }
 
 #[test]

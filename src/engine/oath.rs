@@ -5,11 +5,14 @@ use alloc::string::String;
 use arrayvec::ArrayVec;
 
 use super::Engine;
+use super::prepare::check_reason;
 use crate::oath::attempt::Attempt;
 use crate::oath::{
     Acceptance, Answer, Device, Error as OathError, Hotp, MAX_DEVICES, Ocra, QuestionKind, Totp,
 };
 use crate::operation::oath::VerifyOath;
+use crate::operation::reset::Resetting;
+use crate::operation::reset_device::ResetDevice;
 use crate::store::{self, Class};
 use crate::{Binding, Error, Finding, Odds, Store, Verdict, findings};
 
@@ -21,7 +24,8 @@ use crate::{Binding, Error, Finding, Odds, Store, Verdict, findings};
 ///
 /// Wrong guesses are counted twice. For the credential, without meters too, and whoever is named
 /// with it: `device_failures_per_day` lock it until enough of them are a day old, and a hard stop
-/// ([`device_hard_stop`](crate::BudgetsBuilder::device_hard_stop)) for good. For the user: a device's code is compared only while wrong guesses at
+/// ([`device_hard_stop`](crate::BudgetsBuilder::device_hard_stop)) until a
+/// [reset](Self::reset_device). For the user: a device's code is compared only while wrong guesses at
 /// codes that were sent and at devices, together, are below `user_failures_per_day`, and the user
 /// is not locked. A guess at a device counts against no code that was sent and against no recipient:
 /// whoever merely names a user locks that user's devices, and nothing else.
@@ -226,6 +230,30 @@ impl Engine {
         self.run(store, &verify)
     }
 
+    /// Sets a device right, for an administrator: its lock and its guesses are forgotten, and what was
+    /// learnt of its clock. `reason` is for the event.
+    ///
+    /// What was used stays used: a counter, an answered question and the epoch do not fall. A time
+    /// step falls to that of now and the device's window at most: a device whose clock was hours ahead
+    /// and was put right makes codes again that are taken, and codes of its hours ahead that were used
+    /// and seen could be given once more when their time comes. Lifts nothing that is the user's:
+    /// [`unlock`](Self::unlock) does.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`]: nothing is known to be lifted.
+    pub fn reset_device(
+        &self,
+        store: &dyn Store,
+        tenant: &str,
+        user: &str,
+        device: &Device<'_>,
+        reason: &str,
+    ) -> Result<Resetting, Error> {
+        let reset = self.prepare_reset_device(tenant, user, device, reason)?;
+        self.run(store, &reset)
+    }
+
     /// Returns the chance of guessing a code of these devices, all of them one user's:
     /// [`per_code`](Odds::per_code) is that of one guess. It knows window and look-ahead, the drift that
     /// a clock may have, and how many are asked at once.
@@ -286,6 +314,26 @@ impl Engine {
         self.prepare_attempts(class, binding, ArrayVec::from_iter([attempt]))
     }
 
+    pub(super) fn prepare_reset_device<'a>(
+        &self,
+        tenant: &'a str,
+        user: &'a str,
+        device: &Device<'a>,
+        reason: &'a str,
+    ) -> Result<ResetDevice<'a>, Error> {
+        Ok(ResetDevice {
+            key: self
+                .shared
+                .keys
+                .tenant(tenant)
+                .credential(device.name(), None),
+            tenant,
+            user,
+            device: *device,
+            reason: check_reason(reason)?,
+        })
+    }
+
     /// Fails where what was used would be forgotten.
     fn prepare_attempts<'a>(
         &self,
@@ -303,18 +351,16 @@ impl Engine {
             let count = attempts.len();
             return Err(Error::Oath(OathError::Devices { count }));
         }
-        // A stop without end is none where cells expire.
-        let stops = self.budgets().device_hard_stop().is_some();
-        let is_kept = attempts.iter().all(|one| one.can_be_kept_in(class));
-        if !is_kept || stops && class == Class::Expiring {
+        if !attempts.iter().all(|one| one.can_be_kept_in(class)) {
             return Err(store::Error::Unsupported.into());
         }
         self.can_keep_locks(class)?;
+        // A stop without end is none where cells expire.
         if class == Class::Expiring && self.shared.budgets.device_hard_stop().is_some() {
             return Err(Error::LockWithoutEnd);
         }
         let began = self.shared.began.ok_or(Error::Clock)?;
         let ground = self.ground(class);
-        Ok(VerifyOath::new(&ground, binding, attempts, class, began))
+        Ok(VerifyOath::new(&ground, binding, attempts, began))
     }
 }

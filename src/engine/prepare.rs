@@ -272,7 +272,7 @@ impl Engine {
 }
 
 /// Returns the reason of a reset if it is one that an audit log can hold.
-fn check_reason(reason: &str) -> Result<&str, Error> {
+pub(super) fn check_reason(reason: &str) -> Result<&str, Error> {
     let fits = !reason.trim().is_empty() && reason.len() <= MAX_REASON;
     if !fits || reason.chars().any(char::is_control) {
         return Err(Error::ResetReason);

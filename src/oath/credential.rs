@@ -163,6 +163,28 @@ impl Credential {
             ..self.clone()
         }
     }
+
+    /// Returns the credential as an administrator sets it right: no lock, no guesses, no drift. What
+    /// was used stays so, but for a time step: `latest` is the last one that may be.
+    pub(crate) fn reset(&self, latest: Option<u64>) -> Self {
+        let used = self.used.map(|used| Used {
+            last: latest.map_or(used.last, |latest| used.last.min(latest)),
+            ..used
+        });
+        let drift = if self.drift.steps == 0 {
+            Drift {
+                samples: 0,
+                ..self.drift
+            }
+        } else {
+            Drift::default()
+        };
+        Self {
+            used,
+            drift,
+            failures: Failures::default(),
+        }
+    }
 }
 
 /// What is known of a device's clock.
@@ -224,7 +246,7 @@ impl Drift {
 /// Wrong guesses at one credential.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(crate) struct Failures {
-    /// Those since the last success.
+    /// Those since the last success or reset.
     in_a_row: u16,
     latest: Log,
 }
@@ -236,7 +258,8 @@ impl Failures {
         self.latest.record(now);
     }
 
-    /// Returns until when no code is compared: `None` is not locked, `Some(None)` is stopped.
+    /// Returns until when no code is compared: `None` is not locked, `Some(None)` is stopped until a
+    /// reset.
     pub(crate) fn lock(&self, budgets: &Budgets, now: Timestamp) -> Option<Option<Timestamp>> {
         let stop = budgets.device_hard_stop();
         if stop.is_some_and(|stop| self.in_a_row >= stop.into()) {

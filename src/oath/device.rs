@@ -2,7 +2,8 @@
 
 use core::fmt;
 
-use super::{Answer, Hotp, Ocra, Totp};
+use super::{Answer, Hotp, Ocra, Totp, totp};
+use crate::Timestamp;
 use crate::keys::CredentialName;
 
 /// The most devices that one call takes.
@@ -82,6 +83,14 @@ impl<'a> Device<'a> {
             Kind::Totp(totp, _) => Some(totp.period()),
             Kind::Ocra(ocra, _) => ocra.suite().step(),
         }
+    }
+
+    /// Returns the last step that a code may have now, where steps are what makes it good once.
+    pub(crate) fn latest_step(&self, now: Timestamp) -> Option<u64> {
+        let period = self.period().filter(|_| !self.has_counter())?;
+        let window = i64::from(self.window().unwrap_or(0));
+        let latest = totp::step(now, period).saturating_add(window);
+        Some(u64::try_from(latest).unwrap_or(0))
     }
 
     pub(crate) const fn has_counter(&self) -> bool {

@@ -9,7 +9,7 @@ use crate::meter::Meter;
 use crate::oath::attempt::{Attempt, Found, Fresh, KEEP, Moment, Typed};
 use crate::oath::credential::Credential;
 use crate::oath::{Acceptance, MAX_DEVICES};
-use crate::seal::{Places, Writes};
+use crate::seal::{Place, Places, Writes};
 use crate::store::{Class, Key, Kind, MAX_CELLS};
 use crate::{Binding, Error, Rejection, Timestamp, Verdict};
 
@@ -20,17 +20,15 @@ pub(crate) struct VerifyOath<'a> {
     /// The credentials, in the order of the attempts; the marks of those that have one; the user's
     /// meter where there are budgets. No recipient: nothing is sent.
     keys: ArrayVec<Key, MAX_CELLS>,
-    class: Class,
     began: Timestamp,
 }
 
 impl<'a> VerifyOath<'a> {
-    /// `began` is when the engine did, `class` the store's.
+    /// `began` is when the engine did.
     pub(crate) fn new(
         ground: &Ground<'_>,
         binding: &'a Binding,
         attempts: ArrayVec<Attempt<'a>, MAX_DEVICES>,
-        class: Class,
         began: Timestamp,
     ) -> Self {
         let names = ground.keys.tenant(binding.tenant());
@@ -52,7 +50,6 @@ impl<'a> VerifyOath<'a> {
             binding,
             attempts,
             keys,
-            class,
             began,
         }
     }
@@ -68,27 +65,6 @@ impl<'a> VerifyOath<'a> {
     /// Returns where the user's meter stands, if there are budgets: last.
     fn user(&self) -> usize {
         self.keys.len() - 1
-    }
-
-    /// Puts the credential of an attempt. A store that keeps for ever does: a clock that jumps for one
-    /// guess must not make it forget what was used. Process memory ends before its latest instant.
-    fn put(
-        &self,
-        places: &Places<'_>,
-        writes: &mut Writes<'_>,
-        at: usize,
-        credential: &Credential,
-        now: Timestamp,
-    ) -> Result<(), Error> {
-        let until = match self.class {
-            Class::Permanent => None,
-            Class::Process => Some(Timestamp::from_unix(i64::MAX)),
-            Class::Expiring => Some(now.saturating_add(KEEP)),
-        };
-        writes.put(places.at(at)?, Kind::Credential, until, |body| {
-            credential.write(body);
-        });
-        Ok(())
     }
 
     /// Judges the text for each device, as if there were no locks: whether there is one takes no
@@ -147,7 +123,7 @@ impl Operation for VerifyOath<'_> {
         let mut happenings = Happenings::default();
         let verdict = match choose(&judged) {
             Choice::Fresh(device, fresh) => {
-                self.put(places, writes, device, &fresh.next, now)?;
+                put_credential(ground, writes, places.at(device)?, &fresh.next, now);
                 if let Some(mark) = self.mark(device) {
                     let place = places.at(mark)?;
                     writes.put(place, Kind::Credential, None, Credential::write_mark);
@@ -162,14 +138,14 @@ impl Operation for VerifyOath<'_> {
                 })
             }
             Choice::PerhapsUsed(device, next) => {
-                self.put(places, writes, device, next, now)?;
+                put_credential(ground, writes, places.at(device)?, next, now);
                 Verdict::Rejected(Rejection::AlreadyUsed)
             }
             Choice::Wrong => {
                 let attempts_left = charge(ground, &mut user, &mut judged, &mut happenings, now);
                 for (index, one) in judged.iter().enumerate() {
                     if one.is_wrong() {
-                        self.put(places, writes, index, &one.credential, now)?;
+                        put_credential(ground, writes, places.at(index)?, &one.credential, now);
                     }
                 }
                 put_meter(ground, places, writes, self.user(), &user, now)?;
@@ -194,6 +170,25 @@ impl Operation for VerifyOath<'_> {
     fn subject(&self) -> Subject<'_> {
         Subject::Binding(self.binding)
     }
+}
+
+/// Puts a credential. A store that keeps for ever does: a clock that jumps for one guess must not make
+/// it forget what was used. Process memory ends before its latest instant.
+pub(super) fn put_credential(
+    ground: &Ground<'_>,
+    writes: &mut Writes<'_>,
+    place: Place<'_>,
+    credential: &Credential,
+    now: Timestamp,
+) {
+    let until = match ground.class {
+        Class::Permanent => None,
+        Class::Process => Some(Timestamp::from_unix(i64::MAX)),
+        Class::Expiring => Some(now.saturating_add(KEEP)),
+    };
+    writes.put(place, Kind::Credential, until, |body| {
+        credential.write(body)
+    });
 }
 
 /// What one device makes of the text.

@@ -111,7 +111,12 @@ impl Operation for ResetMeter<'_> {
     }
 }
 
-fn decided(lifted: bool, happening: Happening, id: Option<ChallengeId>) -> Decision<Resetting> {
+/// Answers a reset; nothing is heard of one that lifted nothing.
+pub(super) fn decided(
+    lifted: bool,
+    happening: Happening,
+    id: Option<ChallengeId>,
+) -> Decision<Resetting> {
     let (answer, happenings) = if lifted {
         (Resetting::Reset, happening.into())
     } else {

@@ -4,7 +4,9 @@ use core::sync::atomic::{AtomicU64, Ordering};
 use core::time::Duration;
 use std::sync::{Arc, Mutex};
 
-use otp_engine::oath::{Algorithm, Answer, Hotp, Inputs, Ocra, Secret, Suite, Totp};
+use otp_engine::oath::{
+    Algorithm, Answer, Device as OneDevice, Hotp, Inputs, Ocra, Secret, Suite, Totp,
+};
 use otp_engine::store::Class;
 use otp_engine::{
     AsyncEngine, AsyncStore, Binding, Budgets, ChallengeId, Delivery, Detail, Engine, Error, Event,
@@ -29,12 +31,14 @@ pub(crate) enum Call {
     ResetSlot,
     ResetRecipient,
     ResetUser,
+    ResetDevice,
     Purge(usize),
     Check,
     Adopt,
     Begin,
     PurgeConfirmed(usize),
     Hotp(Device),
+    Devices(Device),
     ResynchroniseHotp,
     Totp(Device),
     ResynchroniseTotp,
@@ -253,6 +257,19 @@ macro_rules! answer {
             }
             Call::ResetUser => {
                 format!("{:?}", engine.reset_user(store, tenant, binding.user(), WHY)$(.$await)??)
+            }
+            Call::ResetDevice => {
+                let (totp, user) = (totp(), binding.user());
+                let device = OneDevice::totp(&totp, 1);
+                let reset = engine.reset_device(store, tenant, user, &device, WHY)$(.$await)??;
+                format!("{reset:?}")
+            }
+            Call::Devices(device) => {
+                let (hotp, totp) = (hotp(), totp());
+                let devices = [OneDevice::hotp(&hotp, 9), OneDevice::totp(&totp, 1)];
+                let typed: String = totp_code(world.now(), device.off());
+                let verdict = engine.verify_devices(store, &binding, &devices, &typed)$(.$await)??;
+                format!("{verdict:?}")
             }
             Call::PurgeConfirmed(limit) => {
                 format!("{:?}", engine.purge_confirmed(store, limit)$(.$await)??)

@@ -384,6 +384,18 @@ const CASES: &[Case] = &[
         call: Call::ResetUser,
     },
     Case {
+        first: &[Call::Totp(Device::Wrong)],
+        call: Call::ResetDevice,
+    },
+    Case {
+        first: ISSUED,
+        call: Call::Devices(Device::Right),
+    },
+    Case {
+        first: ISSUED,
+        call: Call::Devices(Device::Wrong),
+    },
+    Case {
         first: ISSUED,
         call: Call::Hotp(Device::Right),
     },

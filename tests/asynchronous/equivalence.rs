@@ -172,7 +172,7 @@ fn call_drops_by_chance(call: Call) -> bool {
 }
 
 fn any_call(random: &mut Random) -> Call {
-    match random.below(47) {
+    match random.below(51) {
         0..8 => Call::Issue,
         8..12 => Call::Verify(Typed::Right),
         12..16 => Call::Verify(Typed::Wrong),
@@ -198,6 +198,8 @@ fn any_call(random: &mut Random) -> Call {
         43 => Call::ResetSlot,
         44 => Call::ResetRecipient,
         45 => Call::ResetUser,
+        47 => Call::ResetDevice,
+        48..51 => Call::Devices(any_device(random)),
         46 => Call::PurgeConfirmed(random.below(4)),
         _ => Call::Ocra(any_device(random)),
     }

@@ -111,6 +111,8 @@ const SCRIPT: &[(Call, (usize, usize))] = &[
     (Call::ResetSlot, (1, 1)),
     (Call::ResetRecipient, (1, 1)),
     (Call::ResetUser, (1, 1)),
+    (Call::ResetDevice, (1, 0)), // a device that nobody guessed at
+    (Call::Devices(Device::Wrong), (1, 1)),
     // The mark that a purge leaves.
     (Call::Purge(5), (1, 1)),
     (Call::PurgeConfirmed(5), (1, 1)),

@@ -1,7 +1,7 @@
 //! OATH under an engine: a code of the user's own device is good once, on any store.
 
 use otp_core::oath::{self, Acceptance, Answer, Device, MAX_DEVICES};
-use otp_core::{Error, Verdict};
+use otp_core::{Error, Resetting, Verdict};
 
 use crate::challenge::{otp_outcome, rejection_numbers};
 use crate::engine::{finding_lines, otp_engine, otp_odds, use_engine, use_store};
@@ -14,7 +14,8 @@ use crate::request::Request;
 use crate::status::{Fault, otp_status};
 use crate::store::otp_store;
 use crate::view::{
-    Sized_, checked_size, fill, hand_out, otp_bytes, otp_view, read_sized, writable, write_sized,
+    Sized_, bytes, checked_size, fill, hand_out, otp_bytes, otp_view, read_sized, text, writable,
+    write_sized,
 };
 
 /// What an engine decided of a code that a device made.
@@ -368,6 +369,51 @@ pub unsafe extern "C" fn otp_engine_verify_devices(
         let verdict = engine.verify_devices(&*store.store, binding, &devices, *typed);
         // SAFETY: as above.
         unsafe { given.answer(verdict, verdict_out) }
+    })
+}
+
+/// Sets a device right, for an administrator: its lock and its guesses are forgotten, and what was learnt
+/// of its clock. `reset_out` is 1, or 0 if there was nothing to lift; `why`, 1 to 256 bytes without
+/// control characters, goes to the observer.
+///
+/// What was used stays used: a counter, an answered question and the epoch do not fall. A time step
+/// falls to that of now and `reach` at most: a device whose clock was hours ahead and was put right
+/// makes codes again that are taken.
+///
+/// # Safety
+///
+/// Every pointer is NULL or valid during the call, each text with as many bytes as its length says;
+/// `device` as for `otp_engine_verify_devices`.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn otp_engine_reset_device(
+    engine: *const otp_engine,
+    store: *const otp_store,
+    tenant: *const u8,
+    tenant_len: usize,
+    user: *const u8,
+    user_len: usize,
+    device: *const otp_device,
+    why: *const u8,
+    why_len: usize,
+    reset_out: *mut i32,
+) -> otp_status {
+    guard(|| {
+        writable(reset_out, "reset_out")?;
+        // SAFETY: by this function's contract, here and below.
+        let (engine, store) = unsafe { (use_engine(engine)?, use_store(store)?) };
+        // SAFETY: as above.
+        let tenant = text(unsafe { bytes(tenant, tenant_len, "tenant")? }, "tenant")?;
+        // SAFETY: as above.
+        let user = text(unsafe { bytes(user, user_len, "user")? }, "user")?;
+        // SAFETY: as above.
+        let device = unsafe { otp_device::lend(device)? };
+        // SAFETY: as above.
+        let why = text(unsafe { bytes(why, why_len, "why")? }, "why")?;
+        let reset = engine.reset_device(&*store.store, tenant, user, &device, why)?;
+        // SAFETY: asked above.
+        unsafe { hand_out(reset_out, i32::from(reset == Resetting::Reset)) };
+        Ok(())
     })
 }
 

@@ -119,6 +119,8 @@ pub enum otp_happening {
     RecipientReset = 14,
     /// An administrator lifted what held a user up; `why` says why.
     UserReset = 15,
+    /// An administrator set a device right.
+    DeviceReset = 16,
 }
 
 /// A callback table's `user_data`, dropped once.
@@ -268,6 +270,7 @@ impl Numbers {
             Happening::SlotReset => plain(otp_happening::SlotReset),
             Happening::RecipientReset => plain(otp_happening::RecipientReset),
             Happening::UserReset => plain(otp_happening::UserReset),
+            Happening::DeviceReset => plain(otp_happening::DeviceReset),
             _ => plain(otp_happening::Other),
         }
     }

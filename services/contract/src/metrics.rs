@@ -175,6 +175,7 @@ fn name(what: Happening) -> &'static str {
         Happening::SlotReset => "slot_reset",
         Happening::RecipientReset => "recipient_reset",
         Happening::UserReset => "user_reset",
+        Happening::DeviceReset => "device_reset",
         _ => "other",
     }
 }

@@ -2,7 +2,7 @@
 
 use super::AsyncEngine;
 use crate::oath::{Acceptance, Answer, Device, Hotp, Ocra, Totp};
-use crate::{AsyncStore, Binding, Error, Verdict};
+use crate::{AsyncStore, Binding, Error, Resetting, Verdict};
 
 /// Codes that the user's own device makes; the question of an OCRA suite is
 /// [`Engine::ocra_question`](crate::Engine::ocra_question)'s.
@@ -121,5 +121,24 @@ impl AsyncEngine {
             .engine
             .prepare_devices(class, binding, devices, typed)?;
         self.run(store, &verify).await
+    }
+
+    /// Sets a device right: [`Engine::reset_device`](crate::Engine::reset_device).
+    ///
+    /// # Errors
+    ///
+    /// As [`Engine::reset_device`](crate::Engine::reset_device).
+    pub async fn reset_device(
+        &self,
+        store: &impl AsyncStore,
+        tenant: &str,
+        user: &str,
+        device: &Device<'_>,
+        reason: &str,
+    ) -> Result<Resetting, Error> {
+        let reset = self
+            .engine
+            .prepare_reset_device(tenant, user, device, reason)?;
+        self.run(store, &reset).await
     }
 }

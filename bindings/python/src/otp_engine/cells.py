@@ -46,6 +46,7 @@ _HAPPENINGS: dict[int, Happening] = {
     6: "exhausted", 7: "locked", 8: "nearly_locked", 9: "cancelled", 10: "delivered",
     11: "delivery_failed", 12: "unlocked", 13: "slot_reset", 14: "recipient_reset",
     15: "user_reset",
+    16: "device_reset",
 }  # fmt: skip
 
 
