@@ -700,6 +700,10 @@ enum otp_happening
    * An administrator lifted what held a user up; `why` says why.
    */
   OTP_HAPPENING_USER_RESET = 15,
+  /**
+   * An administrator set a device right.
+   */
+  OTP_HAPPENING_DEVICE_RESET = 16,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -2526,6 +2530,33 @@ otp_status otp_engine_verify_devices(const otp_engine *engine,
                                      const uint8_t *request,
                                      size_t request_len,
                                      otp_oath_verdict *verdict_out);
+
+/**
+ * Sets a device right, for an administrator: its lock and its guesses are forgotten, and what was learnt
+ * of its clock. `reset_out` is 1, or 0 if there was nothing to lift; `why`, 1 to 256 bytes without
+ * control characters, goes to the observer.
+ *
+ * What was used stays used: a counter, an answered question and the epoch do not fall. A time step
+ * falls to that of now and `reach` at most: a device whose clock was hours ahead and was put right
+ * makes codes again that are taken.
+ *
+ * # Safety
+ *
+ * Every pointer is NULL or valid during the call, each text with as many bytes as its length says;
+ * `device` as for `otp_engine_verify_devices`.
+ */
+OTP_API
+OTP_NODISCARD
+otp_status otp_engine_reset_device(const otp_engine *engine,
+                                   const otp_store *store,
+                                   const uint8_t *tenant,
+                                   size_t tenant_len,
+                                   const uint8_t *user,
+                                   size_t user_len,
+                                   const otp_device *device,
+                                   const uint8_t *why,
+                                   size_t why_len,
+                                   int32_t *reset_out);
 
 /**
  * Tells the chance of guessing a code of these devices, all of them one user's: as

@@ -152,7 +152,8 @@ impl Engine {
         &self.shared.budgets
     }
 
-    /// Returns the chance of guessing under this policy and these budgets.
+    /// Returns the chance of guessing a code that was sent, under this policy and these budgets; for
+    /// those of devices see [`device_odds`](Self::device_odds).
     #[must_use]
     pub fn odds(&self) -> Odds {
         self.policy.odds(&self.shared.budgets)

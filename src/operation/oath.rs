@@ -187,7 +187,7 @@ pub(super) fn put_credential(
         Class::Expiring => Some(now.saturating_add(KEEP)),
     };
     writes.put(place, Kind::Credential, until, |body| {
-        credential.write(body)
+        credential.write(body);
     });
 }
 

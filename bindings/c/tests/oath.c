@@ -366,7 +366,61 @@ static void case_130_several_devices_are_one_call_and_one_charge(void) {
     otp_engine_free(engine);
 }
 
+static void case_131_a_reset_sets_a_device_right_and_says_why(void) {
+    otp_key_ring *ring = sample_ring();
+    otp_engine *engine = NULL;
+    otp_store *store = NULL;
+    otp_hotp *token = make_hotp(0);
+    request right = sample_request("15", "969429"), next = sample_request("15", "338314");
+    request wrong_one = sample_request("15", "000000");
+    const otp_device *devices[1];
+    int32_t reset = 7;
+    int guess;
+    SIZED(otp_engine_options, options);
+    SIZED(otp_budgets, budgets);
+    SIZED(otp_device, device);
+    SIZED(otp_oath_verdict, verdict);
+    OK(otp_budgets_default(&budgets));
+    CHECK(budgets.device_failures_per_day == 30 && budgets.device_hard_stop == 0);
+    budgets.device_hard_stop = 1;
+    budgets.consecutive_failures = 10;
+    options.budgets = &budgets;
+    OK(otp_engine_new(ring, &options, &engine));
+    OK(otp_store_memory_new(0, 1, &store));
+    device.hotp = token;
+    device.reach = 5;
+    devices[0] = &device;
+    OK(otp_engine_verify_devices(engine, store, devices, 1, right.bytes, right.len, &verdict));
+    CHECK(verdict.outcome == OTP_OUTCOME_ACCEPTED && verdict.matched == 3);
+    for (guess = 9; guess >= 0; guess--) {
+        OK(otp_engine_verify_devices(engine, store, devices, 1, wrong_one.bytes, wrong_one.len, &verdict));
+        CHECK(verdict.rejection == OTP_REJECTION_WRONG && verdict.attempts_left == (uint32_t)guess);
+    }
+    OK(otp_engine_verify_devices(engine, store, devices, 1, next.bytes, next.len, &verdict));
+    CHECK(verdict.rejection == OTP_REJECTION_LOCKED && verdict.has_retry_at == 0);
+    CHECK(otp_engine_reset_device(engine, store, (const uint8_t *)"acme", 4, (const uint8_t *)"7", 1, &device, NULL, 0,
+                                  &reset) != OTP_STATUS_OK);
+    STATUS(OTP_STATUS_ARGUMENT, otp_engine_reset_device(engine, store, (const uint8_t *)"acme", 4,
+                                                        (const uint8_t *)"7", 1, NULL, (const uint8_t *)"x", 1, &reset));
+    CHECK(reset == 7);
+    OK(otp_engine_reset_device(engine, store, (const uint8_t *)"acme", 4, (const uint8_t *)"7", 1, &device,
+                               (const uint8_t *)"at the branch", 13, &reset));
+    CHECK(reset == 1);
+    OK(otp_engine_verify_devices(engine, store, devices, 1, right.bytes, right.len, &verdict));
+    CHECK(verdict.rejection == OTP_REJECTION_ALREADY_USED);
+    OK(otp_engine_verify_devices(engine, store, devices, 1, next.bytes, next.len, &verdict));
+    CHECK(verdict.outcome == OTP_OUTCOME_ACCEPTED && verdict.matched == 4);
+    OK(otp_engine_reset_device(engine, store, (const uint8_t *)"acme", 4, (const uint8_t *)"7", 1, &device,
+                               (const uint8_t *)"again", 5, &reset));
+    CHECK(reset == 0);
+    otp_hotp_free(token);
+    otp_store_free(store);
+    otp_engine_free(engine);
+    otp_key_ring_free(ring);
+}
+
 int main(void) {
+    case_131_a_reset_sets_a_device_right_and_says_why();
     case_129_what_makes_other_codes_or_none_is_refused();
     case_130_several_devices_are_one_call_and_one_charge();
     hotp_codes_are_those_of_rfc_4226();

@@ -389,6 +389,54 @@ def test_case_127_several_devices_are_one_call_and_one_charge() -> None:
     assert answered and answered.device == 1
 
 
+def test_case_131_a_reset_sets_a_device_right_and_says_why() -> None:
+    heard: list[otp.Event] = []
+    stopping = otp.Budgets(consecutive_failures=10, device_hard_stop=True)
+    by = engine(budgets=stopping, observer=heard.append)
+    store, to = otp.MemoryStore(keep_records=True), binding()
+    token = otp.Hotp(SECRET)
+    assert not by.reset_device(store, "acme", "7", token, "nobody used it")
+    assert by.verify_hotp(store, to, token, token.at(3))
+    for _ in range(10):
+        assert not by.verify_hotp(store, to, token, "000000")
+    assert by.verify_hotp(store, to, token, token.at(4)).rejection == "locked"
+    for unfit in ("", " ", "a\nb", "x" * 257):
+        with pytest.raises((ValueError, otp.OtpError)):
+            by.reset_device(store, "acme", "7", token, unfit)
+    heard.clear()
+    assert by.reset_device(store, "acme", "7", otp.Device(token), "at the branch")
+    assert [(event.happening, event.why) for event in heard] == [("device_reset", "at the branch")]
+    assert by.verify_hotp(store, to, token, token.at(3)).rejection == "already_used"
+    assert by.verify_hotp(store, to, token, token.at(4))
+
+
+def test_case_111_a_code_typed_late_moves_no_window() -> None:
+    clock = Clock()
+    by, store, to, totp = engine(clock=clock), otp.MemoryStore(), binding(), otp.Totp(SECRET)
+
+    def ask(late: int) -> otp.OathVerdict:
+        clock.now += 300
+        return by.verify_totp(store, to, totp, totp.at(clock.now - 30 * late))
+
+    assert ask(1)
+    assert ask(2).rejection == "wrong"
+    assert ask(0)
+
+
+def test_case_132_a_device_whose_clock_was_put_right_is_taken_again_after_a_reset() -> None:
+    clock = Clock()
+    by, store, to, totp = engine(clock=clock), otp.MemoryStore(), binding(), otp.Totp(SECRET)
+    ahead = START + 18_000
+    found = by.resynchronise_totp(store, to, totp, totp.at(ahead), totp.at(ahead + 30), 1000)
+    assert found and found.drift == 601
+    clock.now += 300
+    assert by.verify_totp(store, to, totp, totp.at(clock.now)).rejection == "already_used"
+    assert by.reset_device(store, "acme", "7", otp.Device(totp, window=1), "its clock")
+    assert by.verify_totp(store, to, totp, totp.at(clock.now)).rejection == "already_used"
+    clock.now += 60
+    assert by.verify_totp(store, to, totp, totp.at(clock.now))
+
+
 def test_a_closed_key_is_refused() -> None:
     hotp = otp.Hotp(SECRET)
     hotp.close()

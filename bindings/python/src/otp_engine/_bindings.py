@@ -110,6 +110,7 @@ OTP_HAPPENING_UNLOCKED = 12
 OTP_HAPPENING_SLOT_RESET = 13
 OTP_HAPPENING_RECIPIENT_RESET = 14
 OTP_HAPPENING_USER_RESET = 15
+OTP_HAPPENING_DEVICE_RESET = 16
 OTP_CALLBACK_FAILED = 0
 OTP_CALLBACK_DONE = 1
 OTP_CALLBACK_MORE_ROOM = 3
@@ -554,6 +555,7 @@ FUNCTIONS = [
     ("otp_engine_ocra_question", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p]),
     ("otp_engine_verify_ocra", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_void_p]),
     ("otp_engine_verify_devices", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p]),
+    ("otp_engine_reset_device", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p]),
     ("otp_engine_device_odds", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p]),
     ("otp_engine_device_findings", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p]),
     ("otp_error_detail", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p]),

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from . import _bindings as c
-from ._checks import count, several
+from ._checks import count, several, text
 from ._handle import Owner, opened, out_pointer
 from ._lib import lib, take_bytes, view
 from .errors import check
@@ -246,6 +246,33 @@ class Factors(Owner):
         )
         del kept
         return read_verdict(verdict)
+
+    def reset_device(
+        self,
+        store: Store,
+        tenant: str,
+        user: str,
+        device: Device | Hotp | Totp | Ocra,
+        reason: str,
+    ) -> bool:
+        """Set a device right; False if there was nothing to lift. For an administrator.
+
+        Its lock and its guesses are forgotten, and what was learnt of its clock. What was used
+        stays used: a counter, an answered question and the epoch do not fall; a time step falls to
+        that of now and the window at most, so that a device whose clock was ahead and was put right
+        is taken again. The observer hears the reason, 1 to 256 bytes without control characters.
+        """
+        engine, cells, done = self._open(), opened(store, Store, "store"), ctypes.c_int32()
+        owner, who, why = text(tenant, "tenant"), text(user, "user"), text(reason, "reason")
+        pointers, kept = _devices([device])
+        check(
+            lib.otp_engine_reset_device(
+                engine.address, cells.address, owner, len(owner), who, len(who), pointers[0],
+                why, len(why), ctypes.byref(done),
+            )
+        )  # fmt: skip
+        del kept
+        return done.value == 1
 
     def _device_odds(self, devices: Sequence[Device | Hotp | Totp | Ocra]) -> c.otp_odds:
         engine, out = self._open(), c.otp_odds(struct_size=ctypes.sizeof(c.otp_odds))
