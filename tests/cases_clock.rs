@@ -613,7 +613,7 @@ fn case_149_a_lock_without_end_is_refused_where_a_store_forgets_and_never_at_a_g
     let refused = host.engine.issue(&store, &binding());
     assert!(matches!(refused, Err(Error::LockWithoutEnd)));
     let totp = otp_engine::oath::Totp::new(
-        &otp_engine::oath::Secret::new(&[7; 20]).unwrap(),
+        &otp_engine::oath::Secret::new(b"12345678901234567890").unwrap(),
         otp_engine::oath::Algorithm::Sha1,
         6,
         30,

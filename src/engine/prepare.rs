@@ -28,8 +28,8 @@ impl Engine {
         binding: &'a Binding,
     ) -> Result<Issue<'a>, Error> {
         self.admits(binding)?;
-        self.can_keep_locks(class)?;
         self.can_keep_records(class)?;
+        self.can_keep_locks(class)?;
         let mut id = [0; 16];
         (self.shared.draw)(&mut id)?;
         Ok(Issue {
