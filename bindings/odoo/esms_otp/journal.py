@@ -141,11 +141,11 @@ def _log(cr: BaseCursor, events: Iterable[otp.Event], company_id: int | None) ->
         values = {
             "at": _naive(event.at),
             "happening": event.happening,
-            "reason": event.reason,
+            "reason": event.reason or event.why,
             "count": event.count,
             "mixed_scripts": event.mixed_scripts,
             "refunded": event.refunded,
-            "user_id": int(event.user),
+            "user_id": int(event.user) if event.user else None,  # a number's own event has none
             "company_id": company_id,
             "model": event.model or None,
             "field": event.field or None,

@@ -75,13 +75,39 @@ class EsmsOtpGeneration(models.Model):
             _logger.info("user %s unlocked user %s", self.env.uid, user.id)
         return True
 
+    def action_reset(self, reason):
+        """Lift what holds users, numbers and record fields of these rows up; what is used stays so.
+
+        The reason, 1 to 256 bytes, is in the events. What a clock that was far ahead left goes too.
+        """
+        if not self.env.user.has_group("esms_otp.group_esms_otp_manager"):
+            raise UserError(self.env._("Only a manager of signing codes may unlock users."))
+        self.check_access("read")
+        tenant = self.env["esms.otp.cell"]._tenant()
+        for row in self:
+            record = self.env[row.model].sudo().browse(row.res_id).exists()
+            policy = self.env["esms.otp.policy"]._for_field(record, row.field, active_test=False)
+            with hearing() as events, opened(self.env.registry) as store:
+                engine().reset_user(store, tenant, str(row.user_id.id), reason)
+                if record and policy:
+                    binding = policy._binding(record, row.field, row.user_id, tenant)
+                    engine().reset_slot(store, binding, reason)
+                    engine().reset_recipient(store, binding, reason)
+            journal.heard(self.env.registry, events, row.company_id.id)
+            _logger.info("user %s reset generation %s", self.env.uid, row.id)
+        return True
+
     @api.model
-    def _purge(self):
-        """Drop cells that are over, then old rows of generations and events; signatures never."""
+    def _purge(self, confirmed=False):
+        """Drop cells that are over, then old rows of generations and events; signatures never.
+
+        The engine drops none where the clock is far ahead of the cells: ``confirmed`` is an
+        administrator's word, in `odoo-bin shell`, that the clock is right.
+        """
         progress = self.env["ir.cron"]._commit_progress
         try:
             with opened(self.env.registry) as store:
-                while dropped := engine().purge(store, limit=_BATCH):
+                while dropped := engine().purge(store, limit=_BATCH, confirmed=confirmed):
                     if not progress(dropped):
                         return
         except otp.OtpError as error:

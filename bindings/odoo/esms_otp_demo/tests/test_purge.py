@@ -7,6 +7,7 @@ from odoo.addons.esms_otp import engine as engine_module
 from odoo.addons.esms_otp.controllers import main
 from odoo.addons.esms_otp.models import generation
 from odoo.addons.esms_otp.store import DatabaseError, OdooStore
+from odoo.exceptions import UserError
 from odoo.tests import tagged
 
 from .common import FIELD, OtpCase
@@ -18,8 +19,10 @@ class TestPurge(OtpCase):
         self.env.cr.execute(f"SELECT count(*) FROM {table} WHERE {where}")
         return self.env.cr.fetchone()[0]
 
-    def run_cron(self):
-        self.env.ref("esms_otp.ir_cron_purge").method_direct_trigger()
+    def run_cron(self, confirmed=False):
+        cron = self.env.ref("esms_otp.ir_cron_purge")
+        cron.code = f"model._purge(confirmed={confirmed})"
+        cron.method_direct_trigger()
         self.env.invalidate_all()
 
     def test_cells_go_when_they_are_over_and_records_stay(self):
@@ -32,8 +35,13 @@ class TestPurge(OtpCase):
         self.run_cron()
         self.assertEqual(self.count("esms_otp_cell", "discard_after IS NOT NULL"), going)
         self.clock.turn(500 * 86400)
-        self.run_cron()
-        self.assertEqual(self.count("esms_otp_cell"), kept)
+        with self.assertLogs(generation.__name__, "WARNING") as logs:
+            self.run_cron()
+        self.assertIn("ClockAheadError", logs.output[0])
+        self.assertEqual(self.count("esms_otp_cell", "discard_after IS NOT NULL"), going)
+        self.run_cron(confirmed=True)  # the word of an administrator who has looked at the clock
+        self.assertEqual(self.count("esms_otp_cell"), kept + 1, "and the mark of the purge")
+        self.assertEqual(self.count("esms_otp_cell", "discard_after IS NOT NULL"), 0)
         self.assertEqual(self.count("esms_otp_signature"), 1)
 
     def test_case_323_a_purge_that_fails_once_is_a_warning_and_the_rest_goes_on(self):
@@ -47,14 +55,14 @@ class TestPurge(OtpCase):
 
         self.patch(OdooStore, "purge", fails)
         with self.assertLogs(generation.__name__, "WARNING") as logs:
-            self.run_cron()
+            self.run_cron(confirmed=True)
         for told in ("StoreError", "caused by DatabaseError: DeadlockDetected"):
             self.assertIn(told, logs.output[0])
         self.assertNotIn("nothing was changed", logs.output[0])
         self.assertFalse(self.env["esms.otp.log"].search([("at", "<", "2020-02-01")]))
         self.assertTrue(self.count("esms_otp_cell", "discard_after IS NOT NULL"))
         self.patch(OdooStore, "purge", whole)
-        self.run_cron()
+        self.run_cron(confirmed=True)
         self.assertFalse(self.count("esms_otp_cell", "discard_after IS NOT NULL"))
 
     def test_rows_go_after_their_days(self):
@@ -118,4 +126,40 @@ class TestPurge(OtpCase):
         with main.opened(self.registry) as store:
             self.assertTrue(engine.issue(store, binding))
         log = self.env["esms.otp.log"].search([("happening", "=", "unlocked")])
+        self.assertEqual(log.user_id, self.borrower)
+
+    def test_case_331_a_reset_lifts_what_holds_user_number_and_field_up(self):
+        tenant = self.env["esms.otp.cell"]._tenant()
+        binding = self.policy._binding(self.loan, FIELD, self.borrower, tenant)
+        row = self.env["esms.otp.generation"].create(
+            {
+                "generation": "gen_x",
+                "model": "loan.application",
+                "field": FIELD,
+                "res_id": self.loan.id,
+                "state": "exhausted",
+                "issued_at": "2026-01-01",
+                "expires_at": "2026-01-01",
+                "user_id": self.borrower.id,
+                "company_id": self.env.company.id,
+            }
+        )
+        engine = engine_module.engine()
+        with main.opened(self.registry) as store:
+            for _ in range(3):  # 15 wrong codes within a day
+                issued = engine.issue(store, binding)
+                wrong = f"{(int(issued.code) + 1) % 10**6:06}"
+                for _ in range(5):
+                    engine.verify(store, binding, wrong)
+                self.clock.turn(900)
+            self.assertEqual(engine.issue(store, binding).reason, "locked")
+        with self.assertRaises(UserError):
+            row.with_user(self.borrower).action_reset("because")
+        row.action_reset("the borrower was called back")
+        with main.opened(self.registry) as store:
+            self.assertTrue(engine.issue(store, binding))
+        log = self.env["esms.otp.log"].search([("reason", "=", "the borrower was called back")])
+        self.assertEqual(
+            set(log.mapped("happening")), {"user_reset", "slot_reset", "recipient_reset"}
+        )
         self.assertEqual(log.user_id, self.borrower)
