@@ -380,7 +380,7 @@ def test_case_127_several_devices_are_one_call_and_one_charge() -> None:
     one, three = by.device_odds([devices[0]]), by.device_odds(devices)
     assert one.per_day == pytest.approx(2 * 15e-6, rel=1e-3)
     assert three.per_day == pytest.approx((2 + 2 + 6) * 15e-6, rel=1e-3)
-    assert [found.clause for found in by.device_findings([phone])] == ["6.5.5", "3.2.2"]
+    assert [found.clause for found in by.device_findings([phone])] == ["v5.0.0-6.5.5", "3.2.2"]
     ocra = otp.Ocra("OCRA-1:HOTP-SHA256-8:C-QH16-PSHA1", SECRET)
     answering = otp.Device(ocra, pin="1234")
     assert "1234" not in repr(answering)
