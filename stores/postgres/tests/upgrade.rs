@@ -1,0 +1,15 @@
+//! What the version before wrote is read, used and upgraded by this one, in a PostgreSQL table.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use otp_engine_postgres::PostgresStore;
+use otp_engine_servers::PostgresServer;
+
+#[path = "../../../tests/support/upgrade.rs"]
+mod upgrade;
+
+#[test]
+fn case_208_a_table_that_the_version_before_filled_is_read_used_and_upgraded() {
+    let server = PostgresServer::start();
+    PostgresStore::migrate(&server.url()).unwrap();
+    upgrade::is_read_used_and_upgraded(&PostgresStore::open(&server.url()).unwrap());
+}

@@ -1,0 +1,17 @@
+//! What the version before wrote is read, used and upgraded by this one, in an SQLite file.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use otp_engine_sqlite::SqliteStore;
+
+#[path = "support/scratch.rs"]
+mod scratch;
+
+#[path = "../../../tests/support/upgrade.rs"]
+mod upgrade;
+
+#[test]
+fn case_208_a_file_that_the_version_before_filled_is_read_used_and_upgraded() {
+    let scratch = scratch::Scratch::new("upgrade");
+    let store = SqliteStore::open(scratch.path("otp.sqlite3")).unwrap();
+    upgrade::is_read_used_and_upgraded(&store);
+}
