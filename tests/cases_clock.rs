@@ -1,5 +1,9 @@
 //! Clocks that are wrong: no count is forgotten because a clock said so, and nothing stays frozen
 //! that an administrator cannot lift.
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test's own tools: what fails there fails the test"
+)]
 
 mod fixture;
 
