@@ -17,7 +17,7 @@ use crate::statements::{COMMIT, LOAD};
 
 mod erasure;
 mod pooler;
-mod standby;
+pub(crate) mod standby;
 mod statements;
 
 const NOW: Timestamp = Timestamp::from_unix(1_715_767_200);

@@ -1,9 +1,12 @@
 use std::sync::Arc;
 
 use ::postgres::{Client, NoTls};
-use otp_engine::Store;
+use otp_engine::{
+    Store,
+    store::conformance::{self, Options},
+};
 use otp_engine_servers::{
-    Folder, PostgresServer, Proxy,
+    Folder, Pooler, PostgresServer, Proxy,
     cells::{text, version, write},
     trials::{self, Bridged, Tasks, bridge},
     wait_until,
@@ -11,7 +14,10 @@ use otp_engine_servers::{
 use tokio::{runtime::Runtime, sync::Barrier};
 
 use super::*;
-use crate::fault::Fault;
+use crate::{
+    fault::Fault,
+    tests::standby::{SESSIONS, set},
+};
 
 const NOW: Timestamp = Timestamp::from_unix(1_715_767_200);
 
@@ -250,4 +256,72 @@ fn a_handle_works_in_its_own_process_alone() {
     let told = store.commit(&[write(1, 0)], NOW);
     assert!(matches!(told, Err(Error::Unavailable(_))));
     assert!(matches!(store.purge(NOW, 1), Err(Error::Unavailable(_))));
+}
+
+/// Whoever drops a call leaves no session waiting at the server.
+#[test]
+fn case_222_calls_that_are_dropped_while_a_standby_is_gone_cost_no_session() {
+    let runtime = trials::runtime();
+    let server = migrated(&runtime);
+    let options = PostgresOptions::new().connections(3);
+    let store = runtime.block_on(options.open_async(&server.url())).unwrap();
+    let mut admin = Client::connect(&server.url(), NoTls).unwrap();
+    set(&server, "nobody");
+    let mut most = 0;
+    for number in 0..30 {
+        let commit = async {
+            let writes = [write(number, 0)];
+            let commit = AsyncStore::commit(&store, &writes, NOW);
+            tokio::time::timeout(Duration::from_millis(60), commit)
+                .await
+                .is_err()
+        };
+        let is_dropped = runtime.block_on(commit);
+        assert!(is_dropped || number < 3, "the setting is there by now");
+        most = most.max(admin.query_one(SESSIONS, &[]).unwrap().get::<_, i64>(0));
+    }
+    // One may be ending while the next one begins.
+    assert!(most <= 4, "{most} sessions of 3 connections");
+    wait_until("each place is free", || store.pool.free_places() == 3);
+    set(&server, "");
+    let store = bridge(&runtime, store);
+    assert_eq!(store.commit(&[write(99, 0)], NOW).unwrap(), Commit::Done);
+}
+
+/// The answer comes too late from a server whose standby is gone: unknown, and then refused at
+/// once by all but one.
+#[test]
+fn case_222_an_overdue_commit_is_unknown_and_leaves_its_session_in_use() {
+    let runtime = trials::runtime();
+    let server = migrated(&runtime);
+    let options = PostgresOptions::new()
+        .connections(1)
+        .answer_timeout(Duration::from_millis(500));
+    let store = open(&runtime, &options, &server.url()).unwrap();
+    let mut admin = Client::connect(&server.url(), NoTls).unwrap();
+    let mut process = || -> i32 {
+        let other = "SELECT pid FROM pg_stat_activity
+            WHERE query LIKE '%otp_cell%' AND pid <> pg_backend_pid()";
+        admin.query_one(other, &[]).unwrap().get(0)
+    };
+    let before = process();
+    set(&server, "nobody");
+    let told = (0..).find_map(|version| store.commit(&[write(1, version)], NOW).err());
+    assert!(matches!(told, Some(Error::Unknown(_))), "{told:?}");
+    assert_eq!(process(), before);
+    set(&server, "");
+    assert_eq!(store.commit(&[write(2, 0)], NOW).unwrap(), Commit::Done);
+}
+
+#[test]
+fn case_220_the_suite_passes_behind_a_pooler() {
+    let runtime = trials::runtime();
+    let server = migrated(&runtime);
+    let pooler = Pooler::new(&server, "transaction", 4);
+    let make = || {
+        let store = open(&runtime, &PostgresOptions::new(), &pooler.url());
+        Box::new(store.unwrap()) as Box<dyn Store>
+    };
+    let report = conformance::check(&make, &Options::new().slots(12).cells(40));
+    assert!(report.passed(), "{report}");
 }

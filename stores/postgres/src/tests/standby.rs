@@ -4,7 +4,7 @@ use otp_engine_servers::timed;
 
 use super::*;
 
-fn set(server: &PostgresServer, standby: &str) {
+pub(crate) fn set(server: &PostgresServer, standby: &str) {
     let mut admin = admin(server);
     let alter = format!("ALTER SYSTEM SET synchronous_standby_names = '{standby}'");
     admin.batch_execute(&alter).unwrap();
@@ -17,7 +17,7 @@ fn set(server: &PostgresServer, standby: &str) {
     });
 }
 
-const SESSIONS: &str = "SELECT count(*) FROM pg_stat_activity
+pub(crate) const SESSIONS: &str = "SELECT count(*) FROM pg_stat_activity
     WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()";
 
 /// Answers that do not come are cancelled where they hang, so that no more sessions are open than
