@@ -28,7 +28,14 @@ fn open(text: &str) -> Box<dyn Store> {
         "patient" => naive::patient(),
         _ => PostgresOptions::new().answer_timeout(Duration::from_secs(1)),
     };
-    Box::new(options.connections(1).open(url).unwrap())
+    let options = options.connections(1);
+    let mut opened = None;
+    // A pooler hands out the sessions of a server that was killed, once each.
+    wait_until("the store opens", || {
+        opened = options.open(url).ok();
+        opened.is_some()
+    });
+    Box::new(opened.unwrap())
 }
 
 /// Counts the sessions of clients while `work` runs; returns the most.
