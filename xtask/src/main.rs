@@ -27,6 +27,7 @@ mod rooms;
 mod runner;
 mod service;
 mod tally;
+mod upgrade;
 mod world;
 
 use std::env;

@@ -4,7 +4,7 @@ use crate::need::Need;
 use crate::part::{Part, Runs, Step};
 use crate::{
     bench, c, coverage, dependencies, instructions, interop, mutants, nostd, odoo, package, python,
-    service,
+    service, upgrade,
 };
 
 /// `cargo xtask test`: quick ones first.
@@ -28,7 +28,7 @@ pub(crate) const TEST: &[Part] = &[
 
 /// `cargo xtask soak`.
 pub(crate) const SOAK: &[Part] = &[
-    LONG, POOLER, STANDBY, FAILOVER, INSTALLED, LOAD, COVERED, MUTANTS,
+    LONG, UPGRADE, POOLER, STANDBY, FAILOVER, INSTALLED, LOAD, COVERED, MUTANTS,
 ];
 
 /// `cargo xtask coverage`.
@@ -494,6 +494,14 @@ const FAILOVER: Part = Part {
                --test soak -- --ignored --show-output soak_failover",
         env: &[],
     }],
+};
+
+const UPGRADE: Part = Part {
+    name: "upgrade",
+    about: "the version before, built from the history, beside this one on one SQLite file and one PostgreSQL",
+    runs: Runs::Always,
+    needs: SERVERS,
+    steps: &[Step::Checks(upgrade::checks)],
 };
 
 const INSTALLED: Part = Part {

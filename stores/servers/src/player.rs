@@ -36,12 +36,15 @@ pub struct Player {
 impl Player {
     /// Starts this test binary again, for `test` alone, with a number and a text for its part.
     ///
-    /// What it tells goes to a file in `folder`, in which no other player has this number.
+    /// Every second player is of the version before where `OTP_PLAYER_BEFORE` names its test binary:
+    /// `cargo xtask soak --only upgrade`. What it tells goes to a file in `folder`, in which no other player has this number.
     #[must_use]
     pub fn start(test: &str, number: u64, text: &str, folder: &crate::Folder) -> Self {
         let file = folder.path().join(format!("player-{number}"));
         File::create_new(&file).unwrap();
-        let mut process = mortal(&env::current_exe().unwrap())
+        let before = Self::of_the_version_before().filter(|_| number % 2 == 1);
+        let program = before.unwrap_or_else(|| env::current_exe().unwrap());
+        let mut process = mortal(&program)
             .args(["--exact", test, "--include-ignored", "--nocapture"])
             .env(TEST, test)
             .env(NUMBER, number.to_string())
@@ -57,6 +60,12 @@ impl Player {
             gate,
             file,
         }
+    }
+
+    /// Returns the test binary of the version before that plays beside this one, if any does.
+    #[must_use]
+    pub fn of_the_version_before() -> Option<PathBuf> {
+        env::var_os(BEFORE).map(PathBuf::from)
     }
 
     /// Waits until all players wait for each other, and lets them go at once.
@@ -166,6 +175,7 @@ impl Part {
     }
 }
 
+const BEFORE: &str = "OTP_PLAYER_BEFORE";
 const READY: &str = "ready\n";
 const TEST: &str = "OTP_PLAYER_TEST";
 const NUMBER: &str = "OTP_PLAYER_NUMBER";

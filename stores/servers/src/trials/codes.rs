@@ -97,6 +97,12 @@ impl Codes<'_> {
         judged.acquitted();
         let (calls, unanswered) = (judged.calls, judged.unanswered);
         assert!(self.kills > 0 || unanswered == 0, "{judged:?}");
+        if Player::of_the_version_before().is_some() {
+            let half = PROCESSES / 2;
+            eprintln!(
+                "figure: players of the version before on {name}, beside as many of this = {half}"
+            );
+        }
         eprintln!("figure: guesses on {name}, {unanswered} of them unanswered, in order = {calls}");
     }
 
