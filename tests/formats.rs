@@ -75,6 +75,25 @@ fn constant(source: &str, name: &str) -> u64 {
     number.trim_end_matches(';').parse().unwrap()
 }
 
+/// Returns the sources that have a format, in order.
+fn sources_with_a_format() -> Vec<String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let (mut folders, mut found) = (vec![root.join("src")], Vec::new());
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if fs::read_to_string(&path).is_ok_and(|text| text.contains("const FORMAT: u8"))
+            {
+                found.push(path.strip_prefix(root).unwrap().display().to_string());
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
 /// Says where the code and the register differ; nothing where they agree.
 fn differences(
     document: &str,
@@ -135,6 +154,11 @@ fn case_207_the_register_is_what_the_code_has() {
     let kinds = text("bindings/c/src/host.rs");
     let found = differences(&document, &keys, &kinds, &text);
     assert!(found.is_empty(), "{found:#?}");
+    // Every format of the sources has its row.
+    let rows = table(&document, "| cell | before |");
+    let mut told: Vec<_> = rows.iter().map(|row| row[3].clone()).collect();
+    told.sort();
+    assert_eq!(sources_with_a_format(), told);
     // The kinds of Rust are those of C, in the same order.
     let store = text("src/store.rs");
     let body = store.split("pub enum Kind {").nth(1).unwrap();
