@@ -38,6 +38,7 @@ class Service:
             *("--listen", "127.0.0.1:0"),
             *("--data", str(folder / "data")),
             *("--gateway", "log", "--outbox", str(self.outbox)),
+            *("--drain-delay", "0"),
             *options,
         ]
         with said.open("wb") as out, self.log.open("ab") as log:

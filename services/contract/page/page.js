@@ -130,7 +130,11 @@ async function look() {
 /** Shows the newest signature, and judges its record; anybody's, unless a user is named. */
 async function show(good, user) {
     const expected = { model: MODEL, field: parts.field.value, record: parts.record.value.trim() };
-    const [result, keys] = await Promise.all([ask("get_esms_otp_signature"), fetched()]);
+    const [result, more, keys] = await Promise.all([
+        ask("get_esms_otp_signature"),
+        ask("get_esms_otp_disclosures"),
+        fetched(),
+    ]);
     if (result.status !== 200) {
         parts.signed.hidden = true;
         tell("bad", why(result));
@@ -139,7 +143,9 @@ async function show(good, user) {
     const image = result.signature
         ? Uint8Array.from(atob(result.signature), (char) => char.charCodeAt(0))
         : null;
-    const disclosures = result.signature_disclosures || [];
+    // Of the same record: another signature may have come between the two answers.
+    const isSame = more.signature_record === result.signature_record;
+    const disclosures = isSame ? more.signature_disclosures : [];
     state.record =
         [result.signature_record, ...disclosures].join("~") + (disclosures.length ? "~" : "");
     state.keys = keys;

@@ -3,11 +3,11 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use otp_engine::{
-    Acceptance, ChallengeId, Delivered, EvidenceFault, Piece, Reason, Refusal, Rejection, State,
-    Status, Timestamp,
+    ChallengeId, Delivered, EvidenceFault, Piece, Reason, Rejection, State, Timestamp,
 };
 use serde_json::{Value, json};
 
+use crate::failure::Failure;
 use crate::request::{Bad, GENERATION};
 
 /// One message for all that a guesser must not tell apart.
@@ -48,38 +48,54 @@ pub(crate) fn sent(live: &Live<'_>, gateway_status: &str) -> Value {
     live.answer("OTP generated successfully", gateway_status)
 }
 
-/// Says whether a refused Send is within the cooldown of a code that is out.
-///
-/// Where the gateway refused the last SMS there is nothing to wait for on the phone: that is a
-/// plain refusal.
-pub(crate) fn is_live(refusal: &Refusal, status: &Status) -> bool {
-    refusal.reason == Reason::Cooldown
-        && refusal.id == Some(status.id)
-        && status.state == State::Pending
-        && !matches!(status.delivery, Delivered::Failed(_))
+/// Why the engine sends no code now.
+#[derive(Clone, Copy)]
+pub(crate) struct Refused {
+    pub(crate) reason: Reason,
+    /// The live challenge that the same call would send again.
+    pub(crate) id: Option<ChallengeId>,
+    pub(crate) retry_at: Option<Timestamp>,
 }
 
-/// Answers a Send within the cooldown of a code that is out: it names the same code again.
-pub(crate) fn already_sent(
-    live: &Live<'_>,
-    delivery: Delivered,
-    retry_at: Option<Timestamp>,
-    now: Timestamp,
-) -> Value {
-    let gateway_status = if delivery == Delivered::Sent { "0" } else { "" };
-    let mut answer = live.answer("OTP already sent", gateway_status);
-    answer["retry_after"] = wait(retry_at, now).into();
-    answer
+/// A code that stands, and what became of it.
+pub(crate) struct Stands<'a> {
+    pub(crate) live: Live<'a>,
+    pub(crate) state: State,
+    pub(crate) delivery: Delivered,
 }
 
 /// Answers a Send that is refused; `retry_after` is null where only an unlock helps.
-pub(crate) fn refused(refusal: &Refusal, now: Timestamp) -> Value {
-    match refusal.reason {
-        Reason::Exhausted | Reason::Locked => locked(refusal.retry_at, now),
-        Reason::Cooldown | Reason::SendLimit => json!({
+///
+/// Within the cooldown of a live code it names the same code again. Where the gateway refused the
+/// last SMS there is nothing to wait for on the phone: that is a plain refusal.
+pub(crate) fn refused(refused: Refused, stands: Option<&Stands<'_>>, now: Timestamp) -> Value {
+    let Refused {
+        reason,
+        id,
+        retry_at,
+    } = refused;
+    let is_live = |stands: &&Stands<'_>| {
+        reason == Reason::Cooldown
+            && id == Some(stands.live.id)
+            && stands.state == State::Pending
+            && !matches!(stands.delivery, Delivered::Failed(_))
+    };
+    match (stands.filter(is_live), reason) {
+        (Some(stands), _) => {
+            let gateway_status = if stands.delivery == Delivered::Sent {
+                "0"
+            } else {
+                ""
+            };
+            let mut answer = stands.live.answer("OTP already sent", gateway_status);
+            answer["retry_after"] = wait(retry_at, now).into();
+            answer
+        }
+        (None, Reason::Exhausted | Reason::Locked) => locked(retry_at, now),
+        (None, Reason::Cooldown | Reason::SendLimit) => json!({
             "status": 429,
             "message": "OTP send limit reached",
-            "retry_after": wait(refusal.retry_at, now),
+            "retry_after": wait(retry_at, now),
         }),
     }
 }
@@ -103,12 +119,17 @@ pub(crate) fn gateway_failed(status: &str) -> Value {
 }
 
 /// Answers a Verify that was accepted.
-pub(crate) fn verified(accepted: &Acceptance, signature: u64, redirect: Option<String>) -> Value {
+pub(crate) fn verified(
+    id: ChallengeId,
+    verified_at: Timestamp,
+    signature: u64,
+    redirect: Option<String>,
+) -> Value {
     json!({
         "status": 200,
         "message": "OTP verified successfully",
-        "esms_otp_generation_id": generation(&accepted.id.to_string()),
-        "verified_at": utc(accepted.verified_at),
+        "esms_otp_generation_id": generation(&id.to_string()),
+        "verified_at": utc(verified_at),
         "signature_id": signature,
         "redirect_url": or_false(redirect),
     })
@@ -151,7 +172,6 @@ pub(crate) struct Signature<'a> {
     pub(crate) image: Option<Vec<u8>>,
     pub(crate) recipient: Option<&'a str>,
     pub(crate) jws: &'a str,
-    pub(crate) disclosures: &'a [String],
     pub(crate) numbers: Numbers,
 }
 
@@ -171,7 +191,16 @@ pub(crate) fn signature(signature: &Signature<'_>) -> Value {
         "esms_otp_generation_id": generation(signature.challenge),
         "recipient_mobile": or_false(recipient),
         "signature_record": signature.jws,
-        "signature_disclosures": signature.disclosures,
+    })
+}
+
+/// Answers what a record commits to beside its signed text: not a part of the contract.
+pub(crate) fn disclosures(record: &str, disclosures: &[String]) -> Value {
+    json!({
+        "status": 200,
+        "message": "Disclosures retrieved successfully",
+        "signature_record": record,
+        "signature_disclosures": disclosures,
     })
 }
 
@@ -191,8 +220,8 @@ pub(crate) fn forbidden(message: &str) -> Value {
 }
 
 /// Answers that the engine or the store failed; the reference names the line of the log.
-pub(crate) fn failed(reference: &str) -> Value {
-    json!({"status": 500, "message": "Internal error", "reference": reference})
+pub(crate) fn failed(failure: Failure, reference: &str) -> Value {
+    json!({"status": 500, "message": failure.message(), "reference": reference})
 }
 
 /// Returns the contract's name of a challenge.
@@ -212,6 +241,12 @@ pub(crate) fn utc(instant: Timestamp) -> String {
         time.minute(),
         time.second()
     )
+}
+
+/// Returns the whole minutes that are left, at least one: nobody is told of more time than there is,
+/// but for the last minute.
+pub(crate) fn minutes(until: Timestamp, now: Timestamp) -> u64 {
+    (until.saturating_since(now).as_secs() / 60).max(1)
 }
 
 /// Hides a number but for four digits, and a short one whole.

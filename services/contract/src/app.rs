@@ -2,7 +2,8 @@
 
 use core::net::IpAddr;
 use core::time::Duration;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
@@ -15,13 +16,15 @@ use tokio::time::Instant;
 
 use crate::desk::Desk;
 use crate::envelope::{self, Refused};
+use crate::health::Purge;
 use crate::metrics::Metrics;
 use crate::room::Room;
 use crate::{health, openapi, page, routes};
 
 /// What all requests share.
 pub(crate) struct App {
-    pub(crate) desk: Arc<Desk>,
+    /// The one that is at work: another one takes its place when keys are read anew.
+    pub(crate) desk: RwLock<Arc<Desk>>,
     pub(crate) metrics: Metrics,
     /// Operations on the store.
     pub(crate) store: Room,
@@ -30,6 +33,30 @@ pub(crate) struct App {
     /// One permit for each request at work, also where its client has gone.
     pub(crate) requests: Arc<Semaphore>,
     pub(crate) request_timeout: Duration,
+    pub(crate) purge: Purge,
+    /// Set when the service is told to stop: it takes requests on, and asks for no more of them.
+    pub(crate) is_stopping: AtomicBool,
+}
+
+impl App {
+    pub(crate) fn desk(&self) -> Arc<Desk> {
+        let desk = self.desk.read().unwrap_or_else(PoisonError::into_inner);
+        desk.clone()
+    }
+
+    /// Puts another desk in its place; returns the one before.
+    pub(crate) fn replace(&self, desk: Desk) -> Arc<Desk> {
+        let mut place = self.desk.write().unwrap_or_else(PoisonError::into_inner);
+        core::mem::replace(&mut *place, Arc::new(desk))
+    }
+
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.is_stopping.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn begin_to_stop(&self) {
+        self.is_stopping.store(true, Ordering::SeqCst);
+    }
 }
 
 /// Where a connection comes from.
@@ -44,7 +71,11 @@ pub(crate) fn router(app: &Arc<App>) -> Router {
     let contract = Router::new()
         .route("/api/esms_otp/send_esms_otp", post(routes::send))
         .route("/api/esms_otp/verify_esms_otp", post(routes::verify))
-        .route("/api/esms_otp/get_esms_otp_signature", post(routes::get));
+        .route("/api/esms_otp/get_esms_otp_signature", post(routes::get))
+        .route(
+            "/api/esms_otp/get_esms_otp_disclosures",
+            post(routes::disclosures),
+        );
     Router::new()
         .merge(contract)
         .route("/", get(page::index))
@@ -104,6 +135,7 @@ fn route(path: &str) -> &'static str {
         "/api/esms_otp/send_esms_otp" => "send",
         "/api/esms_otp/verify_esms_otp" => "verify",
         "/api/esms_otp/get_esms_otp_signature" => "get",
+        "/api/esms_otp/get_esms_otp_disclosures" => "disclosures",
         "/health/live" | "/health/ready" => "health",
         "/metrics" => "metrics",
         "/openapi.json" => "openapi",

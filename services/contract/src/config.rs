@@ -18,6 +18,9 @@ Secrets come from files that their owner alone may read (mode 0600):
   --signing-key         PEM: what `openssl genpkey -algorithm ed25519` writes
   --gateway-credentials JSON: user, password
   --database-password   the password alone
+  --purge-password      the password alone
+
+SIGHUP reads all of these files anew; what cannot be read is told, and the service goes on as before.
 
 Exit code: 0 stopped, 1 stopped with requests cut off, 2 could not start.";
 
@@ -39,7 +42,7 @@ pub struct Options {
     )]
     pub listen: SocketAddr,
 
-    /// The folder of the SQLite file, of captured signatures and, unless named, of the key files
+    /// The folder of the SQLite file and, unless named, of the key files
     #[arg(
         long,
         env = "OTP_CONTRACT_DATA",
@@ -60,6 +63,24 @@ pub struct Options {
         requires = "database"
     )]
     pub database_password: Option<PathBuf>,
+
+    /// The database user that purges, where --database names one that may not delete
+    #[arg(
+        long,
+        env = "OTP_CONTRACT_PURGE_USER",
+        value_name = "NAME",
+        requires = "database"
+    )]
+    pub purge_user: Option<String>,
+
+    /// The file of that user's password
+    #[arg(
+        long,
+        env = "OTP_CONTRACT_PURGE_PASSWORD",
+        value_name = "FILE",
+        requires = "purge_user"
+    )]
+    pub purge_password: Option<PathBuf>,
 
     /// Make or upgrade the database's tables before the start
     #[arg(long, env = "OTP_CONTRACT_MIGRATE", value_parser = FalseyValueParser::new())]
@@ -140,20 +161,35 @@ pub struct Options {
           value_parser = value_parser!(u64).range(1..=600))]
     pub head_timeout: u64,
 
-    /// How long requests may go on after SIGTERM or SIGINT
+    /// How long requests are taken on after SIGTERM or SIGINT, while /health/ready says 503
+    #[arg(long, env = "OTP_CONTRACT_DRAIN_DELAY", default_value_t = 5, value_name = "SECONDS",
+          value_parser = value_parser!(u64).range(0..=600))]
+    pub drain_delay: u64,
+
+    /// How long requests at work may go on after that
     #[arg(long, env = "OTP_CONTRACT_SHUTDOWN_TIMEOUT", default_value_t = 30, value_name = "SECONDS",
           value_parser = value_parser!(u64).range(1..=600))]
     pub shutdown_timeout: u64,
 
-    /// How often to drop what is over
+    /// How often to drop what is over; 0 leaves that to another service on the same database
     #[arg(long, env = "OTP_CONTRACT_PURGE_INTERVAL", default_value_t = 600, value_name = "SECONDS",
-          value_parser = value_parser!(u64).range(1..=86400))]
+          value_parser = value_parser!(u64).range(0..=86400))]
     pub purge_interval: u64,
 
     /// The clock is right though it lies far ahead of what the store knows, after a long rest say:
     /// the first purge believes it
     #[arg(long, env = "OTP_CONTRACT_CONFIRM_CLOCK")]
     pub confirm_clock: bool,
+
+    /// Erase the personal details and the captured image of the N-th signature of a field, and end
+    #[arg(
+        long,
+        env = "OTP_CONTRACT_ERASE",
+        num_args = 5,
+        value_delimiter = ' ',
+        value_names = ["TENANT", "MODEL", "FIELD", "RECORD", "N"]
+    )]
+    pub erase: Option<Vec<String>>,
 
     /// The least that is logged: JSON lines on standard error
     #[arg(long, env = "OTP_CONTRACT_LOG", value_enum, default_value = "info")]
@@ -176,6 +212,7 @@ impl Options {
         Limits {
             request: Duration::from_secs(self.request_timeout),
             head: Duration::from_secs(self.head_timeout),
+            drain: Duration::from_secs(self.drain_delay),
             shutdown: Duration::from_secs(self.shutdown_timeout),
             purge: Duration::from_secs(self.purge_interval),
         }
@@ -187,6 +224,7 @@ impl Options {
 pub(crate) struct Limits {
     pub(crate) request: Duration,
     pub(crate) head: Duration,
+    pub(crate) drain: Duration,
     pub(crate) shutdown: Duration,
     pub(crate) purge: Duration,
 }

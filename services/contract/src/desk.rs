@@ -1,5 +1,7 @@
 //! The work behind the three routes, on threads that may block: directory, engine and gateway.
 
+mod erase;
+mod probe;
 mod send;
 mod sign;
 
@@ -12,10 +14,9 @@ use serde_json::Value;
 use crate::answer::{self, Numbers};
 use crate::directory::{Access, Denial, Directory, Fault, Terms, User};
 use crate::gateway::Gateway;
-use crate::images::Images;
 use crate::request::{Bad, Place};
 
-pub(crate) use sign::Origin;
+pub(crate) use sign::{Origin, Shown};
 
 /// What every code of the service is good for; enters each binding, and each record as `act`.
 const PURPOSE: &str = "sign";
@@ -24,11 +25,12 @@ const PURPOSE: &str = "sign";
 pub(crate) struct Desk {
     pub(crate) engine: Engine,
     pub(crate) store: Arc<dyn Store>,
+    /// The same cells; those that are over are dropped as the role that may delete.
+    pub(crate) broom: Arc<dyn Store>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) keys: VerifyingKeys,
     pub(crate) directory: Arc<dyn Directory>,
     pub(crate) gateway: Arc<dyn Gateway>,
-    pub(crate) images: Images,
     pub(crate) numbers: Numbers,
 }
 
@@ -57,7 +59,6 @@ struct Case {
     binding: Binding,
     number: Mobile,
     terms: Terms,
-    minutes: u64,
 }
 
 impl Desk {
@@ -66,15 +67,10 @@ impl Desk {
         self.directory.authenticate(headers)
     }
 
-    /// Fails where the store does not answer.
+    /// Fails where a code could not be sent or judged now: where the store does not answer, and
+    /// where it takes nothing new.
     pub(crate) fn check(&self) -> Result<(), Fault> {
-        let field = RecordField {
-            model: "health",
-            field: "ready",
-            record: "0",
-        };
-        self.engine.page(&*self.store, "health", &field)?;
-        Ok(())
+        Ok(probe::write(&*self.store, self.now()?)?)
     }
 
     /// Drops what is over, in batches; returns how many cells. A clock that jumped is not believed
@@ -82,10 +78,10 @@ impl Desk {
     pub(crate) fn purge(&self, confirmed: bool) -> Result<usize, Fault> {
         let mut dropped = 0;
         if confirmed {
-            dropped += self.engine.purge_confirmed(&*self.store, PURGE_BATCH)?;
+            dropped += self.engine.purge_confirmed(&*self.broom, PURGE_BATCH)?;
         }
         loop {
-            let batch = self.engine.purge(&*self.store, PURGE_BATCH)?;
+            let batch = self.engine.purge(&*self.broom, PURGE_BATCH)?;
             dropped += batch;
             if batch < PURGE_BATCH {
                 return Ok(dropped);
@@ -112,7 +108,6 @@ impl Desk {
         }
         let engine = self.engine.with_policy(terms.policy);
         Ok(Case {
-            minutes: engine.policy().validity().as_secs() / 60,
             engine,
             binding: binding.build()?,
             number,

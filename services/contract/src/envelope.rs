@@ -5,6 +5,8 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
+use crate::json::{self, Said};
+
 /// The largest body of a request: an image in base64 with its line breaks, and margin.
 pub(crate) const MAX_BODY: usize = 2 << 20;
 /// The longest text that a client may number its requests with, in bytes.
@@ -14,6 +16,8 @@ pub(crate) const MAX_ID: usize = 256;
 pub(crate) struct Call {
     pub(crate) id: Value,
     pub(crate) params: Value,
+    /// A member that stands twice: then it is about two things.
+    pub(crate) twice: Option<String>,
 }
 
 /// A request that no route was asked with: the HTTP status says what is wrong with it.
@@ -85,8 +89,8 @@ pub(crate) const fn too_large() -> Refused {
 /// Opens the envelope.
 pub(crate) fn open(body: &Bytes) -> Result<Call, Refused> {
     let bad = |why| Refused::new(StatusCode::BAD_REQUEST, why);
-    let body: Value = serde_json::from_slice(body).map_err(|_| bad("the body must be json"))?;
-    let Value::Object(mut body) = body else {
+    let Said { value, twice } = json::read(body).ok_or_else(|| bad("the body must be json"))?;
+    let Value::Object(mut body) = value else {
         return Err(bad("the body must be an object"));
     };
     let id = body.remove("id").unwrap_or(Value::Null);
@@ -103,7 +107,7 @@ pub(crate) fn open(body: &Bytes) -> Result<Call, Refused> {
     // No params at all is an empty object: they may all stand in the query.
     let params = body.remove("params");
     let params = params.unwrap_or_else(|| Value::Object(serde_json::Map::new()));
-    Ok(Call { id, params })
+    Ok(Call { id, params, twice })
 }
 
 /// Puts a result into its envelope.

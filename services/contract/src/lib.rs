@@ -10,9 +10,11 @@ mod config;
 mod desk;
 pub mod directory;
 mod envelope;
+mod failure;
 pub mod gateway;
 mod health;
 mod images;
+mod json;
 mod listen;
 mod logging;
 mod metrics;
@@ -25,6 +27,8 @@ mod room;
 mod routes;
 mod secrets;
 mod start;
+#[cfg(test)]
+mod vectors;
 
 pub use config::{GatewayKind, LogLevel, Options};
 pub use logging::start as start_logging;

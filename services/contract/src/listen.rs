@@ -3,7 +3,6 @@
 use core::future::Future;
 use std::sync::Arc;
 
-use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, Response};
 use hyper::body::Incoming;
@@ -15,22 +14,30 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
-use crate::app::Peer;
+use crate::app::{self, App, Peer};
 use crate::config::Limits;
 
 /// The most bytes of a request's head.
 const MAX_HEAD: usize = 32 * 1024;
 
-/// Serves connections until `stop`, then lets those at work finish; says whether all did in time.
+/// Serves connections until `stop`, then for a while those that still come from whoever has not seen
+/// that it is no longer ready, then lets those at work finish; says whether all did in time.
 pub(crate) async fn serve(
     listener: TcpListener,
-    router: Router,
+    app: &Arc<App>,
     connections: u32,
     limits: Limits,
     stop: impl Future<Output = ()>,
 ) -> bool {
+    let router = app::router(app);
     let places = Arc::new(Semaphore::new(connections as usize));
     let graceful = GracefulShutdown::new();
+    let stop = async {
+        stop.await;
+        app.begin_to_stop();
+        tracing::info!("stopping: not ready any more");
+        tokio::time::sleep(limits.drain).await;
+    };
     let mut stop = core::pin::pin!(stop);
     loop {
         let accepted = async {

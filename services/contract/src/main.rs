@@ -1,18 +1,24 @@
-//! Serves the contract until SIGTERM or SIGINT.
+//! Serves the contract until SIGTERM or SIGINT; SIGHUP reads its keys and passwords anew.
 
 use core::time::Duration;
 use std::io::Write;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::Parser;
+use otp_engine::RecordField;
 use otp_engine_contract::{Error, Options, Server, start_logging};
 use tokio::runtime::Builder;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 fn main() -> ExitCode {
     let options = Options::parse();
     start_logging(options.log);
-    match run(&options) {
+    let done = match &options.erase {
+        Some(what) => erase(&options, what),
+        None => run(&options),
+    };
+    match done {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
@@ -23,32 +29,77 @@ fn main() -> ExitCode {
     }
 }
 
+/// Erases a signature's details and image; says whether there was one.
+fn erase(options: &Options, what: &[String]) -> Result<bool, Error> {
+    let usage =
+        || Error::from("--erase takes a tenant, a model, a field, a record, and a number from 1");
+    let [tenant, model, field, record, n] = what else {
+        return Err(usage());
+    };
+    let n = n.parse().map_err(|_| usage())?;
+    let field = RecordField {
+        model,
+        field,
+        record,
+    };
+    let server = Server::open(options)?;
+    let found = server.erase(tenant, &field, n);
+    let found = found.map_err(|error| Error::from(&*error))?;
+    let said = if found { "erased" } else { "no such signature" };
+    let _ = writeln!(std::io::stdout(), "{said}");
+    Ok(found)
+}
+
 /// Serves; says whether all requests were finished at the end.
 fn run(options: &Options) -> Result<bool, Error> {
-    let server = Server::open(options)?;
+    let runtime = Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Error::from(("threads", error)))?;
+    // Before anything takes its time: who sends a signal then shall not end the process by it.
+    let entered = runtime.enter();
+    let mut terminate = listen_for(SignalKind::terminate())?;
+    let mut interrupt = listen_for(SignalKind::interrupt())?;
+    let hangup = listen_for(SignalKind::hangup())?;
+    drop(entered);
+    let server = Arc::new(Server::open(options)?);
     if options.adopt_store || options.begin_store {
         // Done: a flag that is left in a unit file must not do it again at the next start.
         let _ = writeln!(std::io::stdout(), "the store belongs to these keys");
         return Ok(true);
     }
-    let failed = |what: &str, error: std::io::Error| Error::from((what, error));
-    let runtime = Builder::new_multi_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| failed("threads", error))?;
     let finished = runtime.block_on(async {
-        let mut terminate = signal(SignalKind::terminate()).map_err(|it| failed("signals", it))?;
-        let mut interrupt = signal(SignalKind::interrupt()).map_err(|it| failed("signals", it))?;
         let bound = server.bind().await?;
         // Whoever reads it closes the pipe when they please.
         let mut out = std::io::stdout();
         let _ = writeln!(out, "listening on http://{}", bound.address()).and_then(|()| out.flush());
+        let reload = tokio::spawn(reload(server.clone(), hangup));
         let stop = async {
             tokio::select! {
                 _ = terminate.recv() => (),
                 _ = interrupt.recv() => (),
             }
         };
-        Ok(bound.run(stop).await)
+        let finished = bound.run(stop).await;
+        reload.abort();
+        Ok(finished)
     });
     runtime.shutdown_timeout(Duration::from_secs(1));
     finished
+}
+
+fn listen_for(kind: SignalKind) -> Result<Signal, Error> {
+    signal(kind).map_err(|error| Error::from(("signals", error)))
+}
+
+/// Reads keys and passwords anew at each SIGHUP.
+async fn reload(server: Arc<Server>, mut hangup: Signal) {
+    while hangup.recv().await.is_some() {
+        let server = server.clone();
+        match tokio::task::spawn_blocking(move || server.reload()).await {
+            Ok(Ok(())) => tracing::info!("keys and passwords were read anew"),
+            Ok(Err(error)) => {
+                tracing::error!(%error, "keys and passwords are as before: they cannot be read anew");
+            }
+            Err(error) => tracing::error!(%error, "keys and passwords were not read anew"),
+        }
+    }
 }

@@ -10,6 +10,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
+use crate::failure::Failure;
 use crate::gateway::{Reply, Unanswered};
 
 #[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
@@ -39,6 +40,11 @@ struct Message {
     outcome: &'static str,
 }
 
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct Cause {
+    cause: &'static str,
+}
+
 /// The counts of one service.
 pub(crate) struct Metrics {
     registry: Registry,
@@ -46,7 +52,9 @@ pub(crate) struct Metrics {
     answers: Family<Answer, Counter>,
     seconds: Family<Route, Histogram>,
     messages: Family<Message, Counter>,
+    failures: Family<Cause, Counter>,
     purged: Counter,
+    purge_failures: Counter,
 }
 
 /// Counts the engine's events.
@@ -72,6 +80,18 @@ impl Metrics {
             "Messages by what the gateway said",
             messages.clone(),
         );
+        let failures = Family::default();
+        registry.register(
+            "failures",
+            "Answers of status 500 by their cause",
+            failures.clone(),
+        );
+        let purge_failures = Counter::default();
+        registry.register(
+            "purge_failures",
+            "Purges that failed",
+            purge_failures.clone(),
+        );
         let purged = Counter::default();
         registry.register(
             "purged_cells",
@@ -85,7 +105,9 @@ impl Metrics {
             answers,
             seconds,
             messages,
+            failures,
             purged,
+            purge_failures,
         }
     }
 
@@ -111,6 +133,15 @@ impl Metrics {
             Err(_) => "unanswered",
         };
         self.messages.get_or_create(&Message { outcome }).inc();
+    }
+
+    pub(crate) fn failed(&self, failure: Failure) {
+        let cause = failure.name();
+        self.failures.get_or_create(&Cause { cause }).inc();
+    }
+
+    pub(crate) fn purge_failed(&self) {
+        self.purge_failures.inc();
     }
 
     pub(crate) fn purged(&self, cells: usize) {

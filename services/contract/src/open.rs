@@ -3,8 +3,9 @@
 use core::time::Duration;
 use std::sync::Arc;
 
-use otp_engine::{Engine, Error as EngineError, Store, StoreCheck};
-use otp_engine_postgres::{PostgresOptions, tokio_postgres};
+use otp_engine::store::{Cell, Class, Commit, Error as StoreError, Key, Write};
+use otp_engine::{Engine, Error as EngineError, Store, StoreCheck, Timestamp};
+use otp_engine_postgres::{PostgresOptions, PostgresStore, tokio_postgres};
 use otp_engine_sqlite::SqliteStore;
 
 use crate::config::{GatewayKind, Options};
@@ -86,8 +87,9 @@ pub(crate) fn check_keys(
     Err(Error::file("--keys", &options.keys(), why))
 }
 
-/// Opens the store: a SQLite file, or a database.
-pub(crate) fn store(options: &Options) -> Result<Arc<dyn Store>, Error> {
+/// Opens the store, a SQLite file or a database; and once more as the role that purges, where that
+/// is another one.
+pub(crate) fn stores(options: &Options) -> Result<(Arc<dyn Store>, Arc<dyn Store>), Error> {
     let Some(parameters) = &options.database else {
         let path = options.data.join("otp.sqlite3");
         let store = SqliteStore::open(&path).map_err(|error| {
@@ -97,7 +99,8 @@ pub(crate) fn store(options: &Options) -> Result<Arc<dyn Store>, Error> {
                 &format!("cannot be opened: {}", chain(&error)),
             )
         })?;
-        return Ok(Arc::new(store));
+        let store = Arc::new(store);
+        return Ok((store.clone(), store));
     };
     // Neither error nor parameters are told: a password could stand in them.
     let config = parameters.parse::<tokio_postgres::Config>();
@@ -111,8 +114,13 @@ pub(crate) fn store(options: &Options) -> Result<Arc<dyn Store>, Error> {
             "--database must not hold a password; name its file by --database-password",
         ));
     }
+    let broom = options.purge_user.as_ref().map(|user| {
+        let mut config = config.clone();
+        config.user(user);
+        config
+    });
     if let Some(path) = &options.database_password {
-        config.password(secrets::password(path)?);
+        config.password(secrets::password("--database-password", path)?);
     }
     let fails = |error| Error::new(format!("--database: {}", chain(&error)));
     let postgres = PostgresOptions::new().connections(options.max_operations as usize);
@@ -121,5 +129,47 @@ pub(crate) fn store(options: &Options) -> Result<Arc<dyn Store>, Error> {
         migrated.map_err(fails)?;
     }
     let store = postgres.open_with(config, tokio_postgres::NoTls);
-    Ok(Arc::new(store.map_err(fails)?))
+    let store: Arc<dyn Store> = Arc::new(store.map_err(fails)?);
+    let Some(mut config) = broom else {
+        return Ok((store.clone(), store));
+    };
+    if let Some(path) = &options.purge_password {
+        config.password(secrets::password("--purge-password", path)?);
+    }
+    let broom = PostgresOptions::new().connections(1);
+    let broom = broom.open_with(config, tokio_postgres::NoTls);
+    let fails = |error| Error::new(format!("--purge-user: {}", chain(&error)));
+    let broom = Swept {
+        store: store.clone(),
+        broom: broom.map_err(fails)?,
+    };
+    Ok((store, Arc::new(broom)))
+}
+
+/// A store whose cells are dropped as another role, which may do that and not make any.
+struct Swept {
+    store: Arc<dyn Store>,
+    broom: PostgresStore,
+}
+
+impl Store for Swept {
+    fn load(&self, keys: &[Key], cells: &mut Vec<Option<Cell>>) -> Result<(), StoreError> {
+        self.store.load(keys, cells)
+    }
+
+    fn commit(&self, writes: &[Write<'_>], now: Timestamp) -> Result<Commit, StoreError> {
+        self.store.commit(writes, now)
+    }
+
+    fn purge(&self, now: Timestamp, limit: usize) -> Result<usize, StoreError> {
+        self.broom.purge(now, limit)
+    }
+
+    fn class(&self) -> Class {
+        self.store.class()
+    }
+
+    fn has_cells(&self) -> Result<Option<bool>, StoreError> {
+        self.store.has_cells()
+    }
 }

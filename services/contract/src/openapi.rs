@@ -34,8 +34,13 @@ pub fn document() -> Value {
             "/api/esms_otp/get_esms_otp_signature": route(
                 "get", "Returns the newest signature of a field", "Get", &[],
             ),
+            "/api/esms_otp/get_esms_otp_disclosures": route(
+                "disclosures",
+                "Returns the newest record of a field and its disclosures, these to its own signer alone",
+                "Disclosures", &[],
+            ),
             "/health/live": plain("live", "The process runs", "application/json", &[]),
-            "/health/ready": plain("ready", "The store answers", "application/json", &["503"]),
+            "/health/ready": plain("ready", "The store takes writes, and the service is not stopping", "application/json", &["503"]),
             "/metrics": plain(
                 "metrics", "What was counted, in the text format of Prometheus",
                 "application/openmetrics-text; version=1.0.0; charset=utf-8", &[],

@@ -5,6 +5,8 @@ use base64::engine::general_purpose::STANDARD;
 use otp_engine::ChallengeId;
 use serde_json::{Map, Value};
 
+use crate::json;
+
 /// The largest captured signature, in bytes: the engine's own bound.
 pub(crate) const MAX_IMAGE: usize = 1 << 20;
 /// The longest base64 of one, without line breaks.
@@ -57,6 +59,7 @@ pub(crate) struct Verify {
 impl Send {
     pub(crate) fn read(params: &Value, query: &Query) -> Read<Self> {
         let body = object(params)?;
+        once(query)?;
         let redirect_url = agreed("redirect_url", body, query, local_path)?;
         let place = Place::read(body, query)?;
         Ok(Self {
@@ -69,6 +72,7 @@ impl Send {
 impl Verify {
     pub(crate) fn read(params: &Value, query: &Query) -> Read<Self> {
         let body = object(params)?;
+        once(query)?;
         if query.iter().any(|(name, _)| name == "otp") {
             // The URL stands in access logs.
             return bad("otp must stand in the body, never in the query");
@@ -96,7 +100,9 @@ impl Verify {
 impl Place {
     /// Reads the field whose newest signature is asked for: all that Get signature takes.
     pub(crate) fn of_get(params: &Value, query: &Query) -> Read<Self> {
-        Self::read(object(params)?, query)
+        let body = object(params)?;
+        once(query)?;
+        Self::read(body, query)
     }
 
     fn read(body: &Map<String, Value>, query: &Query) -> Read<Self> {
@@ -106,6 +112,20 @@ impl Place {
             id: needed("id", body, query, record_id)?,
         })
     }
+}
+
+/// Refuses a query that says a name twice: one value of the two would be left out without a word.
+fn once(query: &Query) -> Read<()> {
+    let mut names = std::collections::BTreeSet::new();
+    match query.iter().find(|(name, _)| !names.insert(name)) {
+        Some((name, _)) => bad(format!("{} stands twice in the query", json::name(name))),
+        None => Ok(()),
+    }
+}
+
+/// Says that a member stands twice in the body.
+pub(crate) fn twice(member: &str) -> Bad {
+    Bad(format!("{member} stands twice in the body"))
 }
 
 fn bad<T>(text: impl Into<String>) -> Read<T> {
@@ -135,17 +155,15 @@ fn agreed<T: PartialEq>(
     cast: impl Fn(&str, &Value) -> Read<T>,
 ) -> Read<Option<T>> {
     let mut known = None;
-    let in_query = query.iter().filter(|(said, _)| said == name);
-    let in_query: Vec<_> = in_query.map(|(_, said)| Value::from(&**said)).collect();
+    let in_query = query.iter().find(|(said, _)| said == name);
+    let in_query = in_query.map(|(_, said)| Value::from(&**said));
     for value in body.get(name).into_iter().chain(&in_query) {
         if is_absent(value) {
             continue;
         }
         let value = cast(name, value)?;
         if known.as_ref().is_some_and(|known| *known != value) {
-            return bad(format!(
-                "{name} differs between body and query, or within the query"
-            ));
+            return bad(format!("{name} differs between body and query"));
         }
         known = Some(value);
     }
@@ -176,10 +194,15 @@ fn text<'a>(name: &str, value: &'a Value) -> Read<&'a str> {
         .ok_or_else(|| Bad(format!("{name} must be a string")))
 }
 
+/// Says whether a text could name a model, a field or a parameter.
+pub(crate) fn is_identifier(text: &str) -> bool {
+    let known = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'.';
+    (1..=MAX_IDENTIFIER).contains(&text.len()) && text.bytes().all(known)
+}
+
 fn identifier(name: &str, value: &Value) -> Read<String> {
     let text = text(name, value)?;
-    let known = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'.';
-    if text.len() > MAX_IDENTIFIER || !text.bytes().all(known) {
+    if !is_identifier(text) {
         return bad(format!(
             "{name} must be at most {MAX_IDENTIFIER} letters, digits, underscores and dots"
         ));

@@ -12,10 +12,11 @@ use tokio::sync::TryAcquireError;
 
 use crate::answer;
 use crate::app::{Answered, App, Peer};
-use crate::desk::{Ended, Origin, Outcome};
+use crate::desk::{Ended, Origin, Outcome, Shown, chain};
 use crate::directory::{Fault, User};
 use crate::envelope::{self, Call, Refused};
-use crate::request::{Bad, Place, Query as Params, Send, Verify};
+use crate::failure::Failure;
+use crate::request::{self, Bad, Place, Query as Params, Send, Verify};
 
 pub(crate) async fn send(State(app): State<Arc<App>>, request: Request) -> Response {
     answer(app, request, Route::Send).await
@@ -29,16 +30,23 @@ pub(crate) async fn get(State(app): State<Arc<App>>, request: Request) -> Respon
     answer(app, request, Route::Get).await
 }
 
+pub(crate) async fn disclosures(State(app): State<Arc<App>>, request: Request) -> Response {
+    answer(app, request, Route::Disclosures).await
+}
+
 #[derive(Clone, Copy)]
 enum Route {
     Send,
     Verify,
     Get,
+    Disclosures,
 }
 
 /// All that a request brings to a route.
 struct Asked {
     params: Value,
+    /// A member of the body that stands twice.
+    twice: Option<String>,
     query: Params,
     origin: Origin,
 }
@@ -55,6 +63,7 @@ async fn answer(app: Arc<App>, request: Request, route: Route) -> Response {
         Ok(read) => read,
         Err(refused) => return refused.into_response(),
     };
+    let counted = app.clone();
     // A task of its own: a client that goes away must not leave a code without its message.
     let task = tokio::spawn(async move {
         let ended = match perform(&app, route, asked).await {
@@ -70,7 +79,7 @@ async fn answer(app: Arc<App>, request: Request, route: Route) -> Response {
     {
         Ended::LoggedOut => envelope::logged_out(&id),
         Ended::Answered(answer) => enveloped(&id, &answer),
-        Ended::Failed(fault) => enveloped(&id, &failed(&fault)),
+        Ended::Failed(fault) => enveloped(&id, &failed(&counted, &fault)),
     }
 }
 
@@ -82,13 +91,16 @@ fn enveloped(id: &Value, answer: &Value) -> Response {
 }
 
 /// Answers a failure; its cause stands in the log under the same reference.
-fn failed(fault: &Fault) -> Value {
+fn failed(app: &App, fault: &Fault) -> Value {
     let mut bytes = [0; 6];
     // Without randomness the line is found by its time.
     let _ = getrandom::fill(&mut bytes);
     let reference: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    tracing::error!(reference, error = crate::desk::chain(&**fault), "failed");
-    answer::failed(&reference)
+    let failure = Failure::of(fault);
+    app.metrics.failed(failure);
+    let cause = failure.name();
+    tracing::error!(reference, cause, error = chain(&**fault), "failed");
+    answer::failed(failure, &reference)
 }
 
 async fn read(request: Request) -> Result<(Value, Asked), Refused> {
@@ -109,9 +121,10 @@ async fn read(request: Request) -> Result<(Value, Asked), Refused> {
             Refused::new(StatusCode::BAD_REQUEST, "the body cannot be read")
         }
     })?;
-    let Call { id, params } = envelope::open(&body)?;
+    let Call { id, params, twice } = envelope::open(&body)?;
     let asked = Asked {
         params,
+        twice,
         query: query.0,
         origin: Origin {
             headers,
@@ -122,11 +135,15 @@ async fn read(request: Request) -> Result<(Value, Asked), Refused> {
 }
 
 async fn perform(app: &Arc<App>, route: Route, asked: Asked) -> Outcome<Value> {
-    let desk = app.desk.clone();
+    let desk = app.desk();
     let user = move |asked: &Asked| -> Outcome<User> {
-        desk.user(&asked.origin.headers)?.ok_or(Ended::LoggedOut)
+        let user = desk.user(&asked.origin.headers)?.ok_or(Ended::LoggedOut)?;
+        match &asked.twice {
+            Some(member) => Err(request::twice(member).into()),
+            None => Ok(user),
+        }
     };
-    let desk = app.desk.clone();
+    let desk = app.desk();
     match route {
         Route::Send => {
             let outgoing = app.store.run(move || {
@@ -134,10 +151,10 @@ async fn perform(app: &Arc<App>, route: Route, asked: Asked) -> Outcome<Value> {
                 desk.issue(&user, &Send::read(&asked.params, &asked.query)?)
             });
             let outgoing = Arc::new(outgoing.await??);
-            let (desk, message) = (app.desk.clone(), outgoing.clone());
+            let (desk, message) = (app.desk(), outgoing.clone());
             let said = app.messages.run(move || desk.hand_over(&message)).await?;
             app.metrics.message(&said);
-            let desk = app.desk.clone();
+            let desk = app.desk();
             let report = move || desk.report(&outgoing, &said);
             Ok(app.store.run(report).await?)
         }
@@ -149,10 +166,15 @@ async fn perform(app: &Arc<App>, route: Route, asked: Asked) -> Outcome<Value> {
             };
             app.store.run(verify).await?
         }
-        Route::Get => {
+        Route::Get | Route::Disclosures => {
+            let shown = match route {
+                Route::Disclosures => Shown::Disclosures,
+                _ => Shown::Signature,
+            };
             let get = move || {
                 let user = user(&asked)?;
-                desk.signature(&user, &Place::of_get(&asked.params, &asked.query)?)
+                let place = Place::of_get(&asked.params, &asked.query)?;
+                desk.signature(&user, &place, shown)
             };
             app.store.run(get).await?
         }

@@ -78,8 +78,8 @@ pub(crate) fn credentials(path: &Path) -> Result<Credentials, Error> {
     json("--gateway-credentials", path)
 }
 
-pub(crate) fn password(path: &Path) -> Result<String, Error> {
-    let text = read("--database-password", path)?;
+pub(crate) fn password(flag: &'static str, path: &Path) -> Result<String, Error> {
+    let text = read(flag, path)?;
     Ok(text.trim_end_matches(['\r', '\n']).into())
 }
 

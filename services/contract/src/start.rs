@@ -5,20 +5,21 @@ use core::future::Future;
 use core::net::SocketAddr;
 use core::time::Duration;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, RwLock};
 
-use otp_engine::{Clock, Engine, Event, SystemClock, VerifyingKeys};
+use otp_engine::{Clock, Engine, Event, RecordField, SystemClock, VerifyingKeys};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
 use crate::answer::Numbers;
-use crate::app::{self, App};
+use crate::app::App;
 use crate::config::Options;
 use crate::desk::{Desk, chain};
-use crate::directory::Directory;
 use crate::directory::demo::DemoDirectory;
+use crate::directory::{Directory, Fault};
 use crate::gateway::Gateway;
-use crate::images::Images;
+use crate::health::{Purge, Purged};
 use crate::metrics::{Events, Metrics};
 use crate::room::Room;
 use crate::{listen, logging, open, secrets};
@@ -45,6 +46,19 @@ impl fmt::Display for Error {
 
 impl core::error::Error for Error {}
 
+impl From<&str> for Error {
+    fn from(text: &str) -> Self {
+        Self::new(text)
+    }
+}
+
+impl From<&(dyn core::error::Error + Send + Sync + 'static)> for Error {
+    /// Says what failed, with its causes.
+    fn from(error: &(dyn core::error::Error + Send + Sync + 'static)) -> Self {
+        Self::new(chain(error))
+    }
+}
+
 impl From<(&str, std::io::Error)> for Error {
     /// Says what of the operating system is missing.
     fn from((what, error): (&str, std::io::Error)) -> Self {
@@ -53,6 +67,7 @@ impl From<(&str, std::io::Error)> for Error {
 }
 
 /// What a host brings: its users and records, and how messages go out.
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct Parts {
     /// Who asks, and what they may sign.
@@ -93,6 +108,10 @@ impl fmt::Debug for Parts {
 pub struct Server {
     app: Arc<App>,
     options: Options,
+    parts: Parts,
+    /// Whether the gateway is one that the settings name, and not a host's own.
+    has_own_gateway: bool,
+    events: Events,
 }
 
 impl Server {
@@ -109,10 +128,10 @@ impl Server {
             ));
         }
         let directory = DemoDirectory::new().map_err(|error| Error::new(chain(&*error)))?;
-        Self::with(
-            options,
-            Parts::new(Arc::new(directory), open::gateway(options)?),
-        )
+        let parts = Parts::new(Arc::new(directory), open::gateway(options)?);
+        let mut server = Self::with(options, parts)?;
+        server.has_own_gateway = true;
+        Ok(server)
     }
 
     /// Opens what the settings name, for the users and the gateway of a host. A store that belongs to
@@ -139,54 +158,65 @@ impl Server {
             Error::file("--data", &options.data, &why)
         };
         secrets::private_folder(&options.data).map_err(folder)?;
-        let images = Images::open(&options.data.join("images")).map_err(folder)?;
-        let (keys, signing_key) = (options.keys(), options.signing_key());
         if options.demo {
-            secrets::make_key_ring(&keys)?;
-            secrets::make_signing_key(&signing_key)?;
+            secrets::make_key_ring(&options.keys())?;
+            secrets::make_signing_key(&options.signing_key())?;
         }
-        let ring = secrets::key_ring(&keys)?;
-        let signing_key = secrets::signing_key(&signing_key)?;
-        let mut verifying = match &options.retired_signing_keys {
-            Some(path) => secrets::retired_keys(path)?,
-            None => VerifyingKeys::new(),
-        };
-        verifying.insert(signing_key.verifying_key());
         let events = Events::default();
-        let counted = events.clone();
-        let engine = Engine::builder(ring)
-            .clock(parts.clock.clone())
-            .signing_key(signing_key)
-            .observer(move |event: &Event<'_>| logging::event(counted.count(event), event))
-            .build();
-        let store = open::store(options)?;
-        open::check_keys(options, &engine, &*store)?;
-        let desk = Desk {
-            engine,
-            store,
-            clock: parts.clock,
-            keys: verifying,
-            directory: parts.directory,
-            gateway: parts.gateway,
-            images,
-            numbers: if options.mask_recipient {
-                Numbers::Masked
-            } else {
-                Numbers::Whole
-            },
-        };
+        let desk = desk(options, &parts, &events)?;
         let app = App {
-            desk: Arc::new(desk),
-            metrics: Metrics::new(events),
+            desk: RwLock::new(Arc::new(desk)),
+            metrics: Metrics::new(events.clone()),
             store: Room::of(options.max_operations),
             messages: Room::of(options.max_messages),
             requests: Arc::new(Semaphore::new(options.max_requests as usize)),
             request_timeout: options.limits().request,
+            purge: Purge::new(options.purge_interval > 0),
+            is_stopping: AtomicBool::new(false),
         };
+        let mut options = options.clone();
+        // They are done, and not to be done again when keys are read anew.
+        (options.adopt_store, options.begin_store) = (false, false);
         Ok(Self {
             app: Arc::new(app),
-            options: options.clone(),
+            options,
+            parts,
+            has_own_gateway: false,
+            events,
         })
+    }
+
+    /// Reads the files of keys and passwords anew, and opens the store with them. Requests at work
+    /// end with what they began with, and this returns after them: call it on a thread that may
+    /// block.
+    ///
+    /// # Errors
+    ///
+    /// The [`Error`] names the flag; the service then goes on as before.
+    pub fn reload(&self) -> Result<(), Error> {
+        let mut parts = self.parts.clone();
+        if self.has_own_gateway {
+            parts.gateway = open::gateway(&self.options)?;
+        }
+        let desk = desk(&self.options, &parts, &self.events)?;
+        let before = self.app.replace(desk);
+        // Its connections must not end on a thread that drives others.
+        while Arc::strong_count(&before) > 1 {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Ok(())
+    }
+
+    /// Erases the personal details and the captured image of the `n`-th signature of a field, for
+    /// ever; its record verifies as before. Says whether there is such a signature.
+    ///
+    /// An image that was given twice on one field is kept once, and erased once.
+    ///
+    /// # Errors
+    ///
+    /// The [`Fault`] of store or record; what is left is erased by asking again.
+    pub fn erase(&self, tenant: &str, field: &RecordField<'_>, n: u64) -> Result<bool, Fault> {
+        self.app.desk().erase(tenant, field, n)
     }
 
     /// Begins to listen.
@@ -218,6 +248,39 @@ impl fmt::Debug for Server {
     }
 }
 
+/// Opens what the settings name: keys, store, and the engine between them.
+fn desk(options: &Options, parts: &Parts, events: &Events) -> Result<Desk, Error> {
+    let ring = secrets::key_ring(&options.keys())?;
+    let signing_key = secrets::signing_key(&options.signing_key())?;
+    let mut verifying = match &options.retired_signing_keys {
+        Some(path) => secrets::retired_keys(path)?,
+        None => VerifyingKeys::new(),
+    };
+    verifying.insert(signing_key.verifying_key());
+    let counted = events.clone();
+    let engine = Engine::builder(ring)
+        .clock(parts.clock.clone())
+        .signing_key(signing_key)
+        .observer(move |event: &Event<'_>| logging::event(counted.count(event), event))
+        .build();
+    let (store, broom) = open::stores(options)?;
+    open::check_keys(options, &engine, &*store)?;
+    Ok(Desk {
+        engine,
+        store,
+        broom,
+        clock: parts.clock.clone(),
+        keys: verifying,
+        directory: parts.directory.clone(),
+        gateway: parts.gateway.clone(),
+        numbers: if options.mask_recipient {
+            Numbers::Masked
+        } else {
+            Numbers::Whole
+        },
+    })
+}
+
 /// A service that has its address.
 pub struct Bound {
     address: SocketAddr,
@@ -238,9 +301,8 @@ impl Bound {
         let limits = self.options.limits();
         let confirmed = self.options.confirm_clock;
         let purge = tokio::spawn(purge(self.app.clone(), limits.purge, confirmed));
-        let router = app::router(&self.app);
         let connections = self.options.max_connections;
-        let finished = listen::serve(self.listener, router, connections, limits, stop).await;
+        let finished = listen::serve(self.listener, &self.app, connections, limits, stop).await;
         purge.abort();
         // Clients that went away have left work behind: a code whose message is still on its way.
         let all = self.app.requests.acquire_many(self.options.max_requests);
@@ -258,10 +320,13 @@ impl fmt::Debug for Bound {
 
 /// Purges now and then; the first time by a clock that is `confirmed`, if it is.
 async fn purge(app: Arc<App>, every: Duration, mut confirmed: bool) {
+    if every.is_zero() {
+        return;
+    }
     let mut ticks = tokio::time::interval(every);
     loop {
         ticks.tick().await;
-        let desk = app.desk.clone();
+        let desk = app.desk();
         match app
             .store
             .run(move || desk.purge(confirmed))
@@ -271,8 +336,17 @@ async fn purge(app: Arc<App>, every: Duration, mut confirmed: bool) {
             Ok(dropped) => {
                 confirmed = false;
                 app.metrics.purged(dropped);
+                app.purge.set(Purged::Done);
             }
-            Err(error) => tracing::warn!(error = chain(&*error), "the purge failed"),
+            Err(error) => {
+                app.metrics.purge_failed();
+                app.purge.set(Purged::Failed);
+                tracing::warn!(
+                    error = chain(&*error),
+                    "the purge failed; the store grows until --purge-user names a role that may \
+                     delete, or another cause is gone"
+                );
+            }
         }
     }
 }

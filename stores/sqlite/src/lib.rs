@@ -191,6 +191,7 @@ impl Store for SqliteStore {
 
     fn has_cells(&self) -> Result<Option<bool>, Error> {
         let locked = self.lock()?;
+        self.files.check().map_err(Error::unavailable)?;
         let asked = locked
             .connection()?
             .query_row(HAS_CELLS, [], |row| row.get(0));

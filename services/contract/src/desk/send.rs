@@ -4,7 +4,7 @@ use otp_engine::{ChallengeId, Delivery, GatewayStatus, Issuance, Message, Refusa
 use serde_json::Value;
 
 use super::{Case, Desk, Ended, Outcome, chain};
-use crate::answer::{self, Live};
+use crate::answer::{self, Live, Refused, Stands};
 use crate::directory::{Fault, Terms, User};
 use crate::gateway::{Reply, Unanswered};
 use crate::redirects;
@@ -16,6 +16,8 @@ pub(crate) struct Outgoing {
     id: ChallengeId,
     send: u8,
     expires_at: Timestamp,
+    /// What is left of the code's life as the message says it.
+    minutes: u64,
     text: Message,
 }
 
@@ -26,10 +28,14 @@ impl Desk {
         let Terms {
             template, subject, ..
         } = &case.terms;
-        let minutes = u32::try_from(case.minutes).unwrap_or(u32::MAX);
         // What does not fit must show before there is a code that nobody receives.
-        let digits = case.engine.policy().code().len();
-        let _ = template.compose(&"0".repeat(digits), minutes, subject)?;
+        let (digits, life) = (
+            case.engine.policy().code().len(),
+            case.engine.policy().validity(),
+        );
+        let longest = u32::try_from(life.as_secs() / 60).unwrap_or(u32::MAX);
+        let _ = template.compose(&"0".repeat(digits), longest, subject)?;
+        let asked_at = self.now()?;
         let issued = match case.engine.issue(&*self.store, &case.binding)? {
             Issuance::Issued(issued) => issued,
             Issuance::Refused(refusal) => return Err(self.refusal(&case, &refusal)?),
@@ -41,11 +47,14 @@ impl Desk {
         {
             tracing::warn!(%error, "the path to go on at was not kept");
         }
-        let text = template.compose(issued.code.as_str(), minutes, subject)?;
+        let minutes = answer::minutes(issued.expires_at, asked_at);
+        let said = u32::try_from(minutes).unwrap_or(u32::MAX);
+        let text = template.compose(issued.code.as_str(), said, subject)?;
         Ok(Outgoing {
             id: issued.id,
             send: issued.send,
             expires_at: issued.expires_at,
+            minutes,
             text,
             case,
         })
@@ -57,13 +66,20 @@ impl Desk {
             None => None,
         };
         let now = self.now()?;
-        let answer = match status {
-            Some(status) if answer::is_live(refusal, &status) => {
-                let live = self.live(case, status.id, status.expires_at);
-                answer::already_sent(&live, status.delivery, refusal.retry_at, now)
+        let stands = status.map(|status| {
+            let minutes = answer::minutes(status.expires_at, now);
+            Stands {
+                live: self.live(case, status.id, status.expires_at, minutes),
+                state: status.state,
+                delivery: status.delivery,
             }
-            _ => answer::refused(refusal, now),
+        });
+        let refused = Refused {
+            reason: refusal.reason,
+            id: refusal.id,
+            retry_at: refusal.retry_at,
         };
+        let answer = answer::refused(refused, stands.as_ref(), now);
         Ok(Ended::Answered(answer))
     }
 
@@ -106,19 +122,25 @@ impl Desk {
             tracing::error!(error = chain(&error), "the report of a delivery was lost");
         }
         if reply.is_ok() {
-            let live = self.live(case, outgoing.id, outgoing.expires_at);
+            let live = self.live(case, outgoing.id, outgoing.expires_at, outgoing.minutes);
             answer::sent(&live, &reply.status)
         } else {
             answer::gateway_failed(&reply.status)
         }
     }
 
-    fn live<'a>(&self, case: &'a Case, id: ChallengeId, expires_at: Timestamp) -> Live<'a> {
+    fn live<'a>(
+        &self,
+        case: &'a Case,
+        id: ChallengeId,
+        expires_at: Timestamp,
+        minutes: u64,
+    ) -> Live<'a> {
         Live {
             id,
             expires_at,
             recipient: case.number.as_str(),
-            minutes: case.minutes,
+            minutes,
             numbers: self.numbers,
         }
     }

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{Desk, Outcome, PURPOSE};
 use crate::answer::{self, Numbers, Signature};
 use crate::directory::{Access, User};
-use crate::images::WithImage;
+use crate::images::{Image, WithImage};
 use crate::redirects;
 use crate::request::{Place, Verify};
 
@@ -17,10 +17,21 @@ pub(crate) struct Origin {
     pub(crate) ip: String,
 }
 
+/// What is shown of a signature.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Shown {
+    /// The contract's answer.
+    Signature,
+    /// What the record commits to beside its signed text.
+    Disclosures,
+}
+
 impl Desk {
     /// Judges what was typed.
     pub(crate) fn verify(&self, user: &User, asked: &Verify, origin: &Origin) -> Outcome<Value> {
         let case = self.case(user, &asked.place)?;
+        let record = asked.place.id.to_string();
+        let field = asked.place.field(&record);
         let name = line(&user.name, 256);
         let ip = line(&origin.ip, 64);
         let agent = origin.headers.get(header::USER_AGENT);
@@ -40,8 +51,9 @@ impl Desk {
         if let Some(image) = &asked.image {
             evidence = evidence.image(image);
             with_image = WithImage {
-                store: &self.store,
-                images: &self.images,
+                store: &*self.store,
+                tenant: &user.tenant,
+                field: &field,
                 image,
             };
             store = &with_image;
@@ -59,13 +71,14 @@ impl Desk {
                     tracing::warn!(%error, "the path to go on at was not found");
                     None
                 });
-                Ok(answer::verified(&accepted, n, path))
+                Ok(answer::verified(accepted.id, accepted.verified_at, n, path))
             }
         }
     }
 
-    /// Shows the newest signature of a field.
-    pub(crate) fn signature(&self, user: &User, place: &Place) -> Outcome<Value> {
+    /// Shows the newest signature of a field; or its disclosures, to its own signer alone: they hold
+    /// the whole number and the address.
+    pub(crate) fn signature(&self, user: &User, place: &Place, what: Shown) -> Outcome<Value> {
         let id = place.id.to_string();
         let field = place.field(&id);
         self.terms(user, &field, Access::Read)?;
@@ -87,15 +100,20 @@ impl Desk {
             &self.keys,
             Some(&expected),
         )?;
-        let image = match read.image() {
-            Some(facts) => self.images.find(&facts.digest)?,
-            None => None,
-        };
         let is_own = read.user() == user.id;
         let numbers = if is_own {
             self.numbers
         } else {
             Numbers::Masked
+        };
+        if what == Shown::Disclosures {
+            let whole = numbers == Numbers::Whole;
+            let shown = if whole { record.disclosures() } else { &[] };
+            return Ok(answer::disclosures(record.jws(), shown));
+        }
+        let image = match read.image() {
+            Some(facts) => Image::new(&user.tenant, &field, &facts.digest).find(&*self.store)?,
+            None => None,
         };
         Ok(answer::signature(&Signature {
             n: read.n(),
@@ -105,12 +123,6 @@ impl Desk {
             image,
             recipient: read.number().map(|number| number.trim_start_matches('+')),
             jws: record.jws(),
-            // They hold the whole number and the address: the signer's own.
-            disclosures: if is_own && numbers == Numbers::Whole {
-                record.disclosures()
-            } else {
-                &[]
-            },
             numbers,
         }))
     }

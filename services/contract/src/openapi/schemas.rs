@@ -18,6 +18,7 @@ pub(super) fn all() -> Value {
         ),
         ("Verify", verify(), &["Verified", "Wrong", "Locked"]),
         ("Get", place(&[]), &["Signature"]),
+        ("Disclosures", place(&[]), &["Disclosed"]),
     ] {
         add(&format!("{name}Request"), request(&id, &params));
         add(&format!("{name}Response"), response(&id, answers));
@@ -78,14 +79,18 @@ pub(super) fn all() -> Value {
                     or_false(json!({"type": "string", "contentEncoding": "base64"})),
                 ),
                 ("recipient_mobile", or_false(text("^[0-9*]{8,15}$"))),
-                (
-                    "signature_record",
-                    text(r"^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$"),
-                ),
-                (
-                    "signature_disclosures",
-                    json!({"type": "array", "items": {"type": "string"}}),
-                ),
+                ("signature_record", jws()),
+            ],
+        ),
+    );
+    let disclosures = json!({"type": "array", "items": {"type": "string"}});
+    add(
+        "Disclosed",
+        answer(
+            &[200],
+            &[
+                ("signature_record", jws()),
+                ("signature_disclosures", disclosures),
             ],
         ),
     );
@@ -113,6 +118,10 @@ pub(super) fn all() -> Value {
         failure(json!({"type": "integer", "minimum": 400, "maximum": 503})),
     );
     Value::Object(schemas)
+}
+
+fn jws() -> Value {
+    text(r"^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$")
 }
 
 fn send() -> Value {

@@ -55,16 +55,16 @@ fn a_place_is_read_from_body_query_or_both() {
     ] {
         assert_eq!(Place::of_get(&params, &said), Ok(expected_like(&expected)));
     }
-    let differs = Some("id differs between body and query, or within the query".into());
+    let differs = Some("id differs between body and query".into());
     assert_eq!(
         why(Place::of_get(&place(), &query(&[("id", "16")]))),
         differs
     );
-    let twice = query(&[("id", "15"), ("id", "16")]);
-    assert_eq!(
-        why(Place::of_get(&with("id", json!(null)), &twice)),
-        differs
-    );
+    for again in ["15", "16"] {
+        let twice = query(&[("id", "15"), ("id", again)]);
+        let why = why(Place::of_get(&with("id", json!(null)), &twice));
+        assert_eq!(why.unwrap(), "id stands twice in the query");
+    }
 }
 
 fn expected_like(place: &Place) -> Place {
@@ -212,7 +212,10 @@ fn an_image_is_base64_of_a_small_png_or_jpeg() {
         STANDARD.encode(b"\xff\xd8\xff\xe0"),
         format!("data:image/png;base64,{}", png(100)),
         format!("DATA:image/JPEG;base64,{}", png(9)),
-        format!("data:image/jpg;base64,{}", png(9)),
+        format!(
+            "data:image/jpg;base64,{}",
+            STANDARD.encode(b"\xff\xd8\xff\xe0")
+        ),
     ] {
         assert_eq!(signature(&good), None);
     }

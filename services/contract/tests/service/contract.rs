@@ -90,6 +90,23 @@ fn a_code_signs_once_and_the_signature_can_be_read() {
     for same in ["signature_id", "verified_at", "esms_otp_generation_id"] {
         assert_eq!(signature[same], verified[same], "{same}");
     }
+    let mut members: Vec<_> = signature.as_object().unwrap().keys().collect();
+    members.sort_unstable();
+    assert_eq!(
+        members,
+        [
+            "esms_otp_generation_id",
+            "message",
+            "recipient_mobile",
+            "signature",
+            "signature_id",
+            "signature_record",
+            "signer_name",
+            "status",
+            "verified_at"
+        ],
+        "case 259: what the contract names, and no more"
+    );
     assert_eq!(
         signature["signature_record"]
             .as_str()
@@ -116,12 +133,16 @@ fn within_the_cooldown_the_same_code_is_named_and_nothing_is_sent() {
     for same in [
         "esms_otp_generation_id",
         "expiration_time",
-        "duration",
         "recipient_mobile",
     ] {
         assert_eq!(again[same], first[same], "{same}");
     }
+    assert_eq!(
+        (&first["duration"], &again["duration"]),
+        (&json!(3), &json!(2))
+    );
     assert_eq!(service.setup.esms.messages().len(), 1);
+    let code = service.code();
     service.pass(10);
     let sent = client.send(&place());
     assert_eq!(sent["message"], "OTP generated successfully");
@@ -129,9 +150,80 @@ fn within_the_cooldown_the_same_code_is_named_and_nothing_is_sent() {
         sent["esms_otp_generation_id"],
         first["esms_otp_generation_id"]
     );
-    let messages = service.setup.esms.messages();
-    assert_eq!(messages.len(), 2);
-    assert_eq!(messages[0], messages[1], "the same code");
+    assert_eq!(service.setup.esms.messages().len(), 2);
+    assert_eq!(service.code(), code, "the same code");
+}
+
+#[test]
+fn case_260_a_code_that_is_sent_again_says_what_is_left_of_it() {
+    let service = Service::start();
+    let client = service.client();
+    let first = client.send(&place());
+    assert_eq!(first["duration"], 3);
+    let said = |minutes: u64| {
+        let text = format!("valid for {minutes} minutes");
+        let (_, message) = service.setup.esms.messages().pop().unwrap();
+        assert!(message.contains(&text), "{message}");
+    };
+    said(3);
+    service.pass(61); // 119 s are left
+    let again = client.send(&place());
+    assert_eq!(again["message"], "OTP generated successfully", "{again}");
+    assert_eq!(again["duration"], 1);
+    said(1);
+    for same in ["expiration_time", "esms_otp_generation_id"] {
+        assert_eq!(again[same], first[same], "{same}");
+    }
+    service.pass(70); // 49 s: never less than one
+    let last = client.send(&place());
+    assert_eq!(
+        (&last["duration"], &last["expiration_time"]),
+        (&json!(1), &first["expiration_time"])
+    );
+    said(1);
+}
+
+#[test]
+fn case_252_a_member_that_stands_twice_is_refused_by_its_name() {
+    let service = Service::start();
+    let client = service.client();
+    let said = |route: &str, body: &str| {
+        let (http, answer) = client.post(&format!("/api/esms_otp/{route}"), body);
+        assert_eq!(
+            (http, &answer["result"]["status"]),
+            (200, &json!(400)),
+            "{answer}"
+        );
+        (answer["id"].clone(), answer["result"]["message"].clone())
+    };
+    let place = r#""model": "loan.application", "field": "client_signature""#;
+    for (route, params, member) in [
+        ("send_esms_otp", r#""id": 1010, "id": 15"#, "id"),
+        (
+            "verify_esms_otp",
+            r#""id": 15, "otp": "111111", "otp": "222222""#,
+            "otp",
+        ),
+        ("get_esms_otp_signature", r#""id": 15, "id": 15"#, "id"),
+        (
+            "send_esms_otp",
+            r#""id": 15, "context": [{"lang": {"a": 1, "a": 2}}]"#,
+            "a",
+        ),
+        ("send_esms_otp", r#""id": 15, "i\u0064": 16"#, "id"),
+    ] {
+        let body = format!(r#"{{"id": 5, "params": {{{place}, {params}}}}}"#);
+        let (id, message) = said(route, &body);
+        assert_eq!(id, 5);
+        assert_eq!(message, format!("{member} stands twice in the body"));
+    }
+    let twice = format!(r#"{{"params": {{{place}, "id": 16}}, "params": {{{place}, "id": 15}}}}"#);
+    assert_eq!(
+        said("send_esms_otp", &twice).1,
+        "params stands twice in the body"
+    );
+    assert!(service.setup.esms.messages().is_empty());
+    assert_eq!(client.send(&crate::harness::place())["status"], 200);
 }
 
 #[test]
@@ -233,9 +325,15 @@ fn parameters_may_stand_in_the_query_but_not_differ_from_the_body() {
     assert_eq!(result(query, json!({}))["status"], 200);
     let same = result(query, place());
     assert_eq!(same["message"], "OTP already sent", "{same}");
-    let differs = |name| format!("{name} differs between body and query, or within the query");
+    let differs = |name| format!("{name} differs between body and query");
     assert_eq!(result(query, json!({"id": 16}))["message"], differs("id"));
-    assert_eq!(result("id=1&id=2", place())["message"], differs("id"));
+    let twice = |name| format!("{name} stands twice in the query");
+    assert_eq!(result("id=1&id=2", place())["message"], twice("id"));
+    assert_eq!(result("id=15&id=15", place())["message"], twice("id"));
+    assert_eq!(
+        result("a%0A=1&a%0A=2", place())["message"],
+        twice("a member")
+    );
     let path = format!("/api/esms_otp/verify_esms_otp?otp={}", service.code());
     let (_, answer) = client.post(&path, &json!({"params": place()}).to_string());
     let message = "otp must stand in the body, never in the query";
@@ -294,7 +392,13 @@ fn a_code_is_good_for_its_own_user_and_record_alone() {
     // Others see that it is signed, not the number.
     let seen = other.signature(&place());
     assert_eq!(seen["recipient_mobile"], "*******6789");
-    assert_eq!(seen["signature_disclosures"], json!([]));
+    let disclosed = |client: &Client| {
+        let more = client.call("get_esms_otp_disclosures", &place());
+        assert_eq!(more["signature_record"], seen["signature_record"]);
+        more["signature_disclosures"].as_array().unwrap().len()
+    };
+    assert_eq!(disclosed(&other), 0);
+    assert!(disclosed(&client) >= 2, "the signer's own");
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::fs;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use otp_engine::RecordField;
 use serde_json::{Value, json};
 
 use crate::harness::{Service, Setup, place, with};
@@ -24,12 +25,12 @@ fn photograph(size: usize) -> Vec<u8> {
     image
 }
 
-fn guarantor() -> Value {
+pub(crate) fn guarantor() -> Value {
     with(place(), json!({"field": "guarantor_signature"}))
 }
 
-/// Signs with an image of the largest size; returns the image and its file.
-fn sign(service: &Service) -> (String, std::path::PathBuf) {
+/// Signs with an image of the largest size; returns the image.
+pub(crate) fn sign(service: &Service) -> String {
     let client = service.client();
     client.send(&guarantor());
     let code = service.code();
@@ -38,7 +39,6 @@ fn sign(service: &Service) -> (String, std::path::PathBuf) {
         without,
         json!({"status": 400, "message": "signature is required"})
     );
-    let folder = service.setup.folder.path().join("data/images");
     let image = STANDARD.encode(photograph(1 << 20));
     for unusable in [&b"\xff\xd8\xff"[..], &photograph(4_000)[..3_998]] {
         let given = json!({"signature": STANDARD.encode(unusable)});
@@ -55,38 +55,43 @@ fn sign(service: &Service) -> (String, std::path::PathBuf) {
         wrong["attempts_left"], 4,
         "the first one cost no attempt: {wrong}"
     );
-    assert_eq!(
-        fs::read_dir(&folder).unwrap().count(),
-        0,
-        "a wrong code leaves no image"
-    );
+    let size = || {
+        let data = service.setup.folder.path().join("data");
+        let of = |name| fs::metadata(data.join(name)).map_or(0, |file| file.len());
+        of("otp.sqlite3") + of("otp.sqlite3-wal")
+    };
+    let before = size();
+    assert!(before < 1 << 20, "a wrong code leaves no image: {before}");
+    let is_sqlite = before > 0;
     let verified = client.verify(with(guarantor(), given), &code);
     assert_eq!(verified["status"], 200, "{verified}");
-    let file = fs::read_dir(&folder)
-        .unwrap()
-        .next()
-        .unwrap()
-        .unwrap()
-        .path();
-    (image, file)
+    assert!(!is_sqlite || size() > 1 << 20, "the store holds the image");
+    image
 }
 
 #[test]
-fn an_image_is_asked_for_kept_and_erasable() {
+fn case_251_an_image_is_asked_for_kept_and_erasable() {
     let service = Service::start();
-    let (image, file) = sign(&service);
+    let image = sign(&service);
     let client = service.client();
-    assert_eq!(client.signature(&guarantor())["signature"], *image);
-    // Not the one that was signed: nothing of it is shown.
-    fs::write(&file, photograph(4_000)).unwrap();
-    let failed = client.signature(&guarantor());
-    assert_eq!(failed["status"], 500, "{failed}");
-    fs::remove_file(&file).unwrap();
-    let erased = client.signature(&guarantor());
-    assert_eq!(
-        (&erased["status"], &erased["signature"]),
-        (&json!(200), &json!(false))
-    );
+    let signed = client.signature(&guarantor());
+    assert_eq!(signed["signature"], *image);
+    assert_eq!(signed["signer_name"], "Siti Aminah");
+    let field = RecordField {
+        model: "loan.application",
+        field: "guarantor_signature",
+        record: "15",
+    };
+    assert!(!service.server.erase("demo", &field, 2).unwrap());
+    for _ in 0..2 {
+        assert!(service.server.erase("demo", &field, 1).unwrap());
+        let erased = client.signature(&guarantor());
+        for gone in ["signature", "signer_name", "recipient_mobile"] {
+            assert_eq!(erased[gone], false, "{gone}: {erased}");
+        }
+        assert_eq!(erased["status"], 200);
+        assert_eq!(erased["signature_record"], signed["signature_record"]);
+    }
 }
 
 #[test]

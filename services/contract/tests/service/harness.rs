@@ -25,6 +25,8 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 /// How to start a service; what is not said is as in the demonstration.
 pub(crate) struct Setup {
     pub(crate) folder: Arc<Folder>,
+    /// The name of the data folder in it.
+    pub(crate) data: String,
     pub(crate) esms: Arc<FakeEsms>,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) directory: Arc<dyn Directory>,
@@ -37,6 +39,7 @@ impl Setup {
         let esms = FakeEsms::start();
         Self {
             folder: Arc::new(Folder::new()),
+            data: "data".into(),
             gateway_url: esms.url(),
             esms,
             clock: Arc::new(ManualClock::new(SystemClock::new().now().unwrap())),
@@ -63,7 +66,7 @@ impl Setup {
 
     /// Opens a service in this folder; more than one may be.
     pub(crate) fn open(&self, flags: &[&str]) -> Result<Server, Error> {
-        let data = self.folder.path().join("data");
+        let data = self.folder.path().join(&self.data);
         let data = data.to_str().unwrap();
         let own = [
             "otp-engine-contract",
@@ -75,9 +78,13 @@ impl Setup {
         ];
         let mut arguments: Vec<&str> = own.to_vec();
         // No slow machine shall meet a limit that is not the test's own.
-        for flag in ["--request-timeout", "--shutdown-timeout"] {
+        for (flag, seconds) in [
+            ("--request-timeout", "300"),
+            ("--shutdown-timeout", "300"),
+            ("--drain-delay", "0"),
+        ] {
             if !flags.contains(&flag) {
-                arguments.extend([flag, "300"]);
+                arguments.extend([flag, seconds]);
             }
         }
         arguments.extend(flags);
@@ -90,13 +97,14 @@ impl Setup {
     }
 
     pub(crate) fn start(self, flags: &[&str]) -> Service {
-        let server = self.open(flags).unwrap();
+        let server = Arc::new(self.open(flags).unwrap());
+        let at_work = server.clone();
         let (stop, stopped) = oneshot::channel::<()>();
         let (tell, told) = mpsc::channel();
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Runtime::new().unwrap();
             let finished = runtime.block_on(async {
-                let bound = server.bind().await.unwrap();
+                let bound = at_work.bind().await.unwrap();
                 tell.send(bound.address()).unwrap();
                 bound.run(async { drop(stopped.await) }).await
             });
@@ -105,6 +113,7 @@ impl Setup {
         });
         Service {
             address: told.recv().unwrap(),
+            server,
             setup: self,
             stop: Some(stop),
             thread: Some(thread),
@@ -115,6 +124,7 @@ impl Setup {
 /// A service that runs until this is dropped.
 pub(crate) struct Service {
     pub(crate) address: SocketAddr,
+    pub(crate) server: Arc<Server>,
     pub(crate) setup: Setup,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<bool>>,

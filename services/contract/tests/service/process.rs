@@ -8,7 +8,7 @@ use std::process::{Child, Command, Output, Stdio};
 
 use otp_engine::Timestamp;
 use otp_engine::store::{Commit, Key, Kind, Store, Version, Write};
-use otp_engine_servers::Folder;
+use otp_engine_servers::{FailingDisk, Folder, wait_until};
 use otp_engine_sqlite::SqliteStore;
 use serde_json::{Value, json};
 
@@ -44,8 +44,19 @@ impl Running {
         Self { child, client }
     }
 
-    /// Sends a signal; returns the exit code.
-    fn stop(mut self, signal: &str) -> Option<i32> {
+    /// Starts the demonstration in a folder, with its messages in `outbox`.
+    fn demo(folder: &Folder, more: &[&str]) -> Self {
+        let flags = ["--demo", "--listen", "127.0.0.1:0", "--drain-delay", "0"];
+        let mut command = program(&flags);
+        command
+            .args(more)
+            .arg("--data")
+            .arg(folder.path().join("data"));
+        command.arg("--outbox").arg(folder.path().join("outbox"));
+        Self::start(command, &folder.path().join("log"))
+    }
+
+    fn signal(&self, signal: &str) {
         let kill = format!("kill -{signal} {}", self.child.id());
         assert!(
             Command::new("sh")
@@ -54,6 +65,11 @@ impl Running {
                 .unwrap()
                 .success()
         );
+    }
+
+    /// Sends a signal; returns the exit code.
+    fn stop(mut self, signal: &str) -> Option<i32> {
+        self.signal(signal);
         self.child.wait().unwrap().code()
     }
 }
@@ -63,6 +79,124 @@ impl Drop for Running {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Returns the code in the newest message of an outbox.
+fn newest_code(folder: &Folder) -> String {
+    let outbox = text(&folder.path().join("outbox"));
+    let message: Value = serde_json::from_str(outbox.lines().last().unwrap()).unwrap();
+    code_in(message["msg"].as_str().unwrap())
+}
+
+#[test]
+fn case_266_sighup_reads_keys_anew_and_ends_nothing() {
+    let folder = Folder::new();
+    let running = Running::demo(&folder, &[]);
+    let (client, log) = (&running.client, folder.path().join("log"));
+    assert_eq!(client.send(&place())["status"], 200);
+    let code = newest_code(&folder);
+    let told = |text_of: &str, times: usize| {
+        wait_until(text_of, || text(&log).matches(text_of).count() == times);
+    };
+    running.signal("HUP");
+    told("keys and passwords were read anew", 1);
+    assert_eq!(client.verify(place(), &wrong(&code))["attempts_left"], 4);
+
+    // What cannot be read is told, and changes nothing.
+    let keys = folder.path().join("data/keys.json");
+    let before = text(&keys);
+    fs::write(&keys, "hunter2").unwrap();
+    running.signal("HUP");
+    told("keys and passwords are as before", 1);
+    assert!(!text(&log).contains("hunter2"));
+    assert_eq!(client.verify(place(), &wrong(&code))["attempts_left"], 3);
+
+    // A raised epoch voids what is out.
+    let raised = before.replace("\"epoch\": 0", "\"epoch\": 1");
+    assert_ne!(before, raised);
+    fs::write(&keys, raised).unwrap();
+    running.signal("HUP");
+    told("keys and passwords were read anew", 2);
+    let void = json!({"status": 400, "message": "Invalid or expired OTP"});
+    assert_eq!(client.verify(place(), &code), void);
+    let elsewhere = with(place(), json!({"id": 16}));
+    assert_eq!(client.send(&elsewhere)["status"], 200);
+    let code = newest_code(&folder);
+    assert_eq!(client.verify(elsewhere, &code)["status"], 200);
+    assert_eq!(running.stop("TERM"), Some(0));
+}
+
+#[test]
+fn case_253_an_erasure_beside_a_service_leaves_nothing_in_its_files() {
+    let folder = Folder::new();
+    let running = Running::demo(&folder, &[]);
+    let client = &running.client;
+    client.send(&place());
+    let code = newest_code(&folder);
+    let named = with(place(), json!({"signer_name": "Siti binti Aminah"}));
+    assert_eq!(client.verify(named, &code)["status"], 200);
+    let disclosed = client.call("get_esms_otp_disclosures", &place());
+    let disclosed = disclosed["signature_disclosures"].as_array().unwrap();
+    assert!(disclosed.len() >= 4, "{disclosed:?}");
+    let kept = || {
+        let data = folder.path().join("data");
+        let mut bytes = fs::read(data.join("otp.sqlite3")).unwrap();
+        bytes.extend(fs::read(data.join("otp.sqlite3-wal")).unwrap());
+        let holds = |text: &&Value| {
+            let text = text.as_str().unwrap().as_bytes();
+            bytes.windows(text.len()).any(|run| run == text)
+        };
+        disclosed.iter().filter(holds).count()
+    };
+    assert_eq!(kept(), disclosed.len());
+    let erase = |n: &str| {
+        let mut command = program(&["--demo", "--erase", "demo", "loan.application"]);
+        command.args(["client_signature", "15", n]);
+        command.arg("--data").arg(folder.path().join("data"));
+        let output = command.output().unwrap();
+        let said = String::from_utf8(output.stdout).unwrap();
+        (output.status.code(), said)
+    };
+    assert_eq!(erase("2"), (Some(1), "no such signature\n".into()));
+    assert_eq!(erase("1"), (Some(0), "erased\n".into()));
+    assert_eq!(kept(), 0);
+    assert_eq!(erase("x").0, Some(2));
+    let signature = client.signature(&place());
+    assert_eq!(
+        (&signature["status"], &signature["signer_name"]),
+        (&json!(200), &json!(false))
+    );
+    assert_eq!(running.stop("TERM"), Some(0));
+}
+
+#[test]
+fn case_263_a_full_disk_is_not_ready_and_told_apart() {
+    let folder = Folder::new();
+    let running = Running::demo(&folder, &[]);
+    let client = &running.client;
+    assert_eq!(client.get("/health/ready").0, 200);
+    let log = folder.path().join("data/otp.sqlite3-wal");
+    let disk = FailingDisk::new(running.child.id(), &log, "pwrite64", "ENOSPC");
+    let failed = client.send(&place());
+    assert_eq!(failed["status"], 500, "{failed}");
+    assert_eq!(failed["message"], "The store is full; try again later");
+    assert_eq!(
+        client.count(r#"otp_contract_failures_total{cause="full"}"#),
+        1
+    );
+    let (http, body) = client.get("/health/ready");
+    let body: Value = serde_json::from_str(&body).unwrap();
+    assert_eq!(
+        (http, &body["status"], &body["cause"]),
+        (503, &json!("unavailable"), &json!("full"))
+    );
+    let reference = failed["reference"].as_str().unwrap();
+    let lines = text(&folder.path().join("log"));
+    let line = lines.lines().find(|line| line.contains(reference)).unwrap();
+    assert!(line.contains(r#""cause":"full""#), "{line}");
+    drop(disk);
+    assert_eq!(client.get("/health/ready").0, 200);
+    assert_eq!(client.send(&place())["status"], 200);
 }
 
 fn text(path: &Path) -> String {
@@ -367,7 +501,7 @@ fn help_names_each_flag_and_its_variable() {
     assert!(flags.len() > 20, "{help}");
     assert_eq!(
         help.matches("[env: OTP_CONTRACT_").count(),
-        flags.len() - 6, // the four files of secrets, and the two acts, which no environment does
+        flags.len() - 7, // the five files of secrets, and the two acts, which no environment does
         "{help}"
     );
 }

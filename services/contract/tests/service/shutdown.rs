@@ -46,6 +46,22 @@ fn a_request_at_work_is_finished() {
 }
 
 #[test]
+fn case_265_it_is_not_ready_first_then_takes_no_more_and_ends() {
+    let mut service = Setup::new().start(&["--drain-delay", "3"]);
+    let client = service.client();
+    assert_eq!(client.get("/health/ready").0, 200);
+    service.stop();
+    otp_engine_servers::wait_until("it is not ready", || client.get("/health/ready").0 == 503);
+    let body: serde_json::Value = serde_json::from_str(&client.get("/health/ready").1).unwrap();
+    assert_eq!(body["status"], "stopping");
+    // Whoever has not seen that yet is served.
+    assert_eq!(client.get("/health/live").0, 200);
+    assert_eq!(client.send(&place())["status"], 200);
+    refuses_connections(&service);
+    assert!(service.join());
+}
+
+#[test]
 fn one_that_does_not_end_is_cut_off() {
     let mut service = Setup::new().start(&["--shutdown-timeout", "1"]);
     let mut stream = begin(&service);
