@@ -238,8 +238,8 @@ postgresql:
   bin_dir: {programs}
   pgpass: {folder}/{name}.pass
   authentication:
-    superuser: {{username: otp, password: ''}}
-    replication: {{username: follower, password: ''}}
+    superuser: {{username: otp, password: trusted}}
+    replication: {{username: follower, password: trusted}}
   parameters:
     unix_socket_directories: '{folder}'
   pg_hba:
