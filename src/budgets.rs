@@ -15,7 +15,7 @@ use crate::OutOfBounds;
 /// | how long that lock lasts, where it is to end by itself | - | without end | 1-400 days |
 /// | compared wrong guesses against a recipient: `issue` alone is refused | 24 h | 15 | 1-32 |
 /// | compared wrong guesses at one device ([`oath`](crate::oath)), whoever they are made for; without meters too | 24 h | 30 | 1-32 |
-/// | the same, without a success between: the device is stopped until it is [reset](crate::Engine::reset_device) | - | none; as `consecutive_failures` where that is set | |
+/// | the same, without a success between: the device is stopped until it is [reset](crate::Engine::reset_device) | - | none; with `device_hard_stop`, as `consecutive_failures` | |
 /// | sends to a recipient | 10 min | 5 | 1-32 |
 /// | sends to a recipient | 24 h | 20 | 1-32 |
 /// | sends for a user | 1 h | 10 | 1-32 |
@@ -224,11 +224,8 @@ impl BudgetsBuilder {
     }
 
     /// Sets the wrong guesses in a row that lock a user: 10 to 100 (NIST SP 800-63B-4), default 100.
-    ///
-    /// Whoever sets it, even to 100, sets the [hard stop](Self::device_hard_stop) of devices too.
     pub const fn consecutive_failures(mut self, count: u8) -> Self {
         self.budgets.consecutive_failures = count;
-        self.budgets.device_hard_stop = true;
         self
     }
 
@@ -240,7 +237,7 @@ impl BudgetsBuilder {
     }
 
     /// Sets whether `consecutive_failures` wrong guesses in a row stop a device until it is reset;
-    /// by default they do only where that number was set.
+    /// by default they do not.
     ///
     /// Without it guesses lock a device for a day at most: nobody who merely knows a user's name can
     /// put a device out of use. NIST SP 800-63B-4, 3.2.2, asks for it.

@@ -230,7 +230,7 @@ const NIST_HARD_STOP: Finding = Finding {
     standard: NIST,
     clause: "3.2.2",
     text: "asks that an authenticator be disabled after 100 failed attempts in a row at most; here \
-           they lock a device for a day at a time (set consecutive_failures or device_hard_stop)",
+           they lock a device for a day at a time (set device_hard_stop)",
 };
 const PSD2_ATTEMPTS: Finding = Finding {
     standard: PSD2,
@@ -374,10 +374,7 @@ mod tests {
         let secret = Secret::new(b"abcdefghijklmnopqrst").unwrap();
         let totp = |digits, period| Totp::new(&secret, Algorithm::Sha1, digits, period).unwrap();
         let hotp = Hotp::new(&secret, Algorithm::Sha1, 10).unwrap();
-        let stopping = Budgets::builder()
-            .consecutive_failures(100)
-            .build()
-            .unwrap();
+        let stopping = Budgets::builder().device_hard_stop(true).build().unwrap();
         let list = |devices: &[Device<'_>], budgets: &Budgets| -> Vec<Finding> {
             of_devices(devices, budgets).collect()
         };

@@ -392,7 +392,9 @@ fn case_109_guesses_at_codes_that_were_sent_count_against_devices_and_an_unlock_
 fn case_110_a_hard_stop_is_a_budget_that_stores_without_an_end_alone_can_keep() {
     let clock = Arc::new(ManualClock::new(at(0)));
     let builder = Engine::builder_on(keys(0), Arc::clone(&clock), || getrandom::SysRng);
-    let budgets = Budgets::builder().consecutive_failures(10).build().unwrap();
+    let row = Budgets::builder().consecutive_failures(10);
+    assert_eq!(row.build().unwrap().device_hard_stop(), None);
+    let budgets = row.device_hard_stop(true).build().unwrap();
     assert_eq!(budgets.device_hard_stop(), Some(10));
     assert_eq!(Budgets::default().device_hard_stop(), None);
     let engine = builder.budgets(budgets).build();
@@ -582,6 +584,7 @@ fn case_131_a_reset_lifts_the_lock_of_a_device_and_turns_no_counter_back() {
     let ear = Arc::clone(&heard);
     let budgets = Budgets::builder()
         .consecutive_failures(10)
+        .device_hard_stop(true)
         .user_failures_per_day(32)
         .build();
     let engine = Engine::builder_on(keys(0), Arc::clone(&clock), || getrandom::SysRng)

@@ -338,6 +338,7 @@ fn wrong_guesses_are_counted_with_those_at_codes_that_were_sent() {
 fn a_success_ends_the_row_of_wrong_guesses_and_a_replay_does_not_begin_one() {
     let budgets = Budgets::builder()
         .consecutive_failures(10)
+        .device_hard_stop(true)
         .user_failures_per_day(32)
         .build()
         .unwrap();

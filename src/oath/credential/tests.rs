@@ -183,6 +183,7 @@ fn case_101_a_drift_is_learnt_from_three_codes_that_agree_and_a_step_a_day() {
 fn what_is_left_is_what_is_compared() {
     let stopping = Budgets::builder()
         .consecutive_failures(10)
+        .device_hard_stop(true)
         .device_failures_per_day(20)
         .build();
     for (budgets, most, end) in [
