@@ -493,7 +493,7 @@ fn what_is_over_is_dropped() {
     let service = Setup::new().start(&["--purge-interval", "1"]);
     let client = service.client();
     client.send(&with(place(), json!({"redirect_url": "/a"})));
-    service.pass(3 * 24 * 60 * 60);
+    service.pass_days(4);
     otp_engine_servers::wait_until("cells are dropped", || {
         client.count("otp_contract_purged_cells_total") > 0
     });

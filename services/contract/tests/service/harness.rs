@@ -152,6 +152,16 @@ impl Service {
         self.setup.clock.set(later);
     }
 
+    /// Lets days pass as they do, with something committed in each: a clock that jumps further is
+    /// not believed by a purge.
+    pub(crate) fn pass_days(&self, days: u64) {
+        for day in 1..=days {
+            self.pass(20 * 60 * 60);
+            let sent = self.client().send(&with(place(), json!({"id": 500 + day})));
+            assert_eq!(sent["status"], 200, "{sent}");
+        }
+    }
+
     /// The client of user 7.
     pub(crate) fn client(&self) -> Client {
         Client::of(self.address, "7")

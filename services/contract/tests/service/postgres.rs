@@ -76,7 +76,7 @@ fn case_250_a_role_of_its_own_purges_and_readiness_shows_where_none_may() {
     let client = service.client();
     let sent = client.send(&with(place(), json!({"redirect_url": "/a"})));
     assert_eq!(sent["status"], 200, "{sent}");
-    service.pass(3 * 24 * 60 * 60);
+    service.pass_days(4);
     wait_until("cells are dropped", || {
         client.count("otp_contract_purged_cells_total") > 0
     });
