@@ -87,9 +87,15 @@ pub(crate) fn check_keys(
     Err(Error::file("--keys", &options.keys(), why))
 }
 
+/// The cells, and the same cells for the purge.
+pub(crate) struct Stores {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) broom: Arc<dyn Store>,
+}
+
 /// Opens the store, a SQLite file or a database; and once more as the role that purges, where that
 /// is another one.
-pub(crate) fn stores(options: &Options) -> Result<(Arc<dyn Store>, Arc<dyn Store>), Error> {
+pub(crate) fn stores(options: &Options) -> Result<Stores, Error> {
     let Some(parameters) = &options.database else {
         let path = options.data.join("otp.sqlite3");
         let store = SqliteStore::open(&path).map_err(|error| {
@@ -100,7 +106,10 @@ pub(crate) fn stores(options: &Options) -> Result<(Arc<dyn Store>, Arc<dyn Store
             )
         })?;
         let store = Arc::new(store);
-        return Ok((store.clone(), store));
+        return Ok(Stores {
+            broom: store.clone(),
+            store,
+        });
     };
     // Neither error nor parameters are told: a password could stand in them.
     let config = parameters.parse::<tokio_postgres::Config>();
@@ -131,7 +140,10 @@ pub(crate) fn stores(options: &Options) -> Result<(Arc<dyn Store>, Arc<dyn Store
     let store = postgres.open_with(config, tokio_postgres::NoTls);
     let store: Arc<dyn Store> = Arc::new(store.map_err(fails)?);
     let Some(mut config) = broom else {
-        return Ok((store.clone(), store));
+        return Ok(Stores {
+            broom: store.clone(),
+            store,
+        });
     };
     if let Some(path) = &options.purge_password {
         config.password(secrets::password("--purge-password", path)?);
@@ -143,7 +155,10 @@ pub(crate) fn stores(options: &Options) -> Result<(Arc<dyn Store>, Arc<dyn Store
         store: store.clone(),
         broom: broom.map_err(fails)?,
     };
-    Ok((store, Arc::new(broom)))
+    Ok(Stores {
+        store,
+        broom: Arc::new(broom),
+    })
 }
 
 /// A store whose cells are dropped as another role, which may do that and not make any.

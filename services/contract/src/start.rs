@@ -3,9 +3,9 @@
 use core::fmt;
 use core::future::Future;
 use core::net::SocketAddr;
+use core::sync::atomic::AtomicBool;
 use core::time::Duration;
 use std::path::Path;
-use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, RwLock};
 
 use otp_engine::{Clock, Engine, Event, RecordField, SystemClock, VerifyingKeys};
@@ -21,6 +21,7 @@ use crate::directory::{Directory, Fault};
 use crate::gateway::Gateway;
 use crate::health::{Purge, Purged};
 use crate::metrics::{Events, Metrics};
+use crate::open::Stores;
 use crate::room::Room;
 use crate::{listen, logging, open, secrets};
 
@@ -263,7 +264,7 @@ fn desk(options: &Options, parts: &Parts, events: &Events) -> Result<Desk, Error
         .signing_key(signing_key)
         .observer(move |event: &Event<'_>| logging::event(counted.count(event), event))
         .build();
-    let (store, broom) = open::stores(options)?;
+    let Stores { store, broom } = open::stores(options)?;
     open::check_keys(options, &engine, &*store)?;
     Ok(Desk {
         engine,

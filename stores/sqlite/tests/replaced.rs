@@ -16,6 +16,9 @@ mod scratch;
 
 use scratch::Scratch;
 
+/// What somebody does to the files of an open store.
+type Meddle = fn(&Path);
+
 fn beside(path: &Path, end: &str) -> PathBuf {
     format!("{}{end}", path.display()).into()
 }
@@ -48,7 +51,7 @@ fn accepted_after(name: &str, meddle: impl Fn(&Path)) -> (usize, String) {
 fn case_254_nothing_is_accepted_where_file_or_log_was_replaced() {
     let (accepted, said) = accepted_after("same", |_| ());
     assert_eq!(accepted, 1, "the control: {said}");
-    let meddlings: [(&str, fn(&Path)); 4] = [
+    let meddlings: [(&str, Meddle); 4] = [
         ("log-unlinked", |path| {
             // As another library in this process does that takes itself for the last to close.
             fs::copy(path, beside(path, ".copy")).unwrap();
