@@ -35,6 +35,53 @@ const CASES: &[(&str, &[u32])] = &[
     ("Keys", &[78, 79, 80, 81, 82, 83]),
     ("Records", &[84, 85, 86, 87, 88, 89, 90, 92, 93]),
     ("ABI", &[94, 95, 96, 97, 98]),
+    (
+        "Codes of devices",
+        &[
+            100, 101, 102, 103, 104, 105, 106, 107, 108, 109, 110, 111, 112, 113, 114, 115, 116,
+            117, 118, 119, 120, 121, 122, 123, 124, 125, 126, 127, 128, 129, 130, 131, 132, 133,
+            134,
+        ],
+    ),
+    (
+        "Clocks, resets and purges",
+        &[
+            140, 141, 142, 143, 144, 145, 146, 147, 148, 149, 150, 151, 152, 154, 155, 156, 157,
+        ],
+    ),
+    (
+        "Evidence, images and chains",
+        &[170, 171, 172, 173, 174, 175, 176, 177, 178, 179, 180],
+    ),
+    (
+        "Whose store it is, and formats",
+        &[200, 201, 202, 203, 204, 205, 206, 207, 208, 209],
+    ),
+    (
+        "PostgreSQL, poolers and standbys",
+        &[
+            220, 221, 222, 223, 224, 225, 226, 227, 228, 229, 230, 231, 232, 233,
+        ],
+    ),
+    (
+        "The service, and files of SQLite",
+        &[252, 253, 254, 255, 256, 257, 258, 260],
+    ),
+    (
+        "Python and C",
+        &[
+            280, 281, 282, 283, 284, 285, 286, 287, 289, 290, 291, 292, 293, 294, 295, 296, 297,
+            298,
+        ],
+    ),
+    (
+        "Odoo",
+        &[320, 321, 322, 323, 324, 325, 326, 327, 328, 329, 330, 331],
+    ),
+    (
+        "Telephone numbers, messages and findings",
+        &[360, 361, 362, 363, 364, 365, 366, 367, 368, 369],
+    ),
 ];
 
 const HEAD: &str = "# Cases and the tests that show them\n\n\
@@ -70,6 +117,7 @@ fn tests_of(root: &Path) -> BTreeMap<u32, Vec<(String, String)>> {
             let line = line.trim_start();
             let name = line
                 .strip_prefix("fn ")
+                .or_else(|| line.strip_prefix("async fn "))
                 .or_else(|| line.strip_prefix("def test_"))
                 .or_else(|| line.strip_prefix("static void "));
             let Some(name) = name.filter(|name| name.starts_with("case_")) else {
@@ -93,7 +141,7 @@ fn tests_of(root: &Path) -> BTreeMap<u32, Vec<(String, String)>> {
 }
 
 fn files_under(root: &Path) -> Vec<PathBuf> {
-    let mut folders: Vec<PathBuf> = ["src", "tests", "stores", "bindings"]
+    let mut folders: Vec<PathBuf> = ["src", "tests", "stores", "bindings", "services"]
         .iter()
         .map(|folder| root.join(folder))
         .collect();

@@ -13,10 +13,13 @@ mod before;
 #[path = "support/upgrade.rs"]
 mod upgrade;
 
+/// The kind, name, version and body of a cell.
+type Written = (Kind, Key, u64, Vec<u8>);
+
 /// Keeps what is committed.
 struct Recorder {
     store: MemoryStore,
-    written: Mutex<Vec<(Kind, Key, u64, Vec<u8>)>>,
+    written: Mutex<Vec<Written>>,
 }
 
 impl Recorder {
