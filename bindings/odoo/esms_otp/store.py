@@ -27,7 +27,8 @@ _LOST = (errorcodes.SERIALIZATION_FAILURE, errorcodes.DEADLOCK_DETECTED)
 # administrator set for the rest.
 _BEGIN = """SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
 SET LOCAL lock_timeout = '3s';
-SET LOCAL synchronous_commit = on"""
+SET LOCAL synchronous_commit = on;
+SET LOCAL client_min_messages = warning"""
 _LOAD = "SELECT key, version, discard_after, body FROM esms_otp_cell WHERE key = ANY(%s)"
 _CREATE = """INSERT INTO esms_otp_cell (key, version, discard_after, body)
 VALUES (%s, 1, %s, %s) ON CONFLICT DO NOTHING"""
@@ -51,6 +52,11 @@ class DatabaseError(Exception):
         self.pgcode: str | None = error.pgcode
 
 
+class CutShortError(Exception):
+    """PostgreSQL committed, and warned: a wait for a standby was cut short. Whether the commit
+    lasts is not known."""
+
+
 @contextmanager
 def transaction(registry: Registry) -> Iterator[BaseCursor]:
     """Open a transaction of its own, committed on leaving and rolled back if anything is raised.
@@ -60,9 +66,15 @@ def transaction(registry: Registry) -> Iterator[BaseCursor]:
     """
     try:
         with _cursor(registry) as cr:
-            if isinstance(cr, Cursor):  # a test's cursor is a savepoint of a running transaction
+            is_own = isinstance(cr, Cursor)  # a test's is a savepoint of a running transaction
+            if is_own:
                 cr.execute(_BEGIN, log_exceptions=False)
+                cr._cnx.notices.clear()
             yield cr
+            if is_own:
+                cr.commit()  # pylint: disable=invalid-commit
+                if cr._cnx.notices:
+                    raise CutShortError("PostgreSQL committed with a warning")
     except psycopg2.Error as error:
         raise DatabaseError(error) from None
 

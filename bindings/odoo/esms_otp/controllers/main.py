@@ -91,10 +91,21 @@ def _answer(parse, serve, params):
         return contract.forbidden(str(refusal))
     except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
         raise  # of the request's own transaction, before the engine was asked: Odoo runs it again
-    except Exception:
+    except Exception as error:
         reference = secrets.token_hex(6)
         _logger.exception("esms_otp failed, reference %s", reference)
-        return contract.failed(reference)
+        return contract.failed(reference, _failure(error))
+
+
+def _failure(error):
+    """Say by which of the contract's names a failure goes."""
+    if isinstance(error, otp.FullError):
+        return "full"
+    if isinstance(error, otp.ContendedError):
+        return "contended"
+    if isinstance(error, otp.OtpError) and error.unknown:
+        return "unknown"
+    return "unavailable" if isinstance(error, otp.UnavailableError) else "internal"
 
 
 def _send(asked):

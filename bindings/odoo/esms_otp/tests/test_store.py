@@ -15,7 +15,7 @@ from odoo.tests import BaseCase, tagged
 from odoo.tests.common import get_db_name
 
 from .. import store as store_module
-from ..store import DatabaseError, OdooStore, transaction
+from ..store import CutShortError, DatabaseError, OdooStore, transaction
 
 
 class NaiveStore(OdooStore):
@@ -101,6 +101,25 @@ class TestStore(BaseCase):
             )
         self.assertEqual(str(raised.exception), "NotNullViolation, sqlstate 23502")
         self.assertTrue(raised.exception.__suppress_context__)
+
+    def test_case_332_a_commit_with_a_warning_is_not_known(self):
+        # As where a wait for a standby is cancelled: the commit is made here, perhaps here alone.
+        with self.registry.cursor() as cr:
+            cr.execute("""CREATE FUNCTION esms_otp_warn() RETURNS trigger LANGUAGE plpgsql AS
+                $$ BEGIN RAISE WARNING 'cut short'; RETURN NULL; END $$;
+                CREATE CONSTRAINT TRIGGER esms_otp_warn AFTER INSERT ON esms_otp_cell
+                DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION esms_otp_warn()""")
+        self.addCleanup(self.drop_warning)
+        write = otp.Write(bytes([8]) * 32, 1, 0, 2**40, b"x")
+        with OdooStore(self.registry) as store:
+            with self.assertRaises(CutShortError):
+                store.commit([write], 0)
+            [cell] = store.load([write.key])
+        self.assertEqual(cell.body, b"x")
+
+    def drop_warning(self):
+        with self.registry.cursor() as cr:
+            cr.execute("DROP FUNCTION esms_otp_warn CASCADE")
 
     def test_case_323_a_purge_keeps_its_limit_whatever_the_plan(self):
         # Statistics of one row make PostgreSQL join the table with itself, and run a subquery with
