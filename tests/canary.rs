@@ -2,13 +2,14 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use core::sync::atomic::{AtomicBool, Ordering};
+use core::time::Duration;
 use std::sync::{Barrier, Mutex};
 use std::thread;
 
 use otp_engine::store::{Cell, Class, Commit, Error as StoreError, Key, Kind, Version, Write};
 use otp_engine::{
-    Binding, Detail, Engine, Error, KeyRing, ManualClock, MemoryStore, Mobile, RecordField,
-    SigningKey, Store, StoreCheck, Submission, Timestamp,
+    Binding, Budgets, Detail, Engine, Error, KeyRing, ManualClock, MemoryStore, Mobile,
+    RecordField, SigningKey, Store, StoreCheck, Submission, Timestamp,
 };
 
 /// docs/formats.md: the same in every store, whatever its keys.
@@ -26,8 +27,11 @@ const GOLDEN: &str = "0122b79558bb986f27077a92ca19403fd01425732e96be16db8fa0eccb
 fn engine(code: u8, index: u8) -> Engine {
     let (code, index) = ([code; 32], [index; 32]);
     let ring = KeyRing::builder().code("2026a", &code).index(&index);
+    // Locks that end: a store that expires can keep no other.
+    let budgets = Budgets::builder().lock_ends_after(Duration::from_secs(86_400));
     Engine::builder(ring.build().unwrap())
         .clock(ManualClock::new(NOW))
+        .budgets(budgets.build().unwrap())
         .build()
 }
 
