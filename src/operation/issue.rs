@@ -152,50 +152,35 @@ fn refuses(
     if lock == Some(None) {
         return Some((Reason::Locked, None));
     }
-    let later = |at: Timestamp| (now < at).then_some(at);
-    let limits = [
-        (Reason::Locked, lock.flatten()),
-        (
-            Reason::Locked,
-            recipient
-                .failures
-                .admits_at(budgets.recipient_failures(), now),
-        ),
-        (
-            Reason::Exhausted,
-            earlier
-                .and_then(|earlier| earlier.closed_until(policy, now))
-                .and_then(later),
-        ),
-        (
-            Reason::Cooldown,
-            earlier.and_then(|earlier| earlier.cools_down_until(now)),
-        ),
-        (
-            Reason::SendLimit,
-            again.and_then(|again| sent_out_until(policy, again)),
-        ),
-        (
-            Reason::SendLimit,
-            user.sends.admits_at(budgets.user_sends(), now),
-        ),
-        (
-            Reason::SendLimit,
-            recipient
-                .sends
-                .admits_at(budgets.recipient_sends_short(), now),
-        ),
-        (
-            Reason::SendLimit,
-            recipient
-                .sends
-                .admits_at(budgets.recipient_sends_long(), now),
-        ),
-    ];
-    let reason = limits
-        .iter()
-        .find_map(|(reason, until)| until.map(|_| *reason))?;
-    Some((reason, limits.iter().filter_map(|(_, until)| *until).max()))
+    // The first that stands is the reason; all of them admit when the last one does.
+    let mut standing = None;
+    let mut stands = |reason, until: Option<Timestamp>| {
+        if let Some(until) = until {
+            let (reason, last) = standing.unwrap_or((reason, until));
+            standing = Some((reason, last.max(until)));
+        }
+    };
+    stands(Reason::Locked, lock.flatten());
+    let failures = recipient
+        .failures
+        .admits_at(budgets.recipient_failures(), now);
+    stands(Reason::Locked, failures);
+    if let Some(earlier) = earlier {
+        let closed_until = earlier.closed_until(policy, now);
+        stands(Reason::Exhausted, closed_until.filter(|at| now < *at));
+        stands(Reason::Cooldown, earlier.cools_down_until(now));
+    }
+    if let Some(again) = again {
+        stands(Reason::SendLimit, sent_out_until(policy, again));
+    }
+    for (sends, limit) in [
+        (&user.sends, budgets.user_sends()),
+        (&recipient.sends, budgets.recipient_sends_short()),
+        (&recipient.sends, budgets.recipient_sends_long()),
+    ] {
+        stands(Reason::SendLimit, sends.admits_at(limit, now));
+    }
+    standing.map(|(reason, last)| (reason, Some(last)))
 }
 
 /// Returns when a code that had all its sends gives way to a new one.

@@ -56,7 +56,8 @@ static void case_294_items_of_a_batch_are_as_large_as_the_caller_says(void) {
 }
 
 static void case_294_an_item_size_that_cannot_be_is_refused_and_nothing_happens(void) {
-    static const size_t bad[] = {0, 1, sizeof(otp_issued) - 8, sizeof(otp_issued) + 1, 65536, SIZE_MAX};
+    /* What an issue leaves of the validity came later: 16 bytes less are an older caller's. */
+    static const size_t bad[] = {0, 1, sizeof(otp_issued) - 24, sizeof(otp_issued) + 1, 65536, SIZE_MAX};
     otp_engine *engine = sample_engine();
     otp_store *store = sample_store();
     static uint8_t batch[2 * 2100];

@@ -4,8 +4,8 @@ import base64
 import hashlib
 import json
 import pathlib
-import sqlite3
-from contextlib import closing
+import subprocess
+import sys
 
 import pytest
 from support import REPOSITORY, Clock, binding, engine, issue, signer, wrong
@@ -136,10 +136,14 @@ def test_case_170_a_page_that_is_gone_is_found_before_anything_is_compared(
     assert maker.verify(store, to, issue(maker, store, to).code)
     clock.now += 60
     code = issue(maker, store, to).code
-    with closing(sqlite3.connect(path)) as rows, rows:
-        # Format, count and digest, and the seal; records alone live as long.
-        page = "discard_after IS NULL AND length(body) = 57"
-        assert rows.execute(f"DELETE FROM cell WHERE {page}").rowcount == 1
+    # Another process: a second library in this one would take the log away from the store.
+    # Format, count and digest, and the seal; records alone live as long.
+    page = "discard_after IS NULL AND length(body) = 57"
+    meddle = f"""import sqlite3, sys
+rows = sqlite3.connect(sys.argv[1])
+assert rows.execute("DELETE FROM cell WHERE {page}").rowcount == 1
+rows.commit()"""
+    subprocess.run([sys.executable, "-c", meddle, str(path)], check=True)
     for typed in (code, wrong(code), "no code"):
         with pytest.raises(otp.TamperedError):
             maker.verify(store, to, typed)

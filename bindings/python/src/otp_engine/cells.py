@@ -39,7 +39,7 @@ class Write:
 Happening = Literal[
     "other", "issued", "sent_again", "refused", "accepted", "rejected", "exhausted", "locked",
     "nearly_locked", "cancelled", "delivered", "delivery_failed", "unlocked",
-    "slot_reset", "recipient_reset", "user_reset",
+    "slot_reset", "recipient_reset", "user_reset", "device_reset",
 ]  # fmt: skip
 _HAPPENINGS: dict[int, Happening] = {
     0: "other", 1: "issued", 2: "sent_again", 3: "refused", 4: "accepted", 5: "rejected",
