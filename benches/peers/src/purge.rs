@@ -29,7 +29,7 @@ fn row(name: &'static str, expired: usize, live: usize) -> Row<'static> {
     let prepare = move || {
         filled.set(day.get() * DAY);
         (0..expired).for_each(|slot| filled.issue_only(&binding(slot)));
-        // A cell is kept for a day after its code's end.
+        // A cell is kept for two days after its code's end.
         day.set(day.get() + 3);
         filled.set(day.get() * DAY);
     };
