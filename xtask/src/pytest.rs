@@ -67,7 +67,9 @@ fn judged(mut cases: Vec<Check>, ended: Result<(), String>) -> Vec<Check> {
 fn cases(output: &str) -> Vec<Check> {
     let case = |line: &str| {
         let (outcome, name) = line.split_once(' ')?;
-        let name = name.contains(".py").then_some(name)?;
+        // A line of a log that a test wrote is padded: `ERROR    sending:sending.py:59 ..`.
+        let is_test = name.contains(".py") && !name.starts_with(' ');
+        let name = is_test.then_some(name)?;
         match outcome {
             "PASSED" => Some(Check::new(name, Ok(()))),
             "FAILED" | "ERROR" => Some(Check::new(name, Err("see above".into()))),
@@ -86,6 +88,7 @@ mod tests {
         let output = "PASSED bindings/python/tests/test_a.py::test_one[x y]\n\
                       FAILED bindings/python/tests/test_a.py::test_two - assert 1 == 2\n\
                       ERROR bindings/python/tests/test_b.py\n\
+                      ERROR    sending:sending.py:59 the answer of a gateway was lost\n\
                       SKIPPED [1] tests/test_c.py:7: there is no fork here\n\
                       3 passed in 1s\n\
                       PASSED";
