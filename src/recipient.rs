@@ -131,36 +131,54 @@ impl fmt::Display for RecipientError {
                 "mobile must hold only ascii digits, spaces, dashes, dots and parentheses, \
                  after at most one plus"
             }
-            Self::MobileLength => {
-                "mobile must have at most 15 digits with its country code, and some"
-            }
+            Self::MobileLength => "mobile must have 1 to 15 digits with its country code",
             Self::CountryUnknown => "mobile must begin with a country code that is in use",
             Self::NationalLength { code } => {
-                return write!(
-                    f,
-                    "mobile has a number of digits after country code {code} that no mobile number \
-                     of that country has"
-                );
+                return match numbering::Country::of(*code).and_then(numbering::Country::bounds) {
+                    Some((only, most)) if only == most => write!(
+                        f,
+                        "mobile must have {only} digits after country code {code}, as many as a \
+                         mobile number of that country has"
+                    ),
+                    Some((least, most)) => write!(
+                        f,
+                        "mobile must have {least} to {most} digits after country code {code}, as \
+                         many as a mobile number of that country has"
+                    ),
+                    None => write!(
+                        f,
+                        "mobile must have as many digits after country code {code} as a mobile \
+                         number of that country has"
+                    ),
+                };
             }
             Self::NationalBeginning { code } => {
                 return write!(
                     f,
-                    "mobile has digits after country code {code} that no mobile number begins with"
+                    "mobile must not begin with these digits after country code {code}: no mobile \
+                     number of that country does"
                 );
             }
-            Self::NationalZero { code } | Self::ExitCode { code } => {
+            Self::NationalZero { code } => {
                 return write!(
                     f,
-                    "mobile begins with 0, which does not say what follows in country {code}; \
-                     write it with + and its country code"
+                    "mobile begins with 0, which is no trunk prefix of country {code}; write the \
+                     number with + and its country code"
+                );
+            }
+            Self::ExitCode { code } => {
+                return write!(
+                    f,
+                    "mobile begins with an international prefix that is ambiguous in country {code}; \
+                     write the number with + and its country code"
                 );
             }
             Self::CountryMissing => "mobile begins with 0 and needs its country code instead",
             Self::CountryUnclear { code } => {
                 return write!(
                     f,
-                    "mobile does not say whether it begins with country code {code}; write it with \
-                     + and its country code"
+                    "mobile may or may not begin with country code {code}; write the number with + \
+                     and its country code"
                 );
             }
             Self::TrunkPrefix => "mobile has a 0 after its country code; leave the 0 out",
@@ -219,8 +237,13 @@ mod tests {
         for (error, text) in [
             (
                 Mobile::parse("1234567").unwrap_err(),
-                "mobile has a number of digits after country code 1 that no mobile number of that \
-                 country has",
+                "mobile must have 10 digits after country code 1, as many as a mobile number \
+                 of that country has",
+            ),
+            (
+                Mobile::parse("+60 60123456789").unwrap_err(),
+                "mobile must have 9 to 10 digits after country code 60, as many as a mobile number \
+                 of that country has",
             ),
             (
                 Mobile::parse("0123456789").unwrap_err(),

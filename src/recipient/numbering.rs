@@ -96,6 +96,15 @@ impl Country {
         Ok(())
     }
 
+    /// Returns the fewest and the most digits of its mobile numbers; `None` where they depend on a
+    /// leading 0.
+    pub(super) const fn bounds(&self) -> Option<(u32, u32)> {
+        if self.zero_lengths != 0 && self.zero_lengths != self.lengths {
+            return None;
+        }
+        Some((self.lengths.trailing_zeros(), self.lengths.ilog2()))
+    }
+
     /// Says whether digits that stand behind the country's code, and nothing before it, are sure to
     /// be a number with its code.
     pub(super) fn is_sure_of(&self, national: &[u8]) -> bool {
