@@ -8,9 +8,11 @@ something to drop. Nothing of the metadata itself is copied.
     pip install phonenumbers==9.0.43
     python3 src/recipient/calling_codes.py > src/recipient/calling_codes.rs
 
-It takes some minutes: for each country it asks the library about every beginning of four digits.
+It takes some minutes on all cores: for each country it asks the library about every beginning of four
+digits. Each country has dice of its own, so that the same package gives the same table.
 """
 
+import multiprocessing
 import random
 import re
 import sys
@@ -72,15 +74,20 @@ class Country:
         lengths = set()
         for length in self.lengths | self.lengths_of("fixed_line"):
             for beginning in range(1000):
-                digits = f"{self.code}0{beginning:03}" + tail(self.dice, length - 4)
-                if read("+" + digits) == digits and valid(digits):
-                    # A few numbers of special services are no country's habit.
-                    if phonenumbers.number_type(phonenumbers.parse("+" + digits)) in (0, 1, 2):
-                        lengths.add(length)
-                        break
+                if any(self.is_zero_led(f"0{beginning:03}", length) for _ in range(20)):
+                    lengths.add(length)
+                    break
         # Where there is a trunk 0 too, nobody can tell which it is.
         trunk = any(each.national_prefix == "0" for each in self.metadata)
         return set() if trunk or self.regions[0] == "001" else lengths
+
+    def is_zero_led(self, beginning: str, length: int) -> bool:
+        """Roll a number that begins so; tell whether it is a real one of a person or a household."""
+        digits = f"{self.code}{beginning}" + tail(self.dice, length - len(beginning))
+        if read("+" + digits) != digits or not valid(digits):
+            return False
+        # A few numbers of special services are no country's habit.
+        return phonenumbers.number_type(phonenumbers.parse("+" + digits)) in (0, 1, 2)
 
     def region(self) -> str | None:
         return None if self.regions[0] == "001" else self.regions[0]
@@ -175,7 +182,7 @@ class Country:
         unclear = set()
         for length in self.lengths:
             for beginning in range(1000):
-                for _ in range(3):
+                for _ in range(10):
                     rest = (f"{beginning:03}" + tail(self.dice, max(length - 3, 0)))[:length]
                     text = f"{self.code}{rest}"
                     if read(text, self.region()) != text:
@@ -197,12 +204,16 @@ class Country:
         )
 
 
+def row(country: tuple[int, tuple[str, ...]]) -> str:
+    code, regions = country
+    print(code, end=" ", flush=True, file=sys.stderr)
+    return Country(code, regions, random.Random(code)).row()
+
+
 def main() -> None:
-    dice = random.Random(60)
-    rows = []
-    for code, regions in sorted(phonenumbers.COUNTRY_CODE_TO_REGION_CODE.items()):
-        print(code, end=" ", flush=True, file=sys.stderr)
-        rows.append(Country(code, regions, dice).row())
+    countries = sorted(phonenumbers.COUNTRY_CODE_TO_REGION_CODE.items())
+    with multiprocessing.Pool() as pool:
+        rows = pool.map(row, countries, chunksize=1)
     print(TOP.format(version=phonenumbers.__version__, count=len(rows)))
     print("\n".join(rows))
     print("];")

@@ -4,7 +4,7 @@
 
 use super::numbering::{Country, LeadingZero, row};
 
-/// By calling code. Lengths are bits: bit 9 is a national number of nine digits.
+/// By calling code. Lengths and digits are bits: bit 9 is a national number of nine digits.
 #[rustfmt::skip]
 pub(super) const COUNTRIES: [Country; 215] = [
     row(1, [0x0400, 0x0000, 0x03fd], LeadingZero::Refused, false, [&[], &[]]),
@@ -30,7 +30,7 @@ pub(super) const COUNTRIES: [Country; 215] = [
     row(51, [0x0200, 0x0000, 0x03fe], LeadingZero::Dropped, true, [&[], &[]]),
     row(52, [0x0400, 0x0000, 0x03ff], LeadingZero::Refused, true, [&[], &[]]),
     row(53, [0x0100, 0x0000, 0x00fc], LeadingZero::Dropped, false, [&[], &[]]),
-    row(54, [0x0c00, 0x0000, 0x03f2], LeadingZero::Dropped, true, [&["1", "2", "3"], &[]]),
+    row(54, [0x0c00, 0x0000, 0x03fa], LeadingZero::Dropped, true, [&["1", "2", "3"], &[]]),
     row(55, [0x0c00, 0x0000, 0x01fe], LeadingZero::Dropped, false, [&["90"], &[]]),
     row(56, [0x0200, 0x0000, 0x03fc], LeadingZero::Refused, true, [&[], &[]]),
     row(57, [0x0400, 0x0000, 0x03fe], LeadingZero::Refused, false, [&[], &[]]),
@@ -141,7 +141,7 @@ pub(super) const COUNTRIES: [Country; 215] = [
     row(389, [0x0100, 0x0000, 0x03fe], LeadingZero::Dropped, true, [&[], &[]]),
     row(420, [0x0200, 0x0000, 0x03bc], LeadingZero::Refused, true, [&[], &[]]),
     row(421, [0x0200, 0x0000, 0x03fe], LeadingZero::Dropped, true, [&[], &[]]),
-    row(423, [0x0280, 0x0000, 0x03fe], LeadingZero::Dropped, true, [&[], &[]]),
+    row(423, [0x0280, 0x0000, 0x03fc], LeadingZero::Dropped, true, [&[], &[]]),
     row(500, [0x0020, 0x0000, 0x03ff], LeadingZero::Refused, true, [&[], &[]]),
     row(501, [0x0080, 0x0000, 0x01fc], LeadingZero::Refused, true, [&[], &[]]),
     row(502, [0x0100, 0x0000, 0x00fc], LeadingZero::Refused, true, [&[], &[]]),
