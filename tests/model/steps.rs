@@ -32,6 +32,8 @@ pub(crate) enum Step {
     Burst(Ask, Entry, u8),
     /// Days on which one user's limits are used up, while another is reached under the same number.
     Siege(Ask, u8),
+    /// A siege that locks for good, then so many days until a purge that an administrator confirms.
+    Outlast(Ask, u8),
     /// Issues as soon as the cooldown allows, or so many seconds apart; to one number, or to all.
     Flood(Ask, u8, Option<i64>, Numbers),
     /// Issues a little before or at the instant that the last refusal named.
@@ -55,6 +57,7 @@ impl Step {
             | Self::Status(ask)
             | Self::Burst(ask, ..)
             | Self::Siege(ask, ..)
+            | Self::Outlast(ask, ..)
             | Self::Flood(ask, ..) => Some(&mut ask.who),
             Self::Unlock(who)
             | Self::Reset(who, _)
@@ -190,6 +193,7 @@ fn step() -> impl Strategy<Value = Step> {
         8 => (who(), lifted()).prop_map(|(who, lifted)| Step::Reset(who, lifted)),
         4 => (0..RINGS).prop_map(Step::Keys),
         1 => (ask(), 1_u8..=9).prop_map(|(ask, days)| Step::Siege(ask, days)),
+        1 => (ask(), 1_u8..=9).prop_map(|(ask, days)| Step::Outlast(ask, days)),
         4 => flood(),
     ]
 }

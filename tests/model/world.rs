@@ -128,6 +128,11 @@ impl<'a> World<'a> {
                 (0..*times).try_for_each(|_| self.verify(*ask, entry, Named::None))
             }
             Step::Siege(ask, days) => self.siege(*ask, *days),
+            Step::Outlast(ask, days) => {
+                self.siege(*ask, 9)?;
+                self.set(self.now + DAY * i64::from(*days));
+                self.purge(true)
+            }
             Step::Flood(ask, times, gap, numbers) => self.flood(*ask, *times, *gap, *numbers),
             Step::KeepPromise(delta) => self.keep_promise(*delta),
         }
