@@ -1,5 +1,92 @@
-//! Embeddable one-time codes. This crate issues a code for one record field, one user and one
-//! recipient, and judges what was typed exactly once, on any store.
+//! One-time codes (OTP) to embed: the engine issues a code for *one record field, one user and one
+//! recipient*, judges what the user entered exactly once, on any store, and can leave a signature record
+//! that a stranger verifies years later. It opens no socket, starts no thread and reads no environment:
+//! your program sends the code.
+//!
+//! # Issue and verify
+//!
+//! ```
+//! use otp_engine::{Binding, Engine, KeyRing, MemoryStore, Mobile, RecordField, Submission};
+//!
+//! # let (code_secret, index_secret) = ([1; 32], [2; 32]);
+//! // Two secrets of at least 32 random bytes, from your configuration.
+//! let keys = KeyRing::builder().code("2026a", &code_secret).index(&index_secret).build()?;
+//! let (engine, store) = (Engine::new(keys), MemoryStore::new());
+//! engine.check_store(&store)?; // at each start: an error if other keys began this store
+//!
+//! // What the code approves, for whom, and where it is sent.
+//! let binding = Binding::builder()
+//!     .tenant("acme")
+//!     .purpose("sign")
+//!     .record_field(RecordField { model: "loan.application", field: "client_signature", record: "15" })
+//!     .user("7")
+//!     .recipient(Mobile::parse("+60 12-345 6789")?)
+//!     .build()?;
+//!
+//! let issued = engine.issue(&store, &binding)?.issued().ok_or("refused: too many requests")?;
+//! let text = format!("Your code is {}", issued.code.as_str()); // send it to issued.recipient
+//! # let entered = issued.code.as_str();
+//!
+//! // The same binding again, with what the user entered.
+//! let verdict = engine.verify(&store, Submission::new(&binding, entered))?;
+//! assert!(verdict.is_accepted());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! `Ok` means that there is a verdict, not that the code was right: a wrong code is a value and is counted.
+//! An [`Error`] means that no verdict is known; nothing was accepted.
+//!
+//! # Concepts
+//!
+//! | concept | type | what it is |
+//! |---|---|---|
+//! | binding | [`Binding`] | tenant, purpose, record field, user, recipient and content digest that a code is good for; a change of any member makes the code worthless |
+//! | challenge | [`Issued`], [`ChallengeId`] | one code that was issued, with its expiry; it is derived from the keys, never stored |
+//! | verdict | [`Verdict`] | [accepted](Acceptance) or [rejected](Rejection), committed before it is returned |
+//! | refusal | [`Refusal`] | why no code was issued, and when to ask again |
+//! | policy | [`Policy`] | limits of one kind of code: length, validity, attempts, cooldown, resend |
+//! | rate limits | [`Budgets`] | limits of a user and of a recipient over all their challenges |
+//! | key ring | [`KeyRing`] | code secrets by `kid`, the index secret and the epoch |
+//! | store | [`Store`] | loads cells by key and commits them if no version has changed; four methods |
+//! | engine | [`Engine`] | keys, policy, rate limits, clock, randomness, observer; cheap to clone, shared by threads |
+//! | event | [`Event`], [`Observer`] | what was committed, for logs and metrics; holds neither code nor number |
+//! | signature record | [`SignatureRecord`] | a JWS (RFC 7515) with selective disclosures (RFC 9901) that says what was approved |
+//! | device codes | [`oath`] | HOTP, TOTP and OCRA (RFC 4226, 6238, 6287), each accepted once |
+//!
+//! # Stores
+//!
+//! | store | crate | use it for |
+//! |---|---|---|
+//! | [`MemoryStore`] | this one | tests, examples, one process whose codes may be lost at a restart |
+//! | SQLite | `otp-engine-sqlite` | the processes of one host |
+//! | PostgreSQL | `otp-engine-postgres` | many hosts |
+//! | Redis | `otp-engine-redis` | many hosts, codes without signature records |
+//!
+//! Any other store implements [`Store`] and proves itself with `store::conformance`.
+//!
+//! # Features
+//!
+//! | feature | default | adds |
+//! |---|---|---|
+//! | `std` | yes | the system's clock and randomness, [`MemoryStore`] |
+//! | `async` | no | `AsyncEngine` over an `AsyncStore`, on any runtime |
+//! | `conformance` | no | `store::conformance`, the tests that a store must pass |
+//!
+//! Without `std` the crate needs `alloc` alone; the host gives a [`Clock`] and randomness to
+//! [`EngineBuilder`].
+//!
+//! # When not to use it
+//!
+//! * To prove who somebody is: a code shows that its reader has the telephone or the mailbox, and an SMS
+//!   can be intercepted (NIST SP 800-63B-4 calls it restricted). For logins prefer passkeys.
+//! * Where one process checks TOTP and replays do not matter: a TOTP library alone is smaller.
+//! * For a *qualified* electronic signature: a record is signed by the operator, not by the user.
+//!
+//! # Where to read on
+//!
+//! [`Engine`] has every operation, [`Policy`] and [`Budgets`] every limit with its default, [`store`] the
+//! contract of a store, [`oath`] codes of devices. The repository's `docs/` is a guide by subject;
+//! `ARCHITECTURE.md` maps the source.
 #![cfg_attr(not(feature = "std"), no_std)]
 
 extern crate alloc;
