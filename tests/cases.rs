@@ -86,6 +86,7 @@ const CASES: &[(&str, &[u32])] = &[
         "Telephone numbers, messages and findings",
         &[360, 361, 362, 363, 364, 365, 366, 367, 368, 369],
     ),
+    ("Fuzzing", &[370, 371, 372]),
 ];
 
 const HEAD: &str = "# Cases and the tests that show them\n\n\
@@ -145,7 +146,7 @@ fn tests_of(root: &Path) -> BTreeMap<u32, Vec<(String, String)>> {
 }
 
 fn files_under(root: &Path) -> Vec<PathBuf> {
-    let mut folders: Vec<PathBuf> = ["src", "tests", "stores", "bindings", "services"]
+    let mut folders: Vec<PathBuf> = ["src", "tests", "stores", "bindings", "services", "fuzz"]
         .iter()
         .map(|folder| root.join(folder))
         .collect();

@@ -44,7 +44,7 @@ fn judge(files: &str) -> Result<(), String> {
         return Err(format!("{needed} is not in it"));
     }
     let foreign = |file: &&str| {
-        ["xtask/", ".ci/", "bindings/", "stores/", "target/"]
+        ["xtask/", ".ci/", "bindings/", "fuzz/", "stores/", "target/"]
             .iter()
             .any(|folder| file.starts_with(folder))
     };
