@@ -7,6 +7,7 @@ mod cluster;
 mod command_line;
 mod coverage;
 mod dependencies;
+mod fuzz;
 mod graph;
 mod instructions;
 mod interop;

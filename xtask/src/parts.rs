@@ -3,8 +3,8 @@
 use crate::need::Need;
 use crate::part::{Part, Runs, Step};
 use crate::{
-    bench, c, coverage, dependencies, instructions, interop, mutants, nostd, odoo, package, python,
-    service, upgrade,
+    bench, c, coverage, dependencies, fuzz, instructions, interop, mutants, nostd, odoo, package,
+    python, service, upgrade,
 };
 
 /// `cargo xtask test`: quick ones first.
@@ -28,7 +28,7 @@ pub(crate) const TEST: &[Part] = &[
 
 /// `cargo xtask soak`.
 pub(crate) const SOAK: &[Part] = &[
-    LONG, UPGRADE, POOLER, STANDBY, FAILOVER, INSTALLED, LOAD, COVERED, MUTANTS,
+    LONG, FUZZ, UPGRADE, POOLER, STANDBY, FAILOVER, INSTALLED, LOAD, COVERED, MUTANTS,
 ];
 
 /// `cargo xtask coverage`.
@@ -458,6 +458,20 @@ const LONG: Part = Part {
                --ignored --skip soak_ --show-output",
         env: &[],
     }],
+};
+
+const FUZZ: Part = Part {
+    name: "fuzz",
+    about: "each fuzz target for a minute under AddressSanitizer; a planted fault is found",
+    runs: Runs::Always,
+    needs: &[
+        Need::Apt(&["g++"]),
+        Need::CargoTool {
+            name: "cargo-fuzz",
+            version: "0.13.2",
+        },
+    ],
+    steps: &[Step::Checks(fuzz::checks)],
 };
 
 const POOLER: Part = Part {
