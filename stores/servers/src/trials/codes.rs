@@ -7,7 +7,7 @@ use otp_engine::{Clock, Engine, Store, Submission, SystemClock, Timestamp};
 
 use super::{
     CODES, Mortal, Open, PROCESSES, binding, engine_at,
-    history::{Diary, History},
+    history::{Diary, History, slot_asked},
 };
 use crate::{
     Folder, Part, Player,
@@ -93,7 +93,11 @@ pub fn finds_a_fault(
 impl Codes<'_> {
     /// Shows that a store is sound in this storm, and prints how large it was.
     pub fn finds_no_fault(&self, name: &str, open: &Open, server: Option<&mut dyn Mortal>) {
-        let judged = self.rage(&*open(self.text), server);
+        self.acquits(name, &self.rage(&*open(self.text), server));
+    }
+
+    /// Shows that neither judge found a fault in this storm, and prints how large it was.
+    pub fn acquits(&self, name: &str, judged: &Judged) {
         judged.acquitted();
         let (calls, unanswered) = (judged.calls, judged.unanswered);
         assert!(self.kills > 0 || unanswered == 0, "{judged:?}");
@@ -149,8 +153,7 @@ impl Codes<'_> {
                 server.resume();
             }
             let text = fs::read_to_string(&file).unwrap();
-            let now = text.lines().rev().find_map(|line| line.strip_prefix("? "));
-            let now = now.map_or(0, |line| line.split(' ').nth(1).unwrap().parse().unwrap());
+            let now = text.lines().rev().find_map(slot_asked).unwrap_or(0);
             let mut next = [start(u64::from(PROCESSES) + kill, now)];
             Player::let_go(&mut next);
             players.extend(next);

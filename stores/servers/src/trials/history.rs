@@ -2,7 +2,10 @@
 //! counting, and by looking for an order in which one caller would have heard the same.
 //!
 //! All of them append to one file, a line before each call and one after it. A line is appended
-//! as a whole, so the file's own order is that of time, over all of them and without a clock.
+//! as a whole, so the file's own order is that of time, over all of them and without a clock. Where a
+//! player is killed as it writes over the end of a page, or the file is read at that moment, a piece of a
+//! line is seen: a call that was not made yet, or an answer that nobody heard. Each line begins anew, so that
+//! the piece stands alone.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -52,14 +55,14 @@ impl Diary {
         let call = self.player << 32 | self.calls;
         self.calls += 1;
         let op = if op == Op::Right { 'R' } else { 'W' };
-        self.line(&format!("? {call} {slot} {op}\n"));
+        self.line(&format!("\n? {call} {slot} {op}\n"));
         call
     }
 
     /// Writes down what is heard, if anything.
     pub(super) fn heard(&mut self, call: u64, heard: Option<Ret>) {
         if let Some(heard) = heard {
-            self.line(&format!("! {call} {}\n", name(heard)));
+            self.line(&format!("\n! {call} {}\n", name(heard)));
         }
     }
 
@@ -79,7 +82,7 @@ impl History {
         for (tick, line) in (0..).zip(text.lines()) {
             let words: Vec<_> = line.split(' ').collect();
             match *words {
-                ["?", call, slot, op] => {
+                ["?", call, slot, op @ ("R" | "W")] => {
                     let slot = slot.parse().unwrap();
                     let calls = all.entry(slot).or_default();
                     open.insert(call, (slot, calls.len()));
@@ -91,10 +94,14 @@ impl History {
                     });
                 }
                 ["!", call, heard] => {
+                    let Some(heard) = of_name(heard) else {
+                        continue; // a piece
+                    };
                     let (slot, at) = open.remove(call).unwrap();
                     let call = &mut all.get_mut(&slot).unwrap()[at];
-                    (call.to, call.ret) = (tick, Some(of_name(heard)));
+                    (call.to, call.ret) = (tick, Some(heard));
                 }
+                [""] | ["?" | "!"] | ["?" | "!", _] | ["?", _, _] | ["?", _, _, ""] => {} // none, or a piece
                 _ => panic!("line {tick} is {line:?}"),
             }
         }
@@ -182,12 +189,20 @@ fn name(heard: Ret) -> String {
     }
 }
 
-fn of_name(name: &str) -> Ret {
-    match name {
+fn of_name(name: &str) -> Option<Ret> {
+    Some(match name {
         "accepted" => Ret::Accepted,
         "used" => Ret::AlreadyUsed,
         "exhausted" => Ret::Exhausted,
-        left => Ret::Wrong(left.parse().unwrap()),
+        left => Ret::Wrong(left.parse().ok()?),
+    })
+}
+
+/// Returns the slot of a line that asks; `None` of an answer, and of a piece.
+pub(super) fn slot_asked(line: &str) -> Option<u32> {
+    match *line.split(' ').collect::<Vec<_>>() {
+        ["?", _, slot, _] => slot.parse().ok(),
+        _ => None,
     }
 }
 
@@ -207,6 +222,23 @@ mod tests {
         // Killed in the middle: it may have counted.
         let lines = ["? 1 0 R", "? 2 0 R", "! 2 used", "? 3 0 R", "! 3 used"];
         assert_eq!(judge(&lines), (true, true));
+    }
+
+    #[test]
+    fn a_piece_of_a_line_is_a_call_not_made_or_an_answer_not_heard() {
+        let whole = ["? 1 0 R", "? 2 0 W", "! 2 4", "! 1 accepted", "? 3 0 R"];
+        let text = whole.join("\n");
+        for piece in ["? 12 0 R", "! 3 used"] {
+            for end in 0..piece.len() {
+                let text = format!("{text}\n{}\n\n", &piece[..end]);
+                let history = History::read(&text);
+                assert_eq!(history.calls(), (3, 1), "{text}");
+                assert!(history.by_order().is_ok(), "{text}");
+                assert_eq!(text.lines().rev().find_map(slot_asked), Some(0));
+            }
+        }
+        assert_eq!(slot_asked("? 12 34 R"), Some(34));
+        assert_eq!(slot_asked("? 12 3"), None);
     }
 
     #[test]
