@@ -1,12 +1,15 @@
 //! A cluster that Patroni keeps: a leader, a synchronous standby, and etcd, which says who is which.
 
 use core::sync::atomic::{AtomicU16, Ordering};
+use core::time::Duration;
 use std::{
     fs::{self, File},
-    net::TcpListener,
+    io::{Read as _, Write as _},
+    net::{TcpListener, TcpStream},
     os::unix::fs::chown,
     path::{Path, PathBuf},
     process::{Child, Stdio},
+    thread,
 };
 
 use crate::{
@@ -25,7 +28,9 @@ pub struct Patroni {
     folder: Folder,
     etcd: Child,
     nodes: [Node; 2],
-    /// Says of a node, by its port, whether it is the primary and has a synchronous standby.
+    /// Commits wait for the standby.
+    is_synchronous: bool,
+    /// Says of a node, by how to connect, whether it is the primary and has the standby that is wanted.
     state: fn(&str) -> Option<State>,
     killed: Option<usize>,
 }
@@ -36,7 +41,7 @@ pub struct Patroni {
 pub struct State {
     /// It takes writes.
     pub is_primary: bool,
-    /// A standby has all that it answers.
+    /// A standby follows; of a synchronous cluster, one that has all that it answers.
     pub has_standby: bool,
 }
 
@@ -44,13 +49,15 @@ pub struct State {
 struct Node {
     name: &'static str,
     port: u16,
+    /// Where its Patroni answers.
+    rest: u16,
     patroni: Option<Child>,
 }
 
 impl Patroni {
     /// Makes and starts the cluster; `state` asks a node at an address what it is.
     #[must_use]
-    pub fn start(state: fn(&str) -> Option<State>) -> Self {
+    pub fn start(is_synchronous: bool, state: fn(&str) -> Option<State>) -> Self {
         let folder = own_folder();
         let (client, peer) = (next_free_port(), next_free_port());
         let url = |port: u16| format!("http://127.0.0.1:{port}");
@@ -72,15 +79,17 @@ impl Patroni {
             nodes: ["one", "two"].map(|name| Node {
                 name,
                 port: next_free_port(),
+                rest: next_free_port(),
                 patroni: None,
             }),
+            is_synchronous,
             state,
             killed: None,
             folder,
         };
         for at in 0..2 {
             let node = &cluster.nodes[at];
-            let text = configuration(cluster.folder.path(), node, client, next_free_port());
+            let text = configuration(cluster.folder.path(), node, client, is_synchronous);
             let file = cluster.folder.path().join(node.name).with_extension("yml");
             fs::write(&file, text).unwrap();
             if let (true, Some((user, group))) = (is_root(), user(OWNER)) {
@@ -105,6 +114,17 @@ impl Patroni {
         )
     }
 
+    /// Returns how to connect to the node that takes writes now.
+    #[must_use]
+    pub fn leader_url(&self) -> String {
+        self.url_of(self.leader().expect("a leader"))
+    }
+
+    fn url_of(&self, at: usize) -> String {
+        let port = self.nodes[at].port;
+        format!("host=127.0.0.1 port={port} user=otp dbname=postgres connect_timeout=2")
+    }
+
     fn begin(&mut self, at: usize) {
         let node = &mut self.nodes[at];
         let file = self.folder.path().join(node.name).with_extension("yml");
@@ -118,21 +138,57 @@ impl Patroni {
     }
 
     fn state_of(&self, at: usize) -> Option<State> {
-        let port = self.nodes[at].port;
-        (self.state)(&format!(
-            "host=127.0.0.1 port={port} user=otp dbname=postgres connect_timeout=2"
-        ))
+        (self.state)(&self.url_of(at))
     }
 
     fn leader(&self) -> Option<usize> {
         (0..2).find(|at| self.state_of(*at).is_some_and(|state| state.is_primary))
     }
 
+    /// Waits until a failover may come: Patroni promotes no standby that it has not written down as
+    /// synchronous, which it does some seconds after the server takes it for one.
     fn wait_for_a_standby(&self) {
-        wait_until("the leader has a synchronous standby", || {
-            let leader = self.leader().and_then(|at| self.state_of(at));
-            leader.is_some_and(|state| state.has_standby)
+        wait_until("the leader has a standby that would be promoted", || {
+            let Some(leader) = self.leader() else {
+                return false;
+            };
+            let has_standby = self.state_of(leader).is_some_and(|state| state.has_standby);
+            has_standby && (!self.is_synchronous || self.is_written_down(1 - leader))
         });
+    }
+
+    fn is_written_down(&self, at: usize) -> bool {
+        let ask = || {
+            let mut stream = TcpStream::connect(("127.0.0.1", self.nodes[at].rest))?;
+            stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+            stream.write_all(b"GET /synchronous HTTP/1.0\r\n\r\n")?;
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer)?;
+            std::io::Result::Ok(answer)
+        };
+        ask().is_ok_and(|answer| answer.split(' ').nth(1) == Some("200"))
+    }
+
+    /// The postmaster of a node, if it runs.
+    fn postmaster(&self, at: usize) -> Option<u32> {
+        let data = self.folder.path().join(self.nodes[at].name);
+        let text = fs::read_to_string(data.join("postmaster.pid")).ok()?;
+        text.lines().next()?.parse().ok()
+    }
+
+    /// Sends nothing more to a node's standbys.
+    fn hold_back(&self, at: usize) {
+        let is_sender = |process: &u32| {
+            let line = fs::read_to_string(format!("/proc/{process}/cmdline"));
+            line.is_ok_and(|line| line.contains("walsender"))
+        };
+        let mut senders = Vec::new();
+        wait_until("the leader sends to its standby", || {
+            senders = self.postmaster(at).map(children).unwrap_or_default();
+            senders.retain(is_sender);
+            !senders.is_empty()
+        });
+        signal("STOP", &senders);
     }
 
     /// Kills Patroni and the server of a node (`kill -9`).
@@ -141,9 +197,7 @@ impl Patroni {
             patroni.kill().ok();
             patroni.wait().ok();
         }
-        let data = self.folder.path().join(self.nodes[at].name);
-        let text = fs::read_to_string(data.join("postmaster.pid")).unwrap_or_default();
-        let Some(own) = text.lines().next().and_then(|line| line.parse().ok()) else {
+        let Some(own) = self.postmaster(at) else {
             return;
         };
         signal("STOP", &[own]);
@@ -158,9 +212,12 @@ impl Patroni {
 }
 
 impl crate::trials::Mortal for Patroni {
-    /// Kills the leader.
+    /// Kills the leader, whose standby hears nothing in the two seconds before: whatever was answered without
+    /// it is lost.
     fn kill(&mut self) {
         let leader = self.leader().expect("a leader");
+        self.hold_back(leader);
+        thread::sleep(Duration::from_secs(2));
         self.kill_node(leader);
         self.killed = Some(leader);
     }
@@ -203,10 +260,12 @@ fn log(folder: &Path, name: &str) -> File {
     file.open(folder.join(name)).unwrap()
 }
 
-fn configuration(folder: &Path, node: &Node, etcd: u16, rest: u16) -> String {
+fn configuration(folder: &Path, node: &Node, etcd: u16, is_synchronous: bool) -> String {
     let programs: PathBuf = program("postgres").parent().unwrap().into();
-    let (folder, name, port, programs) =
-        (folder.display(), node.name, node.port, programs.display());
+    let (folder, programs) = (folder.display(), programs.display());
+    let Node {
+        name, port, rest, ..
+    } = node;
     format!(
         "scope: otp
 name: {name}
@@ -220,7 +279,7 @@ bootstrap:
     ttl: 20
     loop_wait: 3
     retry_timeout: 5
-    synchronous_mode: true
+    synchronous_mode: {is_synchronous}
     postgresql:
       use_pg_rewind: true
       parameters:
