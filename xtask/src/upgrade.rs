@@ -1,5 +1,6 @@
 //! Two versions of the library on one store: the version before, built from the history, beside this one.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -10,6 +11,8 @@ use crate::part::Check;
 const BEFORE: &str = "9161168";
 /// Where a test's players are started from, every second of them: `stores/servers/src/player.rs`.
 const PLAYER: &str = "OTP_PLAYER_BEFORE";
+/// Which program of the version before the tests of `tests/support/beside.rs` ask.
+const BESIDE: &str = "OTP_UPGRADE_BEFORE";
 /// What the storms of `tests/processes.rs` say when half of the players were of the version before.
 const PLAYED: &str = "players of the version before";
 
@@ -57,16 +60,27 @@ pub(crate) fn checks(job: &mut Job<'_>) -> Vec<Check> {
             let claim = format!("{package}: {storm}, half of the players of {BEFORE}");
             checks.push(Check::new(claim, rage(job, package, storm, &player)));
         }
+        for (program, is_idle) in [
+            (meeting(job, &home, package), false),
+            (Ok(PathBuf::from("/bin/true")), true),
+        ] {
+            let met = program.and_then(|program| meet(job, package, &program));
+            checks.push(match is_idle {
+                false => {
+                    let claim =
+                        format!("{package}: devices, codes and records, in turn with {BEFORE}");
+                    Check::new(claim, met)
+                }
+                true => {
+                    let claim = format!("{package}: one that answers nothing is noticed");
+                    Check::new(claim, noticed(met))
+                }
+            });
+        }
         // The control: players that do not play must not go unnoticed.
         let claim = format!("{package}: a version before that does nothing is noticed");
         let idle = rage(job, package, storms[0], Path::new("/bin/true"));
-        checks.push(Check::new(
-            claim,
-            match idle {
-                Ok(()) => Err("the storm passed".into()),
-                Err(_) => Ok(()),
-            },
-        ));
+        checks.push(Check::new(claim, noticed(idle)));
     }
     checks
 }
@@ -101,6 +115,57 @@ fn build(job: &mut Job<'_>, home: &Path, source: &Path, package: &str) -> Result
     let ran = job.run(&mut build)?;
     ran.succeeded()?;
     executable(&ran.output).ok_or_else(|| "cargo names no executable".into())
+}
+
+/// Turns it round: what must fail has.
+fn noticed(ran: Result<(), String>) -> Result<(), String> {
+    match ran {
+        Ok(()) => Err("it passed".into()),
+        Err(_) => Ok(()),
+    }
+}
+
+/// Builds `tests/vectors/upgrade/meet.rs` by the version before, as an example of one of its stores.
+fn meeting(job: &mut Job<'_>, home: &Path, package: &str) -> Result<PathBuf, String> {
+    let store = package.rsplit('-').next().unwrap_or(package);
+    let (source, name) = (home.join("source"), format!("meet_{store}"));
+    let made = || {
+        let folder = source.join("stores").join(store).join("examples");
+        fs::create_dir_all(&folder)?;
+        let text = fs::read_to_string(job.world.root.join("tests/vectors/upgrade/meet.rs"))?;
+        let kind = match store {
+            "sqlite" => "otp_engine_sqlite::SqliteStore",
+            _ => "otp_engine_postgres::PostgresStore",
+        };
+        let open =
+            format!("\nfn open(address: &str) -> {kind} {{ {kind}::open(address).unwrap() }}\n");
+        fs::write(folder.join(&name).with_extension("rs"), text + &open)
+    };
+    made().map_err(|error| error.to_string())?;
+    let mut build = job.world.command("cargo");
+    build.args(["build", "--locked", "--package", package, "--example"]);
+    build.arg(&name);
+    let target = home.join("target");
+    build.current_dir(&source).env("CARGO_TARGET_DIR", &target);
+    job.run(&mut build)?.succeeded()?;
+    Ok(target.join("debug/examples").join(name))
+}
+
+/// Runs the test in which this version and that program ask in turn.
+fn meet(job: &mut Job<'_>, package: &str, program: &Path) -> Result<(), String> {
+    let mut run = job.world.command("cargo");
+    run.args(["test", "--locked", "--all-features", "--test", "upgrade"]);
+    run.args(["--package", package, "--", "--ignored", "--show-output"]);
+    run.arg("soak_upgrade");
+    run.env(BESIDE, program);
+    let ran = job.run(&mut run)?;
+    ran.succeeded()?;
+    let figures: Vec<_> = ran.output.lines().filter_map(Figure::of_line).collect();
+    if figures.is_empty() {
+        return Err("no test ran".into());
+    }
+    job.figures.extend(figures);
+    Ok(())
 }
 
 /// Finds where cargo says that it left a test.
