@@ -417,7 +417,14 @@ impl Engine {
 
     fn admit_purge(&self, store: &dyn Store, confirmed: bool) -> Result<Timestamp, Error> {
         let now = match self.prepare_purge(store.class(), confirmed)? {
-            ControlFlow::Continue(admit) => self.run(store, &admit)?,
+            ControlFlow::Continue(mut admit) => {
+                let mut admitted = self.run(store, &admit)?;
+                if admitted.is_first && store.has_cells()? != Some(false) {
+                    admit.is_begun = true;
+                    admitted = self.run(store, &admit)?;
+                }
+                admitted.now
+            }
             ControlFlow::Break(now) => now,
         };
         self.purges_at(now, confirmed);

@@ -372,6 +372,63 @@ fn case_205_where_cells_may_be_lost_nothing_is_proven_and_another_ring_is_found_
     assert_eq!(ours().check_store(&emptied).unwrap(), StoreCheck::NotProven);
 }
 
+/// A purge that comes before the first check, as from a scheduler of its own.
+#[test]
+fn case_395_a_purge_of_a_store_that_holds_nothing_leaves_it_new() {
+    let permanent = || MemoryStore::keeping_records_until_exit();
+    for confirmed in [false, true] {
+        let store = permanent();
+        let purge = |engine: &Engine| {
+            if confirmed {
+                engine.purge_confirmed(&store, 10)
+            } else {
+                engine.purge(&store, 10)
+            }
+        };
+        assert_eq!(purge(&ours()).unwrap(), 0);
+        assert_eq!(purge(&fresh()).unwrap(), 0);
+        assert!(store.is_empty());
+        assert_eq!(ours().check_store(&store).unwrap(), StoreCheck::Begun);
+        // From the first cell on a purge leaves its mark, which is no sign of other keys.
+        assert_eq!(purge(&ours()).unwrap(), 0);
+        assert_eq!(store.len(), 2);
+        assert_eq!(ours().check_store(&store).unwrap(), StoreCheck::Proven);
+    }
+    // Cells without a canary stay cells without a canary, whatever was purged before.
+    let store = permanent();
+    assert!(ours().issue(&store, &binding()).unwrap().issued().is_some());
+    assert_eq!(ours().purge(&store, 10).unwrap(), 0);
+    lacks_canary(&ours().check_store(&store));
+    // A store that cannot tell whether it holds cells keeps the mark, and is begun by name as ever.
+    let store = Shelf {
+        tells: false,
+        ..Shelf::new(Class::Permanent)
+    };
+    assert_eq!(ours().purge(&store, 10).unwrap(), 0);
+    assert_eq!(store.cells.len(), 1);
+}
+
+/// The mark is what keeps a clock that jumped from forgetting counts: it must come with the first
+/// cells, in time for the next process.
+#[test]
+fn case_395_a_store_with_cells_gets_the_mark_with_its_first_purge() {
+    let store = MemoryStore::keeping_records_until_exit();
+    assert_eq!(ours().purge(&store, 10).unwrap(), 0);
+    assert!(ours().issue(&store, &binding()).unwrap().issued().is_some());
+    assert_eq!(ours().purge(&store, 10).unwrap(), 0);
+    let ring = KeyRing::builder().code("2026a", &[1; 32]).index(&[2; 32]);
+    let jumped = Engine::builder(ring.build().unwrap())
+        .clock(ManualClock::new(
+            NOW.saturating_add(Duration::from_secs(900 * 86_400)),
+        ))
+        .build();
+    let before = store.len();
+    let answer = jumped.purge(&store, 10);
+    assert!(matches!(answer, Err(Error::ClockAhead)), "{answer:?}");
+    assert_eq!(store.len(), before);
+    assert!(jumped.purge_confirmed(&store, 10).unwrap() > 0);
+}
+
 #[test]
 fn case_206_the_canary_is_what_formats_md_says() {
     let store = Shelf::new(Class::Permanent);

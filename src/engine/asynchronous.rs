@@ -352,7 +352,14 @@ impl AsyncEngine {
         confirmed: bool,
     ) -> Result<Timestamp, Error> {
         let now = match self.engine.prepare_purge(store.class(), confirmed)? {
-            ControlFlow::Continue(admit) => self.run(store, &admit).await?,
+            ControlFlow::Continue(mut admit) => {
+                let mut admitted = self.run(store, &admit).await?;
+                if admitted.is_first && store.has_cells().await? != Some(false) {
+                    admit.is_begun = true;
+                    admitted = self.run(store, &admit).await?;
+                }
+                admitted.now
+            }
             ControlFlow::Break(now) => now,
         };
         self.engine.purges_at(now, confirmed);

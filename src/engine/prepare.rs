@@ -168,6 +168,7 @@ impl Engine {
                 key: keys.tenant("").purge_mark(),
                 newest,
                 confirmed,
+                is_begun: false,
             }));
         }
         let now = self.now()?;

@@ -15,11 +15,20 @@ pub(crate) struct AdmitPurge<'a> {
     pub(crate) newest: &'a Newest,
     /// An administrator says that the clock is right.
     pub(crate) confirmed: bool,
+    /// Whether a store that has no mark gets one.
+    pub(crate) is_begun: bool,
+}
+
+/// A purge that may go on.
+pub(crate) struct Admitted {
+    pub(crate) now: Timestamp,
+    /// No purge has left a mark yet. A store without a cell gets none either: it would no longer
+    /// be a new one, which [`Engine::check_store`](crate::Engine::check_store) begins.
+    pub(crate) is_first: bool,
 }
 
 impl Operation for AdmitPurge<'_> {
-    /// The instant that was admitted.
-    type Answer = Timestamp;
+    type Answer = Admitted;
 
     fn keys(&self) -> &[Key] {
         core::slice::from_ref(&self.key)
@@ -31,7 +40,7 @@ impl Operation for AdmitPurge<'_> {
         places: &Places<'_>,
         writes: &mut Writes<'_>,
         now: Timestamp,
-    ) -> Result<Decision<Timestamp>, Error> {
+    ) -> Result<Decision<Admitted>, Error> {
         let place = places.at(0)?;
         let mark = place.body().map(read).transpose()?;
         if !self.confirmed && !self.newest.admits(mark, now) {
@@ -40,7 +49,7 @@ impl Operation for AdmitPurge<'_> {
         let moves = match mark {
             Some(mark) if self.confirmed => mark != now,
             Some(mark) => now >= mark.saturating_add(STEP),
-            None => true,
+            None => self.is_begun,
         };
         if moves {
             writes.put(place, Kind::Meter, None, |body| {
@@ -49,7 +58,10 @@ impl Operation for AdmitPurge<'_> {
             });
         }
         Ok(Decision {
-            answer: now,
+            answer: Admitted {
+                now,
+                is_first: mark.is_none() && !self.is_begun,
+            },
             happenings: Happenings::default(),
             id: None,
         })

@@ -113,9 +113,9 @@ const SCRIPT: &[(Call, (usize, usize))] = &[
     (Call::ResetUser, (1, 1)),
     (Call::ResetDevice, (1, 0)), // a device that nobody guessed at
     (Call::Devices(Device::Wrong), (1, 1)),
-    // The mark that a purge leaves.
-    (Call::Purge(5), (1, 1)),
-    (Call::PurgeConfirmed(5), (1, 1)),
+    // No mark of a purge yet, and cells: looked for once more, and left.
+    (Call::Purge(5), (2, 1)),
+    (Call::PurgeConfirmed(5), (2, 1)),
     (Call::Check, (2, 0)), // no canary, and cells: looked for once more
     (Call::Adopt, (1, 1)),
     (Call::Begin, (1, 1)),

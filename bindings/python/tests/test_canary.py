@@ -59,6 +59,18 @@ def test_case_201_cells_without_a_canary_are_taken_over_or_begun_by_name_alone(
     assert engine().verify(store, binding(), code)
 
 
+@pytest.mark.parametrize("make", STORES.values(), ids=STORES)
+def test_case_395_a_purge_of_a_store_that_holds_nothing_leaves_it_new(
+    make: Make, tmp_path: pathlib.Path
+) -> None:
+    store = make(tmp_path)
+    assert engine().purge(store, limit=10) == 0
+    assert stranger().purge(store, limit=10) == 0
+    assert engine().check_store(store) == "begun"
+    assert engine().purge(store, limit=10) == 0
+    assert engine().check_store(store) == "proven"
+
+
 def test_case_201_a_store_that_cannot_tell_is_begun_by_name_alone() -> None:
     store = DictStore()
     with pytest.raises(otp.NoCanaryError):

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use otp_engine::{
     Binding, Budgets, Engine, Error, Issuance, Issued, KeyRing, ManualClock, Mobile, Reason,
-    RecordField, Submission, Timestamp, Unlocking,
+    RecordField, StoreCheck, Submission, Timestamp, Unlocking,
 };
 use otp_engine_sqlite::SqliteStore;
 
@@ -101,4 +101,17 @@ fn case_157_a_lock_and_the_mark_of_a_purge_outlive_the_process() {
     assert_eq!(unlocked, Unlocking::Unlocked);
     last.clock.set(START.saturating_add(DAY * 403));
     assert!(last.issue("3").is_ok());
+}
+
+#[test]
+fn case_395_a_purge_of_a_file_that_holds_nothing_leaves_it_new() {
+    let scratch = Scratch::new("first");
+    let file = scratch.path("otp.sqlite3");
+    let broom = Process::start(&file, Duration::ZERO);
+    assert_eq!(broom.engine.purge(&broom.store, 9).unwrap(), 0);
+    assert_eq!(broom.engine.purge_confirmed(&broom.store, 9).unwrap(), 0);
+    drop(broom);
+    let host = Process::start(&file, DAY * 401);
+    let check = || host.engine.check_store(&host.store).unwrap();
+    assert_eq!((check(), check()), (StoreCheck::Begun, StoreCheck::Proven));
 }
