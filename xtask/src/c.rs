@@ -42,6 +42,7 @@ const TESTS: &[&str] = &[
     "vectors",
     "privacy",
     "oath",
+    "restored",
 ];
 
 /// The one that looks at itself from outside, and runs alone.
