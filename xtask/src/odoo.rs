@@ -108,6 +108,7 @@ const FROM_OUTSIDE: &[&[&str]] = &[
         "tests/test_workers.py",
         "tests/test_lifecycle.py",
         "tests/test_keys.py",
+        "tests/test_erasure.py",
         "tests/test_slow_gateway.py",
     ],
     &["tests_browser"],

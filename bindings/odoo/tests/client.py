@@ -59,14 +59,14 @@ class Client:
 
 
 class Borrower(Client):
-    """A portal user with a mobile number and an application to sign."""
+    """A user with a mobile number and an application to sign; by default of the portal."""
 
-    def __init__(self, server, admin, applications=1):
+    def __init__(self, server, admin, applications=1, group="group_portal"):
         number = next(_numbers)
         login = f"borrower{number}"
         self.mobile = f"60123{number:06d}"
-        # The portal group is the last word on what such a user may do.
-        group = admin.call("ir.model.data", "check_object_reference", "base", "group_portal")[1]
+        # The group is the last word on what such a user may do.
+        group = admin.call("ir.model.data", "check_object_reference", "base", group)[1]
         values = {
             "name": f"Borrower {number}",
             "login": login,

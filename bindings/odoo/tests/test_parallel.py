@@ -1,5 +1,7 @@
 """Many requests at once, over four workers: each guess counts, each message leaves once."""
 
+from functools import partial
+
 from client import Borrower, at_once, signatures, wrong
 
 INVALID = "Invalid or expired OTP"
@@ -99,3 +101,30 @@ def test_sends_and_guesses_at_once_neither_lose_an_attempt_nor_send_twice(borrow
     assert compared(results) == [4, 3, 2]
     assert len(gateway.to(borrower.mobile)) == 1
     assert borrower.verify(code)["status"] == 200
+
+
+def test_case_407_of_two_users_who_sign_at_once_one_does_where_it_is_signed_once(
+    server, admin, gateway, database
+):
+    """Each has a right code, and both are asked for before either has signed."""
+    policies = admin.call("esms.otp.policy", "search", [])
+    signed = []
+    for once in (True, False):
+        admin.call("esms.otp.policy", "write", policies, {"sign_once": once})
+        for _ in range(3):
+            first = Borrower(server, admin)
+            second = Borrower(server, admin, group="group_user")  # sees all applications
+            calls = []
+            for user in (first, second):
+                assert user.send(first.record)["status"] == 200
+                code = gateway.code(user.mobile)
+                calls.append(partial(user.verify, code, first.record))
+            results = at_once(calls)
+            signed.append((once, sorted(result["status"] for result in results)))
+            accepted = [result["status"] for result in results].count(200)
+            assert signatures(database, first.record) == accepted
+            if once:
+                again = [call() for call in calls]
+                assert again == [{"status": 400, "message": INVALID}] * 2, "nothing was spent"
+    # The control: where it may be signed again, both sign.
+    assert signed == [(True, [200, 400])] * 3 + [(False, [200, 200])] * 3

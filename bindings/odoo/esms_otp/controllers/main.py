@@ -25,7 +25,7 @@ from ..engine import engine, hearing, with_causes
 from ..gateway import Timeout
 from ..models import limits
 from ..models.ir_http import AUTH, CORS
-from ..models.signature import Projection
+from ..models.signature import Projection, SignedAlready
 from ..recipient import NoMobile
 from ..sending import Sending
 from ..store import opened, transaction
@@ -206,8 +206,9 @@ def _report(registry, limited, case, issued, said):
 def _verify(asked):
     record, policy = _allowed(asked)
     record._esms_otp_check_allowed(asked.field)
+    over = {"status": 400, "message": contract.INVALID}  # as of a code that is used
     if policy._is_over(record, asked.field):
-        raise _Answered({"status": 400, "message": contract.INVALID})  # as of a code that is used
+        raise _Answered(over)
     case = _case(asked, record, policy)
     evidence = otp.Evidence(
         signer_name=asked.signer_name,
@@ -217,12 +218,15 @@ def _verify(asked):
         agent=_line(request.httprequest.user_agent.string or "", 512) or None,
     )
     registry = request.env.registry
-    row = Projection(case.place.company_id, asked.signature)
+    row = Projection(case.place.company_id, asked.signature, once=policy.sign_once)
     _let_go()
 
     limited = engine(case.budgets).with_policy(case.limits)
-    with hearing() as events, opened(registry, row) as store:
-        verdict = limited.verify(store, case.binding, asked.otp, asked.challenge_id, evidence)
+    try:
+        with hearing() as events, opened(registry, row) as store:
+            verdict = limited.verify(store, case.binding, asked.otp, asked.challenge_id, evidence)
+    except SignedAlready:  # between the question above and the commit
+        raise _Answered(over) from None
     _write_down(journal.heard, registry, events, case.place.company_id)
     if not verdict:
         return contract.rejected(verdict, _now())

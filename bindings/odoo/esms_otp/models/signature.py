@@ -2,6 +2,8 @@ import base64
 import logging
 from datetime import datetime, timezone
 
+import otp_engine as otp
+
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
 from odoo.fields import Domain
@@ -20,6 +22,8 @@ _INSERT = """INSERT INTO esms_otp_signature (
 VALUES (%(model)s, %(field)s, %(res_id)s, %(user_id)s, %(company_id)s, %(generation)s, %(n)s,
     %(verified_at)s, %(record)s, %(disclosures)s, %(signer_name)s, %(recipient)s, %(image)s)
 RETURNING id"""
+_NEWEST = """SELECT record, disclosures FROM esms_otp_signature
+WHERE model = %(model)s AND field = %(field)s AND res_id = %(res_id)s ORDER BY n DESC LIMIT 1"""
 _ERASE = """UPDATE esms_otp_signature SET disclosures = %(disclosures)s,
     signer_name = CASE WHEN %(signer_name)s IS NULL THEN NULL ELSE signer_name END,
     recipient = CASE WHEN %(recipient)s IS NULL THEN NULL ELSE recipient END,
@@ -27,13 +31,21 @@ _ERASE = """UPDATE esms_otp_signature SET disclosures = %(disclosures)s,
 WHERE record = %(record)s"""
 
 
-class Projection:
-    """The row of a signature record, written in the commit that writes the record."""
+class SignedAlready(otp.UnavailableError):
+    """The field was signed meanwhile, and is signed once: this commit was taken back."""
 
-    def __init__(self, company_id=None, image=None, drop_image=False):
+
+class Projection:
+    """The row of a signature record, written in the commit that writes the record.
+
+    ``once`` says that what is signed is not signed again, unless its content has changed.
+    """
+
+    def __init__(self, company_id=None, image=None, drop_image=False, once=False):
         self.company_id = company_id
         self.image = image
         self.drop_image = drop_image
+        self.once = once
         self.signature_id = None
 
     def __call__(self, cr, write):
@@ -42,11 +54,26 @@ class Projection:
         if write.expected:  # an erasure: what was signed stays, details of a person go
             cr.execute(_ERASE, values, log_exceptions=False)
             return
+        if self.once:
+            self._check_first(cr, values)
         values["company_id"] = self.company_id
         # The ORM keeps the base64 text of a binary in its bytea.
         values["image"] = base64.b64encode(self.image) if self.image else None
         cr.execute(_INSERT, values, log_exceptions=False)
         self.signature_id = cr.fetchone()[0]
+
+    def _check_first(self, cr, values):
+        # The commit has written the page of the field, whose row is locked until it ends: whoever
+        # signs at the same time waits for it, or was seen here.
+        cr.execute(_NEWEST, values, log_exceptions=False)
+        for before in cr.fetchall():
+            signed, now = _digest(*before), _digest(values["record"], values["disclosures"])
+            if None in (signed, now) or signed == now:
+                raise SignedAlready("what is signed once was signed meanwhile")
+
+
+def _digest(jws, disclosures):
+    return signed_record.content_digest(jws, (disclosures or "").splitlines())
 
 
 def _columns(body):
@@ -166,8 +193,9 @@ class EsmsOtpSignature(models.Model):
             if not record or not hasattr(record, "_esms_otp_compared"):
                 row.standing = "gone"
                 continue
-            signed = signed_record.content_digest(row.record, (row.disclosures or "").splitlines())
-            row.standing = record._esms_otp_compared(row.field, signed)
+            row.standing = record._esms_otp_compared(
+                row.field, _digest(row.record, row.disclosures)
+            )
 
     @api.depends_context("uid")
     def _compute_mobile(self):
