@@ -12,6 +12,7 @@
         "security/ir.model.access.csv",
         "security/esms_otp_rules.xml",
         "data/ir_cron.xml",
+        "views/esms_otp_reset_views.xml",
         "views/esms_otp_generation_views.xml",
         "views/esms_otp_signature_views.xml",
         "views/esms_otp_log_views.xml",

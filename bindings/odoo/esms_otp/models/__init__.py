@@ -11,5 +11,6 @@ from . import (
     res_company,
     res_config_settings,
     res_users,
+    reset,
     signature,
 )

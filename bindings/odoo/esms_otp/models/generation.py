@@ -8,6 +8,7 @@ from odoo.exceptions import UserError
 
 from .. import journal
 from ..engine import engine, hearing, with_causes
+from ..recipient import NoMobile
 from ..store import opened
 
 _BATCH = 1000
@@ -78,24 +79,38 @@ class EsmsOtpGeneration(models.Model):
     def action_reset(self, reason):
         """Lift what holds users, numbers and record fields of these rows up; what is used stays so.
 
-        The reason, 1 to 256 bytes, is in the events. What a clock that was far ahead left goes too.
+        The reason, 1 to 256 bytes without control characters, is in the events. What a clock that
+        was far ahead left goes too.
         """
         if not self.env.user.has_group("esms_otp.group_esms_otp_manager"):
-            raise UserError(self.env._("Only a manager of signing codes may unlock users."))
+            raise UserError(self.env._("Only a manager of signing codes may reset them."))
         self.check_access("read")
         tenant = self.env["esms.otp.cell"]._tenant()
-        for row in self:
-            record = self.env[row.model].sudo().browse(row.res_id).exists()
-            policy = self.env["esms.otp.policy"]._for_field(record, row.field, active_test=False)
-            with hearing() as events, opened(self.env.registry) as store:
-                engine().reset_user(store, tenant, str(row.user_id.id), reason)
-                if record and policy:
-                    binding = policy._binding(record, row.field, row.user_id, tenant)
-                    engine().reset_slot(store, binding, reason)
-                    engine().reset_recipient(store, binding, reason)
-            journal.heard(self.env.registry, events, row.company_id.id)
-            _logger.info("user %s reset generation %s", self.env.uid, row.id)
+        try:
+            for row, binding in [(row, row._binding(tenant)) for row in self]:
+                with hearing() as events, opened(self.env.registry) as store:
+                    engine().reset_user(store, tenant, str(row.user_id.id), reason)
+                    if binding:
+                        engine().reset_slot(store, binding, reason)
+                        engine().reset_recipient(store, binding, reason)
+                journal.heard(self.env.registry, events, row.company_id.id)
+                _logger.info("user %s reset generation %s", self.env.uid, row.id)
+        except ValueError as error:  # of the reason, before anything is lifted
+            raise UserError(str(error)) from None
         return True
+
+    def _binding(self, tenant):
+        """Return what a code of this row is bound to now; None where nothing is signed any more."""
+        if self.model not in self.env:
+            return None
+        record = self.env[self.model].sudo().browse(self.res_id).exists()
+        policy = self.env["esms.otp.policy"]._for_field(record, self.field, active_test=False)
+        if not (record and policy):
+            return None
+        try:
+            return policy._binding(record, self.field, self.user_id, tenant)
+        except NoMobile as error:
+            raise UserError(f"{self.user_id.display_name}: {error}") from None
 
     @api.model
     def _purge(self, confirmed=False):

@@ -9,8 +9,10 @@ from . import (
     test_limits,
     test_login,
     test_mixin,
+    test_passed_on,
     test_policy,
     test_portal,
     test_purge,
+    test_reset,
     test_signature,
 )

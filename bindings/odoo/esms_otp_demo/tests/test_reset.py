@@ -1,0 +1,111 @@
+"""An administrator's reset: by a button that asks why, for managers of signing codes alone."""
+
+from odoo import Command
+from odoo.addons.esms_otp import engine as engine_module
+from odoo.addons.esms_otp.controllers import main
+from odoo.exceptions import AccessError, UserError
+from odoo.tests import Form, tagged
+
+from .common import FIELD, MODEL, OtpCase
+
+WHY = "ticket 4711: the borrower was called back"
+
+
+@tagged("at_install", "-post_install")
+class TestReset(OtpCase):
+    def setUp(self):
+        super().setUp()
+        self.manager = self.staff("manager")
+        self.row = self.env["esms.otp.generation"].create(
+            {
+                "generation": "gen_x",
+                "model": MODEL,
+                "field": FIELD,
+                "res_id": self.loan.id,
+                "state": "exhausted",
+                "issued_at": "2026-01-01",
+                "expires_at": "2026-01-01",
+                "user_id": self.borrower.id,
+                "company_id": self.env.company.id,
+            }
+        )
+
+    def staff(self, role):
+        groups = self.env.ref(f"esms_otp.group_esms_otp_{role}")
+        return self.env["res.users"].create(
+            {"name": role, "login": f"otp_{role}", "group_ids": [Command.set(groups.ids)]}
+        )
+
+    def exhaust(self):
+        tenant = self.env["esms.otp.cell"]._tenant()
+        binding = self.policy._binding(self.loan, FIELD, self.borrower, tenant)
+        with main.opened(self.registry) as store:
+            engine = engine_module.engine()
+            code = engine.issue(store, binding).code
+            for _ in range(5):
+                engine.verify(store, binding, f"{(int(code) + 1) % 10**6:06}")
+            self.assertEqual(engine.issue(store, binding).reason, "exhausted")
+        return engine, binding, code
+
+    def asked(self, user):
+        action = self.env.ref("esms_otp.esms_otp_reset_action")
+        wizard = self.env[action.res_model].with_user(user)
+        return wizard.with_context(active_model=self.row._name, active_ids=self.row.ids)
+
+    def test_case_396_a_manager_resets_by_a_button_and_says_why(self):
+        engine, binding, code = self.exhaust()
+        form = Form(self.asked(self.manager))
+        form.reason = WHY
+        self.assertEqual(form.save().action_reset()["type"], "ir.actions.act_window_close")
+        with main.opened(self.registry) as store:
+            self.assertFalse(engine.verify(store, binding, code), "it is called off")
+            again = engine.issue(store, binding)
+            self.assertTrue(again)
+            self.assertTrue(engine.verify(store, binding, again.code))
+        log = self.env["esms.otp.log"].search([("reason", "=", WHY)])
+        self.assertEqual(
+            set(log.mapped("happening")), {"user_reset", "slot_reset", "recipient_reset"}
+        )
+
+    def test_case_396_what_was_used_stays_used(self):
+        tenant = self.env["esms.otp.cell"]._tenant()
+        binding = self.policy._binding(self.loan, FIELD, self.borrower, tenant)
+        engine = engine_module.engine()
+        with main.opened(self.registry) as store:
+            code = engine.issue(store, binding).code
+            self.assertTrue(engine.verify(store, binding, code))
+        self.row.with_user(self.manager).action_reset(WHY)
+        with main.opened(self.registry) as store:
+            self.assertFalse(engine.verify(store, binding, code))
+
+    def test_case_396_the_button_is_for_managers_alone(self):
+        self.exhaust()
+        officer = self.staff("officer")
+        for user in (self.borrower, self.staff("user"), officer):
+            with self.assertRaises(AccessError):
+                self.asked(user).create({"reason": WHY})
+            with self.assertRaises(UserError):
+                self.row.with_user(user).action_reset(WHY)
+        views = self.env["esms.otp.generation"]
+        for kind in ("form", "list"):
+            action = str(self.env.ref("esms_otp.esms_otp_reset_action").id)
+            shown = views.with_user(self.manager).get_view(view_type=kind)["arch"]
+            hidden = views.with_user(officer).get_view(view_type=kind)
+            self.assertIn(f'name="{action}"', shown)
+            self.assertNotIn(f'name="{action}"', hidden["arch"])
+        self.assertFalse(self.env["esms.otp.log"].search([("reason", "=", WHY)]))
+
+    def test_case_396_a_reason_that_is_none_is_named_and_nothing_is_lifted(self):
+        engine, binding, _code = self.exhaust()
+        for reason in ("", "  ", "a\nb", "x" * 257):
+            with self.subTest(reason), self.assertRaisesRegex(UserError, "reason"):
+                self.row.with_user(self.manager).action_reset(reason)
+        with main.opened(self.registry) as store:
+            self.assertEqual(engine.issue(store, binding).reason, "exhausted")
+
+    def test_case_396_a_user_without_a_number_is_named_before_anything_is_lifted(self):
+        self.exhaust()
+        self.borrower.esms_otp_mobile = False
+        with self.assertRaisesRegex(UserError, "mobile is not registered"):
+            self.row.with_user(self.manager).action_reset(WHY)
+        self.assertFalse(self.env["esms.otp.log"].search([("reason", "=", WHY)]))
