@@ -100,6 +100,33 @@ def test_case_323_a_purge_keeps_its_limit_whatever_the_plan(glue, connect, datab
     assert [store.purge(6, 2) for _ in range(5)] == [2, 2, 2, 1, 0]
 
 
+def test_case_405_a_commit_with_a_warning_is_one_of_which_nothing_is_known(glue, connect, database):
+    """As PostgreSQL's where a wait for a standby is cut short: made here, perhaps here alone."""
+    database.query("TRUNCATE otp_cell")
+    database.query(
+        """CREATE FUNCTION otp_warns() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        RAISE WARNING 'canceling the wait for synchronous replication due to user request';
+        RETURN NULL; END $$;
+        CREATE CONSTRAINT TRIGGER otp_warns AFTER INSERT OR UPDATE ON otp_cell
+        DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION otp_warns()"""
+    )
+    engine = otp.Engine(otp.KeyRing({"k": os.urandom(32)}, index=os.urandom(32)))
+    binding = otp.Binding(
+        tenant="t", purpose="sign", model="m", field="f", record="1", user="7", mobile=MOBILE
+    )
+    store = glue.CellStore(connect)
+    try:
+        with pytest.raises(otp.StoreError) as raised:
+            engine.issue(store, binding)
+    finally:
+        database.query("DROP TRIGGER otp_warns ON otp_cell; DROP FUNCTION otp_warns")
+    assert raised.value.unknown
+    assert "committed with a warning" in str(raised.value.__cause__)
+    # It was made: the same code stands, and the engine finds it.
+    assert engine.status(store, binding).state == "pending"
+    assert engine.issue(store, binding).reason == "cooldown"
+
+
 class Rows:
     """The host's own table, with one signature from before."""
 
