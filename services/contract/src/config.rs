@@ -191,6 +191,18 @@ pub struct Options {
     )]
     pub erase: Option<Vec<String>>,
 
+    /// Lift what holds the codes of a demonstration's user for a field up, say why, and end
+    #[arg(long, num_args = 5, value_names = ["USER", "MODEL", "FIELD", "RECORD", "REASON"])]
+    pub reset_slot: Option<Vec<String>>,
+
+    /// Forget what was sent to a number and failed against it, say why, and end
+    #[arg(long, num_args = 3, value_names = ["TENANT", "NUMBER", "REASON"])]
+    pub reset_recipient: Option<Vec<String>>,
+
+    /// Lift a user's locks and the limit of their sends, say why, and end
+    #[arg(long, num_args = 3, value_names = ["TENANT", "USER", "REASON"])]
+    pub reset_user: Option<Vec<String>>,
+
     /// The least that is logged: JSON lines on standard error
     #[arg(long, env = "OTP_CONTRACT_LOG", value_enum, default_value = "info")]
     pub log: LogLevel,

@@ -2,6 +2,7 @@
 
 mod erase;
 mod probe;
+mod reset;
 mod send;
 mod sign;
 

@@ -25,9 +25,7 @@ pub fn start(least: LogLevel) {
 /// Writes the line of an event.
 pub(crate) fn event(name: &'static str, event: &Event<'_>) {
     let field = event.binding.map(|binding| binding.record_field());
-    let recipient = event
-        .binding
-        .map(|binding| masked(binding.recipient().as_str()));
+    let recipient = event.recipient.map(|recipient| masked(recipient.as_str()));
     tracing::info!(
         event = name,
         tenant = event.tenant,
@@ -37,6 +35,7 @@ pub(crate) fn event(name: &'static str, event: &Event<'_>) {
         field = field.map(|field| field.field),
         record = field.map(|field| field.record),
         recipient,
+        reason = event.reason, // of an administrator's reset
         "otp"
     );
 }

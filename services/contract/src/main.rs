@@ -6,7 +6,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Parser;
-use otp_engine::RecordField;
+use otp_engine::{Mobile, RecordField};
+use otp_engine_contract::directory::demo::DemoDirectory;
+use otp_engine_contract::directory::{Fault, User};
 use otp_engine_contract::{Error, Options, Server, start_logging};
 use tokio::runtime::Builder;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -14,9 +16,10 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 fn main() -> ExitCode {
     let options = Options::parse();
     start_logging(options.log);
-    let done = match &options.erase {
-        Some(what) => erase(&options, what),
-        None => run(&options),
+    let done = match (&options.erase, reset(&options)) {
+        (Some(what), _) => erase(&options, what),
+        (None, Some(done)) => done,
+        (None, None) => run(&options),
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,
@@ -48,6 +51,45 @@ fn erase(options: &Options, what: &[String]) -> Result<bool, Error> {
     let said = if found { "erased" } else { "no such signature" };
     let _ = writeln!(std::io::stdout(), "{said}");
     Ok(found)
+}
+
+/// Does the reset that is asked for, if one is; says whether there was anything to lift.
+fn reset(options: &Options) -> Option<Result<bool, Error>> {
+    let server = || Server::open(options);
+    let done = match (
+        options.reset_slot.as_deref(),
+        options.reset_recipient.as_deref(),
+        options.reset_user.as_deref(),
+    ) {
+        (Some([user, model, field, record, reason]), _, _) => server().map(|server| {
+            let field = RecordField {
+                model,
+                field,
+                record,
+            };
+            server.reset_slot(&known(user)?, &field, reason)
+        }),
+        (_, Some([tenant, number, reason]), _) => server().map(|server| {
+            let number = Mobile::parse(number)?;
+            server.reset_recipient(tenant, &number.into(), reason)
+        }),
+        (_, _, Some([tenant, user, reason])) => {
+            server().map(|server| server.reset_user(tenant, user, reason))
+        }
+        _ => return None, // the flags take exactly so many
+    };
+    let done = done.and_then(|done| done.map_err(|error| Error::from(&*error)));
+    if let Ok(lifted) = done {
+        let said = if lifted { "reset" } else { "nothing to reset" };
+        let _ = writeln!(std::io::stdout(), "{said}");
+    }
+    Some(done)
+}
+
+/// Returns a user of the demonstration.
+fn known(id: &str) -> Result<User, Fault> {
+    let user = DemoDirectory::new()?.find(id)?;
+    user.ok_or_else(|| format!("--reset-slot: there is no user {id:?}").into())
 }
 
 /// Serves; says whether all requests were finished at the end.

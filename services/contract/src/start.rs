@@ -8,7 +8,7 @@ use core::time::Duration;
 use std::path::Path;
 use std::sync::{Arc, RwLock};
 
-use otp_engine::{Clock, Engine, Event, RecordField, SystemClock, VerifyingKeys};
+use otp_engine::{Clock, Engine, Event, Recipient, RecordField, SystemClock, VerifyingKeys};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
@@ -17,7 +17,7 @@ use crate::app::App;
 use crate::config::Options;
 use crate::desk::{Desk, chain};
 use crate::directory::demo::DemoDirectory;
-use crate::directory::{Directory, Fault};
+use crate::directory::{Directory, Fault, User};
 use crate::gateway::Gateway;
 use crate::health::{Purge, Purged};
 use crate::metrics::{Events, Metrics};
@@ -218,6 +218,47 @@ impl Server {
     /// The [`Fault`] of store or record; what is left is erased by asking again.
     pub fn erase(&self, tenant: &str, field: &RecordField<'_>, n: u64) -> Result<bool, Fault> {
         self.app.desk().erase(tenant, field, n)
+    }
+
+    /// Lifts what holds a user's codes for a field up: used-up attempts, cooldown, closing time. A code
+    /// that is out is called off, one that was used stays used. For an administrator, whose `reason`, 1
+    /// to 256 bytes without control characters, stands in the log. Says whether there was anything to
+    /// lift.
+    ///
+    /// # Errors
+    ///
+    /// The [`Fault`] of user, reason or store: nothing is known to be lifted.
+    pub fn reset_slot(
+        &self,
+        user: &User,
+        field: &RecordField<'_>,
+        reason: &str,
+    ) -> Result<bool, Fault> {
+        self.app.desk().reset_slot(user, field, reason)
+    }
+
+    /// Forgets what was sent to a number and failed against it, over all users and records of a
+    /// tenant; as [`reset_slot`](Self::reset_slot).
+    ///
+    /// # Errors
+    ///
+    /// The [`Fault`] of reason or store: nothing is known to be lifted.
+    pub fn reset_recipient(
+        &self,
+        tenant: &str,
+        recipient: &Recipient,
+        reason: &str,
+    ) -> Result<bool, Fault> {
+        self.app.desk().reset_recipient(tenant, recipient, reason)
+    }
+
+    /// Lifts a user's locks, and the limit of sends with them; as [`reset_slot`](Self::reset_slot).
+    ///
+    /// # Errors
+    ///
+    /// The [`Fault`] of reason or store: nothing is known to be lifted.
+    pub fn reset_user(&self, tenant: &str, user: &str, reason: &str) -> Result<bool, Fault> {
+        self.app.desk().reset_user(tenant, user, reason)
     }
 
     /// Begins to listen.

@@ -14,10 +14,16 @@ mod gateway;
 mod harness;
 #[path = "service/http.rs"]
 mod http;
+#[path = "service/passed_on.rs"]
+mod passed_on;
 #[path = "service/postgres.rs"]
 mod postgres;
 #[path = "service/process.rs"]
 mod process;
+#[path = "service/resets.rs"]
+mod resets;
+#[path = "service/servers.rs"]
+mod servers;
 #[path = "service/shutdown.rs"]
 mod shutdown;
 

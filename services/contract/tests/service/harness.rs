@@ -32,6 +32,8 @@ pub(crate) struct Setup {
     pub(crate) directory: Arc<dyn Directory>,
     pub(crate) gateway_timeout: Duration,
     pub(crate) gateway_url: String,
+    /// In the place of the one behind `gateway_url`.
+    pub(crate) gateway: Option<Arc<dyn Gateway>>,
 }
 
 impl Setup {
@@ -45,7 +47,13 @@ impl Setup {
             clock: Arc::new(ManualClock::new(SystemClock::new().now().unwrap())),
             directory: Arc::new(DemoDirectory::new().unwrap()),
             gateway_timeout: PATIENCE,
+            gateway: None,
         }
+    }
+
+    pub(crate) fn gateway(mut self, gateway: impl Gateway + 'static) -> Self {
+        self.gateway = Some(Arc::new(gateway));
+        self
     }
 
     pub(crate) fn directory(mut self, directory: impl Directory + 'static) -> Self {
@@ -91,7 +99,7 @@ impl Setup {
         let options = Options::try_parse_from(arguments).unwrap();
         let gateway =
             EsmsGateway::new(&self.gateway_url, "bank", "secret", self.gateway_timeout).unwrap();
-        let gateway: Arc<dyn Gateway> = Arc::new(gateway);
+        let gateway = self.gateway.clone().unwrap_or_else(|| Arc::new(gateway));
         let parts = Parts::new(self.directory.clone(), gateway).clock(self.clock.clone());
         Server::with(&options, parts)
     }

@@ -8,14 +8,14 @@ use crate::evidence::{guarantor, sign};
 use crate::harness::{Client, Setup, place, with, wrong};
 
 /// Returns how a user connects.
-fn url(server: &PostgresServer, user: &str) -> String {
+pub(crate) fn url(server: &PostgresServer, user: &str) -> String {
     let socket = server.socket();
     let folder = socket.parent().unwrap().to_str().unwrap();
     format!("postgres://{user}@{}/postgres", folder.replace('/', "%2F"))
 }
 
 /// Runs statements as the server's superuser.
-fn sql(server: &PostgresServer, statements: &str) {
+pub(crate) fn sql(server: &PostgresServer, statements: &str) {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
         let connected = tokio_postgres::connect(&server.url(), NoTls).await;
@@ -28,7 +28,7 @@ fn sql(server: &PostgresServer, statements: &str) {
 }
 
 /// The roles of docs/operations.md.
-const ROLES: &str = "
+pub(crate) const ROLES: &str = "
     CREATE ROLE otp_app LOGIN; CREATE ROLE otp_purge LOGIN;
     GRANT USAGE ON SCHEMA otp_engine TO otp_app, otp_purge;
     GRANT SELECT ON otp_engine.otp_layout TO otp_app, otp_purge;
@@ -37,14 +37,14 @@ const ROLES: &str = "
 ";
 
 /// Another start in the same folder: with the keys that the store belongs to.
-fn again(first: &Setup) -> Setup {
+pub(crate) fn again(first: &Setup) -> Setup {
     Setup {
         folder: first.folder.clone(),
         ..Setup::new()
     }
 }
 
-fn ready(client: &Client) -> (u16, Value) {
+pub(crate) fn ready(client: &Client) -> (u16, Value) {
     let (http, body) = client.get("/health/ready");
     (http, serde_json::from_str(&body).unwrap())
 }

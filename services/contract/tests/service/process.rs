@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{Client, code_in, place, with, wrong};
 
-fn program(flags: &[&str]) -> Command {
+pub(crate) fn program(flags: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_otp-engine-contract"));
     // What the machine of the test sets must not decide here.
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("OTP_CONTRACT_")) {
@@ -25,13 +25,13 @@ fn program(flags: &[&str]) -> Command {
 }
 
 /// A program that listens; it is killed when this is dropped.
-struct Running {
+pub(crate) struct Running {
     child: Child,
-    client: Client,
+    pub(crate) client: Client,
 }
 
 impl Running {
-    fn start(mut command: Command, log: &Path) -> Self {
+    pub(crate) fn start(mut command: Command, log: &Path) -> Self {
         let log = fs::File::create(log).unwrap();
         let mut child = command.stdout(Stdio::piped()).stderr(log).spawn().unwrap();
         let mut line = String::new();
@@ -45,7 +45,7 @@ impl Running {
     }
 
     /// Starts the demonstration in a folder, with its messages in `outbox`.
-    fn demo(folder: &Folder, more: &[&str]) -> Self {
+    pub(crate) fn demo(folder: &Folder, more: &[&str]) -> Self {
         let flags = ["--demo", "--listen", "127.0.0.1:0", "--drain-delay", "0"];
         let mut command = program(&flags);
         command
@@ -56,7 +56,7 @@ impl Running {
         Self::start(command, &folder.path().join("log"))
     }
 
-    fn signal(&self, signal: &str) {
+    pub(crate) fn signal(&self, signal: &str) {
         let kill = format!("kill -{signal} {}", self.child.id());
         assert!(
             Command::new("sh")
@@ -68,7 +68,7 @@ impl Running {
     }
 
     /// Sends a signal; returns the exit code.
-    fn stop(mut self, signal: &str) -> Option<i32> {
+    pub(crate) fn stop(mut self, signal: &str) -> Option<i32> {
         self.signal(signal);
         self.child.wait().unwrap().code()
     }
@@ -82,7 +82,7 @@ impl Drop for Running {
 }
 
 /// Returns the code in the newest message of an outbox.
-fn newest_code(folder: &Folder) -> String {
+pub(crate) fn newest_code(folder: &Folder) -> String {
     let outbox = text(&folder.path().join("outbox"));
     let message: Value = serde_json::from_str(outbox.lines().last().unwrap()).unwrap();
     code_in(message["msg"].as_str().unwrap())
@@ -199,7 +199,7 @@ fn case_263_a_full_disk_is_not_ready_and_told_apart() {
     assert_eq!(client.send(&place())["status"], 200);
 }
 
-fn text(path: &Path) -> String {
+pub(crate) fn text(path: &Path) -> String {
     fs::read_to_string(path).unwrap()
 }
 
@@ -501,7 +501,7 @@ fn help_names_each_flag_and_its_variable() {
     assert!(flags.len() > 20, "{help}");
     assert_eq!(
         help.matches("[env: OTP_CONTRACT_").count(),
-        flags.len() - 7, // the five files of secrets, and the two acts, which no environment does
+        flags.len() - 10, // the five files of secrets, and the five acts, which no environment does
         "{help}"
     );
 }
