@@ -87,6 +87,13 @@ const CASES: &[(&str, &[u32])] = &[
         &[360, 361, 362, 363, 364, 365, 366, 367, 368, 369],
     ),
     ("Fuzzing", &[370, 371, 372]),
+    (
+        "Entries beside Rust and Python",
+        &[
+            390, 391, 392, 393, 394, 395, 396, 397, 398, 399, 400, 401, 402, 403, 404, 405, 406,
+            407,
+        ],
+    ),
 ];
 
 const HEAD: &str = "# Cases and the tests that show them\n\n\
