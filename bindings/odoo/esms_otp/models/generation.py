@@ -110,7 +110,8 @@ class EsmsOtpGeneration(models.Model):
         try:
             return policy._binding(record, self.field, self.user_id, tenant)
         except NoMobile as error:
-            raise UserError(f"{self.user_id.display_name}: {error}") from None
+            told = f"{self.user_id.display_name}: {error}"
+            raise UserError(told) from None
 
     @api.model
     def _purge(self, confirmed=False):
