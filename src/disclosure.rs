@@ -2,12 +2,14 @@
 //!
 //! The signed payload holds digests; what they stand for travels beside it and can be deleted.
 
+use alloc::format;
 use alloc::string::{String, ToString};
 
 use base64ct::{Base64UrlUnpadded, Encoding};
 use sha2::{Digest, Sha256};
 
 use crate::json::{self, Value};
+use crate::reveal::publish;
 
 /// The longest disclosure, in characters: a value of about 3,000 bytes.
 pub(crate) const MAX_DISCLOSURE: usize = 4096;
@@ -28,17 +30,17 @@ pub(crate) struct Disclosure {
 
 /// Writes `b64url([salt, name, value])`.
 pub(crate) fn write(salt: &[u8; SALT], name: &str, value: &str) -> String {
-    let array = Value::List(alloc::vec![
-        Base64UrlUnpadded::encode_string(salt).into(),
-        name.into(),
-        value.into(),
-    ]);
-    Base64UrlUnpadded::encode_string(array.to_json().as_bytes())
+    // As it is: base64url has nothing to escape, and looking for it would look at the salt.
+    let salt = Base64UrlUnpadded::encode_string(salt);
+    let rest = Value::List(alloc::vec![name.into(), value.into()]).to_json();
+    let array = format!("[\"{salt}\",{}", &rest[1..]);
+    Base64UrlUnpadded::encode_string(array.as_bytes())
 }
 
 /// Returns the digest by which a payload names a disclosure: base64url of SHA-256 of its characters.
 pub(crate) fn digest(disclosure: &str) -> String {
-    Base64UrlUnpadded::encode_string(&Sha256::digest(disclosure.as_bytes()))
+    let digest = Sha256::digest(disclosure.as_bytes());
+    Base64UrlUnpadded::encode_string(&publish(digest.into()))
 }
 
 /// Reads a disclosure; `None` if it is not one as written here.

@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 
 use crate::binding::{feed_recipient, feed_text};
 use crate::mac::{Message, Prepared, Sha256};
+use crate::reveal;
 use crate::store::{Key, Version};
 use crate::{Binding, ChallengeId, Code, CodeKind, Recipient, RecordField, RecordId, Timestamp};
 use partitions::Partitions;
@@ -165,7 +166,7 @@ impl KeyRing {
         });
         let mut bytes = [0; 16];
         bytes.copy_from_slice(&mac[..16]);
-        RecordId::from_bytes(bytes)
+        RecordId::from_bytes(reveal::publish(bytes))
     }
 
     /// Marks a store as one of this index secret: what its canary holds.
@@ -329,8 +330,8 @@ impl<'a> KeyRingBuilder<'a> {
             if codes.iter().any(|key| key.kid == kid) {
                 return Err(KeyRingError::TwiceOneKid);
             }
-            // Not constant-time: both secrets are the caller's own, and this is no oracle.
-            if seen.contains(&long_enough(secret)?) {
+            long_enough(secret)?;
+            if seen.iter().any(|other| reveal::equal(other, secret)) {
                 return Err(KeyRingError::TwiceOneSecret);
             }
             seen.push(secret);
@@ -483,6 +484,11 @@ impl BindingDigest {
         tag.copy_from_slice(&self.0[..TAG]);
         tag
     }
+
+    /// Says whether `tag` is what a slot keeps of it.
+    pub(crate) fn has_tag(&self, tag: &[u8; TAG]) -> bool {
+        reveal::equal(&self.0[..TAG], tag)
+    }
 }
 
 impl BindingDigest {
@@ -493,9 +499,9 @@ impl BindingDigest {
                 .get(at / 2)
                 .map(|byte| byte >> (4 - 4 * (at % 2)) & 0xF)
         };
-        let digits = (0..length).map_while(digit);
+        let digits = (0..length).map_while(digit).map(|it| reveal::publish([it]));
         digits
-            .filter_map(|digit| char::from_digit(digit.into(), 16))
+            .filter_map(|[digit]| char::from_digit(digit.into(), 16))
             .collect()
     }
 }

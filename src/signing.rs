@@ -16,6 +16,7 @@ use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use crate::Timestamp;
+use crate::reveal::publish;
 pub use verifying::{VerifyingKey, VerifyingKeys};
 
 /// A key that signs records as the operator.
@@ -233,14 +234,11 @@ impl SigningKey {
     /// Signs bytes, whatever the instant.
     pub(crate) fn sign(&self, message: &[u8]) -> Signature {
         match &self.secret {
-            Secret::Ed25519(secret) => Signature::Ed25519(secret.sign(message).to_bytes()),
-            Secret::Hs256(mac) => Signature::Hs256(
-                mac.clone()
-                    .chain_update(message)
-                    .finalize()
-                    .into_bytes()
-                    .into(),
-            ),
+            Secret::Ed25519(secret) => Signature::Ed25519(publish(secret.sign(message).to_bytes())),
+            Secret::Hs256(mac) => {
+                let mac = mac.clone().chain_update(message).finalize();
+                Signature::Hs256(publish(mac.into_bytes().into()))
+            }
         }
     }
 }
@@ -317,7 +315,7 @@ impl KeyId {
         for part in parts {
             hash.update(part.as_bytes());
         }
-        Self(hash.finalize().into())
+        Self(publish(hash.finalize().into()))
     }
 
     /// Reads the 43 characters of a thumbprint.

@@ -13,6 +13,7 @@ use crate::oath::{
 use crate::operation::oath::VerifyOath;
 use crate::operation::reset::Resetting;
 use crate::operation::reset_device::ResetDevice;
+use crate::reveal;
 use crate::store::{self, Class};
 use crate::{Binding, Error, Finding, Odds, Store, Verdict, findings};
 
@@ -345,7 +346,7 @@ impl Engine {
         let is_twice = |at: usize| {
             attempts[..at]
                 .iter()
-                .any(|one| one.name() == attempts[at].name())
+                .any(|one| reveal::equal(one.name(), attempts[at].name()))
         };
         if (0..attempts.len()).any(is_twice) {
             let count = attempts.len();

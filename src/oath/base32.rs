@@ -3,6 +3,7 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::hint::black_box;
 
 use zeroize::Zeroizing;
 
@@ -19,8 +20,11 @@ pub(super) fn decode(text: &str) -> Result<Zeroizing<Vec<u8>>, Error> {
     let mut bytes = Zeroizing::new(Vec::with_capacity(text.len() * 5 / 8 + 1));
     let (mut window, mut bits, mut symbols, mut padding) = (0_u16, 0_u32, 0_usize, 0_usize);
     let mut valid = 1;
-    for byte in text.bytes().filter(|byte| !byte.is_ascii_whitespace()) {
-        if byte == b'=' {
+    for byte in text.bytes() {
+        if reveal(is_space(byte)) {
+            continue;
+        }
+        if reveal(within(byte, b'=', b'=')) {
             padding += 1;
             continue;
         }
@@ -65,10 +69,12 @@ pub(super) fn encode(bytes: &[u8]) -> Zeroizing<String> {
 }
 
 /// Returns the symbol of the lowest five bits, by arithmetic: a table would be indexed by a secret.
-const fn symbol(bits: u8) -> u8 {
+fn symbol(bits: u8) -> u8 {
     let bits = bits & 0x1F;
-    let above_z = 25_u8.wrapping_sub(bits) >> 7;
-    b'A' + bits - 41 * above_z // '2' is 41 below what would follow 'Z'
+    // Opaque: compilers make a branch of a number that is 0 or 1.
+    let above_z = black_box(25_u8.wrapping_sub(bits) >> 7);
+    // '2' is 41 below what would follow 'Z'. All is ASCII: said so, no one has to ask the symbol.
+    (b'A' + bits - 41 * above_z) & 0x7F
 }
 
 /// Returns the five bits of a symbol, and 1 if it is one.
@@ -80,6 +86,11 @@ const fn value_of(byte: u8) -> (u8, u8) {
     let of_letter = letter.wrapping_neg() & folded.wrapping_sub(b'A');
     let of_digit = digit.wrapping_neg() & byte.wrapping_sub(b'2' - 26);
     ((of_letter | of_digit) & 0x1F, letter | digit)
+}
+
+/// Returns 1 for white space of ASCII, else 0.
+const fn is_space(byte: u8) -> u8 {
+    within(byte, b' ', b' ') | within(byte, b'\t', b'\n') | within(byte, 0x0C, b'\r')
 }
 
 /// Returns 1 from `first` to `last`, else 0.
@@ -112,6 +123,8 @@ mod tests {
                 .position(|symbol| *symbol == byte.to_ascii_uppercase());
             let (value, is_symbol) = value_of(byte);
             assert_eq!(at.is_some(), is_symbol == 1, "{byte:#x}");
+            let space = u8::from(byte.is_ascii_whitespace());
+            assert_eq!(is_space(byte), space, "{byte:#x}");
             if let Some(at) = at {
                 assert_eq!(usize::from(value), at, "{byte:#x}");
             }

@@ -46,7 +46,7 @@ impl Operation for Cancel<'_> {
             put_slot(writes, slot, challenge);
         }
         let is_meant =
-            |it: &Challenge| it.state == State::Pending && it.tag == self.target.digest.tag();
+            |it: &Challenge| it.state == State::Pending && self.target.digest.has_tag(&it.tag);
         let Some(mut challenge) = challenge.filter(is_meant) else {
             let answer = Cancellation::NothingLive;
             return Ok(Decision {

@@ -71,7 +71,7 @@ impl Operation for Report<'_> {
         let over = challenge.as_mut().is_some_and(|it| it.expire(now));
         let fits = |challenge: &&mut Challenge| {
             challenge.id == self.id
-                && challenge.tag == self.target.digest.tag()
+                && self.target.digest.has_tag(&challenge.tag)
                 && challenge.sends == self.send
                 && challenge.delivery == Delivered::Unreported
         };

@@ -129,7 +129,7 @@ impl Issue<'_> {
     fn is_same(&self, ground: &Ground<'_>, earlier: &Challenge, now: Timestamp) -> bool {
         earlier.is_live(now)
             && !earlier.is_far_ahead_of(now)
-            && earlier.tag == self.target.digest.tag()
+            && self.target.digest.has_tag(&earlier.tag)
             && earlier.limits == Limits::of(ground.policy)
             && earlier.epoch == ground.keys.epoch()
             && ground.keys.holds(earlier.kid, earlier.issued_at)

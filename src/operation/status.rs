@@ -67,7 +67,7 @@ impl Operation for Look<'_> {
         now: Timestamp,
     ) -> Result<Decision<Option<Status>>, Error> {
         let challenge = Challenge::in_slot(places.at(SLOT)?.body(), now)?;
-        let challenge = challenge.filter(|challenge| challenge.tag == self.target.digest.tag());
+        let challenge = challenge.filter(|challenge| self.target.digest.has_tag(&challenge.tag));
         let mut user = Meter::default();
         read_meter(ground, places, USER, &mut user)?;
         let lock = match user.lock(ground.budgets, now) {

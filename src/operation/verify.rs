@@ -333,7 +333,7 @@ impl Verify<'_> {
         user: &Meter,
         now: Timestamp,
     ) -> Result<Option<Rejection>, Error> {
-        if challenge.tag != self.target.digest.tag() {
+        if !self.target.digest.has_tag(&challenge.tag) {
             return Ok(Some(Rejection::Mismatch));
         }
         if self.submission.id.is_some_and(|id| id != challenge.id) {
