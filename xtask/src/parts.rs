@@ -236,7 +236,7 @@ const INTEROP: Part = Part {
 
 const C: Part = Part {
     name: "c",
-    about: "the C ABI: header, tests and examples in C and C++, memcheck, sanitizers, symbols",
+    about: "the C ABI: header, tests and examples in C and C++, memcheck, constant time, sanitizers, symbols",
     runs: Runs::Always,
     needs: &[
         Need::Apt(&["gcc", "g++", "binutils", "valgrind", "gdb", "abigail-tools"]),
@@ -253,6 +253,7 @@ const C: Part = Part {
             env: &[],
             code: 0,
         },
+        Step::Checks(c::constant_time),
         Step::Checks(c::abi),
         Step::Checks(c::layout),
         Step::Checks(c::vectors),
