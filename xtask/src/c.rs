@@ -12,7 +12,7 @@ mod memory;
 mod symbols;
 mod vectors;
 
-use std::fs;
+use std::{fs, io};
 
 use build::{
     Language, Linked, PLANTED, c, caught, compiler, cpp, generated, plain, program, source,
@@ -110,22 +110,45 @@ pub(crate) fn passes(job: &mut Job<'_>) -> Vec<Check> {
         (cpp("c++11"), Linked::Statically, "c++11, static"),
         (cpp("c++20"), Linked::Dynamically, "c++20, dynamic"),
     ] {
-        let example = match language.name {
-            "c" => "examples/c/sign_loan_offer.c",
-            _ => "examples/c/sign_loan_offer.cpp",
+        let examples = match language.name {
+            "c" => match guide(job) {
+                Ok(guide) => vec!["examples/c/sign_loan_offer.c".into(), guide],
+                Err(error) => return vec![Check::new("the guide has its program", Err(error))],
+            },
+            _ => vec!["examples/c/sign_loan_offer.cpp".into()],
         };
-        for source in TESTS
-            .iter()
-            .map(|name| source(name))
-            .chain([example.into()])
-        {
+        for source in TESTS.iter().map(|name| source(name)).chain(examples) {
             let found = program(job, &source, language, linked)
                 .and_then(|program| job.run(&mut plain(job, &program)))
                 .and_then(|ran| ran.succeeded());
-            checks.push(Check::new(format!("{source} passes: {how}"), found));
+            let name = if source.ends_with(GUIDE) {
+                "the C of docs/getting-started.md"
+            } else {
+                &source
+            };
+            checks.push(Check::new(format!("{name} passes: {how}"), found));
         }
     }
     checks
+}
+
+/// The file that holds the guide's C program while it is tested.
+const GUIDE: &str = "getting_started.c";
+
+/// Writes the guide's C program into a file of its own, and returns its path.
+fn guide(job: &Job<'_>) -> Result<String, String> {
+    let write = || {
+        let page = fs::read_to_string(job.world.root.join("docs/getting-started.md"))?;
+        let start = page.split_once("\n```c\n").map(|(_, rest)| rest);
+        let program = start.and_then(|rest| rest.split_once("\n```"));
+        let (program, _) =
+            program.ok_or_else(|| io::Error::other("docs/getting-started.md: no C"))?;
+        fs::create_dir_all(generated(job))?;
+        let path = generated(job).join(GUIDE);
+        fs::write(&path, program)?;
+        Ok(path.display().to_string())
+    };
+    write().map_err(|error: io::Error| error.to_string())
 }
 
 /// A program that no list names would be compiled by nobody and shown as the test of its cases.

@@ -86,7 +86,17 @@ pub fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
     (done, start.elapsed())
 }
 
-/// The examples of the README, the stores' too: this crate sees them all.
+/// The Rust programs of README and guide, those of the stores too: this crate sees them all.
 #[cfg(doctest)]
-#[doc = include_str!("../../../README.md")]
-struct Readme;
+mod documents {
+    #[doc = include_str!("../../../README.md")]
+    struct Readme;
+    #[doc = include_str!("../../../docs/getting-started.md")]
+    struct GettingStarted;
+    #[doc = include_str!("../../../docs/policies.md")]
+    struct Policies;
+    #[doc = include_str!("../../../docs/keys.md")]
+    struct Keys;
+    #[doc = include_str!("../../../docs/stores.md")]
+    struct Stores;
+}
