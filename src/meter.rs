@@ -381,6 +381,62 @@ mod tests {
     }
 
     #[test]
+    fn two_full_logs_are_one_of_their_latest() {
+        let (mut old, mut young) = (Log::default(), Log::default());
+        for second in 0..MAX_COUNT as i64 {
+            old.record(at(second));
+            young.record(at(100 + second));
+        }
+        assert_eq!(Log::merged(&young, &old), young);
+        assert_eq!(Log::merged(&old, &log(&[0])).instants().len(), MAX_COUNT);
+    }
+
+    #[test]
+    fn wrong_guesses_of_any_kind_are_found() {
+        let budgets = Budgets::default();
+        let has = |meter: Meter| meter.has_failures(&budgets, at(1));
+        assert!(!has(Meter::default()));
+        assert!(has(Meter {
+            consecutive: 1,
+            ..Meter::default()
+        }));
+        assert!(has(Meter {
+            failures: log(&[0]),
+            ..Meter::default()
+        }));
+        assert!(has(Meter {
+            refunds: log(&[0]),
+            ..Meter::default()
+        }));
+    }
+
+    #[test]
+    fn codes_of_devices_are_locked_by_both_kinds_of_guesses_and_by_nothing_without_meters() {
+        let meter = Meter {
+            failures: log(&[0; 8]),
+            refunds: log(&[0; 7]),
+            ..Meter::default()
+        };
+        let locked = |budgets: &Budgets| meter.device_lock(budgets, at(1));
+        assert_eq!(locked(&Budgets::default()), Some(Some(at(86_400))));
+        assert_eq!(locked(&Budgets::unmetered()), None);
+    }
+
+    #[test]
+    fn guesses_in_a_row_are_kept_for_400_days() {
+        let kept = |consecutive| {
+            let meter = Meter {
+                consecutive,
+                ..Meter::default()
+            };
+            let until = meter.discard_after(&Budgets::default(), Class::Permanent, at(0));
+            until.unwrap().unix() - at(0).unix()
+        };
+        assert!((400 * 86_400..=400 * 86_400 + STEP).contains(&kept(1)));
+        assert!(kept(0) <= 3 * 86_400);
+    }
+
+    #[test]
     fn what_lies_far_ahead_is_read_as_the_present_and_kept() {
         let years = 3_650 * 86_400;
         let log = log(&[0, 1, 2, 43_200, years, years + 1]);

@@ -230,3 +230,39 @@ impl<'k> Writes<'k> {
 
 /// The bytes of a slot and two usual meters with their seals: one allocation for most decisions.
 const ROOM: usize = 384;
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec;
+
+    use super::*;
+
+    fn opened(cells: &[Option<Cell>], asked: usize) -> Result<Places<'_>, Error> {
+        let keys = KeyRing::builder()
+            .code("k", &[1; 32])
+            .index(&[2; 32])
+            .build();
+        let asked = vec![Key::from_bytes([7; 32]); asked];
+        Places::open(&keys.unwrap(), Seal::Open, &asked, cells)
+    }
+
+    fn cell(version: u64, length: usize) -> Option<Cell> {
+        Some(Cell::new(Version::new(version), None, vec![0; length]))
+    }
+
+    #[test]
+    fn a_store_answers_for_each_cell_that_was_asked_for_and_no_more_than_there_may_be() {
+        let most = vec![None; MAX_CELLS];
+        assert!(opened(&most, MAX_CELLS).is_ok());
+        assert!(opened(&most[1..], MAX_CELLS).is_err());
+        assert!(opened(&most, MAX_CELLS - 1).is_err());
+        assert!(opened(&[most, vec![None]].concat(), MAX_CELLS + 1).is_err());
+    }
+
+    #[test]
+    fn a_cell_has_a_version_and_a_body_within_its_bound() {
+        assert!(opened(&[cell(1, store::MAX_BODY)], 1).is_ok());
+        assert!(opened(&[cell(1, store::MAX_BODY + 1)], 1).is_err());
+        assert!(opened(&[cell(0, 96)], 1).is_err());
+    }
+}

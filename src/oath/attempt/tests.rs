@@ -54,3 +54,12 @@ fn a_counter_begins_where_the_host_says_or_after_the_last_whichever_is_later() {
     assert_eq!(next_counter(Some(7), 7), Some(8));
     assert_eq!(next_counter(Some(u64::MAX), 7), None);
 }
+
+#[test]
+fn scripts_are_mixed_where_either_code_mixes_them() {
+    let plain = Entry::parse(b"123456", 6).unwrap();
+    let mixed = Entry::parse("12345\u{666}".as_bytes(), 6).unwrap();
+    let of = |pair| Typed::Two(pair).mixed_scripts();
+    assert!(of([mixed, plain]) && of([plain, mixed]) && of([mixed, mixed]));
+    assert!(!of([plain, plain]));
+}
