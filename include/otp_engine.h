@@ -3034,7 +3034,7 @@ otp_status otp_ocra_verify(const otp_ocra *ocra,
                            otp_oath_match *match_out);
 
 /**
- * Reads an otpauth URI of at most 4096 bytes. The detail of a fault holds no part of it.
+ * Reads an otpauth URI of at most 8192 bytes. The detail of a fault holds no part of it.
  *
  * # Safety
  *
@@ -3062,6 +3062,7 @@ otp_status otp_uri_parse_legacy(const uint8_t *uri,
 
 /**
  * Writes the otpauth URI of a credential, without a NUL; it holds the secret: end it by `otp_wipe`.
+ * 8192 bytes hold any.
  *
  * # Safety
  *

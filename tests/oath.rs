@@ -8,7 +8,8 @@
 
 use otp_engine::Timestamp;
 use otp_engine::oath::{
-    Algorithm, Error, Hotp, Inputs, Matched, Moving, Ocra, Pin, Reach, Secret, Suite, Totp, Uri,
+    Algorithm, Error, Hotp, Inputs, MAX_URI, Matched, Moving, Ocra, Pin, Reach, Secret, Suite,
+    Totp, Uri,
 };
 use proptest::prelude::*;
 use serde_json::Value;
@@ -619,11 +620,31 @@ fn uris_as_others_write_them_are_read() {
     ] {
         assert!(Uri::parse(&text.replace('$', SECRET)).is_err(), "{text}");
     }
-    let long = format!("otpauth://totp/{}?secret={SECRET}", "a".repeat(4096));
+    let long = format!("otpauth://totp/{}?secret={SECRET}", "a".repeat(8192));
     assert_eq!(
         Uri::parse(&long).unwrap_err().to_string(),
-        "the uri is too long; it must be at most 4096 bytes"
+        "the uri is too long; it must be at most 8192 bytes"
     );
+}
+
+/// Of every member the longest there is, and each of its bytes one that is written as three.
+#[test]
+fn case_373_the_longest_uri_that_is_written_is_read() {
+    let name = "\u{e9}".repeat(128);
+    let bytes: Vec<u8> = (0..1024_u32).map(|at| (at % 251) as u8).collect();
+    let image = format!("https://{}", "\"".repeat(504));
+    for moving in [
+        Moving::Counter { first: u64::MAX },
+        Moving::Time { period: 3600 },
+    ] {
+        let secret = Secret::new(&bytes).unwrap();
+        let uri = Uri::new(moving, Some(&name), &name, secret).unwrap();
+        let uri = uri.algorithm(Algorithm::Sha512).digits(10).unwrap();
+        let uri = uri.image(&image).unwrap();
+        let text = uri.to_text();
+        assert!(text.len() > 5_500 && text.len() <= MAX_URI);
+        assert_eq!(Uri::parse(&text).unwrap(), uri);
+    }
 }
 
 #[test]

@@ -11,8 +11,8 @@ use super::error::TOO_LONG;
 use super::totp::period_in_bounds;
 use super::{Algorithm, Error, Hotp, Secret, Totp, digits_in_bounds};
 
-/// The longest URI in bytes that is read.
-pub const MAX_URI: usize = 4096;
+/// The longest URI in bytes that is read; the longest that [`Uri::to_text`] writes has fewer.
+pub const MAX_URI: usize = 8192;
 
 /// A credential as an `otpauth` URI has it. It holds the secret: show it once, to its user.
 ///

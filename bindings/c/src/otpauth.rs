@@ -134,7 +134,7 @@ impl otp_credential {
     }
 }
 
-/// Reads an otpauth URI of at most 4096 bytes. The detail of a fault holds no part of it.
+/// Reads an otpauth URI of at most 8192 bytes. The detail of a fault holds no part of it.
 ///
 /// # Safety
 ///
@@ -192,6 +192,7 @@ unsafe fn parse(
 }
 
 /// Writes the otpauth URI of a credential, without a NUL; it holds the secret: end it by `otp_wipe`.
+/// 8192 bytes hold any.
 ///
 /// # Safety
 ///

@@ -163,6 +163,13 @@ def test_uris_are_read_and_written() -> None:
         otp.build_uri(SECRET, "a", kind="yaotp")
 
 
+def test_case_373_the_longest_uri_that_is_written_is_read() -> None:
+    secret, name, image = bytes(range(1, 252)) * 4 + b"\1" * 20, "é" * 128, "https://" + '"' * 504
+    uri = otp.build_uri(secret, name, issuer=name, digits=10, algorithm="sha512", image=image)
+    found = otp.parse_uri(uri)
+    assert len(uri) > 5_500 and (found.secret, found.account, found.issuer) == (secret, name, name)
+
+
 def test_an_engine_takes_a_code_once() -> None:
     clock = Clock()
     by, store, to = engine(clock=clock), otp.MemoryStore(keep_records=True), binding()

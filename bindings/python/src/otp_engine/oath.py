@@ -587,7 +587,7 @@ def build_uri(
         legacy_secret=int(legacy_secret),
     )
     ctypes.memmove(_place(made), key, len(key))
-    buffer, needed = ctypes.create_string_buffer(4096), ctypes.c_size_t()
+    buffer, needed = ctypes.create_string_buffer(8192), ctypes.c_size_t()
     try:
         check(lib.otp_uri_build(ctypes.byref(made), buffer, len(buffer), ctypes.byref(needed)))
         return buffer.raw[: needed.value].decode()
