@@ -242,19 +242,21 @@ enum otp_status
    */
   OTP_STATUS_STORE_UNSUPPORTED = 13,
   /**
-   * A stored cell was changed by somebody else than the engine.
+   * A stored cell was modified outside the engine.
    */
   OTP_STATUS_TAMPERED = 14,
   /**
-   * Other callers kept changing the same cells; ask again.
+   * Too many concurrent changes of the same cells; retry.
    */
   OTP_STATUS_CONTENDED = 15,
   /**
-   * Another key ring began the store: start with its keys, or begin it anew and lose all of it.
+   * The store belongs to another key ring: use its keys, or call `otp_engine_begin_store` to discard
+   * its contents.
    */
   OTP_STATUS_FOREIGN_STORE = 16,
   /**
-   * The store has no canary and may hold cells: take it over, or begin it anew.
+   * The store has no canary and may hold cells: call `otp_engine_adopt_store` or
+   * `otp_engine_begin_store`.
    */
   OTP_STATUS_NO_CANARY = 17,
   /**
@@ -485,7 +487,7 @@ enum otp_evidence_fault
    */
   OTP_EVIDENCE_FAULT_NONE = 0,
   /**
-   * It is required and missing.
+   * It is required but missing.
    */
   OTP_EVIDENCE_FAULT_MISSING = 1,
   /**

@@ -352,10 +352,10 @@ impl fmt::Display for BindingError {
             Problem::Control => write!(f, "{member} holds a control character"),
             Problem::Hidden(symbol) => write!(
                 f,
-                "{member} holds U+{:04X}, which is not shown or turns the direction of writing",
+                "{member} holds U+{:04X}, which is invisible or changes the writing direction",
                 u32::from(symbol)
             ),
-            Problem::Blank => write!(f, "{member} holds nothing that is shown"),
+            Problem::Blank => write!(f, "{member} has no visible character"),
         }
     }
 }
@@ -473,12 +473,12 @@ mod tests {
         let message = |text| parts("a", "b").user(text).build().unwrap_err().to_string();
         for text in ["7\u{202e}1", "\u{200b}7", "7\u{2066}", "7\u{feff}"] {
             let symbol = text.chars().find(|symbol| *symbol > '\u{7f}').unwrap();
-            let why = "which is not shown or turns the direction of writing";
+            let why = "which is invisible or changes the writing direction";
             let holds = alloc::format!("user holds U+{:04X}, {why}", u32::from(symbol));
             assert_eq!(message(text), holds);
         }
         for blank in [" ", "\u{2800}", "\u{a0}"] {
-            assert_eq!(message(blank), "user holds nothing that is shown");
+            assert_eq!(message(blank), "user has no visible character");
         }
         assert!(parts("شرکت علی\u{200c}رضا", "b").build().is_ok());
     }

@@ -60,37 +60,37 @@ impl fmt::Display for Error {
         f.write_str(match self {
             Self::Store(_) => "the store failed",
             Self::ContentRequired => {
-                "the policy asks for a content digest, and the binding has none"
+                "the policy requires a content digest, and the binding has none"
             }
             Self::NotPermanent => {
-                "the engine signs records, and the store cannot keep them for ever"
+                "the engine signs records, but the store may lose cells; use a permanent store"
             }
             Self::LockWithoutEnd => {
-                "the budgets lock a user until an unlock, and the store cannot keep that for ever: \
-                 set lock_ends_after"
+                "the store cannot keep a lock that only an unlock ends; set lock_ends_after in the \
+                 budgets"
             }
             Self::ResetReason => {
                 "the reason of a reset must be 1 to 256 bytes without control characters"
             }
             Self::ClockAhead => {
                 "the clock is more than a day ahead of the newest time known of this store; nothing \
-                 was dropped: set the clock right, or confirm the purge"
+                 was purged; correct the clock, or confirm the purge"
             }
-            Self::SigningKey(_) => "the key that signs records is not in use at this time",
-            Self::Clock => "the clock gave no time, or one more than 30 s before a code was issued",
+            Self::SigningKey(_) => "the signing key is not valid at this time",
+            Self::Clock => "the clock cannot be read, or is more than 30 s behind what was stored",
             Self::Randomness(_) => "the source of randomness failed",
-            Self::UnknownKey => "the code was issued under a key that is not in the key ring",
-            Self::Oath(_) => "the OATH suite or input does not fit",
-            Self::Tampered => "a stored cell was changed by somebody else than the engine",
+            Self::UnknownKey => "the code was issued with a key that is not in the key ring; keep retired keys until their codes expire",
+            Self::Oath(_) => "invalid OATH suite or input",
+            Self::Tampered => "a stored cell was modified outside the engine",
             Self::ForeignStore => {
-                "the store was begun with another index secret: start with the keys of this store, \
-                 or give up all that it holds and begin it anew (begin_store)"
+                "the store belongs to another index secret; use the keys that it was created with, or \
+                 call begin_store to discard its contents"
             }
             Self::NoCanary => {
-                "the store has no canary and may hold cells of other keys: take it over if they are \
-                 of these keys (adopt_store), or begin it anew (begin_store)"
+                "the store has no canary, so nothing shows whose cells it holds; call adopt_store if \
+                 they were written with these keys, or begin_store to discard them"
             }
-            Self::Contended => "other callers kept changing the same cells; ask again",
+            Self::Contended => "too many concurrent changes of the same cells; retry",
         })
     }
 }

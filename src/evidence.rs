@@ -278,7 +278,7 @@ pub enum EvidenceFault {
     Missing(Piece),
     /// A piece is larger than its cap.
     TooLarge(Piece),
-    /// A piece does not fit: the document is not what the binding's content digests; the image is
+    /// A piece does not fit: the document does not match the content digest of the binding; the image is
     /// no whole PNG or JPEG of 8 to 4,096 pixels a side, or says where it was taken; a text shows
     /// nothing, or holds what is not shown or turns the direction of writing.
     Unfit(Piece),
@@ -287,7 +287,7 @@ pub enum EvidenceFault {
 impl fmt::Display for EvidenceFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Missing(piece) => write!(f, "{piece} is required and missing"),
+            Self::Missing(piece) => write!(f, "{piece} is required but missing"),
             Self::TooLarge(piece) => {
                 let max = match piece {
                     Piece::Document => "64 MiB",
@@ -301,7 +301,7 @@ impl fmt::Display for EvidenceFault {
                 write!(f, "{piece} is too large; it must be at most {max}")
             }
             Self::Unfit(Piece::Document) => {
-                f.write_str("document is not what the binding's content digests")
+                f.write_str("document does not match the content digest of the binding")
             }
             Self::Unfit(Piece::Image) => f.write_str(
                 "image is no whole PNG or JPEG of 8 to 4,096 pixels a side that holds no position",
@@ -584,7 +584,7 @@ mod tests {
         let said = |fault: EvidenceFault| fault.to_string();
         assert_eq!(
             said(EvidenceFault::Missing(Piece::Image)),
-            "image is required and missing"
+            "image is required but missing"
         );
         let bounds = [
             (Piece::Image, "1 MiB"),

@@ -421,16 +421,14 @@ impl fmt::Display for KeyRingError {
                 )
             }
             Self::NoIndex => f.write_str("the index secret is missing"),
-            Self::NoCurrent => f.write_str("no code secret is named as current"),
+            Self::NoCurrent => f.write_str("no current code secret: name one of several"),
             Self::Kid => write!(
                 f,
                 "a kid must be 1 to {MAX_KID} ASCII letters, digits, '-', '_' or '.'"
             ),
-            Self::TwiceOneKid => f.write_str("two code secrets have one kid"),
-            Self::TwiceOneSecret => f.write_str("two secrets are the same; each use needs its own"),
-            Self::NoSuchKid => {
-                f.write_str("the current or a retired kid is not among the code secrets")
-            }
+            Self::TwiceOneKid => f.write_str("duplicate kid among the code secrets"),
+            Self::TwiceOneSecret => f.write_str("duplicate secret; each use needs its own"),
+            Self::NoSuchKid => f.write_str("the current or a retired kid has no code secret"),
             Self::CurrentRetired => f.write_str("the current code secret is retired"),
         }
     }

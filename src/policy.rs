@@ -392,14 +392,12 @@ impl fmt::Display for OutOfBounds {
             unit,
             has_part,
         } = self;
-        let (more, whole) = if *has_part {
-            (" and a part", "whole seconds, ")
-        } else {
-            ("", "")
-        };
+        if *has_part {
+            return write!(f, "{field} must be whole seconds, {min} to {max}{unit}");
+        }
         write!(
             f,
-            "{field} is {value}{unit}{more}; it must be {whole}{min} to {max}{unit}"
+            "{field} is {value}{unit}; it must be {min} to {max}{unit}"
         )
     }
 }
@@ -474,7 +472,7 @@ mod tests {
             .validity(Duration::from_millis(180_500))
             .build()
             .unwrap_err();
-        let said = "validity is 180 s and a part; it must be whole seconds, 60 to 600 s";
+        let said = "validity must be whole seconds, 60 to 600 s";
         assert_eq!(error.to_string(), said);
         let error = Policy::builder()
             .validity(seconds(601))

@@ -349,8 +349,8 @@ impl fmt::Display for KeyError {
             ),
             Self::Pem(what) => write!(f, "PEM text: {what}"),
             Self::JwkSet(what) => write!(f, "JWK set: {what}"),
-            Self::Private => f.write_str("private or symmetric key among public ones"),
-            Self::Point => f.write_str("public key is no point of Ed25519, or a weak one"),
+            Self::Private => f.write_str("private or symmetric key in a set of public keys"),
+            Self::Point => f.write_str("public key is not a point of Ed25519, or is weak"),
             Self::None => f.write_str("no Ed25519 key in the text"),
             Self::NotYet { not_before, now } => write!(
                 f,

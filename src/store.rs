@@ -336,10 +336,10 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Unavailable(_) => "the store is not available; nothing was changed",
+            Self::Unavailable(_) => "the store is unavailable; nothing was changed",
             Self::Full => "the store is full; nothing was changed",
             Self::Unknown(_) => {
-                "the store did not say what it did; it may have been applied: ask again"
+                "the outcome of the commit is unknown; it may have been applied: retry"
             }
             Self::Unsupported => "the store does not support this; nothing was changed",
         })

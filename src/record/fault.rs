@@ -180,7 +180,7 @@ impl fmt::Display for RecordFault {
             Self::DisclosureForged(i) => write!(f, "disclosure {i} is named by no digest"),
             Self::DisclosureDuplicate(i) => write!(f, "disclosure {i} repeats another"),
             Self::DisclosureMisplaced(i) => write!(f, "disclosure {i} has no place there"),
-            Self::DigestDuplicate => f.write_str("a digest stands in the payload twice"),
+            Self::DigestDuplicate => f.write_str("duplicate digest in the payload"),
             Self::Unexpected(fact) => write!(f, "{} is not the expected one", fact.member()),
             Self::Withheld(detail) => write!(f, "{} is not disclosed", detail.name()),
             Self::Stored(what) => write!(f, "stored form: {what}"),

@@ -120,7 +120,7 @@ pub enum otp_public_rejection {
 pub enum otp_evidence_fault {
     /// Nothing.
     None = 0,
-    /// It is required and missing.
+    /// It is required but missing.
     Missing = 1,
     /// It is too large.
     TooLarge = 2,

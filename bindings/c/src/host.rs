@@ -264,7 +264,7 @@ impl Store for HostStore {
         match (answer, outcome) {
             (1, 1) => Ok(Commit::Done),
             (1, 2) => Ok(Commit::Conflict),
-            (10, _) => Err(Error::unavailable("the host store is not available")),
+            (10, _) => Err(Error::unavailable("the host store is unavailable")),
             (11, _) => Err(Error::Full),
             (13, _) => Err(Error::Unsupported),
             // It may have been applied: an exception, a forgotten outcome, garbage.

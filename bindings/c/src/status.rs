@@ -33,13 +33,15 @@ pub enum otp_status {
     StoreUnknown = 12,
     /// The store cannot do this, such as keep a record for ever; nothing was changed.
     StoreUnsupported = 13,
-    /// A stored cell was changed by somebody else than the engine.
+    /// A stored cell was modified outside the engine.
     Tampered = 14,
-    /// Other callers kept changing the same cells; ask again.
+    /// Too many concurrent changes of the same cells; retry.
     Contended = 15,
-    /// Another key ring began the store: start with its keys, or begin it anew and lose all of it.
+    /// The store belongs to another key ring: use its keys, or call `otp_engine_begin_store` to discard
+    /// its contents.
     ForeignStore = 16,
-    /// The store has no canary and may hold cells: take it over, or begin it anew.
+    /// The store has no canary and may hold cells: call `otp_engine_adopt_store` or
+    /// `otp_engine_begin_store`.
     NoCanary = 17,
     /// The clock gave no time, or one more than 30 s before a code was issued.
     Clock = 20,
@@ -124,19 +126,19 @@ pub extern "C" fn otp_status_text(status: i32) -> *const c_char {
         4 => c"a buffer is too small",
         5 => c"a policy or budget is out of its bounds",
         6 => c"a key cannot be used",
-        10 => c"the store is not available",
+        10 => c"the store is unavailable",
         11 => c"the store is full",
-        12 => c"the store gave no answer",
+        12 => c"the outcome of the commit is unknown",
         13 => c"the store does not support this",
-        14 => c"a stored cell was tampered with",
-        15 => c"contended",
-        16 => c"another key ring began the store",
+        14 => c"a stored cell was modified outside the engine",
+        15 => c"too many concurrent changes of the same cells",
+        16 => c"the store belongs to another key ring",
         17 => c"the store has no canary and may hold cells",
         20 => c"the clock failed",
         21 => c"the source of randomness failed",
         22 => c"the handle was made before a fork",
         23 => c"called from inside a callback",
-        24 => c"the clock is far ahead of the store",
+        24 => c"the clock is more than a day ahead of the store",
         31 => c"the library panicked",
         _ => c"unknown status",
     };

@@ -92,7 +92,7 @@ def test_a_store_that_may_lose_commits_says_so(postgres: Any) -> None:
 BREAKS = {
     "layout 2": "INSERT INTO SCHEMA.otp_layout VALUES (2)",
     "layout 0": "DELETE FROM SCHEMA.otp_layout",
-    "migrate it first": "DROP TABLE SCHEMA.otp_layout",
+    "otp_cell not found": "DROP TABLE SCHEMA.otp_layout",
     "not logged": "ALTER TABLE SCHEMA.otp_cell SET UNLOGGED",
     "no primary key": "ALTER TABLE SCHEMA.otp_cell DROP CONSTRAINT otp_cell_pkey",
     "triggers": "ALTER TABLE SCHEMA.otp_cell DISABLE TRIGGER otp_cell_keep_rows",
@@ -170,7 +170,7 @@ def test_redis_settings_are_checked(redis_server: Any, setting: str, value: str,
     sound = admin.config_get(setting)[setting]
     admin.config_set(setting, value)
     try:
-        with pytest.raises(otp.UnavailableError, match="needed is"):
+        with pytest.raises(otp.UnavailableError, match="is required"):
             RedisStore(stores.client(redis_server.address))
         RedisStore(stores.client(redis_server.address), **{risk: True})
     finally:
@@ -230,7 +230,7 @@ def test_where_config_is_forbidden_the_caller_states_it(redis_server: Any) -> No
     rights = "+mget +evalsha +eval +get +getrange +set +time +info"
     admin.execute_command("ACL", "SETUSER", "otp", "on", ">secret", "~*", *rights.split())
     other = {"username": "otp", "password": "secret", "driver_info": None}
-    with pytest.raises(otp.UnavailableError, match="state it"):
+    with pytest.raises(otp.UnavailableError, match="set it explicitly"):
         RedisStore(stores.client(redis_server.address, **other))
     stated = RedisStore(
         stores.client(redis_server.address, **other), states_appendfsync_always=True

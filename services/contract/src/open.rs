@@ -66,14 +66,14 @@ pub(crate) fn check_keys(
             return Ok(());
         }
         Err(EngineError::ForeignStore) => {
-            "is not the key file of this store, which was begun with another index secret: \
-             name the file that it was begun with; only to give up all that the store holds, \
-             start once with --begin-store"
+            "is not the key file of this store, which belongs to another index secret; name the \
+             file that the store was created with, or start once with --begin-store to discard \
+             all that it holds"
         }
         Err(EngineError::NoCanary) => {
-            "cannot be compared with the store, which holds cells and no canary: \
-             if they were written with this key file, start once with --adopt-store; \
-             only to give them up, with --begin-store"
+            "cannot be compared with the store, which holds cells and no canary; start once with \
+             --adopt-store if they were written with this key file, or with --begin-store to \
+             discard them"
         }
         Err(error) => {
             let flag = if options.database.is_some() {

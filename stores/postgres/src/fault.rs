@@ -131,10 +131,10 @@ impl fmt::Display for Fault {
                 )
             }
             Self::Lost(_) => f.write_str("the connection to PostgreSQL was lost"),
-            Self::Silent => f.write_str("PostgreSQL gave no answer in time"),
-            Self::Malformed => f.write_str("PostgreSQL holds a row that this store did not write"),
+            Self::Silent => f.write_str("PostgreSQL did not answer in time"),
+            Self::Malformed => f.write_str("a row was not written by this store"),
             Self::Cancelled => {
-                f.write_str("PostgreSQL gave no answer in time; its wait for a standby was ended")
+                f.write_str("PostgreSQL did not answer in time; its wait for a standby was ended")
             }
             Self::Adrift => f.write_str("PostgreSQL refused a transaction, not its statement"),
         }

@@ -454,7 +454,7 @@ fn case_220_a_commit_has_the_settings_that_were_checked() {
 #[test]
 fn a_table_that_is_not_ours_is_refused() {
     let server = PostgresServer::start();
-    refused(PostgresStore::open(&server.url()), "migrate it first");
+    refused(PostgresStore::open(&server.url()), "otp_cell not found");
     for name in ["", "1a", "a-b", "A", "a;drop", "\u{e4}", &"a".repeat(64)] {
         let options = PostgresOptions::new().schema(name);
         refused(options.open(&server.url()), "schema's name");
@@ -484,7 +484,7 @@ fn a_table_that_is_not_ours_is_refused() {
     alter("e", "ALTER TABLE CELLS ADD more int", "other columns");
     alter("f", "DROP TRIGGER otp_cell_keep_rows ON CELLS", "triggers");
     alter("g", "ALTER TABLE CELLS DISABLE TRIGGER ALL", "triggers");
-    alter("h", "DROP TABLE CELLS", "migrate it first");
+    alter("h", "DROP TABLE CELLS", "otp_cell not found");
 }
 
 #[test]
@@ -503,7 +503,10 @@ fn a_migration_is_made_once_and_never_backwards() {
     admin(&server)
         .batch_execute("INSERT INTO otp_engine.otp_layout VALUES (2)")
         .unwrap();
-    refused(PostgresStore::open(&url), "layout 2, this version knows 1");
+    refused(
+        PostgresStore::open(&url),
+        "layout 2 is not supported; this version supports 1",
+    );
     let migrated = PostgresStore::migrate(&url).unwrap_err();
     assert!(text(&migrated).contains("layout 2"), "{migrated}");
 }

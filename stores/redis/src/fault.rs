@@ -69,7 +69,7 @@ impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Reported { code, message } => write!(f, "Redis reports {code} {message}"),
-            Self::Lost(_) => f.write_str("Redis gave no answer"),
+            Self::Lost(_) => f.write_str("Redis did not answer"),
             Self::Malformed => f.write_str("Redis gave an answer that this store does not know"),
         }
     }

@@ -236,25 +236,25 @@ fn a_server_that_may_lose_what_it_answered_is_refused() {
         (
             "maxmemory-policy",
             "volatile-lru noeviction",
-            "volatile-lru, needed is noeviction",
+            "volatile-lru; noeviction is required",
             options().may_evict_counted_attempts(),
         ),
         (
             "appendonly",
             "no yes",
-            "aof_enabled 0, needed is 1",
+            "aof_enabled 0; 1 is required",
             lossy.clone(),
         ),
         (
             "appendfsync",
             "everysec always",
-            "everysec, needed is always",
+            "everysec; always is required",
             lossy.clone(),
         ),
         (
             "no-appendfsync-on-rewrite",
             "yes no",
-            "rewrite yes, needed is no",
+            "rewrite yes; no is required",
             lossy,
         ),
     ] {
@@ -272,7 +272,7 @@ fn a_server_that_may_lose_what_it_answered_is_refused() {
     let brave = options()
         .may_evict_counted_attempts()
         .may_lose_commits_on_crash();
-    refused(brave.open(server.url()), "role slave, needed is master");
+    refused(brave.open(server.url()), "role slave; master is required");
 }
 
 /// A master that became a replica while the store was connected refuses, and nothing is lost.
@@ -293,7 +293,7 @@ fn a_master_that_steps_down_is_unavailable() {
 #[test]
 fn where_nobody_may_ask_the_caller_states_that_all_is_flushed() {
     let server = RedisServer::with(&["--rename-command", "CONFIG", ""]);
-    refused(RedisStore::open(&server.url()), "state it");
+    refused(RedisStore::open(&server.url()), "set it explicitly");
     RedisOptions::new()
         .stating_appendfsync_always()
         .open(server.url())
@@ -302,7 +302,7 @@ fn where_nobody_may_ask_the_caller_states_that_all_is_flushed() {
     let stated = RedisOptions::new()
         .stating_appendfsync_always()
         .open(server.url());
-    refused(stated, "everysec, needed is always");
+    refused(stated, "everysec; always is required");
 }
 
 /// The role that the documentation recommends can do all that the store does.

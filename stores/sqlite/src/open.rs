@@ -169,14 +169,14 @@ impl fmt::Display for OpenError {
                 "the path is a name that SQLite gives to no file: \
                  for cells in memory there is MemoryStore",
             ),
-            Reason::File(_) => f.write_str("the file cannot be made or found"),
-            Reason::Sqlite(_) => f.write_str("SQLite cannot work on the file"),
+            Reason::File(_) => f.write_str("cannot open or create the file"),
+            Reason::Sqlite(_) => f.write_str("SQLite cannot use the file"),
             Reason::Refused(pragma) => write!(f, "SQLite refuses to set {pragma} on the file"),
-            Reason::Foreign => f.write_str("the file is a database of something else"),
+            Reason::Foreign => f.write_str("the file is another application's database"),
             Reason::Layout(found) => {
                 write!(
                     f,
-                    "the file has layout {found}, this version knows {LAYOUT}"
+                    "layout {found} of the file is not supported; this version supports {LAYOUT}"
                 )
             }
         }

@@ -117,17 +117,17 @@ fn a_path_with_a_meaning_to_sqlite_is_a_file_like_any_other() {
         );
     }
     let nowhere = refused(SqliteStore::open(scratch.path("no/such/folder")));
-    assert_eq!(nowhere, "the file cannot be made or found");
+    assert_eq!(nowhere, "cannot open or create the file");
     assert_eq!(
         refused(SqliteStore::open("")),
-        "the file cannot be made or found"
+        "cannot open or create the file"
     );
 }
 
 #[test]
 fn a_file_of_something_else_is_refused_and_left_as_it_is() {
     let scratch = Scratch::new("foreign");
-    let foreign = "the file is a database of something else";
+    let foreign = "the file is another application's database";
     for (name, sql) in [
         ("other", "CREATE TABLE other (a)"),
         (
@@ -148,7 +148,7 @@ fn a_file_of_something_else_is_refused_and_left_as_it_is() {
     )
     .unwrap();
     let error = SqliteStore::open(&path).expect_err("it is no database");
-    assert_eq!(error.to_string(), "SQLite cannot work on the file");
+    assert_eq!(error.to_string(), "SQLite cannot use the file");
     let source = core::error::Error::source(&error).expect("SQLite's own error");
     assert_eq!(source.to_string(), "file is not a database");
 }
@@ -164,7 +164,7 @@ fn a_layout_of_a_later_version_is_refused() {
         .unwrap();
     assert_eq!(
         refused(SqliteStore::open(&path)),
-        "the file has layout 2, this version knows 1"
+        "layout 2 of the file is not supported; this version supports 1"
     );
 }
 

@@ -65,7 +65,7 @@ class RandomnessError(OtpError):
 
 
 class TamperedError(OtpError):
-    """A stored cell was changed by somebody else than the engine."""
+    """A stored cell was modified outside the engine."""
 
 
 class ForeignStoreError(OtpError):

@@ -189,7 +189,7 @@ fn each_connection_is_checked_as_those_of_the_store_that_blocks() {
     refused(
         &options().schema("other"),
         &server.url(),
-        "migrate it first",
+        "otp_cell not found",
     );
     refused(&options().schema("a-b"), &server.url(), "schema's name");
     let off = format!("{} options='-c synchronous_commit=off'", server.url());

@@ -76,36 +76,36 @@ impl From<Silent> for OpenError {
 impl fmt::Display for OpenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Reason::Parameters(_) => f.write_str("the connection's parameters cannot be read"),
+            Reason::Parameters(_) => f.write_str("invalid connection parameters"),
             Reason::SchemaName => f.write_str(
                 "the schema's name must be 1 to 63 of a-z, 0-9 and _, and begin with no digit",
             ),
-            Reason::Runtime(_) => f.write_str("the system gives no means to wait for a connection"),
-            Reason::Connect(_) => f.write_str("PostgreSQL cannot be reached"),
-            Reason::Silent => f.write_str("PostgreSQL gave no answer in time"),
-            Reason::Server(_) => f.write_str("PostgreSQL refuses what the store needs"),
+            Reason::Runtime(_) => f.write_str("cannot create the runtime that waits for the connection"),
+            Reason::Connect(_) => f.write_str("cannot connect to PostgreSQL"),
+            Reason::Silent => f.write_str("PostgreSQL did not answer in time"),
+            Reason::Server(_) => f.write_str("PostgreSQL rejected a statement that the store needs"),
             Reason::Standby => {
-                f.write_str("PostgreSQL is in recovery: a standby may show a code that is used up")
+                f.write_str("PostgreSQL is in recovery; connect to the primary: a standby may still show a used code as unused")
             }
             Reason::Setting { setting, found } => {
-                write!(f, "PostgreSQL works with {setting}={found}, ")?;
+                write!(f, "PostgreSQL runs with {setting}={found}, ")?;
                 f.write_str(match *setting {
-                    "transaction_read_only" => "and the store must write",
-                    _ => "which may lose what was answered",
+                    "transaction_read_only" => "but the store must write",
+                    _ => "which may lose committed answers",
                 })
             }
-            Reason::Layout(None) => f.write_str("the schema holds no cells yet: migrate it first"),
+            Reason::Layout(None) => f.write_str("table otp_cell not found; run migrate()"),
             Reason::Layout(Some(found)) => {
                 write!(
                     f,
-                    "the schema has layout {found}, this version knows {}",
+                    "schema layout {found} is not supported; this version supports {}",
                     layout::known()
                 )
             }
-            Reason::Grants(_) => f.write_str("the role may not read the schema's layout"),
+            Reason::Grants(_) => f.write_str("permission denied on table otp_layout; grant SELECT to the role"),
             Reason::Transaction(_) => f.write_str(
-                "PostgreSQL gives the store no transaction; a pooler in between must pool by session \
-                 or by transaction",
+                "PostgreSQL does not keep a transaction open; set the pooler to session or transaction \
+                 mode",
             ),
             Reason::Table(what) => write!(f, "the table otp_cell cannot be used: {what}"),
         }

@@ -184,12 +184,12 @@ fn each_connection_is_checked_as_those_of_the_store_that_blocks() {
         (
             "maxmemory-policy volatile-lru",
             "noeviction",
-            "volatile-lru, needed is noeviction",
+            "volatile-lru; noeviction is required",
         ),
         (
             "appendfsync everysec",
             "always",
-            "everysec, needed is always",
+            "everysec; always is required",
         ),
     ] {
         run(&server, &format!("CONFIG SET {bad}"));

@@ -37,10 +37,10 @@ impl From<Reason> for OpenError {
 impl fmt::Display for OpenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Reason::Address(_) => f.write_str("the address cannot be read"),
-            Reason::Connect(_) => f.write_str("Redis cannot be reached"),
-            Reason::Server(_) => f.write_str("Redis refuses what the store needs"),
-            Reason::Version(found) => write!(f, "Redis has version {found}, needed is 6.2"),
+            Reason::Address(_) => f.write_str("invalid address"),
+            Reason::Connect(_) => f.write_str("cannot connect to Redis"),
+            Reason::Server(_) => f.write_str("Redis rejected a command that the store needs"),
+            Reason::Version(found) => write!(f, "Redis {found} is too old; 6.2 or later is required"),
             Reason::Cluster => f.write_str(
                 "the server is a node of a Redis Cluster and serves a part of its slots: this store \
                  speaks to one server and follows no redirection; name a server outside of a \
@@ -53,13 +53,13 @@ impl fmt::Display for OpenError {
                 setting,
                 found,
                 wanted,
-            } => write!(f, "Redis works with {setting} {found}, needed is {wanted}"),
-            Reason::Untold(name) => write!(f, "Redis does not tell its {name}"),
-            Reason::Flush(_) => f.write_str("Redis does not tell its appendfsync: state it"),
+            } => write!(f, "Redis runs with {setting} {found}; {wanted} is required"),
+            Reason::Untold(name) => write!(f, "cannot read {name} from Redis"),
+            Reason::Flush(_) => f.write_str("cannot read appendfsync from Redis; set it explicitly"),
             Reason::Clock(None) => f.write_str("the system has no time"),
             Reason::Clock(Some(off)) => write!(
                 f,
-                "the clock of Redis is {off} s off, at most {MOST_OFF} s are sound: cells end by it"
+                "the clock of Redis, by which cells expire, differs by {off} s; at most {MOST_OFF} s are allowed"
             ),
         }
     }

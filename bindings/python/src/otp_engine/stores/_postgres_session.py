@@ -77,7 +77,7 @@ class Session:
         for at in range(rows.ntuples):
             key, version, end, body = (rows.get_value(at, column) for column in range(4))
             if key is None or version is None or body is None:
-                raise Fault("PostgreSQL holds a row that this store did not write", is_last=False)
+                raise Fault("a row was not written by this store", is_last=False)
             until = None if end is None else _number(end)
             found[key] = Cell(_number(version), until, body)
         return [found.get(key) for key in keys]
@@ -116,22 +116,23 @@ class Session:
         row = self._row(connection, layout.SERVER_CHECK)
         if row[0] != "f":
             raise UnavailableError(
-                "PostgreSQL is in recovery: a standby may show a code that is used up"
+                "PostgreSQL is in recovery; connect to the primary: a standby may still show a "
+                "used code as unused"
             )
-        loses = "which may lose what was answered"
+        loses = "which may lose committed answers"
         any_of = (*_FLUSHED, "remote_write", "local", "off")
         for (setting, wanted, why), found in zip(
             (
                 ("fsync", ("on",), loses),
                 ("full_page_writes", ("on",), loses),
-                ("transaction_read_only", ("off",), "and the store must write"),
+                ("transaction_read_only", ("off",), "but the store must write"),
                 ("synchronous_commit", _FLUSHED if self._settings.is_flushed else any_of, loses),
             ),
             row[1:5],
             strict=True,
         ):
             if found not in wanted:
-                raise UnavailableError(f"PostgreSQL works with {setting}={found}, {why}")
+                raise UnavailableError(f"PostgreSQL runs with {setting}={found}, {why}")
         return row[4] if self._settings.is_flushed else "off", int(row[5])
 
     def _own(self, connection: Connection) -> None:
@@ -153,8 +154,8 @@ class Session:
             ask(connection, lambda to: to.send_query(self._begin("READ ONLY")), self._until())
         except Fault as fault:
             raise UnavailableError(
-                "PostgreSQL gives the store no transaction; a pooler in between must pool by "
-                f"session or by transaction: {fault}"
+                "PostgreSQL does not keep a transaction open; set the pooler to session or "
+                f"transaction mode: {fault}"
             ) from fault
 
     def _begin(self, mode: str) -> bytes:
@@ -254,9 +255,9 @@ def _name(text: bytes) -> bytes:
 def wrong_layout(found: int | None) -> str:
     """Say what is wrong with a layout; None is that there is none."""
     if found is None:
-        return "the schema holds no cells yet: migrate it first"
+        return "table otp_cell not found; run migrate()"
     known = " and ".join(str(it) for it in range(1, layout.NEWEST + 1) if layout.is_known(it))
-    return f"the schema has layout {found}, this version knows {known}"
+    return f"schema layout {found} is not supported; this version supports {known}"
 
 
 def of_commit(fault: Fault) -> Exception | None:

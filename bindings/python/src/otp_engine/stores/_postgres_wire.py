@@ -219,7 +219,7 @@ def _results(pgconn: PGconn, until: float) -> list[PGresult]:
         while True:
             while not is_sent or pgconn.is_busy():
                 if not selector.select(max(0.0, until - time.monotonic())):
-                    raise Silence("PostgreSQL gave no answer in time")
+                    raise Silence("PostgreSQL did not answer in time")
                 pgconn.consume_input()
                 if not is_sent and pgconn.flush() == 0:
                     is_sent = True

@@ -205,7 +205,7 @@ class PsycopgStore(HostStore):
         except BaseException as error:
             connection.close()  # the next server may be another one
             if isinstance(error, Fault):
-                raise UnavailableError(f"PostgreSQL refuses what the store needs: {error}") from (
+                raise UnavailableError(f"PostgreSQL rejected a statement that the store needs: {error}") from (
                     error
                 )
             raise

@@ -160,7 +160,7 @@ class RedisStore(HostStore):
             self._check_server(connection)
         except redis.RedisError as error:
             connection.disconnect()
-            raise UnavailableError(f"redis refuses what the store needs: {error}") from error
+            raise UnavailableError(f"Redis rejected a command that the store needs: {error}") from error
         with self._lock:
             self._checked.add(connection)
 
@@ -169,7 +169,7 @@ class RedisStore(HostStore):
         lines = dict(line.strip().split(":", 1) for line in told.splitlines() if ":" in line)
         version = lines.get("redis_version", "")
         if not _is_new_enough(version):
-            raise UnavailableError(f"redis has version {version or 'unknown'}, needed is 6.2")
+            raise UnavailableError(f"Redis {version or '(unknown version)'} is too old; 6.2 or later is required")
         if "sentinel" in (lines.get("redis_mode"), lines.get("server_mode")):
             raise UnavailableError(
                 "the server is a Sentinel, which keeps no cells: pass the client that "
@@ -194,7 +194,7 @@ class RedisStore(HostStore):
                 except exceptions.ResponseError as error:
                     if not self._states_flush:
                         raise UnavailableError(
-                            "redis does not tell its appendfsync: state it"
+                            "cannot read appendfsync from Redis; set it explicitly"
                         ) from error
         off = abs(int(session.ask(connection, "TIME")[0]) - int(self._now()))
         if off > _MOST_OFF:
@@ -217,9 +217,9 @@ def _setting(connection: Connection, setting: str) -> str:
 
 def _require(setting: str, found: str | None, wanted: str) -> None:
     if found is None:
-        raise UnavailableError(f"redis does not tell its {setting}")
+        raise UnavailableError(f"cannot read {setting} from Redis")
     if found != wanted:
-        raise UnavailableError(f"redis works with {setting} {found}, needed is {wanted}")
+        raise UnavailableError(f"Redis runs with {setting} {found}; {wanted} is required")
 
 
 def _has_all_slots(nodes: str) -> bool:
