@@ -201,3 +201,20 @@ fn what_is_left_is_what_is_compared() {
         assert_eq!(failures.lock(&budgets, at(86_400)).is_some(), end.is_none());
     }
 }
+
+#[test]
+fn a_device_comes_near_its_hard_stop_from_four_fifths_on() {
+    let stopping = Budgets::builder()
+        .device_hard_stop(true)
+        .consecutive_failures(10);
+    let stopping = stopping.build().unwrap();
+    let mut failures = Failures::default();
+    let mut told = Vec::new();
+    for second in 0..9 {
+        failures.charge(at(second));
+        told.push(failures.near_stop(&stopping));
+        assert_eq!(failures.near_stop(&Budgets::default()), None);
+    }
+    assert_eq!(told[..7], [None; 7]);
+    assert_eq!(told[7..], [Some(8), Some(9)]);
+}
