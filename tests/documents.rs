@@ -119,3 +119,36 @@ fn the_readme_has_at_most_700_words() {
     let words = text.split_whitespace().count();
     assert!(words <= 700, "{words} words");
 }
+
+/// Returns the versions of Rust that a page asks for: "Rust 1.88 or later".
+fn rust_versions(text: &str) -> Vec<&str> {
+    let starts = text
+        .match_indices("Rust ")
+        .map(|(at, found)| &text[at + found.len()..]);
+    starts
+        .filter_map(|rest| rest.split_once(" or later").map(|(version, _)| version))
+        .filter(|version| version.len() < 6)
+        .collect()
+}
+
+#[test]
+fn the_pages_ask_for_the_rust_version_of_the_manifest() {
+    assert_eq!(
+        rust_versions("With Rust 1.2 or later, or Rust alone"),
+        ["1.2"]
+    );
+    let mut count = 0;
+    for page in pages() {
+        let text = fs::read_to_string(&page).unwrap();
+        for version in rust_versions(&text) {
+            count += 1;
+            assert_eq!(
+                version,
+                env!("CARGO_PKG_RUST_VERSION"),
+                "{}",
+                page.display()
+            );
+        }
+    }
+    assert!(count >= 2, "only {count} pages name a version of Rust");
+}
