@@ -50,7 +50,7 @@ impl Task {
         match self {
             Self::Test => "everything that each change must pass",
             Self::Soak => "the long runs before a release; prints the figures of docs/testing.md",
-            Self::Coverage => "line coverage of the decision rooms; fails under 100 %",
+            Self::Coverage => "line coverage of the decision modules; fails under 100 %",
             Self::Odoo => "starts a real Odoo with the demo; with --test it tests the addon on one",
             Self::Service => {
                 "starts the reference service's demo; with --test it tests the service"

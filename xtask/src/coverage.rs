@@ -1,4 +1,4 @@
-//! Line coverage of the decision rooms: each line, or the part fails.
+//! Line coverage of the decision modules: each line, or the part fails.
 
 use core::fmt::Write as _;
 use std::collections::BTreeMap;
@@ -7,17 +7,17 @@ use std::fs;
 use crate::dependencies::CORE;
 use crate::job::Job;
 use crate::llvm;
+use crate::modules;
 use crate::part::Check;
-use crate::rooms;
 
 /// How often each line of a file ran; lines without code are absent.
 type Hits = BTreeMap<usize, u64>;
 
-/// Runs the core's tests instrumented, and checks each room.
+/// Runs the core's tests instrumented, and checks each module.
 pub(crate) fn checks(job: &mut Job<'_>) -> Vec<Check> {
-    let rooms = match rooms::decision_rooms(&job.world.root) {
-        Ok(rooms) => rooms,
-        Err(error) => return vec![Check::new("the decision rooms exist", Err(error))],
+    let modules = match modules::decision_modules(&job.world.root) {
+        Ok(modules) => modules,
+        Err(error) => return vec![Check::new("the decision modules exist", Err(error))],
     };
     let report = match measure(job) {
         Ok(report) => report,
@@ -26,16 +26,16 @@ pub(crate) fn checks(job: &mut Job<'_>) -> Vec<Check> {
     let root = format!("{}/", job.world.root.display());
     let files = read(&report, &root);
     let mut checks = Vec::new();
-    for room in rooms {
-        let text = fs::read_to_string(job.world.root.join(&room)).unwrap_or_default();
+    for module in modules {
+        let text = fs::read_to_string(job.world.root.join(&module)).unwrap_or_default();
         let lines = files
-            .get(&room)
+            .get(&module)
             .map(|hits| Lines::count(hits, &text))
             .unwrap_or_default();
-        job.note(format!("{room}: {lines}"));
-        job.figure(format!("lines covered, {room}"), &lines);
+        job.note(format!("{module}: {lines}"));
+        job.figure(format!("lines covered, {module}"), &lines);
         checks.push(Check::new(
-            format!("every line of {room} runs in a test"),
+            format!("every line of {module} runs in a test"),
             lines.judge(),
         ));
     }

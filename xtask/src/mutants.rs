@@ -1,21 +1,21 @@
-//! Mutation testing of the decision rooms: a changed line must make some test fail.
+//! Mutation testing of the decision modules: a changed line must make some test fail.
 
 use std::fs;
 use std::path::Path;
 
 use crate::dependencies::CORE;
 use crate::job::Job;
+use crate::modules;
 use crate::part::Check;
-use crate::rooms;
 
 /// How many of the mutants that compile must be caught, in percent.
 const GOAL: usize = 95;
 
-/// Mutates the rooms; survivors are listed even when the goal is met.
+/// Mutates the modules; survivors are listed even when the goal is met.
 pub(crate) fn checks(job: &mut Job<'_>) -> Vec<Check> {
-    let rooms = match rooms::decision_rooms(&job.world.root) {
-        Ok(rooms) => rooms,
-        Err(error) => return vec![Check::new("the decision rooms exist", Err(error))],
+    let modules = match modules::decision_modules(&job.world.root) {
+        Ok(modules) => modules,
+        Err(error) => return vec![Check::new("the decision modules exist", Err(error))],
     };
     let home = job.world.own("mutants");
     let results = home.join("mutants.out");
@@ -30,8 +30,8 @@ pub(crate) fn checks(job: &mut Job<'_>) -> Vec<Check> {
         "1",
     ]);
     command.arg("--output").arg(&home);
-    for room in &rooms {
-        command.args(["--file", room]);
+    for module in &modules {
+        command.args(["--file", module]);
     }
     // Of an earlier run: they would be taken for this one's if the tool failed at its start.
     let cleared = if results.exists() {
@@ -53,7 +53,7 @@ pub(crate) fn checks(job: &mut Job<'_>) -> Vec<Check> {
             }
             let (caught, viable) = (mutants.caught, mutants.viable());
             job.figure(
-                "mutants of the decision rooms caught",
+                "mutants of the decision modules caught",
                 format!("{caught} of {viable}"),
             );
             vec![Check::new(claim, mutants.judge())]

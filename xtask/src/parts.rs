@@ -535,7 +535,7 @@ const INSTALLED: Part = Part {
 
 const COVERED: Part = Part {
     name: "coverage",
-    about: "every line of the decision rooms runs in a test",
+    about: "every line of the decision modules runs in a test",
     runs: Runs::Always,
     needs: &[
         Need::LlvmTools,
@@ -549,7 +549,7 @@ const COVERED: Part = Part {
 
 const MUTANTS: Part = Part {
     name: "mutants",
-    about: "at least 95 % of the changes made to the decision rooms fail a test",
+    about: "at least 95 % of the changes made to the decision modules fail a test",
     runs: Runs::Always,
     needs: &[Need::CargoTool {
         name: "cargo-mutants",

@@ -1,4 +1,4 @@
-//! OATH: what keys for HOTP, TOTP and OCRA share; each has a room of its own.
+//! OATH: what keys for HOTP, TOTP and OCRA share; each has a module of its own.
 
 use otp_core::oath::{Algorithm, Error, MAX_SECRET, MIN_SECRET, Secret};
 use zeroize::Zeroizing;

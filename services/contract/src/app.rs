@@ -14,11 +14,11 @@ use axum::routing::{get, post};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
+use crate::blocking::BlockingPool;
 use crate::desk::Desk;
 use crate::envelope::{self, Refused};
 use crate::health::Purge;
 use crate::metrics::Metrics;
-use crate::room::Room;
 use crate::{health, openapi, page, routes};
 
 /// What all requests share.
@@ -27,9 +27,9 @@ pub(crate) struct App {
     pub(crate) desk: RwLock<Arc<Desk>>,
     pub(crate) metrics: Metrics,
     /// Operations on the store.
-    pub(crate) store: Room,
+    pub(crate) store: BlockingPool,
     /// Messages on their way to the gateway.
-    pub(crate) messages: Room,
+    pub(crate) messages: BlockingPool,
     /// One permit for each request at work, also where its client has gone.
     pub(crate) requests: Arc<Semaphore>,
     pub(crate) request_timeout: Duration,

@@ -27,7 +27,7 @@ pub(crate) struct Desk {
     pub(crate) engine: Engine,
     pub(crate) store: Arc<dyn Store>,
     /// The same cells; those that are over are dropped as the role that may delete.
-    pub(crate) broom: Arc<dyn Store>,
+    pub(crate) purger: Arc<dyn Store>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) keys: VerifyingKeys,
     pub(crate) directory: Arc<dyn Directory>,
@@ -79,10 +79,10 @@ impl Desk {
     pub(crate) fn purge(&self, confirmed: bool) -> Result<usize, Fault> {
         let mut dropped = 0;
         if confirmed {
-            dropped += self.engine.purge_confirmed(&*self.broom, PURGE_BATCH)?;
+            dropped += self.engine.purge_confirmed(&*self.purger, PURGE_BATCH)?;
         }
         loop {
-            let batch = self.engine.purge(&*self.broom, PURGE_BATCH)?;
+            let batch = self.engine.purge(&*self.purger, PURGE_BATCH)?;
             dropped += batch;
             if batch < PURGE_BATCH {
                 return Ok(dropped);

@@ -6,6 +6,7 @@
 
 mod answer;
 mod app;
+mod blocking;
 mod config;
 mod desk;
 pub mod directory;
@@ -23,7 +24,6 @@ mod openapi;
 mod page;
 mod redirects;
 mod request;
-mod room;
 mod routes;
 mod secrets;
 mod start;

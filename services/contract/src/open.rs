@@ -90,7 +90,7 @@ pub(crate) fn check_keys(
 /// The cells, and the same cells for the purge.
 pub(crate) struct Stores {
     pub(crate) store: Arc<dyn Store>,
-    pub(crate) broom: Arc<dyn Store>,
+    pub(crate) purger: Arc<dyn Store>,
 }
 
 /// Opens the store, a SQLite file or a database; and once more as the role that purges, where that
@@ -107,7 +107,7 @@ pub(crate) fn stores(options: &Options) -> Result<Stores, Error> {
         })?;
         let store = Arc::new(store);
         return Ok(Stores {
-            broom: store.clone(),
+            purger: store.clone(),
             store,
         });
     };
@@ -123,7 +123,7 @@ pub(crate) fn stores(options: &Options) -> Result<Stores, Error> {
             "--database must not hold a password; name its file by --database-password",
         ));
     }
-    let broom = options.purge_user.as_ref().map(|user| {
+    let purger = options.purge_user.as_ref().map(|user| {
         let mut config = config.clone();
         config.user(user);
         config
@@ -139,32 +139,32 @@ pub(crate) fn stores(options: &Options) -> Result<Stores, Error> {
     }
     let store = postgres.open_with(config, tokio_postgres::NoTls);
     let store: Arc<dyn Store> = Arc::new(store.map_err(fails)?);
-    let Some(mut config) = broom else {
+    let Some(mut config) = purger else {
         return Ok(Stores {
-            broom: store.clone(),
+            purger: store.clone(),
             store,
         });
     };
     if let Some(path) = &options.purge_password {
         config.password(secrets::password("--purge-password", path)?);
     }
-    let broom = PostgresOptions::new().connections(1);
-    let broom = broom.open_with(config, tokio_postgres::NoTls);
+    let purger = PostgresOptions::new().connections(1);
+    let purger = purger.open_with(config, tokio_postgres::NoTls);
     let fails = |error| Error::new(format!("--purge-user: {}", chain(&error)));
-    let broom = Swept {
+    let purger = Swept {
         store: store.clone(),
-        broom: broom.map_err(fails)?,
+        purger: purger.map_err(fails)?,
     };
     Ok(Stores {
         store,
-        broom: Arc::new(broom),
+        purger: Arc::new(purger),
     })
 }
 
 /// A store whose cells are dropped as another role, which may do that and not make any.
 struct Swept {
     store: Arc<dyn Store>,
-    broom: PostgresStore,
+    purger: PostgresStore,
 }
 
 impl Store for Swept {
@@ -177,7 +177,7 @@ impl Store for Swept {
     }
 
     fn purge(&self, now: Timestamp, limit: usize) -> Result<usize, StoreError> {
-        self.broom.purge(now, limit)
+        self.purger.purge(now, limit)
     }
 
     fn class(&self) -> Class {

@@ -14,6 +14,7 @@ use tokio::sync::Semaphore;
 
 use crate::answer::Numbers;
 use crate::app::App;
+use crate::blocking::BlockingPool;
 use crate::config::Options;
 use crate::desk::{Desk, chain};
 use crate::directory::demo::DemoDirectory;
@@ -22,7 +23,6 @@ use crate::gateway::Gateway;
 use crate::health::{Purge, Purged};
 use crate::metrics::{Events, Metrics};
 use crate::open::Stores;
-use crate::room::Room;
 use crate::{listen, logging, open, secrets};
 
 /// Why the service cannot start; the text names the flag and its bound, never a secret.
@@ -168,8 +168,8 @@ impl Server {
         let app = App {
             desk: RwLock::new(Arc::new(desk)),
             metrics: Metrics::new(events.clone()),
-            store: Room::of(options.max_operations),
-            messages: Room::of(options.max_messages),
+            store: BlockingPool::of(options.max_operations),
+            messages: BlockingPool::of(options.max_messages),
             requests: Arc::new(Semaphore::new(options.max_requests as usize)),
             request_timeout: options.limits().request,
             purge: Purge::new(options.purge_interval > 0),
@@ -305,12 +305,12 @@ fn desk(options: &Options, parts: &Parts, events: &Events) -> Result<Desk, Error
         .signing_key(signing_key)
         .observer(move |event: &Event<'_>| logging::event(counted.count(event), event))
         .build();
-    let Stores { store, broom } = open::stores(options)?;
+    let Stores { store, purger } = open::stores(options)?;
     open::check_keys(options, &engine, &*store)?;
     Ok(Desk {
         engine,
         store,
-        broom,
+        purger,
         clock: parts.clock.clone(),
         keys: verifying,
         directory: parts.directory.clone(),

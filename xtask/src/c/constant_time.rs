@@ -55,7 +55,7 @@ pub(crate) fn checks(job: &mut Job<'_>) -> Vec<Check> {
         stripped,
     ));
     let twins = folder.join("lib/libtwins.so");
-    for (claim, library, rooms, is_planted) in [
+    for (claim, library, modules, is_planted) in [
         (
             "no division by a run-time number where codes and seals are made",
             &library,
@@ -69,7 +69,7 @@ pub(crate) fn checks(job: &mut Job<'_>) -> Vec<Check> {
             true,
         ),
     ] {
-        let found = divisions(job, library, rooms).and_then(|found| {
+        let found = divisions(job, library, modules).and_then(|found| {
             let right = found.is_empty() != is_planted;
             right
                 .then_some(())
@@ -185,12 +185,12 @@ fn stripped(job: &mut Job<'_>, folder: &Path, library: &Path) -> Result<PathBuf,
     Ok(lib)
 }
 
-/// Names the functions of `rooms` in which there is a division.
+/// Names the functions of `modules` in which there is a division.
 ///
 /// # Errors
 ///
-/// A room of which the library has no function: renamed, or nothing was looked at.
-fn divisions(job: &Job<'_>, library: &Path, rooms: &[&str]) -> Result<Vec<String>, String> {
+/// A module of which the library has no function: renamed, or nothing was looked at.
+fn divisions(job: &Job<'_>, library: &Path, modules: &[&str]) -> Result<Vec<String>, String> {
     let listing = job
         .world
         .ask(
@@ -198,25 +198,25 @@ fn divisions(job: &Job<'_>, library: &Path, rooms: &[&str]) -> Result<Vec<String
             &["-dC", "--no-show-raw-insn", &library.to_string_lossy()],
         )
         .ok_or("objdump failed")?;
-    let (mut seen, mut found) = (vec![false; rooms.len()], Vec::new());
-    let mut room = None;
+    let (mut seen, mut found) = (vec![false; modules.len()], Vec::new());
+    let mut module = None;
     for line in listing.lines() {
         if let Some(name) = line.strip_suffix(">:") {
-            room = rooms
+            module = modules
                 .iter()
-                .position(|room| name.contains(room))
+                .position(|module| name.contains(module))
                 .map(|at| (at, name));
-            if let Some((at, _)) = room {
+            if let Some((at, _)) = module {
                 seen[at] = true;
             }
-        } else if let Some((_, name)) = room
+        } else if let Some((_, name)) = module
             && divides(line)
         {
             found.push(name.to_owned());
         }
     }
     match seen.iter().position(|seen| !seen) {
-        Some(at) => Err(format!("there is no {}", rooms[at])),
+        Some(at) => Err(format!("there is no {}", modules[at])),
         None => Ok(found),
     }
 }

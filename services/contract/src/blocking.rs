@@ -8,9 +8,9 @@ use tokio::task;
 use crate::directory::Fault;
 
 /// A bounded number of threads.
-pub(crate) struct Room(Arc<Semaphore>);
+pub(crate) struct BlockingPool(Arc<Semaphore>);
 
-impl Room {
+impl BlockingPool {
     pub(crate) fn of(places: u32) -> Self {
         Self(Arc::new(Semaphore::new(places as usize)))
     }

@@ -1,10 +1,10 @@
-//! The decision rooms: the files whose lines must all be covered, and whose mutants must die.
+//! The decision modules: the files whose lines must all be covered, and whose mutants must die.
 
 use std::fs;
 use std::path::Path;
 
 /// The files that decide, from the repository's root; `/*.rs` stands for a whole folder.
-const DECISION_ROOMS: &[&str] = &[
+const DECISION_MODULES: &[&str] = &[
     "src/challenge.rs",
     "src/meter.rs",
     "src/oath/attempt.rs",
@@ -15,33 +15,33 @@ const DECISION_ROOMS: &[&str] = &[
     "src/seal.rs",
 ];
 
-/// Returns the decision rooms below `root`.
+/// Returns the decision modules below `root`.
 ///
 /// # Errors
 ///
-/// The name that matches no file: a room that was moved must not drop out unseen.
-pub(crate) fn decision_rooms(root: &Path) -> Result<Vec<String>, String> {
-    find(root, DECISION_ROOMS)
+/// The name that matches no file: a module that was moved must not drop out unseen.
+pub(crate) fn decision_modules(root: &Path) -> Result<Vec<String>, String> {
+    find(root, DECISION_MODULES)
 }
 
 fn find(root: &Path, names: &[&str]) -> Result<Vec<String>, String> {
-    let mut rooms = Vec::new();
+    let mut modules = Vec::new();
     let mut missing = Vec::new();
     for name in names {
-        let before = rooms.len();
+        let before = modules.len();
         match name.strip_suffix("/*.rs") {
-            Some(folder) => rooms.extend(files(root, folder)),
-            None if root.join(name).is_file() => rooms.push((*name).to_owned()),
+            Some(folder) => modules.extend(files(root, folder)),
+            None if root.join(name).is_file() => modules.push((*name).to_owned()),
             None => {}
         }
-        if rooms.len() == before {
+        if modules.len() == before {
             missing.push(*name);
         }
     }
     if missing.is_empty() {
-        Ok(rooms)
+        Ok(modules)
     } else {
-        Err(format!("no such decision room: {}", missing.join(", ")))
+        Err(format!("no such decision module: {}", missing.join(", ")))
     }
 }
 
@@ -71,15 +71,15 @@ mod tests {
     #[test]
     fn files_and_folders_are_found() {
         assert_eq!(
-            found(&["src/rooms.rs", "src/dependencies/*.rs"]).unwrap(),
-            ["src/rooms.rs", "src/dependencies/tests.rs"]
+            found(&["src/modules.rs", "src/dependencies/*.rs"]).unwrap(),
+            ["src/modules.rs", "src/dependencies/tests.rs"]
         );
     }
 
     #[test]
     fn a_name_without_a_file_is_an_error_that_tells_it() {
         for name in ["src/none.rs", "src/none/*.rs", "src"] {
-            let error = found(&["src/rooms.rs", name]).unwrap_err();
+            let error = found(&["src/modules.rs", name]).unwrap_err();
             assert!(error.ends_with(name), "{error}");
         }
     }
