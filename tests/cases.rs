@@ -94,6 +94,10 @@ const CASES: &[(&str, &[u32])] = &[
             407,
         ],
     ),
+    (
+        "Other inputs of the same kinds",
+        &[430, 431, 432, 433, 434, 435],
+    ),
 ];
 
 const HEAD: &str = "# Cases and the tests that show them\n\n\

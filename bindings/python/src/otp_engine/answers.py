@@ -42,15 +42,23 @@ _STATES: dict[int, State] = {
 _DELIVERIES: dict[int, Delivery] = {0: "unreported", 1: "sent", 2: "failed"}
 
 _from_timestamp, _UTC = datetime.fromtimestamp, timezone.utc
+_FIRST, _LAST = (end.replace(tzinfo=_UTC) for end in (datetime.min, datetime.max))
 
 
 def moment(seconds: int) -> datetime:
-    """Return unix seconds as an aware UTC datetime."""
-    return _from_timestamp(seconds, _UTC)
+    """Return unix seconds as an aware UTC datetime.
+
+    Whatever a clock said was committed, and an answer about it is never an error: before the year 1
+    it is the first instant that a datetime can hold, after the year 9999 the last.
+    """
+    try:
+        return _from_timestamp(seconds, _UTC)
+    except (ValueError, OverflowError, OSError):
+        return _FIRST if seconds < 0 else _LAST
 
 
 def _moment_or_none(seconds: int | None) -> datetime | None:
-    return None if seconds is None else _from_timestamp(seconds, _UTC)
+    return None if seconds is None else moment(seconds)
 
 
 _Said = TypeVar("_Said", bound=tuple[Any, ...])
@@ -92,12 +100,12 @@ class Issued(Answer[tuple[str, str, int, int, str, int, int, int]], Uncopied):
     @property
     def issued_at(self) -> datetime:
         """When the code was made; of a code that is sent again, the first time."""
-        return _from_timestamp(self._said[2], _UTC)
+        return moment(self._said[2])
 
     @property
     def expires_at(self) -> datetime:
         """From when on the code is no longer accepted."""
-        return _from_timestamp(self._said[3], _UTC)
+        return moment(self._said[3])
 
     @property
     def recipient(self) -> str:

@@ -23,7 +23,7 @@ from .answers import (
     read_verdict,
 )
 from .cells import Event
-from .errors import check, fault, refuse_reentry
+from .errors import behind_ours, check, fault, refuse_reentry, unshown
 from .factor import Device, Factors
 from .oath import Hotp, Ocra, Totp
 from .store import Store
@@ -270,6 +270,7 @@ class Engine(Factors):
         _verdict_pool.append(out)
         return answer
 
+    @unshown
     def report_delivery(
         self,
         store: Store,
@@ -286,7 +287,9 @@ class Engine(Factors):
         the message is out, and no status may undo its report. After a time-out report nothing.
         """
         engine, cells = self._open(), opened(store, Store, "store")
-        gateway = text(status, "status").translate(None, _UNSHOWN)[:_STATUS]
+        if not isinstance(status, str):
+            raise TypeError(f"status must be str, not {type(status).__name__}")
+        gateway = status.encode("ascii", "ignore").translate(None, _UNSHOWN)[:_STATUS]
         report = c.otp_delivery_report(
             struct_size=ctypes.sizeof(c.otp_delivery_report),
             challenge_id=challenge_name(challenge_id),
@@ -307,6 +310,7 @@ class Engine(Factors):
         )
         return _REPORTED.get(outcome.value, "ignored")
 
+    @unshown
     def cancel(self, store: Store, binding: Binding) -> bool:
         """Call off the live challenge; False if there was none for exactly this binding."""
         engine, cells = self._open(), opened(store, Store, "store")
@@ -318,6 +322,7 @@ class Engine(Factors):
         )
         return cancelled.value == 1
 
+    @unshown
     def status(self, store: Store, binding: Binding) -> Status | None:
         """Tell how the challenge of a binding stands; None if there is none."""
         engine, cells = self._open(), opened(store, Store, "store")
@@ -347,6 +352,7 @@ class Engine(Factors):
         )
         return unlocked.value == 1
 
+    @unshown
     def reset_slot(self, store: Store, binding: Binding, reason: str) -> bool:
         """Lift what holds a slot up; False if there was nothing to lift. For an administrator.
 
@@ -356,6 +362,7 @@ class Engine(Factors):
         """
         return self._reset(lib.otp_engine_reset_slot, store, binding, reason)
 
+    @unshown
     def reset_recipient(self, store: Store, binding: Binding, reason: str) -> bool:
         """Forget what was sent to the binding's recipient and failed against it, over all users."""
         return self._reset(lib.otp_engine_reset_recipient, store, binding, reason)
@@ -376,7 +383,7 @@ class Engine(Factors):
         self, reset: "ctypes._NamedFuncPointer", store: Store, binding: Binding, reason: str
     ) -> bool:
         engine, cells, done = self._open(), opened(store, Store, "store"), ctypes.c_int32()
-        request, why = binding._packed, text(reason, "reason")
+        request, why = packed(binding), text(reason, "reason")
         check(
             reset(
                 engine.address, cells.address, request, len(request), why, len(why),
@@ -393,7 +400,8 @@ class Engine(Factors):
         """
         engine, cells, dropped = self._open(), opened(store, Store, "store"), ctypes.c_uint64()
         most = whole(limit, "limit")
-        purge = lib.otp_engine_purge_confirmed if confirmed else lib.otp_engine_purge
+        is_confirmed = flag(confirmed, "confirmed")
+        purge = lib.otp_engine_purge_confirmed if is_confirmed else lib.otp_engine_purge
         check(purge(engine.address, cells.address, most, ctypes.byref(dropped)))
         return dropped.value
 
@@ -496,6 +504,7 @@ class Engine(Factors):
         line = take_bytes(out.value).decode()
         return SignatureRecord._read(line) if line else None
 
+    @unshown
     def issue_many(
         self, store: Store, bindings: Sequence[Binding]
     ) -> list[Issued | Refusal | Failure]:
@@ -526,6 +535,7 @@ class Engine(Factors):
         finally:
             ctypes.memset(outs, 0, ctypes.sizeof(outs))
 
+    @unshown
     def verify_many(
         self, store: Store, submissions: Sequence[tuple[Binding, str]]
     ) -> list[Verdict | Failure]:
@@ -559,7 +569,7 @@ def _one(call: Callable[..., _Answer], *arguments: Any) -> _Answer | Failure:
     try:
         return call(*arguments)
     except Exception as error:
-        return Failure((error,))
+        return Failure((error.with_traceback(behind_ours(error.__traceback__)),))
 
 
 _CODE: int = c.otp_issued.code.offset

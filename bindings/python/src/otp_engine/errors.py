@@ -1,6 +1,12 @@
 """Faults. A wrong code, a refusal and an expiry are values, never exceptions."""
 
 import ctypes
+import functools
+import os
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import ParamSpec, TypeVar
 
 from . import _bindings as c
 from . import _calls
@@ -135,6 +141,36 @@ def check(status: int) -> None:
         raised.status = raised.status or status
         raise raised
     raise fault(status) from raised
+
+
+_Arguments = ParamSpec("_Arguments")
+_Result = TypeVar("_Result")
+_HERE = str(Path(__file__).parent) + os.sep
+
+
+def unshown(call: Callable[_Arguments, _Result]) -> Callable[_Arguments, _Result]:
+    """Leave this package's frames out of what a call raises.
+
+    Their variables are codes, numbers and secrets, and a report of an error shows variables. The
+    frames of a host's callbacks stay.
+    """
+
+    @functools.wraps(call)
+    def called(*given: _Arguments.args, **named: _Arguments.kwargs) -> _Result:
+        try:
+            return call(*given, **named)
+        except BaseException as error:
+            del given, named
+            raise error.with_traceback(behind_ours(error.__traceback__))  # noqa: B904
+
+    return called
+
+
+def behind_ours(trace: TracebackType | None) -> TracebackType | None:
+    """Return what of a traceback lies behind this package's frames."""
+    while trace is not None and trace.tb_frame.f_code.co_filename.startswith(_HERE):
+        trace = trace.tb_next
+    return trace
 
 
 def refuse_reentry() -> None:

@@ -9,7 +9,7 @@ from . import _bindings as c
 from ._checks import count, several, text
 from ._handle import Owner, opened, out_pointer
 from ._lib import lib, take_bytes, view
-from .errors import check
+from .errors import check, unshown
 from .oath import (
     Hotp,
     OathVerdict,
@@ -65,6 +65,7 @@ class Device:
 class Factors(Owner):
     """What an engine does with codes that the user's own device makes."""
 
+    @unshown
     def verify_hotp(
         self, store: Store, binding: Binding, hotp: Hotp, typed: str, look_ahead: int = 5
     ) -> OathVerdict:
@@ -76,6 +77,7 @@ class Factors(Owner):
         """
         return self._verify_hotp(store, binding, hotp, typed, None, look_ahead)
 
+    @unshown
     def resynchronise_hotp(
         self,
         store: Store,
@@ -114,6 +116,7 @@ class Factors(Owner):
         )
         return read_verdict(verdict)
 
+    @unshown
     def verify_totp(
         self, store: Store, binding: Binding, totp: Totp, typed: str, window: int = 1
     ) -> OathVerdict:
@@ -124,6 +127,7 @@ class Factors(Owner):
         """
         return self._verify_totp(store, binding, totp, typed, None, window)
 
+    @unshown
     def resynchronise_totp(
         self,
         store: Store,
@@ -162,6 +166,7 @@ class Factors(Owner):
         )
         return read_verdict(verdict)
 
+    @unshown
     def ocra_question(self, binding: Binding, ocra: Ocra) -> str:
         """Return what a device is asked for this binding; the suite asks QH16 or longer."""
         engine, key, needed = self._open(), opened(ocra, Ocra, "ocra"), ctypes.c_size_t()
@@ -179,6 +184,7 @@ class Factors(Owner):
         )
         return buffer.raw[: needed.value].decode()
 
+    @unshown
     def verify_ocra(
         self,
         store: Store,
@@ -219,6 +225,7 @@ class Factors(Owner):
         del kept
         return read_verdict(verdict)
 
+    @unshown
     def verify_devices(
         self,
         store: Store,
@@ -247,6 +254,7 @@ class Factors(Owner):
         del kept
         return read_verdict(verdict)
 
+    @unshown
     def reset_device(
         self,
         store: Store,

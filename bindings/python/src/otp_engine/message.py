@@ -8,7 +8,7 @@ from ._checks import count, text
 from ._handle import Uncopied
 from ._lib import lib, take_bytes, view
 from .answers import Answer
-from .errors import check
+from .errors import check, unshown
 
 Encoding = Literal["gsm7", "ucs2"]
 _ENCODINGS: dict[int, Encoding] = {c.OTP_ENCODING_GSM7: "gsm7", c.OTP_ENCODING_UCS2: "ucs2"}
@@ -79,6 +79,7 @@ class MessageTemplate:
             minutes=minutes,
         )
 
+    @unshown
     def compose(self, code: str, *, minutes: int = 3, subject: str = "") -> Message:
         """Write the message for a code; ``subject`` is empty exactly if the template has no place.
 

@@ -6,9 +6,10 @@ from . import _bindings as c
 from ._checks import text as _text
 from ._checks import whole
 from ._lib import lib, view
-from .errors import check
+from .errors import check, unshown
 
 
+@unshown
 def parse_mobile(text: str, *, country_code: int | None = None) -> str:
     """Return the digits of a mobile number, country code first, without plus.
 

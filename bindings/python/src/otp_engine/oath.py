@@ -18,7 +18,7 @@ from ._handle import Handle, Owner, Uncopied, out_pointer
 from ._lib import lib, view
 from .answers import _PUBLIC as PUBLIC
 from .answers import REJECTIONS, PublicRejection, Rejection, moment
-from .errors import check
+from .errors import check, unshown
 
 _HASHES = {"sha1": c.OTP_HASH_SHA1, "sha256": c.OTP_HASH_SHA256, "sha512": c.OTP_HASH_SHA512}
 _NAMES = {number: name for name, number in _HASHES.items()}
@@ -33,23 +33,31 @@ _match_pool: list[tuple[c.otp_oath_match, int]] = []
 def _hash(algorithm: str) -> int:
     try:
         return _HASHES[algorithm.lower()]
-    except (KeyError, AttributeError):
+    except AttributeError:
+        raise TypeError(f"algorithm must be str, not {type(algorithm).__name__}") from None
+    except KeyError:
         raise ValueError(
             f"algorithm is {algorithm!r}; it must be one of {sorted(_HASHES)}"
         ) from None
 
 
 class RawSecret(bytes):
-    """A secret whose bytes are what they are, though they look like base32 text.
+    """A secret whose bytes are what they are, though they look like text; its repr shows nothing.
 
     Keys refuse such bytes: taken as they are they would make codes that no device makes. Base32 is
-    passed as str; bytes that were drawn and merely look like it are passed as this.
+    passed as str, base64 and hexadecimal are decoded first; bytes that were drawn and merely look
+    like it are passed as this.
 
     >>> Totp(RawSecret(b"ABCDEFGHIJKLMNOP")).at(59) == Totp("IFBEGRCFIZDUQSKKJNGE2TSPKA").at(59)
     True
     """
 
     __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "RawSecret(..)"
+
+    __str__ = __repr__
 
 
 class Matched(int):
@@ -61,16 +69,20 @@ class Matched(int):
         return True
 
 
-_BASE32 = re.compile(rb"(?:[A-Z2-7]{16,}|[a-z2-7]{16,})=*")
+# Base32; base64 with its padding; hexadecimal with a letter in it.
+_TEXT = re.compile(
+    rb"[A-Z2-7]{16,}=*|[a-z2-7]{16,}=*|[A-Za-z0-9+/]{16,}=+|(?=[0-9]*[A-Fa-f])[0-9A-Fa-f]{32,}"
+)
 
 
 def _secret(secret: bytes | str, *, legacy: bool = False) -> bytes:
     """Take the bytes of a secret, or read its base32."""
     if isinstance(secret, bytes):
-        if not isinstance(secret, RawSecret) and _BASE32.fullmatch(b"".join(secret.split())):
+        joined = secret.translate(None, b" \t\r\n-")
+        if not isinstance(secret, RawSecret) and _TEXT.fullmatch(joined):
             raise ValueError(
-                "secret is bytes that look like base32 text: pass base32 as str, or "
-                "RawSecret(secret) if these bytes are the key itself"
+                "secret is bytes that look like base32, base64 or hexadecimal text: pass base32 as "
+                "str, or RawSecret(secret) if these bytes are the key itself"
             )
         return secret
     if not isinstance(secret, str):
@@ -105,7 +117,7 @@ def _warn_of(digits: int) -> None:
     if digits > 8:
         warnings.warn(
             f"{digits} digits promise more than the 31 bits that RFC 4226 cuts codes from",
-            stacklevel=3,
+            stacklevel=4,  # past the constructor and what hides its frame
         )
 
 
@@ -156,6 +168,7 @@ class Hotp(Owner):
 
     _instead = "pass its secret, and make a key where it is needed"
 
+    @unshown
     def __init__(
         self,
         secret: bytes | str,
@@ -165,7 +178,8 @@ class Hotp(Owner):
         counter: int = 0,
         legacy_secret: bool = False,
     ) -> None:
-        self.digits, self.algorithm = count("digits", digits), algorithm.lower()
+        self.digits, number = count("digits", digits), _hash(algorithm)
+        self.algorithm = _NAMES[number]
         key = _secret(secret, legacy=flag(legacy_secret, "legacy_secret") == 1)
         out = out_pointer()
         make = lib.otp_hotp_new_legacy if legacy_secret else lib.otp_hotp_new
@@ -173,7 +187,7 @@ class Hotp(Owner):
             make(
                 key,
                 len(key),
-                _hash(algorithm),
+                number,
                 self.digits,
                 _counter(counter),
                 ctypes.byref(out),
@@ -233,6 +247,7 @@ class Totp(Owner):
 
     _instead = "pass its secret, and make a key where it is needed"
 
+    @unshown
     def __init__(
         self,
         secret: bytes | str,
@@ -242,12 +257,13 @@ class Totp(Owner):
         *,
         legacy_secret: bool = False,
     ) -> None:
-        self.digits, self.algorithm = count("digits", digits), algorithm.lower()
+        self.digits, number = count("digits", digits), _hash(algorithm)
+        self.algorithm = _NAMES[number]
         self.period = count("period", period)
         key = _secret(secret, legacy=flag(legacy_secret, "legacy_secret") == 1)
         out = out_pointer()
         make = lib.otp_totp_new_legacy if legacy_secret else lib.otp_totp_new
-        check(make(key, len(key), _hash(algorithm), self.digits, self.period, ctypes.byref(out)))
+        check(make(key, len(key), number, self.digits, self.period, ctypes.byref(out)))
         self._handle = Handle(out.value or 0, lib.otp_totp_free)
         _warn_of(digits)
 
@@ -311,6 +327,7 @@ class Ocra(Owner):
 
     _instead = "pass its secret, and make a key where it is needed"
 
+    @unshown
     def __init__(self, suite: str, secret: bytes | str) -> None:
         self.suite = suite
         name, key, out = text(suite, "suite"), _secret(secret), out_pointer()
@@ -318,6 +335,7 @@ class Ocra(Owner):
         self._handle = Handle(out.value or 0, lib.otp_ocra_free)
         _warn_of(int(suite.split(":")[1].split("-")[2]))
 
+    @unshown
     def generate(
         self,
         *,
@@ -339,6 +357,7 @@ class Ocra(Owner):
         del kept
         return code
 
+    @unshown
     def verify(
         self,
         code: str,
@@ -429,7 +448,7 @@ class OathVerdict:
     attempts_left: int | None = None
     retry_at: datetime | None = None
     verified_at: datetime | None = None
-    matched: int | None = None
+    matched: Matched | None = None
     drift: int = 0
     device: int = 0
 
@@ -448,7 +467,7 @@ def read_verdict(out: c.otp_oath_verdict) -> OathVerdict:
         return OathVerdict(
             True,
             verified_at=moment(out.verified_at),
-            matched=out.matched if out.has_matched else None,
+            matched=Matched(out.matched) if out.has_matched else None,
             drift=out.drift,
             device=out.device,
         )
@@ -502,6 +521,7 @@ def _place(credential: c.otp_credential) -> int:
     return ctypes.addressof(credential) + c.otp_credential.secret.offset
 
 
+@unshown
 def parse_uri(uri: str, *, legacy_secret: bool = False) -> Credential:
     """Read an otpauth URI; a ValueError or KeyRingError says what is wrong, and shows none of it.
 
@@ -538,6 +558,7 @@ def parse_uri(uri: str, *, legacy_secret: bool = False) -> Credential:
         ctypes.memset(ctypes.byref(out), 0, ctypes.sizeof(out))
 
 
+@unshown
 def build_uri(
     secret: bytes | str,
     account: str,

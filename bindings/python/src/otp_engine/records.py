@@ -90,9 +90,10 @@ def verify_record(
 
     White space behind the texts is left out. ``expected`` may not have a page: ``ValueError``.
     """
-    line = _line(jws, "jws")
+    line, told = _line(jws, "jws"), several(disclosures, "disclosures")
+    if "~" in line and told:
+        raise ValueError("disclosures are given, and the record has its own; give them once")
     if "~" not in line:
-        told = several(disclosures, "disclosures")
         for disclosure in told:
             text(disclosure, "disclosures")
         line = "~".join((*(one.rstrip() for one in (line, *told)), ""))

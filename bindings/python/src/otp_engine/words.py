@@ -11,7 +11,7 @@ from . import _bindings as c
 from ._checks import client_text, count, flag, instance, seconds, several, text, whole
 from ._handle import Handle, Owner, out_pointer
 from ._lib import lib, take_bytes, view
-from .errors import check
+from .errors import check, unshown
 
 EvidencePiece = Literal["signer_name", "document", "image", "consent"]
 Resend = Literal["same", "rotate"]
@@ -173,6 +173,7 @@ class KeyRing(Owner):
 
     _instead = "pass the secrets, and make a ring in each process"
 
+    @unshown
     def __init__(
         self,
         codes: Mapping[str, bytes],
@@ -222,11 +223,13 @@ class SigningKey(Owner):
         raise TypeError("a SigningKey is made by SigningKey.from_seed or SigningKey.from_pem")
 
     @classmethod
+    @unshown
     def from_seed(cls, seed: bytes) -> "SigningKey":
         """Make an Ed25519 key from 32 random bytes."""
         return cls._made(lib.otp_signing_key_from_seed, seed)
 
     @classmethod
+    @unshown
     def from_pem(cls, pem: str) -> "SigningKey":
         """Make an Ed25519 key from PEM text (PKCS#8 version 1)."""
         return cls._made(lib.otp_signing_key_from_pem, text(pem, "pem"))
@@ -311,6 +314,7 @@ class Binding:
         self._tail = content or b""
         self._packed = b"".join((self._head, b"\0\0", self._texts, self._tail))
         if status := lib.otp_request_check(self._packed, len(self._packed)):
+            del mobile, email, members, where, texts, self  # what a report must not show
             check(status)
 
     @property

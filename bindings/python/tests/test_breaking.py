@@ -1,0 +1,202 @@
+"""Other inputs of the kinds that were mended: reports of variables, clocks, flags, secrets."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import sys
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from support import START, Clock, DictStore, binding, engine, issue, signer
+
+import otp_engine as otp
+
+KEY = b"12345678901234567890"
+TYPED, NUMBER, PIN = "712349", "60123456789", "98761"
+END = 253_402_300_800  # the year 10000
+
+
+class Broken(DictStore):
+    def load(self, keys: list[bytes]) -> list[otp.Cell | None]:
+        raise RuntimeError("the disk is gone")
+
+
+def shown(call: Callable[[], object]) -> str:
+    """Return what a report of an error shows of this package's variables, causes included."""
+    error: BaseException | None = None
+    try:
+        answers = call()
+        assert isinstance(answers, list)
+        error = answers[0].error
+    except Exception as raised:
+        error = raised
+    lines = []
+    while error is not None:
+        for frame, _ in traceback.walk_tb(error.__traceback__):
+            if "otp_engine" in frame.f_code.co_filename:
+                lines += [f"{name}={value!r}" for name, value in frame.f_locals.items()]
+        error = error.__cause__ or error.__context__
+    return "\n".join(lines)
+
+
+def test_case_430_no_report_of_variables_shows_code_number_pin_or_secret() -> None:
+    by, store, to = engine(signing_key=signer()), Broken(), binding()
+    hotp, totp = otp.Hotp(KEY), otp.Totp(KEY)
+    ocra = otp.Ocra("OCRA-1:HOTP-SHA256-8:QH16-PSHA1", KEY)
+    device = otp.Device(ocra, pin=PIN)
+    uri = "otpauth://totp/A:b?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer=B"
+    named = "0" * 26
+    calls: list[Callable[[], object]] = [
+        lambda: by.issue(store, to),
+        lambda: by.verify(store, to, TYPED),
+        lambda: by.issue_many(store, [to]),
+        lambda: by.verify_many(store, [(to, TYPED)]),
+        lambda: by.report_delivery(store, to, named, 1, delivered=True),
+        lambda: by.cancel(store, to),
+        lambda: by.status(store, to),
+        lambda: by.reset_slot(store, to, "why"),
+        lambda: by.reset_recipient(store, to, "why"),
+        lambda: by.verify_hotp(store, to, hotp, TYPED),
+        lambda: by.verify_totp(store, to, totp, TYPED),
+        lambda: by.resynchronise_hotp(store, to, hotp, TYPED, TYPED),
+        lambda: by.resynchronise_totp(store, to, totp, TYPED, TYPED),
+        lambda: by.verify_ocra(store, to, ocra, TYPED + "00", pin=PIN),
+        lambda: by.verify_devices(store, to, [totp, device], TYPED),
+        lambda: by.reset_device(store, "acme", "7", device, "why"),
+        lambda: ocra.generate(question="00", pin=PIN, session=b"x"),
+        lambda: otp.Totp(KEY, digits=99),
+        lambda: otp.Hotp("GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ", digits=99),
+        lambda: otp.Ocra("OCRA-2", KEY),
+        lambda: otp.parse_uri(uri),
+        lambda: otp.build_uri(KEY, ""),
+        lambda: otp.KeyRing({"a": KEY}, index=KEY),
+        lambda: otp.SigningKey.from_seed(KEY),
+        lambda: otp.MessageTemplate("#otp#").compose(TYPED, minutes=0),
+        lambda: otp.parse_mobile(NUMBER + "x"),
+        lambda: binding(mobile=NUMBER + "x"),
+    ]
+    for at, call in enumerate(calls):
+        report = shown(call)
+        for secret in (TYPED, NUMBER, PIN, KEY.decode(), "GEZDGNBV"):
+            assert secret not in report, (at, secret, report)
+    assert shown(lambda: binding(mobile="1")) != ""  # the report is one
+
+
+def test_case_430_what_a_host_raised_is_still_found_in_its_own_file() -> None:
+    with pytest.raises(otp.StoreError) as caught:
+        engine().verify_totp(Broken(), binding(), otp.Totp(KEY), TYPED)
+    cause = caught.value.__cause__
+    assert isinstance(cause, RuntimeError)
+    files = [frame.filename for frame in traceback.extract_tb(cause.__traceback__)]
+    assert files[-1] == __file__
+
+
+@pytest.mark.parametrize("now", [-(2**62), -62_135_596_801, -1, END - 1, END, 2**40, 2**62])
+def test_case_431_an_instant_that_no_datetime_holds_is_never_an_error(
+    now: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lost: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", lost.append)
+    heard: list[otp.Event] = []
+    by = engine(clock=Clock(now), signing_key=signer(), observer=heard.append)
+    store, ocra = otp.MemoryStore(keep_records=True), otp.Ocra("OCRA-1:HOTP-SHA1-6:QH16", KEY)
+    answer = ocra.generate(question=by.ocra_question(binding(), ocra))
+    verdict = by.verify_ocra(store, binding(), ocra, answer)
+    assert verdict.accepted and verdict.verified_at is not None
+    assert len(heard) == 1 and not lost
+    assert heard[0].at == verdict.verified_at
+    if 0 <= now < 2**48 // 1000:
+        issued = issue(by, store, binding("16"))
+        assert repr(issued) and by.status(store, binding("16")) is not None
+        assert by.verify(store, binding("16"), issued.code).verified_at == verdict.verified_at
+
+
+def test_case_431_instants_outside_are_the_first_and_the_last() -> None:
+    from otp_engine.answers import moment
+
+    zone = datetime.timezone.utc
+    assert moment(END) == moment(2**63 - 1) == datetime.datetime.max.replace(tzinfo=zone)
+    assert moment(-(2**63)) == datetime.datetime.min.replace(tzinfo=zone)
+    assert moment(START).timestamp() == START
+
+
+@pytest.mark.parametrize("said", ["no", "", 0, 1, None, 1.0, [False]])
+def test_case_432_only_true_confirms_a_purge(said: Any) -> None:
+    with pytest.raises(TypeError, match=r"^confirmed must be bool"):
+        engine().purge(otp.MemoryStore(), confirmed=said)
+
+
+def test_case_432_another_kind_of_argument_is_named() -> None:
+    by, store = engine(), otp.MemoryStore()
+    wrong: Any
+    for wrong in (None, 1, 1.0, b"sha1", ["sha1"]):
+        for make in (otp.Hotp, otp.Totp):
+            with pytest.raises((TypeError, ValueError), match=r"^algorithm "):
+                make(KEY, algorithm=wrong)
+        for reset in (by.reset_slot, by.reset_recipient):
+            with pytest.raises(TypeError, match=r"^binding must be Binding"):
+                reset(store, wrong, "why")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"GEZDGNBVGY3TQOJQ",
+        b"gezd-gnbv-gy3t-qojq-gezd-gnbv-gy3t-qojq",
+        b"GEZD GNBV\nGY3T QOJQ====",
+        b"c2VjcmV0IG9mIGEgZGV2aWNlLi4=",
+        b"2b7e151628aed2a6abf7158809cf4f3c",
+        b"2B7E1516 28AED2A6 ABF71588 09CF4F3C",
+    ],
+)
+def test_case_433_bytes_that_are_text_are_no_secret(text: bytes) -> None:
+    for make in (
+        lambda: otp.Totp(text, legacy_secret=True),
+        lambda: otp.Hotp(text, legacy_secret=True),
+        lambda: otp.Ocra("OCRA-1:HOTP-SHA1-6:QN08", text),
+        lambda: otp.build_uri(text, "ann", legacy_secret=True),
+    ):
+        with pytest.raises(ValueError, match=r"^secret is bytes that look like "):
+            make()
+    assert otp.Totp(otp.RawSecret(text)).at(59)
+
+
+def test_case_433_a_secret_is_not_shown() -> None:
+    secret = otp.RawSecret(KEY)
+    assert repr(secret) == str(secret) == f"{secret}" == "RawSecret(..)"
+    assert json.dumps({"secret": secret}, default=repr) == '{"secret": "RawSecret(..)"}'
+    assert secret == KEY and otp.Totp(secret).at(59) == "287082"
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"), [("\ud800 12", "12"), ("\udcff\udcfe", ""), ("F\udc80AIL\ud8001", "FAIL1")]
+)
+def test_case_434_no_status_of_a_gateway_undoes_its_report(said: str, kept: str) -> None:
+    by, store = engine(), otp.MemoryStore()
+    issued = issue(by, store, binding())
+    told = by.report_delivery(
+        store, binding(), issued.challenge_id, 1, delivered=False, status=said
+    )
+    assert told == "refunded"
+    standing = by.status(store, binding())
+    assert standing is not None and standing.gateway_status == kept
+
+
+def test_case_435_disclosures_are_given_once() -> None:
+    by, store = engine(signing_key=signer()), otp.MemoryStore(keep_records=True)
+    record = by.verify(store, binding(), issue(by, store, binding()).code).record
+    assert record is not None and record.disclosures
+    keys = signer().public_jwks
+    assert otp.verify_record(record.jws, keys, record.disclosures)
+    for given in (["other"], list(record.disclosures)):
+        with pytest.raises(ValueError, match=r"^disclosures "):
+            otp.verify_record(record, keys, given)
+
+
+def test_case_435_the_first_step_of_a_device_is_true() -> None:
+    by, store = engine(clock=Clock(0)), otp.MemoryStore(keep_records=True)
+    verdict = by.verify_totp(store, binding(), otp.Totp(KEY), otp.Totp(KEY).at(0))
+    assert verdict.matched == 0 and verdict.matched
