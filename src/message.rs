@@ -115,7 +115,10 @@ impl MessageTemplate {
             return Err(MessageError::AutofillLine);
         }
         let open = self.body.replace(DURATION, &minutes.to_string());
-        unambiguous(&open.replace(CODE, " ").replace(SUBJECT, " "), "template")?;
+        let around = open.replace(CODE, " ");
+        unambiguous(&around.replace(SUBJECT, " "), "template")?;
+        // Letters and digits that stand beside the subject make one run with its own.
+        unambiguous(&around.replace(SUBJECT, subject), "subject")?;
         // Allocated once: what a growing text leaves behind would not be wiped.
         let lines = self.domain.as_ref().map_or(0, String::len)
             + self.app_hash.as_ref().map_or(0, String::len);
@@ -501,6 +504,22 @@ mod tests {
         );
         assert_eq!(text(&built("#otp# is #1").unwrap()), "123456 is #1");
         assert_eq!(text(&built("# #otp# # a b #").unwrap()), "# 123456 # a b #");
+    }
+
+    #[test]
+    fn case_374_a_subject_makes_no_code_with_what_stands_beside_it() {
+        for (template, subject, run) in [
+            ("#otp# approves MYR #subject#00", "12", "1200"),
+            ("#otp# is for REF#subject#", "7", "REF7"),
+            ("#otp# #subject#sjtbu", "loan *61", "61sjtbu"),
+            ("#otp# #subject##subject#", "12", "1212"),
+        ] {
+            let template = built(template).unwrap();
+            let refused = template.compose("482913", 3, subject).err();
+            let (argument, run) = ("subject", run.into());
+            assert_eq!(refused, Some(MessageError::Ambiguous { argument, run }));
+            assert!(template.compose("482913", 3, "x").is_ok());
+        }
     }
 
     #[test]
