@@ -86,7 +86,7 @@ const CASES: &[(&str, &[u32])] = &[
         "Telephone numbers, messages and findings",
         &[360, 361, 362, 363, 364, 365, 366, 367, 368, 369],
     ),
-    ("Fuzzing", &[370, 371, 372, 373, 374]),
+    ("Fuzzing", &[370, 371, 372, 373, 374, 375]),
     (
         "Entries beside Rust and Python",
         &[

@@ -627,6 +627,17 @@ fn uris_as_others_write_them_are_read() {
     );
 }
 
+/// The product overflowed before the bound was looked at: a panic where overflows are checked.
+#[test]
+fn case_375_a_step_of_an_ocra_suite_that_is_far_too_long_is_refused() {
+    for step in ["99999995M", "4294967295H", "4294967295S", "60M", "0M", "M"] {
+        let suite = format!("OCRA-1:HOTP-SHA512-8:QN08-T{step}");
+        assert!(Suite::parse(&suite).is_err(), "{step}");
+    }
+    let longest = Suite::parse("OCRA-1:HOTP-SHA512-8:QN08-T48H").unwrap();
+    assert_eq!(longest.step(), Some(48 * 3600));
+}
+
 /// Of every member the longest there is, and each of its bytes one that is written as three.
 #[test]
 fn case_373_the_longest_uri_that_is_written_is_read() {

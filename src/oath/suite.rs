@@ -182,7 +182,8 @@ fn seconds(text: &str) -> Option<u32> {
     };
     let count = &text[..text.len() - 1];
     let count: u32 = count.parse().ok().filter(|_| is_plain_number(count))?;
-    (1..=most).contains(&count).then_some(count * each)
+    // Not before it is known to be small: this text is anybody's.
+    (1..=most).contains(&count).then(|| count * each)
 }
 
 /// Says whether a text is a number without sign and leading zero.
