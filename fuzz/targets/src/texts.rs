@@ -10,6 +10,9 @@ use crate::input::fields;
 /// The longest text that is looked at for a code.
 const MAX_TYPED: usize = 256;
 
+/// How many codes a text is compared with, and one more.
+const LOOK_AHEAD: u8 = 9;
+
 /// Prepared keys for six to ten digits.
 static HOTP: LazyLock<[Hotp; 5]> = LazyLock::new(|| {
     [6, 7, 8, 9, 10].map(|digits| {
@@ -32,8 +35,8 @@ pub fn typed(data: &[u8]) {
         _ => 10,
     };
     let hotp = &HOTP[usize::from(digits - 6)];
-    let found = hotp.verify(typed, 0, u8::MAX);
-    assert_eq!(found, hotp.verify(typed, 0, u8::MAX));
+    let found = hotp.verify(typed, 0, LOOK_AHEAD);
+    assert_eq!(found, hotp.verify(typed, 0, LOOK_AHEAD));
     if let Some(counter) = found {
         let code = hotp.at(counter);
         assert!(typed.len() <= MAX_TYPED, "too long a text was taken");
@@ -46,11 +49,11 @@ pub fn typed(data: &[u8]) {
         }
         assert_eq!(said.next(), None, "more symbols than the code has");
         // The code as it is, and between what is dropped, is the same.
-        assert!(hotp.verify(code.as_str(), 0, u8::MAX).is_some());
+        assert!(hotp.verify(code.as_str(), 0, LOOK_AHEAD).is_some());
     } else if typed.is_ascii() && typed.len() <= MAX_TYPED {
         let kept = |byte: &&u8| !byte.is_ascii_whitespace() && **byte != b'-' && **byte != 11;
         let plain: Vec<u8> = typed.iter().filter(kept).copied().collect();
-        assert_eq!(hotp.verify(&plain, 0, u8::MAX), None, "dashes matter");
+        assert_eq!(hotp.verify(&plain, 0, LOOK_AHEAD), None, "dashes matter");
     }
     pair(hotp, typed);
 }
@@ -58,7 +61,7 @@ pub fn typed(data: &[u8]) {
 /// Two codes in a row, cut out of one text.
 fn pair(hotp: &Hotp, typed: &[u8]) {
     let (first, second) = typed.split_at(typed.len() / 2);
-    if let Some(counter) = hotp.resynchronise(first, second, 0, 100) {
+    if let Some(counter) = hotp.resynchronise(first, second, 0, LOOK_AHEAD.into()) {
         assert_eq!(hotp.verify(first, counter - 1, 0), Some(counter - 1));
         assert_eq!(hotp.verify(second, counter, 0), Some(counter));
     }
@@ -149,7 +152,8 @@ pub fn email(data: &[u8]) {
         Email::parse(&address.to_ascii_uppercase()).as_ref(),
         Ok(&email)
     );
-    if local.chars().count() > 1 {
+    // One that is written like a mask is its own.
+    if local.chars().count() > 1 && !local.ends_with("***") {
         let shown = format!("{} {email:?}", Recipient::from(email.clone()));
         assert!(!shown.contains(address), "an address is shown whole");
     }
