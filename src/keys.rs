@@ -324,13 +324,13 @@ impl<'a> KeyRingBuilder<'a> {
         let index = self.index.ok_or(KeyRingError::NoIndex)?;
         let mut codes: Vec<CodeKey> = Vec::with_capacity(self.codes.len());
         let mut seen: Vec<&[u8]> = Vec::with_capacity(self.codes.len() + 1);
-        seen.push(long_enough(index)?);
+        seen.push(long_enough("the index secret", index)?);
         for (name, secret) in self.codes {
             let kid = Kid::parse(name).ok_or(KeyRingError::Kid)?;
             if codes.iter().any(|key| key.kid == kid) {
                 return Err(KeyRingError::TwiceOneKid);
             }
-            long_enough(secret)?;
+            long_enough("a code secret", secret)?;
             if seen.iter().any(|other| reveal::equal(other, secret)) {
                 return Err(KeyRingError::TwiceOneSecret);
             }
@@ -377,9 +377,10 @@ impl fmt::Debug for KeyRingBuilder<'_> {
     }
 }
 
-fn long_enough(secret: &[u8]) -> Result<&[u8], KeyRingError> {
+fn long_enough<'a>(name: &'static str, secret: &'a [u8]) -> Result<&'a [u8], KeyRingError> {
     if secret.len() < MIN_SECRET {
         return Err(KeyRingError::ShortSecret {
+            name,
             length: secret.len(),
         });
     }
@@ -392,6 +393,8 @@ fn long_enough(secret: &[u8]) -> Result<&[u8], KeyRingError> {
 pub enum KeyRingError {
     /// A secret is shorter than [`MIN_SECRET`] bytes.
     ShortSecret {
+        /// Which secret it is, in words: `the index secret` or `a code secret`.
+        name: &'static str,
         /// How many bytes it has.
         length: usize,
     },
@@ -414,10 +417,10 @@ pub enum KeyRingError {
 impl fmt::Display for KeyRingError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::ShortSecret { length } => {
+            Self::ShortSecret { name, length } => {
                 write!(
                     f,
-                    "a secret is {length} bytes; it must be at least {MIN_SECRET} bytes"
+                    "{name} is {length} bytes; it must be at least {MIN_SECRET} bytes"
                 )
             }
             Self::NoIndex => f.write_str("the index secret is missing"),
@@ -565,9 +568,14 @@ mod tests {
         };
         assert_eq!(
             ring(31).unwrap_err().to_string(),
-            "a secret is 31 bytes; it must be at least 32 bytes"
+            "a code secret is 31 bytes; it must be at least 32 bytes"
         );
         assert!(ring(32).is_ok());
+        let index = KeyRing::builder().code("a", &[1; 32]).index(&[2; 5]);
+        assert_eq!(
+            index.build().unwrap_err().to_string(),
+            "the index secret is 5 bytes; it must be at least 32 bytes"
+        );
     }
 
     #[test]

@@ -95,11 +95,11 @@ impl otp_policy {
             .validity(seconds("validity", self.validity)?)
             .closed_for(seconds("closed_for", self.closed_for)?)
             .cooldown(seconds("cooldown", self.cooldown)?)
-            .max_attempts(byte("max_attempts", self.max_attempts)?)
-            .max_sends(byte("max_sends", self.max_sends)?);
+            .max_attempts(byte(self.max_attempts))
+            .max_sends(byte(self.max_sends));
         builder = match self.code {
-            OTP_CODE_DIGITS => builder.digits(byte("digits", self.symbols)?),
-            OTP_CODE_LETTERS => builder.letters(byte("letters", self.symbols)?),
+            OTP_CODE_DIGITS => builder.digits(byte(self.symbols)),
+            OTP_CODE_LETTERS => builder.letters(byte(self.symbols)),
             OTP_CODE_TOKEN => builder.token(),
             other => {
                 return Err(Fault::argument(format!(
@@ -136,7 +136,14 @@ impl otp_policy {
                 builder = builder.require(piece);
             }
         }
-        builder.build().map_err(out_of_bounds)
+        let given = [
+            ("digits", self.symbols),
+            ("letters", self.symbols),
+            ("max_attempts", self.max_attempts),
+            ("max_sends", self.max_sends),
+        ];
+        let built = builder.build();
+        built.map_err(|error| out_of_bounds(error, &given))
     }
 }
 
@@ -212,14 +219,27 @@ impl otp_budgets {
             }
         };
         let devices = Budgets::builder()
-            .consecutive_failures(byte("consecutive_failures", self.consecutive_failures)?)
-            .device_failures_per_day(byte(
-                "device_failures_per_day",
-                self.device_failures_per_day,
-            )?)
+            .consecutive_failures(byte(self.consecutive_failures))
+            .device_failures_per_day(byte(self.device_failures_per_day))
             .device_hard_stop(stops);
+        let given = [
+            ("user_failures_per_day", self.user_failures_per_day),
+            ("consecutive_failures", self.consecutive_failures),
+            (
+                "recipient_failures_per_day",
+                self.recipient_failures_per_day,
+            ),
+            ("user_sends_per_hour", self.user_sends_per_hour),
+            (
+                "recipient_sends_per_ten_minutes",
+                self.recipient_sends_per_ten_minutes,
+            ),
+            ("recipient_sends_per_day", self.recipient_sends_per_day),
+            ("device_failures_per_day", self.device_failures_per_day),
+        ];
+        let fault = |error| out_of_bounds(error, &given);
         match self.metered {
-            0 => return devices.without_meters().build().map_err(out_of_bounds),
+            0 => return devices.without_meters().build().map_err(fault),
             1 => {}
             other => {
                 return Err(Fault::argument(format!(
@@ -233,37 +253,29 @@ impl otp_budgets {
             builder = builder.lock_ends_after(time);
         }
         builder
-            .user_failures_per_day(byte("user_failures_per_day", self.user_failures_per_day)?)
-            .recipient_failures_per_day(byte(
-                "recipient_failures_per_day",
-                self.recipient_failures_per_day,
-            )?)
-            .user_sends_per_hour(byte("user_sends_per_hour", self.user_sends_per_hour)?)
-            .recipient_sends_per_ten_minutes(byte(
-                "recipient_sends_per_ten_minutes",
-                self.recipient_sends_per_ten_minutes,
-            )?)
-            .recipient_sends_per_day(byte(
-                "recipient_sends_per_day",
-                self.recipient_sends_per_day,
-            )?)
+            .user_failures_per_day(byte(self.user_failures_per_day))
+            .recipient_failures_per_day(byte(self.recipient_failures_per_day))
+            .user_sends_per_hour(byte(self.user_sends_per_hour))
+            .recipient_sends_per_ten_minutes(byte(self.recipient_sends_per_ten_minutes))
+            .recipient_sends_per_day(byte(self.recipient_sends_per_day))
             .build()
-            .map_err(out_of_bounds)
+            .map_err(fault)
     }
 }
 
-fn out_of_bounds(error: OutOfBounds) -> Fault {
+/// Says which knob is out of its bounds, with the value that the caller gave: [`byte`] may have
+/// changed it.
+fn out_of_bounds(mut error: OutOfBounds, given: &[(&str, u32)]) -> Fault {
+    let knob = given.iter().find(|(name, _)| *name == error.field);
+    if let Some((_, value)) = knob {
+        error.value = u64::from(*value);
+    }
     Fault::new(otp_status::Policy, error.to_string())
 }
 
-/// A knob that does not even fit its type is as far out of bounds as any.
-fn byte(field: &str, value: u32) -> Result<u8, Fault> {
-    u8::try_from(value).map_err(|_| {
-        Fault::new(
-            otp_status::Policy,
-            format!("{field} is {value}; it is out of bounds"),
-        )
-    })
+/// Takes a count; one that does not fit the type is as far out of bounds as any.
+fn byte(value: u32) -> u8 {
+    u8::try_from(value).unwrap_or(u8::MAX)
 }
 
 fn seconds(field: &str, value: i64) -> Result<Duration, Fault> {

@@ -89,6 +89,9 @@ static void policy_and_budgets_are_filled_checked_and_refused_by_name(void) {
     policy.max_attempts = 11;
     STATUS(OTP_STATUS_POLICY, otp_policy_check(&policy));
     CHECK(detail_names("11"));
+    policy.max_attempts = 300; /* does not fit the core's type */
+    STATUS(OTP_STATUS_POLICY, otp_policy_check(&policy));
+    CHECK(detail_names("max_attempts is 300; it must be 1 to 10"));
     options.policy = &policy;
     STATUS(OTP_STATUS_POLICY, otp_engine_new(ring, &options, &engine));
     CHECK(engine == NULL);
@@ -99,6 +102,9 @@ static void policy_and_budgets_are_filled_checked_and_refused_by_name(void) {
     budgets.user_failures_per_day = 33;
     options.budgets = &budgets;
     STATUS(OTP_STATUS_POLICY, otp_engine_new(ring, &options, &engine));
+    budgets.user_failures_per_day = 4711;
+    STATUS(OTP_STATUS_POLICY, otp_engine_new(ring, &options, &engine));
+    CHECK(detail_names("user_failures_per_day is 4711; it must be 1 to 32"));
     budgets.user_failures_per_day = 32;
     OK(otp_engine_new(ring, &options, &engine));
     policy.symbols = 8;

@@ -28,7 +28,7 @@ def edges(make: Callable[..., object], name: str, least: int, most: int, **other
     for value in (least, most):
         make(**{name: value}, **other)
     for value in (least - 1, most + 1, -1, 2**31, 2**64):
-        with pytest.raises(ValueError, match=name):
+        with pytest.raises(ValueError, match=f"^{name} is {value}; it must be {least} to {most}$"):
             make(**{name: value}, **other)
     for bad in ("6", 6.0, True):
         with pytest.raises(TypeError, match=name):
@@ -144,8 +144,12 @@ def test_case_80_secrets_are_long_enough_and_differ() -> None:
     ):  # fmt: skip
         with pytest.raises((otp.KeyRingError, ValueError)):
             otp.KeyRing(codes, index=index)
-    with pytest.raises(TypeError, match="secrets must be bytes"):
+    with pytest.raises(TypeError, match=r"^codes\['a'\] must be bytes, not str$"):
         otp.KeyRing({"a": "x" * 32}, index=INDEX)  # type: ignore[dict-item]
+    with pytest.raises(TypeError, match=r"^index must be bytes, not str$"):
+        otp.KeyRing({"a": SECRET}, index="x" * 32)  # type: ignore[arg-type]
+    with pytest.raises(otp.KeyRingError, match=r"^the index secret is 31 bytes; .* at least 32"):
+        otp.KeyRing({"a": SECRET}, index=bytes(31))
     with pytest.raises((otp.KeyRingError, ValueError)):
         key_ring(current="no-such")
     with pytest.raises(ValueError, match="retired"):

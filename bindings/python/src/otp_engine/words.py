@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Literal, get_args
 
 from . import _bindings as c
-from ._checks import client_text, count, flag, instance, seconds, several, text, whole
+from ._checks import client_text, flag, instance, seconds, several, text, whole
 from ._handle import Handle, Owner, out_pointer
 from ._lib import lib, take_bytes, view
 from .errors import check, unshown
@@ -87,22 +87,30 @@ class Policy:
         if self.letters is not None:
             kind, name, symbols = c.OTP_CODE_LETTERS, "letters", self.letters
         if self.token:
-            kind, symbols = c.OTP_CODE_TOKEN, 26
+            kind = c.OTP_CODE_TOKEN
         return c.otp_policy(
             struct_size=ctypes.sizeof(c.otp_policy),
             code=kind,
-            symbols=count(name, symbols),
-            validity=count("validity", self.validity),
-            closed_for=count("closed_for", self.closed_for),
-            cooldown=count("cooldown", self.cooldown),
-            max_attempts=count("max_attempts", self.max_attempts),
-            max_sends=count("max_sends", self.max_sends),
+            symbols=26 if self.token else whole(symbols, name, *_POLICY[name]),
+            validity=whole(self.validity, "validity", 60, 604_800 if self.token else 600),
+            **{
+                knob: whole(getattr(self, knob), knob, *_POLICY[knob])
+                for knob in ("closed_for", "cooldown", "max_attempts", "max_sends")
+            },
             resend=_RESEND[self.resend],
             content_required=flag(self.content_required, "content_required"),
             evidence=sum(_EVIDENCE[piece] for piece in self.evidence),
         )
 
 
+_POLICY = {
+    "digits": (6, 10),
+    "letters": (4, 26),
+    "closed_for": (600, 86_400),
+    "cooldown": (15, 600),
+    "max_attempts": (1, 10),
+    "max_sends": (1, 10),
+}
 _BUDGETS = {
     "user_failures_per_day": (1, 32),
     "consecutive_failures": (10, 100),
@@ -190,8 +198,9 @@ class KeyRing(Owner):
         ends = {kid: seconds(at, f"retired[{kid!r}]") for kid, at in until.items()}
         if unknown := set(ends) - set(names):
             raise ValueError(f"retired names {sorted(unknown)}, which are not among the codes")
-        if not isinstance(index, bytes) or not all(isinstance(s, bytes) for s in codes.values()):
-            raise TypeError("secrets must be bytes")
+        secrets = {"index": index} | {f"codes[{kid!r}]": codes[kid] for kid in codes}
+        for argument, secret in secrets.items():
+            instance(secret, bytes, argument)
         array = (c.otp_code_key * max(1, len(names)))()
         for at, (kid, name) in enumerate(names.items()):
             array[at].kid, array[at].secret = view(name), view(codes[kid])
