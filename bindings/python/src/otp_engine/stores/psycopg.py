@@ -205,9 +205,9 @@ class PsycopgStore(HostStore):
         except BaseException as error:
             connection.close()  # the next server may be another one
             if isinstance(error, Fault):
-                raise UnavailableError(f"PostgreSQL rejected a statement that the store needs: {error}") from (
-                    error
-                )
+                raise UnavailableError(
+                    f"PostgreSQL rejected a statement that the store needs: {error}"
+                ) from (error)
             raise
         with self._lock:
             self._sessions[connection] = session

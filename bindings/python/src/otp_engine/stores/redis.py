@@ -160,7 +160,9 @@ class RedisStore(HostStore):
             self._check_server(connection)
         except redis.RedisError as error:
             connection.disconnect()
-            raise UnavailableError(f"Redis rejected a command that the store needs: {error}") from error
+            raise UnavailableError(
+                f"Redis rejected a command that the store needs: {error}"
+            ) from error
         with self._lock:
             self._checked.add(connection)
 
@@ -169,7 +171,9 @@ class RedisStore(HostStore):
         lines = dict(line.strip().split(":", 1) for line in told.splitlines() if ":" in line)
         version = lines.get("redis_version", "")
         if not _is_new_enough(version):
-            raise UnavailableError(f"Redis {version or '(unknown version)'} is too old; 6.2 or later is required")
+            raise UnavailableError(
+                f"Redis {version or '(unknown version)'} is too old; 6.2 or later is required"
+            )
         if "sentinel" in (lines.get("redis_mode"), lines.get("server_mode")):
             raise UnavailableError(
                 "the server is a Sentinel, which keeps no cells: pass the client that "
