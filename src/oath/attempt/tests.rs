@@ -63,3 +63,26 @@ fn scripts_are_mixed_where_either_code_mixes_them() {
     assert!(of([mixed, plain]) && of([plain, mixed]) && of([mixed, mixed]));
     assert!(!of([plain, plain]));
 }
+
+#[test]
+fn an_answer_is_looked_for_where_the_clock_of_its_device_is_known_to_be() {
+    let suite = Suite::parse("OCRA-1:HOTP-SHA1-6:QN08-T30S").unwrap();
+    let ocra = Ocra::new(&Secret::new(b"abcdefghijklmnopqrst").unwrap(), suite);
+    let device = Device::ocra(&ocra, Answer::new(""));
+    let judge = |steps| {
+        let mut known = Credential::default();
+        known.drift.steps = steps;
+        let at = Timestamp::from_unix(3_600 + 30 * 40);
+        let typed = ocra.generate(&Inputs::new("12345678").now(at)).unwrap();
+        let attempt = Attempt::one(device, typed.as_str().as_bytes(), "12345678".into()).unwrap();
+        let now = Timestamp::from_unix(3_600);
+        let moment = Moment {
+            now,
+            began: now,
+            ..MOMENT
+        };
+        attempt.judge(attempt.entry().unwrap(), &known, false, moment)
+    };
+    assert!(matches!(judge(40), Found::Fresh(_)));
+    assert_eq!(judge(0), Found::Wrong);
+}
