@@ -396,6 +396,24 @@ fn guessable_content_is_committed_to_and_can_be_erased() {
 }
 
 #[test]
+fn case_176_content_that_was_issued_as_guessable_stays_so_whatever_is_said_later() {
+    let desk = Desk::new();
+    let content = ContentDigest::of_fields(&["RM 250.00", "62001234567"]);
+    let marked = parts().content(content).build().unwrap();
+    let plain = parts()
+        .content(ContentDigest::from_bytes(*content.as_bytes()))
+        .build()
+        .unwrap();
+    let issued = desk.issue(&marked);
+    desk.host.at(60);
+    assert_eq!(desk.issue(&plain).send, 2);
+    let record = accepted(desk.answer(&plain, issued.code.as_str(), Evidence::new()));
+    let said = verify(&record);
+    assert_eq!(said.document().unwrap().digest, None, "not in the payload");
+    assert_eq!(said.content(), Some(*content.as_bytes()));
+}
+
+#[test]
 fn erased_details_leave_the_field_whole_and_a_note_of_the_erasure() {
     let desk = Desk::new();
     let before = desk.sign_often(3);
