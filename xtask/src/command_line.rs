@@ -226,7 +226,7 @@ pub(crate) fn help(task: Option<Task>) -> String {
     };
     format!(
         "cargo xtask {name}: {about}\n\n\
-         usage: cargo xtask {command} [--only PART[,PART]] [--list] [--seed N] [--verbose]\n\n\
+         usage: {plain}cargo xtask {command} [--only PART[,PART]] [--list] [--seed N] [--verbose]\n\n\
          parts, in the order in which they run:\n{list}\n\
          options:\n  \
          --only PART[,PART]  run these parts alone\n  \
@@ -240,6 +240,11 @@ pub(crate) fn help(task: Option<Task>) -> String {
          exit code: 0 all passed, 1 something failed, 2 the command line is wrong\n",
         name = task.name(),
         command = task.command(),
+        plain = if task.command() == task.name() {
+            String::new()
+        } else {
+            format!("cargo xtask {}\n       ", task.name())
+        },
         about = task.about(),
         list = list(task.parts()),
     )
@@ -253,7 +258,7 @@ pub(crate) fn list(parts: &[Part]) -> String {
             Runs::Always => "",
             Runs::OnlyByName => " (runs only with --only)",
         };
-        let _ = writeln!(text, "  {:<10} {}{when}", part.name, part.about);
+        let _ = writeln!(text, "  {:<12} {}{when}", part.name, part.about);
     }
     text
 }
@@ -318,7 +323,8 @@ mod tests {
             parsed("service --test"),
             Ok(Request::Run(Task::Service, Options::default()))
         );
-        assert!(help(Some(Task::Odoo)).contains("cargo xtask odoo --test ["));
+        let shown = "usage: cargo xtask odoo\n       cargo xtask odoo --test [";
+        assert!(help(Some(Task::Odoo)).contains(shown));
     }
 
     #[test]

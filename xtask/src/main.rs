@@ -60,7 +60,7 @@ fn main() -> ExitCode {
         Ok(Request::Service) => service::serve(),
         Ok(Request::Run(task, options)) => run(task, &options),
         Err(error) => {
-            eprintln!("error: {error}\n\nfor help: cargo xtask --help");
+            eprintln!("error: {error}\n\nfor help: cargo xtask --help, or cargo xtask TASK --help");
             ExitCode::from(USAGE)
         }
     }

@@ -70,7 +70,7 @@ pub(crate) fn choose<'a>(parts: &'a [Part], only: &[String]) -> Result<Vec<&'a P
         if !parts.iter().any(|part| part.name == name) {
             let known: Vec<_> = parts.iter().map(|part| part.name).collect();
             return Err(format!(
-                "unknown part '{name}'; there are: {}",
+                "unknown part '{name}'; the parts are: {}",
                 known.join(", ")
             ));
         }

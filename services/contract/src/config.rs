@@ -131,7 +131,7 @@ pub struct Options {
     #[arg(long, env = "OTP_CONTRACT_MASK_RECIPIENT", value_parser = FalseyValueParser::new())]
     pub mask_recipient: bool,
 
-    /// Requests at one time; more of them hear 503
+    /// Requests at one time; more of them get 503
     #[arg(long, env = "OTP_CONTRACT_MAX_REQUESTS", default_value_t = 256, value_name = "N",
           value_parser = value_parser!(u32).range(1..=4096))]
     pub max_requests: u32,

@@ -155,7 +155,7 @@ impl Server {
             )));
         }
         let folder = |error: std::io::Error| {
-            let why = format!("cannot be made: {}", error.kind());
+            let why = format!("cannot be used as the data folder: {}", error.kind());
             Error::file("--data", &options.data, &why)
         };
         secrets::private_folder(&options.data).map_err(folder)?;

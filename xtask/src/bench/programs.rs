@@ -77,7 +77,7 @@ pub(crate) fn choose(only: &[String]) -> Result<Vec<Program>, String> {
     {
         let known: Vec<_> = ALL.iter().map(|program| program.name).collect();
         return Err(format!(
-            "unknown group '{name}'; there are: {}",
+            "unknown group '{name}'; the groups are: {}",
             known.join(", ")
         ));
     }
