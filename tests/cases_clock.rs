@@ -310,8 +310,13 @@ fn case_144_the_reason_and_the_masked_recipient_are_in_the_event() {
     host.engine
         .reset_recipient(&host.store, "acme", &recipient, "ticket 4711")
         .unwrap();
+    host.engine
+        .reset_slot(&host.store, &binding(), "ticket 4712")
+        .unwrap();
     let masked = Some("6012*****89".to_owned());
     let heard = heard.lock().unwrap();
+    assert_eq!(heard[2].0, Happening::SlotReset);
+    assert_eq!(heard[2].3.as_deref(), Some("ticket 4712"));
     assert_eq!(heard[0].3, None);
     assert_eq!(heard[0].2, heard[1].2);
     assert!(

@@ -262,6 +262,28 @@ fn case_105_a_credential_counts_its_guesses_without_meters_and_for_whomever_they
 }
 
 #[test]
+fn case_105_a_locked_device_is_not_charged_for_what_was_compared_with_another() {
+    let ((engine, clock), store) = (unmetered(), permanent());
+    let (locked, free) = (totp(), hotp());
+    let locked = Device::totp(&locked, 1);
+    let verify = |second: i64, devices: &[Device<'_>], typed: &str| {
+        clock.set(at(second));
+        let verdict = engine.verify_devices(&store, &here(), devices, typed);
+        verdict.unwrap().rejection()
+    };
+    for minute in 0..30 {
+        let wrong = verify(60 * minute, &[locked], &beside(&shown(2 * minute)));
+        assert!(matches!(wrong, Some(Rejection::Wrong { .. })), "{minute}");
+    }
+    let evening = 82_800;
+    let both = [locked, Device::hotp(&free, 5)];
+    let wrong = verify(evening, &both, &beside(&shown(evening / 30)));
+    assert!(matches!(wrong, Some(Rejection::Wrong { .. })));
+    let morning = 86_430;
+    assert_eq!(verify(morning, &[locked], &shown(morning / 30)), None);
+}
+
+#[test]
 fn case_106_guesses_at_one_question_count_for_the_credential_and_not_for_the_question() {
     for suite in ["OCRA-1:HOTP-SHA1-6:QH16", "OCRA-1:HOTP-SHA1-6:C-QH16"] {
         let ((engine, _), store) = (unmetered(), Vault::of(Class::Permanent));
