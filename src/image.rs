@@ -39,6 +39,13 @@ fn speaks_of_a_position(text: &[u8]) -> bool {
         .any(|word| word.eq_ignore_ascii_case(b"GPS"))
 }
 
+/// Says whether data of another program's, which is not read, may hold a position: Exif data begin with
+/// the mark of TIFF, wherever they are kept, and XMP names a latitude and a longitude.
+fn may_hold_a_position(data: &[u8]) -> bool {
+    data.windows(4)
+        .any(|word| matches!(word, b"MM\0*" | b"II*\0") || word.eq_ignore_ascii_case(b"GPSL"))
+}
+
 /// What is left of a file.
 #[derive(Clone, Copy)]
 struct Bytes<'a>(&'a [u8]);

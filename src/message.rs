@@ -100,15 +100,15 @@ impl MessageTemplate {
         if minutes == 0 {
             return Err(MessageError::Minutes);
         }
-        match (self.body.contains(SUBJECT), subject.is_empty()) {
-            (true, true) => return Err(MessageError::SubjectMissing),
-            (false, false) => return Err(MessageError::SubjectUnused),
-            _ => {}
-        }
         if shown::first_hidden(subject).is_some() {
             return Err(MessageError::Control {
                 argument: "subject",
             });
+        }
+        match (self.body.contains(SUBJECT), subject.is_empty()) {
+            (true, _) if !shown::shows(subject) => return Err(MessageError::SubjectMissing),
+            (false, false) => return Err(MessageError::SubjectUnused),
+            _ => {}
         }
         unambiguous(subject, "subject")?;
         if is_like_a_line_for_autofill(subject) {
@@ -224,7 +224,9 @@ impl<'a> MessageTemplateBuilder<'a> {
         let Some((before, after)) = body.split_once(CODE).filter(|_| count == 1) else {
             return Err(MessageError::OtpPlaceholder { count });
         };
-        if !before.chars().next_back().is_none_or(opens) || !closes(after) {
+        // What takes a placeholder's place may be a digit.
+        let filled = |part: &str| part.replace(DURATION, "0").replace(SUBJECT, "0");
+        if !opens(&filled(before)) || !closes(&filled(after)) {
             return Err(MessageError::Glued);
         }
         if has_placeholder(
@@ -275,9 +277,15 @@ const CLOSING: &str = ")]}<>\"'.,;:!?\u{bb}\u{2019}\u{201d}";
 const CLOSING_WIDE: &str = "\u{3001}\u{3002}\u{300b}\u{300d}\u{300f}\u{3011}\u{ff01}\u{ff09}\u{ff0c}\
                             \u{ff1a}\u{ff1b}\u{ff1f}";
 
-/// Tells whether a code that follows this symbol stands for itself.
-fn opens(symbol: char) -> bool {
-    symbol.is_whitespace() || OPENING.contains(symbol)
+/// Tells whether a code that follows this text stands for itself.
+fn opens(before: &str) -> bool {
+    let mut symbols = before.chars().rev();
+    symbols.next().is_none_or(|symbol| {
+        let opening = OPENING.contains(symbol);
+        // `12:` before a code is a time, or a part of a number.
+        let number = symbol == ':' && symbols.next().is_some_and(char::is_numeric);
+        symbol.is_whitespace() || opening && !number
+    })
 }
 
 /// Tells whether a code that this text follows stands for itself.
@@ -397,7 +405,7 @@ pub enum MessageError {
     Code,
     /// The validity is zero.
     Minutes,
-    /// The template has a place for a subject, and none was given.
+    /// The template has a place for a subject, and none was given, or one that shows nothing.
     SubjectMissing,
     /// A subject was given, and the template has no place for it.
     SubjectUnused,
@@ -448,7 +456,7 @@ impl fmt::Display for MessageError {
             Self::Code => write!(f, "code must be 4 to {MAX_LEN} ASCII letters and digits"),
             Self::Minutes => f.write_str("minutes is 0; it must be at least 1"),
             Self::SubjectMissing => {
-                f.write_str("subject is empty, and the template has a place for it")
+                f.write_str("subject is empty or blank, and the template has a place for it")
             }
             Self::SubjectUnused => {
                 f.write_str("subject is given, and the template has no #subject#")
@@ -689,5 +697,34 @@ mod tests {
         };
         assert!(hashed(122).is_ok());
         assert_eq!(hashed(123), Err(MessageError::NotRetrieved { bytes: 141 }));
+    }
+
+    #[test]
+    fn case_425_what_takes_a_place_is_not_glued_to_the_code_either() {
+        for glued in [
+            "#otp#.#subject#",
+            "#otp#,#duration# min",
+            "(#otp#)#subject#",
+            "#subject#:#otp#",
+            "12:#otp#",
+        ] {
+            assert_eq!(built(glued), Err(MessageError::Glued), "{glued}");
+        }
+        for free in [
+            "#otp#. #subject#",
+            "Code for #subject#: #otp#",
+            "Code:#otp#",
+        ] {
+            assert!(built(free).is_ok(), "{free}");
+        }
+    }
+
+    #[test]
+    fn case_425_a_subject_that_shows_nothing_is_none() {
+        let template = built("#otp# approves #subject#").unwrap();
+        for blank in ["", " ", "\u{a0}\u{3000}", "\u{2800}"] {
+            let refused = template.compose("123456", 3, blank).map(drop);
+            assert_eq!(refused, Err(MessageError::SubjectMissing), "{blank:?}");
+        }
     }
 }

@@ -703,3 +703,30 @@ fn case_152_another_epoch_is_another_code() {
     assert_eq!(code(0), code(0));
     assert!(code(0) != code(1) && code(1) != code(2) && code(0) != code(u32::MAX));
 }
+
+/// The reason stands in audit logs: what shows nothing, or otherwise than it is stored, is none.
+#[test]
+fn case_426_the_reason_of_a_reset_shows_what_it_is() {
+    let (host, binding) = (Host::new(), binding());
+    let engine = &host.engine;
+    for reason in [
+        "\u{3164}",
+        "\u{200b}",
+        "\u{2800} ",
+        "called\u{202e}kcab",
+        "a\u{2028}b",
+        "x\u{e0041}",
+    ] {
+        for reset in [
+            engine.reset_slot(&host.store, &binding, reason),
+            engine.reset_user(&host.store, "acme", "7", reason),
+        ] {
+            assert!(matches!(reset, Err(Error::ResetReason)), "{reason:?}");
+        }
+    }
+    assert!(
+        engine
+            .reset_slot(&host.store, &binding, "Siti rief zurück \u{2714}")
+            .is_ok()
+    );
+}

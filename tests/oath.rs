@@ -816,3 +816,20 @@ proptest! {
         prop_assert_eq!(hotp.verify(&beside(code.as_str()), found, 0), None);
     }
 }
+
+#[test]
+fn case_420_no_parameter_is_passed_over_for_how_it_is_written() {
+    let text =
+        |rest: &str| format!("otpauth://totp/A:b?secret=JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP&{rest}");
+    let digits = |rest: &str| Uri::parse(&text(rest)).unwrap().code_digits();
+    assert_eq!(digits("%64igits=8"), 8);
+    assert_eq!(digits("DIGIT%53=%38"), 8);
+    for refused in [
+        "%65ncoder=steam",
+        "digits=6&%64igits=8",
+        "amp;digits=8",
+        "%zz=1",
+    ] {
+        assert!(Uri::parse(&text(refused)).is_err(), "{refused}");
+    }
+}

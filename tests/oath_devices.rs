@@ -791,3 +791,45 @@ fn the_first_second_begins_a_step() {
     assert_eq!(first % 30, 0);
     assert_eq!(Timestamp::from_unix(first), at(0));
 }
+
+/// A device's cell tells 136 years apart: what a clock said outside of them was cut, and with it the
+/// instants of other guesses.
+#[test]
+fn case_421_no_clock_however_far_off_makes_a_guess_at_a_device_be_forgotten() {
+    for far in [
+        i64::MIN,
+        i64::MIN / 2,
+        -5_364_662_400,
+        1 << 40,
+        i64::MAX / 2,
+    ] {
+        let ((engine, clock), store) = (unmetered(), permanent());
+        let wrong = beside(&counted(0));
+        let is_compared = || {
+            let verdict = engine.verify_hotp(&store, &here(), &hotp(), &wrong, 0);
+            matches!(verdict.unwrap().rejection(), Some(Rejection::Wrong { .. }))
+        };
+        clock.set(Timestamp::from_unix(far));
+        assert!(is_compared());
+        clock.set(at(0));
+        let compared = (0..100).filter(|_| is_compared()).count();
+        assert!((29..=30).contains(&compared), "{far}: {compared}");
+        // There and back for each guess: a limit at each of the two clocks, at most.
+        let (engine, clock) = unmetered();
+        let store = permanent();
+        let mut compared = 0;
+        for guess in 0..200 {
+            clock.set(if guess % 2 == 0 {
+                at(0)
+            } else {
+                Timestamp::from_unix(far)
+            });
+            let verdict = engine.verify_hotp(&store, &here(), &hotp(), &wrong, 0);
+            compared += usize::from(matches!(
+                verdict.unwrap().rejection(),
+                Some(Rejection::Wrong { .. })
+            ));
+        }
+        assert!(compared <= 60, "{far}: {compared}");
+    }
+}

@@ -15,6 +15,7 @@ use crate::operation::unlock::Unlock;
 use crate::operation::verify::Verify;
 use crate::operation::{Ground, Subject, Target};
 use crate::record::facts::Salts;
+use crate::shown;
 use crate::store::Class;
 use crate::{
     Binding, ChallengeId, Content, Delivery, Detail, Error, Recipient, RecordField, Rejection,
@@ -274,8 +275,8 @@ impl Engine {
 
 /// Returns the reason of a reset if it is one that an audit log can hold.
 pub(super) fn check_reason(reason: &str) -> Result<&str, Error> {
-    let fits = !reason.trim().is_empty() && reason.len() <= MAX_REASON;
-    if !fits || reason.chars().any(char::is_control) {
+    let fits = reason.len() <= MAX_REASON && shown::shows(reason);
+    if !fits || shown::first_hidden(reason).is_some() {
         return Err(Error::ResetReason);
     }
     Ok(reason)

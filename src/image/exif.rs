@@ -15,6 +15,14 @@ pub(super) fn holds_no_position(tiff: &[u8]) -> bool {
         Some(b"II*\0") => false,
         _ => return false,
     };
+    // Some writers add directories that are not walked to here; an entry of one number is found so.
+    let entry: &[u8] = match big {
+        true => &[0x88, 0x25, 0, 4, 0, 0, 0, 1],
+        false => &[0x25, 0x88, 4, 0, 1, 0, 0, 0],
+    };
+    if tiff.windows(entry.len()).any(|window| window == entry) {
+        return false;
+    }
     let exif = Exif { tiff, big };
     let directories = || {
         let first = exif.directory(exif.u32(4)?)?;

@@ -2,7 +2,7 @@
 //!
 //! Read are the processes that every decoder has: Huffman-coded, of 8 bits, sequential or progressive.
 
-use super::{Bytes, exif, fits, speaks_of_a_position};
+use super::{Bytes, exif, fits, may_hold_a_position, speaks_of_a_position};
 
 pub(super) fn is_sound(image: &[u8]) -> bool {
     check(image).is_some()
@@ -60,7 +60,10 @@ fn check(image: &[u8]) -> Option<()> {
             }
             0xE0 if segment.starts_with(b"JFIF") && length < 14 => return None,
             0xE1 => says_no_position(segment).then_some(())?,
-            0xE0..=0xEF | 0xFE => {}
+            // Of colours: JFIF, ICC profiles and Adobe's.
+            0xE0 | 0xEE => {}
+            0xE2 if segment.starts_with(b"ICC_PROFILE\0") => {}
+            0xE2..=0xEF | 0xFE => (!may_hold_a_position(segment)).then_some(())?,
             _ => return None,
         }
     }

@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use super::inflate::Rows;
-use super::{Bytes, exif, fits, speaks_of_a_position};
+use super::{Bytes, exif, fits, may_hold_a_position, speaks_of_a_position};
 
 /// A file begins so (section 5.2).
 const SIGNATURE: &[u8] = b"\x89PNG\r\n\x1a\n";
@@ -76,8 +76,8 @@ fn check(image: &[u8]) -> Option<()> {
             b"tEXt" | b"iTXt" => of_keyword(data).is_some_and(|_| is_open_text(&kind, data)),
             // What is compressed, or an animation, is not looked into; a chunk that is not
             // optional (section 5.4) and not known stops every decoder.
-            b"zTXt" | b"acTL" | b"fcTL" | b"fdAT" => false,
-            _ => kind[0].is_ascii_lowercase(),
+            b"zTXt" | b"zxIf" | b"acTL" | b"fcTL" | b"fdAT" => false,
+            _ => kind[0].is_ascii_lowercase() && !may_hold_a_position(data),
         };
         if !fits {
             return None;
@@ -175,8 +175,14 @@ fn is_open_text(kind: &[u8; 4], data: &[u8]) -> bool {
         return false;
     };
     let open = kind == b"tEXt" || rest.starts_with(&[0, 0]);
-    open && !keyword.starts_with(b"Raw profile type") && !speaks_of_a_position(data)
+    let is_raw = keyword
+        .get(..RAW.len())
+        .is_some_and(|front| front.eq_ignore_ascii_case(RAW));
+    open && !is_raw && !speaks_of_a_position(data)
 }
+
+/// How keywords of texts begin that hold Exif, IPTC or XMP in hex.
+const RAW: &[u8] = b"Raw profile type";
 
 /// The check sum of a chunk: CRC-32 (annex D).
 fn crc(data: &[u8]) -> u32 {

@@ -350,3 +350,80 @@ fn case_172_a_changed_photograph_is_judged() {
     }
     assert!(sound > 0, "pixels and comments may be any");
 }
+
+/// A directory of one entry, and where the next one is.
+fn directory(tag: u16, value: u32, next: u32) -> Vec<u8> {
+    [
+        &[0, 1][..],
+        &tag.to_be_bytes(),
+        &[0, 4, 0, 0, 0, 1],
+        &value.to_be_bytes(),
+        &next.to_be_bytes(),
+    ]
+    .concat()
+}
+
+#[test]
+fn case_423_a_position_is_found_wherever_programs_keep_it() {
+    let exif = |directories: &[Vec<u8>]| [b"MM\0*\0\0\0\x08", &*directories.concat()].concat();
+    let placed = exif(&[directory(0x8825, 8, 0)]);
+    let deep = [
+        // The third directory, and one that hangs below the first.
+        exif(&[
+            directory(0x010F, 8, 26),
+            directory(0x0110, 8, 44),
+            directory(0x8825, 8, 0),
+        ]),
+        exif(&[directory(0x014A, 26, 0), directory(0x8825, 8, 0)]),
+    ];
+    let behind = |front: &[u8]| [front, &placed].concat();
+    let mut whole = segments();
+    whole.insert(0, (0, Vec::new()));
+    let mut judged = |marker: u8, data: Vec<u8>| {
+        whole[0] = (marker, data);
+        media_type(&jpeg(&whole))
+    };
+    for tiff in &deep {
+        let data = [b"Exif\0\0", &**tiff].concat();
+        assert_eq!(judged(0xE1, data), None);
+        assert_eq!(
+            judged(
+                0xE1,
+                [b"Exif\0\0", &*exif(&[directory(0x010F, 8, 0)])].concat()
+            ),
+            Some("image/jpeg")
+        );
+    }
+    for (marker, data) in [
+        (0xED, behind(b"Photoshop 3.0\x008BIM\x04\x22\0\0\0\0\0\x20")),
+        (
+            0xED,
+            b"Photoshop 3.0\x008BIM\x04\x24\0\0\0\0\0\x20exif:GPSLatitude".to_vec(),
+        ),
+        (0xE2, behind(b"Exif\0\0")),
+        (0xE3, behind(b"Meta\0\0")),
+        (0xFE, b"gpslongitude=101.6".to_vec()),
+    ] {
+        assert_eq!(judged(marker, data), None, "{marker:x}");
+    }
+    for (marker, data) in [
+        (0xE2, b"ICC_PROFILE\0\x01\x01GPSLMM\0*".to_vec()),
+        (0xEC, b"Ducky\0\x01\0\x04\0\0\0<\0\0".to_vec()),
+        (0xEE, b"Adobe\0d\0\0\0\0\0".to_vec()),
+        (0xFE, b"made by a pad".to_vec()),
+    ] {
+        assert_eq!(judged(marker, data), Some("image/jpeg"), "{marker:x}");
+    }
+    let chunks = |kind: &[u8; 4], data: &[u8]| {
+        is_png(&[
+            (b"IHDR", &header(8, 8, GREY)),
+            (kind, data),
+            (b"IDAT", PIXELS),
+            (b"IEND", b""),
+        ])
+    };
+    assert!(!chunks(b"zxIf", b"\0compressed"));
+    assert!(!chunks(b"exIf", &placed));
+    assert!(!chunks(b"tEXt", b"raw profile TYPE exif\0\n 4\n4d4d"));
+    assert!(chunks(b"iDOT", b"of Apple's"));
+}

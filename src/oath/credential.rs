@@ -111,7 +111,11 @@ impl Credential {
     pub(crate) fn write(&self, body: &mut Vec<u8>) {
         let Used { last, epoch } = self.used.unwrap_or(Used { last: 0, epoch: 0 });
         let instants = self.failures.latest.instants();
-        let base = instants.first().map_or(0, |first| first.unix());
+        let oldest = instants.first().map_or(0, |first| first.unix());
+        let newest = instants.last().map_or(0, |last| last.unix());
+        // 136 years are told apart. What lies further back is moved up to there: a guess may count
+        // longer by it, and none is forgotten.
+        let base = oldest.max(newest.saturating_sub(u32::MAX.into()));
         body.extend([FORMAT, u8::from(self.used.is_some())]);
         body.extend(epoch.to_be_bytes());
         body.extend(last.to_be_bytes());
@@ -122,8 +126,8 @@ impl Credential {
         body.push(u8::try_from(instants.len()).unwrap_or(u8::MAX)); // at most 32
         body.extend(base.to_be_bytes());
         for instant in instants {
-            // 136 years from the oldest instant on; a clock that jumps further is cut to that.
-            let offset = u32::try_from(instant.unix().abs_diff(base)).unwrap_or(u32::MAX);
+            let offset = instant.unix().max(base).abs_diff(base);
+            let offset = u32::try_from(offset).unwrap_or(u32::MAX); // at most 136 years
             body.extend(offset.to_be_bytes());
         }
     }

@@ -381,9 +381,16 @@ impl Parameters {
         let mut given = Self([const { None }; NAMES.len()]);
         for part in query.split('&') {
             let (name, value) = part.split_once('=').unwrap_or((part, ""));
+            if name.starts_with("amp;") {
+                return Err(Error::Uri(
+                    "has &amp; where & is meant: it is escaped as HTML",
+                ));
+            }
+            // A name that is encoded is the same name: one that was passed over would change the codes.
+            let name = decode(name, true)?;
             let known = NAMES
                 .iter()
-                .position(|known| known.eq_ignore_ascii_case(name));
+                .position(|known| known.eq_ignore_ascii_case(&name));
             let Some(place) = known.and_then(|at| given.0.get_mut(at)) else {
                 continue;
             };

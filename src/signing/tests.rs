@@ -455,3 +455,29 @@ fn debug_shows_no_secret() {
 }
 
 const MAX: i64 = crate::json::MAX_INTEGER;
+
+#[test]
+fn case_424_a_key_that_is_not_for_verifying_verifies_nothing() {
+    let (jwk, other) = (
+        rfc_8037().public_jwk().unwrap(),
+        SigningKey::from_seed(&[2; 32]).public_jwk().unwrap(),
+    );
+    for (uses, fits) in [
+        (r#"["verify"]"#, true),
+        (r#"["sign","verify"]"#, true),
+        ("[]", false),
+        (r#"["sign"]"#, false),
+        (r#"["encrypt", null]"#, false),
+        (r#""verify""#, false),
+        ("null", false),
+    ] {
+        let used = jwk.replacen('{', &alloc::format!("{{\"key_ops\": {uses},"), 1);
+        let count = |text: &str| VerifyingKeys::from_jwk_set(text).map(|keys| keys.iter().count());
+        let alone = count(&alloc::format!("{{\"keys\":[{used}]}}"));
+        let refused = KeyError::JwkSet("verify is not among key_ops");
+        assert_eq!(alone, if fits { Ok(1) } else { Err(refused) }, "{uses}");
+        // Beside a key that fits it is passed over, and spoils nothing.
+        let both = count(&alloc::format!("{{\"keys\":[{used},{other}]}}"));
+        assert_eq!(both, Ok(1 + usize::from(fits)), "{uses}");
+    }
+}

@@ -210,6 +210,11 @@ impl VerifyingKey {
         if text("use")?.is_some_and(|usage| usage != "sig") {
             return Err(KeyError::JwkSet("use is not sig"));
         }
+        match jwk.get("key_ops") {
+            None => {}
+            Some(Value::List(uses)) if uses.contains(&Value::from("verify")) => {}
+            Some(_) => return Err(KeyError::JwkSet("verify is not among key_ops")),
+        }
         let instant = |name| match jwk.get(name) {
             Some(Value::Integer(seconds)) => Ok(Some(Timestamp::from_unix(seconds.get()))),
             Some(_) => Err(KeyError::JwkSet("member of the wrong type")),
@@ -234,7 +239,7 @@ impl VerifyingKeys {
     /// Reads the Ed25519 keys of a JWK set (RFC 7517, RFC 8037).
     ///
     /// What is not understood is passed over (RFC 7517, sections 4 and 5): members with other names,
-    /// of any type; other kinds of key; and a key whose `x`, `kid`, `alg` or `use` does not fit, or
+    /// of any type; other kinds of key; and a key whose `x`, `kid`, `alg`, `use` or `key_ops` does not fit, or
     /// that is a weak point. No record of such a key verifies.
     ///
     /// # Errors

@@ -99,7 +99,9 @@ def check_body(body: str | bytes) -> None:
 
     try:
         json.loads(body, object_pairs_hook=members)
-    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError):
+    except Bad:
+        raise
+    except (ValueError, RecursionError):  # more digits than Python reads are a ValueError alone
         return
 
 
