@@ -107,7 +107,9 @@ impl Meter {
     /// Says whether the wrong guesses in a row lock the user.
     fn is_locked_in_a_row(&self, budgets: &Budgets, now: Timestamp) -> bool {
         self.consecutive >= budgets.consecutive_failures().into()
-            && self.lock_ends_at(budgets, now).is_none_or(|at| now < at)
+            && self
+                .lock_ends_at(budgets, now)
+                .is_none_or(|at| is_open(at, now))
     }
 
     /// Returns when the lock of wrong guesses in a row ends by itself, if it does.
@@ -228,6 +230,11 @@ impl Meter {
     }
 }
 
+/// Says whether a window that ends at `end` sees `now`; one that ends with time itself has no end.
+fn is_open(end: Timestamp, now: Timestamp) -> bool {
+    now < end || end.unix() == i64::MAX
+}
+
 /// The latest instants of one kind of event, oldest first.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(crate) struct Log(ArrayVec<Timestamp, MAX_COUNT>);
@@ -255,12 +262,12 @@ impl Log {
             *self.instants().get(nth_last)?
         };
         let admits_at = instant.saturating_add(limit.window());
-        (now < admits_at).then_some(admits_at)
+        is_open(admits_at, now).then_some(admits_at)
     }
 
     /// Returns how many events the window of `limit` sees.
     fn counted(&self, limit: Limit, now: Timestamp) -> usize {
-        let seen = |instant: &&Timestamp| now < instant.saturating_add(limit.window());
+        let seen = |instant: &&Timestamp| is_open(instant.saturating_add(limit.window()), now);
         self.0.iter().filter(seen).count()
     }
 

@@ -833,3 +833,17 @@ fn case_421_no_clock_however_far_off_makes_a_guess_at_a_device_be_forgotten() {
         assert!(compared <= 60, "{far}: {compared}");
     }
 }
+
+#[test]
+fn case_422_at_the_last_second_of_time_guesses_count_too() {
+    for second in [i64::MAX - 1, i64::MAX] {
+        let ((engine, clock), store) = (unmetered(), permanent());
+        let wrong = beside(&counted(0));
+        clock.set(Timestamp::from_unix(second));
+        let compared = |_: &i32| {
+            let verdict = engine.verify_hotp(&store, &here(), &hotp(), &wrong, 0);
+            matches!(verdict.unwrap().rejection(), Some(Rejection::Wrong { .. }))
+        };
+        assert_eq!((0..100).filter(compared).count(), 30, "{second}");
+    }
+}
