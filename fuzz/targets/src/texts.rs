@@ -153,7 +153,7 @@ pub fn email(data: &[u8]) {
         Ok(&email)
     );
     // One that is written like a mask is its own.
-    if local.chars().count() > 1 && !local.ends_with("***") {
+    if local.chars().count() > 1 && !local.ends_with('*') {
         let shown = format!("{} {email:?}", Recipient::from(email.clone()));
         assert!(!shown.contains(address), "an address is shown whole");
     }
