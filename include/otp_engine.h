@@ -2285,7 +2285,7 @@ otp_status otp_engine_unlock(const otp_engine *engine,
  * cooldown, and what a clock that was far ahead left. A code that is out is called off; one that was
  * used stays used. `reset_out` is 1, or 0 if there was nothing to lift.
  *
- * For an administrator: `why`, 1 to 256 bytes without control characters, goes to the observer.
+ * For an administrator: `why`, 1 to 256 bytes of visible text, goes to the observer.
  *
  * # Safety
  *

@@ -262,7 +262,7 @@ impl Engine {
     /// Lifts what holds the slot of `binding` up: used-up attempts, closing time, cooldown, and what
     /// a clock that was far ahead left. A code that is out is called off; one that was used stays
     /// used. The recipient and the content of the binding do not matter. For an administrator: the
-    /// reason, 1 to 256 bytes without control characters, goes to the observer.
+    /// reason, 1 to 256 bytes of visible text, goes to the observer.
     ///
     /// # Errors
     ///

@@ -21,8 +21,7 @@ pub enum Error {
     /// The budgets lock a user without end, and the store would forget that: set
     /// [`lock_ends_after`](crate::BudgetsBuilder::lock_ends_after). Nothing was loaded.
     LockWithoutEnd,
-    /// A reset must say why, in 1 to 256 bytes that are shown, without control characters; nothing was
-    /// loaded.
+    /// A reset must say why, in 1 to 256 bytes of visible text; nothing was loaded.
     ResetReason,
     /// The key that signs records is not in use at this time; nothing was compared.
     SigningKey(KeyError),
@@ -71,7 +70,7 @@ impl fmt::Display for Error {
                  budgets"
             }
             Self::ResetReason => {
-                "the reason of a reset must be 1 to 256 bytes that are shown, without control characters"
+                "the reason of a reset must be 1 to 256 bytes of visible text"
             }
             Self::ClockAhead => {
                 "the clock is more than a day ahead of the newest time known of this store; nothing \

@@ -435,7 +435,7 @@ pub unsafe extern "C" fn otp_engine_unlock(
 /// cooldown, and what a clock that was far ahead left. A code that is out is called off; one that was
 /// used stays used. `reset_out` is 1, or 0 if there was nothing to lift.
 ///
-/// For an administrator: `why`, 1 to 256 bytes without control characters, goes to the observer.
+/// For an administrator: `why`, 1 to 256 bytes of visible text, goes to the observer.
 ///
 /// # Safety
 ///

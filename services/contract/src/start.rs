@@ -222,7 +222,7 @@ impl Server {
 
     /// Lifts what holds a user's codes for a field up: used-up attempts, cooldown, closing time. A code
     /// that is out is called off, one that was used stays used. For an administrator, whose `reason`, 1
-    /// to 256 bytes without control characters, stands in the log. Says whether there was anything to
+    /// to 256 bytes of visible text, stands in the log. Says whether there was anything to
     /// lift.
     ///
     /// # Errors

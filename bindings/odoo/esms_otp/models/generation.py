@@ -79,7 +79,7 @@ class EsmsOtpGeneration(models.Model):
     def action_reset(self, reason):
         """Lift what holds users, numbers and record fields of these rows up; what is used stays so.
 
-        The reason, 1 to 256 bytes without control characters, is in the events. What a clock that
+        The reason, 1 to 256 bytes of visible text, is in the events. What a clock that
         was far ahead left goes too.
         """
         if not self.env.user.has_group("esms_otp.group_esms_otp_manager"):

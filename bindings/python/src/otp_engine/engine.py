@@ -358,7 +358,7 @@ class Engine(Factors):
 
         Used-up attempts, closing time, cooldown, and what a clock that was far ahead left. A code
         that is out is called off; one that was used stays used. The observer hears the reason, 1 to
-        256 bytes without control characters.
+        256 bytes of visible text.
         """
         return self._reset(lib.otp_engine_reset_slot, store, binding, reason)
 
