@@ -733,8 +733,8 @@ fn a_handle_works_in_its_own_process_alone() {
 fn a_server_that_is_not_there_is_unavailable() {
     let folder = Folder::new();
     let url = PostgresServer::url_at(folder.path().to_str().unwrap());
-    refused(PostgresStore::open(&url), "cannot be reached");
-    refused(PostgresStore::open("no parameters"), "cannot be read");
+    refused(PostgresStore::open(&url), "cannot connect to");
+    refused(PostgresStore::open("no parameters"), "invalid connection parameters");
 }
 
 #[test]

@@ -503,6 +503,6 @@ fn a_handle_works_in_its_own_process_alone() {
 fn a_server_that_is_not_there_is_unavailable() {
     let folder = Folder::new();
     let url = RedisServer::url_at(&folder.path().join("none"));
-    refused(RedisStore::open(&url), "cannot be reached");
-    refused(RedisStore::open("no address"), "cannot be read");
+    refused(RedisStore::open(&url), "cannot connect to");
+    refused(RedisStore::open("no address"), "invalid address");
 }

@@ -185,7 +185,7 @@ fn each_connection_is_checked_as_those_of_the_store_that_blocks() {
         let text = text(&open(&runtime, options, url).unwrap_err());
         assert!(text.contains(by), "{text}");
     };
-    refused(&options(), "no parameters", "cannot be read");
+    refused(&options(), "no parameters", "invalid connection parameters");
     refused(
         &options().schema("other"),
         &server.url(),

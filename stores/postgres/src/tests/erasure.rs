@@ -23,7 +23,8 @@ fn printed() -> Vec<&'static str> {
         env!("CARGO_MANIFEST_DIR"),
         "/../../docs/operations.md"
     ));
-    let after = OPERATIONS.split_once("**Erasure.**").unwrap().1;
+    let after = OPERATIONS.split_once("## PostgreSQL").unwrap().1;
+    let after = after.split_once("**Erase.**").unwrap().1;
     let block = after.split_once("```sql\n").unwrap().1;
     let lines = block.split_once("```").unwrap().0.lines();
     lines.map(|line| line.split_once(';').unwrap().0).collect()

@@ -146,7 +146,7 @@ fn case_220_a_pooler_without_transactions_is_refused_with_the_reason() {
     let pooler = Pooler::new(&server, "statement", 2);
     refused(
         PostgresStore::open(&pooler.url()),
-        "by session or by transaction",
+        "session or transaction mode",
     );
 }
 

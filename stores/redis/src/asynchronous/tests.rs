@@ -175,10 +175,10 @@ fn each_connection_is_checked_as_those_of_the_store_that_blocks() {
         let text = text(&open(&runtime, &RedisOptions::new(), url).unwrap_err());
         assert!(text.contains(by), "{text}");
     };
-    refused("no address", "cannot be read");
+    refused("no address", "invalid address");
     let none = Folder::new();
     let nobody = RedisServer::url_at(&none.path().join("none"));
-    refused(&nobody, "cannot be reached");
+    refused(&nobody, "cannot connect to");
     let store = open(&runtime, &RedisOptions::new(), &server.url()).unwrap();
     for (bad, good, by) in [
         (

@@ -144,7 +144,7 @@ class RedisStore(HostStore):
         try:
             connection: Connection = self._pool.get_connection()
         except redis.RedisError as error:
-            raise UnavailableError(f"redis cannot be reached: {error}") from error
+            raise UnavailableError(f"cannot connect to Redis: {error}") from error
         return connection
 
     def _forget(self, connection: Connection) -> None:
