@@ -734,7 +734,10 @@ fn a_server_that_is_not_there_is_unavailable() {
     let folder = Folder::new();
     let url = PostgresServer::url_at(folder.path().to_str().unwrap());
     refused(PostgresStore::open(&url), "cannot connect to");
-    refused(PostgresStore::open("no parameters"), "invalid connection parameters");
+    refused(
+        PostgresStore::open("no parameters"),
+        "invalid connection parameters",
+    );
 }
 
 #[test]
