@@ -203,8 +203,8 @@ class RedisStore(HostStore):
         off = abs(int(session.ask(connection, "TIME")[0]) - int(self._now()))
         if off > _MOST_OFF:
             raise UnavailableError(
-                f"the clock of redis is {off} s off, at most {_MOST_OFF} s are sound: "
-                "cells end by it"
+                f"the clock of Redis, by which cells expire, differs by {off} s; at most "
+                f"{_MOST_OFF} s are allowed"
             )
 
     def _now(self) -> float:
