@@ -357,7 +357,7 @@ class Engine(Factors):
         """Lift what holds a slot up; False if there was nothing to lift. For an administrator.
 
         Used-up attempts, closing time, cooldown, and what a clock that was far ahead left. A code
-        that is out is called off; one that was used stays used. The observer hears the reason, 1 to
+        that is out is called off; one that was used stays used. The observer gets the reason, 1 to
         256 bytes of visible text.
         """
         return self._reset(lib.otp_engine_reset_slot, store, binding, reason)

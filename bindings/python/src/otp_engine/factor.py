@@ -268,7 +268,7 @@ class Factors(Owner):
         Its lock and its guesses are forgotten, and what was learnt of its clock. What was used
         stays used: a counter, an answered question and the epoch do not fall; a time step falls to
         that of now and the window at most, so that a device whose clock was ahead and was put right
-        is taken again. The observer hears the reason, 1 to 256 bytes of visible text.
+        is taken again. The observer gets the reason, 1 to 256 bytes of visible text.
         """
         engine, cells, done = self._open(), opened(store, Store, "store"), ctypes.c_int32()
         owner, who, why = text(tenant, "tenant"), text(user, "user"), text(reason, "reason")
