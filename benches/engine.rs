@@ -21,8 +21,8 @@ use core::hint::black_box;
 
 use cpu_time::ThreadTime;
 use otp_engine::{
-    Binding, Budgets, Clock, Engine, Issuance, KeyRing, ManualClock, MemoryStore, Mobile,
-    RecordField, Submission, SystemClock, Timestamp,
+    Binding, Clock, Engine, Issuance, KeyRing, ManualClock, MemoryStore, Mobile, RateLimits,
+    Submission, SystemClock, Target, Timestamp,
 };
 
 use floor::Operation;
@@ -39,9 +39,9 @@ fn main() {
         "row (1 thread, hot, CPU ns)", "median", "min", "to floor"
     );
     for metered in [false, true] {
-        let budgets = if metered { "default policy" } else { "bare" };
+        let rate_limits = if metered { "default policy" } else { "bare" };
         let compressions = Operation::new(metered, 0).compressions();
-        println!("{budgets} ({compressions} compressions)");
+        println!("{rate_limits} ({compressions} compressions)");
         group(rounds, &mut issue_rows(metered));
         group(rounds, &mut verify_rows(metered));
     }
@@ -104,17 +104,20 @@ fn issue_rows(metered: bool) -> Vec<Row> {
             }),
         }
     };
-    // A new code each time: the clock goes on by a day, so that no budget refuses.
-    let desk = Desk::new(metered);
+    // A new code each time: the clock goes on by a day, so that no rate limit refuses.
+    let harness = Harness::new(metered);
     let day = Cell::new(0);
     let issue = Row {
         name: "issue",
         prepare: Box::new(|| ()),
         run: Box::new(move || {
             day.set(day.get() + 1);
-            desk.clock.set(Timestamp::from_unix(day.get() * 86_400));
-            for binding in &desk.bindings {
-                let issuance = desk.engine.issue(&desk.store, black_box(binding)).unwrap();
+            harness.clock.set(Timestamp::from_unix(day.get() * 86_400));
+            for binding in &harness.bindings {
+                let issuance = harness
+                    .engine
+                    .issue(&harness.store, black_box(binding))
+                    .unwrap();
                 assert!(matches!(black_box(issuance), Issuance::Issued(_)));
             }
             SLOTS
@@ -137,21 +140,21 @@ fn verify_rows(metered: bool) -> Vec<Row> {
             }),
         }
     };
-    let row = |name: &'static str, typed: fn(&str) -> String| {
-        let desk = std::rc::Rc::new(Desk::new(metered));
+    let row = |name: &'static str, entered: fn(&str) -> String| {
+        let harness = std::rc::Rc::new(Harness::new(metered));
         let codes = std::rc::Rc::new(core::cell::RefCell::new(Vec::new()));
-        let (fresh, filled) = (desk.clone(), codes.clone());
+        let (fresh, filled) = (harness.clone(), codes.clone());
         let day = Cell::new(0);
         let prepare = move || {
             day.set(day.get() + 2);
             fresh.clock.set(Timestamp::from_unix(day.get() * 86_400));
-            *filled.borrow_mut() = fresh.issue_all().iter().map(|code| typed(code)).collect();
+            *filled.borrow_mut() = fresh.issue_all().iter().map(|code| entered(code)).collect();
         };
         let run = move || {
-            for (binding, typed) in desk.bindings.iter().zip(codes.borrow().iter()) {
-                let verdict = desk
+            for (binding, entered) in harness.bindings.iter().zip(codes.borrow().iter()) {
+                let verdict = harness
                     .engine
-                    .verify(&desk.store, Submission::new(binding, black_box(typed)));
+                    .verify(&harness.store, Submission::new(binding, black_box(entered)));
                 black_box(verdict.unwrap().is_accepted());
             }
             SLOTS
@@ -169,15 +172,16 @@ fn verify_rows(metered: bool) -> Vec<Row> {
             if code.ends_with('7') { '8' } else { '7' }
         )
     };
-    let desk = std::rc::Rc::new(Desk::new(metered));
+    let harness = std::rc::Rc::new(Harness::new(metered));
     let unknown = Row {
         name: "verify, nothing issued",
         prepare: Box::new(|| ()),
         run: Box::new(move || {
-            for binding in &desk.bindings {
-                let verdict = desk
-                    .engine
-                    .verify(&desk.store, Submission::new(binding, black_box("123456")));
+            for binding in &harness.bindings {
+                let verdict = harness.engine.verify(
+                    &harness.store,
+                    Submission::new(binding, black_box("123456")),
+                );
                 assert!(!verdict.unwrap().is_accepted());
             }
             SLOTS
@@ -193,14 +197,14 @@ fn verify_rows(metered: bool) -> Vec<Row> {
 }
 
 /// An engine with many slots, a user and a number for each.
-struct Desk {
+struct Harness {
     engine: Engine,
     store: MemoryStore,
     clock: std::sync::Arc<ManualClock>,
     bindings: Vec<Binding>,
 }
 
-impl Desk {
+impl Harness {
     fn new(metered: bool) -> Self {
         let clock = std::sync::Arc::new(ManualClock::new(Timestamp::from_unix(0)));
         let keys = KeyRing::builder()
@@ -208,17 +212,20 @@ impl Desk {
             .index(&[2; 32])
             .build()
             .unwrap();
-        let budgets = if metered {
-            Budgets::default()
+        let rate_limits = if metered {
+            RateLimits::default()
         } else {
-            Budgets::unmetered()
+            RateLimits::unlimited()
         };
         // The manual clock and one read of the system's, as a host has it.
         let both = Both {
             shown: clock.clone(),
             read: SystemClock::new(),
         };
-        let engine = Engine::builder(keys).budgets(budgets).clock(both).build();
+        let engine = Engine::builder(keys)
+            .rate_limits(rate_limits)
+            .clock(both)
+            .build();
         let bindings = (0..SLOTS).map(binding).collect();
         Self {
             engine,
@@ -268,10 +275,10 @@ fn binding(at: usize) -> Binding {
     Binding::builder()
         .tenant("acme")
         .purpose("sign")
-        .record_field(RecordField {
+        .target(Target {
             model: "loan.application",
             field,
-            record: &record,
+            id: &record,
         })
         .user(&record)
         .recipient(Mobile::parse(&number).unwrap())

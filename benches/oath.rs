@@ -22,7 +22,7 @@ use core::hint::black_box;
 
 use cpu_time::ThreadTime;
 use otp_engine::Timestamp;
-use otp_engine::oath::{Algorithm, Hotp, Inputs, Ocra, Reach, Secret, Suite, Totp};
+use otp_engine::oath::{HashFunction, Hotp, Inputs, Ocra, Reach, Secret, Suite, Totp};
 
 use hotp::Hotp as Floor;
 
@@ -39,7 +39,11 @@ fn main() {
         "{:<38} {:>8} {:>8} {:>9}",
         "row (1 thread, CPU ns)", "median", "min", "to floor"
     );
-    for algorithm in [Algorithm::Sha1, Algorithm::Sha256, Algorithm::Sha512] {
+    for algorithm in [
+        HashFunction::Sha1,
+        HashFunction::Sha256,
+        HashFunction::Sha512,
+    ] {
         println!("{}: generate 6 digits, prepared key", algorithm.name());
         let secret = Secret::new(SECRET).unwrap();
         let hotp = Hotp::new(&secret, algorithm, 6).unwrap();
@@ -162,10 +166,10 @@ fn middle(values: &mut [f64]) -> f64 {
     values[values.len() / 2]
 }
 
-fn floor(algorithm: Algorithm) -> Floor {
+fn floor(algorithm: HashFunction) -> Floor {
     match algorithm {
-        Algorithm::Sha1 => Floor::sha1(SECRET),
-        Algorithm::Sha256 => Floor::sha256(SECRET),
+        HashFunction::Sha1 => Floor::sha1(SECRET),
+        HashFunction::Sha256 => Floor::sha256(SECRET),
         _ => Floor::sha512(SECRET),
     }
 }

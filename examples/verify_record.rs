@@ -9,8 +9,9 @@ use std::io::Read as _;
 use std::process::ExitCode;
 
 use otp_engine::{
-    Checked, ContentDigest, Detail, Expected, ExpectedChain, JwsError, RecordFault,
-    SignatureRecord, Timestamp, VerifiedRecord, VerifyingKeys, verify_chain, verify_record,
+    ChainHead, ContentDigest, Expected, ExpectedChain, JwsError, RecordCheck, RecordDetail,
+    RecordFault, SignatureRecord, Timestamp, VerifiedRecord, VerifyingKeys, verify_chain,
+    verify_record,
 };
 
 const HELP: &str = "\
@@ -31,8 +32,8 @@ What the records must say; what is not given is not checked:
   --purpose PURPOSE act
   --user USER       who.user
   --document FILE   doc.dig is the SHA-256 of this file
-  --count N         the page counts N records: the newest given is the Nth
-  --head DIGEST     the page's digest of the newest record: base64url or hex; needs --count
+  --count N         the chain head counts N records: the newest given is the Nth
+  --head DIGEST     the digest in the chain head of the newest record: base64url or hex; needs --count
   --first N         the records before the Nth are left out on purpose
   --newest-first    the newest record stands in the first line
 
@@ -128,13 +129,13 @@ fn facts(said: &VerifiedRecord) -> String {
     let mut facts = Facts(String::new());
     facts.add(
         "record",
-        format_args!("{} of its field, id {}", said.n(), said.id()),
+        format_args!("{} of its field, id {}", said.sequence(), said.id()),
     );
     facts.add(
         "signed",
         format_args!("{}, with key {}", utc(said.verified_at()), said.key()),
     );
-    let reference = [said.model(), said.field(), said.record()].map(quoted);
+    let reference = [said.model(), said.field(), said.target_id()].map(quoted);
     facts.add(
         "what",
         format_args!("{} of {}", reference.join(" "), quoted(said.tenant())),
@@ -152,12 +153,12 @@ fn facts(said: &VerifiedRecord) -> String {
     }
     facts.add("user", quoted(said.user()));
     for (label, detail) in [
-        ("named", Detail::UserName),
-        ("typed name", Detail::SignerName),
-        ("number", Detail::Number),
-        ("e-mail", Detail::Email),
-        ("address", Detail::Ip),
-        ("program", Detail::Agent),
+        ("named", RecordDetail::UserName),
+        ("typed name", RecordDetail::SignerName),
+        ("number", RecordDetail::Number),
+        ("e-mail", RecordDetail::Email),
+        ("address", RecordDetail::Ip),
+        ("program", RecordDetail::Agent),
     ] {
         facts.text(label, said.detail(detail));
     }
@@ -236,9 +237,9 @@ fn show_chain(lines: &[Line<'_>], keys: &VerifyingKeys, options: &Options) -> bo
         ),
     ] {
         let answer = match answer {
-            Checked::Good => "good".into(),
-            Checked::Bad(error) => format!("BAD: {error}"),
-            Checked::NotChecked => format!("not checked: {how}"),
+            RecordCheck::Good => "good".into(),
+            RecordCheck::Bad(error) => format!("BAD: {error}"),
+            RecordCheck::NotChecked => format!("not checked: {how}"),
         };
         println!("  {label:<11}{answer}");
     }
@@ -353,7 +354,7 @@ impl Options {
             (&self.tenant, Expected::tenant as fn(_, _) -> _),
             (&self.model, Expected::model),
             (&self.field, Expected::field),
-            (&self.record, Expected::record),
+            (&self.record, Expected::target_id),
             (&self.purpose, Expected::purpose),
             (&self.user, Expected::user),
         ] {
@@ -373,17 +374,17 @@ impl Options {
             (&self.tenant, ExpectedChain::tenant as fn(_, _) -> _),
             (&self.model, ExpectedChain::model),
             (&self.field, ExpectedChain::field),
-            (&self.record, ExpectedChain::record),
+            (&self.record, ExpectedChain::target_id),
         ] {
             if let Some(text) = text {
                 expected = set(expected, text);
             }
         }
         if let Some(count) = self.count {
-            expected = expected.page(count, self.head);
+            expected = expected.chain_head(ChainHead::new(count, self.head));
         }
         match self.first {
-            Some(first) => expected.first(first),
+            Some(first) => expected.first_sequence(first),
             None => expected,
         }
     }

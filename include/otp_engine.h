@@ -864,7 +864,7 @@ enum otp_kind
   /**
    * Count and digest of the newest record of a field.
    */
-  OTP_KIND_PAGE = 3,
+  OTP_KIND_CHAIN_HEAD = 3,
   /**
    * One signature record.
    */

@@ -10,26 +10,26 @@ use crate::{Recipient, shown};
 /// The longest text of one member of a [`Binding`], in bytes of UTF-8.
 pub const MAX_MEMBER: usize = 128;
 
-/// A field of a record: what is being signed.
+/// What a code approves: one field of one record of the host.
 ///
 /// ```
-/// use otp_engine::RecordField;
+/// use otp_engine::Target;
 ///
-/// let field = RecordField { model: "loan.application", field: "client_signature", record: "15" };
-/// # assert_eq!(field.record, "15");
+/// let target = Target { model: "loan.application", field: "client_signature", id: "15" };
+/// # assert_eq!(target.id, "15");
 /// ```
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[expect(
     clippy::exhaustive_structs,
     reason = "three names, checked where a binding is built"
 )]
-pub struct RecordField<'a> {
-    /// The kind of record, such as `loan.application`.
+pub struct Target<'a> {
+    /// The kind of record, for example `loan.application`.
     pub model: &'a str,
-    /// The field of it.
+    /// The field of that record.
     pub field: &'a str,
-    /// Which record, by the host's own id.
-    pub record: &'a str,
+    /// The record, by the id that the host gives it.
+    pub id: &'a str,
 }
 
 /// The SHA-256 digest of the exact thing that is approved: a document, or payee and amount.
@@ -102,12 +102,12 @@ impl ContentDigest {
 /// worthless, and issuing for the changed binding supersedes it.
 ///
 /// ```
-/// use otp_engine::{Binding, Mobile, RecordField};
+/// use otp_engine::{Binding, Mobile, Target};
 ///
 /// let binding = Binding::builder()
 ///     .tenant("acme")
 ///     .purpose("sign")
-///     .record_field(RecordField { model: "loan.application", field: "client_signature", record: "15" })
+///     .target(Target { model: "loan.application", field: "client_signature", id: "15" })
 ///     .user("7")
 ///     .recipient(Mobile::parse("+60 12-345 6789")?)
 ///     .build()?;
@@ -148,11 +148,11 @@ impl Binding {
 
     /// Returns the field of the record that is approved.
     #[must_use]
-    pub fn record_field(&self) -> RecordField<'_> {
-        RecordField {
+    pub fn target(&self) -> Target<'_> {
+        Target {
             model: self.member(2),
             field: self.member(3),
-            record: self.member(4),
+            id: self.member(4),
         }
     }
 
@@ -198,7 +198,7 @@ impl fmt::Debug for Binding {
         f.debug_struct("Binding")
             .field("tenant", &self.tenant())
             .field("purpose", &self.purpose())
-            .field("record_field", &self.record_field())
+            .field("record_field", &self.target())
             .field("user", &self.user())
             .field("recipient", &self.recipient)
             .field("content", &self.content)
@@ -244,10 +244,10 @@ impl<'a> BindingBuilder<'a> {
     }
 
     /// Sets the field of the record that is approved.
-    pub const fn record_field(mut self, record_field: RecordField<'a>) -> Self {
+    pub const fn target(mut self, record_field: Target<'a>) -> Self {
         self.members[2] = Some(record_field.model);
         self.members[3] = Some(record_field.field);
-        self.members[4] = Some(record_field.record);
+        self.members[4] = Some(record_field.id);
         self
     }
 
@@ -392,10 +392,10 @@ mod tests {
         Binding::builder()
             .tenant(tenant)
             .purpose(purpose)
-            .record_field(RecordField {
+            .target(Target {
                 model: "loan.application",
                 field: "signature",
-                record: "15",
+                id: "15",
             })
             .user("7")
             .recipient(Mobile::parse("60123456789").unwrap())

@@ -10,12 +10,12 @@ use crate::code::Guess;
 use crate::keys::{Kid, TAG};
 use crate::policy::MAX_MALFORMED;
 use crate::timestamp::FUTURE;
-use crate::{ChallengeId, CodeKind, Error, Pieces, Policy, Rejection, Timestamp, Verdict};
+use crate::{ChallengeId, CodeKind, Error, EvidenceSet, Policy, Rejection, Timestamp, Verdict};
 
 /// The one current challenge of a slot.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Challenge {
-    pub(crate) state: State,
+    pub(crate) state: ChallengeState,
     pub(crate) id: ChallengeId,
     /// The first bytes of the binding digest.
     pub(crate) tag: [u8; TAG],
@@ -23,7 +23,7 @@ pub(crate) struct Challenge {
     pub(crate) epoch: u32,
     pub(crate) limits: Limits,
     pub(crate) issued_at: Timestamp,
-    /// When the state stopped to be [`State::Pending`]; until then `issued_at`.
+    /// When the state stopped to be [`ChallengeState::Pending`]; until then `issued_at`.
     pub(crate) ended_at: Timestamp,
     /// When the latest send was admitted.
     pub(crate) sent_at: Timestamp,
@@ -31,12 +31,12 @@ pub(crate) struct Challenge {
     pub(crate) next_send_at: Timestamp,
     pub(crate) sends: u8,
     pub(crate) refunds: u8,
-    pub(crate) delivery: Delivered,
+    pub(crate) delivery: DeliveryStatus,
     /// Compared wrong guesses, over resends and re-issues.
     pub(crate) attempts: u8,
     /// When the latest of them was; before `issued_at` where it was an earlier challenge's.
     pub(crate) wrong_at: Timestamp,
-    /// Typed texts that were no code at all.
+    /// Entered texts that were no code at all.
     pub(crate) malformed: u8,
     /// A send was for content that could be found by trying: its record must not show the digest.
     pub(crate) guessable: bool,
@@ -48,8 +48,8 @@ pub(crate) struct Limits {
     pub(crate) kind: CodeKind,
     pub(crate) validity: Duration,
     pub(crate) max_attempts: u8,
-    pub(crate) closed_for: Duration,
-    pub(crate) evidence: Pieces,
+    pub(crate) lockout: Duration,
+    pub(crate) evidence: EvidenceSet,
 }
 
 impl Limits {
@@ -58,7 +58,7 @@ impl Limits {
             kind: policy.code(),
             validity: policy.validity(),
             max_attempts: policy.max_attempts(),
-            closed_for: policy.closed_for(),
+            lockout: policy.lockout(),
             evidence: policy.evidence(),
         }
     }
@@ -67,7 +67,7 @@ impl Limits {
 /// Where a challenge stands.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
-pub enum State {
+pub enum ChallengeState {
     /// It awaits its answer.
     Pending,
     /// The right code was given.
@@ -83,7 +83,7 @@ pub enum State {
 /// What is known of the latest send.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
-pub enum Delivered {
+pub enum DeliveryStatus {
     /// Nothing was reported yet.
     Unreported,
     /// The gateway took it.
@@ -158,7 +158,7 @@ impl Challenge {
     /// Makes a challenge that was sent once.
     ///
     /// `earlier` is what the slot held: its attempts go on counting, unless the last wrong guess
-    /// lies `closed_for` back or was followed by a success.
+    /// lies `lockout` back or was followed by a success.
     pub(crate) fn new(
         policy: &Policy,
         now: Timestamp,
@@ -169,7 +169,7 @@ impl Challenge {
     ) -> Self {
         let kept = earlier.filter(|earlier| !earlier.starts_again(policy, now));
         Self {
-            state: State::Pending,
+            state: ChallengeState::Pending,
             id,
             tag,
             kid,
@@ -181,7 +181,7 @@ impl Challenge {
             next_send_at: now.saturating_add(policy.cooldown()),
             sends: 1,
             refunds: 0,
-            delivery: Delivered::Unreported,
+            delivery: DeliveryStatus::Unreported,
             attempts: kept.map_or(0, |earlier| earlier.attempts),
             wrong_at: kept.map_or(now, |earlier| earlier.wrong_at),
             malformed: kept.map_or(0, |earlier| earlier.malformed),
@@ -194,24 +194,24 @@ impl Challenge {
         let since = || self.wrong_at.read_at(now);
         match self.closed_until(policy, now) {
             Some(closed_until) => now >= closed_until,
-            None => self.attempts == 0 || now >= since().saturating_add(self.closed_for(policy)),
+            None => self.attempts == 0 || now >= since().saturating_add(self.lockout(policy)),
         }
     }
 
     /// Returns until when no code is issued because the attempts are used up, as it is read at `now`.
     pub(crate) fn closed_until(&self, policy: &Policy, now: Timestamp) -> Option<Timestamp> {
-        let since = if self.state == State::Exhausted {
+        let since = if self.state == ChallengeState::Exhausted {
             self.ended_at.max(self.wrong_at)
         } else if self.attempts >= self.max_attempts(policy) {
             self.wrong_at
         } else {
             return None;
         };
-        Some(since.read_at(now).saturating_add(self.closed_for(policy)))
+        Some(since.read_at(now).saturating_add(self.lockout(policy)))
     }
 
     /// Returns until when no other send is admitted. A send that lies far ahead was admitted by a
-    /// clock that was wrong, and holds up nothing: the budgets count it all the same.
+    /// clock that was wrong, and holds up nothing: the rate limits count it all the same.
     pub(crate) fn cools_down_until(&self, now: Timestamp) -> Option<Timestamp> {
         let holds = now < self.next_send_at && !self.sent_at.is_far_ahead_of(now);
         holds.then_some(self.next_send_at)
@@ -223,8 +223,8 @@ impl Challenge {
         self.limits.max_attempts.min(policy.max_attempts())
     }
 
-    fn closed_for(&self, policy: &Policy) -> Duration {
-        self.limits.closed_for.max(policy.closed_for())
+    fn lockout(&self, policy: &Policy) -> Duration {
+        self.limits.lockout.max(policy.lockout())
     }
 
     /// Returns from when on the code is no longer accepted.
@@ -240,7 +240,7 @@ impl Challenge {
     /// Says whether the challenge awaits its answer, and `now` is earlier than its issue by more
     /// than clocks may differ.
     pub(crate) fn is_ahead_of(&self, now: Timestamp) -> bool {
-        self.state == State::Pending && now < self.issued_at.saturating_sub(SKEW)
+        self.state == ChallengeState::Pending && now < self.issued_at.saturating_sub(SKEW)
     }
 
     /// Says whether the issue lies so far ahead that a clock was wrong then, or is now.
@@ -251,16 +251,16 @@ impl Challenge {
     /// Ends a challenge that awaits its answer past its expiry; says whether it did. Whoever writes
     /// at all writes this, so that it stays so should the clock go back.
     pub(crate) fn expire(&mut self, now: Timestamp) -> bool {
-        let over = self.state == State::Pending && now >= self.expires_at();
+        let over = self.state == ChallengeState::Pending && now >= self.expires_at();
         if over {
-            self.end(State::Expired, now);
+            self.end(ChallengeState::Expired, now);
         }
         over
     }
 
     /// Says whether the challenge still awaits its answer.
     pub(crate) fn is_live(&self, now: Timestamp) -> bool {
-        self.state == State::Pending && now < self.expires_at()
+        self.state == ChallengeState::Pending && now < self.expires_at()
     }
 
     /// Returns why no guess at this challenge may be compared, if so.
@@ -269,15 +269,17 @@ impl Challenge {
     pub(crate) fn closed(&self, policy: &Policy, now: Timestamp) -> Option<Rejection> {
         let exhausted = |retry_at| Rejection::Exhausted { retry_at };
         match self.state {
-            State::Verified => Some(Rejection::AlreadyUsed),
-            State::Cancelled => Some(Rejection::Cancelled),
-            State::Expired => Some(Rejection::Expired),
-            State::Exhausted => self.closed_until(policy, now).map(exhausted),
-            State::Pending if now >= self.expires_at() => Some(Rejection::Expired),
-            State::Pending if self.limits.kind.entropy_bits() < policy.code().entropy_bits() => {
+            ChallengeState::Verified => Some(Rejection::AlreadyUsed),
+            ChallengeState::Cancelled => Some(Rejection::Cancelled),
+            ChallengeState::Expired => Some(Rejection::Expired),
+            ChallengeState::Exhausted => self.closed_until(policy, now).map(exhausted),
+            ChallengeState::Pending if now >= self.expires_at() => Some(Rejection::Expired),
+            ChallengeState::Pending
+                if self.limits.kind.entropy_bits() < policy.code().entropy_bits() =>
+            {
                 Some(Rejection::Superseded)
             }
-            State::Pending => self.closed_until(policy, now).map(exhausted),
+            ChallengeState::Pending => self.closed_until(policy, now).map(exhausted),
         }
     }
 
@@ -293,7 +295,7 @@ impl Challenge {
     ) -> (Self, Verdict<()>) {
         let mut next = self.clone();
         if guess == Guess::Right {
-            next.end(State::Verified, now);
+            next.end(ChallengeState::Verified, now);
             (next.attempts, next.malformed) = (0, 0);
             return (next, Verdict::Accepted(()));
         }
@@ -307,23 +309,23 @@ impl Challenge {
         next.attempts = self.attempts.saturating_add(1);
         let attempts_left = next.attempts_left(policy);
         if attempts_left == 0 {
-            next.end(State::Exhausted, now);
+            next.end(ChallengeState::Exhausted, now);
         }
         (next, Verdict::Rejected(Rejection::Wrong { attempts_left }))
     }
 
-    /// Counts a typed text that was no code; too many of them close the slot like wrong guesses.
+    /// Counts a entered text that was no code; too many of them close the slot like wrong guesses.
     pub(crate) fn count_malformed(&self, now: Timestamp) -> Self {
         let mut next = self.clone();
         next.malformed = self.malformed.saturating_add(1);
         if next.malformed >= MAX_MALFORMED {
-            next.end(State::Exhausted, now);
+            next.end(ChallengeState::Exhausted, now);
         }
         next
     }
 
     /// Ends the challenge for good.
-    pub(crate) fn end(&mut self, state: State, now: Timestamp) {
+    pub(crate) fn end(&mut self, state: ChallengeState, now: Timestamp) {
         self.state = state;
         self.ended_at = now;
     }
@@ -334,7 +336,7 @@ impl Challenge {
         next.sends = self.sends.saturating_add(1);
         next.sent_at = now;
         next.next_send_at = now.saturating_add(policy.cooldown());
-        next.delivery = Delivered::Unreported;
+        next.delivery = DeliveryStatus::Unreported;
         next
     }
 
@@ -361,8 +363,11 @@ impl Challenge {
     /// was anything to lift.
     pub(crate) fn reset(&mut self, now: Timestamp) -> bool {
         let before = self.clone();
-        if matches!(self.state, State::Pending | State::Exhausted) {
-            self.end(State::Cancelled, now);
+        if matches!(
+            self.state,
+            ChallengeState::Pending | ChallengeState::Exhausted
+        ) {
+            self.end(ChallengeState::Cancelled, now);
         }
         (self.attempts, self.malformed) = (0, 0);
         for instant in [
@@ -383,9 +388,9 @@ impl Challenge {
         // a clock may have gone back within the skew, so they have a sign.
         let from_issue = |at: Timestamp| offset(self.issued_at, at).to_be_bytes();
         let (delivery, mut status) = match self.delivery {
-            Delivered::Unreported => (0, [0; STATUS]),
-            Delivered::Sent => (1, [0; STATUS]),
-            Delivered::Failed(GatewayStatus(status)) => (2, status),
+            DeliveryStatus::Unreported => (0, [0; STATUS]),
+            DeliveryStatus::Sent => (1, [0; STATUS]),
+            DeliveryStatus::Failed(GatewayStatus(status)) => (2, status),
         };
         if self.guessable {
             status[STATUS - 1] |= GUESSABLE;
@@ -409,7 +414,7 @@ impl Challenge {
         put(&self.epoch.to_be_bytes());
         put(&self.issued_at.unix().to_be_bytes());
         put(&seconds(self.limits.validity).to_be_bytes());
-        put(&seconds(self.limits.closed_for).to_be_bytes());
+        put(&seconds(self.limits.lockout).to_be_bytes());
         put(&from_issue(self.sent_at));
         put(&from_issue(self.next_send_at));
         put(&from_issue(self.ended_at));
@@ -467,16 +472,16 @@ impl Fields<'_> {
         let (tag, kid) = (self.take()?, Kid::from_bytes(self.take()?));
         let epoch = u32::from_be_bytes(self.take()?);
         let issued_at = Timestamp::from_unix(i64::from_be_bytes(self.take()?));
-        let (validity, closed_for) = (self.duration()?, self.duration()?);
+        let (validity, lockout) = (self.duration()?, self.duration()?);
         let (sent_at, next_send_at) = (self.instant(issued_at)?, self.instant(issued_at)?);
         let (ended_at, wrong_at) = (self.instant(issued_at)?, self.instant(issued_at)?);
         Some(Challenge {
             state: match state {
-                0 => State::Pending,
-                1 => State::Verified,
-                2 => State::Expired,
-                3 => State::Exhausted,
-                4 => State::Cancelled,
+                0 => ChallengeState::Pending,
+                1 => ChallengeState::Verified,
+                2 => ChallengeState::Expired,
+                3 => ChallengeState::Exhausted,
+                4 => ChallengeState::Cancelled,
                 _ => return None,
             },
             id,
@@ -487,8 +492,8 @@ impl Fields<'_> {
                 kind,
                 validity,
                 max_attempts,
-                closed_for,
-                evidence: Pieces::from_byte(evidence)?,
+                lockout,
+                evidence: EvidenceSet::from_byte(evidence)?,
             },
             issued_at,
             ended_at,
@@ -497,9 +502,9 @@ impl Fields<'_> {
             sends,
             refunds,
             delivery: match delivery {
-                0 => Delivered::Unreported,
-                1 => Delivered::Sent,
-                2 => Delivered::Failed(GatewayStatus(status)),
+                0 => DeliveryStatus::Unreported,
+                1 => DeliveryStatus::Sent,
+                2 => DeliveryStatus::Failed(GatewayStatus(status)),
                 _ => return None,
             },
             attempts,
@@ -588,10 +593,13 @@ mod tests {
     #[test]
     fn each_final_state_says_why_and_goes_on_saying_it() {
         for (state, rejection) in [
-            (State::Verified, Rejection::AlreadyUsed),
-            (State::Cancelled, Rejection::Cancelled),
-            (State::Expired, Rejection::Expired),
-            (State::Exhausted, Rejection::Exhausted { retry_at: at(901) }),
+            (ChallengeState::Verified, Rejection::AlreadyUsed),
+            (ChallengeState::Cancelled, Rejection::Cancelled),
+            (ChallengeState::Expired, Rejection::Expired),
+            (
+                ChallengeState::Exhausted,
+                Rejection::Exhausted { retry_at: at(901) },
+            ),
         ] {
             let mut challenge = pending();
             challenge.end(state, at(1));
@@ -645,16 +653,16 @@ mod tests {
     /// One challenge of each state and each kind of delivery, with instants on both sides.
     fn samples() -> Vec<Challenge> {
         let mut failed = pending().send_again(&policy(5), at(60));
-        failed.delivery = Delivered::Failed(GatewayStatus::parse("10").unwrap());
+        failed.delivery = DeliveryStatus::Failed(GatewayStatus::parse("10").unwrap());
         failed.refunds = 1;
         let mut sent = pending();
-        (sent.delivery, sent.attempts, sent.wrong_at) = (Delivered::Sent, 3, at(-500));
+        (sent.delivery, sent.attempts, sent.wrong_at) = (DeliveryStatus::Sent, 3, at(-500));
         let mut samples = alloc::vec![pending(), failed, sent];
         for state in [
-            State::Verified,
-            State::Expired,
-            State::Exhausted,
-            State::Cancelled,
+            ChallengeState::Verified,
+            ChallengeState::Expired,
+            ChallengeState::Exhausted,
+            ChallengeState::Cancelled,
         ] {
             let mut ended = pending();
             ended.end(state, at(-20)); // within the skew
@@ -671,7 +679,7 @@ mod tests {
         });
         let letters = Policy::builder()
             .letters(8)
-            .require(crate::Piece::Image)
+            .require(crate::EvidenceKind::Image)
             .build()
             .unwrap();
         samples.push(Challenge {
@@ -684,7 +692,7 @@ mod tests {
     #[test]
     fn case_176_the_mark_of_guessable_content_stands_beside_any_status() {
         let mut full = pending();
-        full.delivery = Delivered::Failed(GatewayStatus::parse("abcde").unwrap());
+        full.delivery = DeliveryStatus::Failed(GatewayStatus::parse("abcde").unwrap());
         for plain in samples().into_iter().chain([full]) {
             let marked = Challenge {
                 guessable: true,

@@ -8,9 +8,9 @@ use core::str;
 
 use zeroize::{Zeroize, Zeroizing};
 
+use crate::entered::EnteredCode;
 use crate::id;
 use crate::reveal::{equal, reveal};
-use crate::typed::Typed;
 
 /// Symbols of the longest code.
 pub(crate) const MAX_LEN: usize = id::TEXT_LEN;
@@ -233,11 +233,11 @@ impl Code {
         code
     }
 
-    /// Compares with what was typed; the time depends on neither.
+    /// Compares with what was entered; the time depends on neither.
     ///
     /// Lengths need no comparison of their own: a shorter one has 0 where the other has a symbol.
-    pub(crate) fn compare(&self, typed: &Typed) -> Guess {
-        if equal(&*self.symbols, typed.symbols()) {
+    pub(crate) fn compare(&self, entered: &EnteredCode) -> Guess {
+        if equal(&*self.symbols, entered.symbols()) {
             Guess::Right
         } else {
             Guess::Wrong
@@ -265,9 +265,9 @@ fn write_decimal(value: u64, places: &mut [u8]) {
 /// What a comparison found.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Guess {
-    /// The code was typed.
+    /// The code was entered.
     Right,
-    /// Something else was typed.
+    /// Something else was entered.
     Wrong,
 }
 
@@ -487,11 +487,11 @@ mod tests {
 
     #[test]
     fn only_the_code_itself_is_right() {
-        let guess = |kind, code: &str, typed: &str| {
+        let guess = |kind, code: &str, entered: &str| {
             let mut mac = [0; 32];
             mac[..8].copy_from_slice(&code.parse().unwrap_or(0_u64).to_be_bytes());
-            let typed = Typed::parse(typed.as_bytes(), kind).unwrap();
-            Code::derive(kind, &mac).compare(&typed)
+            let entered = EnteredCode::parse(entered.as_bytes(), kind).unwrap();
+            Code::derive(kind, &mac).compare(&entered)
         };
         let six = CodeKind::Digits(6);
         assert_eq!(guess(six, "012345", "012345"), Guess::Right);
@@ -504,11 +504,11 @@ mod tests {
         assert_eq!(guess(four, "0", "oO00"), Guess::Right);
         assert_eq!(guess(four, "0", "000l"), Guess::Wrong);
         let token = Code::derive(CodeKind::Token, &[0xA7; 32]);
-        let mut typed = String::from("57mykTF9X7MYKTF9X7MYKTF9X7");
+        let mut entered = String::from("57mykTF9X7MYKTF9X7MYKTF9X7");
         for (last, expected) in [("7", Guess::Right), ("6", Guess::Wrong)] {
-            typed.replace_range(25.., last);
-            let typed = Typed::parse(typed.as_bytes(), CodeKind::Token).unwrap();
-            assert_eq!(token.compare(&typed), expected);
+            entered.replace_range(25.., last);
+            let entered = EnteredCode::parse(entered.as_bytes(), CodeKind::Token).unwrap();
+            assert_eq!(token.compare(&entered), expected);
         }
     }
 
@@ -517,9 +517,9 @@ mod tests {
         let code = Code::derive(CodeKind::Digits(7), &[0; 32]);
         for n in 6..=10 {
             let kind = CodeKind::Digits(n);
-            let typed = Typed::parse("0".repeat(kind.len()).as_bytes(), kind).unwrap();
+            let entered = EnteredCode::parse("0".repeat(kind.len()).as_bytes(), kind).unwrap();
             let expected = if n == 7 { Guess::Right } else { Guess::Wrong };
-            assert_eq!(code.compare(&typed), expected, "{n}");
+            assert_eq!(code.compare(&entered), expected, "{n}");
         }
     }
 

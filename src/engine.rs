@@ -4,7 +4,8 @@
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
 use core::{fmt, ops::ControlFlow};
 
-use rand_core::{TryCryptoRng, TryRng};
+#[cfg(feature = "std")]
+use rand_core::TryRng as _;
 
 use crate::event::Observer;
 use crate::keys::KeyRing;
@@ -13,9 +14,10 @@ use crate::operation::Operation;
 use crate::operation::canary::{Act, Canary};
 use crate::store::{Commit, Store};
 use crate::{
-    Binding, Budgets, Cancellation, ChallengeId, Clock, Delivery, Detail, Erased, Error, Finding,
-    Issuance, Odds, Policy, Recipient, RecordField, Reported, Resetting, SignatureRecord,
-    SigningKey, Status, StoreCheck, Submission, Timestamp, Unlocking, Verdict,
+    Binding, CancelOutcome, ChainHead, Clock, DeliveryReport, EraseOutcome, EraseRequest, Error,
+    Finding, Issuance, Odds, Policy, RandomnessError, RateLimits, Recipient, ReportOutcome,
+    ResetOutcome, SignatureRecord, SigningKey, Status, StoreCheck, Submission, Target, Timestamp,
+    UnlockOutcome, Verdict,
 };
 use round::{ROUNDS, Round, Uncounted};
 use trail::Trail;
@@ -32,14 +34,14 @@ mod trail;
 pub use asynchronous::AsyncEngine;
 pub use builder::EngineBuilder;
 
-/// Issues codes and judges what was typed.
+/// Issues codes and judges what was entered.
 ///
-/// An engine holds keys, policy, budgets, clock, randomness and observer; it is cheap to clone and
+/// An engine holds keys, policy, rate limits, clock, randomness and observer; it is cheap to clone and
 /// shared by threads. The store is an argument of each call. Every operation is one load, a pure
 /// decision and one commit, and its answer leaves only after the commit.
 ///
 /// ```
-/// use otp_engine::{Binding, Engine, KeyRing, MemoryStore, Mobile, RecordField, Submission};
+/// use otp_engine::{Binding, Engine, KeyRing, MemoryStore, Mobile, Target, Submission};
 ///
 /// # let (code_secret, index_secret) = ([1; 32], [2; 32]);
 /// let keys = KeyRing::builder().code("2026a", &code_secret).index(&index_secret).build()?;
@@ -48,12 +50,12 @@ pub use builder::EngineBuilder;
 /// let binding = Binding::builder()
 ///     .tenant("acme")
 ///     .purpose("sign")
-///     .record_field(RecordField { model: "loan.application", field: "client_signature", record: "15" })
+///     .target(Target { model: "loan.application", field: "client_signature", id: "15" })
 ///     .user("7")
 ///     .recipient(Mobile::parse("60123456789")?)
 ///     .build()?;
 ///
-/// let issued = engine.issue(&store, &binding)?.issued().expect("the first send is within all budgets");
+/// let issued = engine.issue(&store, &binding)?.issued().expect("the first send is within all rate limits");
 /// // ... send `issued.code` to `issued.recipient`, then judge what comes back:
 /// let verdict = engine.verify(&store, Submission::new(&binding, issued.code.as_str()))?;
 /// assert!(verdict.is_accepted());
@@ -68,7 +70,7 @@ pub struct Engine {
 /// What an engine shares with its siblings.
 struct Shared {
     keys: KeyRing,
-    budgets: Budgets,
+    rate_limits: RateLimits,
     clock: Box<dyn Clock>,
     draw: Box<Draw>,
     observer: Option<Box<dyn Observer>>,
@@ -79,10 +81,10 @@ struct Shared {
 }
 
 /// Fills a buffer with randomness, or says why not.
-type Draw = dyn Fn(&mut [u8]) -> Result<(), Error> + Send + Sync;
+type Draw = dyn Fn(&mut [u8]) -> Result<(), RandomnessError> + Send + Sync;
 
 impl Engine {
-    /// Makes an engine with the default policy and budgets, the system's clock and randomness.
+    /// Makes an engine with the default policy and rate limits, the system's clock and randomness.
     #[cfg(feature = "std")]
     #[must_use]
     pub fn new(keys: KeyRing) -> Self {
@@ -92,36 +94,37 @@ impl Engine {
     /// Starts an engine on the system's clock and randomness.
     #[cfg(feature = "std")]
     pub fn builder(keys: KeyRing) -> EngineBuilder {
-        Self::builder_on(keys, crate::SystemClock::new(), || getrandom::SysRng)
+        Self::builder_on(keys, crate::SystemClock::new(), |bytes| {
+            getrandom::SysRng.try_fill_bytes(bytes).map_err(Into::into)
+        })
     }
 
     /// Starts an engine on the host's own clock and randomness; the way in without `std`.
     ///
-    /// `randomness` is called once per issue and yields the generator for that one draw. A
-    /// generator in user space must not be copied by `fork`: the operating system's own is safe by
-    /// nature, and the default where there is one.
-    pub fn builder_on<F, R>(
-        keys: KeyRing,
-        clock: impl Clock + 'static,
-        randomness: F,
-    ) -> EngineBuilder
+    /// `randomness` fills the buffer with bytes from a cryptographically secure generator, or says why
+    /// it cannot. It is called for each issue, and for each verify that can leave a record. A generator
+    /// in user space must not be copied by `fork`: the operating system's own is safe by nature, and the
+    /// default where there is one.
+    ///
+    /// ```
+    /// use otp_engine::{Engine, KeyRing, SystemClock};
+    ///
+    /// # let keys = KeyRing::builder().code("a", &[1; 32]).index(&[2; 32]).build()?;
+    /// let engine = Engine::builder_on(keys, SystemClock::new(), |bytes| Ok(getrandom::fill(bytes)?));
+    /// # let _ = engine.build();
+    /// # Ok::<(), otp_engine::KeyRingError>(())
+    /// ```
+    pub fn builder_on<R>(keys: KeyRing, clock: impl Clock + 'static, randomness: R) -> EngineBuilder
     where
-        F: Fn() -> R + Send + Sync + 'static,
-        R: TryCryptoRng,
-        <R as TryRng>::Error: Send + Sync + 'static,
+        R: Fn(&mut [u8]) -> Result<(), RandomnessError> + Send + Sync + 'static,
     {
-        let draw = move |bytes: &mut [u8]| {
-            randomness()
-                .try_fill_bytes(bytes)
-                .map_err(|error| Error::Randomness(Some(Box::new(error))))
-        };
         EngineBuilder {
             policy: Policy::default(),
             shared: Shared {
                 keys,
-                budgets: Budgets::default(),
+                rate_limits: RateLimits::default(),
                 clock: Box::new(clock),
-                draw: Box::new(draw),
+                draw: Box::new(randomness),
                 observer: None,
                 signer: None,
                 began: None,
@@ -130,7 +133,7 @@ impl Engine {
         }
     }
 
-    /// Makes a sibling with another policy: it shares keys, budgets, clock, randomness and
+    /// Makes a sibling with another policy: it shares keys, rate limits, clock, randomness and
     /// observer, and works on the same slots. A host keeps one for each kind of record field.
     #[must_use]
     pub fn with_policy(&self, policy: Policy) -> Self {
@@ -148,20 +151,20 @@ impl Engine {
 
     /// Returns the limits of users and recipients.
     #[must_use]
-    pub fn budgets(&self) -> &Budgets {
-        &self.shared.budgets
+    pub fn rate_limits(&self) -> &RateLimits {
+        &self.shared.rate_limits
     }
 
-    /// Returns the chance of guessing a code that was sent, under this policy and these budgets; for
+    /// Returns the chance of guessing a code that was sent, under this policy and these rate limits; for
     /// those of devices see [`device_odds`](Self::device_odds).
     #[must_use]
     pub fn odds(&self) -> Odds {
-        self.policy.odds(&self.shared.budgets)
+        self.policy.odds(&self.shared.rate_limits)
     }
 
-    /// Returns where policy and budgets deviate from ASVS 5.0, NIST SP 800-63B-4 and PSD2.
+    /// Returns where policy and rate limits deviate from ASVS 5.0, NIST SP 800-63B-4 and PSD2.
     pub fn findings(&self) -> impl Iterator<Item = Finding> + use<> {
-        self.policy.findings(&self.shared.budgets)
+        self.policy.findings(&self.shared.rate_limits)
     }
 
     /// Issues a code for `binding`, or hands out the live one once more.
@@ -188,7 +191,7 @@ impl Engine {
         Ok(self.verify(store, submission)?.is_accepted())
     }
 
-    /// Judges what a person typed; the attempt is committed before this returns.
+    /// Judges what a person entered; the attempt is committed before this returns.
     ///
     /// `Ok` says that there is a verdict, also for a rejection: ask it whether it
     /// [is accepted](Verdict::is_accepted).
@@ -207,18 +210,18 @@ impl Engine {
         }
     }
 
-    /// Calls off the live challenge of `binding`. Attempts, budgets and cooldown stay.
+    /// Calls off the live challenge of `binding`. Attempts, rate limits and cooldown stay.
     ///
     /// # Errors
     ///
     /// [`Error`]: the code may still be accepted.
-    pub fn cancel(&self, store: &dyn Store, binding: &Binding) -> Result<Cancellation, Error> {
+    pub fn cancel(&self, store: &dyn Store, binding: &Binding) -> Result<CancelOutcome, Error> {
         self.run(store, &self.prepare_cancel(store.class(), binding)?)
     }
 
-    /// Records what the gateway said of send number `send` of challenge `id`.
+    /// Records what the SMS or mail gateway said of one send.
     ///
-    /// A refused message is refunded: the send is taken back from all budgets, and 10 s of the
+    /// A refused message is refunded: the send is taken back from all rate limits, and 10 s of the
     /// cooldown are left. Once per send, and at most three times a day for one recipient; attempts
     /// are never given back. Only the latest send can be reported on, and once. After a time-out
     /// of the gateway report nothing: the message may have been sent.
@@ -230,11 +233,9 @@ impl Engine {
         &self,
         store: &dyn Store,
         binding: &Binding,
-        id: ChallengeId,
-        send: u8,
-        delivery: Delivery,
-    ) -> Result<Reported, Error> {
-        let report = self.prepare_report(store.class(), binding, id, send, delivery)?;
+        report: DeliveryReport,
+    ) -> Result<ReportOutcome, Error> {
+        let report = self.prepare_report(store.class(), binding, report)?;
         self.run(store, &report)
     }
 
@@ -255,7 +256,12 @@ impl Engine {
     /// # Errors
     ///
     /// [`Error`]: the user may still be locked.
-    pub fn unlock(&self, store: &dyn Store, tenant: &str, user: &str) -> Result<Unlocking, Error> {
+    pub fn unlock(
+        &self,
+        store: &dyn Store,
+        tenant: &str,
+        user: &str,
+    ) -> Result<UnlockOutcome, Error> {
         self.run(store, &self.prepare_unlock(tenant, user))
     }
 
@@ -272,7 +278,7 @@ impl Engine {
         store: &dyn Store,
         binding: &Binding,
         reason: &str,
-    ) -> Result<Resetting, Error> {
+    ) -> Result<ResetOutcome, Error> {
         let reset = self.prepare_reset_slot(store.class(), binding, reason)?;
         self.run(store, &reset)
     }
@@ -289,7 +295,7 @@ impl Engine {
         tenant: &str,
         recipient: &Recipient,
         reason: &str,
-    ) -> Result<Resetting, Error> {
+    ) -> Result<ResetOutcome, Error> {
         let reset = self.prepare_reset_recipient(tenant, recipient, reason)?;
         self.run(store, &reset)
     }
@@ -306,13 +312,13 @@ impl Engine {
         tenant: &str,
         user: &str,
         reason: &str,
-    ) -> Result<Resetting, Error> {
+    ) -> Result<ResetOutcome, Error> {
         self.run(store, &self.prepare_reset_user(tenant, user, reason)?)
     }
 
-    /// Returns the newest signature record of a field; `None` where nothing was signed.
+    /// Returns the newest signature record of a target; `None` where nothing was signed.
     ///
-    /// It is the one that the page, which is sealed, names as the newest. Whether a key of yours
+    /// It is the one that the sealed chain head names as the newest. Whether a key of yours
     /// signed it says [`verify_record`](crate::verify_record).
     ///
     /// # Errors
@@ -323,16 +329,16 @@ impl Engine {
         &self,
         store: &dyn Store,
         tenant: &str,
-        field: &RecordField<'_>,
+        target: &Target<'_>,
     ) -> Result<Option<SignatureRecord>, Error> {
-        Ok(self.signatures(store, tenant, field, 1)?.pop())
+        Ok(self.signatures(store, tenant, target, 1)?.pop())
     }
 
-    /// Returns the signature records of a field, newest first, at most `limit` of them.
+    /// Returns the signature records of a target, newest first, at most `limit` of them.
     ///
-    /// They are followed from the page, each by the digest that the next one holds: one that was
+    /// They are followed from the sealed chain head, each by the digest that the next one holds: one that was
     /// changed, deleted, inserted or moved is an error. Hand them to
-    /// [`verify_chain`](crate::verify_chain) with [`page`](Self::page) for the signatures.
+    /// [`verify_chain`](crate::verify_chain) with [`chain_head`](Self::chain_head) for the signatures.
     ///
     /// # Errors
     ///
@@ -341,34 +347,33 @@ impl Engine {
         &self,
         store: &dyn Store,
         tenant: &str,
-        field: &RecordField<'_>,
+        target: &Target<'_>,
         limit: usize,
     ) -> Result<Vec<SignatureRecord>, Error> {
-        let page = self.prepare_page(tenant, field);
-        let mut trail = Trail::new(&page, &self.run(store, &page)?, limit);
+        let head = self.prepare_chain_head(tenant, target);
+        let mut trail = Trail::new(&head, &self.run(store, &head)?, limit);
         while let Some(read) = trail.next(&self.shared.keys) {
             trail.follow(self.run(store, &read)?)?;
         }
         Ok(trail.into_records())
     }
 
-    /// Returns how many signature records a field has, and the digest of the newest: what
-    /// [`ExpectedChain::page`](crate::ExpectedChain::page) takes.
+    /// Returns how many signature records a target has, and the digest of the newest: what
+    /// [`ExpectedChain::chain_head`](crate::ExpectedChain::chain_head) takes.
     ///
     /// # Errors
     ///
     /// [`Error`]: nothing is known.
-    pub fn page(
+    pub fn chain_head(
         &self,
         store: &dyn Store,
         tenant: &str,
-        field: &RecordField<'_>,
-    ) -> Result<(u64, Option<[u8; 32]>), Error> {
-        let page = self.run(store, &self.prepare_page(tenant, field))?;
-        Ok((page.count(), page.head()))
+        target: &Target<'_>,
+    ) -> Result<ChainHead, Error> {
+        self.run(store, &self.prepare_chain_head(tenant, target))
     }
 
-    /// Erases personal details of the `n`th record of a field: their disclosures are dropped and a
+    /// Erases personal details of one signature record: their disclosures are dropped and a
     /// note stays. The record and its chain verify as before.
     ///
     /// Copies that were handed out are the host's to erase.
@@ -379,12 +384,9 @@ impl Engine {
     pub fn erase(
         &self,
         store: &dyn Store,
-        tenant: &str,
-        field: &RecordField<'_>,
-        n: u64,
-        details: &[Detail],
-    ) -> Result<Erased, Error> {
-        self.run(store, &self.prepare_erase(tenant, field, n, details))
+        request: &EraseRequest<'_>,
+    ) -> Result<EraseOutcome, Error> {
+        self.run(store, &self.prepare_erase(request))
     }
 
     /// Drops at most `limit` cells whose time is over; returns how many. Call it now and then, once
@@ -521,7 +523,7 @@ impl Engine {
                 let mut record = Vec::with_capacity(1);
                 store.load(&[due], &mut record)?;
                 if uncounted.found(due, &record)? {
-                    give_way(lost);
+                    back_off(lost);
                     continue;
                 }
             }
@@ -530,7 +532,7 @@ impl Engine {
             let writes = writes.as_writes();
             if !writes.is_empty() && store.commit(&writes, round.now())? == Commit::Conflict {
                 uncounted.lose(&writes);
-                give_way(lost);
+                back_off(lost);
                 continue;
             }
             if !writes.is_empty() {
@@ -553,7 +555,7 @@ impl fmt::Debug for Engine {
 
 /// Lets others go first, longer and at random from the fourth lost round on.
 #[cfg(feature = "std")]
-fn give_way(round: u32) {
+fn back_off(round: u32) {
     use core::hash::{BuildHasher, Hasher};
     if round < 3 {
         std::thread::yield_now();
@@ -566,6 +568,6 @@ fn give_way(round: u32) {
 
 /// Lets others go first.
 #[cfg(not(feature = "std"))]
-fn give_way(_: u32) {
+fn back_off(_: u32) {
     core::hint::spin_loop();
 }

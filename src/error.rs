@@ -1,5 +1,6 @@
 //! Faults: the cases in which no answer is known.
 
+use alloc::boxed::Box;
 use core::fmt;
 
 use crate::{KeyError, oath, store};
@@ -18,8 +19,8 @@ pub enum Error {
     ContentRequired,
     /// The engine signs records, and the store may lose cells; nothing was loaded.
     NotPermanent,
-    /// The budgets lock a user without end, and the store would forget that: set
-    /// [`lock_ends_after`](crate::BudgetsBuilder::lock_ends_after). Nothing was loaded.
+    /// The rate limits lock a user without end, and the store would forget that: set
+    /// [`lock_ends_after`](crate::RateLimitsBuilder::lock_ends_after). Nothing was loaded.
     LockWithoutEnd,
     /// A reset must say why, in 1 to 256 bytes of visible text; nothing was loaded.
     ResetReason,
@@ -67,7 +68,7 @@ impl fmt::Display for Error {
             }
             Self::LockWithoutEnd => {
                 "the store cannot keep a lock that only an unlock ends; set lock_ends_after in the \
-                 budgets"
+                 rate limits"
             }
             Self::ResetReason => {
                 "the reason of a reset must be 1 to 256 bytes of visible text"
@@ -112,3 +113,7 @@ impl From<store::Error> for Error {
         Self::Store(error)
     }
 }
+
+/// Why no random bytes could be drawn, as the host's generator says it; see
+/// [`Engine::builder_on`](crate::Engine::builder_on).
+pub type RandomnessError = Box<dyn core::error::Error + Send + Sync>;

@@ -1,6 +1,6 @@
 //! What an audit log hears: one or more events for each committed decision.
 
-use crate::{Binding, ChallengeId, Reason, Recipient, Rejection, Timestamp};
+use crate::{Binding, ChallengeId, Recipient, RefusalReason, Rejection, Timestamp};
 
 /// Hears what the engine did, after the commit and before the answer leaves.
 ///
@@ -26,7 +26,7 @@ pub struct Event<'a> {
     /// When, by the engine's clock.
     pub at: Timestamp,
     /// What.
-    pub what: Happening,
+    pub kind: EventKind,
     /// Whose data.
     pub tenant: &'a str,
     /// The user whom it concerns; empty for the reset of a recipient.
@@ -45,7 +45,7 @@ pub struct Event<'a> {
 /// The kinds of event.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
-pub enum Happening {
+pub enum EventKind {
     /// A new code was made.
     Issued,
     /// The same code was handed out once more.
@@ -56,7 +56,7 @@ pub enum Happening {
     /// No code was issued.
     Refused {
         /// The limit that stood against it.
-        reason: Reason,
+        reason: RefusalReason,
     },
     /// The code was right.
     Accepted {
@@ -88,7 +88,7 @@ pub enum Happening {
     Delivered,
     /// The gateway refused the message.
     DeliveryFailed {
-        /// Cooldown and send budgets were given back.
+        /// Cooldown and send rate limits were given back.
         refunded: bool,
     },
     /// A user's locks were lifted.
@@ -105,31 +105,31 @@ pub enum Happening {
 
 /// The happenings of one decision: three at most.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Happenings([Option<Happening>; 3]);
+pub(crate) struct EventKinds([Option<EventKind>; 3]);
 
-impl Happenings {
-    pub(crate) fn add(&mut self, happening: Happening) {
+impl EventKinds {
+    pub(crate) fn add(&mut self, event: EventKind) {
         if let Some(free) = self.0.iter_mut().find(|slot| slot.is_none()) {
-            *free = Some(happening);
+            *free = Some(event);
         }
     }
 
     /// Puts what caused the others in front of them.
-    pub(crate) fn after(self, first: Happening) -> Self {
+    pub(crate) fn after(self, first: EventKind) -> Self {
         let mut all = Self::from(first);
-        for happening in self.iter() {
-            all.add(happening);
+        for event in self.iter() {
+            all.add(event);
         }
         all
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = Happening> + '_ {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = EventKind> + '_ {
         self.0.iter().flatten().copied()
     }
 }
 
-impl From<Happening> for Happenings {
-    fn from(happening: Happening) -> Self {
-        Self([Some(happening), None, None])
+impl From<EventKind> for EventKinds {
+    fn from(event: EventKind) -> Self {
+        Self([Some(event), None, None])
     }
 }

@@ -1,4 +1,4 @@
-//! Evidence: what is given with a typed code, and what a policy requires of it.
+//! Evidence: what is given with a entered code, and what a policy requires of it.
 
 use alloc::string::String;
 use core::fmt;
@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{Binding, Policy, image, shown};
 
-/// What a host gives with a typed code, for the signature record.
+/// What a host gives with a entered code, for the signature record.
 ///
 /// All of it is checked before anything is loaded or compared: what is missing, too large or does
 /// not fit (a text that shows nothing, or otherwise than it is stored, fits nowhere) is a [`Rejection::Evidence`](crate::Rejection::Evidence), and no attempt is used.
@@ -57,7 +57,7 @@ impl<'a> Evidence<'a> {
         self
     }
 
-    /// Sets the name that the signer typed: at most 256 bytes. It can be erased.
+    /// Sets the name that the signer entered: at most 256 bytes. It can be erased.
     pub const fn signer_name(mut self, name: &'a str) -> Self {
         self.signer_name = Some(name);
         self
@@ -107,15 +107,15 @@ impl<'a> Evidence<'a> {
         &self,
         policy: &Policy,
         binding: &Binding,
-    ) -> Result<Checked<'a>, EvidenceFault> {
+    ) -> Result<CheckedEvidence<'a>, EvidenceFault> {
         self.holds(policy.evidence())?;
         for (piece, text, max) in [
-            (Piece::UserName, self.user_name, 256),
-            (Piece::SignerName, self.signer_name, 256),
-            (Piece::Consent, self.consent, 2_000),
-            (Piece::Revision, self.revision, 128),
-            (Piece::Ip, self.ip, 64),
-            (Piece::Agent, self.agent, 512),
+            (EvidenceKind::UserName, self.user_name, 256),
+            (EvidenceKind::SignerName, self.signer_name, 256),
+            (EvidenceKind::Consent, self.consent, 2_000),
+            (EvidenceKind::Revision, self.revision, 128),
+            (EvidenceKind::Ip, self.ip, 64),
+            (EvidenceKind::Agent, self.agent, 512),
         ] {
             let Some(text) = given(text) else { continue };
             if text.len() > max {
@@ -123,14 +123,14 @@ impl<'a> Evidence<'a> {
             }
             let whole = |text| shown::first_hidden(text).is_none();
             let fits = match piece {
-                Piece::Consent => text.split('\n').all(whole),
+                EvidenceKind::Consent => text.split('\n').all(whole),
                 _ => whole(text),
             };
             if !fits || !shown::shows(text) {
                 return Err(EvidenceFault::Unfit(piece));
             }
         }
-        Ok(Checked {
+        Ok(CheckedEvidence {
             user_name: given(self.user_name),
             signer_name: given(self.signer_name),
             document_size: self
@@ -146,24 +146,24 @@ impl<'a> Evidence<'a> {
         })
     }
 
-    fn holds(&self, required: Pieces) -> Result<(), EvidenceFault> {
+    fn holds(&self, required: EvidenceSet) -> Result<(), EvidenceFault> {
         required
             .missing_from(self.pieces())
             .map_or(Ok(()), |piece| Err(EvidenceFault::Missing(piece)))
     }
 
     /// Which of the pieces that a policy can require are given; an empty name is none.
-    fn pieces(&self) -> Pieces {
+    fn pieces(&self) -> EvidenceSet {
         let text = |text: Option<&str>| text.is_some_and(|text| !text.trim().is_empty());
         [
-            (Piece::SignerName, text(self.signer_name)),
-            (Piece::Document, self.document.is_some()),
-            (Piece::Image, self.image.is_some()),
-            (Piece::Consent, text(self.consent)),
+            (EvidenceKind::SignerName, text(self.signer_name)),
+            (EvidenceKind::Document, self.document.is_some()),
+            (EvidenceKind::Image, self.image.is_some()),
+            (EvidenceKind::Consent, text(self.consent)),
         ]
         .into_iter()
         .filter(|(_, given)| *given)
-        .fold(Pieces::NONE, |pieces, (piece, _)| pieces.with(piece))
+        .fold(EvidenceSet::NONE, |pieces, (piece, _)| pieces.with(piece))
     }
 }
 
@@ -184,21 +184,21 @@ fn given(text: Option<&str>) -> Option<&str> {
 /// Returns the size of a document that is the bound content.
 fn fitting(document: &[u8], binding: &Binding) -> Result<u64, EvidenceFault> {
     if document.len() > MAX_DOCUMENT {
-        return Err(EvidenceFault::TooLarge(Piece::Document));
+        return Err(EvidenceFault::TooLarge(EvidenceKind::Document));
     }
     // A public digest of the caller's own document: not a secret.
     let bound = binding
         .content()
         .is_some_and(|content| *content.as_bytes() == <[u8; 32]>::from(Sha256::digest(document)));
     if !bound {
-        return Err(EvidenceFault::Unfit(Piece::Document));
+        return Err(EvidenceFault::Unfit(EvidenceKind::Document));
     }
     Ok(document.len() as u64)
 }
 
 /// Evidence that fits: what a record is made of.
 #[derive(Clone, Copy)]
-pub(crate) struct Checked<'a> {
+pub(crate) struct CheckedEvidence<'a> {
     pub(crate) user_name: Option<&'a str>,
     pub(crate) signer_name: Option<&'a str>,
     pub(crate) document_size: Option<u64>,
@@ -207,7 +207,7 @@ pub(crate) struct Checked<'a> {
     pub(crate) revision: Option<&'a str>,
     pub(crate) ip: Option<&'a str>,
     pub(crate) agent: Option<&'a str>,
-    pub(crate) pieces: Pieces,
+    pub(crate) pieces: EvidenceSet,
 }
 
 /// A captured signature that was recognised.
@@ -221,10 +221,11 @@ pub(crate) struct Image {
 impl Image {
     fn recognise(image: &[u8]) -> Result<Self, EvidenceFault> {
         if image.len() > MAX_IMAGE {
-            return Err(EvidenceFault::TooLarge(Piece::Image));
+            return Err(EvidenceFault::TooLarge(EvidenceKind::Image));
         }
         // By content, never by name: an SVG runs scripts where it is shown.
-        let media_type = image::media_type(image).ok_or(EvidenceFault::Unfit(Piece::Image))?;
+        let media_type =
+            image::media_type(image).ok_or(EvidenceFault::Unfit(EvidenceKind::Image))?;
         Ok(Self {
             digest: Sha256::digest(image).into(),
             size: image.len() as u64,
@@ -236,8 +237,8 @@ impl Image {
 /// A piece of evidence.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
-pub enum Piece {
-    /// The name that the signer typed.
+pub enum EvidenceKind {
+    /// The name that the signer entered.
     SignerName,
     /// The document itself.
     Document,
@@ -255,7 +256,7 @@ pub enum Piece {
     Agent,
 }
 
-impl fmt::Display for Piece {
+impl fmt::Display for EvidenceKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::SignerName => "signer_name",
@@ -275,13 +276,13 @@ impl fmt::Display for Piece {
 #[non_exhaustive]
 pub enum EvidenceFault {
     /// The policy requires a piece that was not given, or is empty.
-    Missing(Piece),
+    Missing(EvidenceKind),
     /// A piece is larger than its cap.
-    TooLarge(Piece),
+    TooLarge(EvidenceKind),
     /// A piece does not fit: the document does not match the content digest of the binding; the image is
     /// no whole PNG or JPEG of 8 to 4,096 pixels a side, or says where it was taken; a text shows
     /// nothing, or holds what is not shown or turns the direction of writing.
-    Unfit(Piece),
+    Unfit(EvidenceKind),
 }
 
 impl fmt::Display for EvidenceFault {
@@ -290,20 +291,20 @@ impl fmt::Display for EvidenceFault {
             Self::Missing(piece) => write!(f, "{piece} is required but missing"),
             Self::TooLarge(piece) => {
                 let max = match piece {
-                    Piece::Document => "64 MiB",
-                    Piece::Image => "1 MiB",
-                    Piece::Consent => "2,000 bytes",
-                    Piece::Agent => "512 bytes",
-                    Piece::SignerName | Piece::UserName => "256 bytes",
-                    Piece::Revision => "128 bytes",
-                    Piece::Ip => "64 bytes",
+                    EvidenceKind::Document => "64 MiB",
+                    EvidenceKind::Image => "1 MiB",
+                    EvidenceKind::Consent => "2,000 bytes",
+                    EvidenceKind::Agent => "512 bytes",
+                    EvidenceKind::SignerName | EvidenceKind::UserName => "256 bytes",
+                    EvidenceKind::Revision => "128 bytes",
+                    EvidenceKind::Ip => "64 bytes",
                 };
                 write!(f, "{piece} is too large; it must be at most {max}")
             }
-            Self::Unfit(Piece::Document) => {
+            Self::Unfit(EvidenceKind::Document) => {
                 f.write_str("document does not match the content digest of the binding")
             }
-            Self::Unfit(Piece::Image) => f.write_str(
+            Self::Unfit(EvidenceKind::Image) => f.write_str(
                 "image is no whole PNG or JPEG of 8 to 4,096 pixels a side that holds no position",
             ),
             Self::Unfit(piece) => write!(
@@ -316,36 +317,39 @@ impl fmt::Display for EvidenceFault {
 
 /// The pieces of evidence that a policy requires.
 #[derive(Clone, Copy, Default, Eq, PartialEq)]
-pub struct Pieces(u8);
+pub struct EvidenceSet(u8);
 
-impl Pieces {
+impl EvidenceSet {
     /// None at all.
     pub const NONE: Self = Self(0);
 
     /// Adds a piece; those that cannot be required change nothing.
     #[must_use]
-    pub const fn with(self, piece: Piece) -> Self {
+    pub const fn with(self, piece: EvidenceKind) -> Self {
         Self(self.0 | Self::bit(piece))
     }
 
     /// Says whether a piece is among them.
     #[must_use]
-    pub const fn contains(self, piece: Piece) -> bool {
+    pub const fn contains(self, piece: EvidenceKind) -> bool {
         self.0 & Self::bit(piece) != 0
     }
 
-    const fn bit(piece: Piece) -> u8 {
+    const fn bit(piece: EvidenceKind) -> u8 {
         match piece {
-            Piece::SignerName => 1,
-            Piece::Document => 2,
-            Piece::Image => 4,
-            Piece::Consent => 8,
-            Piece::UserName | Piece::Revision | Piece::Ip | Piece::Agent => 0,
+            EvidenceKind::SignerName => 1,
+            EvidenceKind::Document => 2,
+            EvidenceKind::Image => 4,
+            EvidenceKind::Consent => 8,
+            EvidenceKind::UserName
+            | EvidenceKind::Revision
+            | EvidenceKind::Ip
+            | EvidenceKind::Agent => 0,
         }
     }
 
     /// Returns the first of these that is not among `given`.
-    pub(crate) fn missing_from(self, given: Self) -> Option<Piece> {
+    pub(crate) fn missing_from(self, given: Self) -> Option<EvidenceKind> {
         REQUIRABLE
             .into_iter()
             .find(|piece| self.contains(*piece) && !given.contains(*piece))
@@ -361,7 +365,7 @@ impl Pieces {
     }
 }
 
-impl fmt::Debug for Pieces {
+impl fmt::Debug for EvidenceSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set()
             .entries(REQUIRABLE.into_iter().filter(|piece| self.contains(*piece)))
@@ -369,7 +373,7 @@ impl fmt::Debug for Pieces {
     }
 }
 
-impl fmt::Display for Pieces {
+impl fmt::Display for EvidenceSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut names = String::new();
         for piece in REQUIRABLE.into_iter().filter(|piece| self.contains(*piece)) {
@@ -383,11 +387,11 @@ impl fmt::Display for Pieces {
 }
 
 /// The pieces that a policy can require.
-const REQUIRABLE: [Piece; 4] = [
-    Piece::SignerName,
-    Piece::Document,
-    Piece::Image,
-    Piece::Consent,
+const REQUIRABLE: [EvidenceKind; 4] = [
+    EvidenceKind::SignerName,
+    EvidenceKind::Document,
+    EvidenceKind::Image,
+    EvidenceKind::Consent,
 ];
 
 /// The largest captured signature in bytes.
@@ -401,16 +405,16 @@ mod tests {
     use alloc::{string::ToString, vec, vec::Vec};
 
     use super::*;
-    use crate::{ContentDigest, Mobile, RecordField};
+    use crate::{ContentDigest, Mobile, Target};
 
     fn binding(document: &[u8]) -> Binding {
         Binding::builder()
             .tenant("acme")
             .purpose("sign")
-            .record_field(RecordField {
+            .target(Target {
                 model: "m",
                 field: "f",
-                record: "1",
+                id: "1",
             })
             .user("7")
             .recipient(Mobile::parse("60123456789").unwrap())
@@ -451,13 +455,13 @@ mod tests {
         let policy = Policy::default();
         assert_eq!(fault(&policy, Evidence::new()), None);
         assert_eq!(fault(&policy, Evidence::new().document(b"offer")), None);
-        let unfit = Some(EvidenceFault::Unfit(Piece::Document));
+        let unfit = Some(EvidenceFault::Unfit(EvidenceKind::Document));
         assert_eq!(fault(&policy, Evidence::new().document(b"offer ")), unfit);
         let name = Policy::builder()
-            .require(Piece::SignerName)
+            .require(EvidenceKind::SignerName)
             .build()
             .unwrap();
-        let missing = Some(EvidenceFault::Missing(Piece::SignerName));
+        let missing = Some(EvidenceFault::Missing(EvidenceKind::SignerName));
         assert_eq!(fault(&name, Evidence::new().signer_name(" ")), missing);
         assert_eq!(fault(&name, Evidence::new().signer_name("Siti")), None);
     }
@@ -469,10 +473,10 @@ mod tests {
         assert_eq!(image(&jpeg(MAX_IMAGE)), None);
         let drawn = include_bytes!("../tests/vectors/images/sound/drawn.png");
         assert_eq!(image(drawn), None);
-        let large = Some(EvidenceFault::TooLarge(Piece::Image));
+        let large = Some(EvidenceFault::TooLarge(EvidenceKind::Image));
         assert_eq!(image(&jpeg(MAX_IMAGE + 1)), large);
         assert_eq!(image(&vec![0; 20_000_000]), large);
-        let unfit = Some(EvidenceFault::Unfit(Piece::Image));
+        let unfit = Some(EvidenceFault::Unfit(EvidenceKind::Image));
         for other in [
             &b""[..],
             b"<svg onload='x'/>",
@@ -488,13 +492,13 @@ mod tests {
     }
 
     /// Evidence with one text in it.
-    fn with(piece: Piece, text: &str) -> Evidence<'_> {
+    fn with(piece: EvidenceKind, text: &str) -> Evidence<'_> {
         match piece {
-            Piece::UserName => Evidence::new().user_name(text),
-            Piece::SignerName => Evidence::new().signer_name(text),
-            Piece::Consent => Evidence::new().consent(text),
-            Piece::Revision => Evidence::new().revision(text),
-            Piece::Ip => Evidence::new().ip(text),
+            EvidenceKind::UserName => Evidence::new().user_name(text),
+            EvidenceKind::SignerName => Evidence::new().signer_name(text),
+            EvidenceKind::Consent => Evidence::new().consent(text),
+            EvidenceKind::Revision => Evidence::new().revision(text),
+            EvidenceKind::Ip => Evidence::new().ip(text),
             _ => Evidence::new().agent(text),
         }
     }
@@ -503,12 +507,12 @@ mod tests {
     fn texts_are_bounded_and_hold_no_control_characters() {
         let policy = Policy::default();
         let texts = [
-            (Piece::UserName, 256),
-            (Piece::SignerName, 256),
-            (Piece::Consent, 2_000),
-            (Piece::Revision, 128),
-            (Piece::Ip, 64),
-            (Piece::Agent, 512),
+            (EvidenceKind::UserName, 256),
+            (EvidenceKind::SignerName, 256),
+            (EvidenceKind::Consent, 2_000),
+            (EvidenceKind::Revision, 128),
+            (EvidenceKind::Ip, 64),
+            (EvidenceKind::Agent, 512),
         ];
         for (piece, max) in texts {
             let long = "x".repeat(max + 1);
@@ -520,7 +524,7 @@ mod tests {
             let control = with(piece, "a\0b");
             assert_eq!(fault(&policy, control), Some(EvidenceFault::Unfit(piece)));
             let lines = fault(&policy, with(piece, "a\nb"));
-            assert_eq!(lines.is_none(), piece == Piece::Consent);
+            assert_eq!(lines.is_none(), piece == EvidenceKind::Consent);
         }
     }
 
@@ -528,12 +532,12 @@ mod tests {
     fn case_175_a_text_shows_what_it_is() {
         let policy = Policy::default();
         for piece in [
-            Piece::UserName,
-            Piece::SignerName,
-            Piece::Consent,
-            Piece::Revision,
-            Piece::Ip,
-            Piece::Agent,
+            EvidenceKind::UserName,
+            EvidenceKind::SignerName,
+            EvidenceKind::Consent,
+            EvidenceKind::Revision,
+            EvidenceKind::Ip,
+            EvidenceKind::Agent,
         ] {
             let unfit = Some(EvidenceFault::Unfit(piece));
             for text in [
@@ -555,7 +559,7 @@ mod tests {
             }
             // A text of no bytes is none, and stands in no record.
             let checked = with(piece, "").check(&policy, &binding(b"offer")).unwrap();
-            let Checked {
+            let CheckedEvidence {
                 user_name,
                 signer_name,
                 consent,
@@ -575,7 +579,7 @@ mod tests {
     fn documents_are_bounded() {
         let policy = Policy::default();
         let large = vec![0; MAX_DOCUMENT + 1];
-        let too_large = Some(EvidenceFault::TooLarge(Piece::Document));
+        let too_large = Some(EvidenceFault::TooLarge(EvidenceKind::Document));
         assert_eq!(fault(&policy, Evidence::new().document(&large)), too_large);
     }
 
@@ -583,36 +587,36 @@ mod tests {
     fn a_fault_reads_with_its_bound() {
         let said = |fault: EvidenceFault| fault.to_string();
         assert_eq!(
-            said(EvidenceFault::Missing(Piece::Image)),
+            said(EvidenceFault::Missing(EvidenceKind::Image)),
             "image is required but missing"
         );
         let bounds = [
-            (Piece::Image, "1 MiB"),
-            (Piece::Document, "64 MiB"),
-            (Piece::Consent, "2,000 bytes"),
-            (Piece::Agent, "512 bytes"),
-            (Piece::UserName, "256 bytes"),
-            (Piece::Revision, "128 bytes"),
-            (Piece::Ip, "64 bytes"),
+            (EvidenceKind::Image, "1 MiB"),
+            (EvidenceKind::Document, "64 MiB"),
+            (EvidenceKind::Consent, "2,000 bytes"),
+            (EvidenceKind::Agent, "512 bytes"),
+            (EvidenceKind::UserName, "256 bytes"),
+            (EvidenceKind::Revision, "128 bytes"),
+            (EvidenceKind::Ip, "64 bytes"),
         ];
         for (piece, max) in bounds {
             let text = alloc::format!("{piece} is too large; it must be at most {max}");
             assert_eq!(said(EvidenceFault::TooLarge(piece)), text);
         }
-        assert!(said(EvidenceFault::Unfit(Piece::Document)).contains("content"));
-        assert!(said(EvidenceFault::Unfit(Piece::Image)).contains("PNG"));
-        assert!(said(EvidenceFault::Unfit(Piece::Ip)).contains("control"));
-        assert!(said(EvidenceFault::Unfit(Piece::Image)).contains("8 to 4,096 pixels"));
-        let pieces = Pieces::NONE
-            .with(Piece::Image)
-            .with(Piece::SignerName)
-            .with(Piece::Ip);
+        assert!(said(EvidenceFault::Unfit(EvidenceKind::Document)).contains("content"));
+        assert!(said(EvidenceFault::Unfit(EvidenceKind::Image)).contains("PNG"));
+        assert!(said(EvidenceFault::Unfit(EvidenceKind::Ip)).contains("control"));
+        assert!(said(EvidenceFault::Unfit(EvidenceKind::Image)).contains("8 to 4,096 pixels"));
+        let pieces = EvidenceSet::NONE
+            .with(EvidenceKind::Image)
+            .with(EvidenceKind::SignerName)
+            .with(EvidenceKind::Ip);
         assert_eq!(pieces.to_string(), "signer_name, image");
         assert_eq!(alloc::format!("{pieces:?}"), "{SignerName, Image}");
         assert_eq!(
             (
-                Pieces::from_byte(15).map(Pieces::to_byte),
-                Pieces::from_byte(16)
+                EvidenceSet::from_byte(15).map(EvidenceSet::to_byte),
+                EvidenceSet::from_byte(16)
             ),
             (Some(15), None)
         );

@@ -5,7 +5,7 @@ use core::{fmt, time::Duration};
 use arrayvec::ArrayVec;
 
 use crate::oath::Device;
-use crate::{Budgets, CodeKind, Content, Email, Mobile, Policy};
+use crate::{CodeKind, ContentRule, Email, Mobile, Policy, RateLimits};
 
 /// The longest life of a time-based code in ASVS v5.0.0-6.5.5.
 const LONGEST_STEP: Duration = Duration::from_secs(30);
@@ -33,20 +33,20 @@ impl Policy {
     /// which the clause asks for: whoever unlocks has to.
     ///
     /// ```
-    /// use otp_engine::{Budgets, Policy};
+    /// use otp_engine::{RateLimits, Policy};
     ///
     /// let policy = Policy::default();
-    /// let clauses: Vec<_> = policy.findings(&Budgets::default()).map(|found| found.clause).collect();
+    /// let clauses: Vec<_> = policy.findings(&RateLimits::default()).map(|found| found.clause).collect();
     /// // By default a user may fail at several records, and a code need not be bound to a payment.
     /// assert_eq!(clauses, ["art. 4(3)(b)", "art. 5(1)(b)"]);
     /// ```
-    pub fn findings(&self, budgets: &Budgets) -> impl Iterator<Item = Finding> + use<> {
+    pub fn findings(&self, rate_limits: &RateLimits) -> impl Iterator<Item = Finding> + use<> {
         let long_lived = self.validity() > LONGEST_LIFE;
         // A token travels in a link: it is a recovery code, not an out-of-band authentication.
         let is_link = matches!(self.code(), CodeKind::Token);
-        let unlimited = !budgets.is_metered();
+        let unlimited = !rate_limits.is_limited();
         let guessable = self.code().entropy_bits() < UNGUESSABLE_BITS;
-        let across = unlimited || budgets.user_failures().count() > MOST_ATTEMPTS;
+        let across = unlimited || rate_limits.user_failures().count() > MOST_ATTEMPTS;
         [
             (long_lived && !is_link, ASVS_LIFETIME),
             (unlimited, ASVS_BRUTE_FORCE),
@@ -59,7 +59,10 @@ impl Policy {
             ),
             (self.max_attempts() > MOST_ATTEMPTS, PSD2_ATTEMPTS),
             (across, PSD2_ACROSS_RECORDS),
-            (self.content() == Content::Optional, PSD2_DYNAMIC_LINKING),
+            (
+                self.content() == ContentRule::Optional,
+                PSD2_DYNAMIC_LINKING,
+            ),
             (may_lack_a_digit(self.code()), AUTOFILL),
         ]
         .into_iter()
@@ -67,10 +70,10 @@ impl Policy {
     }
 }
 
-/// Lists where devices deviate, and the budgets that hold for them.
+/// Lists where devices deviate, and the rate limits that hold for them.
 pub(crate) fn of_devices(
     devices: &[Device<'_>],
-    budgets: &Budgets,
+    rate_limits: &RateLimits,
 ) -> impl Iterator<Item = Finding> + use<> {
     let any = |deviates: fn(&Device<'_>) -> bool| devices.iter().any(deviates);
     let has_clock = |device: &Device<'_>| !device.has_counter() && device.period().is_some();
@@ -91,8 +94,8 @@ pub(crate) fn of_devices(
             [
                 (any(|device| device.window() > Some(1)), RFC_6238_WINDOW),
                 (long_lived, ASVS_STEP),
-                (!budgets.is_metered(), ASVS_DEVICES),
-                (budgets.device_hard_stop().is_none(), NIST_HARD_STOP),
+                (!rate_limits.is_limited(), ASVS_DEVICES),
+                (rate_limits.device_hard_stop().is_none(), NIST_HARD_STOP),
             ]
             .into_iter()
             .filter_map(|(deviates, finding)| deviates.then_some(finding)),
@@ -265,17 +268,20 @@ mod tests {
     use crate::PolicyBuilder;
 
     /// Meters that deviate nowhere.
-    fn strict() -> Budgets {
-        Budgets::builder().user_failures_per_day(5).build().unwrap()
+    fn strict() -> RateLimits {
+        RateLimits::builder()
+            .user_failures_per_day(5)
+            .build()
+            .unwrap()
     }
 
     /// The findings on a policy that requires content, so that there are none with strict meters.
-    fn findings(policy: PolicyBuilder, budgets: &Budgets) -> Vec<Finding> {
+    fn findings(policy: PolicyBuilder, rate_limits: &RateLimits) -> Vec<Finding> {
         policy
-            .content(Content::Required)
+            .content(ContentRule::Required)
             .build()
             .unwrap()
-            .findings(budgets)
+            .findings(rate_limits)
             .collect()
     }
 
@@ -310,29 +316,35 @@ mod tests {
         let allows = |attempts| findings(Policy::builder().max_attempts(attempts), &strict());
         assert_eq!(allows(5), []);
         assert_eq!(allows(6), [PSD2_ATTEMPTS]);
-        let six = Budgets::builder().user_failures_per_day(6).build().unwrap();
-        for budgets in [six, Budgets::default()] {
-            assert_eq!(findings(Policy::builder(), &budgets), [PSD2_ACROSS_RECORDS]);
+        let six = RateLimits::builder()
+            .user_failures_per_day(6)
+            .build()
+            .unwrap();
+        for rate_limits in [six, RateLimits::default()] {
+            assert_eq!(
+                findings(Policy::builder(), &rate_limits),
+                [PSD2_ACROSS_RECORDS]
+            );
         }
     }
 
     /// ASVS asks for rate limiting whatever the code; NIST's 64 bits stand in 3.1.3.2.
     #[test]
     fn case_368_every_code_needs_meters_for_asvs_and_one_under_64_bits_for_nist() {
-        let unmetered = Budgets::unmetered();
+        let unlimited = RateLimits::unlimited();
         let guessable = [ASVS_BRUTE_FORCE, NIST_RATE_LIMITING, PSD2_ACROSS_RECORDS];
         let long = [ASVS_BRUTE_FORCE, PSD2_ACROSS_RECORDS];
         let sixty_bits = || Policy::builder().letters(12);
         let sixty_five_bits = || Policy::builder().letters(13);
         let and_autofill = |found: &[Finding]| [found, &[AUTOFILL]].concat();
-        assert_eq!(findings(sixty_bits(), &unmetered), and_autofill(&guessable));
+        assert_eq!(findings(sixty_bits(), &unlimited), and_autofill(&guessable));
         assert_eq!(findings(sixty_bits(), &strict()), [AUTOFILL]);
-        assert_eq!(findings(sixty_five_bits(), &unmetered), and_autofill(&long));
+        assert_eq!(findings(sixty_five_bits(), &unlimited), and_autofill(&long));
         assert_eq!(
-            findings(Policy::builder().digits(10), &unmetered),
+            findings(Policy::builder().digits(10), &unlimited),
             guessable
         );
-        assert_eq!(findings(Policy::builder().token(), &unmetered), long);
+        assert_eq!(findings(Policy::builder().token(), &unlimited), long);
     }
 
     #[test]
@@ -370,25 +382,31 @@ mod tests {
 
     #[test]
     fn case_119_devices_are_found_with_their_windows_and_the_budgets_that_hold_for_them() {
-        use crate::oath::{Algorithm, Hotp, Secret, Totp};
+        use crate::oath::{HashFunction, Hotp, Secret, Totp};
         let secret = Secret::new(b"abcdefghijklmnopqrst").unwrap();
-        let totp = |digits, period| Totp::new(&secret, Algorithm::Sha1, digits, period).unwrap();
-        let hotp = Hotp::new(&secret, Algorithm::Sha1, 10).unwrap();
-        let stopping = Budgets::builder().device_hard_stop(true).build().unwrap();
-        let list = |devices: &[Device<'_>], budgets: &Budgets| -> Vec<Finding> {
-            of_devices(devices, budgets).collect()
+        let totp = |digits, period| Totp::new(&secret, HashFunction::Sha1, digits, period).unwrap();
+        let hotp = Hotp::new(&secret, HashFunction::Sha1, 10).unwrap();
+        let stopping = RateLimits::builder()
+            .device_hard_stop(true)
+            .build()
+            .unwrap();
+        let list = |devices: &[Device<'_>], rate_limits: &RateLimits| -> Vec<Finding> {
+            of_devices(devices, rate_limits).collect()
         };
         let usual = totp(6, 30);
         assert_eq!(list(&[Device::totp(&usual, 0)], &stopping), []);
         let wide = [ASVS_STEP, NIST_HARD_STOP];
-        assert_eq!(list(&[Device::totp(&usual, 1)], &Budgets::default()), wide);
+        assert_eq!(
+            list(&[Device::totp(&usual, 1)], &RateLimits::default()),
+            wide
+        );
         assert_eq!(
             list(&[Device::totp(&totp(6, 31), 0)], &stopping),
             [ASVS_STEP]
         );
         let all = list(
             &[Device::totp(&totp(9, 30), 2), Device::hotp(&hotp, 5)],
-            &Budgets::unmetered(),
+            &RateLimits::unlimited(),
         );
         let clauses: Vec<_> = all.iter().map(|found| found.clause).collect();
         assert_eq!(

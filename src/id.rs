@@ -32,7 +32,7 @@ impl ChallengeId {
 
     /// Reads an id from its text: exactly 26 symbols, in either case.
     ///
-    /// Nothing else is forgiven. An id is copied by programs, never typed: a text with a space, or
+    /// Nothing else is forgiven. An id is copied by programs, never entered: a text with a space, or
     /// with one of the letters I, L, O and U that the alphabet leaves out, is not one of ours.
     ///
     /// # Errors

@@ -9,20 +9,20 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use std::collections::{HashMap, HashSet};
 
-use crate::challenge::{Challenge, State};
+use crate::challenge::{Challenge, ChallengeState};
 use crate::keys::KeyRing;
 use crate::meter::Meter;
 use crate::operation::cancel::Cancel;
 use crate::operation::issue::Issue;
 use crate::operation::verify::Verify;
-use crate::operation::{self, Ground, Operation, Target};
+use crate::operation::{self, BindingCells, Context, Operation};
 use crate::policy::Resend;
 use crate::record::facts::Salts;
-use crate::seal::{Places, Seal, Writes};
+use crate::seal::{LoadedCells, Seal, Writes};
 use crate::store::{Cell, Class, Version};
 use crate::{
-    Binding, Budgets, Cancellation, ChallengeId, Issuance, Mobile, Policy, Reason, RecordField,
-    Rejection, Submission, Timestamp, Verdict,
+    Binding, CancelOutcome, ChallengeId, Issuance, Mobile, Policy, RateLimits, RefusalReason,
+    Rejection, Submission, Target, Timestamp, Verdict,
 };
 
 #[test]
@@ -251,13 +251,13 @@ enum Refused {
 }
 
 /// Version and body of one cell, 0 where there is none; the body by its number in the world.
-type Place = (u8, u16);
+type VersionedBody = (u8, u16);
 
 /// How far one operation is.
 #[derive(Clone, Copy, Eq, Hash, Ord, PartialEq, PartialOrd)]
 enum Step {
     /// So many cells are loaded.
-    Loading(usize, [Place; CELLS]),
+    Loading(usize, [VersionedBody; CELLS]),
     /// The decision, by its number in the world, awaits its commit.
     Decided(usize),
     /// The same, but another commit came first: only a conflict awaits it, whatever it decided.
@@ -275,7 +275,7 @@ type Process = (Step, u8);
 
 #[derive(Clone, Eq, Hash, PartialEq)]
 struct Moment {
-    cells: [Place; CELLS],
+    cells: [VersionedBody; CELLS],
     processes: Vec<Process>,
     tally: Tally,
 }
@@ -341,7 +341,7 @@ impl Tally {
 /// What a decision says and writes.
 struct Decided {
     answer: Answer,
-    writes: Vec<(usize, Place)>,
+    writes: Vec<(usize, VersionedBody)>,
 }
 
 /// Numbers of one or more explorations.
@@ -374,15 +374,15 @@ impl Report {
 struct World {
     keys: KeyRing,
     policy: Policy,
-    budgets: Budgets,
+    rate_limits: RateLimits,
     binding: Binding,
     calls: Vec<Call>,
-    start: [Place; CELLS],
+    start: [VersionedBody; CELLS],
     spent: u8,
     bodies: Vec<Vec<u8>>,
     numbers: HashMap<Vec<u8>, u16>,
     decided: Vec<Decided>,
-    memo: HashMap<(Call, [Place; CELLS]), usize>,
+    memo: HashMap<(Call, [VersionedBody; CELLS]), usize>,
 }
 
 impl World {
@@ -396,10 +396,10 @@ impl World {
         let binding = Binding::builder()
             .tenant("acme")
             .purpose("sign")
-            .record_field(RecordField {
+            .target(Target {
                 model: "loan",
                 field: "signature",
-                record: "15",
+                id: "15",
             })
             .user("7")
             .recipient(Mobile::parse("60123456789").unwrap())
@@ -412,7 +412,7 @@ impl World {
                 .resend(resend)
                 .build()
                 .unwrap(),
-            budgets: Budgets::default(),
+            rate_limits: RateLimits::default(),
             binding,
             calls,
             start: [(0, 0); CELLS],
@@ -439,22 +439,22 @@ impl World {
     }
 
     /// Commits a decision to the cells that all explorations start from.
-    fn set_up(&mut self, decide: impl FnOnce(&Self, &[Place; CELLS]) -> (Answer, Outcome)) {
+    fn set_up(&mut self, decide: impl FnOnce(&Self, &[VersionedBody; CELLS]) -> (Answer, Outcome)) {
         let (_, outcome) = decide(self, &self.start);
         for (cell, version, body) in outcome {
             self.start[cell] = (version, self.number(body));
         }
     }
 
-    fn target(&self) -> Target<'_> {
-        Target::new(&self.ground(), &self.binding)
+    fn target(&self) -> BindingCells<'_> {
+        BindingCells::new(&self.context(), &self.binding)
     }
 
-    fn ground(&self) -> Ground<'_> {
-        Ground {
+    fn context(&self) -> Context<'_> {
+        Context {
             keys: &self.keys,
             policy: &self.policy,
-            budgets: &self.budgets,
+            rate_limits: &self.rate_limits,
             signer: None,
             class: Class::Process,
         }
@@ -478,19 +478,24 @@ impl World {
     }
 
     /// Decides `call` on `cells` as they stand now; returns the decision's number.
-    fn decide(&mut self, call: Call, cells: &[Place; CELLS]) -> usize {
+    fn decide(&mut self, call: Call, cells: &[VersionedBody; CELLS]) -> usize {
         if let Some(known) = self.memo.get(&(call, *cells)) {
             return *known;
         }
         let (answer, outcome) = self.decide_at(call, cells, at(60));
-        let place = |(cell, version, body)| (cell, (version, self.number(body)));
-        let writes = outcome.into_iter().map(place).collect();
+        let cell = |(cell, version, body)| (cell, (version, self.number(body)));
+        let writes = outcome.into_iter().map(cell).collect();
         self.decided.push(Decided { answer, writes });
         self.memo.insert((call, *cells), self.decided.len() - 1);
         self.decided.len() - 1
     }
 
-    fn decide_at(&self, call: Call, cells: &[Place; CELLS], now: Timestamp) -> (Answer, Outcome) {
+    fn decide_at(
+        &self,
+        call: Call,
+        cells: &[VersionedBody; CELLS],
+        now: Timestamp,
+    ) -> (Answer, Outcome) {
         let (old, new) = (self.code(OLD), self.code(NEW));
         let text = match call {
             Call::Old | Call::Named => &old,
@@ -507,8 +512,8 @@ impl World {
                 self.run(&issue, cells, now, |issuance| match issuance {
                     Issuance::Issued(issued) => Answer::Issued(which(issued.id)),
                     Issuance::Refused(refusal) => Answer::Refused(match refusal.reason {
-                        Reason::Exhausted => Refused::Exhausted,
-                        Reason::Cooldown => Refused::Cooldown,
+                        RefusalReason::Exhausted => Refused::Exhausted,
+                        RefusalReason::Cooldown => Refused::Cooldown,
                         other => panic!("{other:?}"),
                     }),
                 })
@@ -520,12 +525,12 @@ impl World {
                 cells,
                 now,
                 |cancellation| match cancellation {
-                    Cancellation::Cancelled => {
+                    CancelOutcome::Cancelled => {
                         let slot =
                             Challenge::read(&self.bodies[usize::from(cells[operation::SLOT].1)]);
                         Answer::Cancelled(which(slot.unwrap().id))
                     }
-                    Cancellation::NothingLive => Answer::Refused(Refused::NothingLive),
+                    CancelOutcome::NothingLive => Answer::Refused(Refused::NothingLive),
                 },
             ),
             guess => {
@@ -559,13 +564,13 @@ impl World {
     fn run<O: Operation>(
         &self,
         operation: &O,
-        places: &[Place; CELLS],
+        loaded: &[VersionedBody; CELLS],
         now: Timestamp,
         answer: impl FnOnce(O::Answer) -> Answer,
     ) -> (Answer, Outcome) {
         let all = self.target();
         let (all, keys) = (all.keys(), operation.keys());
-        let cell = |(version, body): &Place| {
+        let cell = |(version, body): &VersionedBody| {
             let cell = || {
                 Cell::new(
                     Version::new((*version).into()),
@@ -575,20 +580,20 @@ impl World {
             };
             (*version > 0).then(cell)
         };
-        let cells: Vec<_> = places[..keys.len()].iter().map(cell).collect();
-        let opened = Places::open(&self.keys, Seal::Open, keys, &cells).unwrap();
-        let mut writes = Writes::new(&self.keys, Seal::Open);
+        let cells: Vec<_> = loaded[..keys.len()].iter().map(cell).collect();
+        let opened = LoadedCells::open(&self.keys, Seal::None, keys, &cells).unwrap();
+        let mut writes = Writes::new(&self.keys, Seal::None);
         let decision = operation
-            .decide(&self.ground(), &opened, &mut writes, now)
+            .decide(&self.context(), &opened, &mut writes, now)
             .unwrap();
         let written = writes.as_writes().into_iter().map(|write| {
             let cell = all.iter().position(|key| *key == write.key).unwrap();
             assert_eq!(
                 write.expected.get(),
-                u64::from(places[cell].0),
+                u64::from(loaded[cell].0),
                 "a write expects what was loaded"
             );
-            (cell, places[cell].0 + 1, write.body.to_vec())
+            (cell, loaded[cell].0 + 1, write.body.to_vec())
         });
         (answer(decision.answer), written.collect())
     }
@@ -657,8 +662,9 @@ impl World {
     fn beat(&self, moment: &mut Moment) {
         for (step, _) in &mut moment.processes {
             if let Step::Decided(decision) = *step {
-                let stands =
-                    |(cell, (version, _)): &(usize, Place)| moment.cells[*cell].0 + 1 == *version;
+                let stands = |(cell, (version, _)): &(usize, VersionedBody)| {
+                    moment.cells[*cell].0 + 1 == *version
+                };
                 if !self.decided[decision].writes.iter().all(stands) {
                     *step = Step::Beaten;
                 }
@@ -724,8 +730,8 @@ impl World {
                 lose(moment.clone(), next);
                 let Decided { answer, ref writes } = self.decided[decision];
                 let mut moment = then(Step::Committed(answer), lives);
-                for (cell, place) in writes {
-                    moment.cells[*cell] = *place;
+                for (cell, written) in writes {
+                    moment.cells[*cell] = *written;
                 }
                 moment.tally.commit(answer);
                 if rules.flaw != Flaw::IgnoresVersions {
@@ -760,7 +766,7 @@ impl World {
             && user.consecutive == u16::from(tally.wrong)
             && failures(body(operation::USER)) == tally.wrong_ever
             && failures(body(operation::RECIPIENT)) == tally.wrong_ever
-            && (slot.state == State::Verified) == (tally.accepted[which(slot.id)] > 0);
+            && (slot.state == ChallengeState::Verified) == (tally.accepted[which(slot.id)] > 0);
         let broken = [
             (
                 tally.accepted.iter().any(|accepted| *accepted > 1),
@@ -787,7 +793,7 @@ impl World {
         let Moment { cells, tally, .. } = moment;
         let slot = Challenge::read(&self.bodies[usize::from(cells[operation::SLOT].1)]).unwrap();
         report.accepted += usize::from(tally.accepted != [0, 0]);
-        report.exhausted += usize::from(slot.state == State::Exhausted);
+        report.exhausted += usize::from(slot.state == ChallengeState::Exhausted);
         report.superseded += usize::from(tally.dead[OLD] && slot.id == id(NEW));
         report.cancelled += usize::from(tally.cancelled);
         let guesses_only = self
@@ -804,7 +810,7 @@ impl World {
                 .filter(|call| **call == Call::Wrong)
                 .count();
             let served = if right_guess && tally.accepted == [0, 0] {
-                slot.state == State::Exhausted
+                slot.state == ChallengeState::Exhausted
             } else if right_guess {
                 true
             } else {

@@ -23,9 +23,9 @@ pub enum JwsError {
     /// Not three parts joined by dots.
     Parts,
     /// A part is too long: the payload has at most 8 KiB, the header 512 bytes.
-    TooLong(Part),
+    TooLong(JwsPart),
     /// A part is not base64url without padding, in its one spelling (RFC 4648, section 5).
-    Base64(Part),
+    Base64(JwsPart),
     /// The header is not a JSON object with `alg`, `kid` and `typ` alone.
     Header(&'static str),
     /// The header has a member that would let the record choose its key or change how it is read.
@@ -45,7 +45,7 @@ pub enum JwsError {
 /// A part of a JWS.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
-pub enum Part {
+pub enum JwsPart {
     /// The protected header.
     Header,
     /// What is signed.
@@ -72,13 +72,13 @@ impl<'a> Compact<'a> {
         else {
             return Err(JwsError::Parts);
         };
-        let (algorithm, key) = read_header(&decode(header, Part::Header, MAX_HEADER)?)?;
+        let (algorithm, key) = read_header(&decode(header, JwsPart::Header, MAX_HEADER)?)?;
         Ok(Self {
             algorithm,
             key,
             signed: &jws[..header.len() + 1 + payload.len()],
-            payload: decode(payload, Part::Payload, MAX_PAYLOAD)?,
-            signature: decode(signature, Part::Signature, 64)?,
+            payload: decode(payload, JwsPart::Payload, MAX_PAYLOAD)?,
+            signature: decode(signature, JwsPart::Signature, 64)?,
         })
     }
 
@@ -110,7 +110,7 @@ pub(crate) fn sign(payload: &str, key: &SigningKey) -> String {
     jws
 }
 
-fn decode(text: &str, part: Part, max: usize) -> Result<Vec<u8>, JwsError> {
+fn decode(text: &str, part: JwsPart, max: usize) -> Result<Vec<u8>, JwsError> {
     if text.len() > max.div_ceil(3) * 4 {
         return Err(JwsError::TooLong(part));
     }
@@ -146,7 +146,7 @@ fn read_header(bytes: &[u8]) -> Result<(Algorithm, KeyId), JwsError> {
     Ok((algorithm, key))
 }
 
-impl fmt::Display for Part {
+impl fmt::Display for JwsPart {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Header => "header",

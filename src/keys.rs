@@ -12,7 +12,7 @@ use crate::binding::{feed_recipient, feed_text};
 use crate::mac::{Message, Prepared, Sha256};
 use crate::reveal;
 use crate::store::{Key, Version};
-use crate::{Binding, ChallengeId, Code, CodeKind, Recipient, RecordField, RecordId, Timestamp};
+use crate::{Binding, ChallengeId, Code, CodeKind, Recipient, RecordId, Target, Timestamp};
 use partitions::Partitions;
 
 /// The shortest secret in bytes.
@@ -26,7 +26,7 @@ pub const MAX_KID: usize = 12;
 /// * The *code* secrets make the codes. They rotate: add the new one, make it current, and
 ///   [retire](KeyRingBuilder::retired) the old one, which goes on verifying what it issued.
 /// * The *index* secret names and seals the cells. It lives as long as the data: with another one
-///   every slot, budget and page is another, unknown one.
+///   every slot, rate limit and chain head is another, unknown one.
 /// * The *epoch* enters the codes, the questions of OCRA devices, and the cells of devices: raising
 ///   it voids every live code, after a restored backup say, and no code that a device made before
 ///   is taken again ([`oath`](crate::oath)). Nothing else changes with it.
@@ -129,7 +129,7 @@ impl KeyRing {
     }
 
     /// Returns what names the cells of a tenant.
-    pub(crate) fn tenant<'a>(&'a self, tenant: &'a str) -> Names<'a> {
+    pub(crate) fn tenant<'a>(&'a self, tenant: &'a str) -> CellKeys<'a> {
         let partition = || {
             let mac = self.index.bytes(|message| {
                 message.feed(&[CellKind::Tenant as u8]);
@@ -139,26 +139,26 @@ impl KeyRing {
             partition.copy_from_slice(&mac[..8]);
             partition
         };
-        Names {
+        CellKeys {
             index: &self.index,
             tenant,
             partition: self.partitions.get(tenant, partition),
         }
     }
 
-    /// Names the nth record of a page.
-    pub(crate) fn record_key(&self, page: &Key, n: u64) -> Key {
+    /// Names the nth record of a chain head.
+    pub(crate) fn record_key(&self, chain_head: &Key, n: u64) -> Key {
         let hash = self.index.bytes(|message| {
             message.feed(&[CellKind::Record as u8]);
-            message.feed(page.as_bytes());
+            message.feed(chain_head.as_bytes());
             message.feed(&n.to_be_bytes());
         });
-        let mut key = *page.as_bytes();
+        let mut key = *chain_head.as_bytes();
         key[8..].copy_from_slice(&hash[..24]);
         Key::from_bytes(key)
     }
 
-    /// Names the record of a challenge; the challenge's own id stands beside it in the record.
+    /// CellKeys the record of a challenge; the challenge's own id stands beside it in the record.
     pub(crate) fn record_id(&self, id: ChallengeId) -> RecordId {
         let mac = self.index.bytes(|message| {
             message.feed(&[CellKind::RecordId as u8]);
@@ -193,13 +193,13 @@ impl KeyRing {
 }
 
 /// Names the cells of one tenant, whose part of the name is computed once.
-pub(crate) struct Names<'a> {
+pub(crate) struct CellKeys<'a> {
     index: &'a Prepared<Sha256>,
     tenant: &'a str,
     partition: [u8; 8],
 }
 
-impl Names<'_> {
+impl CellKeys<'_> {
     /// Names the slot of a binding.
     pub(crate) fn slot(&self, binding: &Binding) -> Key {
         self.key(|message| {
@@ -226,17 +226,17 @@ impl Names<'_> {
         })
     }
 
-    /// Names the page of a record field.
-    pub(crate) fn page(&self, field: &RecordField<'_>) -> Key {
+    /// Names the head of the chain of a target.
+    pub(crate) fn chain_head(&self, target: &Target<'_>) -> Key {
         self.key(|message| {
-            message.feed(&[CellKind::Page as u8]);
-            for text in [self.tenant, field.model, field.field, field.record] {
+            message.feed(&[CellKind::ChainHead as u8]);
+            for text in [self.tenant, target.model, target.field, target.id] {
                 feed_text(text, &mut |part| message.feed(part));
             }
         })
     }
 
-    /// Names an OATH credential; with a question, its answer to that one question.
+    /// CellKeys an OATH credential; with a question, its answer to that one question.
     pub(crate) fn credential(&self, name: &CredentialName, question: Option<&Question>) -> Key {
         self.key(|message| {
             message.feed(&[CellKind::Credential as u8]);
@@ -248,7 +248,7 @@ impl Names<'_> {
         })
     }
 
-    /// Names the mark that a purge leaves; of the tenant without a name, as it is the store's.
+    /// CellKeys the mark that a purge leaves; of the tenant without a name, as it is the store's.
     pub(crate) fn purge_mark(&self) -> Key {
         self.key(|message| message.feed(&[CellKind::PurgeMark as u8]))
     }
@@ -290,7 +290,7 @@ impl<'a> KeyRingBuilder<'a> {
         self
     }
 
-    /// Names the secret that new codes are made with; needed where there is more than one.
+    /// CellKeys the secret that new codes are made with; needed where there is more than one.
     pub const fn current(mut self, kid: &'a str) -> Self {
         self.current = Some(kid);
         self
@@ -328,11 +328,11 @@ impl<'a> KeyRingBuilder<'a> {
         for (name, secret) in self.codes {
             let kid = Kid::parse(name).ok_or(KeyRingError::Kid)?;
             if codes.iter().any(|key| key.kid == kid) {
-                return Err(KeyRingError::TwiceOneKid);
+                return Err(KeyRingError::DuplicateKid);
             }
             long_enough("a code secret", secret)?;
             if seen.iter().any(|other| reveal::equal(other, secret)) {
-                return Err(KeyRingError::TwiceOneSecret);
+                return Err(KeyRingError::DuplicateSecret);
             }
             seen.push(secret);
             codes.push(CodeKey {
@@ -405,9 +405,9 @@ pub enum KeyRingError {
     /// The name of a code secret is empty, too long or has other characters.
     Kid,
     /// Two code secrets have one name.
-    TwiceOneKid,
+    DuplicateKid,
     /// Two of the secrets are the same.
-    TwiceOneSecret,
+    DuplicateSecret,
     /// The current or a retired name is not among the code secrets.
     NoSuchKid,
     /// The current secret is retired.
@@ -429,8 +429,8 @@ impl fmt::Display for KeyRingError {
                 f,
                 "a kid must be 1 to {MAX_KID} ASCII letters, digits, '-', '_' or '.'"
             ),
-            Self::TwiceOneKid => f.write_str("duplicate kid among the code secrets"),
-            Self::TwiceOneSecret => f.write_str("duplicate secret; each use needs its own"),
+            Self::DuplicateKid => f.write_str("duplicate kid among the code secrets"),
+            Self::DuplicateSecret => f.write_str("duplicate secret; each use needs its own"),
             Self::NoSuchKid => f.write_str("the current or a retired kid has no code secret"),
             Self::CurrentRetired => f.write_str("the current code secret is retired"),
         }
@@ -536,7 +536,7 @@ enum CellKind {
     Slot = 1,
     User = 2,
     Recipient = 3,
-    Page = 4,
+    ChainHead = 4,
     Record = 5,
     RecordId = 6,
     Credential = 7,
@@ -584,7 +584,7 @@ mod tests {
             .code("a", &[1; 32])
             .index(&[1; 32])
             .build();
-        assert_eq!(same.unwrap_err(), KeyRingError::TwiceOneSecret);
+        assert_eq!(same.unwrap_err(), KeyRingError::DuplicateSecret);
         let keys = KeyRing::builder()
             .code("a", &[1; 32])
             .index(&[2; 32])
@@ -620,7 +620,7 @@ mod tests {
         );
         assert_eq!(
             error(ring().code("a", &[4; 32]).current("a")),
-            KeyRingError::TwiceOneKid
+            KeyRingError::DuplicateKid
         );
         assert_eq!(
             error(ring().code("thirteen-char", &[4; 32]).current("a")),

@@ -6,7 +6,7 @@
 //! # Issue and verify
 //!
 //! ```
-//! use otp_engine::{Binding, Engine, KeyRing, MemoryStore, Mobile, RecordField, Submission};
+//! use otp_engine::{Binding, Engine, KeyRing, MemoryStore, Mobile, Target, Submission};
 //!
 //! # let (code_secret, index_secret) = ([1; 32], [2; 32]);
 //! // Two secrets of at least 32 random bytes, from your configuration.
@@ -18,7 +18,7 @@
 //! let binding = Binding::builder()
 //!     .tenant("acme")
 //!     .purpose("sign")
-//!     .record_field(RecordField { model: "loan.application", field: "client_signature", record: "15" })
+//!     .target(Target { model: "loan.application", field: "client_signature", id: "15" })
 //!     .user("7")
 //!     .recipient(Mobile::parse("+60 12-345 6789")?)
 //!     .build()?;
@@ -45,7 +45,7 @@
 //! | verdict | [`Verdict`] | [accepted](Acceptance) or [rejected](Rejection), committed before it is returned |
 //! | refusal | [`Refusal`] | why no code was issued, and when to ask again |
 //! | policy | [`Policy`] | limits of one kind of code: length, validity, attempts, cooldown, resend |
-//! | rate limits | [`Budgets`] | limits of a user and of a recipient over all their challenges |
+//! | rate limits | [`RateLimits`] | limits of a user and of a recipient over all their challenges |
 //! | key ring | [`KeyRing`] | code secrets by `kid`, the index secret and the epoch |
 //! | store | [`Store`] | loads cells by key and commits them if no version has changed; four methods |
 //! | engine | [`Engine`] | keys, policy, rate limits, clock, randomness, observer; cheap to clone, shared by threads |
@@ -84,7 +84,7 @@
 //!
 //! # Where to read on
 //!
-//! [`Engine`] has every operation, [`Policy`] and [`Budgets`] every limit with its default, [`store`] the
+//! [`Engine`] has every operation, [`Policy`] and [`RateLimits`] every limit with its default, [`store`] the
 //! contract of a store, [`oath`] codes of devices. The repository's `docs/` is a guide by subject;
 //! `ARCHITECTURE.md` maps the source.
 #![cfg_attr(not(feature = "std"), no_std)]
@@ -92,12 +92,13 @@
 extern crate alloc;
 
 mod binding;
-mod budgets;
+mod chain_head;
 mod challenge;
 mod clock;
 mod code;
 mod disclosure;
 mod engine;
+mod entered;
 mod error;
 mod event;
 mod evidence;
@@ -118,8 +119,8 @@ mod meter;
 mod newest;
 pub mod oath;
 mod operation;
-mod page;
 mod policy;
+mod rate_limits;
 mod recipient;
 mod record;
 mod reveal;
@@ -128,12 +129,11 @@ mod shown;
 mod signing;
 pub mod store;
 mod timestamp;
-mod typed;
 mod verdict;
 
-pub use binding::{Binding, BindingBuilder, BindingError, ContentDigest, MAX_MEMBER, RecordField};
-pub use budgets::{Budgets, BudgetsBuilder, Limit};
-pub use challenge::{Delivered, GatewayStatus, State};
+pub use binding::{Binding, BindingBuilder, BindingError, ContentDigest, MAX_MEMBER, Target};
+pub use chain_head::ChainHead;
+pub use challenge::{ChallengeState, DeliveryStatus, GatewayStatus};
 #[cfg(feature = "std")]
 pub use clock::SystemClock;
 pub use clock::{Clock, ManualClock};
@@ -141,28 +141,29 @@ pub use code::{Code, CodeKind};
 #[cfg(feature = "async")]
 pub use engine::AsyncEngine;
 pub use engine::{Engine, EngineBuilder};
-pub use error::Error;
-pub use event::{Event, Happening, Observer};
-pub use evidence::{Evidence, EvidenceFault, Piece, Pieces};
+pub use error::{Error, RandomnessError};
+pub use event::{Event, EventKind, Observer};
+pub use evidence::{Evidence, EvidenceFault, EvidenceKind, EvidenceSet};
 pub use findings::Finding;
 pub use id::{ChallengeId, ParseIdError};
-pub use jws::{JwsError, Part};
+pub use jws::{JwsError, JwsPart};
 pub use keys::{KeyRing, KeyRingBuilder, KeyRingError, MAX_KID, MIN_SECRET};
 pub use message::{Encoding, Message, MessageError, MessageTemplate, MessageTemplateBuilder};
 pub use operation::canary::StoreCheck;
-pub use operation::cancel::Cancellation;
-pub use operation::delivery::{Delivery, Reported};
-pub use operation::reset::Resetting;
-pub use operation::signatures::Erased;
+pub use operation::cancel::CancelOutcome;
+pub use operation::delivery::{Delivery, DeliveryReport, ReportOutcome};
+pub use operation::reset::ResetOutcome;
+pub use operation::signatures::{EraseOutcome, EraseRequest};
 pub use operation::status::{Lock, Status};
-pub use operation::unlock::Unlocking;
+pub use operation::unlock::UnlockOutcome;
 pub use operation::verify::Submission;
-pub use policy::{Content, Odds, OutOfBounds, Policy, PolicyBuilder, Resend};
+pub use policy::{ContentRule, Odds, OutOfBounds, Policy, PolicyBuilder, Resend};
+pub use rate_limits::{RateLimit, RateLimits, RateLimitsBuilder};
 pub use recipient::{CountryCode, Email, Mobile, Recipient, RecipientError};
 pub use record::{
-    ChainVerdict, Channel, Checked, Detail, DocumentFacts, Erasure, Expected, ExpectedChain, Fact,
-    ImageFacts, OtpFacts, RecordError, RecordFault, RecordId, SignatureRecord, VerifiedRecord,
-    verify_chain, verify_record,
+    ChainVerdict, Channel, DocumentFacts, Erasure, Expected, ExpectedChain, ImageFacts, OtpFacts,
+    RecordCheck, RecordDetail, RecordError, RecordFact, RecordFault, RecordId, SignatureRecord,
+    VerifiedRecord, verify_chain, verify_record,
 };
 pub use signing::{Algorithm, KeyError, KeyId, SigningKey, VerifyingKey, VerifyingKeys};
 #[cfg(feature = "async")]
@@ -172,5 +173,5 @@ pub use store::MemoryStore;
 pub use store::Store;
 pub use timestamp::Timestamp;
 pub use verdict::{
-    Acceptance, Issuance, Issued, PublicRejection, Reason, Refusal, Rejection, Verdict,
+    Acceptance, Issuance, Issued, PublicRejection, Refusal, RefusalReason, Rejection, Verdict,
 };

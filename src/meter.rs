@@ -1,4 +1,4 @@
-//! Budgets at work: what a user or a recipient has sent and failed, to the second.
+//! Rate limits at work: what a user or a recipient has sent and failed, to the second.
 //!
 //! A meter keeps the last instants themselves: the Nth last one plus the window is the exact
 //! instant at which the next is admitted, with no window edges to slip through.
@@ -11,10 +11,10 @@ use core::time::Duration;
 
 use arrayvec::ArrayVec;
 
-use crate::budgets::{Limit, MAX_COUNT};
+use crate::rate_limits::{MAX_COUNT, RateLimit};
 use crate::store::Class;
 use crate::timestamp::FUTURE;
-use crate::{Budgets, Error, Timestamp};
+use crate::{Error, RateLimits, Timestamp};
 
 /// Sends, failures and refunds of one user or one recipient.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -92,38 +92,42 @@ impl Meter {
 
     /// Returns until when no guess of this user is compared: `None` is not locked, `Some(None)` is
     /// locked until an unlock.
-    pub(crate) fn lock(&self, budgets: &Budgets, now: Timestamp) -> Option<Option<Timestamp>> {
-        if !budgets.is_metered() {
+    pub(crate) fn lock(
+        &self,
+        rate_limits: &RateLimits,
+        now: Timestamp,
+    ) -> Option<Option<Timestamp>> {
+        if !rate_limits.is_limited() {
             return None;
         }
-        let today = || self.failures.admits_at(budgets.user_failures(), now);
-        if !self.is_locked_in_a_row(budgets, now) {
+        let today = || self.failures.admits_at(rate_limits.user_failures(), now);
+        if !self.is_locked_in_a_row(rate_limits, now) {
             return today().map(Some);
         }
-        let ends_at = self.lock_ends_at(budgets, now);
+        let ends_at = self.lock_ends_at(rate_limits, now);
         Some(ends_at.map(|ends_at| today().map_or(ends_at, |today| today.max(ends_at))))
     }
 
     /// Says whether the wrong guesses in a row lock the user.
-    fn is_locked_in_a_row(&self, budgets: &Budgets, now: Timestamp) -> bool {
-        self.consecutive >= budgets.consecutive_failures().into()
+    fn is_locked_in_a_row(&self, rate_limits: &RateLimits, now: Timestamp) -> bool {
+        self.consecutive >= rate_limits.consecutive_failures().into()
             && self
-                .lock_ends_at(budgets, now)
+                .lock_ends_at(rate_limits, now)
                 .is_none_or(|at| is_open(at, now))
     }
 
     /// Returns when the lock of wrong guesses in a row ends by itself, if it does.
-    fn lock_ends_at(&self, budgets: &Budgets, now: Timestamp) -> Option<Timestamp> {
+    fn lock_ends_at(&self, rate_limits: &RateLimits, now: Timestamp) -> Option<Timestamp> {
         let latest = self.failures.instants().last();
         let latest = latest.map_or(now, |latest| latest.read_at(now));
-        Some(latest.saturating_add(budgets.lock_ends_after()?))
+        Some(latest.saturating_add(rate_limits.lock_ends_after()?))
     }
 
     /// Counts a compared wrong guess of a user. After a lock that ended by itself the count in a
     /// row begins again.
-    pub(crate) fn count_failure(&mut self, budgets: &Budgets, now: Timestamp) {
-        if self.consecutive >= budgets.consecutive_failures().into()
-            && !self.is_locked_in_a_row(budgets, now)
+    pub(crate) fn count_failure(&mut self, rate_limits: &RateLimits, now: Timestamp) {
+        if self.consecutive >= rate_limits.consecutive_failures().into()
+            && !self.is_locked_in_a_row(rate_limits, now)
         {
             self.consecutive = 0;
         }
@@ -133,28 +137,28 @@ impl Meter {
 
     /// Says whether any wrong guess of a user counts now, in a row or in its window, at codes that
     /// were sent or at those of devices.
-    pub(crate) fn has_failures(&self, budgets: &Budgets, now: Timestamp) -> bool {
-        let today = budgets.user_failures();
+    pub(crate) fn has_failures(&self, rate_limits: &RateLimits, now: Timestamp) -> bool {
+        let today = rate_limits.user_failures();
         self.consecutive > 0
             || self.failures.counted(today, now) > 0
             || self.refunds.counted(today, now) > 0
     }
 
     /// Says whether anything in it counts now, in the longest window that there is.
-    pub(crate) fn counts_anything(&self, budgets: &Budgets, now: Timestamp) -> bool {
-        let day = budgets.recipient_sends_long();
-        self.has_failures(budgets, now) || self.sends.counted(day, now) > 0
+    pub(crate) fn counts_anything(&self, rate_limits: &RateLimits, now: Timestamp) -> bool {
+        let day = rate_limits.recipient_sends_long();
+        self.has_failures(rate_limits, now) || self.sends.counted(day, now) > 0
     }
 
-    /// Returns how many more wrong guesses of this user are compared today; 255 without budgets.
-    pub(crate) fn guesses_left(&self, budgets: &Budgets, now: Timestamp) -> u8 {
-        if !budgets.is_metered() {
+    /// Returns how many more wrong guesses of this user are compared today; 255 without rate limits.
+    pub(crate) fn guesses_left(&self, rate_limits: &RateLimits, now: Timestamp) -> u8 {
+        if !rate_limits.is_limited() {
             return u8::MAX;
         }
-        let limit = budgets.user_failures();
+        let limit = rate_limits.user_failures();
         let left = u16::from(self.failures.left(limit, now));
-        let most = u16::from(budgets.consecutive_failures());
-        let in_a_row = if self.consecutive >= most && !self.is_locked_in_a_row(budgets, now) {
+        let most = u16::from(rate_limits.consecutive_failures());
+        let in_a_row = if self.consecutive >= most && !self.is_locked_in_a_row(rate_limits, now) {
             most // the lock ended by itself
         } else {
             most.saturating_sub(self.consecutive)
@@ -172,25 +176,25 @@ impl Meter {
     /// [locked](Self::lock), or both kinds of wrong guesses together reach the user's limit.
     pub(crate) fn device_lock(
         &self,
-        budgets: &Budgets,
+        rate_limits: &RateLimits,
         now: Timestamp,
     ) -> Option<Option<Timestamp>> {
-        let locked = self.lock(budgets, now);
-        if locked.is_some() || !budgets.is_metered() {
+        let locked = self.lock(rate_limits, now);
+        if locked.is_some() || !rate_limits.is_limited() {
             return locked;
         }
         let all = Log::merged(&self.failures, &self.refunds);
-        all.admits_at(budgets.user_failures(), now).map(Some)
+        all.admits_at(rate_limits.user_failures(), now).map(Some)
     }
 
     /// Returns how many more wrong guesses at this user's devices are compared today.
-    pub(crate) fn device_guesses_left(&self, budgets: &Budgets, now: Timestamp) -> u8 {
-        let left = self.guesses_left(budgets, now);
-        if !budgets.is_metered() {
+    pub(crate) fn device_guesses_left(&self, rate_limits: &RateLimits, now: Timestamp) -> u8 {
+        let left = self.guesses_left(rate_limits, now);
+        if !rate_limits.is_limited() {
             return left;
         }
         let all = Log::merged(&self.failures, &self.refunds);
-        left.min(all.left(budgets.user_failures(), now))
+        left.min(all.left(rate_limits.user_failures(), now))
     }
 
     /// Returns until when a store must keep the cell; `None` is for ever.
@@ -203,12 +207,12 @@ impl Meter {
     /// indexes it then need not touch its index.
     pub(crate) fn discard_after(
         &self,
-        budgets: &Budgets,
+        rate_limits: &RateLimits,
         class: Class,
         now: Timestamp,
     ) -> Option<Timestamp> {
-        let locks = self.consecutive >= budgets.consecutive_failures().into()
-            && budgets.lock_ends_after().is_none();
+        let locks = self.consecutive >= rate_limits.consecutive_failures().into()
+            && rate_limits.lock_ends_after().is_none();
         match class {
             Class::Permanent if locks => return None,
             Class::Process if locks => return Some(Timestamp::from_unix(i64::MAX)),
@@ -248,7 +252,7 @@ impl Log {
     ///
     /// Instants that lie ahead of `now` count: a clock that went back frees nothing. Those that lie
     /// far ahead are read as the present, for as long as they do.
-    pub(crate) fn admits_at(&self, limit: Limit, now: Timestamp) -> Option<Timestamp> {
+    pub(crate) fn admits_at(&self, limit: RateLimit, now: Timestamp) -> Option<Timestamp> {
         let nth_last = self.instants().len().checked_sub(limit.count().into())?;
         let far_ahead = |instant: &Timestamp| instant.is_far_ahead_of(now);
         let instant = if self.instants().last().is_some_and(far_ahead) {
@@ -266,7 +270,7 @@ impl Log {
     }
 
     /// Returns how many events the window of `limit` sees.
-    fn counted(&self, limit: Limit, now: Timestamp) -> usize {
+    fn counted(&self, limit: RateLimit, now: Timestamp) -> usize {
         let seen = |instant: &&Timestamp| is_open(instant.saturating_add(limit.window()), now);
         self.0.iter().filter(seen).count()
     }
@@ -281,7 +285,7 @@ impl Log {
     }
 
     /// Returns how many more events `limit` admits now.
-    pub(crate) fn left(&self, limit: Limit, now: Timestamp) -> u8 {
+    pub(crate) fn left(&self, limit: RateLimit, now: Timestamp) -> u8 {
         let left = usize::from(limit.count()).saturating_sub(self.counted(limit, now));
         u8::try_from(left).unwrap_or(u8::MAX)
     }
@@ -321,7 +325,7 @@ const FORMAT: u8 = 1;
 /// Format, consecutive count, three lengths, base instant.
 const HEAD: usize = 14;
 
-/// The longest window that a budget has, and as far as a purge believes a clock that is ahead.
+/// The longest window that a rate limit has, and as far as a purge believes a clock that is ahead.
 const KEEP: Duration = Duration::from_secs(86_400 + FUTURE.as_secs());
 
 /// How long a consecutive count outlives its last guess.
@@ -348,8 +352,8 @@ mod tests {
         log
     }
 
-    fn limit() -> Limit {
-        Budgets::default().recipient_sends_short() // 5 in 600 s
+    fn limit() -> RateLimit {
+        RateLimits::default().recipient_sends_short() // 5 in 600 s
     }
 
     #[test]
@@ -400,8 +404,8 @@ mod tests {
 
     #[test]
     fn wrong_guesses_of_any_kind_are_found() {
-        let budgets = Budgets::default();
-        let has = |meter: Meter| meter.has_failures(&budgets, at(1));
+        let rate_limits = RateLimits::default();
+        let has = |meter: Meter| meter.has_failures(&rate_limits, at(1));
         assert!(!has(Meter::default()));
         assert!(has(Meter {
             consecutive: 1,
@@ -424,9 +428,9 @@ mod tests {
             refunds: log(&[0; 7]),
             ..Meter::default()
         };
-        let locked = |budgets: &Budgets| meter.device_lock(budgets, at(1));
-        assert_eq!(locked(&Budgets::default()), Some(Some(at(86_400))));
-        assert_eq!(locked(&Budgets::unmetered()), None);
+        let locked = |rate_limits: &RateLimits| meter.device_lock(rate_limits, at(1));
+        assert_eq!(locked(&RateLimits::default()), Some(Some(at(86_400))));
+        assert_eq!(locked(&RateLimits::unlimited()), None);
     }
 
     #[test]
@@ -436,7 +440,7 @@ mod tests {
                 consecutive,
                 ..Meter::default()
             };
-            let until = meter.discard_after(&Budgets::default(), Class::Permanent, at(0));
+            let until = meter.discard_after(&RateLimits::default(), Class::Permanent, at(0));
             until.unwrap().unix() - at(0).unix()
         };
         assert!((400 * 86_400..=400 * 86_400 + STEP).contains(&kept(1)));
@@ -530,9 +534,9 @@ mod tests {
 
     #[test]
     fn a_meter_is_kept_past_its_windows_in_whole_steps() {
-        let budgets = Budgets::default();
+        let rate_limits = RateLimits::default();
         let until = |meter: &Meter| {
-            let until = meter.discard_after(&budgets, Class::Permanent, at(30));
+            let until = meter.discard_after(&rate_limits, Class::Permanent, at(30));
             until.unwrap().unix()
         };
         let quiet = samples().swap_remove(0);
@@ -567,7 +571,7 @@ mod tests {
             for _ in 0..6 {
                 meter.sends.record(now);
             }
-            let _ = meter.discard_after(&Budgets::default(), Class::Permanent, now);
+            let _ = meter.discard_after(&RateLimits::default(), Class::Permanent, now);
             assert_eq!(Meter::read(Some(&written(&meter))).unwrap(), meter);
         }
         // Two instants further apart than the bytes can tell are brought together, not wrapped: the
@@ -583,80 +587,80 @@ mod tests {
 
     #[test]
     fn case_148_a_lock_without_end_is_kept_without_end_where_a_store_can() {
-        let budgets = Budgets::default();
-        let until = |consecutive, budgets: &Budgets, class| {
+        let rate_limits = RateLimits::default();
+        let until = |consecutive, rate_limits: &RateLimits, class| {
             let meter = Meter {
                 consecutive,
                 failures: log(&[0]),
                 ..Meter::default()
             };
-            meter.discard_after(budgets, class, at(0))
+            meter.discard_after(rate_limits, class, at(0))
         };
         let days_400 = at(400 * 86_400);
-        assert!(until(99, &budgets, Class::Permanent).unwrap() >= days_400);
-        assert_eq!(until(100, &budgets, Class::Permanent), None);
+        assert!(until(99, &rate_limits, Class::Permanent).unwrap() >= days_400);
+        assert_eq!(until(100, &rate_limits, Class::Permanent), None);
         let last = Timestamp::from_unix(i64::MAX);
-        assert_eq!(until(100, &budgets, Class::Process), Some(last));
-        assert!(until(100, &budgets, Class::Expiring).unwrap() >= days_400);
+        assert_eq!(until(100, &rate_limits, Class::Process), Some(last));
+        assert!(until(100, &rate_limits, Class::Expiring).unwrap() >= days_400);
         let day = Duration::from_secs(86_400);
-        let ends = Budgets::builder().lock_ends_after(day).build().unwrap();
+        let ends = RateLimits::builder().lock_ends_after(day).build().unwrap();
         assert!(until(100, &ends, Class::Permanent).unwrap() >= days_400);
     }
 
     #[test]
     fn a_lock_that_ends_by_itself_says_when_and_the_count_begins_again() {
         let days = |days: u64| Duration::from_secs(days * 86_400);
-        let budgets = Budgets::builder()
+        let rate_limits = RateLimits::builder()
             .consecutive_failures(10)
             .lock_ends_after(days(30))
             .build()
             .unwrap();
         let mut meter = Meter::default();
         for second in 0..10 {
-            meter.count_failure(&budgets, at(second));
+            meter.count_failure(&rate_limits, at(second));
         }
         let end = at(9).saturating_add(days(30));
         let before = end.saturating_sub(Duration::from_secs(1));
-        assert_eq!(meter.lock(&budgets, at(10)), Some(Some(end)));
-        assert_eq!(meter.lock(&budgets, before), Some(Some(end)));
-        assert_eq!(meter.guesses_left(&budgets, before), 0);
-        assert_eq!(meter.lock(&budgets, end), None);
-        assert_eq!(meter.guesses_left(&budgets, end), 10);
-        meter.count_failure(&budgets, end);
+        assert_eq!(meter.lock(&rate_limits, at(10)), Some(Some(end)));
+        assert_eq!(meter.lock(&rate_limits, before), Some(Some(end)));
+        assert_eq!(meter.guesses_left(&rate_limits, before), 0);
+        assert_eq!(meter.lock(&rate_limits, end), None);
+        assert_eq!(meter.guesses_left(&rate_limits, end), 10);
+        meter.count_failure(&rate_limits, end);
         assert_eq!(meter.consecutive, 1);
         // The day's lock may last longer.
         for second in 0..14 {
-            meter.count_failure(&budgets, at(second));
+            meter.count_failure(&rate_limits, at(second));
         }
-        meter.count_failure(&budgets, end);
+        meter.count_failure(&rate_limits, end);
         let day_later = end.saturating_add(days(1));
-        assert!(meter.lock(&budgets, end).flatten() >= Some(day_later));
+        assert!(meter.lock(&rate_limits, end).flatten() >= Some(day_later));
     }
 
     #[test]
     fn case_23_a_lock_needs_no_more_than_its_count() {
-        let budgets = Budgets::default();
+        let rate_limits = RateLimits::default();
         let locked = |consecutive| {
             Meter {
                 consecutive,
                 ..Meter::default()
             }
-            .lock(&budgets, at(0))
+            .lock(&rate_limits, at(0))
         };
         assert_eq!(
             (locked(99), locked(100), locked(u16::MAX)),
             (None, Some(None), Some(None))
         );
-        let unmetered = Meter {
+        let unlimited = Meter {
             consecutive: u16::MAX,
             ..Meter::default()
         };
-        assert_eq!(unmetered.lock(&Budgets::unmetered(), at(0)), None);
+        assert_eq!(unlimited.lock(&RateLimits::unlimited(), at(0)), None);
     }
 
     #[test]
     fn what_is_left_is_what_is_admitted() {
-        let budgets = Budgets::default();
+        let rate_limits = RateLimits::default();
         for consecutive in [0, 84, 85, 86, 99, 100, u16::MAX] {
             for before in 0..=20 {
                 let mut meter = Meter {
@@ -667,17 +671,17 @@ mod tests {
                 for second in 0..before {
                     meter.failures.record(at(second));
                 }
-                let left = meter.guesses_left(&budgets, at(30));
+                let left = meter.guesses_left(&rate_limits, at(30));
                 let mut admitted = 0;
-                while meter.lock(&budgets, at(30)).is_none() {
-                    meter.count_failure(&budgets, at(30));
+                while meter.lock(&rate_limits, at(30)).is_none() {
+                    meter.count_failure(&rate_limits, at(30));
                     admitted += 1;
                 }
                 assert_eq!(left, admitted, "{consecutive} {before}");
             }
         }
         assert_eq!(
-            Meter::default().guesses_left(&Budgets::unmetered(), at(0)),
+            Meter::default().guesses_left(&RateLimits::unlimited(), at(0)),
             u8::MAX
         );
     }

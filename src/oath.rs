@@ -8,14 +8,14 @@
 //! By themselves they remember nothing: whoever uses them must see to it that a code is good once.
 //! [`Engine::verify_hotp`](crate::Engine::verify_hotp),
 //! [`verify_totp`](crate::Engine::verify_totp) and [`verify_ocra`](crate::Engine::verify_ocra) do
-//! that on any store, and count wrong guesses in the budgets that codes sent by SMS have.
+//! that on any store, and count wrong guesses in the rate limits that codes sent by SMS have.
 //!
 //! ```
 //! use otp_engine::Timestamp;
-//! use otp_engine::oath::{Algorithm, Secret, Totp};
+//! use otp_engine::oath::{HashFunction, Secret, Totp};
 //!
 //! let secret = Secret::from_base32("GEZD GNBV GY3T QOJQ GEZD GNBV GY3T QOJQ")?;
-//! let totp = Totp::new(&secret, Algorithm::Sha1, 8, 30)?;
+//! let totp = Totp::new(&secret, HashFunction::Sha1, 8, 30)?;
 //! let now = Timestamp::from_unix(1_111_111_109);
 //! assert_eq!(totp.at(now).expect("this is after 1970").as_str(), "07081804");
 //! assert_eq!(totp.verify("0708 1804", now, 1), Some(37_037_036));
@@ -42,8 +42,8 @@ pub use device::{Device, MAX_DEVICES};
 pub use error::Error;
 pub use hotp::Hotp;
 pub use ocra::{Answer, Inputs, Matched, Ocra, Pin, Reach};
-pub use prepared::Algorithm;
-pub use secret::{MAX_SECRET, MIN_LEGACY_SECRET, MIN_SECRET, Secret};
+pub use prepared::HashFunction;
+pub use secret::{MAX_SECRET_LEN, MIN_LEGACY_SECRET, MIN_SECRET_LEN, Secret};
 pub use suite::{QuestionKind, Suite};
 pub use totp::Totp;
 pub use uri::{MAX_URI, Moving, Uri};

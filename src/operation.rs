@@ -3,12 +3,12 @@
 use arrayvec::ArrayVec;
 
 use crate::challenge::Challenge;
-use crate::event::Happenings;
-use crate::keys::{BindingDigest, KeyRing, Names};
+use crate::event::EventKinds;
+use crate::keys::{BindingDigest, CellKeys, KeyRing};
 use crate::meter::Meter;
-use crate::seal::{Place, Places, Writes};
+use crate::seal::{LoadedCell, LoadedCells, Writes};
 use crate::store::{Class, Key, Kind};
-use crate::{Binding, Budgets, ChallengeId, Error, Policy, Recipient, SigningKey, Timestamp};
+use crate::{Binding, ChallengeId, Error, Policy, RateLimits, Recipient, SigningKey, Timestamp};
 
 pub(crate) mod admit;
 pub(crate) mod canary;
@@ -37,8 +37,8 @@ pub(crate) trait Operation {
     /// Names the cells, in the order in which `decide` finds them.
     fn keys(&self) -> &[Key];
 
-    /// Where the page stands among the keys, if the answer rests on the records of a field.
-    fn page(&self) -> Option<usize> {
+    /// Where the chain head stands among the keys, if the answer rests on the records of a field.
+    fn chain_head(&self) -> Option<usize> {
         None
     }
 
@@ -46,8 +46,8 @@ pub(crate) trait Operation {
     /// that changes nothing puts none.
     fn decide(
         &self,
-        ground: &Ground<'_>,
-        places: &Places<'_>,
+        context: &Context<'_>,
+        loaded: &LoadedCells<'_>,
         writes: &mut Writes<'_>,
         now: Timestamp,
     ) -> Result<Decision<Self::Answer>, Error>;
@@ -63,10 +63,10 @@ pub(crate) trait Operation {
 
 /// What every decision stands on.
 #[derive(Clone, Copy)]
-pub(crate) struct Ground<'a> {
+pub(crate) struct Context<'a> {
     pub(crate) keys: &'a KeyRing,
     pub(crate) policy: &'a Policy,
-    pub(crate) budgets: &'a Budgets,
+    pub(crate) rate_limits: &'a RateLimits,
     pub(crate) signer: Option<&'a SigningKey>,
     /// How long the store keeps what it is given.
     pub(crate) class: Class,
@@ -76,7 +76,7 @@ pub(crate) struct Ground<'a> {
 #[must_use]
 pub(crate) struct Decision<A> {
     pub(crate) answer: A,
-    pub(crate) happenings: Happenings,
+    pub(crate) events: EventKinds,
     pub(crate) id: Option<ChallengeId>,
 }
 
@@ -94,93 +94,93 @@ pub(crate) enum Subject<'a> {
     },
 }
 
-/// A binding with the names of its cells: slot, user meter, recipient meter, and the page.
-pub(crate) struct Target<'a> {
+/// A binding with the names of its cells: slot, user meter, recipient meter, and the chain head.
+pub(crate) struct BindingCells<'a> {
     pub(crate) binding: &'a Binding,
     pub(crate) digest: BindingDigest,
-    names: Names<'a>,
+    names: CellKeys<'a>,
     keys: ArrayVec<Key, TARGETS>,
-    page: Option<usize>,
+    chain_head: Option<usize>,
 }
 
 /// How many cells a target names at most.
 const TARGETS: usize = 4;
 
-/// Where each cell stands in [`Target::keys`].
+/// Where each cell stands in [`BindingCells::keys`].
 pub(crate) const SLOT: usize = 0;
 pub(crate) const USER: usize = 1;
 pub(crate) const RECIPIENT: usize = 2;
 
-impl<'a> Target<'a> {
-    /// Names the slot, and the meters where there are budgets.
-    pub(crate) fn new(ground: &Ground<'a>, binding: &'a Binding) -> Self {
-        let names = ground.keys.tenant(binding.tenant());
+impl<'a> BindingCells<'a> {
+    /// Names the slot, and the meters where there are rate limits.
+    pub(crate) fn new(context: &Context<'a>, binding: &'a Binding) -> Self {
+        let names = context.keys.tenant(binding.tenant());
         let mut keys = ArrayVec::new();
         keys.push(names.slot(binding));
-        if ground.budgets.is_metered() {
+        if context.rate_limits.is_limited() {
             keys.push(names.user_meter(binding.user()));
             keys.push(names.recipient_meter(binding.recipient()));
         }
         Self {
             binding,
-            digest: ground.keys.binding_digest(binding),
+            digest: context.keys.binding_digest(binding),
             names,
             keys,
-            page: None,
+            chain_head: None,
         }
     }
 
     /// Names the page of the record field too.
-    pub(crate) fn add_page(&mut self) {
-        self.page = Some(self.keys.len());
+    pub(crate) fn add_chain_head(&mut self) {
+        self.chain_head = Some(self.keys.len());
         self.keys
-            .push(self.names.page(&self.binding.record_field()));
+            .push(self.names.chain_head(&self.binding.target()));
     }
 
     pub(crate) fn keys(&self) -> &[Key] {
         &self.keys
     }
 
-    /// Returns where the page stands, if it is named.
-    pub(crate) const fn page(&self) -> Option<usize> {
-        self.page
+    /// Returns where the chain head stands, if it is named.
+    pub(crate) const fn chain_head(&self) -> Option<usize> {
+        self.chain_head
     }
 }
 
-/// Reads the meter at `at` into one that has counted nothing; without budgets there is none.
+/// Reads the meter at `at` into one that has counted nothing; without rate limits there is none.
 pub(crate) fn read_meter(
-    ground: &Ground<'_>,
-    places: &Places<'_>,
+    context: &Context<'_>,
+    loaded: &LoadedCells<'_>,
     at: usize,
     meter: &mut Meter,
 ) -> Result<(), Error> {
-    if !ground.budgets.is_metered() {
+    if !context.rate_limits.is_limited() {
         return Ok(());
     }
-    meter.fill(places.at(at)?.body())
+    meter.fill(loaded.at(at)?.body())
 }
 
 /// Puts the challenge into its slot.
-pub(crate) fn put_slot(writes: &mut Writes<'_>, slot: Place<'_>, challenge: &Challenge) {
+pub(crate) fn put_slot(writes: &mut Writes<'_>, slot: LoadedCell<'_>, challenge: &Challenge) {
     writes.put(slot, Kind::Slot, Some(challenge.discard_after()), |body| {
         challenge.write(body);
     });
 }
 
-/// Puts the meter at `at`; without budgets there is none.
+/// Puts the meter at `at`; without rate limits there is none.
 pub(crate) fn put_meter(
-    ground: &Ground<'_>,
-    places: &Places<'_>,
+    context: &Context<'_>,
+    loaded: &LoadedCells<'_>,
     writes: &mut Writes<'_>,
     at: usize,
     meter: &Meter,
     now: Timestamp,
 ) -> Result<(), Error> {
-    if ground.budgets.is_metered() {
+    if context.rate_limits.is_limited() {
         writes.put(
-            places.at(at)?,
+            loaded.at(at)?,
             Kind::Meter,
-            meter.discard_after(ground.budgets, ground.class, now),
+            meter.discard_after(context.rate_limits, context.class, now),
             |body| meter.write(body),
         );
     }

@@ -3,7 +3,7 @@
 use core::fmt;
 use core::time::Duration;
 
-use crate::{Budgets, CodeKind, Piece, Pieces};
+use crate::{CodeKind, EvidenceKind, EvidenceSet, RateLimits};
 
 /// The limits of one kind of code.
 ///
@@ -30,12 +30,12 @@ pub struct Policy {
     code: CodeKind,
     validity: Duration,
     max_attempts: u8,
-    closed_for: Duration,
+    lockout: Duration,
     cooldown: Duration,
     resend: Resend,
     max_sends: u8,
-    content: Content,
-    evidence: Pieces,
+    content: ContentRule,
+    evidence: EvidenceSet,
 }
 
 /// What a second request does while the first code lives.
@@ -51,7 +51,7 @@ pub enum Resend {
 /// Whether a code must be bound to the digest of what is approved.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[expect(clippy::exhaustive_enums, reason = "required or not")]
-pub enum Content {
+pub enum ContentRule {
     /// A binding may come without a content digest. The default.
     Optional,
     /// A binding must hold one (PSD2 RTS, article 5: payee and amount).
@@ -66,12 +66,12 @@ impl Default for Policy {
             code: CodeKind::Digits(6),
             validity: Duration::from_secs(3 * 60),
             max_attempts: 5,
-            closed_for: Duration::from_secs(15 * 60),
+            lockout: Duration::from_secs(15 * 60),
             cooldown: Duration::from_secs(60),
             resend: Resend::Same,
             max_sends: 3,
-            content: Content::Optional,
-            evidence: Pieces::NONE,
+            content: ContentRule::Optional,
+            evidence: EvidenceSet::NONE,
         }
     }
 }
@@ -104,8 +104,8 @@ impl Policy {
 
     /// Returns how long no code is issued after all attempts are used up.
     #[must_use]
-    pub const fn closed_for(&self) -> Duration {
-        self.closed_for
+    pub const fn lockout(&self) -> Duration {
+        self.lockout
     }
 
     /// Returns the least time between two sends.
@@ -128,29 +128,29 @@ impl Policy {
 
     /// Returns whether a binding must hold a content digest.
     #[must_use]
-    pub const fn content(&self) -> Content {
+    pub const fn content(&self) -> ContentRule {
         self.content
     }
 
-    /// Returns the pieces of evidence that must be given with a typed code.
+    /// Returns the pieces of evidence that must be given with a entered code.
     #[must_use]
-    pub const fn evidence(&self) -> Pieces {
+    pub const fn evidence(&self) -> EvidenceSet {
         self.evidence
     }
 
     /// Returns the chance of guessing, at most, for somebody who never stops.
     ///
     /// Each is a sum over guesses (the union bound), so it is never too low. With meters a user has
-    /// no more compared wrong guesses in a day than the budget for failures; without, a slot opens
+    /// no more compared wrong guesses in a day than the rate limit for failures; without, a slot opens
     /// again after each closing time.
     #[must_use]
-    pub fn odds(&self, budgets: &Budgets) -> Odds {
+    pub fn odds(&self, rate_limits: &RateLimits) -> Odds {
         let space = self.code.space();
         let attempts = f64::from(self.max_attempts);
-        let daily = if budgets.is_metered() {
-            f64::from(budgets.user_failures().count())
+        let daily = if rate_limits.is_limited() {
+            f64::from(rate_limits.user_failures().count())
         } else {
-            attempts * (DAY / self.closed_for.as_secs_f64())
+            attempts * (DAY / self.lockout.as_secs_f64())
         };
         let chance = |guesses: f64| (guesses / space).min(1.0);
         Odds {
@@ -166,11 +166,14 @@ impl Odds {
     ///
     /// A wrong text is compared with each of them: the chances add up. Without meters, each is compared
     /// with as many texts a day as its own limit lets through, in calls of its own.
-    pub(crate) fn of_devices(devices: &[crate::oath::Device<'_>], budgets: &Budgets) -> Self {
+    pub(crate) fn of_devices(
+        devices: &[crate::oath::Device<'_>],
+        rate_limits: &RateLimits,
+    ) -> Self {
         let each: f64 = devices.iter().map(crate::oath::Device::chance).sum();
-        let own = budgets.device_failures().count();
-        let daily = if budgets.is_metered() {
-            own.min(budgets.user_failures().count())
+        let own = rate_limits.device_failures().count();
+        let daily = if rate_limits.is_limited() {
+            own.min(rate_limits.user_failures().count())
         } else {
             own
         };
@@ -186,9 +189,9 @@ impl Odds {
 /// The chance of guessing a code, at most; each between 0 and 1.
 ///
 /// ```
-/// use otp_engine::{Budgets, Policy};
+/// use otp_engine::{RateLimits, Policy};
 ///
-/// let odds = Policy::default().odds(&Budgets::default());
+/// let odds = Policy::default().odds(&RateLimits::default());
 /// assert_eq!(odds.per_code, 5.0 / 1_000_000.0);
 /// assert!((odds.per_year - 0.0055).abs() < 0.0001);
 /// ```
@@ -260,8 +263,8 @@ impl PolicyBuilder {
 
     /// Sets how long no code is issued after all attempts are used up: whole seconds, 10 minutes
     /// to 24 hours, default 15 minutes.
-    pub const fn closed_for(mut self, closed_for: Duration) -> Self {
-        self.policy.closed_for = closed_for;
+    pub const fn lockout(mut self, lockout: Duration) -> Self {
+        self.policy.lockout = lockout;
         self
     }
 
@@ -283,16 +286,16 @@ impl PolicyBuilder {
         self
     }
 
-    /// Sets whether a binding must hold a content digest; default [`Content::Optional`].
-    pub const fn content(mut self, content: Content) -> Self {
+    /// Sets whether a binding must hold a content digest; default [`ContentRule::Optional`].
+    pub const fn content(mut self, content: ContentRule) -> Self {
         self.policy.content = content;
         self
     }
 
-    /// Requires a piece of evidence with each typed code: the name that the signer typed, the
+    /// Requires a piece of evidence with each entered code: the name that the signer entered, the
     /// document (which then must be the bound content), the captured signature, the consent.
     /// The other pieces cannot be required.
-    pub const fn require(mut self, piece: Piece) -> Self {
+    pub const fn require(mut self, piece: EvidenceKind) -> Self {
         self.policy.evidence = self.policy.evidence.with(piece);
         self
     }
@@ -316,7 +319,7 @@ impl PolicyBuilder {
         };
         OutOfBounds::check_seconds("validity", policy.validity, 60, longest)?;
         OutOfBounds::check("max_attempts", policy.max_attempts.into(), 1, 10)?;
-        OutOfBounds::check_seconds("closed_for", policy.closed_for, 600, 86_400)?;
+        OutOfBounds::check_seconds("lockout", policy.lockout, 600, 86_400)?;
         OutOfBounds::check_seconds("cooldown", policy.cooldown, 15, 600)?;
         OutOfBounds::check("max_sends", policy.max_sends.into(), 1, 10)?;
         Ok(policy)
@@ -404,7 +407,7 @@ impl fmt::Display for OutOfBounds {
 
 impl core::error::Error for OutOfBounds {}
 
-/// How many typed texts that are no code close a slot.
+/// How many entered texts that are no code close a slot.
 pub(crate) const MAX_MALFORMED: u8 = 20;
 
 /// A day in seconds.
@@ -439,8 +442,8 @@ mod tests {
             ("max_attempts", 1, 10, |policy, value| {
                 policy.max_attempts(u8::try_from(value).unwrap())
             }),
-            ("closed_for", 600, 86_400, |policy, value| {
-                policy.closed_for(seconds(value))
+            ("lockout", 600, 86_400, |policy, value| {
+                policy.lockout(seconds(value))
             }),
             ("cooldown", 15, 600, |policy, value| {
                 policy.cooldown(seconds(value))
@@ -491,18 +494,18 @@ mod tests {
 
     #[test]
     fn case_26_fifteen_guesses_a_day_for_a_year_are_half_a_percent() {
-        let odds = Policy::default().odds(&Budgets::default());
+        let odds = Policy::default().odds(&RateLimits::default());
         let said = "at most 0.0005 % per code, 0.0015 % per day, 0.5475 % per year";
         assert_eq!(odds.to_string(), said);
         // Without meters a slot opens every quarter of an hour: 480 guesses a day.
-        let bare = Policy::default().odds(&Budgets::unmetered());
+        let bare = Policy::default().odds(&RateLimits::unlimited());
         assert_eq!((bare.per_day * 1e6).round(), 480.0);
         assert_eq!(
             Policy::builder()
                 .letters(4)
                 .build()
                 .unwrap()
-                .odds(&Budgets::default())
+                .odds(&RateLimits::default())
                 .per_code,
             5.0 / 1_048_576.0
         );

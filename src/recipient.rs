@@ -13,7 +13,7 @@ pub use mobile::{CountryCode, Mobile};
 /// Where a code is sent.
 ///
 /// `Display` and `Debug` are masked, for logs and screens; [`as_str`](Self::as_str) is whole, for
-/// delivery. Two recipients are equal if budgets count them as one.
+/// delivery. Two recipients are equal if rate limits count them as one.
 #[expect(
     clippy::exhaustive_enums,
     reason = "the host delivers: it has to learn of another way when it compiles"

@@ -16,8 +16,8 @@ use sha2::{Digest, Sha256};
 use crate::Timestamp;
 use crate::disclosure;
 use crate::jws::Compact;
-pub use chain::{ChainVerdict, Checked, ExpectedChain, verify_chain};
-pub use fault::{Fact, RecordError, RecordFault};
+pub use chain::{ChainVerdict, ExpectedChain, RecordCheck, verify_chain};
+pub use fault::{RecordError, RecordFact, RecordFault};
 use payload::Payload;
 pub use payload::{Channel, DocumentFacts, ImageFacts, OtpFacts};
 pub use verify::{Expected, VerifiedRecord, verify_record};
@@ -36,12 +36,12 @@ const MAX_STORED: usize = 64 * 1024;
 ///
 /// ```
 /// # let line = include_str!("../tests/vectors/records/first.sd-jwt").trim_end();
-/// use otp_engine::{Detail, SignatureRecord, Timestamp};
+/// use otp_engine::{RecordDetail, SignatureRecord, Timestamp};
 ///
 /// let record = SignatureRecord::from_sd_jwt(line)?;
-/// assert_eq!(record.n(), 1);
-/// let (erased, erasure) = record.erase(&[Detail::Number], Timestamp::from_unix(1_800_000_000));
-/// assert_eq!(erasure.details(), [Detail::Number]);
+/// assert_eq!(record.sequence(), 1);
+/// let (erased, erasure) = record.erase(&[RecordDetail::Number], Timestamp::from_unix(1_800_000_000));
+/// assert_eq!(erasure.details(), [RecordDetail::Number]);
 /// assert_eq!(erased.jws(), record.jws());
 /// # Ok::<(), otp_engine::RecordError>(())
 /// ```
@@ -62,10 +62,10 @@ pub struct RecordId([u8; 16]);
 /// A personal detail that a record commits to, and that can be erased.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]
-pub enum Detail {
+pub enum RecordDetail {
     /// `name`: what the user was called when they signed.
     UserName,
-    /// `typed`: the name that was typed.
+    /// `typed`: the name that was entered.
     SignerName,
     /// `number`: the mobile number to which the code was sent.
     Number,
@@ -84,7 +84,7 @@ pub enum Detail {
 /// The host's own note, not signed: a record proves what it still shows, not why the rest is gone.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Erasure {
-    details: Vec<Detail>,
+    details: Vec<RecordDetail>,
     at: Timestamp,
 }
 
@@ -195,14 +195,14 @@ impl SignatureRecord {
     /// The note names the details that were there to erase. Replace the stored record by the
     /// returned one, in every copy: what keeps a disclosure elsewhere still shows the detail.
     #[must_use = "the record itself is unchanged: store the returned one in its place"]
-    pub fn erase(&self, details: &[Detail], at: Timestamp) -> (Self, Erasure) {
+    pub fn erase(&self, details: &[RecordDetail], at: Timestamp) -> (Self, Erasure) {
         let mut left = self.clone();
         let mut erasure = Erasure {
             details: Vec::new(),
             at,
         };
         left.disclosures.retain(|text| {
-            let detail = disclosure::read(text).and_then(|said| Detail::parse(&said.name));
+            let detail = disclosure::read(text).and_then(|said| RecordDetail::parse(&said.name));
             let erased = detail.filter(|detail| details.contains(detail));
             erasure.details.extend(erased);
             erased.is_none()
@@ -240,13 +240,13 @@ impl SignatureRecord {
 
     /// Returns the record's place among those of its field, from 1.
     #[must_use]
-    pub const fn n(&self) -> u64 {
+    pub const fn sequence(&self) -> u64 {
         self.n
     }
 
     /// Returns the digest of the record before, which every record but the first names.
     #[must_use]
-    pub const fn prev(&self) -> Option<[u8; 32]> {
+    pub const fn previous_digest(&self) -> Option<[u8; 32]> {
         self.prev
     }
 
@@ -269,7 +269,7 @@ impl fmt::Debug for SignatureRecord {
 impl Erasure {
     /// Returns what was erased.
     #[must_use]
-    pub fn details(&self) -> &[Detail] {
+    pub fn details(&self) -> &[RecordDetail] {
         &self.details
     }
 
@@ -304,14 +304,14 @@ impl Erasure {
         let details = words
             .next()?
             .split(',')
-            .map(Detail::parse)
+            .map(RecordDetail::parse)
             .collect::<Option<_>>()?;
         let erasure = Self { details, at };
         (erasure.write(jws) == line).then_some(erasure)
     }
 }
 
-impl Detail {
+impl RecordDetail {
     const ALL: [Self; 7] = [
         Self::UserName,
         Self::SignerName,

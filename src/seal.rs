@@ -22,14 +22,14 @@ pub(crate) enum Seal {
     /// They do: the store is outside of the process.
     Sealed,
     /// They do not: the process's own memory, or records, which are signed.
-    Open,
+    None,
 }
 
 impl Seal {
     /// Returns what holds for all cells but records in a store of `class`.
     pub(crate) const fn of(class: Class) -> Self {
         match class {
-            Class::Process => Self::Open,
+            Class::Process => Self::None,
             Class::Expiring | Class::Permanent => Self::Sealed,
         }
     }
@@ -37,7 +37,7 @@ impl Seal {
 
 /// A cell as a decision reads it: where it stands, and its body unless absent.
 #[derive(Clone, Copy)]
-pub(crate) struct Place<'a> {
+pub(crate) struct LoadedCell<'a> {
     key: Key,
     version: Version,
     body: Option<&'a [u8]>,
@@ -45,7 +45,7 @@ pub(crate) struct Place<'a> {
     for_ever: bool,
 }
 
-impl<'a> Place<'a> {
+impl<'a> LoadedCell<'a> {
     /// Returns the name of the cell.
     pub(crate) const fn key(&self) -> Key {
         self.key
@@ -111,9 +111,9 @@ fn unseal<'a>(keys: &KeyRing, key: &Key, version: Version, body: &'a [u8]) -> Op
 }
 
 /// The cells of one operation, in the order of its keys.
-pub(crate) struct Places<'a>(ArrayVec<Place<'a>, MAX_CELLS>);
+pub(crate) struct LoadedCells<'a>(ArrayVec<LoadedCell<'a>, MAX_CELLS>);
 
-impl<'a> Places<'a> {
+impl<'a> LoadedCells<'a> {
     /// Opens what a store loaded; whatever does not fit the question is refused.
     pub(crate) fn open(
         keys: &KeyRing,
@@ -125,8 +125,9 @@ impl<'a> Places<'a> {
             return Err(Error::Tampered);
         }
         let sealed = seal == Seal::Sealed;
-        let open =
-            |(key, cell): (&Key, &'a Option<Cell>)| Place::open(keys, sealed, *key, cell.as_ref());
+        let open = |(key, cell): (&Key, &'a Option<Cell>)| {
+            LoadedCell::open(keys, sealed, *key, cell.as_ref())
+        };
         asked
             .iter()
             .zip(cells)
@@ -140,7 +141,7 @@ impl<'a> Places<'a> {
     /// # Errors
     ///
     /// [`Error::Tampered`] where there are fewer.
-    pub(crate) fn at(&self, at: usize) -> Result<Place<'a>, Error> {
+    pub(crate) fn at(&self, at: usize) -> Result<LoadedCell<'a>, Error> {
         self.0.get(at).copied().ok_or(Error::Tampered)
     }
 }
@@ -176,7 +177,7 @@ impl<'k> Writes<'k> {
     /// ever stays so: stores may refuse to take that back, and a lock that was lifted is no reason to.
     pub(crate) fn put(
         &mut self,
-        place: Place<'_>,
+        cell: LoadedCell<'_>,
         kind: Kind,
         discard_after: Option<Timestamp>,
         encode: impl FnOnce(&mut Vec<u8>),
@@ -189,11 +190,11 @@ impl<'k> Writes<'k> {
         if self.sealed && kind != Kind::Record {
             let seal = self
                 .keys
-                .seal(&place.key, place.version.next(), &self.bodies[start..]);
+                .seal(&cell.key, cell.version.next(), &self.bodies[start..]);
             self.bodies.extend_from_slice(&seal);
         }
-        let (key, expected, end) = (place.key, place.version, self.bodies.len());
-        let discard_after = discard_after.filter(|_| !place.for_ever);
+        let (key, expected, end) = (cell.key, cell.version, self.bodies.len());
+        let discard_after = discard_after.filter(|_| !cell.for_ever);
         self.entries.push(Entry {
             key,
             kind,
@@ -237,13 +238,13 @@ mod tests {
 
     use super::*;
 
-    fn opened(cells: &[Option<Cell>], asked: usize) -> Result<Places<'_>, Error> {
+    fn opened(cells: &[Option<Cell>], asked: usize) -> Result<LoadedCells<'_>, Error> {
         let keys = KeyRing::builder()
             .code("k", &[1; 32])
             .index(&[2; 32])
             .build();
         let asked = vec![Key::from_bytes([7; 32]); asked];
-        Places::open(&keys.unwrap(), Seal::Open, &asked, cells)
+        LoadedCells::open(&keys.unwrap(), Seal::None, &asked, cells)
     }
 
     fn cell(version: u64, length: usize) -> Option<Cell> {

@@ -108,10 +108,7 @@ pub const MAX_BODY: usize = 16 * 1024;
 
 /// How long a store keeps what it was given.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[expect(
-    clippy::exhaustive_enums,
-    reason = "a class decides what the engine promises"
-)]
+#[non_exhaustive]
 pub enum Class {
     /// This process's own memory: lost on exit, one per process, bodies are not sealed.
     Process,
@@ -250,7 +247,7 @@ pub enum Kind {
     /// Sends and failures of a user or of a recipient.
     Meter,
     /// Count and digest of the latest signature record of a record field; kept for ever.
-    Page,
+    ChainHead,
     /// One signature record; written once, kept for ever.
     Record,
     /// What was used last of an OATH credential.

@@ -46,7 +46,7 @@ impl Issuance {
 #[expect(missing_debug_implementations, reason = "a code never reaches a log")]
 #[non_exhaustive]
 pub struct Issued {
-    /// Names the challenge; unguessable, and never enough by itself.
+    /// CellKeys the challenge; unguessable, and never enough by itself.
     pub id: ChallengeId,
     /// The digits to send.
     pub code: Code,
@@ -77,7 +77,7 @@ impl Issued {
 #[non_exhaustive]
 pub struct Refusal {
     /// The first limit that stands against it.
-    pub reason: Reason,
+    pub reason: RefusalReason,
     /// When the same call will be admitted, unless something else happens; `None` where only
     /// [`unlock`](crate::Engine::unlock) helps.
     pub retry_at: Option<Timestamp>,
@@ -88,8 +88,8 @@ pub struct Refusal {
 
 /// A limit on issuing.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-#[expect(clippy::exhaustive_enums, reason = "hosts answer each by itself")]
-pub enum Reason {
+#[non_exhaustive]
+pub enum RefusalReason {
     /// A code was sent a moment ago.
     Cooldown,
     /// This code, this recipient or this user has had its sends.
@@ -185,7 +185,7 @@ pub enum Rejection {
     Mismatch,
     /// Nothing was issued for this, or a raised epoch voided it.
     Unknown,
-    /// What was typed is no code of this kind; no attempt was used.
+    /// What was entered is no code of this kind; no attempt was used.
     Malformed,
     /// The user has too many wrong guesses behind them, or the device has.
     Locked {
@@ -229,7 +229,7 @@ impl Rejection {
 pub enum PublicRejection {
     /// The code is invalid or expired; which one is not said.
     Invalid,
-    /// What was typed has not the form of a code. It depends on the typed text and on the kind of
+    /// What was entered has not the form of a code. It depends on the entered text and on the kind of
     /// code that is out: where siblings with other lengths share a slot, it tells which.
     Malformed,
     /// Evidence is missing or does not fit; this depends on what was given, and on the policy.

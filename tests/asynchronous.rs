@@ -14,7 +14,8 @@ use core::hash::{BuildHasher, Hasher};
 
 use otp_engine::oath::{Answer, Hotp, Ocra, Totp};
 use otp_engine::{
-    AsyncEngine, AsyncStore, Binding, ChallengeId, Delivery, Engine, Policy, Submission,
+    AsyncEngine, AsyncStore, Binding, ChallengeId, Delivery, DeliveryReport, Engine, EraseRequest,
+    Policy, Submission,
 };
 
 #[allow(dead_code, reason = "the tools are shared, and this file uses a part")]
@@ -40,18 +41,34 @@ mod trips;
 #[expect(dead_code, reason = "the compiler is the test")]
 fn all_futures_are_send<S: AsyncStore>(engine: &AsyncEngine, store: &S, binding: &Binding) {
     fn is_send<T: Send>(_: T) {}
-    let field = binding.record_field();
+    let field = binding.target();
     is_send(engine.issue(store, binding));
     is_send(engine.verify(store, Submission::new(binding, "123456")));
     is_send(engine.cancel(store, binding));
     let id = ChallengeId::from_bytes([0; 16]);
-    is_send(engine.report_delivery(store, binding, id, 1, Delivery::Sent));
+    is_send(engine.report_delivery(
+        store,
+        binding,
+        DeliveryReport {
+            id,
+            send: 1,
+            delivery: Delivery::Sent,
+        },
+    ));
     is_send(engine.status(store, binding));
     is_send(engine.unlock(store, "acme", "7"));
     is_send(engine.latest_signature(store, "acme", &field));
     is_send(engine.signatures(store, "acme", &field, 9));
-    is_send(engine.page(store, "acme", &field));
-    is_send(engine.erase(store, "acme", &field, 1, &[]));
+    is_send(engine.chain_head(store, "acme", &field));
+    is_send(engine.erase(
+        store,
+        &EraseRequest {
+            tenant: "acme",
+            target: field,
+            sequence: 1,
+            details: &[],
+        },
+    ));
     is_send(engine.purge(store, 9));
     is_send(engine.check_store(store));
     is_send(engine.adopt_store(store));
@@ -73,7 +90,7 @@ fn a_sibling_shares_all_but_the_policy() {
     let sibling = AsyncEngine::from(engine.clone()).with_policy(policy);
     assert_eq!(sibling.engine().policy(), &policy);
     assert_ne!(engine.policy(), &policy);
-    assert_eq!(sibling.engine().budgets(), engine.budgets());
+    assert_eq!(sibling.engine().rate_limits(), engine.rate_limits());
 }
 
 /// Repeatable numbers (splitmix64), good for nothing secret.

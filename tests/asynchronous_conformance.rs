@@ -9,19 +9,19 @@ use otp_engine::store::conformance::{self, Blocking, Options, Outcome, Report};
 use otp_engine::store::{Cell, Class, Commit, Error, Key, Write};
 use otp_engine::{AsyncStore, MemoryStore, Store, Timestamp};
 
+use broken::{Naive, Shelf};
 use by_hand::{block_on, pending, poll};
 use ledger::{Flaw, Ledger, Pauses};
-use naive::{Naive, Shelf};
 
+#[allow(dead_code, reason = "the tools are shared, and this file uses a part")]
+#[path = "conformance_memory/broken.rs"]
+mod broken;
 #[allow(dead_code, reason = "the tools are shared, and this file uses a part")]
 #[path = "asynchronous/by_hand.rs"]
 mod by_hand;
 #[allow(dead_code, reason = "the tools are shared, and this file uses a part")]
 #[path = "asynchronous/ledger.rs"]
 mod ledger;
-#[allow(dead_code, reason = "the tools are shared, and this file uses a part")]
-#[path = "conformance_memory/naive.rs"]
-mod naive;
 
 /// What blocks in these tests.
 fn wait(future: Pin<&mut (dyn Future<Output = ()> + Send + '_)>) {

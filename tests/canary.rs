@@ -8,17 +8,17 @@ use std::thread;
 
 use otp_engine::store::{Cell, Class, Commit, Error as StoreError, Key, Kind, Version, Write};
 use otp_engine::{
-    Binding, Budgets, Detail, Engine, Error, KeyRing, ManualClock, MemoryStore, Mobile,
-    RecordField, SigningKey, Store, StoreCheck, Submission, Timestamp,
+    Binding, Engine, EraseRequest, Error, KeyRing, ManualClock, MemoryStore, Mobile, RateLimits,
+    RecordDetail, SigningKey, Store, StoreCheck, Submission, Target, Timestamp,
 };
 
 /// docs/formats.md: the same in every store, whatever its keys.
 const CANARY: Key = Key::from_bytes(*b"\0\0\0\0\0\0\0\0otp-engine canary v1\0\0\0\0");
 const NOW: Timestamp = Timestamp::from_unix(1_715_767_200);
-const FIELD: RecordField<'_> = RecordField {
+const FIELD: Target<'_> = Target {
     model: "loan.application",
     field: "client_signature",
-    record: "15",
+    id: "15",
 };
 
 /// Format, mark and seal.
@@ -28,10 +28,10 @@ fn engine(code: u8, index: u8) -> Engine {
     let (code, index) = ([code; 32], [index; 32]);
     let ring = KeyRing::builder().code("2026a", &code).index(&index);
     // Locks that end: a store that expires can keep no other.
-    let budgets = Budgets::builder().lock_ends_after(Duration::from_secs(86_400));
+    let rate_limits = RateLimits::builder().lock_ends_after(Duration::from_secs(86_400));
     Engine::builder(ring.build().unwrap())
         .clock(ManualClock::new(NOW))
-        .budgets(budgets.build().unwrap())
+        .rate_limits(rate_limits.build().unwrap())
         .build()
 }
 
@@ -46,7 +46,7 @@ fn fresh() -> Engine {
 
 fn binding() -> Binding {
     let builder = Binding::builder().tenant("acme").purpose("sign").user("7");
-    let builder = builder.record_field(FIELD);
+    let builder = builder.target(FIELD);
     let mobile = Mobile::parse("60123456789").unwrap();
     builder.recipient(mobile).build().unwrap()
 }
@@ -297,7 +297,15 @@ fn case_203_neither_purge_nor_erase_touches_the_canary() {
     let submission = Submission::new(&binding, issued.code.as_str());
     assert!(engine.verify(&store, submission).unwrap().is_accepted());
     engine
-        .erase(&store, "acme", &FIELD, 1, &[Detail::Number])
+        .erase(
+            &store,
+            &EraseRequest {
+                tenant: "acme",
+                target: FIELD,
+                sequence: 1,
+                details: &[RecordDetail::Number],
+            },
+        )
         .unwrap();
     // The store's own purge, at the end of time: no clock of an engine goes there.
     assert!(

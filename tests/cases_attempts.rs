@@ -4,12 +4,14 @@ mod fixture;
 
 use core::time::Duration;
 
-use fixture::{Host, at, binding, mobile, parts, record, wrong};
-use otp_engine::{Budgets, Happening, Lock, Policy, Reason, Rejection, Resend, Unlocking};
+use fixture::{Harness, at, binding, mobile, parts, record, wrong};
+use otp_engine::{
+    EventKind, Lock, Policy, RateLimits, RefusalReason, Rejection, Resend, UnlockOutcome,
+};
 
 #[test]
 fn case_13_five_wrong_then_right_is_refused() {
-    let (host, binding) = (Host::new(), binding());
+    let (host, binding) = (Harness::new(), binding());
     let issued = host.issue(&binding);
     for left in [4, 3, 2, 1, 0] {
         assert_eq!(host.guess_wrong(&binding, &issued), left);
@@ -20,7 +22,7 @@ fn case_13_five_wrong_then_right_is_refused() {
 
 #[test]
 fn case_14_four_wrong_then_right_is_accepted_and_the_count_starts_again() {
-    let (host, binding) = (Host::new(), binding());
+    let (host, binding) = (Harness::new(), binding());
     let issued = host.issue(&binding);
     for _ in 0..4 {
         let _ = host.guess_wrong(&binding, &issued);
@@ -32,7 +34,7 @@ fn case_14_four_wrong_then_right_is_accepted_and_the_count_starts_again() {
 
 #[test]
 fn case_15_a_resend_of_the_same_code_keeps_the_attempts() {
-    let (host, binding) = (Host::new(), binding());
+    let (host, binding) = (Harness::new(), binding());
     let issued = host.issue(&binding);
     for left in [4, 3, 2] {
         assert_eq!(host.guess_wrong(&binding, &issued), left);
@@ -48,7 +50,7 @@ fn case_15_a_resend_of_the_same_code_keeps_the_attempts() {
 #[test]
 fn case_16_a_rotated_code_keeps_the_attempts() {
     let policy = Policy::builder().resend(Resend::Rotate).build().unwrap();
-    let (host, binding) = (Host::with_policy(policy), binding());
+    let (host, binding) = (Harness::with_policy(policy), binding());
     let issued = host.issue(&binding);
     for left in [4, 3, 2] {
         assert_eq!(host.guess_wrong(&binding, &issued), left);
@@ -62,7 +64,7 @@ fn case_16_a_rotated_code_keeps_the_attempts() {
 #[test]
 fn case_17_nothing_but_the_slot_names_the_count() {
     // A session, a device and an address are not in a binding; another engine is another worker.
-    let (host, binding) = (Host::new(), binding());
+    let (host, binding) = (Harness::new(), binding());
     let issued = host.issue(&binding);
     let _ = host.guess_wrong(&binding, &issued);
     let worker = host.engine.with_policy(*host.engine.policy());
@@ -76,7 +78,7 @@ fn case_17_nothing_but_the_slot_names_the_count() {
 
 #[test]
 fn a_cancelled_challenge_keeps_its_attempts_for_the_next_one() {
-    let (host, binding) = (Host::new(), binding());
+    let (host, binding) = (Harness::new(), binding());
     let issued = host.issue(&binding);
     for _ in 0..3 {
         let _ = host.guess_wrong(&binding, &issued);
@@ -92,7 +94,7 @@ fn a_cancelled_challenge_keeps_its_attempts_for_the_next_one() {
 
 #[test]
 fn an_exhausted_slot_opens_again_after_its_closing_time_and_not_before() {
-    let (host, binding) = (Host::new(), binding());
+    let (host, binding) = (Harness::new(), binding());
     let issued = host.issue(&binding);
     for _ in 0..5 {
         let _ = host.guess_wrong(&binding, &issued);
@@ -100,7 +102,7 @@ fn an_exhausted_slot_opens_again_after_its_closing_time_and_not_before() {
     let refusal = host.at(899).refusal(&binding);
     assert_eq!(
         (refusal.reason, refusal.retry_at, refusal.id),
-        (Reason::Exhausted, Some(at(900)), None)
+        (RefusalReason::Exhausted, Some(at(900)), None)
     );
     let next = host.at(900).issue(&binding);
     assert_eq!(host.guess_wrong(&binding, &next), 4);
@@ -109,7 +111,7 @@ fn an_exhausted_slot_opens_again_after_its_closing_time_and_not_before() {
 #[test]
 fn attempts_start_again_at_an_issue_a_closing_time_after_the_last_wrong_guess() {
     for (second, left) in [(899, 3), (900, 4)] {
-        let (host, binding) = (Host::new(), binding());
+        let (host, binding) = (Harness::new(), binding());
         let issued = host.issue(&binding);
         let _ = host.guess_wrong(&binding, &issued);
         let next = host.at(second).issue(&binding);
@@ -119,7 +121,7 @@ fn attempts_start_again_at_an_issue_a_closing_time_after_the_last_wrong_guess() 
 
 #[test]
 fn twenty_malformed_texts_close_the_slot_and_cost_no_attempt() {
-    let (host, binding) = (Host::new(), binding());
+    let (host, binding) = (Harness::new(), binding());
     let issued = host.issue(&binding);
     for _ in 0..19 {
         assert_eq!(host.rejection(&binding, "12345"), Rejection::Malformed);
@@ -136,7 +138,7 @@ fn twenty_malformed_texts_close_the_slot_and_cost_no_attempt() {
 #[test]
 fn case_2_a_code_is_text_and_an_integer_that_lost_its_zero_is_none() {
     // That a number does not even compile is shown where `Submission` is documented.
-    let (host, binding) = (Host::new(), binding());
+    let (host, binding) = (Harness::new(), binding());
     let mut second = 0;
     let issued = loop {
         let issued = host.at(second).issue(&binding);
@@ -155,7 +157,7 @@ fn case_2_a_code_is_text_and_an_integer_that_lost_its_zero_is_none() {
 
 #[test]
 fn case_20_a_host_that_fails_after_a_wrong_answer_has_counted_it() {
-    let (host, binding) = (Host::new(), binding());
+    let (host, binding) = (Harness::new(), binding());
     let issued = host.issue(&binding);
     let handler = core::panic::AssertUnwindSafe(|| {
         let _ = host.guess_wrong(&binding, &issued);
@@ -167,15 +169,15 @@ fn case_20_a_host_that_fails_after_a_wrong_answer_has_counted_it() {
 
 #[test]
 fn case_24_a_success_elsewhere_changes_nothing_and_replays_charge_nothing() {
-    let (host, a) = (Host::new(), binding());
-    let b = parts().record_field(record("16")).build().unwrap();
+    let (host, a) = (Harness::new(), binding());
+    let b = parts().target(record("16")).build().unwrap();
     let (issued_a, issued_b) = (host.issue(&a), host.issue(&b));
     let _ = host.guess_wrong(&b, &issued_b);
     assert!(host.accepts(&a, issued_a.code.as_str()));
     assert_eq!(host.guess_wrong(&b, &issued_b), 3);
     // Replays, another number and another challenge id: none is a guess.
     let moved = parts()
-        .record_field(record("16"))
+        .target(record("16"))
         .recipient(mobile("60987654321"))
         .build()
         .unwrap();
@@ -198,7 +200,7 @@ fn case_24_a_success_elsewhere_changes_nothing_and_replays_charge_nothing() {
 
 #[test]
 fn case_25_a_victim_is_not_locked_by_a_stranger_who_carries_their_number() {
-    let host = Host::new();
+    let host = Harness::new();
     // A stranger's own records, with the victim's number, fail fifteen times in a day.
     for n in 0..3_i64 {
         let name = format!("stranger-{n}");
@@ -211,10 +213,10 @@ fn case_25_a_victim_is_not_locked_by_a_stranger_who_carries_their_number() {
     let refusal = host.at(400).refusal(&binding());
     assert_eq!(
         (refusal.reason, refusal.retry_at),
-        (Reason::Locked, Some(at(86_400)))
+        (RefusalReason::Locked, Some(at(86_400)))
     );
     // A code that the victim has already can be used all the same.
-    let host = Host::new();
+    let host = Harness::new();
     let issued = host.issue(&binding());
     for n in 0..3_i64 {
         let name = format!("stranger-{n}");
@@ -229,13 +231,13 @@ fn case_25_a_victim_is_not_locked_by_a_stranger_who_carries_their_number() {
 
 #[test]
 fn case_26_slow_guessing_meets_the_day_and_then_the_consecutive_limit() {
-    let host = Host::with_budgets(Budgets::builder().build().unwrap());
+    let host = Harness::with_rate_limits(RateLimits::builder().build().unwrap());
     let mut compared = 0;
     let mut now = 0;
-    // One attacker, all records of one user, as fast as the budgets let them.
+    // One attacker, all records of one user, as fast as the rate limits let them.
     for n in 0..400 {
         let name = n.to_string();
-        let target = parts().record_field(record(&name)).build().unwrap();
+        let target = parts().target(record(&name)).build().unwrap();
         host.at(now);
         let issuance = host.engine.issue(&host.store, &target).unwrap();
         let refused = issuance.refused();
@@ -258,45 +260,45 @@ fn case_26_slow_guessing_meets_the_day_and_then_the_consecutive_limit() {
     // A year later it still holds; only an unlock helps.
     assert_eq!(
         host.at(now + 399 * 86_400).refusal(&one).reason,
-        Reason::Locked
+        RefusalReason::Locked
     );
     assert_eq!(
         host.engine.unlock(&host.store, "acme", "7").unwrap(),
-        Unlocking::Unlocked
+        UnlockOutcome::Unlocked
     );
     assert_eq!(
         host.engine.unlock(&host.store, "acme", "7").unwrap(),
-        Unlocking::NothingToUnlock
+        UnlockOutcome::NothingToUnlock
     );
     let _ = host.issue(&one);
 }
 
 #[test]
 fn a_locked_user_is_refused_with_the_instant_at_which_the_day_limit_ends() {
-    let host = Host::new();
+    let host = Harness::new();
     let mut last = None;
     for n in 0..3_i64 {
         let name = n.to_string();
-        let target = parts().record_field(record(&name)).build().unwrap();
+        let target = parts().target(record(&name)).build().unwrap();
         let issued = host.at(n * 10).issue(&target);
         for _ in 0..5 {
             let _ = host.guess_wrong(&target, &issued);
         }
         last = Some(target);
     }
-    let fresh = parts().record_field(record("9")).build().unwrap();
+    let fresh = parts().target(record("9")).build().unwrap();
     assert_eq!(host.refusal(&fresh).retry_at, Some(at(86_400)));
     drop(last);
-    assert!(host.heard().contains(&Happening::Locked {
+    assert!(host.heard().contains(&EventKind::Locked {
         retry_at: Some(at(86_400))
     }));
     // A code that was out before the lock is not compared either.
-    let host = Host::new();
-    let early = parts().record_field(record("early")).build().unwrap();
+    let host = Harness::new();
+    let early = parts().target(record("early")).build().unwrap();
     let early_issued = host.issue(&early);
     for n in 0..3_i64 {
         let name = n.to_string();
-        let target = parts().record_field(record(&name)).build().unwrap();
+        let target = parts().target(record(&name)).build().unwrap();
         let issued = host.at(1 + n).issue(&target);
         for _ in 0..5 {
             let _ = host.guess_wrong(&target, &issued);
@@ -315,18 +317,18 @@ fn a_locked_user_is_refused_with_the_instant_at_which_the_day_limit_ends() {
 
 #[test]
 fn an_event_warns_from_eighty_wrong_guesses_on_and_a_success_resets_them() {
-    let budgets = Budgets::builder()
+    let rate_limits = RateLimits::builder()
         .user_failures_per_day(32)
         .recipient_failures_per_day(32)
         .build()
         .unwrap();
-    let host = Host::with_budgets(budgets);
+    let host = Harness::with_rate_limits(rate_limits);
     let mut now = 0;
     for n in 0..20 {
         let name = n.to_string();
         let number = format!("6012345{n:04}");
         let target = parts()
-            .record_field(record(&name))
+            .target(record(&name))
             .recipient(mobile(&number))
             .build()
             .unwrap();
@@ -336,10 +338,10 @@ fn an_event_warns_from_eighty_wrong_guesses_on_and_a_success_resets_them() {
             let _ = host.guess_wrong(&target, &issued);
         }
     }
-    let near = |count| Happening::NearlyLocked { consecutive: count };
+    let near = |count| EventKind::NearlyLocked { consecutive: count };
     let heard = host.heard();
     assert!(!heard.contains(&near(79)) && heard.contains(&near(80)));
-    let last = parts().record_field(record("last")).build().unwrap();
+    let last = parts().target(record("last")).build().unwrap();
     let issued = host.issue(&last);
     assert!(host.accepts(&last, issued.code.as_str()));
     let issued = host.at(now + 86_400).issue(&last);
@@ -349,7 +351,7 @@ fn an_event_warns_from_eighty_wrong_guesses_on_and_a_success_resets_them() {
 
 #[test]
 fn a_tightened_policy_reaches_codes_that_are_out_and_a_lax_sibling_opens_nothing() {
-    let (host, binding) = (Host::new(), binding());
+    let (host, binding) = (Harness::new(), binding());
     let issued = host.issue(&binding);
     let _ = host.guess_wrong(&binding, &issued);
     let _ = host.guess_wrong(&binding, &issued);
@@ -369,7 +371,7 @@ fn a_tightened_policy_reaches_codes_that_are_out_and_a_lax_sibling_opens_nothing
         .unwrap();
     assert_eq!(
         (refusal.reason, refusal.retry_at),
-        (Reason::Exhausted, Some(at(900)))
+        (RefusalReason::Exhausted, Some(at(900)))
     );
 
     let lax = host
@@ -391,7 +393,7 @@ fn a_tightened_policy_reaches_codes_that_are_out_and_a_lax_sibling_opens_nothing
 
 #[test]
 fn a_code_weaker_than_the_policy_asks_is_not_compared() {
-    let (host, binding) = (Host::new(), binding());
+    let (host, binding) = (Harness::new(), binding());
     let issued = host.issue(&binding);
     let eight = host
         .engine
@@ -418,7 +420,7 @@ fn a_code_weaker_than_the_policy_asks_is_not_compared() {
 
 #[test]
 fn without_meters_only_the_slot_counts() {
-    let host = Host::with_budgets(Budgets::unmetered());
+    let host = Harness::with_rate_limits(RateLimits::unlimited());
     let binding = binding();
     let issued = host.issue(&binding);
     for left in [4, 3, 2, 1, 0] {
@@ -426,7 +428,7 @@ fn without_meters_only_the_slot_counts() {
     }
     assert_eq!(host.store.len(), 1);
     let policy = Policy::builder()
-        .closed_for(Duration::from_secs(600))
+        .lockout(Duration::from_secs(600))
         .build()
         .unwrap();
     let sibling = host.engine.with_policy(policy);

@@ -4,14 +4,14 @@ mod fixture;
 
 use std::sync::Barrier;
 
-use fixture::{Host, at, binding, content, keys, mobile, parts, record};
+use fixture::{Harness, at, binding, content, keys, mobile, parts, record};
 use otp_engine::{
-    Binding, Email, Error, KeyRing, Policy, Reason, RecordField, Rejection, Submission, Timestamp,
+    Binding, Email, Error, KeyRing, Policy, RefusalReason, Rejection, Submission, Target, Timestamp,
 };
 
 #[test]
 fn case_55_the_same_right_code_twice_is_already_used() {
-    let (host, binding) = (Host::new(), binding());
+    let (host, binding) = (Harness::new(), binding());
     let issued = host.issue(&binding);
     assert!(host.accepts(&binding, issued.code.as_str()));
     for second in [0, 100, 200, 86_400] {
@@ -28,7 +28,7 @@ fn case_55_the_same_right_code_twice_is_already_used() {
 
 #[test]
 fn case_56_fifty_threads_with_the_right_code_have_one_success() {
-    let (host, binding) = (Host::new(), binding());
+    let (host, binding) = (Harness::new(), binding());
     let issued = host.issue(&binding);
     let barrier = Barrier::new(50);
     let accepted: usize = std::thread::scope(|scope| {
@@ -50,27 +50,27 @@ fn case_56_fifty_threads_with_the_right_code_have_one_success() {
 
 #[test]
 fn case_57_a_right_code_presented_elsewhere_is_not_compared_and_charges_nothing() {
-    let (host, home) = (Host::new(), binding());
+    let (host, home) = (Harness::new(), binding());
     let issued = host.issue(&home);
-    let field = |model, field, record| RecordField {
+    let field = |model, field, record| Target {
         model,
         field,
-        record,
+        id: record,
     };
     let name = "client_schedule_esms_otp_signature_ids";
     let elsewhere: Vec<(Binding, Rejection)> = [
         (parts().tenant("acme2"), Rejection::Unknown),
         (parts().purpose("sign2"), Rejection::Unknown),
         (
-            parts().record_field(field("loan.application2", name, "15")),
+            parts().target(field("loan.application2", name, "15")),
             Rejection::Unknown,
         ),
         (
-            parts().record_field(field("loan.application", "other", "15")),
+            parts().target(field("loan.application", "other", "15")),
             Rejection::Unknown,
         ),
         (
-            parts().record_field(field("loan.application", name, "16")),
+            parts().target(field("loan.application", name, "16")),
             Rejection::Unknown,
         ),
         (parts().user("8"), Rejection::Unknown),
@@ -94,7 +94,7 @@ fn case_57_a_right_code_presented_elsewhere_is_not_compared_and_charges_nothing(
             *rejection,
             "{other:?}"
         );
-        let expected = otp_engine::Happening::Rejected {
+        let expected = otp_engine::EventKind::Rejected {
             rejection: *rejection,
             mixed_scripts: false,
         };
@@ -107,7 +107,7 @@ fn case_57_a_right_code_presented_elsewhere_is_not_compared_and_charges_nothing(
 
 #[test]
 fn case_58_content_changed_after_the_send_needs_a_new_code() {
-    let host = Host::new();
+    let host = Harness::new();
     let offer = parts().content(content("1,500.00")).build().unwrap();
     let changed = parts().content(content("1,500.01")).build().unwrap();
     let issued = host.issue(&offer);
@@ -118,7 +118,7 @@ fn case_58_content_changed_after_the_send_needs_a_new_code() {
     let refusal = host.at(59).refusal(&changed);
     assert_eq!(
         (refusal.reason, refusal.retry_at, refusal.id),
-        (Reason::Cooldown, Some(at(60)), None)
+        (RefusalReason::Cooldown, Some(at(60)), None)
     );
     let next = host.at(60).issue(&changed);
     assert_eq!(
@@ -130,12 +130,12 @@ fn case_58_content_changed_after_the_send_needs_a_new_code() {
 
 #[test]
 fn case_61_an_unknown_slot_is_looked_up_and_compared_alike_and_never_accepted() {
-    let host = Host::new();
+    let host = Harness::new();
     let nothing = binding();
     // All of a small space would be needed to hit the decoy; what matters is that no text opens it.
-    for typed in 0..2_000 {
+    for entered in 0..2_000 {
         assert_eq!(
-            host.rejection(&nothing, &format!("{typed:06}")),
+            host.rejection(&nothing, &format!("{entered:06}")),
             Rejection::Unknown
         );
     }
@@ -152,11 +152,11 @@ fn case_62_a_restored_backup_is_voided_by_a_raised_epoch_and_nothing_else_is() {
         otp_engine::Engine::builder_on(
             keys.build().unwrap(),
             otp_engine::ManualClock::new(at(1)),
-            || getrandom::SysRng,
+            |bytes| Ok(getrandom::fill(bytes)?),
         )
         .build()
     };
-    let (host, binding) = (Host::new(), binding());
+    let (host, binding) = (Harness::new(), binding());
     let issued = host.issue(&binding);
     let _ = host.guess_wrong(&binding, &issued);
     let submission = Submission::new(&binding, issued.code.as_str());
@@ -171,7 +171,10 @@ fn case_62_a_restored_backup_is_voided_by_a_raised_epoch_and_nothing_else_is() {
         .unwrap()
         .refused()
         .unwrap();
-    assert_eq!((refusal.reason, refusal.id), (Reason::Cooldown, None));
+    assert_eq!(
+        (refusal.reason, refusal.id),
+        (RefusalReason::Cooldown, None)
+    );
     // Without it the code is as good as it was.
     assert!(
         epoch(0)
@@ -183,7 +186,7 @@ fn case_62_a_restored_backup_is_voided_by_a_raised_epoch_and_nothing_else_is() {
 
 #[test]
 fn case_78_a_key_rotated_while_a_code_is_live_verifies_it_under_its_own_kid() {
-    let (host, binding) = (Host::new(), binding());
+    let (host, binding) = (Harness::new(), binding());
     let issued = host.issue(&binding);
     let ring = |retired_at| {
         KeyRing::builder()
@@ -196,8 +199,8 @@ fn case_78_a_key_rotated_while_a_code_is_live_verifies_it_under_its_own_kid() {
             .unwrap()
     };
     let engine = |keys| {
-        otp_engine::Engine::builder_on(keys, otp_engine::ManualClock::new(at(60)), || {
-            getrandom::SysRng
+        otp_engine::Engine::builder_on(keys, otp_engine::ManualClock::new(at(60)), |bytes| {
+            Ok(getrandom::fill(bytes)?)
         })
         .build()
     };
@@ -228,14 +231,14 @@ fn case_78_a_key_rotated_while_a_code_is_live_verifies_it_under_its_own_kid() {
 
 #[test]
 fn case_79_under_an_unknown_kid_verify_fails_closed_and_issue_supersedes() {
-    let (host, binding) = (Host::new(), binding());
+    let (host, binding) = (Harness::new(), binding());
     let issued = host.issue(&binding);
     let keys = KeyRing::builder()
         .code("2027a", &[3; 32])
         .index(&[2; 32])
         .build()
         .unwrap();
-    let other = Host::on(keys, |builder| builder);
+    let other = Harness::on(keys, |builder| builder);
     let submission = Submission::new(&binding, issued.code.as_str());
     assert!(matches!(
         other.engine.verify(&host.store, submission),
@@ -249,7 +252,7 @@ fn case_79_under_an_unknown_kid_verify_fails_closed_and_issue_supersedes() {
         .issued()
         .unwrap();
     assert_eq!(next.send, 1);
-    // The budgets are the same ones, whatever the code keys are: this was the number's second send.
+    // The rate limits are the same ones, whatever the code keys are: this was the number's second send.
     for n in 0..3 {
         let name = n.to_string();
         let user = parts().user(&name).build().unwrap();
@@ -303,7 +306,7 @@ fn case_82_ids_and_tokens_are_distinct_under_the_default_randomness() {
         let (name, number) = (n.to_string(), format!("6012345{n:04}"));
         let target = parts()
             .user(&name)
-            .record_field(record(&name))
+            .target(record(&name))
             .recipient(mobile(&number))
             .build()
             .unwrap();

@@ -9,11 +9,11 @@ mod fixture;
 
 use core::time::Duration;
 
-use fixture::{Host, at, binding, mobile, parts, record};
+use fixture::{Harness, at, binding, mobile, parts, record};
 use otp_engine::{
-    Binding, Budgets, Cancellation, Delivery, Engine, Error, Happening, Issued, KeyRing, Lock,
-    MemoryStore, Reason, Recipient, Rejection, Reported, Resetting, State, Submission, Timestamp,
-    Unlocking,
+    Binding, CancelOutcome, ChallengeState, Delivery, DeliveryReport, Engine, Error, EventKind,
+    Issued, KeyRing, Lock, MemoryStore, RateLimits, Recipient, RefusalReason, Rejection,
+    ReportOutcome, ResetOutcome, Submission, Timestamp, UnlockOutcome,
 };
 
 const DAY: i64 = 86_400;
@@ -23,30 +23,30 @@ const TEN_YEARS: i64 = 3_653 * DAY;
 fn nth(n: i64) -> Binding {
     let (name, number) = (n.to_string(), format!("601234567{:02}", n % 100));
     parts()
-        .record_field(record(&name))
+        .target(record(&name))
         .recipient(mobile(&number))
         .build()
         .unwrap()
 }
 
 /// Uses up all attempts.
-fn five_wrong(host: &Host, binding: &Binding, issued: &Issued) {
+fn five_wrong(host: &Harness, binding: &Binding, issued: &Issued) {
     for _ in 0..5 {
         let _ = host.guess_wrong(binding, issued);
     }
 }
 
 /// Guesses wrong until the user is locked; from the record `first` on.
-fn lock(host: &Host, first: i64) {
+fn lock(host: &Harness, first: i64) {
     for n in first..first + 3 {
         let binding = nth(n);
         five_wrong(host, &binding, &host.issue(&binding));
     }
 }
 
-fn is_locked(host: &Host, n: i64) -> bool {
+fn is_locked(host: &Harness, n: i64) -> bool {
     let refusal = host.engine.issue(&host.store, &nth(n)).unwrap().refused();
-    refusal.is_some_and(|refusal| refusal.reason == Reason::Locked)
+    refusal.is_some_and(|refusal| refusal.reason == RefusalReason::Locked)
 }
 
 #[test]
@@ -60,7 +60,7 @@ fn case_140_a_clock_that_was_ahead_lets_no_wrong_guess_be_forgotten() {
         TEN_YEARS,
         i64::MAX / 2,
     ] {
-        let host = Host::new();
+        let host = Harness::new();
         lock(&host, 0);
         assert!(is_locked(&host, 3));
         for round in 0..3 {
@@ -78,7 +78,7 @@ fn case_140_a_clock_that_was_ahead_lets_no_wrong_guess_be_forgotten() {
 #[test]
 fn case_140_a_clock_that_was_back_lets_no_wrong_guess_be_forgotten() {
     for back in [DAY + 1, 10 * DAY, 401 * DAY, TEN_YEARS, 1 << 61] {
-        let host = Host::new();
+        let host = Harness::new();
         for n in 0..2 {
             let issued = host.issue(&nth(n));
             for _ in 0..5 {
@@ -103,21 +103,24 @@ fn case_140_a_clock_that_was_back_lets_no_wrong_guess_be_forgotten() {
 
 #[test]
 fn case_140_sends_are_not_forgotten_either() {
-    let host = Host::new();
+    let host = Harness::new();
     let to_one = |n: i64| {
         let name = n.to_string();
-        parts().record_field(record(&name)).build().unwrap()
+        parts().target(record(&name)).build().unwrap()
     };
     (0..5).for_each(|n| drop(host.issue(&to_one(n))));
     drop(host.at(3 * DAY).issue(&to_one(5)));
     let refusal = host.at(60).refusal(&to_one(6));
-    assert_eq!(refusal.reason, Reason::SendLimit);
+    assert_eq!(refusal.reason, RefusalReason::SendLimit);
 }
 
 #[test]
 fn case_140_a_count_in_a_row_outlives_a_clock_that_was_ahead() {
-    let budgets = Budgets::builder().consecutive_failures(10).build().unwrap();
-    let host = Host::with_budgets(budgets);
+    let rate_limits = RateLimits::builder()
+        .consecutive_failures(10)
+        .build()
+        .unwrap();
+    let host = Harness::with_rate_limits(rate_limits);
     for n in 0..2 {
         let issued = host.issue(&nth(n));
         five_wrong(&host, &nth(n), &issued);
@@ -130,7 +133,7 @@ fn case_140_a_count_in_a_row_outlives_a_clock_that_was_ahead() {
 
 #[test]
 fn case_141_a_code_of_a_clock_ten_years_ahead_gives_way_to_a_new_one() {
-    let (host, binding) = (Host::new(), binding());
+    let (host, binding) = (Harness::new(), binding());
     let far = host.at(TEN_YEARS).issue(&binding);
     host.at(0);
     // It is of no use, and no attempt is lost to it ...
@@ -146,7 +149,7 @@ fn case_141_a_code_of_a_clock_ten_years_ahead_gives_way_to_a_new_one() {
 
 #[test]
 fn case_141_attempts_of_a_clock_far_ahead_count_on() {
-    let (host, binding) = (Host::new(), binding());
+    let (host, binding) = (Harness::new(), binding());
     let far = host.at(TEN_YEARS).issue(&binding);
     for left in [4, 3] {
         assert_eq!(host.guess_wrong(&binding, &far), left);
@@ -157,23 +160,23 @@ fn case_141_attempts_of_a_clock_far_ahead_count_on() {
     assert_eq!(host.guess_wrong(&binding, &next), 0);
     // What is read as the present is over when somebody says so, or the future has come.
     let refusal = host.at(DAY).refusal(&binding);
-    assert_eq!(refusal.reason, Reason::Exhausted);
+    assert_eq!(refusal.reason, RefusalReason::Exhausted);
     assert_eq!(refusal.retry_at, Some(at(DAY + 900)));
     let reset = host
         .engine
         .reset_slot(&host.store, &binding, "clock set right");
-    assert_eq!(reset.unwrap(), Resetting::Reset);
+    assert_eq!(reset.unwrap(), ResetOutcome::Reset);
     let next = host.issue(&binding);
     assert_eq!(host.guess_wrong(&binding, &next), 4);
 }
 
 #[test]
 fn case_142_a_final_state_raises_no_clock_fault() {
-    let end: [fn(&Host, &Binding, &Issued); 4] = [
+    let end: [fn(&Harness, &Binding, &Issued); 4] = [
         |host, binding, issued| assert!(host.accepts(binding, issued.code.as_str())),
         |host, binding, _| {
             let cancelled = host.engine.cancel(&host.store, binding).unwrap();
-            assert_eq!(cancelled, Cancellation::Cancelled);
+            assert_eq!(cancelled, CancelOutcome::Cancelled);
         },
         |host, binding, issued| {
             five_wrong(host, binding, issued);
@@ -185,7 +188,7 @@ fn case_142_a_final_state_raises_no_clock_fault() {
         },
     ];
     for (number, end) in end.into_iter().enumerate() {
-        let (host, binding) = (Host::new(), binding());
+        let (host, binding) = (Harness::new(), binding());
         let issued = host.at(3_600).issue(&binding);
         end(&host, &binding, &issued);
         host.at(0);
@@ -193,23 +196,23 @@ fn case_142_a_final_state_raises_no_clock_fault() {
         let refusal = answer.refused().expect("cooldown or closing time");
         assert!(refusal.retry_at <= Some(at(3_600 + 1_080)), "{number}");
         let reported = host.report(&binding, &issued, Delivery::Sent);
-        assert_eq!(reported, Reported::Recorded, "{number}");
+        assert_eq!(reported, ReportOutcome::Recorded, "{number}");
         assert!(!host.accepts(&binding, issued.code.as_str()), "{number}");
     }
 }
 
 #[test]
 fn case_143_a_reset_lifts_a_slot_and_leaves_what_was_used() {
-    let (host, binding) = (Host::new(), binding());
-    let reset = |host: &Host| host.engine.reset_slot(&host.store, &binding, "ticket 4711");
-    assert_eq!(reset(&host).unwrap(), Resetting::NothingToReset);
+    let (host, binding) = (Harness::new(), binding());
+    let reset = |host: &Harness| host.engine.reset_slot(&host.store, &binding, "ticket 4711");
+    assert_eq!(reset(&host).unwrap(), ResetOutcome::NothingToReset);
     let issued = host.issue(&binding);
     five_wrong(&host, &binding, &issued);
-    assert_eq!(host.refusal(&binding).reason, Reason::Exhausted);
+    assert_eq!(host.refusal(&binding).reason, RefusalReason::Exhausted);
     let _ = host.heard();
-    assert_eq!(reset(&host).unwrap(), Resetting::Reset);
-    assert_eq!(host.heard(), [Happening::SlotReset]);
-    assert_eq!(reset(&host).unwrap(), Resetting::NothingToReset);
+    assert_eq!(reset(&host).unwrap(), ResetOutcome::Reset);
+    assert_eq!(host.heard(), [EventKind::SlotReset]);
+    assert_eq!(reset(&host).unwrap(), ResetOutcome::NothingToReset);
     assert_eq!(host.heard(), []);
     // The code stays dead, the slot is open.
     let dead = host.rejection(&binding, issued.code.as_str());
@@ -217,22 +220,22 @@ fn case_143_a_reset_lifts_a_slot_and_leaves_what_was_used() {
     let next = host.issue(&binding);
     assert_eq!(host.guess_wrong(&binding, &next), 4);
     assert!(host.accepts(&binding, next.code.as_str()));
-    assert_eq!(reset(&host).unwrap(), Resetting::Reset); // its cooldown
+    assert_eq!(reset(&host).unwrap(), ResetOutcome::Reset); // its cooldown
     let used = host.rejection(&binding, next.code.as_str());
     assert_eq!(used, Rejection::AlreadyUsed);
     // A code that is out is called off: a reset gives no second set of guesses at it.
     let third = host.issue(&binding);
-    assert_eq!(reset(&host).unwrap(), Resetting::Reset);
+    assert_eq!(reset(&host).unwrap(), ResetOutcome::Reset);
     let off = host.rejection(&binding, third.code.as_str());
     assert_eq!(off, Rejection::Cancelled);
 }
 
 #[test]
 fn case_143_a_reset_lifts_what_ten_years_ahead_froze() {
-    let host = Host::new();
+    let host = Harness::new();
     let to_one = |n: i64| {
         let name = n.to_string();
-        parts().record_field(record(&name)).build().unwrap()
+        parts().target(record(&name)).build().unwrap()
     };
     host.at(TEN_YEARS);
     (0..5).for_each(|n| drop(host.issue(&to_one(n))));
@@ -240,40 +243,40 @@ fn case_143_a_reset_lifts_what_ten_years_ahead_froze() {
     // Read as the present: refused, and never for ten years as told.
     for second in [0, 600, 20 * DAY] {
         let refusal = host.at(second).refusal(&to_one(5));
-        assert_eq!(refusal.reason, Reason::SendLimit);
+        assert_eq!(refusal.reason, RefusalReason::SendLimit);
         assert_eq!(refusal.retry_at, Some(at(second + 600)));
     }
     let recipient = Recipient::from(mobile("60123456789"));
     let reset = host
         .engine
         .reset_recipient(&host.store, "acme", &recipient, "clock set right");
-    assert_eq!(reset.unwrap(), Resetting::Reset);
+    assert_eq!(reset.unwrap(), ResetOutcome::Reset);
     drop(host.issue(&to_one(5)));
     let again = host
         .engine
         .reset_recipient(&host.store, "other", &recipient, "clock set right");
-    assert_eq!(again.unwrap(), Resetting::NothingToReset);
+    assert_eq!(again.unwrap(), ResetOutcome::NothingToReset);
 }
 
 #[test]
 fn case_143_a_reset_lifts_a_users_locks_and_sends() {
-    let host = Host::new();
+    let host = Harness::new();
     lock(&host, 0);
     (3..10).for_each(|n| assert!(is_locked(&host, n)));
     assert_eq!(
         host.engine
             .reset_user(&host.store, "acme", "7", "called by telephone")
             .unwrap(),
-        Resetting::Reset
+        ResetOutcome::Reset
     );
-    assert_eq!(host.heard().last(), Some(&Happening::UserReset));
+    assert_eq!(host.heard().last(), Some(&EventKind::UserReset));
     (3..13).for_each(|n| drop(host.issue(&nth(n)))); // ten in an hour again
-    assert_eq!(host.refusal(&nth(14)).reason, Reason::SendLimit);
+    assert_eq!(host.refusal(&nth(14)).reason, RefusalReason::SendLimit);
 }
 
 #[test]
 fn case_144_a_reset_without_a_reason_is_refused() {
-    let (host, binding) = (Host::new(), binding());
+    let (host, binding) = (Harness::new(), binding());
     let issued = host.issue(&binding);
     five_wrong(&host, &binding, &issued);
     let (engine, store) = (&host.engine, &host.store);
@@ -287,7 +290,7 @@ fn case_144_a_reset_without_a_reason_is_refused() {
             assert!(matches!(reset, Err(Error::ResetReason)), "{reason:?}");
         }
     }
-    assert_eq!(host.refusal(&binding).reason, Reason::Exhausted);
+    assert_eq!(host.refusal(&binding).reason, RefusalReason::Exhausted);
     assert!(engine.reset_slot(store, &binding, &"x".repeat(256)).is_ok());
 }
 
@@ -296,13 +299,13 @@ fn case_144_the_reason_and_the_masked_recipient_are_in_the_event() {
     use std::sync::{Arc, Mutex};
     let heard = Arc::new(Mutex::new(Vec::new()));
     let ear = Arc::clone(&heard);
-    let host = Host::with(|builder| {
+    let host = Harness::with(|builder| {
         builder.observer(move |event: &otp_engine::Event<'_>| {
             let recipient = event.recipient.map(ToString::to_string);
             let reason = event.reason.map(str::to_owned);
             ear.lock()
                 .unwrap()
-                .push((event.what, event.user.to_owned(), recipient, reason));
+                .push((event.kind, event.user.to_owned(), recipient, reason));
         })
     });
     drop(host.issue(&binding()));
@@ -315,7 +318,7 @@ fn case_144_the_reason_and_the_masked_recipient_are_in_the_event() {
         .unwrap();
     let masked = Some("6012*****89".to_owned());
     let heard = heard.lock().unwrap();
-    assert_eq!(heard[2].0, Happening::SlotReset);
+    assert_eq!(heard[2].0, EventKind::SlotReset);
     assert_eq!(heard[2].3.as_deref(), Some("ticket 4712"));
     assert_eq!(heard[0].3, None);
     assert_eq!(heard[0].2, heard[1].2);
@@ -326,7 +329,7 @@ fn case_144_the_reason_and_the_masked_recipient_are_in_the_event() {
             .is_some_and(|shown| !shown.contains("3456")),
         "{masked:?}"
     );
-    assert_eq!(heard[1].0, Happening::RecipientReset);
+    assert_eq!(heard[1].0, EventKind::RecipientReset);
     assert_eq!(
         (heard[1].1.as_str(), heard[1].3.as_deref()),
         ("", Some("ticket 4711"))
@@ -335,11 +338,11 @@ fn case_144_the_reason_and_the_masked_recipient_are_in_the_event() {
 
 #[test]
 fn case_145_whoever_sees_the_expiry_on_a_write_path_keeps_it() {
-    type See = fn(&Host, &Binding);
+    type See = fn(&Harness, &Binding);
     let see: [(&str, See); 7] = [
         ("cancel", |host, binding| {
             let answer = host.engine.cancel(&host.store, binding).unwrap();
-            assert_eq!(answer, Cancellation::NothingLive);
+            assert_eq!(answer, CancelOutcome::NothingLive);
         }),
         ("malformed", |host, binding| {
             assert_eq!(host.rejection(binding, "?"), Rejection::Malformed);
@@ -348,9 +351,9 @@ fn case_145_whoever_sees_the_expiry_on_a_write_path_keeps_it() {
             // Other records used up the number's sends.
             for n in 20..24 {
                 let name = n.to_string();
-                drop(host.issue(&parts().record_field(record(&name)).build().unwrap()));
+                drop(host.issue(&parts().target(record(&name)).build().unwrap()));
             }
-            assert_eq!(host.refusal(binding).reason, Reason::SendLimit);
+            assert_eq!(host.refusal(binding).reason, RefusalReason::SendLimit);
         }),
         ("another number", |host, _| {
             let other = parts().recipient(mobile("60123456780")).build().unwrap();
@@ -370,8 +373,18 @@ fn case_145_whoever_sees_the_expiry_on_a_write_path_keeps_it() {
                 .unwrap()
                 .id;
             let (engine, store) = (&host.engine, &host.store);
-            let report = |send| engine.report_delivery(store, binding, id, send, Delivery::Sent);
-            assert_eq!(report(9).unwrap(), Reported::Ignored);
+            let report = |send| {
+                engine.report_delivery(
+                    store,
+                    binding,
+                    DeliveryReport {
+                        id,
+                        send,
+                        delivery: Delivery::Sent,
+                    },
+                )
+            };
+            assert_eq!(report(9).unwrap(), ReportOutcome::Ignored);
         }),
         ("report", |host, binding| {
             let id = host
@@ -381,12 +394,22 @@ fn case_145_whoever_sees_the_expiry_on_a_write_path_keeps_it() {
                 .unwrap()
                 .id;
             let (engine, store) = (&host.engine, &host.store);
-            let report = |send| engine.report_delivery(store, binding, id, send, Delivery::Sent);
-            assert_eq!(report(1).unwrap(), Reported::Recorded);
+            let report = |send| {
+                engine.report_delivery(
+                    store,
+                    binding,
+                    DeliveryReport {
+                        id,
+                        send,
+                        delivery: Delivery::Sent,
+                    },
+                )
+            };
+            assert_eq!(report(1).unwrap(), ReportOutcome::Recorded);
         }),
     ];
     for (who, see) in see {
-        let (host, binding) = (Host::new(), binding());
+        let (host, binding) = (Harness::new(), binding());
         let issued = host.issue(&binding);
         see(host.at(180), &binding);
         host.at(10);
@@ -396,22 +419,22 @@ fn case_145_whoever_sees_the_expiry_on_a_write_path_keeps_it() {
             .unwrap()
             .unwrap()
             .state;
-        assert_eq!(state, State::Expired, "{who}");
+        assert_eq!(state, ChallengeState::Expired, "{who}");
         let told = host.rejection(&binding, issued.code.as_str());
         assert_eq!(told, Rejection::Expired, "{who}");
     }
     // A read keeps nothing, and says so.
-    let (host, binding) = (Host::new(), binding());
+    let (host, binding) = (Harness::new(), binding());
     let issued = host.issue(&binding);
     let seen = host.at(180).engine.status(&host.store, &binding).unwrap();
-    assert_eq!(seen.unwrap().state, State::Expired);
+    assert_eq!(seen.unwrap().state, ChallengeState::Expired);
     assert!(host.at(10).accepts(&binding, issued.code.as_str()));
 }
 
 #[test]
 fn case_146_a_purge_does_not_believe_a_clock_that_jumped() {
     for jump in [DAY + 1, 2 * DAY, 401 * DAY, TEN_YEARS] {
-        let host = Host::new();
+        let host = Harness::new();
         lock(&host, 0);
         let cells = host.store.len();
         let purge = |limit| host.engine.purge(&host.store, limit);
@@ -438,7 +461,7 @@ fn case_146_a_purge_does_not_believe_a_clock_that_jumped() {
 
 #[test]
 fn case_146_one_commit_does_not_make_a_purge_believe_ten_years() {
-    let host = Host::new();
+    let host = Harness::new();
     lock(&host, 0);
     host.at(TEN_YEARS);
     for n in 10..15 {
@@ -452,7 +475,7 @@ fn case_146_one_commit_does_not_make_a_purge_believe_ten_years() {
 
 #[test]
 fn case_146_a_rest_of_days_is_believed_after_as_many_commits() {
-    let host = Host::new();
+    let host = Harness::new();
     drop(host.issue(&nth(0)));
     host.at(4 * DAY); // a long holiday
     for n in 1..=3 {
@@ -502,9 +525,12 @@ fn case_147_a_process_of_its_own_that_purges_finds_the_mark_of_the_others() {
 
 #[test]
 fn case_148_a_lock_until_unlock_is_not_lifted_by_retention() {
-    let budgets = Budgets::builder().consecutive_failures(10).build().unwrap();
+    let rate_limits = RateLimits::builder()
+        .consecutive_failures(10)
+        .build()
+        .unwrap();
     for permanent in [false, true] {
-        let mut host = Host::with_budgets(budgets);
+        let mut host = Harness::with_rate_limits(rate_limits);
         if permanent {
             host.store = MemoryStore::keeping_records_until_exit();
         }
@@ -518,10 +544,13 @@ fn case_148_a_lock_until_unlock_is_not_lifted_by_retention() {
                 .purge_confirmed(&host.store, usize::MAX)
                 .unwrap();
             let refusal = host.refusal(&nth(3));
-            assert_eq!((refusal.reason, refusal.retry_at), (Reason::Locked, None));
+            assert_eq!(
+                (refusal.reason, refusal.retry_at),
+                (RefusalReason::Locked, None)
+            );
         }
         let unlocked = host.engine.unlock(&host.store, "acme", "7").unwrap();
-        assert_eq!(unlocked, Unlocking::Unlocked);
+        assert_eq!(unlocked, UnlockOutcome::Unlocked);
         drop(host.issue(&nth(3)));
     }
 }
@@ -564,8 +593,11 @@ impl otp_engine::Store for NeverBack {
 
 #[test]
 fn case_148_what_is_kept_for_ever_stays_so_when_the_lock_is_lifted() {
-    let budgets = Budgets::builder().consecutive_failures(10).build().unwrap();
-    let host = Host::with_budgets(budgets);
+    let rate_limits = RateLimits::builder()
+        .consecutive_failures(10)
+        .build()
+        .unwrap();
+    let host = Harness::with_rate_limits(rate_limits);
     let store = NeverBack(MemoryStore::keeping_records_until_exit());
     let issue = |n| {
         host.engine
@@ -574,10 +606,10 @@ fn case_148_what_is_kept_for_ever_stays_so_when_the_lock_is_lifted() {
             .issued()
             .unwrap()
     };
-    let verify = |n: i64, typed: &str| {
+    let verify = |n: i64, entered: &str| {
         let binding = nth(n);
         host.engine
-            .verify(&store, Submission::new(&binding, typed))
+            .verify(&store, Submission::new(&binding, entered))
             .unwrap()
     };
     for n in 0..2 {
@@ -587,7 +619,7 @@ fn case_148_what_is_kept_for_ever_stays_so_when_the_lock_is_lifted() {
         }
     }
     let unlocked = host.engine.unlock(&store, "acme", "7").unwrap();
-    assert_eq!(unlocked, Unlocking::Unlocked);
+    assert_eq!(unlocked, UnlockOutcome::Unlocked);
     let issued = issue(3);
     assert!(verify(3, issued.code.as_str()).is_accepted());
 }
@@ -624,12 +656,12 @@ impl otp_engine::Store for Forgetful {
 #[test]
 fn case_149_a_lock_without_end_is_refused_where_a_store_forgets_and_never_at_a_guess() {
     let store = Forgetful(MemoryStore::new());
-    let host = Host::new();
+    let host = Harness::new();
     let refused = host.engine.issue(&store, &binding());
     assert!(matches!(refused, Err(Error::LockWithoutEnd)));
     let totp = otp_engine::oath::Totp::new(
         &otp_engine::oath::Secret::new(b"12345678901234567890").unwrap(),
-        otp_engine::oath::Algorithm::Sha1,
+        otp_engine::oath::HashFunction::Sha1,
         6,
         30,
     );
@@ -639,15 +671,15 @@ fn case_149_a_lock_without_end_is_refused_where_a_store_forgets_and_never_at_a_g
     assert!(matches!(verdict, Err(Error::LockWithoutEnd)));
     // With an end it is kept until then; every guess of it commits.
     let day = Duration::from_secs(86_400);
-    for budgets in [
-        Budgets::builder()
+    for rate_limits in [
+        RateLimits::builder()
             .consecutive_failures(10)
             .lock_ends_after(day * 30)
             .build()
             .unwrap(),
-        Budgets::unmetered(),
+        RateLimits::unlimited(),
     ] {
-        let host = Host::with_budgets(budgets);
+        let host = Harness::with_rate_limits(rate_limits);
         let store = Forgetful(MemoryStore::new());
         for n in 0..2 {
             let issued = host
@@ -667,7 +699,7 @@ fn case_149_a_lock_without_end_is_refused_where_a_store_forgets_and_never_at_a_g
         let refusal = next.refused();
         assert_eq!(
             refusal.map(|refusal| refusal.retry_at),
-            budgets.is_metered().then_some(Some(at(30 * DAY)))
+            rate_limits.is_limited().then_some(Some(at(30 * DAY)))
         );
     }
 }
@@ -676,7 +708,7 @@ fn case_149_a_lock_without_end_is_refused_where_a_store_forgets_and_never_at_a_g
 fn case_149_the_end_of_a_lock_has_bounds() {
     let build = |seconds| {
         let time = Duration::from_secs(seconds);
-        Budgets::builder().lock_ends_after(time).build()
+        RateLimits::builder().lock_ends_after(time).build()
     };
     assert!(build(86_400).is_ok() && build(400 * 86_400).is_ok());
     for seconds in [0, 86_399, 400 * 86_400 + 1, u64::MAX] {
@@ -694,7 +726,7 @@ fn case_152_another_epoch_is_another_code() {
             .epoch(epoch)
             .build()
             .unwrap();
-        let host = Host::on(keys, |builder| {
+        let host = Harness::on(keys, |builder| {
             builder.policy(otp_engine::Policy::builder().token().build().unwrap())
         });
         host.issue(&binding()).code.as_str().to_owned()
@@ -707,7 +739,7 @@ fn case_152_another_epoch_is_another_code() {
 /// The reason stands in audit logs: what shows nothing, or otherwise than it is stored, is none.
 #[test]
 fn case_426_the_reason_of_a_reset_shows_what_it_is() {
-    let (host, binding) = (Host::new(), binding());
+    let (host, binding) = (Harness::new(), binding());
     let engine = &host.engine;
     for reason in [
         "\u{3164}",

@@ -4,10 +4,10 @@ mod fixture;
 
 use core::time::Duration;
 
-use fixture::{Host, at, binding, content, mobile, parts, record};
+use fixture::{Harness, at, binding, content, mobile, parts, record};
 use otp_engine::{
-    Binding, Cancellation, Delivered, Delivery, Happening, Issued, Policy, Reason, Rejection,
-    Reported, Resend, State, Submission,
+    Binding, CancelOutcome, ChallengeState, Delivery, DeliveryStatus, EventKind, Issued, Policy,
+    RefusalReason, Rejection, ReportOutcome, Resend, Submission,
 };
 
 /// What the gateway says when it is out of credit.
@@ -15,25 +15,25 @@ fn failed() -> Delivery {
     Delivery::Failed(fixture::status("5"))
 }
 
-fn report(host: &Host, binding: &Binding, issued: &Issued, delivery: Delivery) -> Reported {
+fn report(host: &Harness, binding: &Binding, issued: &Issued, delivery: Delivery) -> ReportOutcome {
     host.report(binding, issued, delivery)
 }
 
 #[test]
 fn case_38_a_double_click_sends_one_message() {
-    let (host, binding) = (Host::new(), binding());
+    let (host, binding) = (Harness::new(), binding());
     let issued = host.issue(&binding);
     let refusal = host.refusal(&binding);
     assert_eq!(
         (refusal.reason, refusal.retry_at, refusal.id),
-        (Reason::Cooldown, Some(at(60)), Some(issued.id))
+        (RefusalReason::Cooldown, Some(at(60)), Some(issued.id))
     );
 }
 
 #[test]
 fn case_39_two_nodes_at_once_make_one_challenge_and_one_message() {
     for _ in 0..50 {
-        let (host, binding) = (Host::new(), binding());
+        let (host, binding) = (Harness::new(), binding());
         let nodes = [host.engine.clone(), host.engine.clone()];
         let barrier = std::sync::Barrier::new(nodes.len());
         let issued: Vec<_> = std::thread::scope(|scope| {
@@ -61,14 +61,14 @@ fn case_39_two_nodes_at_once_make_one_challenge_and_one_message() {
             .unwrap();
         assert_eq!(
             (refused[0].reason, refused[0].id),
-            (Reason::Cooldown, Some(sent.id))
+            (RefusalReason::Cooldown, Some(sent.id))
         );
     }
 }
 
 #[test]
 fn case_40_a_retry_after_a_gateway_timeout_sends_the_same_code() {
-    let (host, binding) = (Host::new(), binding());
+    let (host, binding) = (Harness::new(), binding());
     let issued = host.issue(&binding);
     let again = host.at(60).issue(&binding);
     assert_eq!(
@@ -79,62 +79,65 @@ fn case_40_a_retry_after_a_gateway_timeout_sends_the_same_code() {
     assert_eq!(again.issued_at, at(0));
     assert_eq!(
         host.heard(),
-        [Happening::Issued, Happening::SentAgain { send: 2 },]
+        [EventKind::Issued, EventKind::SentAgain { send: 2 },]
     );
 }
 
 #[test]
 fn case_41_a_refused_message_is_refunded_once_and_ten_seconds_stay() {
-    let (host, binding) = (Host::new(), binding());
+    let (host, binding) = (Harness::new(), binding());
     let issued = host.issue(&binding);
     assert_eq!(
         report(&host, &binding, &issued, failed()),
-        Reported::Refunded
+        ReportOutcome::Refunded
     );
     assert_eq!(
         report(&host, &binding, &issued, failed()),
-        Reported::Ignored
+        ReportOutcome::Ignored
     );
     assert_eq!(
         report(&host, &binding, &issued, Delivery::Sent),
-        Reported::Ignored
+        ReportOutcome::Ignored
     );
     let status = host.engine.status(&host.store, &binding).unwrap().unwrap();
-    assert_eq!(status.delivery, Delivered::Failed(fixture::status("5")));
+    assert_eq!(
+        status.delivery,
+        DeliveryStatus::Failed(fixture::status("5"))
+    );
     assert_eq!(host.at(9).refusal(&binding).retry_at, Some(at(10)));
     let again = host.at(10).issue(&binding);
     // A late report on the first send changes nothing: the second one stands.
     assert_eq!(
         report(&host, &binding, &issued, failed()),
-        Reported::Ignored
+        ReportOutcome::Ignored
     );
     assert_eq!(host.at(69).refusal(&binding).retry_at, Some(at(70)));
     assert_eq!(
         report(&host, &binding, &again, Delivery::Sent),
-        Reported::Recorded
+        ReportOutcome::Recorded
     );
 }
 
 #[test]
 fn case_41_at_most_three_refunds_come_in_a_day() {
-    let host = Host::new();
+    let host = Harness::new();
     let mut refunds = 0;
     for n in 0..5_i64 {
         let name = n.to_string();
-        let target = parts().record_field(record(&name)).build().unwrap();
+        let target = parts().target(record(&name)).build().unwrap();
         let issued = host.at(n * 700).issue(&target);
-        refunds += i32::from(report(&host, &target, &issued, failed()) == Reported::Refunded);
+        refunds += i32::from(report(&host, &target, &issued, failed()) == ReportOutcome::Refunded);
     }
     assert_eq!(refunds, 3);
     let heard = host.heard();
-    assert!(heard.contains(&Happening::DeliveryFailed { refunded: true }));
-    assert!(heard.contains(&Happening::DeliveryFailed { refunded: false }));
+    assert!(heard.contains(&EventKind::DeliveryFailed { refunded: true }));
+    assert!(heard.contains(&EventKind::DeliveryFailed { refunded: false }));
     // A day after the first of them there is one more.
-    let target = parts().record_field(record("later")).build().unwrap();
+    let target = parts().target(record("later")).build().unwrap();
     let issued = host.at(86_400).issue(&target);
     assert_eq!(
         report(&host, &target, &issued, failed()),
-        Reported::Refunded
+        ReportOutcome::Refunded
     );
 }
 
@@ -143,7 +146,7 @@ fn case_41_at_most_three_refunds_come_in_a_day() {
 fn case_150_a_code_is_refunded_three_times_however_long_it_lives() {
     let week = Duration::from_secs(7 * 86_400);
     let token = Policy::builder().token().validity(week).max_sends(10);
-    let (host, binding) = (Host::with_policy(token.build().unwrap()), binding());
+    let (host, binding) = (Harness::with_policy(token.build().unwrap()), binding());
     let mut id = None;
     let mut reports = Vec::new();
     for second in [0, 10, 20, 2 * 86_400, 3 * 86_400] {
@@ -151,30 +154,36 @@ fn case_150_a_code_is_refunded_three_times_however_long_it_lives() {
         assert_eq!(*id.get_or_insert(issued.id), issued.id, "the same code");
         reports.push(report(&host, &binding, &issued, failed()));
     }
-    let (yes, no) = (Reported::Refunded, Reported::Recorded);
+    let (yes, no) = (ReportOutcome::Refunded, ReportOutcome::Recorded);
     assert_eq!(reports, [yes, yes, yes, no, no]);
 }
 
 #[test]
 fn a_refund_gives_the_sends_back_and_the_attempts_never() {
-    let host = Host::new();
-    let target = |n: &str| parts().record_field(record(n)).build().unwrap();
+    let host = Harness::new();
+    let target = |n: &str| parts().target(record(n)).build().unwrap();
     let first = target("first");
     let issued = host.issue(&first);
     let _ = host.guess_wrong(&first, &issued);
-    assert_eq!(report(&host, &first, &issued, failed()), Reported::Refunded);
+    assert_eq!(
+        report(&host, &first, &issued, failed()),
+        ReportOutcome::Refunded
+    );
     for n in ["a", "b", "c", "d", "e"] {
         let _ = host.at(1).issue(&target(n));
     }
-    assert_eq!(host.refusal(&target("f")).reason, Reason::SendLimit);
+    assert_eq!(host.refusal(&target("f")).reason, RefusalReason::SendLimit);
     assert_eq!(host.guess_wrong(&first, &issued), 3);
 }
 
 #[test]
 fn case_42_at_59_seconds_the_cooldown_holds_and_at_60_it_is_over() {
-    let (host, binding) = (Host::new(), binding());
+    let (host, binding) = (Harness::new(), binding());
     let _ = host.issue(&binding);
-    assert_eq!(host.at(59).refusal(&binding).reason, Reason::Cooldown);
+    assert_eq!(
+        host.at(59).refusal(&binding).reason,
+        RefusalReason::Cooldown
+    );
     assert_eq!(host.at(60).issue(&binding).send, 2);
 }
 
@@ -184,7 +193,7 @@ fn case_43_the_fourth_delivery_of_one_code_is_refused_until_a_new_one_is_due() {
         .validity(Duration::from_secs(600))
         .build()
         .unwrap();
-    let (host, binding) = (Host::with_policy(policy), binding());
+    let (host, binding) = (Harness::with_policy(policy), binding());
     let first = host.issue(&binding);
     for second in [60, 120] {
         assert_eq!(host.at(second).issue(&binding).id, first.id);
@@ -192,9 +201,12 @@ fn case_43_the_fourth_delivery_of_one_code_is_refused_until_a_new_one_is_due() {
     let refusal = host.at(180).refusal(&binding);
     assert_eq!(
         (refusal.reason, refusal.retry_at, refusal.id),
-        (Reason::SendLimit, Some(at(571)), Some(first.id))
+        (RefusalReason::SendLimit, Some(at(571)), Some(first.id))
     );
-    assert_eq!(host.at(570).refusal(&binding).reason, Reason::SendLimit);
+    assert_eq!(
+        host.at(570).refusal(&binding).reason,
+        RefusalReason::SendLimit
+    );
     let next = host.at(571).issue(&binding);
     assert_ne!(next.id, first.id);
     assert_eq!((next.send, next.expires_at), (1, at(1171)));
@@ -203,7 +215,7 @@ fn case_43_the_fourth_delivery_of_one_code_is_refused_until_a_new_one_is_due() {
 #[test]
 fn within_the_last_half_minute_a_new_code_is_made() {
     for (second, same) in [(150, true), (151, false)] {
-        let (host, binding) = (Host::new(), binding());
+        let (host, binding) = (Harness::new(), binding());
         let first = host.issue(&binding);
         assert_eq!(
             host.at(second).issue(&binding).id == first.id,
@@ -215,7 +227,7 @@ fn within_the_last_half_minute_a_new_code_is_made() {
 
 #[test]
 fn case_44_the_sixth_send_in_ten_minutes_to_one_number_is_refused() {
-    let host = Host::new();
+    let host = Harness::new();
     // Five users, one number.
     for n in 0..5_i64 {
         let name = n.to_string();
@@ -225,7 +237,7 @@ fn case_44_the_sixth_send_in_ten_minutes_to_one_number_is_refused() {
     let refusal = host.at(599).refusal(&sixth);
     assert_eq!(
         (refusal.reason, refusal.retry_at, refusal.id),
-        (Reason::SendLimit, Some(at(600)), None)
+        (RefusalReason::SendLimit, Some(at(600)), None)
     );
     let _ = host.at(600).issue(&sixth);
     // The window has no edges: one place is free, not five.
@@ -235,7 +247,7 @@ fn case_44_the_sixth_send_in_ten_minutes_to_one_number_is_refused() {
 
 #[test]
 fn the_twenty_first_send_in_a_day_to_one_number_is_refused() {
-    let host = Host::new();
+    let host = Harness::new();
     for n in 0..20_i64 {
         let name = n.to_string();
         let _ = host
@@ -249,11 +261,11 @@ fn the_twenty_first_send_in_a_day_to_one_number_is_refused() {
 
 #[test]
 fn the_eleventh_send_in_an_hour_for_one_user_is_refused() {
-    let host = Host::new();
+    let host = Harness::new();
     let target = |n: i64| {
         let (name, number) = (n.to_string(), format!("6012345{n:04}"));
         parts()
-            .record_field(record(&name))
+            .target(record(&name))
             .recipient(mobile(&number))
             .build()
             .unwrap()
@@ -264,14 +276,14 @@ fn the_eleventh_send_in_an_hour_for_one_user_is_refused() {
     let refusal = host.at(3_599).refusal(&target(10));
     assert_eq!(
         (refusal.reason, refusal.retry_at),
-        (Reason::SendLimit, Some(at(3_600)))
+        (RefusalReason::SendLimit, Some(at(3_600)))
     );
     let _ = host.at(3_600).issue(&target(10));
 }
 
 #[test]
 fn retry_at_is_when_all_limits_admit() {
-    let host = Host::new();
+    let host = Harness::new();
     for n in 0..4_i64 {
         let name = n.to_string();
         let _ = host.issue(&parts().user(&name).build().unwrap());
@@ -282,14 +294,14 @@ fn retry_at_is_when_all_limits_admit() {
     let refusal = host.at(20).refusal(&binding);
     assert_eq!(
         (refusal.reason, refusal.retry_at, refusal.id),
-        (Reason::Cooldown, Some(at(600)), Some(issued.id))
+        (RefusalReason::Cooldown, Some(at(600)), Some(issued.id))
     );
     let _ = host.at(600).issue(&binding);
 }
 
 #[test]
 fn case_46_a_number_changed_between_send_and_verify_is_not_accepted() {
-    let (host, binding) = (Host::new(), binding());
+    let (host, binding) = (Harness::new(), binding());
     let issued = host.issue(&binding);
     let moved = parts().recipient(mobile("60123456780")).build().unwrap();
     assert_eq!(
@@ -301,7 +313,7 @@ fn case_46_a_number_changed_between_send_and_verify_is_not_accepted() {
 
 #[test]
 fn case_47_a_bad_number_is_refused_before_randomness_is_drawn() {
-    let host = Host::new();
+    let host = Harness::new();
     for number in [
         "",
         "12345",
@@ -316,7 +328,7 @@ fn case_47_a_bad_number_is_refused_before_randomness_is_drawn() {
         Binding::builder()
             .tenant("acme")
             .purpose("sign")
-            .record_field(record("1"))
+            .target(record("1"))
             .user("7")
             .build()
             .is_err()
@@ -326,7 +338,7 @@ fn case_47_a_bad_number_is_refused_before_randomness_is_drawn() {
 
 #[test]
 fn case_51_after_a_crash_between_commit_and_message_a_resend_works() {
-    let (host, binding) = (Host::new(), binding());
+    let (host, binding) = (Harness::new(), binding());
     drop(host.issue(&binding)); // the message was never sent
     let again = host.at(60).issue(&binding);
     assert!(host.accepts(&binding, again.code.as_str()));
@@ -335,7 +347,7 @@ fn case_51_after_a_crash_between_commit_and_message_a_resend_works() {
 #[test]
 fn case_52_no_code_leaves_without_its_commit() {
     // A store with no room: the decision is made, the commit fails, and there is no code.
-    let (mut host, binding) = (Host::new(), binding());
+    let (mut host, binding) = (Harness::new(), binding());
     host.store = otp_engine::MemoryStore::with_capacity_limit(2);
     let failed = host.engine.issue(&host.store, &binding).err().unwrap();
     assert!(matches!(
@@ -349,7 +361,7 @@ fn case_52_no_code_leaves_without_its_commit() {
 
 #[test]
 fn case_53_a_message_that_comes_after_the_expiry_is_expired() {
-    let (host, binding) = (Host::new(), binding());
+    let (host, binding) = (Harness::new(), binding());
     let issued = host.issue(&binding);
     assert_eq!(
         host.at(300).rejection(&binding, issued.code.as_str()),
@@ -360,7 +372,7 @@ fn case_53_a_message_that_comes_after_the_expiry_is_expired() {
 #[test]
 fn case_54_under_rotate_only_the_newest_code_is_good() {
     let policy = Policy::builder().resend(Resend::Rotate).build().unwrap();
-    let (host, binding) = (Host::with_policy(policy), binding());
+    let (host, binding) = (Harness::with_policy(policy), binding());
     let first = host.issue(&binding);
     let second = host.at(60).issue(&binding);
     let submission = Submission::new(&binding, first.code.as_str());
@@ -384,43 +396,50 @@ fn case_54_under_rotate_only_the_newest_code_is_good() {
 
 #[test]
 fn a_cancelled_code_is_dead_and_the_cooldown_stays() {
-    let (host, binding) = (Host::new(), binding());
+    let (host, binding) = (Harness::new(), binding());
     assert_eq!(
         host.engine.cancel(&host.store, &binding).unwrap(),
-        Cancellation::NothingLive
+        CancelOutcome::NothingLive
     );
     let issued = host.issue(&binding);
     let other = parts().content(content("other")).build().unwrap();
     assert_eq!(
         host.engine.cancel(&host.store, &other).unwrap(),
-        Cancellation::NothingLive
+        CancelOutcome::NothingLive
     );
     assert_eq!(
         host.engine.cancel(&host.store, &binding).unwrap(),
-        Cancellation::Cancelled
+        CancelOutcome::Cancelled
     );
     assert_eq!(
         host.engine.cancel(&host.store, &binding).unwrap(),
-        Cancellation::NothingLive
+        CancelOutcome::NothingLive
     );
     assert_eq!(
         host.rejection(&binding, issued.code.as_str()),
         Rejection::Cancelled
     );
     let refusal = host.at(59).refusal(&binding);
-    assert_eq!((refusal.reason, refusal.id), (Reason::Cooldown, None));
+    assert_eq!(
+        (refusal.reason, refusal.id),
+        (RefusalReason::Cooldown, None)
+    );
     assert_ne!(host.at(60).issue(&binding).id, issued.id);
 }
 
 #[test]
 fn status_tells_how_a_challenge_stands_and_changes_nothing() {
-    let (host, binding) = (Host::new(), binding());
+    let (host, binding) = (Harness::new(), binding());
     assert_eq!(host.engine.status(&host.store, &binding).unwrap(), None);
     let issued = host.issue(&binding);
     let status = host.engine.status(&host.store, &binding).unwrap().unwrap();
     assert_eq!(
         (status.id, status.state, status.delivery),
-        (issued.id, State::Pending, Delivered::Unreported)
+        (
+            issued.id,
+            ChallengeState::Pending,
+            DeliveryStatus::Unreported
+        )
     );
     assert_eq!(
         (status.issued_at, status.expires_at, status.next_send_at),
@@ -429,10 +448,10 @@ fn status_tells_how_a_challenge_stands_and_changes_nothing() {
     assert_eq!((status.attempts_left, status.sends), (5, 1));
     assert_eq!(
         report(&host, &binding, &issued, Delivery::Sent),
-        Reported::Recorded
+        ReportOutcome::Recorded
     );
     let status = host.engine.status(&host.store, &binding).unwrap().unwrap();
-    assert_eq!(status.delivery, Delivered::Sent);
+    assert_eq!(status.delivery, DeliveryStatus::Sent);
     host.at(180);
     assert_eq!(
         host.engine
@@ -440,7 +459,7 @@ fn status_tells_how_a_challenge_stands_and_changes_nothing() {
             .unwrap()
             .unwrap()
             .state,
-        State::Expired
+        ChallengeState::Expired
     );
     // Looking at an expired code did not make the expiry stick: only a verify does.
     assert!(host.at(10).accepts(&binding, issued.code.as_str()));
@@ -450,19 +469,19 @@ fn status_tells_how_a_challenge_stands_and_changes_nothing() {
             .unwrap()
             .unwrap()
             .state,
-        State::Verified
+        ChallengeState::Verified
     );
 }
 
 #[test]
 fn after_a_success_the_next_code_waits_for_the_cooldown() {
-    let (host, binding) = (Host::new(), binding());
+    let (host, binding) = (Harness::new(), binding());
     let issued = host.issue(&binding);
     assert!(host.at(5).accepts(&binding, issued.code.as_str()));
     let refusal = host.at(59).refusal(&binding);
     assert_eq!(
         (refusal.reason, refusal.retry_at, refusal.id),
-        (Reason::Cooldown, Some(at(60)), None)
+        (RefusalReason::Cooldown, Some(at(60)), None)
     );
     let next = host.at(60).issue(&binding);
     assert_ne!(next.id, issued.id);
@@ -471,7 +490,7 @@ fn after_a_success_the_next_code_waits_for_the_cooldown() {
 /// A message says what is left of the validity, rounded down, and never nothing.
 #[test]
 fn case_151_a_code_that_is_sent_again_says_what_is_left() {
-    let (host, binding) = (Host::new(), binding());
+    let (host, binding) = (Harness::new(), binding());
     let mut code = None;
     for (second, left, minutes) in [(0, 180, 3), (61, 119, 1), (121, 59, 1)] {
         let issued = host.at(second).issue(&binding);
@@ -482,16 +501,19 @@ fn case_151_a_code_that_is_sent_again_says_what_is_left() {
     }
     let week = Duration::from_secs(7 * 86_400);
     let token = Policy::builder().token().validity(week).build().unwrap();
-    assert_eq!(Host::with_policy(token).issue(&binding).minutes(), 10_080);
+    assert_eq!(
+        Harness::with_policy(token).issue(&binding).minutes(),
+        10_080
+    );
 }
 
 /// `verify(..).is_ok()` is true for a rejection; the helper is the question itself.
 #[test]
 fn case_156_accepts_is_false_for_a_rejection() {
-    let (host, binding) = (Host::new(), binding());
+    let (host, binding) = (Harness::new(), binding());
     let issued = host.issue(&binding);
     let wrong = fixture::wrong(&issued);
-    let submit = |typed| Submission::new(&binding, typed);
+    let submit = |entered| Submission::new(&binding, entered);
     assert!(host.engine.verify(&host.store, submit(&wrong[..])).is_ok());
     assert!(
         !host

@@ -4,13 +4,15 @@ mod fixture;
 
 use core::time::Duration;
 
-use fixture::{Host, START, at, binding, parts, record};
-use otp_engine::{Error, Issuance, Policy, Reason, Rejection, State, Submission, Timestamp};
+use fixture::{Harness, START, at, binding, parts, record};
+use otp_engine::{
+    ChallengeState, Error, Issuance, Policy, RefusalReason, Rejection, Submission, Timestamp,
+};
 
 #[test]
 fn case_27_a_code_expires_at_its_expiry_not_after() {
     for (second, accepted) in [(179, true), (180, false), (181, false)] {
-        let (host, binding) = (Host::new(), binding());
+        let (host, binding) = (Harness::new(), binding());
         let issued = host.issue(&binding);
         assert_eq!(issued.expires_at, at(180));
         let verdict = host.at(second).verify(&binding, issued.code.as_str());
@@ -23,7 +25,7 @@ fn case_27_a_code_expires_at_its_expiry_not_after() {
 
 #[test]
 fn case_28_a_clock_before_the_issue_is_a_fault_beyond_the_skew() {
-    let (host, binding) = (Host::new(), binding());
+    let (host, binding) = (Harness::new(), binding());
     let issued = host.issue(&binding);
     host.at(-31);
     let submission = Submission::new(&binding, issued.code.as_str());
@@ -42,7 +44,7 @@ fn case_28_a_clock_before_the_issue_is_a_fault_beyond_the_skew() {
 
 #[test]
 fn case_29_a_jump_of_a_day_expires_without_underflow() {
-    let (host, binding) = (Host::new(), binding());
+    let (host, binding) = (Harness::new(), binding());
     let issued = host.issue(&binding);
     assert_eq!(
         host.at(86_400).rejection(&binding, issued.code.as_str()),
@@ -53,7 +55,7 @@ fn case_29_a_jump_of_a_day_expires_without_underflow() {
 
 #[test]
 fn case_30_time_zero_and_the_skew_before_it_are_ordinary() {
-    let (host, binding) = (Host::new(), binding());
+    let (host, binding) = (Harness::new(), binding());
     host.clock.set(Timestamp::from_unix(0));
     let issued = host.issue(&binding);
     host.clock.set(Timestamp::from_unix(-30));
@@ -71,7 +73,7 @@ fn case_31_codes_live_and_die_at_the_ends_of_time() {
         i64::MAX - 200,
     ];
     for start in ends {
-        let (host, binding) = (Host::new(), binding());
+        let (host, binding) = (Harness::new(), binding());
         host.clock.set(Timestamp::from_unix(start));
         let issued = host.issue(&binding);
         let _ = host.guess_wrong(&binding, &issued);
@@ -83,7 +85,7 @@ fn case_31_codes_live_and_die_at_the_ends_of_time() {
         );
     }
     // At the last instant of all a code is expired from the start: closed, not open for ever.
-    let (host, binding) = (Host::new(), binding());
+    let (host, binding) = (Harness::new(), binding());
     host.clock.set(Timestamp::from_unix(i64::MAX));
     let issued = host.issue(&binding);
     assert_eq!(
@@ -94,7 +96,7 @@ fn case_31_codes_live_and_die_at_the_ends_of_time() {
 
 #[test]
 fn case_32_times_are_utc() {
-    let (host, binding) = (Host::new(), binding());
+    let (host, binding) = (Harness::new(), binding());
     let issued = host.issue(&binding);
     assert_eq!(
         issued.expires_at.to_utc().unwrap().to_string(),
@@ -104,7 +106,7 @@ fn case_32_times_are_utc() {
 
 #[test]
 fn case_33_two_hosts_half_a_minute_apart_share_a_code() {
-    let (ahead, binding) = (Host::new(), binding());
+    let (ahead, binding) = (Harness::new(), binding());
     let issued = ahead.at(30).issue(&binding);
     assert_eq!(issued.expires_at, at(210));
     assert!(ahead.at(0).accepts(&binding, issued.code.as_str()));
@@ -113,7 +115,7 @@ fn case_33_two_hosts_half_a_minute_apart_share_a_code() {
 #[test]
 fn case_34_a_leap_second_is_a_second_that_comes_twice() {
     // Unix time repeats 2016-12-31 23:59:59: a clock that stands still, then one that goes on.
-    let (host, binding) = (Host::new(), binding());
+    let (host, binding) = (Harness::new(), binding());
     let leap = 1_483_228_799;
     host.clock.set(Timestamp::from_unix(leap));
     let issued = host.issue(&binding);
@@ -149,7 +151,7 @@ fn case_35_a_validity_out_of_bounds_is_a_policy_error() {
 
 #[test]
 fn case_36_a_seen_expiry_stays_whatever_the_clock_then_says() {
-    let (host, binding) = (Host::new(), binding());
+    let (host, binding) = (Harness::new(), binding());
     let issued = host.issue(&binding);
     assert_eq!(
         host.at(180).rejection(&binding, issued.code.as_str()),
@@ -165,7 +167,7 @@ fn case_36_a_seen_expiry_stays_whatever_the_clock_then_says() {
             .unwrap()
             .unwrap()
             .state,
-        State::Expired
+        ChallengeState::Expired
     );
 }
 
@@ -173,7 +175,7 @@ fn case_36_a_seen_expiry_stays_whatever_the_clock_then_says() {
 fn case_37_results_do_not_depend_on_a_purge() {
     let day = 86_400;
     for purge in [false, true] {
-        let (host, binding) = (Host::new(), binding());
+        let (host, binding) = (Harness::new(), binding());
         let issued = host.issue(&binding);
         let _ = host.guess_wrong(&binding, &issued);
         // The slot is kept for two days past the expiry, and is gone one second later.
@@ -200,10 +202,10 @@ fn case_37_results_do_not_depend_on_a_purge() {
 
 #[test]
 fn a_purge_drops_at_most_its_limit_and_no_live_cell() {
-    let host = Host::new();
+    let host = Harness::new();
     for n in 0..4 {
         let name = n.to_string();
-        let _ = host.issue(&parts().record_field(record(&name)).build().unwrap());
+        let _ = host.issue(&parts().target(record(&name)).build().unwrap());
         host.at(n + 1);
     }
     // Four slots and two meters.
@@ -222,21 +224,24 @@ fn a_purge_drops_at_most_its_limit_and_no_live_cell() {
 
 #[test]
 fn time_that_goes_back_gives_no_send_back() {
-    let host = Host::new();
+    let host = Harness::new();
     let mut sent = 0;
     for n in 0..8_i64 {
         let name = n.to_string();
-        let target = parts().record_field(record(&name)).build().unwrap();
+        let target = parts().target(record(&name)).build().unwrap();
         // Each a minute earlier than the one before.
         if let Issuance::Issued(_) = host.at(-60 * n).engine.issue(&host.store, &target).unwrap() {
             sent += 1;
         }
     }
     assert_eq!(sent, 5);
-    let target = parts().record_field(record("more")).build().unwrap();
+    let target = parts().target(record("more")).build().unwrap();
     let refusal = host.refusal(&target);
     assert_eq!(
         (refusal.reason, refusal.retry_at),
-        (Reason::SendLimit, Some(Timestamp::from_unix(START + 360)))
+        (
+            RefusalReason::SendLimit,
+            Some(Timestamp::from_unix(START + 360))
+        )
     );
 }

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::sync::Mutex;
 
-use fixture::{Host, START, binding, wrong};
+use fixture::{Harness, START, binding, wrong};
 use otp_engine::store::{Cell, Class, Commit, Error, Key, Store, Version, Write};
 use otp_engine::{Email, Issued, Mobile, Policy, PolicyBuilder, Rejection, Submission, Timestamp};
 use serde_json::{Value, json};
@@ -28,8 +28,8 @@ const COMMENT: &str = "Live challenges of format 1 as they stand in a Permanent 
     with OTP_WRITE_GOLDEN=1. Code secret 32 times the byte 1 (kid 2026a), index secret 2; all bytes in hexadecimal. \
     `rejection` null is an acceptance, `packed` null a refusal, `sent_to` null no recipient.";
 
-/// What it is, what is typed, and why it is rejected, if it is.
-type Typed = (&'static str, Vec<u8>, Option<&'static str>);
+/// What it is, what is entered, and why it is rejected, if it is.
+type EnteredCode = (&'static str, Vec<u8>, Option<&'static str>);
 
 /// A store that keeps what it is given.
 #[derive(Default)]
@@ -85,8 +85,8 @@ fn in_script(code: &str, zero: char) -> String {
     code.chars().map(digit).collect()
 }
 
-/// What may be typed for a code of digits, and how it is to be judged.
-fn typed_for_digits(issued: &Issued) -> Vec<Typed> {
+/// What may be entered for a code of digits, and how it is to be judged.
+fn typed_for_digits(issued: &Issued) -> Vec<EnteredCode> {
     const NO_CODE: Option<&str> = Some("malformed");
     let code = issued.code.as_str();
     let (front, back) = code.split_at(3);
@@ -131,7 +131,7 @@ fn typed_for_digits(issued: &Issued) -> Vec<Typed> {
 }
 
 /// Ten digits: the longest code of digits.
-fn typed_for_many_digits(issued: &Issued) -> Vec<Typed> {
+fn typed_for_many_digits(issued: &Issued) -> Vec<EnteredCode> {
     let code = issued.code.as_str();
     vec![
         ("as it was sent", code.into(), None),
@@ -140,8 +140,8 @@ fn typed_for_many_digits(issued: &Issued) -> Vec<Typed> {
     ]
 }
 
-/// What may be typed for a code of letters or a token.
-fn typed_for_letters(issued: &Issued) -> Vec<Typed> {
+/// What may be entered for a code of letters or a token.
+fn typed_for_letters(issued: &Issued) -> Vec<EnteredCode> {
     let code = issued.code.as_str();
     let alike = code.replace('0', "O").replace('1', "l");
     let texts = [
@@ -165,20 +165,20 @@ fn typed_for_letters(issued: &Issued) -> Vec<Typed> {
     bytes.into_iter().collect()
 }
 
-fn challenge(draw: u64, policy: PolicyBuilder, typed: fn(&Issued) -> Vec<Typed>) -> Value {
-    let host = Host::with_policy(policy.build().unwrap());
+fn challenge(draw: u64, policy: PolicyBuilder, entered: fn(&Issued) -> Vec<EnteredCode>) -> Value {
+    let host = Harness::with_policy(policy.build().unwrap());
     host.draws.store(draw, core::sync::atomic::Ordering::SeqCst);
     let store = Shelf::default();
     let issuance = host.engine.issue(&store, &binding()).unwrap();
     let issued = issuance.issued().unwrap();
     let cells: Vec<Value> = store.0.lock().unwrap().iter().map(cell).collect();
-    let typed = typed(&issued).into_iter().map(|(what, typed, rejection)| {
-        json!({"what": what, "typed": hex(&typed), "rejection": rejection})
+    let entered = entered(&issued).into_iter().map(|(what, entered, rejection)| {
+        json!({"what": what, "typed": hex(&entered), "rejection": rejection})
     });
     json!({
         "code": issued.code.as_str(),
         "challenge_id": issued.id.to_string(),
-        "typed": typed.collect::<Vec<_>>(),
+        "typed": entered.collect::<Vec<_>>(),
         "cells": cells,
     })
 }
@@ -205,13 +205,13 @@ fn packed(request: &Value) -> Vec<u8> {
         0 => 0,
         _ => 1 + u8::from(guessable),
     };
-    let typed = unhex(text("typed"));
+    let entered = unhex(text("typed"));
     let id = text("challenge_id");
     let mut texts: Vec<&[u8]> = ["tenant", "purpose", "model", "field", "record", "user"]
         .iter()
         .map(|name| text(name).as_bytes())
         .collect();
-    texts.extend([recipient.as_bytes(), &typed]);
+    texts.extend([recipient.as_bytes(), &entered]);
     let mut packed = vec![1, kind, content, u8::from(!id.is_empty())];
     for text in &texts {
         packed.extend(u16::try_from(text.len()).unwrap().to_be_bytes());
@@ -322,8 +322,8 @@ fn what_is_typed_for_a_golden_challenge_is_judged_as_the_file_says() {
     let golden = golden();
     let mut judged = [0; 3];
     for challenge in golden["challenges"].as_array().unwrap() {
-        for typed in challenge["typed"].as_array().unwrap() {
-            let (host, store) = (Host::new(), Shelf::default());
+        for entered in challenge["typed"].as_array().unwrap() {
+            let (host, store) = (Harness::new(), Shelf::default());
             host.clock
                 .set(Timestamp::from_unix(golden["now"].as_i64().unwrap()));
             for cell in challenge["cells"].as_array().unwrap() {
@@ -334,16 +334,16 @@ fn what_is_typed_for_a_golden_challenge_is_judged_as_the_file_says() {
                 let cell = Cell::new(version, end, body);
                 store.0.lock().unwrap().insert(Key::from_bytes(key), cell);
             }
-            let bytes = unhex(typed["typed"].as_str().unwrap());
+            let bytes = unhex(entered["typed"].as_str().unwrap());
             let to = binding();
             let verdict = host.engine.verify(&store, Submission::new(&to, &bytes));
             let (at, found) = match verdict.unwrap().rejection() {
                 None => (0, None),
                 Some(Rejection::Wrong { .. }) => (1, Some("wrong")),
                 Some(Rejection::Malformed) => (2, Some("malformed")),
-                Some(other) => panic!("{typed}: {other:?}"),
+                Some(other) => panic!("{entered}: {other:?}"),
             };
-            assert_eq!(typed["rejection"].as_str(), found, "{typed}");
+            assert_eq!(entered["rejection"].as_str(), found, "{entered}");
             judged[at] += 1;
         }
     }

@@ -6,8 +6,9 @@
 )]
 
 use otp_engine::{
-    Binding, ChallengeId, Delivered, Delivery, Engine, GatewayStatus, Issuance, KeyRing,
-    MemoryStore, Mobile, PublicRejection, RecordField, Reported, Submission, Verdict,
+    Binding, ChallengeId, Delivery, DeliveryReport, DeliveryStatus, Engine, GatewayStatus,
+    Issuance, KeyRing, MemoryStore, Mobile, PublicRejection, ReportOutcome, Submission, Target,
+    Verdict,
 };
 
 fn engine() -> Engine {
@@ -22,10 +23,10 @@ fn binding() -> Binding {
     Binding::builder()
         .tenant("acme")
         .purpose("sign")
-        .record_field(RecordField {
+        .target(Target {
             model: "loan",
             field: "signature",
-            record: "15",
+            id: "15",
         })
         .user("7")
         .recipient(Mobile::parse("60123456789").unwrap())
@@ -52,8 +53,16 @@ fn case_292_an_id_that_is_none_is_a_rejection_and_its_report_is_ignored() {
             panic!("{text:?} was taken for the challenge");
         };
         assert_eq!(rejection.public(), PublicRejection::Invalid);
-        let reported = engine.report_delivery(&store, &binding, id, 1, Delivery::Sent);
-        assert_eq!(reported.unwrap(), Reported::Ignored, "{text:?}");
+        let reported = engine.report_delivery(
+            &store,
+            &binding,
+            DeliveryReport {
+                id,
+                send: 1,
+                delivery: Delivery::Sent,
+            },
+        );
+        assert_eq!(reported.unwrap(), ReportOutcome::Ignored, "{text:?}");
     }
     let named = ChallengeId::from_client(issued.id.to_string());
     let submission = Submission::new(&binding, issued.code.as_str()).challenge(named);
@@ -67,10 +76,18 @@ fn case_293_a_status_of_any_length_is_recorded() {
         panic!("refused");
     };
     let said = Delivery::Failed(GatewayStatus::shortened("INVALID_NUMBER"));
-    let reported = engine.report_delivery(&store, &binding, issued.id, issued.send, said);
-    assert_eq!(reported.unwrap(), Reported::Refunded);
+    let reported = engine.report_delivery(
+        &store,
+        &binding,
+        DeliveryReport {
+            id: issued.id,
+            send: issued.send,
+            delivery: said,
+        },
+    );
+    assert_eq!(reported.unwrap(), ReportOutcome::Refunded);
     let status = engine.status(&store, &binding).unwrap().unwrap();
-    let Delivered::Failed(kept) = status.delivery else {
+    let DeliveryStatus::Failed(kept) = status.delivery else {
         panic!("{:?}", status.delivery);
     };
     assert_eq!(kept.as_str(), "INVAL");

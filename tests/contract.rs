@@ -6,7 +6,9 @@
     reason = "a test fails by panicking"
 )]
 
-use otp_engine::{ChallengeId, Delivered, GatewayStatus, Reason, Rejection, State, Timestamp};
+use otp_engine::{
+    ChallengeId, ChallengeState, DeliveryStatus, GatewayStatus, RefusalReason, Rejection, Timestamp,
+};
 use serde_json::{Value, json};
 
 #[path = "../examples/sign_loan_offer/answer.rs"]
@@ -91,10 +93,10 @@ fn answered(kind: &str, given: &Value) -> Option<Value> {
         ),
         "refused" => {
             let reason = match given["reason"].as_str().unwrap() {
-                "cooldown" => Reason::Cooldown,
-                "send_limit" => Reason::SendLimit,
-                "exhausted" => Reason::Exhausted,
-                _ => Reason::Locked,
+                "cooldown" => RefusalReason::Cooldown,
+                "send_limit" => RefusalReason::SendLimit,
+                "exhausted" => RefusalReason::Exhausted,
+                _ => RefusalReason::Locked,
             };
             let stands = &given["stands"];
             let live = stands
@@ -102,16 +104,16 @@ fn answered(kind: &str, given: &Value) -> Option<Value> {
                 .then(|| live(stands, &given["recipient"]));
             let stands = live.as_ref().map(|live| {
                 let state = match stands["state"].as_str().unwrap() {
-                    "pending" => State::Pending,
-                    "verified" => State::Verified,
-                    "expired" => State::Expired,
-                    "exhausted" => State::Exhausted,
-                    _ => State::Cancelled,
+                    "pending" => ChallengeState::Pending,
+                    "verified" => ChallengeState::Verified,
+                    "expired" => ChallengeState::Expired,
+                    "exhausted" => ChallengeState::Exhausted,
+                    _ => ChallengeState::Cancelled,
                 };
                 let delivery = match stands["delivery"].as_str().unwrap() {
-                    "sent" => Delivered::Sent,
-                    "unreported" => Delivered::Unreported,
-                    _ => Delivered::Failed(GatewayStatus::parse("5").unwrap()),
+                    "sent" => DeliveryStatus::Sent,
+                    "unreported" => DeliveryStatus::Unreported,
+                    _ => DeliveryStatus::Failed(GatewayStatus::parse("5").unwrap()),
                 };
                 (live, state, delivery)
             });

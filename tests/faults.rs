@@ -9,21 +9,22 @@ use std::sync::{Arc, Mutex};
 
 use otp_engine::store::{self, Cell, Class, Kind, Version};
 use otp_engine::{
-    Binding, Clock, Delivery, Engine, Error, GatewayStatus, Issuance, MemoryStore, Reason,
-    Rejection, Store, Submission, Timestamp, Unlocking,
+    Binding, Clock, Delivery, DeliveryReport, Engine, Error, GatewayStatus, Issuance, MemoryStore,
+    RandomnessError, RefusalReason, Rejection, Store, Submission, Timestamp, UnlockOutcome,
 };
-use rand_core::{TryCryptoRng, TryRng};
 
-use support::fixture::{COOLDOWN, Counted, MAX_ATTEMPTS, Scene, at, beside, binding, keys, policy};
-use support::meddler::{Failure, Lie, Meddler, Meddling};
+use support::faulty::{Failure, FaultyStore, Interference, Lie};
+use support::fixture::{
+    COOLDOWN, Harness, MAX_ATTEMPTS, at, beside, binding, counted, keys, policy,
+};
 use support::slot::Ret;
 use support::vault::{Rows, Vault};
 
 #[allow(dead_code, reason = "the tools are shared, and this file uses a part")]
 mod support {
+    pub(crate) mod faulty;
     pub(crate) mod fixture;
     pub(crate) mod linearizable;
-    pub(crate) mod meddler;
     pub(crate) mod slot;
     pub(crate) mod vault;
 }
@@ -62,7 +63,7 @@ const SCRIPTS: [&[Step]; 2] = [
 
 /// Where a script stands.
 struct Play<'a> {
-    scene: &'a Scene,
+    harness: &'a Harness,
     store: &'a dyn Store,
     binding: Binding,
     code: String,
@@ -71,9 +72,9 @@ struct Play<'a> {
 }
 
 impl<'a> Play<'a> {
-    fn new(scene: &'a Scene, store: &'a dyn Store) -> Self {
+    fn new(harness: &'a Harness, store: &'a dyn Store) -> Self {
         Self {
-            scene,
+            harness,
             store,
             binding: binding(0, 0, 0),
             code: String::new(),
@@ -83,18 +84,18 @@ impl<'a> Play<'a> {
     }
 
     /// Issues a first code.
-    fn issued(scene: &'a Scene, store: &'a dyn Store) -> Self {
-        scene.clock.set(at(0));
-        let mut play = Self::new(scene, store);
+    fn issued(harness: &'a Harness, store: &'a dyn Store) -> Self {
+        harness.clock.set(at(0));
+        let mut play = Self::new(harness, store);
         assert_eq!(play.act(Step::Issue).unwrap(), "issued 1");
         play
     }
 
     /// Does one step; the answer is text that says all of it but the code.
     fn act(&mut self, step: Step) -> Result<String, Error> {
-        let (engine, store, binding) = (&self.scene.engine, self.store, &self.binding);
-        let verify = |typed: &str| {
-            let verdict = engine.verify(store, Submission::new(binding, typed))?;
+        let (engine, store, binding) = (&self.harness.engine, self.store, &self.binding);
+        let verify = |entered: &str| {
+            let verdict = engine.verify(store, Submission::new(binding, entered))?;
             Ok(format!("{:?}", Ret::from(&verdict)))
         };
         match step {
@@ -115,9 +116,11 @@ impl<'a> Play<'a> {
                 let reported = engine.report_delivery(
                     store,
                     binding,
-                    self.id.unwrap(),
-                    self.send,
-                    delivery,
+                    DeliveryReport {
+                        id: self.id.unwrap(),
+                        send: self.send,
+                        delivery,
+                    },
                 )?;
                 Ok(format!("{reported:?}"))
             }
@@ -152,16 +155,19 @@ struct Played {
 }
 
 /// Plays a script; a failed step is asked again, once.
-fn play(script: &[Step], meddling: Meddling) -> Played {
-    let scene = Scene::with_randomness(0, || Counted(7));
+fn play(script: &[Step], meddling: Interference) -> Played {
+    let harness = Harness::with_randomness(0, |bytes| {
+        counted(7, bytes);
+        Ok(())
+    });
     let vault = Vault::of(Class::Permanent);
-    let meddler = Meddler::new(&vault, meddling);
-    let mut play = Play::new(&scene, &meddler);
+    let faulty = FaultyStore::new(&vault, meddling);
+    let mut play = Play::new(&harness, &faulty);
     let mut failed = None;
     let mut answers = Vec::new();
     for (position, step) in script.iter().enumerate() {
         let before = vault.rows();
-        let _ = scene.events();
+        let _ = harness.events();
         let error = match play.act(*step) {
             Ok(answer) => {
                 answers.push(answer);
@@ -170,11 +176,11 @@ fn play(script: &[Step], meddling: Meddling) -> Played {
             Err(error) => error,
         };
         assert_eq!(
-            scene.events(),
+            harness.events(),
             [],
             "{step:?} under {meddling:?}: an event of no commit"
         );
-        if !matches!(meddling, Meddling::Fail(_, Failure::UnknownApplied)) {
+        if !matches!(meddling, Interference::Fail(_, Failure::UnknownApplied)) {
             assert!(
                 before == vault.rows(),
                 "{step:?} under {meddling:?}: something was written"
@@ -187,13 +193,13 @@ fn play(script: &[Step], meddling: Meddling) -> Played {
         );
         if *step == Step::Issue && again != "issued 1" {
             // The code is out of reach until the cooldown is over; then it is the same one.
-            scene.clock.set(at(COOLDOWN));
+            harness.clock.set(at(COOLDOWN));
             assert_eq!(play.heard(Step::Issue), "issued 2", "{meddling:?}");
         }
         answers.push(again);
         failed = Some((position, error));
     }
-    let (loads, commits) = meddler.calls();
+    let (loads, commits) = faulty.calls();
     Played {
         answers,
         failed,
@@ -207,11 +213,11 @@ fn case_21_whichever_call_of_the_store_fails_nothing_leaves_and_the_next_call_te
     let mut faults = 0;
     let mut truths = HashSet::new();
     for script in SCRIPTS {
-        let untroubled = play(script, Meddling::Nothing);
+        let untroubled = play(script, Interference::Nothing);
         assert!(untroubled.failed.is_none());
         for failure in Failure::ALL {
             for k in 1..=untroubled.calls {
-                let played = play(script, Meddling::Fail(k, failure));
+                let played = play(script, Interference::Fail(k, failure));
                 let (position, error) = played.failed.unwrap();
                 let (step, again) = (script[position], &*played.answers[position]);
                 faults += 1;
@@ -260,13 +266,13 @@ fn case_21_whichever_call_of_the_store_fails_nothing_leaves_and_the_next_call_te
 /// A handler that takes a failed commit for done: the promises are broken where a test can see.
 #[test]
 fn a_store_that_says_done_for_a_failed_commit_is_seen_to_accept_twice() {
-    let scene = Scene::new();
+    let harness = Harness::new();
     let vault = Vault::of(Class::Permanent);
-    let code = Play::issued(&scene, &vault).code;
-    let meddler = Meddler::new(&vault, Meddling::Lie(Lie::Swallowed));
+    let code = Play::issued(&harness, &vault).code;
+    let faulty = FaultyStore::new(&vault, Interference::Lie(Lie::Swallowed));
     let mut play = Play {
         code,
-        ..Play::new(&scene, &meddler)
+        ..Play::new(&harness, &faulty)
     };
     assert_eq!(play.heard(Step::Right), "Accepted");
     assert_eq!(play.heard(Step::Right), "Accepted");
@@ -277,22 +283,22 @@ fn a_failing_store_answers_a_right_and_a_wrong_guess_alike() {
     for failure in Failure::ALL {
         for k in 1..=2 {
             let [right, wrong] = [Step::Right, Step::Wrong].map(|step| {
-                let scene = Scene::new();
+                let harness = Harness::new();
                 let vault = Vault::of(Class::Permanent);
-                let code = Play::issued(&scene, &vault).code;
-                let _ = scene.events();
-                let meddler = Meddler::new(&vault, Meddling::Fail(k, failure));
+                let code = Play::issued(&harness, &vault).code;
+                let _ = harness.events();
+                let faulty = FaultyStore::new(&vault, Interference::Fail(k, failure));
                 let mut play = Play {
                     code,
-                    ..Play::new(&scene, &meddler)
+                    ..Play::new(&harness, &faulty)
                 };
                 let error = play.act(step).unwrap_err();
                 let cause =
                     core::error::Error::source(&error).map(|cause| format!("{cause} {cause:?}"));
                 (
                     format!("{error:?} {error} {cause:?}"),
-                    scene.events(),
-                    meddler.calls(),
+                    harness.events(),
+                    faulty.calls(),
                 )
             });
             assert_eq!(right, wrong, "{failure:?} of call {k}");
@@ -303,60 +309,44 @@ fn a_failing_store_answers_a_right_and_a_wrong_guess_alike() {
 
 #[test]
 fn a_full_store_refuses_a_first_code_and_still_counts_guesses() {
-    let scene = Scene::new();
+    let harness = Harness::new();
     for room in 0..3 {
         let store = MemoryStore::with_capacity_limit(room);
-        let refused = Play::new(&scene, &store).act(Step::Issue);
+        let refused = Play::new(&harness, &store).act(Step::Issue);
         assert!(
             matches!(refused, Err(Error::Store(store::Error::Full))),
             "{room}"
         );
-        assert_eq!((store.len(), scene.events()), (0, vec![]));
+        assert_eq!((store.len(), harness.events()), (0, vec![]));
     }
     let store = MemoryStore::with_capacity_limit(3);
-    let mut play = Play::issued(&scene, &store);
+    let mut play = Play::issued(&harness, &store);
     assert_eq!(play.heard(Step::Wrong), "Wrong(4)");
     assert_eq!(play.heard(Step::Right), "Accepted");
     assert_eq!(store.len(), 3);
 }
 
 /// Randomness that fails, after so many bytes.
-struct Broken;
-
-impl TryRng for Broken {
-    type Error = core::fmt::Error;
-
-    fn try_next_u32(&mut self) -> Result<u32, Self::Error> {
-        Err(core::fmt::Error)
+fn broken(bytes: &mut [u8]) -> Result<(), RandomnessError> {
+    if let Some((_, half)) = bytes.split_at_mut_checked(8) {
+        half.fill(0x5A); // some bytes came, and must not be used
     }
-
-    fn try_next_u64(&mut self) -> Result<u64, Self::Error> {
-        Err(core::fmt::Error)
-    }
-
-    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Self::Error> {
-        if let Some((_, half)) = bytes.split_at_mut_checked(8) {
-            half.fill(0x5A); // some bytes came, and must not be used
-        }
-        Err(core::fmt::Error)
-    }
+    Err(core::fmt::Error.into())
 }
-
-impl TryCryptoRng for Broken {}
 
 #[test]
 fn case_81_failing_randomness_is_an_error_and_nothing_is_stored() {
-    let broken = Scene::with_randomness(0, || Broken);
+    let broken = Harness::with_randomness(0, broken);
     let vault = Vault::of(Class::Permanent);
-    let meddler = Meddler::new(&vault, Meddling::Nothing);
-    let error = Play::new(&broken, &meddler).act(Step::Issue).unwrap_err();
+    let faulty = FaultyStore::new(&vault, Interference::Nothing);
+    let error = Play::new(&broken, &faulty).act(Step::Issue).unwrap_err();
     assert!(matches!(error, Error::Randomness(Some(_))), "{error:?}");
-    assert_eq!(meddler.calls(), (0, 0));
+    assert_eq!(faulty.calls(), (0, 0));
     assert_eq!(broken.events(), []);
     // The same with randomness that works: the failure above had another cause than this script.
-    let scene = Scene::new();
-    let code = Play::issued(&scene, &meddler).code;
-    assert_eq!(meddler.calls(), (1, 1));
+    let harness = Harness::new();
+    let code = Play::issued(&harness, &faulty).code;
+    assert_eq!(faulty.calls(), (1, 1));
     // A verify draws none.
     let mut play = Play {
         code,
@@ -383,9 +373,9 @@ fn all_operations(
 ) -> Vec<(&'static str, Result<(), Error>)> {
     let binding = &play.binding;
     let (id, send) = (play.id.unwrap(), play.send);
-    let verify = |typed: &str| {
+    let verify = |entered: &str| {
         engine
-            .verify(store, Submission::new(binding, typed))
+            .verify(store, Submission::new(binding, entered))
             .map(drop)
     };
     let delivery = Delivery::Failed(GatewayStatus::parse("6").unwrap());
@@ -397,7 +387,7 @@ fn all_operations(
         (
             "report",
             engine
-                .report_delivery(store, binding, id, send, delivery)
+                .report_delivery(store, binding, DeliveryReport { id, send, delivery })
                 .map(drop),
         ),
         ("status", engine.status(store, binding).map(drop)),
@@ -413,21 +403,27 @@ fn all_operations(
 
 #[test]
 fn a_clock_without_time_is_an_error_and_the_store_is_not_asked() {
-    let scene = Scene::new();
+    let harness = Harness::new();
     let vault = Vault::of(Class::Permanent);
-    let play = Play::issued(&scene, &vault);
+    let play = Play::issued(&harness, &vault);
     let heard = Arc::new(Mutex::new(0));
     let ear = Arc::clone(&heard);
-    let stopped = Engine::builder_on(keys(0), Stopped, || Counted(9))
-        .policy(policy())
-        .observer(move |_: &otp_engine::Event<'_>| *ear.lock().unwrap() += 1)
-        .build();
-    let (meddler, before) = (Meddler::new(&vault, Meddling::Nothing), vault.rows());
-    for (name, result) in all_operations(&stopped, &meddler, &play) {
+    let stopped = Engine::builder_on(keys(0), Stopped, |bytes| {
+        counted(9, bytes);
+        Ok(())
+    })
+    .policy(policy())
+    .observer(move |_: &otp_engine::Event<'_>| *ear.lock().unwrap() += 1)
+    .build();
+    let (faulty, before) = (
+        FaultyStore::new(&vault, Interference::Nothing),
+        vault.rows(),
+    );
+    for (name, result) in all_operations(&stopped, &faulty, &play) {
         assert!(matches!(result, Err(Error::Clock)), "{name}: {result:?}");
     }
-    assert!(matches!(stopped.purge(&meddler, 10), Err(Error::Clock)));
-    assert_eq!((meddler.calls(), *heard.lock().unwrap()), ((0, 0), 0));
+    assert!(matches!(stopped.purge(&faulty, 10), Err(Error::Clock)));
+    assert_eq!((faulty.calls(), *heard.lock().unwrap()), ((0, 0), 0));
     assert!(before == vault.rows());
 }
 
@@ -449,21 +445,24 @@ fn case_68_a_store_that_lies_about_its_cells_is_an_error_for_every_operation() {
             if moved && class == Class::Process {
                 continue; // not sealed: its commits meet a conflict instead
             }
-            let scene = Scene::new();
+            let harness = Harness::new();
             let vault = Vault::of(class);
-            let mut play = Play::issued(&scene, &vault);
+            let mut play = Play::issued(&harness, &vault);
             assert_eq!(play.heard(Step::Wrong), "Wrong(4)"); // each cell is at version 2
-            let (meddler, before) = (Meddler::new(&vault, Meddling::Lie(lie)), vault.rows());
-            let _ = scene.events();
-            for (name, result) in all_operations(&scene.engine, &meddler, &play) {
+            let (faulty, before) = (
+                FaultyStore::new(&vault, Interference::Lie(lie)),
+                vault.rows(),
+            );
+            let _ = harness.events();
+            for (name, result) in all_operations(&harness.engine, &faulty, &play) {
                 assert!(
                     matches!(result, Err(Error::Tampered)),
                     "{name}, {class:?}, {lie:?}: {result:?}"
                 );
             }
-            assert_eq!(scene.events(), [], "{class:?}, {lie:?}");
+            assert_eq!(harness.events(), [], "{class:?}, {lie:?}");
             assert_eq!(
-                meddler.calls().1,
+                faulty.calls().1,
                 0,
                 "{class:?}, {lie:?}: something was committed"
             );
@@ -479,25 +478,28 @@ fn endless_conflicts_end_in_an_error_after_200_rounds() {
         (Class::Process, Lie::NewerVersion),
     ] {
         for step in [Step::Right, Step::Wrong, Step::Cancel, Step::Failed] {
-            let scene = Scene::new();
+            let harness = Harness::new();
             let vault = Vault::of(class);
-            let first = Play::issued(&scene, &vault);
+            let first = Play::issued(&harness, &vault);
             let (code, id, send) = (first.code, first.id, first.send);
-            let _ = scene.events();
-            let (meddler, before) = (Meddler::new(&vault, Meddling::Lie(lie)), vault.rows());
+            let _ = harness.events();
+            let (faulty, before) = (
+                FaultyStore::new(&vault, Interference::Lie(lie)),
+                vault.rows(),
+            );
             let mut play = Play {
                 code,
                 id,
                 send,
-                ..Play::new(&scene, &meddler)
+                ..Play::new(&harness, &faulty)
             };
             let result = play.act(step);
             assert!(
                 matches!(result, Err(Error::Contended)),
                 "{step:?}: {result:?}"
             );
-            assert_eq!(meddler.calls(), (200, 200), "{step:?}");
-            assert_eq!(scene.events(), []);
+            assert_eq!(faulty.calls(), (200, 200), "{step:?}");
+            assert_eq!(harness.events(), []);
             assert!(before == vault.rows());
         }
     }
@@ -506,14 +508,14 @@ fn endless_conflicts_end_in_an_error_after_200_rounds() {
 /// One load and one commit for what changes something, one load for what does not.
 #[test]
 fn each_operation_is_one_load_and_at_most_one_commit_and_a_refusal_commits_nothing() {
-    let scene = Scene::new();
+    let harness = Harness::new();
     let vault = Vault::of(Class::Permanent);
-    let meddler = Meddler::new(&vault, Meddling::Nothing);
-    let mut play = Play::new(&scene, &meddler);
+    let faulty = FaultyStore::new(&vault, Interference::Nothing);
+    let mut play = Play::new(&harness, &faulty);
     let mut counted = (0, 0);
     let mut costs = |play: &mut Play<'_>, step: Step, answer: &str, commits: usize| {
         assert_eq!(play.heard(step), answer, "{step:?}");
-        let now = meddler.calls();
+        let now = faulty.calls();
         assert_eq!(
             (now.0 - counted.0, now.1 - counted.1),
             (1, commits),
@@ -533,11 +535,11 @@ fn each_operation_is_one_load_and_at_most_one_commit_and_a_refusal_commits_nothi
     costs(&mut play, Step::Right, "Accepted", 1);
     costs(&mut play, Step::Right, "AlreadyUsed", 0);
     costs(&mut play, Step::Cancel, "NothingLive", 0);
-    scene.clock.set(at(COOLDOWN));
+    harness.clock.set(at(COOLDOWN));
     costs(&mut play, Step::Issue, "issued 1", 1);
     costs(&mut play, Step::Cancel, "Cancelled", 1);
     costs(&mut play, Step::Right, "Cancelled", 0);
-    scene.clock.set(at(2 * COOLDOWN));
+    harness.clock.set(at(2 * COOLDOWN));
     costs(&mut play, Step::Issue, "issued 1", 1);
     for left in (0..MAX_ATTEMPTS).rev() {
         costs(&mut play, Step::Wrong, &format!("Wrong({left})"), 1);
@@ -545,42 +547,42 @@ fn each_operation_is_one_load_and_at_most_one_commit_and_a_refusal_commits_nothi
     costs(&mut play, Step::Right, "Exhausted", 0);
     costs(&mut play, Step::Refused, "Exhausted, live: false", 0);
     let elsewhere = binding(1, 0, 0);
-    let unknown = scene
+    let unknown = harness
         .engine
-        .verify(&meddler, Submission::new(&elsewhere, "0123456789"))
+        .verify(&faulty, Submission::new(&elsewhere, "0123456789"))
         .unwrap();
     assert_eq!(unknown.rejection(), Some(Rejection::Unknown));
-    let malformed = scene
+    let malformed = harness
         .engine
-        .verify(&meddler, Submission::new(&elsewhere, "12"))
+        .verify(&faulty, Submission::new(&elsewhere, "12"))
         .unwrap();
     assert_eq!(malformed.rejection(), Some(Rejection::Malformed));
-    assert_eq!(meddler.calls(), (counted.0 + 2, counted.1));
+    assert_eq!(faulty.calls(), (counted.0 + 2, counted.1));
 }
 
 #[test]
 fn rejections_commit_only_what_has_to_be_remembered() {
-    let scene = Scene::new();
+    let harness = Harness::new();
     let vault = Vault::of(Class::Permanent);
-    let meddler = Meddler::new(&vault, Meddling::Nothing);
-    let play = Play::issued(&scene, &meddler);
+    let faulty = FaultyStore::new(&vault, Interference::Nothing);
+    let play = Play::issued(&harness, &faulty);
     let other_number = binding(0, 0, 1);
     let elsewhere = Binding::builder()
         .tenant(play.binding.tenant())
         .purpose(play.binding.purpose())
-        .record_field(play.binding.record_field())
+        .target(play.binding.target())
         .user(play.binding.user())
         .recipient(other_number.recipient().clone())
         .build()
         .unwrap();
-    let costs = |binding: &Binding, typed: &str, rejection: Rejection, commits: usize| {
-        let before = meddler.calls();
-        let verdict = scene
+    let costs = |binding: &Binding, entered: &str, rejection: Rejection, commits: usize| {
+        let before = faulty.calls();
+        let verdict = harness
             .engine
-            .verify(&meddler, Submission::new(binding, typed))
+            .verify(&faulty, Submission::new(binding, entered))
             .unwrap();
         assert_eq!(verdict.rejection(), Some(rejection));
-        let after = meddler.calls();
+        let after = faulty.calls();
         assert_eq!(
             (after.0 - before.0, after.1 - before.1),
             (1, commits),
@@ -588,12 +590,12 @@ fn rejections_commit_only_what_has_to_be_remembered() {
         );
     };
     costs(&elsewhere, &play.code, Rejection::Mismatch, 0);
-    costs(&play.binding, "12", Rejection::Malformed, 1); // its own budget
-    scene.clock.set(at(600));
+    costs(&play.binding, "12", Rejection::Malformed, 1); // its own rate limit
+    harness.clock.set(at(600));
     costs(&play.binding, &play.code, Rejection::Expired, 1); // a seen expiry stays
     costs(&play.binding, &play.code, Rejection::Expired, 0);
     costs(&play.binding, "12", Rejection::Malformed, 0);
-    scene.clock.set(at(0));
+    harness.clock.set(at(0));
     costs(&play.binding, &play.code, Rejection::Expired, 0);
 }
 
@@ -605,16 +607,19 @@ fn an_event_is_heard_after_its_commit() {
     let (ear, kept) = (Arc::clone(&seen), Arc::clone(&vault));
     let version = |vault: &Vault| vault.rows()[&vault.slot()].1.version().get();
     let clock = Arc::new(otp_engine::ManualClock::new(at(0)));
-    let engine = Engine::builder_on(keys(0), clock, || Counted(3))
-        .policy(policy())
-        .observer(move |_: &otp_engine::Event<'_>| ear.lock().unwrap().push(version(&kept)))
-        .build();
+    let engine = Engine::builder_on(keys(0), clock, |bytes| {
+        counted(3, bytes);
+        Ok(())
+    })
+    .policy(policy())
+    .observer(move |_: &otp_engine::Event<'_>| ear.lock().unwrap().push(version(&kept)))
+    .build();
     let binding = binding(0, 0, 0);
     let issued = engine.issue(&*vault, &binding).unwrap().issued().unwrap();
     let wrong = beside(issued.code.as_str());
-    for typed in [&wrong, issued.code.as_str()] {
+    for entered in [&wrong, issued.code.as_str()] {
         let _ = engine
-            .verify(&*vault, Submission::new(&binding, typed))
+            .verify(&*vault, Submission::new(&binding, entered))
             .unwrap();
     }
     assert_eq!(*seen.lock().unwrap(), [1, 2, 3]);
@@ -630,8 +635,8 @@ fn reads(operation: &str, kind: Kind, user_meter: bool) -> bool {
 }
 
 /// The vault after an issue and four wrong guesses, its code, and the key of the user's meter.
-fn worn<'a>(scene: &'a Scene, vault: &'a Vault) -> (Play<'a>, store::Key) {
-    let mut play = Play::issued(scene, vault);
+fn worn<'a>(harness: &'a Harness, vault: &'a Vault) -> (Play<'a>, store::Key) {
+    let mut play = Play::issued(harness, vault);
     for left in [4, 3, 2, 1] {
         assert_eq!(play.heard(Step::Wrong), format!("Wrong({left})"));
     }
@@ -648,16 +653,16 @@ fn worn<'a>(scene: &'a Scene, vault: &'a Vault) -> (Play<'a>, store::Key) {
 
 #[test]
 fn case_22_any_bit_changed_in_any_sealed_cell_is_an_error_and_never_a_verdict() {
-    let scene = Scene::new();
+    let harness = Harness::new();
     let vault = Vault::of(Class::Permanent);
-    let (play, user) = worn(&scene, &vault);
+    let (play, user) = worn(&harness, &vault);
     let rows = vault.rows();
-    let _ = scene.events();
+    let _ = harness.events();
     let mut changes = 0;
     let mut check = |key: store::Key, kind: Kind, cell: Cell, what: &str| {
-        let meddler = Meddler::new(&vault, Meddling::Nothing);
+        let faulty = FaultyStore::new(&vault, Interference::Nothing);
         vault.put(key, cell);
-        for (name, result) in all_operations(&scene.engine, &meddler, &play) {
+        for (name, result) in all_operations(&harness.engine, &faulty, &play) {
             if reads(name, kind, key == user) {
                 assert!(
                     matches!(result, Err(Error::Tampered)),
@@ -717,15 +722,15 @@ fn case_22_any_bit_changed_in_any_sealed_cell_is_an_error_and_never_a_verdict() 
 /// An old body under the version of today: a reset of the counts, if it went through.
 #[test]
 fn an_old_body_under_a_new_version_is_an_error() {
-    let scene = Scene::new();
+    let harness = Harness::new();
     let vault = Vault::of(Class::Permanent);
-    let first = Play::issued(&scene, &vault);
+    let first = Play::issued(&harness, &vault);
     let (code, id, send, old) = (first.code.clone(), first.id, first.send, vault.rows());
     let mut play = Play {
         code,
         id,
         send,
-        ..Play::new(&scene, &vault)
+        ..Play::new(&harness, &vault)
     };
     assert_eq!(play.heard(Step::Wrong), "Wrong(4)");
     for (key, (kind, cell)) in vault.rows() {
@@ -744,9 +749,9 @@ fn an_old_body_under_a_new_version_is_an_error() {
 /// The control: where nothing is sealed, who can write grants himself guesses.
 #[test]
 fn in_an_unsealed_store_a_changed_byte_changes_the_verdict() {
-    let scene = Scene::new();
+    let harness = Harness::new();
     let vault = Vault::of(Class::Process);
-    let (mut play, _) = worn(&scene, &vault);
+    let (mut play, _) = worn(&harness, &vault);
     let slot = vault.slot();
     let cell = vault.rows()[&slot].1.clone();
     let mut body = cell.body().to_vec();
@@ -760,15 +765,15 @@ fn in_an_unsealed_store_a_changed_byte_changes_the_verdict() {
 /// fresh guesses. One that is made to expire early gives none before a purge has taken it.
 #[test]
 fn a_row_rolled_back_or_deleted_by_hand_gives_fresh_guesses() {
-    let scene = Scene::new();
+    let harness = Harness::new();
     let vault = Vault::of(Class::Permanent);
-    let first = Play::issued(&scene, &vault);
+    let first = Play::issued(&harness, &vault);
     let (code, id, send, fresh) = (first.code.clone(), first.id, first.send, vault.rows());
     let mut play = Play {
         code,
         id,
         send,
-        ..Play::new(&scene, &vault)
+        ..Play::new(&harness, &vault)
     };
     for left in (0..MAX_ATTEMPTS).rev() {
         assert_eq!(play.heard(Step::Wrong), format!("Wrong({left})"));
@@ -802,16 +807,16 @@ fn a_row_rolled_back_or_deleted_by_hand_gives_fresh_guesses() {
     // The user's meter is another row, and has counted all of it.
     vault.restore(&exhausted);
     assert_eq!(
-        scene.engine.unlock(&vault, "tenant 0", "0").unwrap(),
-        Unlocking::Unlocked
+        harness.engine.unlock(&vault, "tenant 0", "0").unwrap(),
+        UnlockOutcome::Unlocked
     );
 }
 
 #[test]
 fn case_62_a_restored_backup_revives_a_used_code_unless_the_epoch_is_raised() {
-    let scene = Scene::new();
+    let harness = Harness::new();
     let vault = Vault::of(Class::Permanent);
-    let mut play = Play::issued(&scene, &vault);
+    let mut play = Play::issued(&harness, &vault);
     assert_eq!(play.heard(Step::Wrong), "Wrong(4)");
     let backup = vault.rows();
     assert_eq!(play.heard(Step::Right), "Accepted");
@@ -821,7 +826,7 @@ fn case_62_a_restored_backup_revives_a_used_code_unless_the_epoch_is_raised() {
     assert_eq!(play.heard(Step::Right), "Accepted"); // cannot be seen from inside
 
     vault.restore(&backup);
-    let raised = Scene::with_epoch(1);
+    let raised = Harness::with_epoch(1);
     let (code, id, send) = (play.code.clone(), play.id, play.send);
     let mut later = Play {
         code,
@@ -831,10 +836,10 @@ fn case_62_a_restored_backup_revives_a_used_code_unless_the_epoch_is_raised() {
     };
     assert_eq!(later.heard(Step::Right), "Unknown");
     assert!(vault.rows() == backup, "a refusal writes nothing");
-    // Nothing else is void: attempts and budgets stand, the cooldown too.
+    // Nothing else is void: attempts and rate limits stand, the cooldown too.
     assert_eq!(
         later.heard(Step::Refused),
-        format!("{:?}, live: false", Reason::Cooldown)
+        format!("{:?}, live: false", RefusalReason::Cooldown)
     );
     raised.clock.set(at(COOLDOWN));
     assert_eq!(later.heard(Step::Issue), "issued 1");
@@ -890,7 +895,13 @@ fn one_of_64_processes() {
     let store = MemoryStore::new();
     let engine = match source {
         "system" => Engine::builder(keys(0)).policy(policy()).build(),
-        _ => Scene::with_randomness(0, || Counted(7)).engine,
+        _ => {
+            Harness::with_randomness(0, |bytes| {
+                counted(7, bytes);
+                Ok(())
+            })
+            .engine
+        }
     };
     let binding = binding(0, 0, child.parse().unwrap());
     let issued = engine.issue(&store, &binding).unwrap().issued().unwrap();

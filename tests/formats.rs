@@ -199,7 +199,7 @@ fn case_207_a_number_that_the_register_lacks_is_seen() {
     let found = differences(&document, &keys, &kinds_moved, &text);
     assert!(found.len() == 1 && found[0].contains("kinds"), "{found:?}");
     let format = |path: &str| match path {
-        "src/page.rs" => planted(
+        "src/chain_head.rs" => planted(
             "const FORMAT: u8 = 1;",
             "const FORMAT: u8 = 2;",
             &text(path),
@@ -207,12 +207,19 @@ fn case_207_a_number_that_the_register_lacks_is_seen() {
         _ => text(path),
     };
     let found = differences(&document, &keys, &kinds, &format);
-    assert_eq!(found, ["format of a page: the register says 1, the code 2"]);
-    let told = planted("| page | 1 | 1 |", "| page | 1 | 2 |", &document);
+    assert_eq!(
+        found,
+        ["format of a chain head: the register says 1, the code 2"]
+    );
+    let told = planted(
+        "| chain head | 1 | 1 |",
+        "| chain head | 1 | 2 |",
+        &document,
+    );
     let found = differences(&told, &keys, &kinds, &format);
     assert_eq!(
         found,
-        ["Upgrading lacks what becomes of a page of format 2"]
+        ["Upgrading lacks what becomes of a chain head of format 2"]
     );
     let given = planted(
         "| `09` | log: lane tail | reserved |",

@@ -22,6 +22,8 @@
     reason = "a test"
 )]
 
+#[path = "model/entered.rs"]
+mod entered;
 #[path = "model/flaw.rs"]
 mod flaw;
 #[path = "model/reference.rs"]
@@ -32,8 +34,6 @@ mod siblings;
 mod steps;
 #[path = "model/terms.rs"]
 mod terms;
-#[path = "model/typed.rs"]
-mod typed;
 #[path = "model/world.rs"]
 mod world;
 

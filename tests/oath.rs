@@ -8,13 +8,17 @@
 
 use otp_engine::Timestamp;
 use otp_engine::oath::{
-    Algorithm, Error, Hotp, Inputs, MAX_URI, Matched, Moving, Ocra, Pin, Reach, Secret, Suite,
+    Error, HashFunction, Hotp, Inputs, MAX_URI, Matched, Moving, Ocra, Pin, Reach, Secret, Suite,
     Totp, Uri,
 };
 use proptest::prelude::*;
 use serde_json::Value;
 
-const ALL: [Algorithm; 3] = [Algorithm::Sha1, Algorithm::Sha256, Algorithm::Sha512];
+const ALL: [HashFunction; 3] = [
+    HashFunction::Sha1,
+    HashFunction::Sha256,
+    HashFunction::Sha512,
+];
 
 fn read(text: &str) -> Value {
     serde_json::from_str(text).unwrap()
@@ -24,8 +28,8 @@ fn secret(value: &Value) -> Secret {
     Secret::new(value["secret"].as_str().unwrap().as_bytes()).unwrap()
 }
 
-fn algorithm(value: &Value) -> Algorithm {
-    Algorithm::parse(value["algorithm"].as_str().unwrap()).unwrap()
+fn algorithm(value: &Value) -> HashFunction {
+    HashFunction::parse(value["algorithm"].as_str().unwrap()).unwrap()
 }
 
 fn small(value: &Value) -> u8 {
@@ -39,7 +43,7 @@ fn at(seconds: i64) -> Timestamp {
 fn hotp() -> Hotp {
     Hotp::new(
         &Secret::new(b"abcdefghijklmnopqrst").unwrap(),
-        Algorithm::Sha1,
+        HashFunction::Sha1,
         6,
     )
     .unwrap()
@@ -48,7 +52,7 @@ fn hotp() -> Hotp {
 fn totp(period: u32) -> Totp {
     Totp::new(
         &Secret::new(b"abcdefghijklmnopqrst").unwrap(),
-        Algorithm::Sha256,
+        HashFunction::Sha256,
         6,
         period,
     )
@@ -229,14 +233,14 @@ fn two_codes_in_a_row_find_a_device_that_is_far_off() {
 fn digits_keys_and_periods_out_of_bounds_are_refused() {
     let secret = Secret::new(&counted(16)).unwrap();
     for digits in 0..=u8::MAX {
-        let made = Hotp::new(&secret, Algorithm::Sha1, digits);
+        let made = Hotp::new(&secret, HashFunction::Sha1, digits);
         assert_eq!(made.is_ok(), (6..=10).contains(&digits), "{digits}");
         if let Ok(hotp) = made {
             assert_eq!(hotp.at(0).as_str().len(), usize::from(digits));
             assert_eq!(hotp.findings().count(), usize::from(digits > 8), "{digits}");
         }
     }
-    let refused = Hotp::new(&secret, Algorithm::Sha1, 5).unwrap_err();
+    let refused = Hotp::new(&secret, HashFunction::Sha1, 5).unwrap_err();
     assert_eq!(refused.to_string(), "digits is 5; it must be 6 to 10");
     let refused = Secret::new(&counted(15)).unwrap_err();
     assert_eq!(
@@ -252,7 +256,7 @@ fn digits_keys_and_periods_out_of_bounds_are_refused() {
         (u32::MAX, false),
     ] {
         assert_eq!(
-            Totp::new(&secret, Algorithm::Sha1, 6, seconds).is_ok(),
+            Totp::new(&secret, HashFunction::Sha1, 6, seconds).is_ok(),
             ok,
             "{seconds}"
         );
@@ -261,7 +265,12 @@ fn digits_keys_and_periods_out_of_bounds_are_refused() {
 
 #[test]
 fn ten_digits_are_31_bits_and_no_more() {
-    let hotp = Hotp::new(&Secret::new(&counted(64)).unwrap(), Algorithm::Sha512, 10).unwrap();
+    let hotp = Hotp::new(
+        &Secret::new(&counted(64)).unwrap(),
+        HashFunction::Sha512,
+        10,
+    )
+    .unwrap();
     for counter in 0..200 {
         let code = hotp.at(counter);
         assert!(code.as_str().parse::<u64>().unwrap() <= i32::MAX.unsigned_abs().into());
@@ -296,7 +305,7 @@ fn suites_are_read_as_rfc_6287_writes_them() {
         (
             "OCRA-1:HOTP-SHA512-10:C-QA64-PSHA512-S512-T48H",
             true,
-            Some(Algorithm::Sha512),
+            Some(HashFunction::Sha512),
             Some(512),
             Some(48 * 3600),
         ),
@@ -498,7 +507,7 @@ fn uris_as_others_write_them_are_read() {
             Moving::Time { period: 30 },
             Some("Example"),
             "alice@google.com",
-            Algorithm::Sha1,
+            HashFunction::Sha1,
             6,
         ),
         (
@@ -506,7 +515,7 @@ fn uris_as_others_write_them_are_read() {
             Moving::Time { period: 60 },
             Some("ACME Co"),
             "john.doe@email.com",
-            Algorithm::Sha512,
+            HashFunction::Sha512,
             8,
         ),
         (
@@ -514,7 +523,7 @@ fn uris_as_others_write_them_are_read() {
             Moving::Time { period: 30 },
             Some("Big Corporation"),
             "alice@bigco.com",
-            Algorithm::Sha1,
+            HashFunction::Sha1,
             6,
         ),
         (
@@ -522,7 +531,7 @@ fn uris_as_others_write_them_are_read() {
             Moving::Counter { first: u64::MAX },
             None,
             "ann",
-            Algorithm::Sha1,
+            HashFunction::Sha1,
             6,
         ),
         (
@@ -530,7 +539,7 @@ fn uris_as_others_write_them_are_read() {
             Moving::Time { period: 30 },
             Some("A B"),
             "a+b@c.d",
-            Algorithm::Sha1,
+            HashFunction::Sha1,
             6,
         ),
         (
@@ -538,7 +547,7 @@ fn uris_as_others_write_them_are_read() {
             Moving::Time { period: 30 },
             None,
             "a",
-            Algorithm::Sha1,
+            HashFunction::Sha1,
             6,
         ),
         (
@@ -546,7 +555,7 @@ fn uris_as_others_write_them_are_read() {
             Moving::Time { period: 30 },
             Some("ACME"),
             "ann:bob",
-            Algorithm::Sha1,
+            HashFunction::Sha1,
             6,
         ),
         (
@@ -554,7 +563,7 @@ fn uris_as_others_write_them_are_read() {
             Moving::Time { period: 30 },
             Some("ACME Bank"),
             "a+b",
-            Algorithm::Sha1,
+            HashFunction::Sha1,
             6,
         ),
         (
@@ -562,7 +571,7 @@ fn uris_as_others_write_them_are_read() {
             Moving::Time { period: 30 },
             None,
             "\u{e9}",
-            Algorithm::Sha256,
+            HashFunction::Sha256,
             6,
         ),
     ] {
@@ -650,7 +659,7 @@ fn case_373_the_longest_uri_that_is_written_is_read() {
     ] {
         let secret = Secret::new(&bytes).unwrap();
         let uri = Uri::new(moving, Some(&name), &name, secret).unwrap();
-        let uri = uri.algorithm(Algorithm::Sha512).digits(10).unwrap();
+        let uri = uri.algorithm(HashFunction::Sha512).digits(10).unwrap();
         let uri = uri.image(&image).unwrap();
         let text = uri.to_text();
         assert!(text.len() > 5_500 && text.len() <= MAX_URI);

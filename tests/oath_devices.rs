@@ -9,15 +9,15 @@
 use std::sync::{Arc, Mutex};
 
 use otp_engine::oath::{
-    Acceptance, Algorithm, Answer, Device, Hotp, Inputs, Ocra, Reach, Secret, Suite, Totp,
+    Acceptance, Answer, Device, HashFunction, Hotp, Inputs, Ocra, Reach, Secret, Suite, Totp,
 };
 use otp_engine::store::{Class, Kind};
 use otp_engine::{
-    Binding, Budgets, Engine, Error, Event, Happening, ManualClock, MemoryStore, Rejection,
-    Resetting, Store, Submission, Timestamp, Verdict, oath, store,
+    Binding, Engine, Error, Event, EventKind, ManualClock, MemoryStore, RateLimits, Rejection,
+    ResetOutcome, Store, Submission, Timestamp, Verdict, oath, store,
 };
 
-use support::fixture::{Scene, at, beside, binding, keys};
+use support::fixture::{Harness, at, beside, binding, keys};
 use support::vault::Vault;
 
 #[allow(dead_code, reason = "the tools are shared, and this file uses a part")]
@@ -31,11 +31,11 @@ fn secret() -> Secret {
 }
 
 fn hotp() -> Hotp {
-    Hotp::new(&secret(), Algorithm::Sha1, 6).unwrap()
+    Hotp::new(&secret(), HashFunction::Sha1, 6).unwrap()
 }
 
 fn totp() -> Totp {
-    Totp::new(&secret(), Algorithm::Sha1, 6, 30).unwrap()
+    Totp::new(&secret(), HashFunction::Sha1, 6, 30).unwrap()
 }
 
 fn ocra(suite: &str) -> Ocra {
@@ -60,14 +60,14 @@ fn counted(counter: u64) -> String {
     hotp().at(counter).as_str().into()
 }
 
-impl Scene {
-    fn totp(&self, store: &dyn Store, typed: &str) -> Verdict<Acceptance> {
-        let verdict = self.engine.verify_totp(store, &here(), &totp(), typed, 1);
+impl Harness {
+    fn totp(&self, store: &dyn Store, entered: &str) -> Verdict<Acceptance> {
+        let verdict = self.engine.verify_totp(store, &here(), &totp(), entered, 1);
         verdict.unwrap()
     }
 
-    fn hotp(&self, store: &dyn Store, typed: &str) -> Verdict<Acceptance> {
-        let verdict = self.engine.verify_hotp(store, &here(), &hotp(), typed, 5);
+    fn hotp(&self, store: &dyn Store, entered: &str) -> Verdict<Acceptance> {
+        let verdict = self.engine.verify_hotp(store, &here(), &hotp(), entered, 5);
         verdict.unwrap()
     }
 
@@ -83,19 +83,23 @@ impl Scene {
 /// The same keys under another epoch, from the second on.
 fn raised(epoch: u32, second: i64) -> (Engine, Arc<ManualClock>) {
     let clock = Arc::new(ManualClock::new(at(second)));
-    let builder = Engine::builder_on(keys(epoch), Arc::clone(&clock), || getrandom::SysRng);
+    let builder = Engine::builder_on(keys(epoch), Arc::clone(&clock), |bytes| {
+        Ok(getrandom::fill(bytes)?)
+    });
     (builder.build(), clock)
 }
 
-fn unmetered() -> (Engine, Arc<ManualClock>) {
+fn unlimited() -> (Engine, Arc<ManualClock>) {
     let clock = Arc::new(ManualClock::new(at(0)));
-    let builder = Engine::builder_on(keys(0), Arc::clone(&clock), || getrandom::SysRng);
-    (builder.budgets(Budgets::unmetered()).build(), clock)
+    let builder = Engine::builder_on(keys(0), Arc::clone(&clock), |bytes| {
+        Ok(getrandom::fill(bytes)?)
+    });
+    (builder.rate_limits(RateLimits::unlimited()).build(), clock)
 }
 
 #[test]
 fn case_102_after_a_restored_backup_a_counter_is_found_again_by_two_codes_in_a_row() {
-    let before = Scene::new();
+    let before = Harness::new();
     let store = permanent();
     assert!(before.hotp(&store, &counted(0)).is_accepted());
     // The backup is made here; what follows is forgotten when it is restored.
@@ -105,7 +109,7 @@ fn case_102_after_a_restored_backup_a_counter_is_found_again_by_two_codes_in_a_r
         assert!(before.hotp(&store, &counted(counter)).is_accepted());
     }
 
-    let after = Scene::with_epoch(1);
+    let after = Harness::with_epoch(1);
     for restored in [&backup, &permanent()] {
         for counter in 0..6 {
             let verdict = after.hotp(restored, &counted(counter));
@@ -129,7 +133,7 @@ fn case_102_after_a_restored_backup_a_counter_is_found_again_by_two_codes_in_a_r
 
 #[test]
 fn case_103_after_a_restored_backup_no_time_step_of_before_is_taken() {
-    let before = Scene::new();
+    let before = Harness::new();
     let store = MemoryStore::new();
     // The device is one step ahead; its code is used, and the backup does not know.
     assert!(before.totp(&store, &shown(1)).is_accepted());
@@ -139,8 +143,8 @@ fn case_103_after_a_restored_backup_no_time_step_of_before_is_taken() {
     for restored in [&MemoryStore::new(), &knowing] {
         let (engine, clock) = raised(1, 10);
         let verify = |step| {
-            let typed = shown(step);
-            let verdict = engine.verify_totp(restored, &here(), &totp(), &typed, 1);
+            let entered = shown(step);
+            let verdict = engine.verify_totp(restored, &here(), &totp(), &entered, 1);
             verdict.unwrap().rejection()
         };
         let used = Some(Rejection::AlreadyUsed);
@@ -159,8 +163,8 @@ fn case_103_after_a_restored_backup_no_time_step_of_before_is_taken() {
     let (engine, clock) = raised(1, 0);
     let restored = MemoryStore::new();
     let pair = |step| {
-        let typed = [&*shown(step), &*shown(step + 1)];
-        let verdict = engine.resynchronise_totp(&restored, &here(), &totp(), typed, 5);
+        let entered = [&*shown(step), &*shown(step + 1)];
+        let verdict = engine.resynchronise_totp(&restored, &here(), &totp(), entered, 5);
         verdict.unwrap().rejection()
     };
     assert_eq!(pair(4), Some(Rejection::AlreadyUsed));
@@ -191,7 +195,7 @@ fn case_104_after_a_restored_backup_an_answer_of_before_is_one_to_another_questi
         "OCRA-1:HOTP-SHA256-8:QH16-T30S",
         "OCRA-1:HOTP-SHA256-8:QH16",
     ] {
-        let (before, after) = (Scene::new().engine, Scene::with_epoch(1).engine);
+        let (before, after) = (Harness::new().engine, Harness::with_epoch(1).engine);
         let ocra = ocra(suite);
         let answered = |engine: &Engine| -> String {
             let question = engine.ocra_question(&here(), &ocra).unwrap();
@@ -204,8 +208,8 @@ fn case_104_after_a_restored_backup_an_answer_of_before_is_one_to_another_questi
             }
             ocra.generate(&inputs).unwrap().as_str().into()
         };
-        let verify = |engine: &Engine, store: &dyn Store, typed: &str| {
-            let answer = Answer::new(typed).reach(Reach::default());
+        let verify = |engine: &Engine, store: &dyn Store, entered: &str| {
+            let answer = Answer::new(entered).reach(Reach::default());
             let verdict = engine.verify_ocra(store, &here(), &ocra, answer);
             verdict.unwrap().rejection()
         };
@@ -223,7 +227,7 @@ fn case_104_after_a_restored_backup_an_answer_of_before_is_one_to_another_questi
 
 #[test]
 fn case_105_a_credential_counts_its_guesses_without_meters_and_for_whomever_they_are_made() {
-    let ((engine, clock), store) = (unmetered(), permanent());
+    let ((engine, clock), store) = (unlimited(), permanent());
     let wrong = beside(&shown(0));
     let guess = |user| {
         let verdict = engine.verify_totp(&store, &binding(0, user, 0), &totp(), &wrong, 0);
@@ -242,9 +246,9 @@ fn case_105_a_credential_counts_its_guesses_without_meters_and_for_whomever_they
         retry_at: Some(at(86_400)),
     };
     assert_eq!(guess(99), locked);
-    let right = |typed: &str| {
+    let right = |entered: &str| {
         engine
-            .verify_totp(&store, &here(), &totp(), typed, 0)
+            .verify_totp(&store, &here(), &totp(), entered, 0)
             .unwrap()
     };
     assert_eq!(right(&shown(0)).rejection(), Some(locked));
@@ -253,8 +257,8 @@ fn case_105_a_credential_counts_its_guesses_without_meters_and_for_whomever_they
     assert!(right(&shown(2880)).is_accepted());
 
     // Counters and answers likewise.
-    let guess = |typed: &str| {
-        let verdict = engine.verify_hotp(&store, &here(), &hotp(), typed, 5);
+    let guess = |entered: &str| {
+        let verdict = engine.verify_hotp(&store, &here(), &hotp(), entered, 5);
         verdict.unwrap().rejection().unwrap()
     };
     let wrong = beside(&counted(0));
@@ -263,12 +267,12 @@ fn case_105_a_credential_counts_its_guesses_without_meters_and_for_whomever_they
 
 #[test]
 fn case_105_a_locked_device_is_not_charged_for_what_was_compared_with_another() {
-    let ((engine, clock), store) = (unmetered(), permanent());
+    let ((engine, clock), store) = (unlimited(), permanent());
     let (locked, free) = (totp(), hotp());
     let locked = Device::totp(&locked, 1);
-    let verify = |second: i64, devices: &[Device<'_>], typed: &str| {
+    let verify = |second: i64, devices: &[Device<'_>], entered: &str| {
         clock.set(at(second));
-        let verdict = engine.verify_devices(&store, &here(), devices, typed);
+        let verdict = engine.verify_devices(&store, &here(), devices, entered);
         verdict.unwrap().rejection()
     };
     for minute in 0..30 {
@@ -286,7 +290,7 @@ fn case_105_a_locked_device_is_not_charged_for_what_was_compared_with_another() 
 #[test]
 fn case_106_guesses_at_one_question_count_for_the_credential_and_not_for_the_question() {
     for suite in ["OCRA-1:HOTP-SHA1-6:QH16", "OCRA-1:HOTP-SHA1-6:C-QH16"] {
-        let ((engine, _), store) = (unmetered(), Vault::of(Class::Permanent));
+        let ((engine, _), store) = (unlimited(), Vault::of(Class::Permanent));
         let ocra = ocra(suite);
         for left in (0..30_u8).rev() {
             // Each at another record: another question.
@@ -317,13 +321,13 @@ fn case_106_guesses_at_one_question_count_for_the_credential_and_not_for_the_que
 
 #[test]
 fn case_107_an_answered_question_is_marked_beside_its_credential_in_one_commit() {
-    let (scene, store) = (Scene::new(), Vault::of(Class::Permanent));
+    let (harness, store) = (Harness::new(), Vault::of(Class::Permanent));
     let ocra = ocra("OCRA-1:HOTP-SHA1-6:QH16");
-    let question = scene.engine.ocra_question(&here(), &ocra).unwrap();
+    let question = harness.engine.ocra_question(&here(), &ocra).unwrap();
     let right = ocra.generate(&Inputs::new(&question)).unwrap();
     let verify = || {
         let answer = Answer::new(right.as_str());
-        let verdict = scene.engine.verify_ocra(&store, &here(), &ocra, answer);
+        let verdict = harness.engine.verify_ocra(&store, &here(), &ocra, answer);
         verdict.unwrap()
     };
     assert!(verify().is_accepted());
@@ -337,15 +341,15 @@ fn case_107_an_answered_question_is_marked_beside_its_credential_in_one_commit()
 
 #[test]
 fn case_108_guesses_at_a_device_lock_no_code_that_was_sent_and_no_new_one() {
-    let (scene, store) = (Scene::new(), permanent());
+    let (harness, store) = (Harness::new(), permanent());
     let mut second = 0;
     for day in 0..9 {
         second = day * 86_400 + 100;
-        scene.clock.set(at(second));
+        harness.clock.set(at(second));
         let step = second / 30;
         let wrong = beside(&shown(step));
         for left in (0..15).rev() {
-            let rejection = scene.totp(&store, &wrong).rejection();
+            let rejection = harness.totp(&store, &wrong).rejection();
             assert_eq!(
                 rejection,
                 Some(Rejection::Wrong {
@@ -353,21 +357,21 @@ fn case_108_guesses_at_a_device_lock_no_code_that_was_sent_and_no_new_one() {
                 })
             );
         }
-        let locked = scene.totp(&store, &shown(step)).rejection();
+        let locked = harness.totp(&store, &shown(step)).rejection();
         let retry_at = Some(at(second + 86_400));
         assert_eq!(locked, Some(Rejection::Locked { retry_at }), "{day}");
         // The other factor of the same user, at the same number.
-        let sent = scene.engine.issue(&store, &here()).unwrap();
+        let sent = harness.engine.issue(&store, &here()).unwrap();
         let sent = sent.issued().unwrap();
         let there = here();
         let submission = Submission::new(&there, sent.code.as_str());
-        let verdict = scene.engine.verify(&store, submission).unwrap();
+        let verdict = harness.engine.verify(&store, submission).unwrap();
         assert!(verdict.is_accepted(), "{day}");
     }
     // 135 guesses in a row without the device locked it for a day at a time.
-    scene.clock.set(at(second + 86_400));
+    harness.clock.set(at(second + 86_400));
     assert!(
-        scene
+        harness
             .totp(&store, &shown((second + 86_400) / 30))
             .is_accepted()
     );
@@ -375,8 +379,8 @@ fn case_108_guesses_at_a_device_lock_no_code_that_was_sent_and_no_new_one() {
 
 #[test]
 fn case_109_guesses_at_codes_that_were_sent_count_against_devices_and_an_unlock_lifts_both() {
-    let (scene, store) = (Scene::new(), permanent());
-    let sent = scene
+    let (harness, store) = (Harness::new(), permanent());
+    let sent = harness
         .engine
         .issue(&store, &here())
         .unwrap()
@@ -385,11 +389,13 @@ fn case_109_guesses_at_codes_that_were_sent_count_against_devices_and_an_unlock_
     let wrong = beside(sent.code.as_str());
     for _ in 0..4 {
         let there = here();
-        let verdict = scene.engine.verify(&store, Submission::new(&there, &wrong));
+        let verdict = harness
+            .engine
+            .verify(&store, Submission::new(&there, &wrong));
         assert!(!verdict.unwrap().is_accepted());
     }
     for left in (0..11).rev() {
-        let rejection = scene.totp(&store, &beside(&shown(0))).rejection();
+        let rejection = harness.totp(&store, &beside(&shown(0))).rejection();
         assert_eq!(
             rejection,
             Some(Rejection::Wrong {
@@ -397,32 +403,34 @@ fn case_109_guesses_at_codes_that_were_sent_count_against_devices_and_an_unlock_
             })
         );
     }
-    let locked = scene.totp(&store, &shown(0)).rejection();
+    let locked = harness.totp(&store, &shown(0)).rejection();
     assert!(matches!(locked, Some(Rejection::Locked { .. })));
     // The code that was sent has the guess left that it had.
     let there = here();
-    let verdict = scene
+    let verdict = harness
         .engine
         .verify(&store, Submission::new(&there, sent.code.as_str()));
     assert!(verdict.unwrap().is_accepted());
-    let unlocked = scene.engine.unlock(&store, "tenant 0", "0").unwrap();
-    assert_eq!(unlocked, otp_engine::Unlocking::Unlocked);
-    assert!(scene.totp(&store, &shown(0)).is_accepted());
+    let unlocked = harness.engine.unlock(&store, "tenant 0", "0").unwrap();
+    assert_eq!(unlocked, otp_engine::UnlockOutcome::Unlocked);
+    assert!(harness.totp(&store, &shown(0)).is_accepted());
 }
 
 #[test]
 fn case_110_a_hard_stop_is_a_budget_that_stores_without_an_end_alone_can_keep() {
     let clock = Arc::new(ManualClock::new(at(0)));
-    let builder = Engine::builder_on(keys(0), Arc::clone(&clock), || getrandom::SysRng);
-    let row = Budgets::builder().consecutive_failures(10);
+    let builder = Engine::builder_on(keys(0), Arc::clone(&clock), |bytes| {
+        Ok(getrandom::fill(bytes)?)
+    });
+    let row = RateLimits::builder().consecutive_failures(10);
     assert_eq!(row.build().unwrap().device_hard_stop(), None);
-    let budgets = row.device_hard_stop(true).build().unwrap();
-    assert_eq!(budgets.device_hard_stop(), Some(10));
-    assert_eq!(Budgets::default().device_hard_stop(), None);
-    let engine = builder.budgets(budgets).build();
+    let rate_limits = row.device_hard_stop(true).build().unwrap();
+    assert_eq!(rate_limits.device_hard_stop(), Some(10));
+    assert_eq!(RateLimits::default().device_hard_stop(), None);
+    let engine = builder.rate_limits(rate_limits).build();
     let store = permanent();
-    let verify = |typed: &str| {
-        let verdict = engine.verify_totp(&store, &here(), &totp(), typed, 0);
+    let verify = |entered: &str| {
+        let verdict = engine.verify_totp(&store, &here(), &totp(), entered, 0);
         verdict.unwrap().rejection()
     };
     for left in (0..10).rev() {
@@ -445,7 +453,7 @@ fn case_110_a_hard_stop_is_a_budget_that_stores_without_an_end_alone_can_keep() 
 
 #[test]
 fn case_111_a_code_typed_late_moves_no_window() {
-    let ((engine, clock), store) = (unmetered(), permanent());
+    let ((engine, clock), store) = (unlimited(), permanent());
     let ask = |second: i64, step: i64| {
         clock.set(at(second));
         let verdict = engine.verify_totp(&store, &here(), &totp(), &shown(step), 1);
@@ -472,7 +480,7 @@ fn case_111_a_code_typed_late_moves_no_window() {
 
 #[test]
 fn case_112_a_timed_answer_given_late_moves_no_window() {
-    let ((engine, clock), store) = (unmetered(), permanent());
+    let ((engine, clock), store) = (unlimited(), permanent());
     let ocra = ocra("OCRA-1:HOTP-SHA256-8:QH16-T30S");
     let question = engine.ocra_question(&here(), &ocra).unwrap();
     let ask = |second: i64, step: i64| {
@@ -494,9 +502,9 @@ fn case_112_a_timed_answer_given_late_moves_no_window() {
 
 #[test]
 fn case_113_several_devices_of_a_user_are_one_call_and_one_charge() {
-    let (scene, store) = (Scene::new(), permanent());
+    let (harness, store) = (Harness::new(), permanent());
     let other = Secret::new(b"12345678901234567890").unwrap();
-    let other = Totp::new(&other, Algorithm::Sha1, 6, 30).unwrap();
+    let other = Totp::new(&other, HashFunction::Sha1, 6, 30).unwrap();
     let token = hotp();
     let first = totp();
     let devices = [
@@ -504,8 +512,10 @@ fn case_113_several_devices_of_a_user_are_one_call_and_one_charge() {
         Device::totp(&other, 1),
         Device::hotp(&token, 5),
     ];
-    let verify = |devices: &[Device<'_>], typed: &str| {
-        let verdict = scene.engine.verify_devices(&store, &here(), devices, typed);
+    let verify = |devices: &[Device<'_>], entered: &str| {
+        let verdict = harness
+            .engine
+            .verify_devices(&store, &here(), devices, entered);
         verdict.unwrap()
     };
     let which = |verdict: &Verdict<Acceptance>| match verdict {
@@ -515,7 +525,7 @@ fn case_113_several_devices_of_a_user_are_one_call_and_one_charge() {
     // The device that is named second makes twenty codes: none is a wrong guess at the first.
     for round in 0..20_i64 {
         let now = at(60 * round);
-        scene.clock.set(now);
+        harness.clock.set(now);
         let code = other.at(now).unwrap();
         let (device, _) = which(&verify(&devices, code.as_str()));
         assert_eq!(device, 1, "{round}");
@@ -531,18 +541,18 @@ fn case_113_several_devices_of_a_user_are_one_call_and_one_charge() {
     );
     let step = 60 * 19 / 30;
     let codes = [beside(&shown(step)), beside(&counted(4))];
-    let typed = codes.iter().find(|typed| {
-        let right = |now: i64| other.at(at(30 * now)).unwrap().as_str() == **typed;
+    let entered = codes.iter().find(|entered| {
+        let right = |now: i64| other.at(at(30 * now)).unwrap().as_str() == **entered;
         !(step - 1..=step + 1).any(right)
     });
-    assert_eq!(verify(&devices, typed.unwrap()).rejection(), wrong);
+    assert_eq!(verify(&devices, entered.unwrap()).rejection(), wrong);
 
     for (devices, count) in [
         (&devices[..0], 0),
         (&[devices[0]; 2], 2),
         (&[devices[0]; 4], 4),
     ] {
-        let refused = scene
+        let refused = harness
             .engine
             .verify_devices(&store, &here(), devices, "123456");
         let Err(Error::Oath(oath::Error::Devices { count: found })) = refused else {
@@ -554,10 +564,10 @@ fn case_113_several_devices_of_a_user_are_one_call_and_one_charge() {
 
 #[test]
 fn case_114_a_window_beyond_what_is_remembered_is_refused() {
-    let (scene, store) = (Scene::whose_locks_end(), Vault::of(Class::Expiring));
-    let daily = Totp::new(&secret(), Algorithm::Sha1, 6, 86_400).unwrap();
+    let (harness, store) = (Harness::whose_locks_end(), Vault::of(Class::Expiring));
+    let daily = Totp::new(&secret(), HashFunction::Sha1, 6, 86_400).unwrap();
     let verify = |window| {
-        let verdict = scene
+        let verdict = harness
             .engine
             .verify_totp(&store, &here(), &daily, "123456", window);
         verdict.map(|verdict| verdict.rejection())
@@ -566,7 +576,7 @@ fn case_114_a_window_beyond_what_is_remembered_is_refused() {
     let refused = verify(101).unwrap_err();
     assert!(matches!(refused, Error::Oath(oath::Error::Window { .. })));
     let pair = ["123456", "123457"];
-    let far = scene
+    let far = harness
         .engine
         .resynchronise_totp(&store, &here(), &daily, pair, 101);
     assert!(matches!(far, Err(Error::Oath(oath::Error::Window { .. }))));
@@ -575,7 +585,9 @@ fn case_114_a_window_beyond_what_is_remembered_is_refused() {
         look_ahead: 0,
         window: 51,
     });
-    let far = scene.engine.verify_ocra(&store, &here(), &two_days, answer);
+    let far = harness
+        .engine
+        .verify_ocra(&store, &here(), &two_days, answer);
     assert!(matches!(far, Err(Error::Oath(oath::Error::Window { .. }))));
 }
 
@@ -583,16 +595,16 @@ fn case_114_a_window_beyond_what_is_remembered_is_refused() {
 #[test]
 fn case_115_a_clock_years_ahead_makes_no_used_step_good_again() {
     for store in [MemoryStore::new(), permanent()] {
-        let scene = Scene::new();
-        assert!(scene.totp(&store, &shown(0)).is_accepted());
+        let harness = Harness::new();
+        assert!(harness.totp(&store, &shown(0)).is_accepted());
         for days in [401, 3650] {
             let ahead = at(days * 86_400);
-            scene.clock.set(ahead);
+            harness.clock.set(ahead);
             let wrong = beside(totp().at(ahead).unwrap().as_str());
-            assert!(!scene.totp(&store, &wrong).is_accepted());
+            assert!(!harness.totp(&store, &wrong).is_accepted());
         }
-        scene.clock.set(at(0));
-        let again = scene.totp(&store, &shown(0)).rejection();
+        harness.clock.set(at(0));
+        let again = harness.totp(&store, &shown(0)).rejection();
         assert_eq!(again, Some(Rejection::AlreadyUsed));
     }
 }
@@ -604,30 +616,32 @@ fn case_131_a_reset_lifts_the_lock_of_a_device_and_turns_no_counter_back() {
         Arc::<Mutex<Vec<_>>>::default(),
     );
     let ear = Arc::clone(&heard);
-    let budgets = Budgets::builder()
+    let rate_limits = RateLimits::builder()
         .consecutive_failures(10)
         .device_hard_stop(true)
         .user_failures_per_day(32)
         .build();
-    let engine = Engine::builder_on(keys(0), Arc::clone(&clock), || getrandom::SysRng)
-        .budgets(budgets.unwrap())
-        .observer(move |event: &Event<'_>| {
-            let reason = event.reason.map(String::from);
-            ear.lock()
-                .unwrap()
-                .push((event.what, event.user.to_owned(), reason));
-        })
-        .build();
+    let engine = Engine::builder_on(keys(0), Arc::clone(&clock), |bytes| {
+        Ok(getrandom::fill(bytes)?)
+    })
+    .rate_limits(rate_limits.unwrap())
+    .observer(move |event: &Event<'_>| {
+        let reason = event.reason.map(String::from);
+        ear.lock()
+            .unwrap()
+            .push((event.kind, event.user.to_owned(), reason));
+    })
+    .build();
     let (store, hotp) = (permanent(), hotp());
     let device = Device::hotp(&hotp, 5);
-    let verify = |typed: &str| {
-        let verdict = engine.verify_devices(&store, &here(), &[device], typed);
+    let verify = |entered: &str| {
+        let verdict = engine.verify_devices(&store, &here(), &[device], entered);
         verdict.unwrap().rejection()
     };
     let reset = |why: &str| engine.reset_device(&store, "tenant 0", "0", &device, why);
     assert_eq!(
         reset("a device that nobody used").unwrap(),
-        Resetting::NothingToReset
+        ResetOutcome::NothingToReset
     );
     assert_eq!(verify(&counted(3)), None);
     for _ in 0..10 {
@@ -640,9 +654,9 @@ fn case_131_a_reset_lifts_the_lock_of_a_device_and_turns_no_counter_back() {
     }
     assert_eq!(verify(&counted(4)), stopped);
     heard.lock().unwrap().clear();
-    assert_eq!(reset("seen at the branch").unwrap(), Resetting::Reset);
+    assert_eq!(reset("seen at the branch").unwrap(), ResetOutcome::Reset);
     let event = (
-        Happening::DeviceReset,
+        EventKind::DeviceReset,
         "0".to_owned(),
         Some("seen at the branch".to_owned()),
     );
@@ -654,36 +668,36 @@ fn case_131_a_reset_lifts_the_lock_of_a_device_and_turns_no_counter_back() {
 
 #[test]
 fn case_132_a_device_whose_clock_was_put_right_is_taken_again_after_a_reset() {
-    let (scene, store) = (Scene::new(), permanent());
+    let (harness, store) = (Harness::new(), permanent());
     let totp = totp();
     let device = Device::totp(&totp, 1);
     let reset = || {
-        let done = scene
+        let done = harness
             .engine
             .reset_device(&store, "tenant 0", "0", &device, "clock");
         done.unwrap()
     };
     // Five hours ahead, and found by two codes in a row; then its clock is put right.
     let pair = [&*shown(600), &*shown(601)];
-    let found = scene
+    let found = harness
         .engine
         .resynchronise_totp(&store, &here(), &totp, pair, 1000);
     assert!(found.unwrap().is_accepted());
-    scene.clock.set(at(300));
+    harness.clock.set(at(300));
     let used = Some(Rejection::AlreadyUsed);
-    assert_eq!(scene.totp(&store, &shown(10)).rejection(), used);
-    assert_eq!(reset(), Resetting::Reset);
+    assert_eq!(harness.totp(&store, &shown(10)).rejection(), used);
+    assert_eq!(reset(), ResetOutcome::Reset);
     // Nothing of now or before: a step falls to that of now and the window.
     for step in [9, 10, 11] {
-        assert_eq!(scene.totp(&store, &shown(step)).rejection(), used);
+        assert_eq!(harness.totp(&store, &shown(step)).rejection(), used);
     }
-    scene.clock.set(at(360));
-    assert!(scene.totp(&store, &shown(12)).is_accepted());
+    harness.clock.set(at(360));
+    assert!(harness.totp(&store, &shown(12)).is_accepted());
     // One whose steps are all of before keeps them.
-    scene.clock.set(at(3600));
-    assert_eq!(reset(), Resetting::NothingToReset);
-    scene.clock.set(at(360));
-    assert_eq!(scene.totp(&store, &shown(12)).rejection(), used);
+    harness.clock.set(at(3600));
+    assert_eq!(reset(), ResetOutcome::NothingToReset);
+    harness.clock.set(at(360));
+    assert_eq!(harness.totp(&store, &shown(12)).rejection(), used);
 }
 
 #[test]
@@ -691,7 +705,7 @@ fn case_133_a_reset_makes_no_answered_question_and_no_epoch_good_again() {
     let store = permanent();
     let ocra = ocra("OCRA-1:HOTP-SHA1-6:QH16");
     let token = hotp();
-    let (before, after) = (Scene::new().engine, Scene::with_epoch(1).engine);
+    let (before, after) = (Harness::new().engine, Harness::with_epoch(1).engine);
     let answer = {
         let question = before.ocra_question(&here(), &ocra).unwrap();
         let code = ocra.generate(&Inputs::new(&question)).unwrap();
@@ -702,8 +716,8 @@ fn case_133_a_reset_makes_no_answered_question_and_no_epoch_good_again() {
         verdict.unwrap().rejection()
     };
     let press = |engine: &Engine, counter| {
-        let typed = counted(counter);
-        let verdict = engine.verify_hotp(&store, &here(), &token, &typed, 5);
+        let entered = counted(counter);
+        let verdict = engine.verify_hotp(&store, &here(), &token, &entered, 5);
         verdict.unwrap().rejection()
     };
     assert_eq!((answered(&before), press(&before, 0)), (None, None));
@@ -723,8 +737,8 @@ fn case_133_a_reset_makes_no_answered_question_and_no_epoch_good_again() {
 
 #[test]
 fn case_134_a_credential_of_format_1_is_used_and_upgraded_at_the_next_write() {
-    let (scene, store) = (Scene::new(), Vault::of(Class::Process));
-    assert!(scene.totp(&store, &shown(0)).is_accepted());
+    let (harness, store) = (Harness::new(), Vault::of(Class::Process));
+    assert!(harness.totp(&store, &shown(0)).is_accepted());
     let credential = || {
         let rows = store.rows();
         let mut found = rows
@@ -742,23 +756,23 @@ fn case_134_a_credential_of_format_1_is_used_and_upgraded_at_the_next_write() {
         store::Cell::new(cell.version(), cell.discard_after(), old),
     );
     let used = Some(Rejection::AlreadyUsed);
-    assert_eq!(scene.totp(&store, &shown(0)).rejection(), used);
+    assert_eq!(harness.totp(&store, &shown(0)).rejection(), used);
     assert_eq!(credential().1.body()[0], 1, "a replay writes nothing");
     assert!(
-        scene.totp(&store, &shown(3)).is_accepted(),
+        harness.totp(&store, &shown(3)).is_accepted(),
         "around the drift"
     );
     let body = credential().1.body().to_vec();
     assert_eq!((body[0], body.len()), (2, 38));
-    assert_eq!(scene.totp(&store, &shown(3)).rejection(), used);
+    assert_eq!(harness.totp(&store, &shown(3)).rejection(), used);
 }
 
 #[test]
 fn case_120_odds_add_up_devices_windows_and_look_ahead() {
-    let (engine, _) = unmetered();
-    let metered = Scene::new().engine;
+    let (engine, _) = unlimited();
+    let metered = Harness::new().engine;
     let (totp, hotp) = (totp(), hotp());
-    let ten = Hotp::new(&secret(), Algorithm::Sha1, 10).unwrap();
+    let ten = Hotp::new(&secret(), HashFunction::Sha1, 10).unwrap();
     let near = |one: f64, other: f64| assert!((one / other - 1.0).abs() < 1e-3, "{one} {other}");
     let day = |engine: &Engine, devices: &[Device<'_>]| engine.device_odds(devices).per_day;
     near(day(&metered, &[Device::hotp(&hotp, 0)]), 15e-6);
@@ -803,7 +817,7 @@ fn case_421_no_clock_however_far_off_makes_a_guess_at_a_device_be_forgotten() {
         1 << 40,
         i64::MAX / 2,
     ] {
-        let ((engine, clock), store) = (unmetered(), permanent());
+        let ((engine, clock), store) = (unlimited(), permanent());
         let wrong = beside(&counted(0));
         let is_compared = || {
             let verdict = engine.verify_hotp(&store, &here(), &hotp(), &wrong, 0);
@@ -815,7 +829,7 @@ fn case_421_no_clock_however_far_off_makes_a_guess_at_a_device_be_forgotten() {
         let compared = (0..100).filter(|_| is_compared()).count();
         assert!((29..=30).contains(&compared), "{far}: {compared}");
         // There and back for each guess: a limit at each of the two clocks, at most.
-        let (engine, clock) = unmetered();
+        let (engine, clock) = unlimited();
         let store = permanent();
         let mut compared = 0;
         for guess in 0..200 {
@@ -837,7 +851,7 @@ fn case_421_no_clock_however_far_off_makes_a_guess_at_a_device_be_forgotten() {
 #[test]
 fn case_422_at_the_last_second_of_time_guesses_count_too() {
     for second in [i64::MAX - 1, i64::MAX] {
-        let ((engine, clock), store) = (unmetered(), permanent());
+        let ((engine, clock), store) = (unlimited(), permanent());
         let wrong = beside(&counted(0));
         clock.set(Timestamp::from_unix(second));
         let compared = |_: &i32| {

@@ -9,11 +9,11 @@ mod fixture;
 
 use std::sync::{Arc, Mutex};
 
-use fixture::{Host, at, binding, parts, record, wrong};
+use fixture::{Harness, at, binding, parts, record, wrong};
 use otp_engine::store::{Cell, Class, Commit, Error, Key, Write};
 use otp_engine::{
-    Budgets, Code, Delivery, Engine, Event, KeyRing, ManualClock, MemoryStore, Store, Submission,
-    Timestamp,
+    Code, Delivery, DeliveryReport, Engine, Event, KeyRing, ManualClock, MemoryStore, RateLimits,
+    Store, Submission, Timestamp,
 };
 
 /// Keeps all bytes that were ever written, and claims to be outside of the process: cells are sealed.
@@ -57,11 +57,11 @@ fn play(code_secret: &[u8]) -> (Vec<Vec<u8>>, String, Code) {
         .build()
         .unwrap();
     let shown = Arc::new(Mutex::new(String::new()));
-    let host = Host::on(keys, |builder| {
+    let host = Harness::on(keys, |builder| {
         let shown = Arc::clone(&shown);
         let days_30 = core::time::Duration::from_secs(30 * 86_400);
-        let budgets = Budgets::builder().lock_ends_after(days_30);
-        let builder = builder.budgets(budgets.build().unwrap());
+        let rate_limits = RateLimits::builder().lock_ends_after(days_30);
+        let builder = builder.rate_limits(rate_limits.build().unwrap());
         builder.observer(move |event: &Event<'_>| {
             shown
                 .lock()
@@ -77,9 +77,9 @@ fn play(code_secret: &[u8]) -> (Vec<Vec<u8>>, String, Code) {
         .unwrap()
         .issued()
         .unwrap();
-    let typed = wrong(&issued);
+    let entered = wrong(&issued);
     for text in [
-        typed.as_str(),
+        entered.as_str(),
         "12345",
         issued.code.as_str(),
         issued.code.as_str(),
@@ -88,15 +88,21 @@ fn play(code_secret: &[u8]) -> (Vec<Vec<u8>>, String, Code) {
         let verdict = host.engine.verify(&store, submission).unwrap();
         show += &format!("{submission:?} {verdict:?}\n");
     }
-    let report =
-        host.engine
-            .report_delivery(&store, &binding, issued.id, issued.send, Delivery::Sent);
+    let report = host.engine.report_delivery(
+        &store,
+        &binding,
+        DeliveryReport {
+            id: issued.id,
+            send: issued.send,
+            delivery: Delivery::Sent,
+        },
+    );
     show += &format!(
         "{report:?} {:?} {:?}\n",
         host.engine,
         host.engine.status(&store, &binding)
     );
-    let other = parts().record_field(record("16")).build().unwrap();
+    let other = parts().target(record("16")).build().unwrap();
     let _ = host.engine.issue(&store, &other).unwrap();
     host.clock.set(at(-100));
     show += &format!(
@@ -171,7 +177,7 @@ fn case_72_what_is_shown_tells_neither_code_nor_key_nor_number() {
 
 #[test]
 fn case_73_a_panic_in_the_hosts_code_shows_no_code() {
-    let (host, binding) = (Host::new(), binding());
+    let (host, binding) = (Harness::new(), binding());
     let issued = host.issue(&binding);
     let heard = Arc::new(Mutex::new(String::new()));
     let sink = Arc::clone(&heard);
@@ -181,8 +187,8 @@ fn case_73_a_panic_in_the_hosts_code_shows_no_code() {
             .expect("nothing panics in here")
             .push_str(&panic.to_string());
     }));
-    let engine = Engine::builder_on(fixture::keys(), ManualClock::new(at(0)), || {
-        getrandom::SysRng
+    let engine = Engine::builder_on(fixture::keys(), ManualClock::new(at(0)), |bytes| {
+        Ok(getrandom::fill(bytes)?)
     })
     .observer(|event: &Event<'_>| panic!("the log is full: {event:?}"))
     .build();

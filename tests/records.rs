@@ -8,9 +8,9 @@ use base64ct::{Base64UrlUnpadded, Encoding};
 use ed25519_dalek::Signer;
 use hmac::{Hmac, KeyInit, Mac};
 use otp_engine::{
-    Checked, Detail, Expected, ExpectedChain, Fact, JwsError, KeyId, Part, RecordError,
-    RecordFault, SignatureRecord, SigningKey, Timestamp, VerifiedRecord, VerifyingKey,
-    VerifyingKeys, verify_chain, verify_record,
+    ChainHead, Expected, ExpectedChain, JwsError, JwsPart, KeyId, RecordCheck, RecordDetail,
+    RecordError, RecordFact, RecordFault, SignatureRecord, SigningKey, Timestamp, VerifiedRecord,
+    VerifyingKey, VerifyingKeys, verify_chain, verify_record,
 };
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -44,8 +44,11 @@ fn expected() -> ExpectedChain<'static> {
         .tenant("acme")
         .model("loan.offer")
         .field("borrower_signature")
-        .record("4711")
-        .page(5, Some(digest(GOLDEN["head"].as_str().unwrap())))
+        .target_id("4711")
+        .chain_head(ChainHead::new(
+            5,
+            Some(digest(GOLDEN["head"].as_str().unwrap())),
+        ))
 }
 
 fn digest(text: &str) -> [u8; 32] {
@@ -72,7 +75,7 @@ fn reason_naming_first(
     keys: &VerifyingKeys,
 ) -> RecordFault {
     let error = verify_record(jws, disclosures, keys, None).unwrap_err();
-    assert_eq!(error.n(), Some(1), "{error}");
+    assert_eq!(error.sequence(), Some(1), "{error}");
     assert_eq!(error.id(), Some(chain()[4].id()), "{error}");
     assert!(
         error
@@ -132,7 +135,7 @@ fn case_93_golden_records_of_format_1_verify() {
         let record = record(golden);
         let verified = verify(&record).unwrap();
         assert_eq!(Some(verified.payload()), golden["payload"].as_str());
-        assert_eq!(Some(record.n()), golden["n"].as_u64());
+        assert_eq!(Some(record.sequence()), golden["n"].as_u64());
         assert_eq!(
             Some(record.id().to_string().as_str()),
             golden["jti"].as_str()
@@ -185,7 +188,7 @@ fn what_the_other_code_signs_verifies() {
     assert_eq!(
         verify_record(&ours, first.disclosures(), &keys(), None)
             .unwrap()
-            .n(),
+            .sequence(),
         1
     );
     let spaced = forge(&format!(" {} ", header()), &format!("{:#}", payload()));
@@ -197,28 +200,28 @@ fn attack_a_record_moved_to_another_place_is_not_as_expected() {
     let record = &chain()[0];
     let judge = |expected: Expected<'_>| {
         verify_record(record.jws(), record.disclosures(), &keys(), Some(&expected))
-            .map(|verified| verified.n())
-            .map_err(|error| (error.n(), error.reason()))
+            .map(|verified| verified.sequence())
+            .map_err(|error| (error.sequence(), error.reason()))
     };
     let content: [u8; 32] = Sha256::digest(b"pay R 250.00 to 62001234567").into();
     let as_signed = Expected::new()
         .tenant("acme")
         .model("loan.offer")
         .field("borrower_signature")
-        .record("4711")
+        .target_id("4711")
         .purpose("approve")
         .user("42")
         .content(content);
     assert_eq!(judge(as_signed), Ok(5));
     let other = [1; 32];
     for (moved, fact) in [
-        (as_signed.tenant("globex"), Fact::Tenant),
-        (as_signed.model("sale.order"), Fact::Model),
-        (as_signed.field("guarantor_signature"), Fact::Field),
-        (as_signed.record("4712"), Fact::Record),
-        (as_signed.purpose("sign"), Fact::Purpose),
-        (as_signed.user("43"), Fact::User),
-        (as_signed.content(other), Fact::Content),
+        (as_signed.tenant("globex"), RecordFact::Tenant),
+        (as_signed.model("sale.order"), RecordFact::Model),
+        (as_signed.field("guarantor_signature"), RecordFact::Field),
+        (as_signed.target_id("4712"), RecordFact::Record),
+        (as_signed.purpose("sign"), RecordFact::Purpose),
+        (as_signed.user("43"), RecordFact::User),
+        (as_signed.content(other), RecordFact::Content),
     ] {
         assert_eq!(judge(moved), Err((Some(5), RecordFault::Unexpected(fact))));
     }
@@ -232,7 +235,7 @@ fn attack_a_record_moved_to_another_place_is_not_as_expected() {
     );
     assert_eq!(
         refused.unwrap_err().reason(),
-        RecordFault::Unexpected(Fact::Content)
+        RecordFault::Unexpected(RecordFact::Content)
     );
 }
 
@@ -391,7 +394,7 @@ fn attack_a_key_used_outside_of_its_window() {
         verify_record(&jws, &NONE, &keys(), None)
             .map(drop)
             .map_err(|error| {
-                assert_eq!(error.n(), Some(1));
+                assert_eq!(error.sequence(), Some(1));
                 error.reason()
             })
     };
@@ -575,22 +578,22 @@ fn attack_an_oversized_payload() {
     assert!(verify_record(&of(8192), &NONE, &keys(), None).is_ok());
     assert_eq!(
         reason(&of(8193)),
-        RecordFault::Jws(JwsError::TooLong(Part::Payload))
+        RecordFault::Jws(JwsError::TooLong(JwsPart::Payload))
     );
     assert_eq!(
         reason(&of(20_000_000)),
-        RecordFault::Jws(JwsError::TooLong(Part::Payload))
+        RecordFault::Jws(JwsError::TooLong(JwsPart::Payload))
     );
     let header = format!("{}{}", header(), " ".repeat(512));
     assert_eq!(
         reason(&forge(&header, &payload().to_string())),
-        RecordFault::Jws(JwsError::TooLong(Part::Header))
+        RecordFault::Jws(JwsError::TooLong(JwsPart::Header))
     );
     let [head, body, signature] = parts(chain()[4].jws()).map(String::from);
     let longer = format!("{head}.{body}.{signature}AA");
     assert_eq!(
         reason(&longer),
-        RecordFault::Jws(JwsError::TooLong(Part::Signature))
+        RecordFault::Jws(JwsError::TooLong(JwsPart::Signature))
     );
 }
 
@@ -673,7 +676,7 @@ fn attack_a_payload_that_is_no_record_of_this_format() {
     )
     .unwrap_err();
     assert_eq!(
-        (no_name.n(), no_name.id(), no_name.reason()),
+        (no_name.sequence(), no_name.id(), no_name.reason()),
         (Some(1), None, member("payload", "jti"))
     );
 }
@@ -692,13 +695,13 @@ fn attack_second_spellings_of_a_jws() {
         RecordFault::Jws(JwsError::Parts)
     );
     for (respelt, part) in [
-        (format!("{head}=.{body}.{signature}"), Part::Header),
-        (format!("{head}.{body}==.{signature}"), Part::Payload),
-        (format!("{head}.{body}\n.{signature}"), Part::Payload),
-        (format!("{head}.{body}.{signature}\n"), Part::Signature),
+        (format!("{head}=.{body}.{signature}"), JwsPart::Header),
+        (format!("{head}.{body}==.{signature}"), JwsPart::Payload),
+        (format!("{head}.{body}\n.{signature}"), JwsPart::Payload),
+        (format!("{head}.{body}.{signature}\n"), JwsPart::Signature),
         (
             format!("{head}.{body}.{}", signature.replace('-', "+")),
-            Part::Signature,
+            JwsPart::Signature,
         ),
     ] {
         assert_eq!(
@@ -712,7 +715,7 @@ fn attack_second_spellings_of_a_jws() {
     let spare = char::from(last.as_bytes()[0] + 1);
     assert_eq!(
         reason(&format!("{head}.{body}.{start}{spare}")),
-        RecordFault::Jws(JwsError::Base64(Part::Signature))
+        RecordFault::Jws(JwsError::Base64(JwsPart::Signature))
     );
 }
 
@@ -745,28 +748,33 @@ fn case_85_attack_records_of_a_field_deleted() {
         let bad = named(verdict.chain);
         assert_eq!(
             bad,
-            (Some(next.n()), RecordFault::Place { due: deleted.n() })
+            (
+                Some(next.sequence()),
+                RecordFault::Place {
+                    due: deleted.sequence()
+                }
+            )
         );
         assert_eq!(
             (verdict.signatures, verdict.field, verdict.head),
-            (Checked::Good, Checked::Good, Checked::Good)
+            (RecordCheck::Good, RecordCheck::Good, RecordCheck::Good)
         );
     }
-    // The newest alone leaves a whole chain behind: only the page tells.
+    // The newest alone leaves a whole chain behind: only the chain head tells.
     let older = &chain()[1..];
     let verdict = verify_chain(older, &keys(), &expected());
-    assert_eq!(verdict.chain, Checked::Good);
+    assert_eq!(verdict.chain, RecordCheck::Good);
     assert_eq!(
         named(verdict.head),
-        (Some(4), RecordFault::Count { page: 5 })
+        (Some(4), RecordFault::Count { chain_head: 5 })
     );
     let unasked = verify_chain(older, &keys(), &ExpectedChain::new());
     assert_eq!(
         (unasked.head, unasked.tenant, unasked.field),
         (
-            Checked::NotChecked,
-            Checked::NotChecked,
-            Checked::NotChecked
+            RecordCheck::NotChecked,
+            RecordCheck::NotChecked,
+            RecordCheck::NotChecked
         )
     );
     assert!(unasked.none_bad() && !unasked.all_good());
@@ -801,12 +809,12 @@ fn case_85_attack_a_record_of_another_field_inserted() {
     let verdict = verify_chain(&records, &keys(), &expected());
     assert_eq!(
         named(verdict.field),
-        (Some(1), RecordFault::Unexpected(Fact::Field))
+        (Some(1), RecordFault::Unexpected(RecordFact::Field))
     );
     assert_eq!(named(verdict.chain), (Some(2), RecordFault::Previous));
     assert_eq!(
         (verdict.signatures, verdict.tenant),
-        (Checked::Good, Checked::Good)
+        (RecordCheck::Good, RecordCheck::Good)
     );
 }
 
@@ -820,12 +828,16 @@ fn attack_history_rewritten_with_the_key() {
     assert_eq!(named(verdict.chain), (Some(2), RecordFault::Previous));
     assert_eq!(
         (verdict.signatures, verdict.head),
-        (Checked::Good, Checked::Good)
+        (RecordCheck::Good, RecordCheck::Good)
     );
-    // Up to the newest: then the page's digest tells.
+    // Up to the newest: then the chain head's digest tells.
     let only = [records.remove(4)];
     let digest = chain()[4].digest();
-    let verdict = verify_chain(&only, &keys(), &expected().page(1, Some(digest)));
+    let verdict = verify_chain(
+        &only,
+        &keys(),
+        &expected().chain_head(ChainHead::new(1, Some(digest))),
+    );
     assert_eq!(named(verdict.head), (Some(1), RecordFault::Head));
 }
 
@@ -865,8 +877,8 @@ fn a_part_of_a_chain_holds_where_it_is_asked_for() {
     let newest = &chain()[..2];
     let whole = verify_chain(newest, &keys(), &expected());
     assert_eq!(named(whole.chain), (Some(4), RecordFault::Place { due: 1 }));
-    assert!(verify_chain(newest, &keys(), &expected().first(4)).all_good());
-    let wrong = verify_chain(newest, &keys(), &expected().first(3));
+    assert!(verify_chain(newest, &keys(), &expected().first_sequence(4)).all_good());
+    let wrong = verify_chain(newest, &keys(), &expected().first_sequence(3));
     assert_eq!(named(wrong.chain), (Some(4), RecordFault::Place { due: 3 }));
 }
 
@@ -875,18 +887,22 @@ fn case_90_no_records_show_nothing() {
     let verdict = verify_chain(&[], &keys(), &expected());
     assert_eq!(
         (verdict.signatures, verdict.chain),
-        (Checked::NotChecked, Checked::NotChecked)
+        (RecordCheck::NotChecked, RecordCheck::NotChecked)
     );
-    let Checked::Bad(error) = verdict.head else {
+    let RecordCheck::Bad(error) = verdict.head else {
         panic!("the page counts five");
     };
     assert_eq!(
-        (error.n(), error.reason()),
-        (None, RecordFault::Count { page: 5 })
+        (error.sequence(), error.reason()),
+        (None, RecordFault::Count { chain_head: 5 })
     );
-    // Nor does a page without records: nothing was compared with it.
-    let empty = verify_chain(&[], &keys(), &ExpectedChain::new().page(0, None));
-    assert_eq!(empty.head, Checked::NotChecked);
+    // Nor does a chain head without records: nothing was compared with it.
+    let empty = verify_chain(
+        &[],
+        &keys(),
+        &ExpectedChain::new().chain_head(ChainHead::new(0, None)),
+    );
+    assert_eq!(empty.head, RecordCheck::NotChecked);
     assert!(!empty.all_good());
 }
 
@@ -916,37 +932,39 @@ fn case_177_what_was_not_compared_is_not_checked() {
     let records = chain();
     let head = Some(digest(GOLDEN["head"].as_str().unwrap()));
     let judge = |expected: ExpectedChain<'_>| verify_chain(&records, &keys(), &expected);
-    let place = ExpectedChain::new().tenant("acme").page(5, head);
+    let place = ExpectedChain::new()
+        .tenant("acme")
+        .chain_head(ChainHead::new(5, head));
     let (model, field, record) = ("loan.offer", "borrower_signature", "4711");
     // A part of the record field is compared, and is not the whole of it.
     for part in [
         place.model(model),
         place.field(field),
-        place.record(record),
+        place.target_id(record),
         place.model(model).field(field),
-        place.model(model).record(record),
-        place.field(field).record(record),
+        place.model(model).target_id(record),
+        place.field(field).target_id(record),
     ] {
         let verdict = judge(part);
-        assert_eq!(verdict.field, Checked::NotChecked);
+        assert_eq!(verdict.field, RecordCheck::NotChecked);
         assert!(verdict.none_bad() && !verdict.all_good());
     }
     for other in [
         place.model("sale.order"),
         place.field("x"),
-        place.record("4712"),
+        place.target_id("4712"),
     ] {
-        assert!(matches!(judge(other).field, Checked::Bad(_)));
+        assert!(matches!(judge(other).field, RecordCheck::Bad(_)));
     }
-    let whole = place.model(model).field(field).record(record);
+    let whole = place.model(model).field(field).target_id(record);
     assert!(judge(whole).all_good());
     // A count without its digest says nothing of the newest record but its place.
-    let counted = judge(whole.page(5, None));
-    assert_eq!(counted.head, Checked::NotChecked);
+    let counted = judge(whole.chain_head(ChainHead::new(5, None)));
+    assert_eq!(counted.head, RecordCheck::NotChecked);
     assert!(counted.none_bad() && !counted.all_good());
     for count in [0, 4, 6] {
-        let (_, fault) = named(judge(whole.page(count, None)).head);
-        assert_eq!(fault, RecordFault::Count { page: count });
+        let (_, fault) = named(judge(whole.chain_head(ChainHead::new(count, None))).head);
+        assert_eq!(fault, RecordFault::Count { chain_head: count });
     }
 }
 
@@ -954,13 +972,13 @@ fn case_177_what_was_not_compared_is_not_checked() {
 fn an_erased_detail_leaves_a_record_that_verifies() {
     for (i, record) in chain().iter().enumerate() {
         let all = [
-            Detail::UserName,
-            Detail::SignerName,
-            Detail::Number,
-            Detail::Email,
-            Detail::Ip,
-            Detail::Agent,
-            Detail::ContentDigest,
+            RecordDetail::UserName,
+            RecordDetail::SignerName,
+            RecordDetail::Number,
+            RecordDetail::Email,
+            RecordDetail::Ip,
+            RecordDetail::Agent,
+            RecordDetail::ContentDigest,
         ];
         let (erased, _) = record.erase(&all, Timestamp::from_unix(1_800_000_000));
         assert!(erased.disclosures().is_empty());
@@ -1006,12 +1024,12 @@ fn debug_shows_no_detail() {
     }
 }
 
-fn named(answer: Checked) -> (Option<u64>, RecordFault) {
-    let Checked::Bad(error) = answer else {
+fn named(answer: RecordCheck) -> (Option<u64>, RecordFault) {
+    let RecordCheck::Bad(error) = answer else {
         panic!("{answer:?} is not bad");
     };
     assert!(error.id().is_some());
-    (error.n(), error.reason())
+    (error.sequence(), error.reason())
 }
 
 proptest! {

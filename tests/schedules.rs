@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 use otp_engine::store::{Cell, Class, Commit, Error, Key, Version, Write};
 use otp_engine::{Binding, Engine, Store, Submission, Timestamp};
 
-use support::fixture::{COOLDOWN, Scene, at, beside, binding};
+use support::fixture::{COOLDOWN, Harness, at, beside, binding};
 use support::linearizable::{Call, linearizable};
 use support::slot::{Op, Ret, Slot};
 
@@ -99,20 +99,20 @@ struct Prepared {
 
 impl Prepared {
     fn new() -> Self {
-        let scene = Scene::new();
+        let harness = Harness::new();
         let binding = binding(0, 0, 0);
         let store = ShuttleFree::default();
-        let issued = scene
+        let issued = harness
             .engine
             .issue(&store, &binding)
             .unwrap()
             .issued()
             .unwrap();
-        scene.clock.set(at(COOLDOWN));
+        harness.clock.set(at(COOLDOWN));
         let right = String::from(issued.code.as_str());
         let wrong = beside(&right);
         Self {
-            engine: scene.engine,
+            engine: harness.engine,
             binding,
             right,
             wrong,
@@ -121,11 +121,11 @@ impl Prepared {
     }
 
     fn ask(&self, store: &dyn Store, op: Op) -> Ret {
-        let verify = |typed: &str| {
+        let verify = |entered: &str| {
             Ret::from(
                 &self
                     .engine
-                    .verify(store, Submission::new(&self.binding, typed))
+                    .verify(store, Submission::new(&self.binding, entered))
                     .unwrap(),
             )
         };

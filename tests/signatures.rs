@@ -21,11 +21,11 @@ mod tampering;
 
 use core::sync::atomic::{AtomicI64, Ordering};
 
-use fixture::Host;
+use fixture::Harness;
 use otp_engine::{
-    Binding, Budgets, ChainVerdict, Detail, EngineBuilder, Evidence, ExpectedChain, Issued,
-    RecordField, SignatureRecord, SigningKey, Submission, Timestamp, Verdict, VerifiedRecord,
-    VerifyingKeys, verify_chain, verify_record,
+    Binding, ChainHead, ChainVerdict, EngineBuilder, Evidence, ExpectedChain, Issued, RateLimits,
+    RecordDetail, SignatureRecord, SigningKey, Submission, Target, Timestamp, Verdict,
+    VerifiedRecord, VerifyingKeys, verify_chain, verify_record,
 };
 use shelf::Shelf;
 
@@ -49,34 +49,37 @@ fn photograph(size: usize) -> Vec<u8> {
 }
 
 /// Every detail that can be erased.
-const ALL_DETAILS: [Detail; 7] = [
-    Detail::UserName,
-    Detail::SignerName,
-    Detail::Number,
-    Detail::Email,
-    Detail::Ip,
-    Detail::Agent,
-    Detail::ContentDigest,
+const ALL_DETAILS: [RecordDetail; 7] = [
+    RecordDetail::UserName,
+    RecordDetail::SignerName,
+    RecordDetail::Number,
+    RecordDetail::Email,
+    RecordDetail::Ip,
+    RecordDetail::Agent,
+    RecordDetail::ContentDigest,
 ];
 
 /// A host that signs, on a store into which the test can reach.
-struct Desk {
-    host: Host,
+struct Signing {
+    host: Harness,
     store: Shelf,
     seconds: AtomicI64,
 }
 
-impl Desk {
+impl Signing {
     fn new() -> Self {
         Self::with(|builder| builder)
     }
 
-    /// Without budgets: many signatures of one user are no abuse here.
+    /// Without rate limits: many signatures of one user are no abuse here.
     fn with(set: impl FnOnce(EngineBuilder) -> EngineBuilder) -> Self {
-        let signing =
-            |builder: EngineBuilder| builder.signing_key(key()).budgets(Budgets::unmetered());
+        let signing = |builder: EngineBuilder| {
+            builder
+                .signing_key(key())
+                .rate_limits(RateLimits::unlimited())
+        };
         Self {
-            host: Host::with(|builder| set(signing(builder))),
+            host: Harness::with(|builder| set(signing(builder))),
             store: Shelf::permanent(),
             seconds: AtomicI64::new(0),
         }
@@ -87,8 +90,8 @@ impl Desk {
         issuance.issued().expect("a send that is within all limits")
     }
 
-    fn answer(&self, binding: &Binding, typed: &str, evidence: Evidence<'_>) -> Verdict {
-        let submission = Submission::new(binding, typed).evidence(evidence);
+    fn answer(&self, binding: &Binding, entered: &str, evidence: Evidence<'_>) -> Verdict {
+        let submission = Submission::new(binding, entered).evidence(evidence);
         self.host.engine.verify(&self.store, submission).unwrap()
     }
 
@@ -116,15 +119,15 @@ impl Desk {
             .signatures(&self.store, "acme", &field(), limit)
     }
 
-    fn page(&self) -> (u64, Option<[u8; 32]>) {
+    fn chain_head(&self) -> ChainHead {
         let engine = &self.host.engine;
-        engine.page(&self.store, "acme", &field()).unwrap()
+        engine.chain_head(&self.store, "acme", &field()).unwrap()
     }
 
     /// Judges records of the sample field by all that can be expected of them.
     fn judge(&self, records: &[SignatureRecord]) -> ChainVerdict {
-        let (count, head) = self.page();
-        verify_chain(records, &keys(), &expected().page(count, head))
+        let head = self.chain_head();
+        verify_chain(records, &keys(), &expected().chain_head(head))
     }
 }
 
@@ -143,21 +146,21 @@ fn keys() -> VerifyingKeys {
     [key().verifying_key()].into_iter().collect()
 }
 
-fn field() -> RecordField<'static> {
+fn field() -> Target<'static> {
     fixture::record("15")
 }
 
 fn expected() -> ExpectedChain<'static> {
-    let RecordField {
+    let Target {
         model,
         field,
-        record,
+        id: record,
     } = field();
     ExpectedChain::new()
         .tenant("acme")
         .model(model)
         .field(field)
-        .record(record)
+        .target_id(record)
 }
 
 fn evidence_of(name: &str) -> Evidence<'_> {

@@ -9,21 +9,21 @@ use core::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
 use otp_engine::store::Commit;
-use otp_engine::{Cancellation, Engine, Issuance, MemoryStore, Store, Submission};
+use otp_engine::{CancelOutcome, Engine, Issuance, MemoryStore, Store, Submission};
 
+use support::broken::{Flaw, Naive};
 use support::fixture::{
-    COOLDOWN, MAX_ATTEMPTS, Scene, USER_FAILURES, USER_SENDS, at, beside, binding,
+    COOLDOWN, Harness, MAX_ATTEMPTS, USER_FAILURES, USER_SENDS, at, beside, binding,
 };
 use support::linearizable::{Call, linearizable};
-use support::naive::{Flaw, Naive};
 use support::rendezvous::Rendezvous;
 use support::slot::{Asked, Life, Op, Ret, Slot, User};
 
 #[allow(dead_code, reason = "the tools are shared, and this file uses a part")]
 mod support {
+    pub(crate) mod broken;
     pub(crate) mod fixture;
     pub(crate) mod linearizable;
-    pub(crate) mod naive;
     pub(crate) mod rendezvous;
     pub(crate) mod slot;
 }
@@ -192,14 +192,20 @@ fn one_user_has_ten_sends_however_many_slots_ask_in_parallel() {
 impl Storm {
     /// Runs the storm on sound and on planted stores.
     fn rage(&self, name: &str) {
-        let scene = Scene::new();
+        let harness = Harness::new();
         let memory = MemoryStore::new();
         let (mut most_rounds, mut conflicts) = (0, 0);
         for round in 0..ROUNDS {
-            let free = self.run(&scene, round * 2, &memory, Rendezvous::free(&memory), || ());
+            let free = self.run(
+                &harness,
+                round * 2,
+                &memory,
+                Rendezvous::free(&memory),
+                || (),
+            );
             free.acquitted(self, "running freely");
             let meeting = Rendezvous::of(&memory, THREADS);
-            let met = self.run(&scene, round * 2 + 1, &memory, meeting, || ());
+            let met = self.run(&harness, round * 2 + 1, &memory, meeting, || ());
             met.acquitted(self, "meeting after the first load");
             // All loaded the same cells, and more than one had something to write.
             assert!(met.conflicts > 0 && met.rounds > 1);
@@ -223,7 +229,7 @@ impl Storm {
                 let planted = Naive::new(*flaw);
                 let world = 1_000 * (number + 1) + round;
                 let meeting = Rendezvous::of(&planted, THREADS);
-                let outcome = self.run(&scene, world, &planted, meeting, || {
+                let outcome = self.run(&harness, world, &planted, meeting, || {
                     planted.arm(THREADS / self.slots);
                 });
                 planted.disarm();
@@ -251,18 +257,18 @@ impl Storm {
     /// Lets all threads loose at once, in a world of their own.
     fn run(
         &self,
-        scene: &Scene,
+        harness: &Harness,
         world: usize,
         store: &dyn Store,
         meeting: Rendezvous<'_>,
         arm: impl FnOnce(),
     ) -> Outcome {
-        scene.clock.set(at(0));
+        harness.clock.set(at(0));
         let slots: Vec<_> = (0..self.slots)
             .map(|slot| binding(world, 0, slot))
             .collect();
         let issue = |binding| {
-            scene
+            harness
                 .engine
                 .issue(store, binding)
                 .unwrap()
@@ -274,14 +280,14 @@ impl Storm {
         } else {
             Vec::new()
         };
-        scene.clock.set(at(COOLDOWN));
+        harness.clock.set(at(COOLDOWN));
         arm();
         let ticks = AtomicU64::new(0);
         let tick = || ticks.fetch_add(1, Ordering::SeqCst);
         let ask = |slot: usize, op: Op, store: &dyn Store| -> Call<Asked, Ret> {
-            let engine: &Engine = &scene.engine;
-            let verify = |typed: &str, named: bool| {
-                let mut submission = Submission::new(&slots[slot], typed);
+            let engine: &Engine = &harness.engine;
+            let verify = |entered: &str, named: bool| {
+                let mut submission = Submission::new(&slots[slot], entered);
                 if named {
                     submission = submission.challenge(issued[slot].id);
                 }
@@ -300,8 +306,8 @@ impl Storm {
                     Issuance::Refused(refusal) => refusal.reason.into(),
                 },
                 Op::Cancel => match engine.cancel(store, &slots[slot]).unwrap() {
-                    Cancellation::Cancelled => Ret::CalledOff,
-                    Cancellation::NothingLive => Ret::NothingLive,
+                    CancelOutcome::Cancelled => Ret::CalledOff,
+                    CancelOutcome::NothingLive => Ret::NothingLive,
                 },
                 Op::Look => engine.status(store, &slots[slot]).unwrap().into(),
             };
@@ -413,7 +419,7 @@ impl Outcome {
         Ok(())
     }
 
-    /// Judges by order: each slot by itself, which refutes quickly, then all with their budgets.
+    /// Judges by order: each slot by itself, which refutes quickly, then all with their rate limits.
     fn has_order(&self, storm: &Storm) -> bool {
         let slot = if storm.issued {
             Slot::issued()
@@ -455,7 +461,7 @@ fn at_most(what: &str, most: usize, found: usize) -> Result<(), String> {
 /// A planted store is as good as another until it is armed: it does not fail for another reason.
 #[test]
 fn planted_stores_are_sound_for_one_caller() {
-    let scene = Scene::new();
+    let harness = Harness::new();
     for flaw in [
         Flaw::Blind,
         Flaw::ReadThenWrite,
@@ -464,19 +470,19 @@ fn planted_stores_are_sound_for_one_caller() {
     ] {
         let store = Naive::new(flaw);
         let binding = binding(0, 0, 0);
-        scene.clock.set(at(0));
-        let issued = scene
+        harness.clock.set(at(0));
+        let issued = harness
             .engine
             .issue(&store, &binding)
             .unwrap()
             .issued()
             .unwrap();
-        let verify = |typed: &str| {
-            scene
+        let verify = |entered: &str| {
+            harness
                 .engine
-                .verify(&store, Submission::new(&binding, typed))
+                .verify(&store, Submission::new(&binding, entered))
         };
-        let heard = |typed: &str| Ret::from(&verify(typed).unwrap());
+        let heard = |entered: &str| Ret::from(&verify(entered).unwrap());
         assert_eq!(
             heard(&beside(issued.code.as_str())),
             Ret::Wrong(4),

@@ -72,7 +72,10 @@ fn case_209_what_is_written_now_is_read_by_the_version_before_or_said_not_to_be(
     let mut kinds = BTreeSet::new();
     // Behind what the version before wrote itself.
     for (kind, key, version, body) in &written[filled..] {
-        let name = format!("{kind:?}").to_lowercase();
+        let name = match kind {
+            Kind::ChainHead => "chain head".to_owned(),
+            kind => format!("{kind:?}").to_lowercase(),
+        };
         let read = before::reads(*kind, key, *version, body);
         let (before, now) = formats(&name);
         // What has the format of before is read; another is one of which the register tells.
@@ -81,7 +84,14 @@ fn case_209_what_is_written_now_is_read_by_the_version_before_or_said_not_to_be(
         assert!(read || body[0].to_string() == now, "{name}: {body:?}");
         kinds.insert(name);
     }
-    let all = ["canary", "credential", "meter", "page", "record", "slot"];
+    let all = [
+        "canary",
+        "chain head",
+        "credential",
+        "meter",
+        "record",
+        "slot",
+    ];
     assert_eq!(kinds.iter().collect::<Vec<_>>(), all);
     // All that it wrote itself is read by its own rules; a byte more or less, another format or
     // another seal is not.

@@ -66,11 +66,14 @@ impl Hotp {
     /// Looks for a code in the step of `counter` and `window` steps before and after it.
     #[must_use]
     #[inline]
-    pub fn verify(&self, counter: u64, typed: &[u8; 6], window: u64) -> bool {
+    pub fn verify(&self, counter: u64, entered: &[u8; 6], window: u64) -> bool {
         let mut found = 0;
         for step in counter - window..=counter + window {
             let code = self.generate(step);
-            let differs = code.iter().zip(typed).fold(0, |sum, (a, b)| sum | (a ^ b));
+            let differs = code
+                .iter()
+                .zip(entered)
+                .fold(0, |sum, (a, b)| sum | (a ^ b));
             found |= u8::from(black_box(differs) == 0);
         }
         found != 0

@@ -1,6 +1,8 @@
 //! What "send" and "verify" answer: each function makes the `result` member of one answer.
 
-use otp_engine::{ChallengeId, Delivered, Reason, Rejection, State, Timestamp};
+use otp_engine::{
+    ChallengeId, ChallengeState, DeliveryStatus, RefusalReason, Rejection, Timestamp,
+};
 use serde_json::{Value, json};
 
 /// One message for all that a guesser must not tell apart.
@@ -36,31 +38,36 @@ pub(crate) fn sent(live: &Live<'_>, gateway_status: &str, now: Timestamp) -> Val
 /// Answers a Send that was refused: within the cooldown of the code that is out, and whose message
 /// went out, by that code.
 pub(crate) fn refused(
-    reason: Reason,
+    reason: RefusalReason,
     refused: Option<ChallengeId>,
     retry_at: Option<Timestamp>,
-    stands: Option<(&Live<'_>, State, Delivered)>,
+    stands: Option<(&Live<'_>, ChallengeState, DeliveryStatus)>,
     now: Timestamp,
 ) -> Value {
     let live = stands.filter(|(live, state, delivery)| {
-        reason == Reason::Cooldown
+        reason == RefusalReason::Cooldown
             && refused == Some(live.id)
-            && *state == State::Pending
-            && !matches!(delivery, Delivered::Failed(_))
+            && *state == ChallengeState::Pending
+            && !matches!(delivery, DeliveryStatus::Failed(_))
     });
     match (live, reason) {
         (Some((live, _, delivery)), _) => {
-            let gateway_status = if delivery == Delivered::Sent { "0" } else { "" };
+            let gateway_status = if delivery == DeliveryStatus::Sent {
+                "0"
+            } else {
+                ""
+            };
             let mut answer = live.answer("OTP already sent", gateway_status, now);
             answer["retry_after"] = wait(retry_at, now).into();
             answer
         }
-        (None, Reason::Cooldown | Reason::SendLimit) => json!({
+        (None, RefusalReason::Exhausted | RefusalReason::Locked) => locked(retry_at, now),
+        // Cooldown, the limits of sends, and what a later version may add: try again then.
+        (None, _) => json!({
             "status": 429,
             "message": "OTP send limit reached",
             "retry_after": wait(retry_at, now),
         }),
-        (None, Reason::Exhausted | Reason::Locked) => locked(retry_at, now),
     }
 }
 

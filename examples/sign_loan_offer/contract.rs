@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use otp_engine::{
-    Binding, Clock, ContentDigest, CountryCode, Delivery, Engine, Error, Evidence, Issuance,
-    Issued, KeyRing, MemoryStore, Mobile, RecordField, Refusal, Rejection, SignatureRecord,
-    SigningKey, Submission, Timestamp, Verdict, VerifyingKeys,
+    Binding, Clock, ContentDigest, CountryCode, Delivery, DeliveryReport, Engine, Error, Evidence,
+    Issuance, Issued, KeyRing, MemoryStore, Mobile, Refusal, Rejection, SignatureRecord,
+    SigningKey, Submission, Target, Timestamp, Verdict, VerifyingKeys,
 };
 use serde_json::{Value, json};
 
@@ -13,7 +13,7 @@ use crate::answer::{self, Live};
 use crate::request::Request;
 
 /// The host's side of one signing: engine, store, and the answers of its HTTP contract.
-pub(crate) struct Desk<'a, C> {
+pub(crate) struct LoanService<'a, C> {
     clock: Arc<C>,
     pub(crate) engine: Engine,
     pub(crate) store: MemoryStore,
@@ -30,7 +30,7 @@ pub(crate) enum End {
     Closed,
 }
 
-impl<'a, C: Clock + 'static> Desk<'a, C> {
+impl<'a, C: Clock + 'static> LoanService<'a, C> {
     pub(crate) fn new(
         clock: Arc<C>,
         request: &'a Request,
@@ -88,9 +88,11 @@ impl<'a, C: Clock + 'static> Desk<'a, C> {
                     .report_delivery(
                         &self.store,
                         self.binding,
-                        issued.id,
-                        issued.send,
-                        Delivery::Sent,
+                        DeliveryReport {
+                            id: issued.id,
+                            send: issued.send,
+                            delivery: Delivery::Sent,
+                        },
                     )
                     .map_err(fault)?;
                 let live = Live {
@@ -123,18 +125,18 @@ impl<'a, C: Clock + 'static> Desk<'a, C> {
     }
 
     /// Serves "verify": prints the answer.
-    pub(crate) fn submit(&self, issued: &Issued, typed: &str) -> Result<End, String> {
-        let submission = Submission::new(self.binding, typed)
+    pub(crate) fn submit(&self, issued: &Issued, entered: &str) -> Result<End, String> {
+        let submission = Submission::new(self.binding, entered)
             .challenge(issued.id)
             .evidence(self.evidence);
-        println!("> {typed}");
+        println!("> {entered}");
         let verdict = self.engine.verify(&self.store, submission).map_err(fault)?;
         let (value, end) = match verdict {
             Verdict::Accepted(acceptance) => {
                 let record = acceptance.record.ok_or("the engine left no record")?;
                 let (id, at) = (acceptance.id, acceptance.verified_at);
                 let path = self.request.redirect_url.as_deref();
-                let value = answer::verified(id, at, record.n(), path);
+                let value = answer::verified(id, at, record.sequence(), path);
                 (value, End::Signed(record))
             }
             Verdict::Rejected(rejection) => {
@@ -173,10 +175,10 @@ impl Request {
         Binding::builder()
             .tenant("example")
             .purpose("sign")
-            .record_field(RecordField {
+            .target(Target {
                 model: &self.model,
                 field: &self.field,
-                record: &record,
+                id: &record,
             })
             .user(user)
             .recipient(mobile.map_err(|error| format!("--mobile: {error}"))?)

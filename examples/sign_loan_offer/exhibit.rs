@@ -4,11 +4,11 @@ use std::fs;
 use std::path::Path;
 
 use otp_engine::{
-    Clock, Expected, ExpectedChain, RecordField, SignatureRecord, VerifyingKeys, verify_chain,
+    Clock, Expected, ExpectedChain, SignatureRecord, Target, VerifyingKeys, verify_chain,
     verify_record,
 };
 
-use crate::contract::{Desk, fault};
+use crate::contract::{LoanService, fault};
 
 const RECORD: &str = "record.sd-jwt";
 const JWK_SET: &str = "keys.jwks";
@@ -17,15 +17,15 @@ const OFFER: &str = "offer.txt";
 
 /// Writes the record, what was signed, and the public key in two forms.
 pub(crate) fn write<C>(
-    desk: &Desk<'_, C>,
+    service: &LoanService<'_, C>,
     record: &SignatureRecord,
     offer: &str,
     folder: &Path,
 ) -> Result<(), String> {
     for (name, text) in [
         (RECORD, record.to_sd_jwt() + "\n"),
-        (JWK_SET, desk.keys.to_jwk_set() + "\n"),
-        (PEM, desk.keys.to_pem()),
+        (JWK_SET, service.keys.to_jwk_set() + "\n"),
+        (PEM, service.keys.to_pem()),
         (OFFER, offer.to_owned()),
     ] {
         let path = folder.join(name);
@@ -35,9 +35,9 @@ pub(crate) fn write<C>(
     Ok(())
 }
 
-/// Verifies the files, with what the host's page says of the field; tells whether all holds.
+/// Verifies the files, with what the host's chain head says of the field; tells whether all holds.
 pub(crate) fn verify<C: Clock + 'static>(
-    desk: &Desk<'_, C>,
+    service: &LoanService<'_, C>,
     record: &SignatureRecord,
     folder: &Path,
 ) -> Result<bool, String> {
@@ -49,32 +49,34 @@ pub(crate) fn verify<C: Clock + 'static>(
     let text = read(RECORD)?;
     let written = SignatureRecord::from_sd_jwt(text.trim_end());
     let written = written.map_err(|error| error.to_string())?;
-    let tenant = desk.binding.tenant();
-    let reference = desk.binding.record_field();
-    let page = desk.engine.page(&desk.store, tenant, &reference);
-    let (count, head) = page.map_err(fault)?;
-    let RecordField {
+    let tenant = service.binding.tenant();
+    let reference = service.binding.target();
+    let chain_head = service
+        .engine
+        .chain_head(&service.store, tenant, &reference);
+    let head = chain_head.map_err(fault)?;
+    let Target {
         model,
         field,
-        record: name,
+        id: name,
     } = reference;
     let expected = Expected::new()
         .tenant(tenant)
         .model(model)
         .field(field)
-        .record(name);
+        .target_id(name);
     let of_field = ExpectedChain::new()
         .tenant(tenant)
         .model(model)
         .field(field)
-        .record(name)
-        .page(count, head);
+        .target_id(name)
+        .chain_head(head);
     let verdict = verify_chain(core::slice::from_ref(&written), &keys, &of_field);
     let said = verify_record(written.jws(), written.disclosures(), &keys, Some(&expected))
         .map_err(|error| error.to_string())?;
     println!(
         "record {} of {tenant}, {model} {name}: signed by {:?}, number {}",
-        said.n(),
+        said.sequence(),
         said.signer_name().unwrap_or("withheld"),
         said.number().unwrap_or("withheld"),
     );

@@ -20,7 +20,7 @@ mod contract;
 mod exhibit;
 mod request;
 
-use contract::{Desk, End};
+use contract::{End, LoanService};
 use request::Request;
 
 const HELP: &str = "\
@@ -70,19 +70,19 @@ fn run() -> Result<bool, String> {
         let folder = options.folder()?;
         return demo(&request, &binding, evidence, &folder);
     }
-    let desk = Desk::new(Arc::new(SystemClock::new()), &request, &binding, evidence)?;
-    let Some(issued) = desk.send()? else {
+    let service = LoanService::new(Arc::new(SystemClock::new()), &request, &binding, evidence)?;
+    let Some(issued) = service.send()? else {
         return Ok(false);
     };
     let written = |end| match (&end, &options.out) {
         (End::Signed(record), Some(_)) => {
-            exhibit::write(&desk, record, &offer, &options.folder()?).map(|()| end)
+            exhibit::write(&service, record, &offer, &options.folder()?).map(|()| end)
         }
         _ => Ok(end),
     };
     if let Some(code) = &options.code {
         return Ok(matches!(
-            written(desk.submit(&issued, code)?)?,
+            written(service.submit(&issued, code)?)?,
             End::Signed(_)
         ));
     }
@@ -90,7 +90,7 @@ fn run() -> Result<bool, String> {
     ask(terminal);
     for line in std::io::stdin().lock().lines() {
         let line = line.map_err(|error| format!("standard input: {error}"))?;
-        match written(desk.submit(&issued, &line)?)? {
+        match written(service.submit(&issued, &line)?)? {
             End::Signed(_) => return Ok(true),
             End::Closed => return Ok(false),
             End::TryAgain => ask(terminal),
@@ -117,28 +117,28 @@ fn demo(
     // It begins a minute ago: stock tools refuse a record that is signed in the future.
     let minute = Duration::from_secs(60);
     let clock = Arc::new(ManualClock::new(now.saturating_sub(minute)));
-    let desk = Desk::new(clock.clone(), request, binding, evidence)?;
+    let service = LoanService::new(clock.clone(), request, binding, evidence)?;
 
     println!("# 1. Send");
-    let first = desk.send()?.ok_or("the first send was refused")?;
+    let first = service.send()?.ok_or("the first send was refused")?;
     println!("\n# 2. A wrong code: four attempts are left");
-    desk.submit(&first, wrong(first.code.as_str()))?;
+    service.submit(&first, wrong(first.code.as_str()))?;
     println!("\n# 3. Asked again at once: nothing is sent");
-    desk.send()?;
+    service.send()?;
     println!("\n# 4. Asked again a minute later: the same code, the same expiry");
     clock.set(now);
-    let again = desk.send()?.ok_or("the resend was refused")?;
+    let again = service.send()?.ok_or("the resend was refused")?;
     let same = again.code.as_str() == first.code.as_str() && again.expires_at == first.expires_at;
     println!("\n# 5. The right code, as a person types it");
     let (front, back) = again.code.as_str().split_at(3);
-    let End::Signed(record) = desk.submit(&again, &format!("{front} {back}"))? else {
+    let End::Signed(record) = service.submit(&again, &format!("{front} {back}"))? else {
         return Ok(false);
     };
     println!("\n# 6. The right code once more: refused");
-    let replayed = desk.submit(&again, again.code.as_str())?;
+    let replayed = service.submit(&again, again.code.as_str())?;
     println!("\n# 7. The record, in files, and verified from them");
-    exhibit::write(&desk, &record, &request.offer(), folder)?;
-    let verified = exhibit::verify(&desk, &record, folder)?;
+    exhibit::write(&service, &record, &request.offer(), folder)?;
+    let verified = exhibit::verify(&service, &record, folder)?;
     println!("\n# 8. Anyone can check the same with stock tools and the public key alone:");
     println!("{}", exhibit::commands(folder));
     Ok(same && verified && !matches!(replayed, End::Signed(_)))

@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| otp_engine_fuzz_targets::typed(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| otp_engine_fuzz_targets::entered(data));

@@ -12,9 +12,9 @@ use crate::operation::Operation;
 use crate::operation::canary::{Act, Canary};
 use crate::store::Commit;
 use crate::{
-    AsyncStore, Binding, Cancellation, ChallengeId, Delivery, Detail, Erased, Error, Issuance,
-    Policy, Recipient, RecordField, Reported, Resetting, SignatureRecord, Status, StoreCheck,
-    Submission, Timestamp, Unlocking, Verdict,
+    AsyncStore, Binding, CancelOutcome, ChainHead, DeliveryReport, EraseOutcome, EraseRequest,
+    Error, Issuance, Policy, Recipient, ReportOutcome, ResetOutcome, SignatureRecord, Status,
+    StoreCheck, Submission, Target, Timestamp, UnlockOutcome, Verdict,
 };
 
 mod oath;
@@ -48,7 +48,7 @@ mod oath;
 ///
 /// ```
 /// use core::{future::Future, pin::pin, task::{Context, Poll, Waker}};
-/// use otp_engine::{AsyncEngine, Binding, Engine, KeyRing, MemoryStore, Mobile, RecordField, Submission};
+/// use otp_engine::{AsyncEngine, Binding, Engine, KeyRing, MemoryStore, Mobile, Target, Submission};
 ///
 /// async fn sign(engine: &AsyncEngine, store: &impl otp_engine::AsyncStore, binding: &Binding)
 ///     -> Result<bool, otp_engine::Error>
@@ -61,7 +61,7 @@ mod oath;
 ///
 /// # let keys = KeyRing::builder().code("2026a", &[1; 32]).index(&[2; 32]).build()?;
 /// # let binding = Binding::builder().tenant("acme").purpose("sign").user("7")
-/// #     .record_field(RecordField { model: "m", field: "f", record: "1" })
+/// #     .target(Target { model: "m", field: "f", id: "1" })
 /// #     .recipient(Mobile::parse("60123456789")?).build()?;
 /// let engine = AsyncEngine::from(Engine::new(keys));
 /// let store = MemoryStore::new(); // ready at the first poll
@@ -123,7 +123,7 @@ impl AsyncEngine {
         Ok(self.verify(store, submission).await?.is_accepted())
     }
 
-    /// Judges what a person typed: [`Engine::verify`].
+    /// Judges what a person entered: [`Engine::verify`].
     ///
     /// # Errors
     ///
@@ -148,12 +148,12 @@ impl AsyncEngine {
         &self,
         store: &impl AsyncStore,
         binding: &Binding,
-    ) -> Result<Cancellation, Error> {
+    ) -> Result<CancelOutcome, Error> {
         let cancel = self.engine.prepare_cancel(store.class(), binding)?;
         self.run(store, &cancel).await
     }
 
-    /// Records what the gateway said of send number `send` of challenge `id`:
+    /// Records what the SMS or mail gateway said of one send:
     /// [`Engine::report_delivery`].
     ///
     /// # Errors
@@ -163,14 +163,9 @@ impl AsyncEngine {
         &self,
         store: &impl AsyncStore,
         binding: &Binding,
-        id: ChallengeId,
-        send: u8,
-        delivery: Delivery,
-    ) -> Result<Reported, Error> {
-        let class = store.class();
-        let report = self
-            .engine
-            .prepare_report(class, binding, id, send, delivery)?;
+        report: DeliveryReport,
+    ) -> Result<ReportOutcome, Error> {
+        let report = self.engine.prepare_report(store.class(), binding, report)?;
         self.run(store, &report).await
     }
 
@@ -198,7 +193,7 @@ impl AsyncEngine {
         store: &impl AsyncStore,
         tenant: &str,
         user: &str,
-    ) -> Result<Unlocking, Error> {
+    ) -> Result<UnlockOutcome, Error> {
         let unlock = self.engine.prepare_unlock(tenant, user);
         self.run(store, &unlock).await
     }
@@ -213,7 +208,7 @@ impl AsyncEngine {
         store: &impl AsyncStore,
         binding: &Binding,
         reason: &str,
-    ) -> Result<Resetting, Error> {
+    ) -> Result<ResetOutcome, Error> {
         let class = store.class();
         let reset = self.engine.prepare_reset_slot(class, binding, reason)?;
         self.run(store, &reset).await
@@ -230,7 +225,7 @@ impl AsyncEngine {
         tenant: &str,
         recipient: &Recipient,
         reason: &str,
-    ) -> Result<Resetting, Error> {
+    ) -> Result<ResetOutcome, Error> {
         let reset = self
             .engine
             .prepare_reset_recipient(tenant, recipient, reason)?;
@@ -248,12 +243,12 @@ impl AsyncEngine {
         tenant: &str,
         user: &str,
         reason: &str,
-    ) -> Result<Resetting, Error> {
+    ) -> Result<ResetOutcome, Error> {
         let reset = self.engine.prepare_reset_user(tenant, user, reason)?;
         self.run(store, &reset).await
     }
 
-    /// Returns the newest signature record of a field: [`Engine::latest_signature`].
+    /// Returns the newest signature record of a target: [`Engine::latest_signature`].
     ///
     /// # Errors
     ///
@@ -262,12 +257,12 @@ impl AsyncEngine {
         &self,
         store: &impl AsyncStore,
         tenant: &str,
-        field: &RecordField<'_>,
+        target: &Target<'_>,
     ) -> Result<Option<SignatureRecord>, Error> {
-        Ok(self.signatures(store, tenant, field, 1).await?.pop())
+        Ok(self.signatures(store, tenant, target, 1).await?.pop())
     }
 
-    /// Returns the signature records of a field, newest first, at most `limit` of them:
+    /// Returns the signature records of a target, newest first, at most `limit` of them:
     /// [`Engine::signatures`].
     ///
     /// # Errors
@@ -277,35 +272,34 @@ impl AsyncEngine {
         &self,
         store: &impl AsyncStore,
         tenant: &str,
-        field: &RecordField<'_>,
+        target: &Target<'_>,
         limit: usize,
     ) -> Result<Vec<SignatureRecord>, Error> {
-        let page = self.engine.prepare_page(tenant, field);
-        let mut trail = Trail::new(&page, &self.run(store, &page).await?, limit);
+        let head = self.engine.prepare_chain_head(tenant, target);
+        let mut trail = Trail::new(&head, &self.run(store, &head).await?, limit);
         while let Some(read) = trail.next(&self.engine.shared.keys) {
             trail.follow(self.run(store, &read).await?)?;
         }
         Ok(trail.into_records())
     }
 
-    /// Returns how many signature records a field has, and the digest of the newest:
-    /// [`Engine::page`].
+    /// Returns how many signature records a target has, and the digest of the newest:
+    /// [`Engine::chain_head`].
     ///
     /// # Errors
     ///
-    /// As [`Engine::page`].
-    pub async fn page(
+    /// As [`Engine::chain_head`].
+    pub async fn chain_head(
         &self,
         store: &impl AsyncStore,
         tenant: &str,
-        field: &RecordField<'_>,
-    ) -> Result<(u64, Option<[u8; 32]>), Error> {
-        let page = self.engine.prepare_page(tenant, field);
-        let page = self.run(store, &page).await?;
-        Ok((page.count(), page.head()))
+        target: &Target<'_>,
+    ) -> Result<ChainHead, Error> {
+        let read = self.engine.prepare_chain_head(tenant, target);
+        self.run(store, &read).await
     }
 
-    /// Erases personal details of the `n`th record of a field: [`Engine::erase`].
+    /// Erases personal details of one signature record: [`Engine::erase`].
     ///
     /// # Errors
     ///
@@ -313,12 +307,9 @@ impl AsyncEngine {
     pub async fn erase(
         &self,
         store: &impl AsyncStore,
-        tenant: &str,
-        field: &RecordField<'_>,
-        n: u64,
-        details: &[Detail],
-    ) -> Result<Erased, Error> {
-        let erase = self.engine.prepare_erase(tenant, field, n, details);
+        request: &EraseRequest<'_>,
+    ) -> Result<EraseOutcome, Error> {
+        let erase = self.engine.prepare_erase(request);
         self.run(store, &erase).await
     }
 
@@ -418,7 +409,7 @@ impl AsyncEngine {
             if let Some(due) = round.due(&places, &uncounted)? {
                 let record = store.load(&[due]).await?;
                 if uncounted.found(due, &record)? {
-                    give_way().await;
+                    back_off().await;
                     continue;
                 }
             }
@@ -429,7 +420,7 @@ impl AsyncEngine {
                 let outcome = store.commit(&writes, round.now()).await?;
                 if outcome == Commit::Conflict {
                     uncounted.lose(&writes);
-                    give_way().await;
+                    back_off().await;
                     continue;
                 }
                 self.engine.shared.newest.committed(round.now());
@@ -443,7 +434,7 @@ impl AsyncEngine {
 }
 
 /// Lets the executor poll others first: a store that is ready at once would never let them.
-fn give_way() -> impl Future<Output = ()> + Send {
+fn back_off() -> impl Future<Output = ()> + Send {
     let mut gave = false;
     poll_fn(move |context| {
         if gave {

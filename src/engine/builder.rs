@@ -4,7 +4,7 @@ use alloc::{boxed::Box, sync::Arc};
 use core::fmt;
 
 use super::{Engine, Shared};
-use crate::{Budgets, Clock, Observer, Policy, SigningKey};
+use crate::{Clock, Observer, Policy, RateLimits, SigningKey};
 
 /// Makes an [`Engine`].
 #[must_use]
@@ -21,8 +21,8 @@ impl EngineBuilder {
     }
 
     /// Sets the limits of users and recipients, which all siblings share.
-    pub const fn budgets(mut self, budgets: Budgets) -> Self {
-        self.shared.budgets = budgets;
+    pub const fn rate_limits(mut self, rate_limits: RateLimits) -> Self {
+        self.shared.rate_limits = rate_limits;
         self
     }
 

@@ -11,7 +11,7 @@ use crate::oath::{
     Acceptance, Answer, Device, Error as OathError, Hotp, MAX_DEVICES, Ocra, QuestionKind, Totp,
 };
 use crate::operation::oath::VerifyOath;
-use crate::operation::reset::Resetting;
+use crate::operation::reset::ResetOutcome;
 use crate::operation::reset_device::ResetDevice;
 use crate::reveal;
 use crate::store::{self, Class};
@@ -25,7 +25,7 @@ use crate::{Binding, Error, Finding, Odds, Store, Verdict, findings};
 ///
 /// Wrong guesses are counted twice. For the credential, without meters too, and whoever is named
 /// with it: `device_failures_per_day` lock it until enough of them are a day old, and a hard stop
-/// ([`device_hard_stop`](crate::BudgetsBuilder::device_hard_stop)) until a
+/// ([`device_hard_stop`](crate::RateLimitsBuilder::device_hard_stop)) until a
 /// [reset](Self::reset_device). For the user: a device's code is compared only while wrong guesses at
 /// codes that were sent and at devices, together, are below `user_failures_per_day`, and the user
 /// is not locked. A guess at a device counts against no code that was sent and against no recipient:
@@ -40,17 +40,17 @@ use crate::{Binding, Error, Finding, Odds, Store, Verdict, findings};
 /// engine began is [`AlreadyUsed`](crate::Rejection::AlreadyUsed); OCRA asks other questions. A new
 /// index secret is an empty store: raise the epoch with it.
 impl Engine {
-    /// Judges a typed HOTP code, from the counter that is expected over `look_ahead` more.
+    /// Judges a entered HOTP code, from the counter that is expected over `look_ahead` more.
     ///
     /// ```
-    /// use otp_engine::oath::{Algorithm, Hotp, Secret};
-    /// # use otp_engine::{Binding, Engine, KeyRing, MemoryStore, Mobile, RecordField, Rejection};
+    /// use otp_engine::oath::{HashFunction, Hotp, Secret};
+    /// # use otp_engine::{Binding, Engine, KeyRing, MemoryStore, Mobile, Target, Rejection};
     /// # let keys = KeyRing::builder().code("a", &[1; 32]).index(&[2; 32]).build()?;
     /// # let (engine, store) = (Engine::new(keys), MemoryStore::keeping_records_until_exit());
     /// # let binding = Binding::builder().tenant("acme").purpose("sign").user("7")
-    /// #     .record_field(RecordField { model: "m", field: "f", record: "1" })
+    /// #     .target(Target { model: "m", field: "f", id: "1" })
     /// #     .recipient(Mobile::parse("60123456789")?).build()?;
-    /// let hotp = Hotp::new(&Secret::new(b"12345678901234567890")?, Algorithm::Sha1, 6)?;
+    /// let hotp = Hotp::new(&Secret::new(b"12345678901234567890")?, HashFunction::Sha1, 6)?;
     /// let verdict = engine.verify_hotp(&store, &binding, &hotp, "359152", 5)?;
     /// assert!(verdict.is_accepted()); // counter 2
     /// let again = engine.verify_hotp(&store, &binding, &hotp, "359152", 5)?;
@@ -67,11 +67,11 @@ impl Engine {
         store: &dyn Store,
         binding: &Binding,
         hotp: &Hotp,
-        typed: &(impl AsRef<[u8]> + ?Sized),
+        entered: &(impl AsRef<[u8]> + ?Sized),
         look_ahead: u8,
     ) -> Result<Verdict<Acceptance>, Error> {
         let devices = [Device::hotp(hotp, look_ahead)];
-        self.verify_devices(store, binding, &devices, typed)
+        self.verify_devices(store, binding, &devices, entered)
     }
 
     /// Judges two HOTP codes in a row, of a device that is further ahead than a window: the counter
@@ -93,9 +93,9 @@ impl Engine {
         self.run(store, &verify)
     }
 
-    /// Judges a typed TOTP code, `window` steps around our time, and around that of the user's device
+    /// Judges a entered TOTP code, `window` steps around our time, and around that of the user's device
     /// where it is known to drift: the drift is followed by a step a day at most, up to ten, once
-    /// three codes in a row were ahead of it or behind. A code that was typed late moves nothing.
+    /// three codes in a row were ahead of it or behind. A code that was entered late moves nothing.
     ///
     /// # Errors
     ///
@@ -105,11 +105,11 @@ impl Engine {
         store: &dyn Store,
         binding: &Binding,
         totp: &Totp,
-        typed: &(impl AsRef<[u8]> + ?Sized),
+        entered: &(impl AsRef<[u8]> + ?Sized),
         window: u8,
     ) -> Result<Verdict<Acceptance>, Error> {
         let devices = [Device::totp(totp, window)];
-        self.verify_devices(store, binding, &devices, typed)
+        self.verify_devices(store, binding, &devices, entered)
     }
 
     /// Judges two TOTP codes in a row, of a device whose clock is off by more than a window, and
@@ -161,17 +161,17 @@ impl Engine {
     ///
     /// ```
     /// use otp_engine::oath::{Answer, Inputs, Ocra, Secret, Suite};
-    /// # use otp_engine::{Binding, Engine, KeyRing, MemoryStore, Mobile, RecordField, Rejection};
+    /// # use otp_engine::{Binding, Engine, KeyRing, MemoryStore, Mobile, Target, Rejection};
     /// # let keys = KeyRing::builder().code("a", &[1; 32]).index(&[2; 32]).build()?;
     /// # let (engine, store) = (Engine::new(keys), MemoryStore::keeping_records_until_exit());
     /// # let binding = Binding::builder().tenant("acme").purpose("sign").user("7")
-    /// #     .record_field(RecordField { model: "m", field: "f", record: "1" })
+    /// #     .target(Target { model: "m", field: "f", id: "1" })
     /// #     .recipient(Mobile::parse("60123456789")?).build()?;
     /// let suite = Suite::parse("OCRA-1:HOTP-SHA256-8:C-QH16")?;
     /// let ocra = Ocra::new(&Secret::new(b"12345678901234567890123456789012")?, suite);
     /// let question = engine.ocra_question(&binding, &ocra)?; // shown to the user
-    /// let typed = ocra.generate(&Inputs::new(&question).counter(0))?; // by the user's device
-    /// let verdict = engine.verify_ocra(&store, &binding, &ocra, Answer::new(typed.as_str()))?;
+    /// let entered = ocra.generate(&Inputs::new(&question).counter(0))?; // by the user's device
+    /// let verdict = engine.verify_ocra(&store, &binding, &ocra, Answer::new(entered.as_str()))?;
     /// assert!(verdict.is_accepted());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -190,10 +190,10 @@ impl Engine {
         answer: Answer<'_>,
     ) -> Result<Verdict<Acceptance>, Error> {
         let devices = [Device::ocra(ocra, answer)];
-        self.verify_devices(store, binding, &devices, answer.typed)
+        self.verify_devices(store, binding, &devices, answer.entered)
     }
 
-    /// Judges a typed text that may be a code of any of a user's devices, at most
+    /// Judges a entered text that may be a code of any of a user's devices, at most
     /// [`MAX_DEVICES`]: one attempt, whichever of them made it.
     /// [`device`](Acceptance::device) of the acceptance says which one did; where several could have,
     /// it is the first.
@@ -201,15 +201,15 @@ impl Engine {
     /// A wrong text is charged once to the user, and to each device that it was compared with.
     ///
     /// ```
-    /// use otp_engine::oath::{Algorithm, Device, Hotp, Secret, Totp};
-    /// # use otp_engine::{Binding, Engine, KeyRing, MemoryStore, Mobile, RecordField, Verdict};
+    /// use otp_engine::oath::{HashFunction, Device, Hotp, Secret, Totp};
+    /// # use otp_engine::{Binding, Engine, KeyRing, MemoryStore, Mobile, Target, Verdict};
     /// # let keys = KeyRing::builder().code("a", &[1; 32]).index(&[2; 32]).build()?;
     /// # let (engine, store) = (Engine::new(keys), MemoryStore::keeping_records_until_exit());
     /// # let binding = Binding::builder().tenant("acme").purpose("sign").user("7")
-    /// #     .record_field(RecordField { model: "m", field: "f", record: "1" })
+    /// #     .target(Target { model: "m", field: "f", id: "1" })
     /// #     .recipient(Mobile::parse("60123456789")?).build()?;
-    /// let phone = Totp::new(&Secret::new(b"abcdefghijklmnopqrst")?, Algorithm::Sha1, 6, 30)?;
-    /// let token = Hotp::new(&Secret::new(b"12345678901234567890")?, Algorithm::Sha1, 6)?;
+    /// let phone = Totp::new(&Secret::new(b"abcdefghijklmnopqrst")?, HashFunction::Sha1, 6, 30)?;
+    /// let token = Hotp::new(&Secret::new(b"12345678901234567890")?, HashFunction::Sha1, 6)?;
     /// let devices = [Device::totp(&phone, 1), Device::hotp(&token, 5)];
     /// let verdict = engine.verify_devices(&store, &binding, &devices, "755224")?;
     /// assert!(matches!(verdict, Verdict::Accepted(accepted) if accepted.device == 1));
@@ -225,9 +225,9 @@ impl Engine {
         store: &dyn Store,
         binding: &Binding,
         devices: &[Device<'_>],
-        typed: &(impl AsRef<[u8]> + ?Sized),
+        entered: &(impl AsRef<[u8]> + ?Sized),
     ) -> Result<Verdict<Acceptance>, Error> {
-        let verify = self.prepare_devices(store.class(), binding, devices, typed.as_ref())?;
+        let verify = self.prepare_devices(store.class(), binding, devices, entered.as_ref())?;
         self.run(store, &verify)
     }
 
@@ -250,7 +250,7 @@ impl Engine {
         user: &str,
         device: &Device<'_>,
         reason: &str,
-    ) -> Result<Resetting, Error> {
+    ) -> Result<ResetOutcome, Error> {
         let reset = self.prepare_reset_device(tenant, user, device, reason)?;
         self.run(store, &reset)
     }
@@ -260,11 +260,11 @@ impl Engine {
     /// a clock may have, and how many are asked at once.
     ///
     /// ```
-    /// use otp_engine::oath::{Algorithm, Device, Secret, Totp};
+    /// use otp_engine::oath::{HashFunction, Device, Secret, Totp};
     /// # use otp_engine::{Engine, KeyRing};
     /// # let keys = KeyRing::builder().code("a", &[1; 32]).index(&[2; 32]).build()?;
     /// # let engine = Engine::new(keys);
-    /// let totp = Totp::new(&Secret::new(b"abcdefghijklmnopqrst")?, Algorithm::Sha1, 6, 30)?;
+    /// let totp = Totp::new(&Secret::new(b"abcdefghijklmnopqrst")?, HashFunction::Sha1, 6, 30)?;
     /// let odds = engine.device_odds(&[Device::totp(&totp, 1)]);
     /// // Three steps around our time, three around the device's; fifteen guesses a day.
     /// assert!((odds.per_day - 15.0 * 6.0 / 1e6).abs() < 1e-7);
@@ -272,13 +272,13 @@ impl Engine {
     /// ```
     #[must_use]
     pub fn device_odds(&self, devices: &[Device<'_>]) -> Odds {
-        Odds::of_devices(devices, self.budgets())
+        Odds::of_devices(devices, self.rate_limits())
     }
 
-    /// Returns where these devices, and the budgets that hold for them, deviate from RFC 4226 and 6238,
+    /// Returns where these devices, and the rate limits that hold for them, deviate from RFC 4226 and 6238,
     /// ASVS 5.0 and NIST SP 800-63B-4.
     pub fn device_findings(&self, devices: &[Device<'_>]) -> impl Iterator<Item = Finding> + use<> {
-        findings::of_devices(devices, self.budgets())
+        findings::of_devices(devices, self.rate_limits())
     }
 
     pub(super) fn prepare_devices<'a>(
@@ -286,7 +286,7 @@ impl Engine {
         class: Class,
         binding: &'a Binding,
         devices: &[Device<'a>],
-        typed: &'a [u8],
+        entered: &'a [u8],
     ) -> Result<VerifyOath<'a>, Error> {
         if devices.is_empty() || devices.len() > MAX_DEVICES {
             let count = devices.len();
@@ -297,7 +297,7 @@ impl Engine {
                 Some(ocra) => self.ocra_question(binding, ocra)?,
                 None => String::new(),
             };
-            Attempt::one(*device, typed, question).map_err(Error::Oath)
+            Attempt::one(*device, entered, question).map_err(Error::Oath)
         };
         let attempts = devices.iter().map(attempt);
         self.prepare_attempts(class, binding, attempts.collect::<Result<_, Error>>()?)
@@ -357,11 +357,11 @@ impl Engine {
         }
         self.can_keep_locks(class)?;
         // A stop without end is none where cells expire.
-        if class == Class::Expiring && self.shared.budgets.device_hard_stop().is_some() {
+        if class == Class::Expiring && self.shared.rate_limits.device_hard_stop().is_some() {
             return Err(Error::LockWithoutEnd);
         }
         let began = self.shared.began.ok_or(Error::Clock)?;
-        let ground = self.ground(class);
-        Ok(VerifyOath::new(&ground, binding, attempts, began))
+        let context = self.context(class);
+        Ok(VerifyOath::new(&context, binding, attempts, began))
     }
 }

@@ -3,23 +3,23 @@
 use core::ops::ControlFlow;
 
 use super::{Engine, Shared};
-use crate::event::Happening;
+use crate::event::EventKind;
 use crate::operation::admit::AdmitPurge;
 use crate::operation::cancel::Cancel;
 use crate::operation::delivery::Report;
 use crate::operation::issue::Issue;
 use crate::operation::reset::{ResetMeter, ResetSlot};
-use crate::operation::signatures::{Erase, ReadPage};
-use crate::operation::status::Look;
+use crate::operation::signatures::{Erase, ReadChainHead};
+use crate::operation::status::ReadStatus;
 use crate::operation::unlock::Unlock;
 use crate::operation::verify::Verify;
-use crate::operation::{Ground, Subject, Target};
+use crate::operation::{BindingCells, Context, Subject};
 use crate::record::facts::Salts;
 use crate::shown;
 use crate::store::Class;
 use crate::{
-    Binding, ChallengeId, Content, Delivery, Detail, Error, Recipient, RecordField, Rejection,
-    Submission, Timestamp, Verdict,
+    Binding, ChallengeId, ContentRule, DeliveryReport, EraseRequest, Error, Recipient, Rejection,
+    Submission, Target, Timestamp, Verdict,
 };
 
 impl Engine {
@@ -32,7 +32,7 @@ impl Engine {
         self.can_keep_records(class)?;
         self.can_keep_locks(class)?;
         let mut id = [0; 16];
-        (self.shared.draw)(&mut id)?;
+        self.draw(&mut id)?;
         Ok(Issue {
             target: self.target(class, binding),
             id: ChallengeId::from_bytes(id),
@@ -53,12 +53,12 @@ impl Engine {
             Ok(evidence) => evidence,
             Err(fault) => {
                 let rejection = Rejection::Evidence(fault);
-                let happening = Happening::Rejected {
+                let event = EventKind::Rejected {
                     rejection,
                     mixed_scripts: false,
                 };
                 let now = self.now()?;
-                self.tell(now, Subject::Binding(binding), None, None, happening.into());
+                self.notify(now, Subject::Binding(binding), None, None, event.into());
                 return Ok(ControlFlow::Break(Verdict::Rejected(rejection)));
             }
         };
@@ -70,8 +70,8 @@ impl Engine {
         };
         if self.shared.signer.is_some() {
             self.can_keep_records(class)?;
-            (self.shared.draw)(verify.salts.as_flattened_mut())?;
-            verify.target.add_page();
+            self.draw(verify.salts.as_flattened_mut())?;
+            verify.target.add_chain_head();
         }
         Ok(ControlFlow::Continue(verify))
     }
@@ -90,16 +90,12 @@ impl Engine {
         &'a self,
         class: Class,
         binding: &'a Binding,
-        id: ChallengeId,
-        send: u8,
-        delivery: Delivery,
+        report: DeliveryReport,
     ) -> Result<Report<'a>, Error> {
         self.admits(binding)?;
         Ok(Report {
             target: self.target(class, binding),
-            id,
-            send,
-            delivery,
+            report,
         })
     }
 
@@ -107,10 +103,10 @@ impl Engine {
         &'a self,
         class: Class,
         binding: &'a Binding,
-    ) -> Result<Look<'a>, Error> {
+    ) -> Result<ReadStatus<'a>, Error> {
         self.admits(binding)?;
         let target = self.target(class, binding);
-        Ok(Look { target })
+        Ok(ReadStatus { target })
     }
 
     pub(super) fn prepare_unlock<'a>(&self, tenant: &'a str, user: &'a str) -> Unlock<'a> {
@@ -189,57 +185,55 @@ impl Engine {
         }
     }
 
-    pub(super) fn prepare_page<'a>(
+    pub(super) fn prepare_chain_head<'a>(
         &self,
         tenant: &'a str,
-        field: &RecordField<'_>,
-    ) -> ReadPage<'a> {
-        let key = self.shared.keys.tenant(tenant).page(field);
-        ReadPage { key, tenant }
+        target: &Target<'_>,
+    ) -> ReadChainHead<'a> {
+        let key = self.shared.keys.tenant(tenant).chain_head(target);
+        ReadChainHead { key, tenant }
     }
 
-    pub(super) fn prepare_erase<'a>(
-        &self,
-        tenant: &'a str,
-        field: &RecordField<'_>,
-        n: u64,
-        details: &'a [Detail],
-    ) -> Erase<'a> {
+    pub(super) fn prepare_erase<'a>(&self, request: &EraseRequest<'a>) -> Erase<'a> {
         let keys = &self.shared.keys;
-        let key = keys.record_key(&keys.tenant(tenant).page(field), n);
+        let head = keys.tenant(request.tenant).chain_head(&request.target);
         Erase {
-            key,
-            tenant,
-            details,
+            key: keys.record_key(&head, request.sequence),
+            tenant: request.tenant,
+            details: request.details,
         }
     }
 
-    fn target<'a>(&'a self, class: Class, binding: &'a Binding) -> Target<'a> {
-        Target::new(&self.ground(class), binding)
+    fn target<'a>(&'a self, class: Class, binding: &'a Binding) -> BindingCells<'a> {
+        BindingCells::new(&self.context(class), binding)
     }
 
     /// Fails where the policy wants to know what is approved.
     pub(super) fn admits(&self, binding: &Binding) -> Result<(), Error> {
-        if self.policy.content() == Content::Required && binding.content().is_none() {
+        if self.policy.content() == ContentRule::Required && binding.content().is_none() {
             return Err(Error::ContentRequired);
         }
         Ok(())
     }
 
-    pub(super) fn ground(&self, class: Class) -> Ground<'_> {
+    pub(super) fn context(&self, class: Class) -> Context<'_> {
         let Shared {
             keys,
-            budgets,
+            rate_limits,
             signer,
             ..
         } = &*self.shared;
-        Ground {
+        Context {
             keys,
             policy: &self.policy,
-            budgets,
+            rate_limits,
             signer: signer.as_ref(),
             class,
         }
+    }
+
+    pub(super) fn draw(&self, bytes: &mut [u8]) -> Result<(), Error> {
+        (self.shared.draw)(bytes).map_err(|error| Error::Randomness(Some(error)))
     }
 
     pub(super) fn now(&self) -> Result<Timestamp, Error> {
@@ -249,7 +243,7 @@ impl Engine {
     /// Fails where a lock without end would be forgotten. It is said before any code is out, never at
     /// a guess: one that could not be committed would be a free one.
     pub(super) fn can_keep_locks(&self, class: Class) -> Result<(), Error> {
-        if class == Class::Expiring && self.shared.budgets.locks_without_end() {
+        if class == Class::Expiring && self.shared.rate_limits.locks_without_end() {
             return Err(Error::LockWithoutEnd);
         }
         Ok(())

@@ -2,10 +2,10 @@
 //! how the commit went.
 
 use super::Engine;
-use crate::event::{Event, Happenings};
+use crate::chain_head::ChainHead;
+use crate::event::{Event, EventKinds};
 use crate::operation::{Decision, Operation, Subject};
-use crate::page::Page;
-use crate::seal::{Places, Seal, Writes};
+use crate::seal::{LoadedCells, Seal, Writes};
 use crate::store::{Cell, Class, Key, Kind, Write};
 use crate::{ChallengeId, Error, Timestamp};
 
@@ -40,61 +40,57 @@ impl<'a, O: Operation> Round<'a, O> {
     }
 
     /// Opens what the store gave for the operation's keys.
-    pub(super) fn open<'c>(&self, cells: &'c [Option<Cell>]) -> Result<Places<'c>, Error> {
+    pub(super) fn open<'c>(&self, cells: &'c [Option<Cell>]) -> Result<LoadedCells<'c>, Error> {
         let keys = &self.engine.shared.keys;
-        let seal = if O::RAW { Seal::Open } else { self.seal };
-        Places::open(keys, seal, self.operation.keys(), cells)
+        let seal = if O::RAW { Seal::None } else { self.seal };
+        LoadedCells::open(keys, seal, self.operation.keys(), cells)
     }
 
-    /// Names the record that the page does not count yet, where it must be looked for: a page that
+    /// Names the record that the chain head does not count yet, where it must be looked for: a chain head that
     /// reads as absent may have been deleted, and where adding a record was a conflict it may be there.
     ///
-    /// Asked before anything is compared: of an absent page for right and wrong guesses alike.
+    /// Asked before anything is compared: of an absent chain head for right and wrong guesses alike.
     pub(super) fn due(
         &self,
-        places: &Places<'_>,
+        loaded: &LoadedCells<'_>,
         uncounted: &Uncounted,
     ) -> Result<Option<Key>, Error> {
-        let Some(at) = self.operation.page() else {
+        let Some(at) = self.operation.chain_head() else {
             return Ok(None);
         };
-        let place = places.at(at)?;
-        let page = Page::read(place.body())?;
-        if page.head().is_some() && !uncounted.suspected {
+        let cell = loaded.at(at)?;
+        let chain_head = ChainHead::read(cell.body())?;
+        if chain_head.digest().is_some() && !uncounted.suspected {
             return Ok(None);
         }
-        let n = page.count().saturating_add(1);
-        Ok(Some(self.engine.shared.keys.record_key(&place.key(), n)))
+        let n = chain_head.count().saturating_add(1);
+        Ok(Some(self.engine.shared.keys.record_key(&cell.key(), n)))
     }
 
     /// Decides on what was opened.
     pub(super) fn decide(
         &self,
-        places: &Places<'_>,
+        loaded: &LoadedCells<'_>,
         writes: &mut Writes<'_>,
     ) -> Result<Decision<O::Answer>, Error> {
-        let ground = self.engine.ground(self.class);
-        self.operation.decide(&ground, places, writes, self.now)
+        let context = self.engine.context(self.class);
+        self.operation.decide(&context, loaded, writes, self.now)
     }
 
     /// Hands out the answer, after the observer heard of it: for a commit that is `Done`, or a
     /// decision that writes nothing.
     pub(super) fn settle(&self, decision: Decision<O::Answer>) -> O::Answer {
-        let Decision {
-            answer,
-            happenings,
-            id,
-        } = decision;
+        let Decision { answer, events, id } = decision;
         let (subject, reason) = (self.operation.subject(), self.operation.reason());
-        self.engine.tell(self.now, subject, reason, id, happenings);
+        self.engine.notify(self.now, subject, reason, id, events);
         answer
     }
 }
 
-/// The record that the page does not count, over the rounds of one operation.
+/// The record that the chain head does not count, over the rounds of one operation.
 ///
-/// Page and record come in one commit. So somebody may have signed between the two loads, and the
-/// page of the next round counts the record; or page and records do not belong together.
+/// Chain head and record come in one commit. So somebody may have signed between the two loads, and the
+/// page of the next round counts the record; or chain head and records do not belong together.
 #[derive(Default)]
 pub(super) struct Uncounted {
     /// Adding a record was a conflict.
@@ -109,11 +105,11 @@ impl Uncounted {
         self.suspected |= writes.iter().any(adds);
     }
 
-    /// Says whether there is a record where the page counts none.
+    /// Says whether there is a record where the chain head counts none.
     ///
     /// # Errors
     ///
-    /// [`Error::Tampered`] for one that the page does not count a round later either.
+    /// [`Error::Tampered`] for one that the chain head does not count a round later either.
     pub(super) fn found(&mut self, due: Key, cells: &[Option<Cell>]) -> Result<bool, Error> {
         if matches!(cells, [None]) {
             return Ok(false);
@@ -126,13 +122,13 @@ impl Uncounted {
 }
 
 impl Engine {
-    pub(super) fn tell(
+    pub(super) fn notify(
         &self,
         at: Timestamp,
         subject: Subject<'_>,
         reason: Option<&str>,
         id: Option<ChallengeId>,
-        happenings: Happenings,
+        events: EventKinds,
     ) {
         let Some(observer) = &self.shared.observer else {
             return;
@@ -145,10 +141,10 @@ impl Engine {
             Subject::User { tenant, user } => (tenant, user, None, None),
             Subject::Recipient { tenant, recipient } => (tenant, "", None, Some(recipient)),
         };
-        for what in happenings.iter() {
+        for kind in events.iter() {
             observer.observe(&Event {
                 at,
-                what,
+                kind,
                 tenant,
                 user,
                 binding,
@@ -161,8 +157,8 @@ impl Engine {
 }
 
 /// How often an operation is decided at most. Meters shared by many slots made it 59 with eight
-/// writers on one page.
+/// writers on one chain head.
 ///
-/// Each lost round is the commit of somebody else, and attempts and budgets bound those: the bound
+/// Each lost round is the commit of somebody else, and attempts and rate limits bound those: the bound
 /// is never met but where a store answers `Conflict` for no reason.
 pub(super) const ROUNDS: u32 = 200;

@@ -1,16 +1,16 @@
-//! The way from the page of a field back to its first record, as many at a time as one load takes.
+//! The way from the chain head of a field back to its first record, as many at a time as one load takes.
 
 use alloc::vec::Vec;
 
+use crate::chain_head::ChainHead;
 use crate::keys::KeyRing;
-use crate::operation::signatures::{ReadPage, ReadRecords};
-use crate::page::Page;
+use crate::operation::signatures::{ReadChainHead, ReadRecords};
 use crate::store::{Key, MAX_CELLS};
 use crate::{Error, SignatureRecord};
 
 /// The records of a field that were read so far, newest first, and which one is next.
 pub(super) struct Trail<'a> {
-    page: Key,
+    chain_head: Key,
     tenant: &'a str,
     limit: usize,
     records: Vec<SignatureRecord>,
@@ -22,14 +22,14 @@ pub(super) struct Trail<'a> {
 
 impl<'a> Trail<'a> {
     /// Stands before the newest record; at most `limit` are wanted.
-    pub(super) fn new(asked: &ReadPage<'a>, page: &Page, limit: usize) -> Self {
+    pub(super) fn new(asked: &ReadChainHead<'a>, chain_head: &ChainHead, limit: usize) -> Self {
         Self {
-            page: asked.key,
+            chain_head: asked.key,
             tenant: asked.tenant,
             limit,
             records: Vec::new(),
-            due: page.head(),
-            n: page.count(),
+            due: chain_head.digest(),
+            n: chain_head.count(),
         }
     }
 
@@ -41,7 +41,7 @@ impl<'a> Trail<'a> {
             .unwrap_or(1)
             .min(self.n);
         let keys = (0..some)
-            .map(|back| keys.record_key(&self.page, self.n - back))
+            .map(|back| keys.record_key(&self.chain_head, self.n - back))
             .collect();
         Some(ReadRecords {
             keys,
@@ -54,7 +54,10 @@ impl<'a> Trail<'a> {
     pub(super) fn follow(&mut self, read: Vec<SignatureRecord>) -> Result<(), Error> {
         self.n -= read.len() as u64;
         self.records.extend(read);
-        self.due = self.records.last().and_then(SignatureRecord::prev);
+        self.due = self
+            .records
+            .last()
+            .and_then(SignatureRecord::previous_digest);
         if self.due.is_some() != (self.n > 0) {
             return Err(Error::Tampered); // the first record alone names none before it
         }

@@ -1,4 +1,4 @@
-//! What is made of a typed code, for a credential as it stands: pure decisions.
+//! What is made of a entered code, for a credential as it stands: pure decisions.
 
 use core::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::Timestamp;
 use crate::keys::CredentialName;
 use crate::store::Class;
 
-/// What a typed code is, for a credential as it stands.
+/// What a entered code is, for a credential as it stands.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Found {
     /// Right and not used before.
@@ -51,15 +51,15 @@ pub(crate) struct Moment {
     pub(crate) began: Timestamp,
 }
 
-/// What was typed: one code, or two in a row.
+/// What was entered: one code, or two in a row.
 #[derive(Clone, Copy)]
-pub(crate) enum Typed {
+pub(crate) enum EnteredCode {
     One(Entry),
     Two([Entry; 2]),
 }
 
-impl Typed {
-    /// Tells whether digits of more than one script were typed.
+impl EnteredCode {
+    /// Tells whether digits of more than one script were entered.
     pub(crate) const fn mixed_scripts(self) -> bool {
         match self {
             Self::One(entry) => entry.mixed_scripts,
@@ -71,7 +71,7 @@ impl Typed {
 /// One attempt at the code of one device.
 pub(crate) struct Attempt<'a> {
     device: Device<'a>,
-    typed: &'a [u8],
+    entered: &'a [u8],
     second: Option<&'a [u8]>,
     /// How far is looked.
     reach: u16,
@@ -80,14 +80,14 @@ pub(crate) struct Attempt<'a> {
 }
 
 impl<'a> Attempt<'a> {
-    /// Takes one typed code.
+    /// Takes one entered code.
     ///
     /// # Errors
     ///
     /// [`Error::Window`], and for OCRA [`Error::Input`] where an answer lacks what the suite asks for.
     pub(crate) fn one(
         device: Device<'a>,
-        typed: &'a [u8],
+        entered: &'a [u8],
         question: String,
     ) -> Result<Self, Error> {
         let reach = match device.kind {
@@ -97,7 +97,7 @@ impl<'a> Attempt<'a> {
         };
         Self {
             device,
-            typed,
+            entered,
             second: None,
             reach,
             question,
@@ -110,11 +110,15 @@ impl<'a> Attempt<'a> {
     /// # Errors
     ///
     /// [`Error::Window`].
-    pub(crate) fn two(device: Device<'a>, typed: [&'a [u8]; 2], reach: u16) -> Result<Self, Error> {
-        let [first, second] = typed;
+    pub(crate) fn two(
+        device: Device<'a>,
+        entered: [&'a [u8]; 2],
+        reach: u16,
+    ) -> Result<Self, Error> {
+        let [first, second] = entered;
         Self {
             device,
-            typed: first,
+            entered: first,
             second: Some(second),
             reach,
             question: String::new(),
@@ -155,20 +159,20 @@ impl<'a> Attempt<'a> {
         class == Class::Permanent || self.device.period().is_some() && !self.device.has_counter()
     }
 
-    /// Reads what was typed; `None` if it is no code.
-    pub(crate) fn entry(&self) -> Option<Typed> {
+    /// Reads what was entered; `None` if it is no code.
+    pub(crate) fn entry(&self) -> Option<EnteredCode> {
         let digits = self.device.digits();
-        let first = Entry::parse(self.typed, digits)?;
+        let first = Entry::parse(self.entered, digits)?;
         Some(match self.second {
-            None => Typed::One(first),
-            Some(second) => Typed::Two([first, Entry::parse(second, digits)?]),
+            None => EnteredCode::One(first),
+            Some(second) => EnteredCode::Two([first, Entry::parse(second, digits)?]),
         })
     }
 
     /// Compares with every code that could be meant; `is_marked` says that the question was answered.
     pub(crate) fn judge(
         &self,
-        typed: Typed,
+        entered: EnteredCode,
         known: &Credential,
         is_marked: bool,
         at: Moment,
@@ -176,44 +180,56 @@ impl<'a> Attempt<'a> {
         if known.standing(at.epoch) == Standing::Ahead {
             return Found::Void;
         }
-        match (self.device.kind, typed) {
-            (Kind::Hotp(hotp, _), _) => self.judge_counter(hotp, typed, known, at),
-            (Kind::Totp(totp, _), _) => self.judge_step(totp, typed, known, at),
-            (Kind::Ocra(ocra, answer), Typed::One(entry)) => {
+        match (self.device.kind, entered) {
+            (Kind::Hotp(hotp, _), _) => self.judge_counter(hotp, entered, known, at),
+            (Kind::Totp(totp, _), _) => self.judge_step(totp, entered, known, at),
+            (Kind::Ocra(ocra, answer), EnteredCode::One(entry)) => {
                 self.judge_answer(ocra, answer, entry, known, is_marked, at)
             }
-            (Kind::Ocra(..), Typed::Two(_)) => Found::Wrong, // nobody takes two answers
+            (Kind::Ocra(..), EnteredCode::Two(_)) => Found::Wrong, // nobody takes two answers
         }
     }
 
-    fn judge_counter(&self, hotp: &Hotp, typed: Typed, known: &Credential, at: Moment) -> Found {
+    fn judge_counter(
+        &self,
+        hotp: &Hotp,
+        entered: EnteredCode,
+        known: &Credential,
+        at: Moment,
+    ) -> Found {
         let is_known = known.standing(at.epoch) == Standing::Known;
-        if !is_known && matches!(typed, Typed::One(_)) {
+        if !is_known && matches!(entered, EnteredCode::One(_)) {
             return Found::Resynchronise;
         }
         let last = known.last();
-        let matched = next_counter(last, hotp.first()).and_then(|next| match typed {
-            Typed::One(entry) => {
+        let matched = next_counter(last, hotp.first()).and_then(|next| match entered {
+            EnteredCode::One(entry) => {
                 let look_ahead = u8::try_from(self.reach).unwrap_or(u8::MAX);
                 hotp.find(entry, next, look_ahead)
             }
-            Typed::Two(pair) => hotp.find_pair(pair, next, self.reach),
+            EnteredCode::Two(pair) => hotp.find_pair(pair, next, self.reach),
         });
         // The code that was accepted last: a form that was sent twice is no guess.
-        let was_last = last.is_some_and(|last| match typed {
-            Typed::One(entry) => hotp.find(entry, last, 0).is_some(),
-            Typed::Two(pair) => last
+        let was_last = last.is_some_and(|last| match entered {
+            EnteredCode::One(entry) => hotp.find(entry, last, 0).is_some(),
+            EnteredCode::Two(pair) => last
                 .checked_sub(1)
                 .is_some_and(|first| hotp.find_pair(pair, first, 0).is_some()),
         });
         moved_on(known, matched, was_last, at)
     }
 
-    fn judge_step(&self, totp: &Totp, typed: Typed, known: &Credential, at: Moment) -> Found {
+    fn judge_step(
+        &self,
+        totp: &Totp,
+        entered: EnteredCode,
+        known: &Credential,
+        at: Moment,
+    ) -> Found {
         let here = |now| Steps::around(totp.step(now), self.reach);
         let there = |now| Steps::around(drifted(totp.step(now), known), self.reach);
-        let (matched, raised) = match typed {
-            Typed::One(entry) => {
+        let (matched, raised) = match entered {
+            EnteredCode::One(entry) => {
                 let near = totp.find(entry, here(at.now));
                 let far = if known.drift.steps == 0 {
                     None
@@ -226,7 +242,7 @@ impl<'a> Attempt<'a> {
                 )
             }
             // Around our own time: the drift that is known may be what is wrong.
-            Typed::Two(pair) => (
+            EnteredCode::Two(pair) => (
                 totp.find_pair(pair, here(at.now)),
                 here(at.began).end().saturating_add(1),
             ),
@@ -238,7 +254,7 @@ impl<'a> Attempt<'a> {
             let last = known.last().unwrap_or(0).max(raised.saturating_sub(1));
             return Found::PerhapsUsed(known.with_used(last, at.epoch));
         }
-        let is_pair = matches!(typed, Typed::Two(_));
+        let is_pair = matches!(entered, EnteredCode::Two(_));
         fresh_above(known, matched, totp.step(at.now), is_pair, at)
     }
 

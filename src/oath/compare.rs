@@ -1,14 +1,14 @@
-//! A typed code against all codes of a window, without a way out in the middle.
+//! A entered code against all codes of a window, without a way out in the middle.
 
 use core::hint::black_box;
 
 use zeroize::Zeroize;
 
 use crate::code::CodeKind;
+use crate::entered::EnteredCode;
 use crate::reveal::reveal;
-use crate::typed::Typed;
 
-/// What was typed, as a number; the digits are known to be as many as the code has.
+/// What was entered, as a number; the digits are known to be as many as the code has.
 #[derive(Clone, Copy)]
 pub(crate) struct Entry {
     value: u64,
@@ -16,7 +16,7 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
-    /// Reads what was typed; `None` if it is no code of so many digits. Digits of any script count,
+    /// Reads what was entered; `None` if it is no code of so many digits. Digits of any script count,
     /// spaces, dashes and invisible marks do not.
     pub(crate) fn parse(raw: &[u8], digits: u8) -> Option<Self> {
         if raw.len() == usize::from(digits) && raw.iter().all(u8::is_ascii_digit) {
@@ -26,10 +26,10 @@ impl Entry {
                 mixed_scripts: false,
             });
         }
-        let typed = Typed::parse(raw, CodeKind::Digits(digits))?;
+        let entered = EnteredCode::parse(raw, CodeKind::Digits(digits))?;
         Some(Self {
-            value: value_of(&typed.symbols()[..usize::from(digits)]),
-            mixed_scripts: typed.mixed_scripts(),
+            value: value_of(&entered.symbols()[..usize::from(digits)]),
+            mixed_scripts: entered.mixed_scripts(),
         })
     }
 }
@@ -87,7 +87,7 @@ impl Drop for Search {
     }
 }
 
-/// Returns 1 if the code is the one that was typed, else 0.
+/// Returns 1 if the code is the one that was entered, else 0.
 const fn same(entry: Entry, code: u64) -> u64 {
     let differs = entry.value ^ code;
     1 ^ ((differs | differs.wrapping_neg()) >> 63)

@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use crate::meter::Log;
-use crate::{Budgets, Error, Timestamp};
+use crate::{Error, RateLimits, Timestamp};
 
 /// The cell of a credential.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -216,7 +216,7 @@ impl Drift {
     /// Takes note of a code that was `seen` steps ahead: the drift follows by one step at most, once
     /// [`AGREEING`] codes in a row lie on the same side, once a day, and not beyond [`MAX_DRIFT`].
     ///
-    /// One code tells nothing of a clock: it was typed late.
+    /// One code tells nothing of a clock: it was entered late.
     pub(super) fn observe(&mut self, seen: i32, now: Timestamp) {
         if *self == Self::default() {
             self.since = now; // the first code
@@ -264,20 +264,24 @@ impl Failures {
 
     /// Returns until when no code is compared: `None` is not locked, `Some(None)` is stopped until a
     /// reset.
-    pub(crate) fn lock(&self, budgets: &Budgets, now: Timestamp) -> Option<Option<Timestamp>> {
-        let stop = budgets.device_hard_stop();
+    pub(crate) fn lock(
+        &self,
+        rate_limits: &RateLimits,
+        now: Timestamp,
+    ) -> Option<Option<Timestamp>> {
+        let stop = rate_limits.device_hard_stop();
         if stop.is_some_and(|stop| self.in_a_row >= stop.into()) {
             return Some(None);
         }
         self.latest
-            .admits_at(budgets.device_failures(), now)
+            .admits_at(rate_limits.device_failures(), now)
             .map(Some)
     }
 
     /// Returns how many more are compared today.
-    pub(crate) fn left(&self, budgets: &Budgets, now: Timestamp) -> u8 {
-        let left = self.latest.left(budgets.device_failures(), now);
-        let Some(stop) = budgets.device_hard_stop() else {
+    pub(crate) fn left(&self, rate_limits: &RateLimits, now: Timestamp) -> u8 {
+        let left = self.latest.left(rate_limits.device_failures(), now);
+        let Some(stop) = rate_limits.device_hard_stop() else {
             return left;
         };
         let in_a_row = u16::from(stop).saturating_sub(self.in_a_row);
@@ -285,9 +289,9 @@ impl Failures {
     }
 
     /// Returns how many there were in a row, if that comes near a hard stop.
-    pub(crate) fn near_stop(&self, budgets: &Budgets) -> Option<u16> {
-        let stops = budgets.device_hard_stop().is_some();
-        (stops && budgets.is_nearly_locked(self.in_a_row)).then_some(self.in_a_row)
+    pub(crate) fn near_stop(&self, rate_limits: &RateLimits) -> Option<u16> {
+        let stops = rate_limits.device_hard_stop().is_some();
+        (stops && rate_limits.is_nearly_locked(self.in_a_row)).then_some(self.in_a_row)
     }
 }
 

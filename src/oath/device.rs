@@ -12,10 +12,10 @@ pub const MAX_DEVICES: usize = 3;
 /// One device of a user, and how far its codes are looked for.
 ///
 /// ```
-/// use otp_engine::oath::{Algorithm, Device, Hotp, Secret, Totp};
+/// use otp_engine::oath::{HashFunction, Device, Hotp, Secret, Totp};
 ///
-/// let phone = Totp::new(&Secret::new(b"12345678901234567890")?, Algorithm::Sha1, 6, 30)?;
-/// let token = Hotp::new(&Secret::new(b"abcdefghijklmnopqrst")?, Algorithm::Sha1, 6)?;
+/// let phone = Totp::new(&Secret::new(b"12345678901234567890")?, HashFunction::Sha1, 6, 30)?;
+/// let token = Hotp::new(&Secret::new(b"abcdefghijklmnopqrst")?, HashFunction::Sha1, 6)?;
 /// let devices = [Device::totp(&phone, 1), Device::hotp(&token, 5)];
 /// # let _ = devices;
 /// # Ok::<(), otp_engine::oath::Error>(())
@@ -51,7 +51,7 @@ impl<'a> Device<'a> {
         }
     }
 
-    /// A device that answers the question of a binding; of `answer` all but what was typed is taken.
+    /// A device that answers the question of a binding; of `answer` all but what was entered is taken.
     pub const fn ocra(ocra: &'a Ocra, answer: Answer<'a>) -> Self {
         Self {
             kind: Kind::Ocra(ocra, answer),

@@ -2,17 +2,17 @@
 
 use core::fmt;
 
-use super::{MAX_DEVICES, MAX_DIGITS, MAX_SECRET, MAX_URI, MIN_DIGITS};
+use super::{MAX_DEVICES, MAX_DIGITS, MAX_SECRET_LEN, MAX_URI, MIN_DIGITS};
 
 /// The reason why an OATH key, suite, input or URI cannot be used. It never holds a secret.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Error {
-    /// A secret is too short, or longer than [`MAX_SECRET`].
+    /// A secret is too short, or longer than [`MAX_SECRET_LEN`].
     Secret {
         /// How many bytes it has.
         length: usize,
-        /// How many it must have: [`MIN_SECRET`](super::MIN_SECRET), for an import
+        /// How many it must have: [`MIN_SECRET_LEN`](super::MIN_SECRET_LEN), for an import
         /// [`MIN_LEGACY_SECRET`](super::MIN_LEGACY_SECRET).
         least: usize,
     },
@@ -69,7 +69,7 @@ impl fmt::Display for Error {
         match self {
             Self::Secret { length, least } => write!(
                 f,
-                "the secret is {length} bytes; it must be {least} to {MAX_SECRET} bytes"
+                "the secret is {length} bytes; it must be {least} to {MAX_SECRET_LEN} bytes"
             ),
             Self::Base32(problem) => write!(f, "the base32 text {problem}"),
             Self::Digits { digits } => write!(

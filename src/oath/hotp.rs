@@ -4,16 +4,16 @@ use core::fmt;
 
 use super::compare::{Entry, Search};
 use super::prepared::Prepared;
-use super::{Algorithm, Error, Secret, digits_in_bounds, findings};
+use super::{Error, HashFunction, Secret, digits_in_bounds, findings};
 use crate::keys::CredentialName;
 use crate::{Code, Finding};
 
 /// A prepared HOTP key; wiped on drop.
 ///
 /// ```
-/// use otp_engine::oath::{Algorithm, Hotp, Secret};
+/// use otp_engine::oath::{HashFunction, Hotp, Secret};
 ///
-/// let hotp = Hotp::new(&Secret::new(b"12345678901234567890")?, Algorithm::Sha1, 6)?;
+/// let hotp = Hotp::new(&Secret::new(b"12345678901234567890")?, HashFunction::Sha1, 6)?;
 /// assert_eq!(hotp.at(0).as_str(), "755224");
 /// // The device is two codes ahead: the counter that matched is 2, the next one expected is 3.
 /// assert_eq!(hotp.verify("359152", 0, 10), Some(2));
@@ -34,7 +34,7 @@ impl Hotp {
     /// # Errors
     ///
     /// [`Error::Digits`] outside of 6 to 10; see [`findings`](Self::findings) for 9 and 10.
-    pub fn new(secret: &Secret, algorithm: Algorithm, digits: u8) -> Result<Self, Error> {
+    pub fn new(secret: &Secret, algorithm: HashFunction, digits: u8) -> Result<Self, Error> {
         let key = Prepared::new(algorithm, secret.as_bytes());
         Ok(Self {
             name: key.name(b"otp-engine hotp v1"),
@@ -59,7 +59,7 @@ impl Hotp {
         Code::decimal(self.truncated(counter).into(), self.digits)
     }
 
-    /// Looks for a typed code from `counter` on, over `look_ahead` counters more; returns the lowest
+    /// Looks for a entered code from `counter` on, over `look_ahead` counters more; returns the lowest
     /// one that matches. The next code to accept is the one after.
     ///
     /// All of them are computed, whichever matches. Each makes a guess as much likelier to be
@@ -67,11 +67,11 @@ impl Hotp {
     #[must_use]
     pub fn verify(
         &self,
-        typed: &(impl AsRef<[u8]> + ?Sized),
+        entered: &(impl AsRef<[u8]> + ?Sized),
         counter: u64,
         look_ahead: u8,
     ) -> Option<u64> {
-        let entry = Entry::parse(typed.as_ref(), self.digits)?;
+        let entry = Entry::parse(entered.as_ref(), self.digits)?;
         self.find(entry, counter, look_ahead)
     }
 
@@ -86,7 +86,7 @@ impl Hotp {
         counter: u64,
         look_ahead: u16,
     ) -> Option<u64> {
-        let entry = |typed: &[u8]| Entry::parse(typed, self.digits);
+        let entry = |entered: &[u8]| Entry::parse(entered, self.digits);
         let pair = [entry(first.as_ref())?, entry(second.as_ref())?];
         self.find_pair(pair, counter, look_ahead)
     }

@@ -132,7 +132,7 @@ impl fmt::Debug for Inputs<'_> {
 #[derive(Clone, Copy)]
 #[must_use]
 pub struct Answer<'a> {
-    pub(crate) typed: &'a [u8],
+    pub(crate) entered: &'a [u8],
     pin: Option<Pin<'a>>,
     session: Option<&'a [u8]>,
     pub(super) first: u64,
@@ -140,10 +140,10 @@ pub struct Answer<'a> {
 }
 
 impl<'a> Answer<'a> {
-    /// Takes what was typed; any bytes are an answer.
-    pub fn new(typed: &'a (impl AsRef<[u8]> + ?Sized)) -> Self {
+    /// Takes what was entered; any bytes are an answer.
+    pub fn new(entered: &'a (impl AsRef<[u8]> + ?Sized)) -> Self {
         Self {
-            typed: typed.as_ref(),
+            entered: entered.as_ref(),
             pin: None,
             session: None,
             first: 0,
@@ -194,7 +194,7 @@ impl<'a> Answer<'a> {
 }
 
 impl fmt::Debug for Answer<'_> {
-    /// Shows nothing that the user typed or knows.
+    /// Shows nothing that the user entered or knows.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Answer")
             .field("reach", &self.reach)
@@ -256,7 +256,7 @@ impl Ocra {
         ))
     }
 
-    /// Looks for a typed code from the counter on, and around the time, as far as `reach` says;
+    /// Looks for a entered code from the counter on, and around the time, as far as `reach` says;
     /// returns the lowest counter and the latest step that match.
     ///
     /// All of them are computed, whichever matches. Text that is no code matches none.
@@ -266,12 +266,12 @@ impl Ocra {
     /// [`Error::Input`] as for [`generate`](Self::generate).
     pub fn verify(
         &self,
-        typed: &(impl AsRef<[u8]> + ?Sized),
+        entered: &(impl AsRef<[u8]> + ?Sized),
         inputs: &Inputs<'_>,
         reach: Reach,
     ) -> Result<Option<Matched>, Error> {
         let mut message = self.message(inputs)?;
-        let Some(entry) = Entry::parse(typed.as_ref(), self.suite.digits()) else {
+        let Some(entry) = Entry::parse(entered.as_ref(), self.suite.digits()) else {
             return Ok(None);
         };
         let steps = self
@@ -338,7 +338,7 @@ impl Ocra {
         let suite = &self.suite;
         let (kind, longest) = suite.question();
         let text = suite.as_str().as_bytes();
-        let pin_len = suite.pin().map_or(0, super::Algorithm::digest_len);
+        let pin_len = suite.pin().map_or(0, super::HashFunction::digest_len);
         let session_len = suite.session().map_or(0, usize::from);
         // Of the final length from the start: a vector that grows leaves copies behind.
         let whole = text.len() + 1 + 8 + QUESTION + pin_len + session_len + 8;

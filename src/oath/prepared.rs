@@ -11,7 +11,7 @@ use crate::mac::{self, Hash, Sha1, Sha256, Sha512, digest};
     clippy::exhaustive_enums,
     reason = "RFC 6238 and RFC 6287 name these three"
 )]
-pub enum Algorithm {
+pub enum HashFunction {
     /// SHA-1: what RFC 4226 defines and every device can. Its collisions do not touch HMAC.
     #[default]
     Sha1,
@@ -21,7 +21,7 @@ pub enum Algorithm {
     Sha512,
 }
 
-impl Algorithm {
+impl HashFunction {
     /// Returns the name as URIs and OCRA suites write it: `SHA1`, `SHA256` or `SHA512`.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -68,19 +68,19 @@ pub(super) enum Prepared {
 }
 
 impl Prepared {
-    pub(super) fn new(algorithm: Algorithm, secret: &[u8]) -> Self {
+    pub(super) fn new(algorithm: HashFunction, secret: &[u8]) -> Self {
         match algorithm {
-            Algorithm::Sha1 => Self::Sha1(mac::Prepared::new(secret)),
-            Algorithm::Sha256 => Self::Sha256(mac::Prepared::new(secret)),
-            Algorithm::Sha512 => Self::Sha512(mac::Prepared::new(secret)),
+            HashFunction::Sha1 => Self::Sha1(mac::Prepared::new(secret)),
+            HashFunction::Sha256 => Self::Sha256(mac::Prepared::new(secret)),
+            HashFunction::Sha512 => Self::Sha512(mac::Prepared::new(secret)),
         }
     }
 
-    pub(super) const fn algorithm(&self) -> Algorithm {
+    pub(super) const fn algorithm(&self) -> HashFunction {
         match self {
-            Self::Sha1(_) => Algorithm::Sha1,
-            Self::Sha256(_) => Algorithm::Sha256,
-            Self::Sha512(_) => Algorithm::Sha512,
+            Self::Sha1(_) => HashFunction::Sha1,
+            Self::Sha256(_) => HashFunction::Sha256,
+            Self::Sha512(_) => HashFunction::Sha512,
         }
     }
 
@@ -156,10 +156,14 @@ mod tests {
 
     use super::*;
 
-    const ALL: [Algorithm; 3] = [Algorithm::Sha1, Algorithm::Sha256, Algorithm::Sha512];
+    const ALL: [HashFunction; 3] = [
+        HashFunction::Sha1,
+        HashFunction::Sha256,
+        HashFunction::Sha512,
+    ];
 
     /// The MAC by the crates' own HMAC.
-    fn reference(algorithm: Algorithm, key: &[u8], message: &[u8]) -> Vec<u8> {
+    fn reference(algorithm: HashFunction, key: &[u8], message: &[u8]) -> Vec<u8> {
         macro_rules! mac {
             ($hash:ty) => {{
                 let mut mac = Hmac::<$hash>::new_from_slice(key).unwrap();
@@ -168,9 +172,9 @@ mod tests {
             }};
         }
         match algorithm {
-            Algorithm::Sha1 => mac!(sha1::Sha1),
-            Algorithm::Sha256 => mac!(sha2::Sha256),
-            Algorithm::Sha512 => mac!(sha2::Sha512),
+            HashFunction::Sha1 => mac!(sha1::Sha1),
+            HashFunction::Sha256 => mac!(sha2::Sha256),
+            HashFunction::Sha512 => mac!(sha2::Sha512),
         }
     }
 
@@ -199,18 +203,18 @@ mod tests {
     fn digests_of_every_length_agree_with_another_implementation() {
         for length in 0..300 {
             let message = vec![0x5A; length];
-            let digest = |algorithm: Algorithm| {
+            let digest = |algorithm: HashFunction| {
                 let mut out = vec![0; algorithm.digest_len()];
                 algorithm.digest_into(&message, &mut out);
                 out
             };
-            assert_eq!(digest(Algorithm::Sha1), sha1::Sha1::digest(&message)[..]);
+            assert_eq!(digest(HashFunction::Sha1), sha1::Sha1::digest(&message)[..]);
             assert_eq!(
-                digest(Algorithm::Sha256),
+                digest(HashFunction::Sha256),
                 sha2::Sha256::digest(&message)[..]
             );
             assert_eq!(
-                digest(Algorithm::Sha512),
+                digest(HashFunction::Sha512),
                 sha2::Sha512::digest(&message)[..]
             );
         }
@@ -241,14 +245,14 @@ mod tests {
     fn names_are_read_in_either_case() {
         for algorithm in ALL {
             let name = algorithm.name();
-            assert_eq!(Algorithm::parse(name), Some(algorithm));
+            assert_eq!(HashFunction::parse(name), Some(algorithm));
             assert_eq!(
-                Algorithm::parse(&name.to_ascii_lowercase()),
+                HashFunction::parse(&name.to_ascii_lowercase()),
                 Some(algorithm)
             );
         }
         for name in ["", "SHA", "SHA-1", "MD5", "SHA3", "SHA1 "] {
-            assert_eq!(Algorithm::parse(name), None, "{name}");
+            assert_eq!(HashFunction::parse(name), None, "{name}");
         }
     }
 }

@@ -10,14 +10,14 @@ use super::{Error, base32};
 use crate::reveal::reveal;
 
 /// The shortest secret in bytes (RFC 4226, section 4, R6).
-pub const MIN_SECRET: usize = 16;
+pub const MIN_SECRET_LEN: usize = 16;
 
 /// The shortest secret that an import of old credentials takes: 80 bits, as authenticators were
 /// once given.
 pub const MIN_LEGACY_SECRET: usize = 10;
 
 /// The longest secret in bytes.
-pub const MAX_SECRET: usize = 1024;
+pub const MAX_SECRET_LEN: usize = 1024;
 
 /// The secret of one credential, wiped on drop.
 ///
@@ -41,10 +41,10 @@ impl Secret {
     ///
     /// # Errors
     ///
-    /// [`Error::Secret`] outside of [`MIN_SECRET`] to [`MAX_SECRET`] bytes, and
+    /// [`Error::Secret`] outside of [`MIN_SECRET_LEN`] to [`MAX_SECRET_LEN`] bytes, and
     /// [`Error::ConstantSecret`] where all of them are the same.
     pub fn new(bytes: &[u8]) -> Result<Self, Error> {
-        Self::checked(Zeroizing::new(bytes.to_vec()), MIN_SECRET)
+        Self::checked(Zeroizing::new(bytes.to_vec()), MIN_SECRET_LEN)
     }
 
     /// Reads a secret as people and programs write it: base32 of RFC 4648 in either case, spaces
@@ -54,7 +54,7 @@ impl Secret {
     ///
     /// [`Error::Base32`], and as [`new`](Self::new).
     pub fn from_base32(text: &str) -> Result<Self, Error> {
-        Self::checked(base32::decode(text)?, MIN_SECRET)
+        Self::checked(base32::decode(text)?, MIN_SECRET_LEN)
     }
 
     /// Takes a secret that is shorter than RFC 4226 allows, from [`MIN_LEGACY_SECRET`] bytes on: for
@@ -85,7 +85,7 @@ impl Secret {
 
     fn checked(bytes: Zeroizing<Vec<u8>>, least: usize) -> Result<Self, Error> {
         let length = bytes.len();
-        if !(least..=MAX_SECRET).contains(&length) {
+        if !(least..=MAX_SECRET_LEN).contains(&length) {
             return Err(Error::Secret { length, least });
         }
         let differing = bytes.iter().fold(0, |sum, byte| sum | (byte ^ bytes[0]));

@@ -5,7 +5,7 @@ use core::fmt;
 use alloc::borrow::ToOwned;
 use alloc::string::String;
 
-use super::{Algorithm, Error, MAX_DIGITS, MIN_DIGITS};
+use super::{Error, HashFunction, MAX_DIGITS, MIN_DIGITS};
 
 /// An OCRA suite, such as `OCRA-1:HOTP-SHA256-8:C-QH16-PSHA1`.
 ///
@@ -23,11 +23,11 @@ use super::{Algorithm, Error, MAX_DIGITS, MIN_DIGITS};
 #[derive(Clone, Eq, PartialEq)]
 pub struct Suite {
     text: String,
-    algorithm: Algorithm,
+    algorithm: HashFunction,
     digits: u8,
     counter: bool,
     question: (QuestionKind, u8),
-    pin: Option<Algorithm>,
+    pin: Option<HashFunction>,
     session: Option<u16>,
     step: Option<u32>,
 }
@@ -123,7 +123,7 @@ impl Suite {
 
     /// Returns the function that hashes the PIN, where one enters the code.
     #[must_use]
-    pub const fn pin(&self) -> Option<Algorithm> {
+    pub const fn pin(&self) -> Option<HashFunction> {
         self.pin
     }
 
@@ -139,7 +139,7 @@ impl Suite {
         self.step
     }
 
-    pub(super) const fn algorithm(&self) -> Algorithm {
+    pub(super) const fn algorithm(&self) -> HashFunction {
         self.algorithm
     }
 }
@@ -151,7 +151,7 @@ impl fmt::Debug for Suite {
 }
 
 /// Reads `HOTP-SHA1-6` and the like.
-fn crypto_function(text: &str) -> Option<(Algorithm, u8)> {
+fn crypto_function(text: &str) -> Option<(HashFunction, u8)> {
     let (hash, digits) = text.strip_prefix("HOTP-")?.split_once('-')?;
     let digits = digits.parse().ok().filter(|_| is_plain_number(digits))?;
     let algorithm = hash_function(hash)?;
@@ -161,8 +161,8 @@ fn crypto_function(text: &str) -> Option<(Algorithm, u8)> {
 }
 
 /// Reads the name of a hash function, in upper case alone.
-fn hash_function(name: &str) -> Option<Algorithm> {
-    Algorithm::parse(name).filter(|algorithm| algorithm.name() == name)
+fn hash_function(name: &str) -> Option<HashFunction> {
+    HashFunction::parse(name).filter(|algorithm| algorithm.name() == name)
 }
 
 /// Reads exactly `digits` decimal digits, leading zeros among them.

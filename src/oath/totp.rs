@@ -4,7 +4,7 @@ use core::fmt;
 
 use super::compare::{Entry, Search};
 use super::prepared::Prepared;
-use super::{Algorithm, Error, Secret, digits_in_bounds, findings, hotp};
+use super::{Error, HashFunction, Secret, digits_in_bounds, findings, hotp};
 use crate::keys::CredentialName;
 use crate::{Code, Finding, Timestamp};
 
@@ -12,9 +12,9 @@ use crate::{Code, Finding, Timestamp};
 ///
 /// ```
 /// use otp_engine::Timestamp;
-/// use otp_engine::oath::{Algorithm, Secret, Totp};
+/// use otp_engine::oath::{HashFunction, Secret, Totp};
 ///
-/// let totp = Totp::new(&Secret::new(b"12345678901234567890")?, Algorithm::Sha1, 6, 30)?;
+/// let totp = Totp::new(&Secret::new(b"12345678901234567890")?, HashFunction::Sha1, 6, 30)?;
 /// let now = Timestamp::from_unix(59);
 /// assert_eq!(totp.at(now).expect("this is after 1970").as_str(), "287082");
 /// // The device is one step behind; that of step 1 is still taken.
@@ -38,7 +38,7 @@ impl Totp {
     /// [`Error::Digits`] outside of 6 to 10, [`Error::Period`] outside of a second to a day.
     pub fn new(
         secret: &Secret,
-        algorithm: Algorithm,
+        algorithm: HashFunction,
         digits: u8,
         period: u32,
     ) -> Result<Self, Error> {
@@ -60,7 +60,7 @@ impl Totp {
         Some(Code::decimal(self.truncated(step).into(), self.digits))
     }
 
-    /// Looks for a typed code in the step of `now` and `window` steps before and after it; returns
+    /// Looks for a entered code in the step of `now` and `window` steps before and after it; returns
     /// the latest one that matches. Whoever accepts it must accept no step up to it again.
     ///
     /// All of them are computed, whichever matches. Each makes a guess as much likelier to be
@@ -68,11 +68,11 @@ impl Totp {
     #[must_use]
     pub fn verify(
         &self,
-        typed: &(impl AsRef<[u8]> + ?Sized),
+        entered: &(impl AsRef<[u8]> + ?Sized),
         now: Timestamp,
         window: u8,
     ) -> Option<u64> {
-        let entry = Entry::parse(typed.as_ref(), self.digits)?;
+        let entry = Entry::parse(entered.as_ref(), self.digits)?;
         self.find(entry, self.steps(now, window.into()))
     }
 
@@ -87,7 +87,7 @@ impl Totp {
         now: Timestamp,
         window: u16,
     ) -> Option<u64> {
-        let entry = |typed: &[u8]| Entry::parse(typed, self.digits);
+        let entry = |entered: &[u8]| Entry::parse(entered, self.digits);
         let pair = [entry(first.as_ref())?, entry(second.as_ref())?];
         self.find_pair(pair, self.steps(now, window))
     }

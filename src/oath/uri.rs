@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use super::error::TOO_LONG;
 use super::totp::period_in_bounds;
-use super::{Algorithm, Error, Hotp, Secret, Totp, digits_in_bounds};
+use super::{Error, HashFunction, Hotp, Secret, Totp, digits_in_bounds};
 
 /// The longest URI in bytes that is read; the longest that [`Uri::to_text`] writes has fewer.
 pub const MAX_URI: usize = 8192;
@@ -35,7 +35,7 @@ pub struct Uri {
     issuer: Option<String>,
     account: String,
     secret: Secret,
-    algorithm: Algorithm,
+    algorithm: HashFunction,
     digits: u8,
     image: Option<String>,
 }
@@ -97,7 +97,7 @@ impl Uri {
             issuer: issuer.map(ToOwned::to_owned),
             account: account.to_owned(),
             secret,
-            algorithm: Algorithm::Sha1,
+            algorithm: HashFunction::Sha1,
             digits: 6,
             image: None,
         })
@@ -122,7 +122,7 @@ impl Uri {
 
     /// Sets the hash function; many apps know SHA-1 alone, and some say nothing.
     #[must_use]
-    pub fn algorithm(mut self, algorithm: Algorithm) -> Self {
+    pub fn algorithm(mut self, algorithm: HashFunction) -> Self {
         self.algorithm = algorithm;
         self
     }
@@ -189,8 +189,8 @@ impl Uri {
         };
         let secret = given.get("secret").ok_or(Error::Uri("has no secret"))?;
         let algorithm = match given.get("algorithm") {
-            None => Algorithm::Sha1,
-            Some(name) => Algorithm::parse(name).ok_or(Error::Uri(
+            None => HashFunction::Sha1,
+            Some(name) => HashFunction::parse(name).ok_or(Error::Uri(
                 "has an algorithm other than SHA1, SHA256 and SHA512",
             ))?,
         };
@@ -298,7 +298,7 @@ impl Uri {
 
     /// Returns the hash function.
     #[must_use]
-    pub const fn hash(&self) -> Algorithm {
+    pub const fn hash(&self) -> HashFunction {
         self.algorithm
     }
 

@@ -2,10 +2,10 @@
 
 use core::time::Duration;
 
-use super::{Decision, Ground, Operation, Subject};
-use crate::event::Happenings;
+use super::{Context, Decision, Operation, Subject};
+use crate::event::EventKinds;
 use crate::newest::Newest;
-use crate::seal::{Places, Writes};
+use crate::seal::{LoadedCells, Writes};
 use crate::store::{Key, Kind};
 use crate::{Error, Timestamp};
 
@@ -36,13 +36,13 @@ impl Operation for AdmitPurge<'_> {
 
     fn decide(
         &self,
-        _: &Ground<'_>,
-        places: &Places<'_>,
+        _: &Context<'_>,
+        loaded: &LoadedCells<'_>,
         writes: &mut Writes<'_>,
         now: Timestamp,
     ) -> Result<Decision<Admitted>, Error> {
-        let place = places.at(0)?;
-        let mark = place.body().map(read).transpose()?;
+        let cell = loaded.at(0)?;
+        let mark = cell.body().map(read).transpose()?;
         if !self.confirmed && !self.newest.admits(mark, now) {
             return Err(Error::ClockAhead);
         }
@@ -52,7 +52,7 @@ impl Operation for AdmitPurge<'_> {
             None => self.is_begun,
         };
         if moves {
-            writes.put(place, Kind::Meter, None, |body| {
+            writes.put(cell, Kind::Meter, None, |body| {
                 body.push(FORMAT);
                 body.extend(now.unix().to_be_bytes());
             });
@@ -62,7 +62,7 @@ impl Operation for AdmitPurge<'_> {
                 now,
                 is_first: mark.is_none() && !self.is_begun,
             },
-            happenings: Happenings::default(),
+            events: EventKinds::default(),
             id: None,
         })
     }

@@ -2,11 +2,11 @@
 
 use core::time::Duration;
 
-use super::{Decision, Ground, Operation, Subject};
-use crate::event::Happenings;
+use super::{Context, Decision, Operation, Subject};
+use crate::event::EventKinds;
 use crate::keys::{KeyRing, MARK};
 use crate::reveal;
-use crate::seal::{Place, Places, Writes};
+use crate::seal::{LoadedCell, LoadedCells, Writes};
 use crate::store::{Class, Key, Kind};
 use crate::{Error, Timestamp};
 
@@ -56,8 +56,8 @@ impl Canary {
     ///
     /// The mark is looked at before the seal: another key ring's seal fails too, and must not be
     /// taken for a forged one.
-    fn read(&self, keys: &KeyRing, place: &Place<'_>) -> Result<Option<()>, Error> {
-        let Some(body) = place.body() else {
+    fn read(&self, keys: &KeyRing, cell: &LoadedCell<'_>) -> Result<Option<()>, Error> {
+        let Some(body) = cell.body() else {
             return Ok(None);
         };
         let mark = match body {
@@ -69,7 +69,7 @@ impl Canary {
         }
         let body = match self.class {
             Class::Process => body,
-            Class::Expiring | Class::Permanent => place.unsealed(keys).ok_or(Error::Tampered)?,
+            Class::Expiring | Class::Permanent => cell.unsealed(keys).ok_or(Error::Tampered)?,
         };
         if body.len() != 1 + MARK {
             return Err(Error::Tampered);
@@ -89,14 +89,14 @@ impl Operation for Canary {
 
     fn decide(
         &self,
-        ground: &Ground<'_>,
-        places: &Places<'_>,
+        context: &Context<'_>,
+        loaded: &LoadedCells<'_>,
         writes: &mut Writes<'_>,
         now: Timestamp,
     ) -> Result<Decision<StoreCheck>, Error> {
-        let place = places.at(0)?;
+        let cell = loaded.at(0)?;
         let may_vanish = self.class == Class::Expiring;
-        let answer = match (self.read(ground.keys, &place), self.act) {
+        let answer = match (self.read(context.keys, &cell), self.act) {
             (Ok(Some(())), _) => StoreCheck::Proven,
             (Err(error), Act::Check { .. } | Act::Adopt) => return Err(error),
             (Ok(None), Act::Check { is_empty: false }) if !may_vanish => {
@@ -105,9 +105,9 @@ impl Operation for Canary {
             (Ok(None), _) | (Err(_), Act::Begin) => {
                 let is_for_ever = self.class == Class::Permanent;
                 let discard_after = (!is_for_ever).then(|| now.saturating_add(KEPT));
-                writes.put(place, Kind::Canary, discard_after, |body| {
+                writes.put(cell, Kind::Canary, discard_after, |body| {
                     body.push(FORMAT);
-                    body.extend_from_slice(&ground.keys.mark());
+                    body.extend_from_slice(&context.keys.mark());
                 });
                 StoreCheck::Begun
             }
@@ -118,7 +118,7 @@ impl Operation for Canary {
             } else {
                 answer
             },
-            happenings: Happenings::default(),
+            events: EventKinds::default(),
             id: None,
         })
     }

@@ -1,9 +1,9 @@
-//! Cancel: calls a live challenge off. Attempts, budgets and cooldown stay as they are.
+//! Cancel: calls a live challenge off. Attempts, rate limits and cooldown stay as they are.
 
-use super::{Decision, Ground, Operation, SLOT, Subject, Target, put_slot};
-use crate::challenge::{Challenge, State};
-use crate::event::{Happening, Happenings};
-use crate::seal::{Places, Writes};
+use super::{BindingCells, Context, Decision, Operation, SLOT, Subject, put_slot};
+use crate::challenge::{Challenge, ChallengeState};
+use crate::event::{EventKind, EventKinds};
+use crate::seal::{LoadedCells, Writes};
 use crate::store::Key;
 use crate::{Error, Timestamp};
 
@@ -13,7 +13,7 @@ use crate::{Error, Timestamp};
     clippy::exhaustive_enums,
     reason = "there was a live challenge for this binding, or not"
 )]
-pub enum Cancellation {
+pub enum CancelOutcome {
     /// The live challenge is called off; its code is no longer accepted.
     Cancelled,
     /// There was no live challenge for exactly this binding.
@@ -22,11 +22,11 @@ pub enum Cancellation {
 
 /// Calls off the challenge of a binding.
 pub(crate) struct Cancel<'a> {
-    pub(crate) target: Target<'a>,
+    pub(crate) target: BindingCells<'a>,
 }
 
 impl Operation for Cancel<'_> {
-    type Answer = Cancellation;
+    type Answer = CancelOutcome;
 
     fn keys(&self) -> &[Key] {
         &self.target.keys()[..=SLOT]
@@ -34,33 +34,34 @@ impl Operation for Cancel<'_> {
 
     fn decide(
         &self,
-        _: &Ground<'_>,
-        places: &Places<'_>,
+        _: &Context<'_>,
+        loaded: &LoadedCells<'_>,
         writes: &mut Writes<'_>,
         now: Timestamp,
-    ) -> Result<Decision<Cancellation>, Error> {
-        let slot = places.at(SLOT)?;
+    ) -> Result<Decision<CancelOutcome>, Error> {
+        let slot = loaded.at(SLOT)?;
         let mut challenge = Challenge::in_slot(slot.body(), now)?;
         let over = challenge.as_mut().is_some_and(|it| it.expire(now));
         if let Some(challenge) = challenge.as_ref().filter(|_| over) {
             put_slot(writes, slot, challenge);
         }
-        let is_meant =
-            |it: &Challenge| it.state == State::Pending && self.target.digest.has_tag(&it.tag);
+        let is_meant = |it: &Challenge| {
+            it.state == ChallengeState::Pending && self.target.digest.has_tag(&it.tag)
+        };
         let Some(mut challenge) = challenge.filter(is_meant) else {
-            let answer = Cancellation::NothingLive;
+            let answer = CancelOutcome::NothingLive;
             return Ok(Decision {
                 answer,
-                happenings: Happenings::default(),
+                events: EventKinds::default(),
                 id: None,
             });
         };
-        challenge.end(State::Cancelled, now);
+        challenge.end(ChallengeState::Cancelled, now);
         put_slot(writes, slot, &challenge);
         let id = Some(challenge.id);
         Ok(Decision {
-            answer: Cancellation::Cancelled,
-            happenings: Happening::Cancelled.into(),
+            answer: CancelOutcome::Cancelled,
+            events: EventKind::Cancelled.into(),
             id,
         })
     }

@@ -3,13 +3,13 @@
 use core::time::Duration;
 
 use super::{
-    Decision, Ground, Operation, RECIPIENT, SLOT, Subject, Target, USER, put_meter, put_slot,
-    read_meter,
+    BindingCells, Context, Decision, Operation, RECIPIENT, SLOT, Subject, USER, put_meter,
+    put_slot, read_meter,
 };
-use crate::challenge::{Challenge, Delivered, GatewayStatus};
-use crate::event::{Happening, Happenings};
+use crate::challenge::{Challenge, DeliveryStatus, GatewayStatus};
+use crate::event::{EventKind, EventKinds};
 use crate::meter::Meter;
-use crate::seal::{Places, Writes};
+use crate::seal::{LoadedCells, Writes};
 use crate::store::Key;
 use crate::{ChallengeId, Error, Timestamp};
 
@@ -26,13 +26,37 @@ pub enum Delivery {
     Failed(GatewayStatus),
 }
 
+/// Which send a host reports on, and what became of it.
+///
+/// ```
+/// use otp_engine::{ChallengeId, Delivery, DeliveryReport};
+///
+/// # let (id, send) = (ChallengeId::from_bytes([7; 16]), 1);
+/// // `id` and `send` as `Issued` had them.
+/// let report = DeliveryReport { id, send, delivery: Delivery::Sent };
+/// # let _ = report;
+/// ```
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "a send has a challenge and a number, and a report says one thing"
+)]
+pub struct DeliveryReport {
+    /// The challenge: [`Issued::id`](crate::Issued::id).
+    pub id: ChallengeId,
+    /// The number of the send, from 1: [`Issued::send`](crate::Issued::send).
+    pub send: u8,
+    /// What the gateway said.
+    pub delivery: Delivery,
+}
+
 /// The answer of [`Engine::report_delivery`](crate::Engine::report_delivery).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
-pub enum Reported {
+pub enum ReportOutcome {
     /// The report was kept; nothing was refunded.
     Recorded,
-    /// The report was kept; the send was taken back from all budgets, and the cooldown cut short.
+    /// The report was kept; the send was taken back from all rate limits, and the cooldown cut short.
     Refunded,
     /// The report is late, a second one, or of no send of this binding: nothing was changed.
     Ignored,
@@ -40,14 +64,12 @@ pub enum Reported {
 
 /// Reports on the latest send of a challenge.
 pub(crate) struct Report<'a> {
-    pub(crate) target: Target<'a>,
-    pub(crate) id: ChallengeId,
-    pub(crate) send: u8,
-    pub(crate) delivery: Delivery,
+    pub(crate) target: BindingCells<'a>,
+    pub(crate) report: DeliveryReport,
 }
 
 impl Operation for Report<'_> {
-    type Answer = Reported;
+    type Answer = ReportOutcome;
 
     fn keys(&self) -> &[Key] {
         self.target.keys()
@@ -55,12 +77,12 @@ impl Operation for Report<'_> {
 
     fn decide(
         &self,
-        ground: &Ground<'_>,
-        places: &Places<'_>,
+        context: &Context<'_>,
+        loaded: &LoadedCells<'_>,
         writes: &mut Writes<'_>,
         now: Timestamp,
-    ) -> Result<Decision<Reported>, Error> {
-        let slot = places.at(SLOT)?;
+    ) -> Result<Decision<ReportOutcome>, Error> {
+        let slot = loaded.at(SLOT)?;
         let mut challenge = Challenge::in_slot(slot.body(), now)?;
         if challenge
             .as_ref()
@@ -70,38 +92,38 @@ impl Operation for Report<'_> {
         }
         let over = challenge.as_mut().is_some_and(|it| it.expire(now));
         let fits = |challenge: &&mut Challenge| {
-            challenge.id == self.id
+            challenge.id == self.report.id
                 && self.target.digest.has_tag(&challenge.tag)
-                && challenge.sends == self.send
-                && challenge.delivery == Delivered::Unreported
+                && challenge.sends == self.report.send
+                && challenge.delivery == DeliveryStatus::Unreported
         };
         let Some(challenge) = challenge.as_mut().filter(fits) else {
             if let Some(challenge) = challenge.as_ref().filter(|_| over) {
                 put_slot(writes, slot, challenge);
             }
             return Ok(Decision {
-                answer: Reported::Ignored,
-                happenings: Happenings::default(),
+                answer: ReportOutcome::Ignored,
+                events: EventKinds::default(),
                 id: None,
             });
         };
         let (mut user, mut recipient) = (Meter::default(), Meter::default());
-        read_meter(ground, places, USER, &mut user)?;
-        read_meter(ground, places, RECIPIENT, &mut recipient)?;
-        let (answer, happening) = match self.delivery {
+        read_meter(context, loaded, USER, &mut user)?;
+        read_meter(context, loaded, RECIPIENT, &mut recipient)?;
+        let (answer, event) = match self.report.delivery {
             Delivery::Sent => {
-                challenge.delivery = Delivered::Sent;
-                (Reported::Recorded, Happening::Delivered)
+                challenge.delivery = DeliveryStatus::Sent;
+                (ReportOutcome::Recorded, EventKind::Delivered)
             }
             Delivery::Failed(status) => {
-                challenge.delivery = Delivered::Failed(status);
-                let refunds = ground.budgets.refunds();
+                challenge.delivery = DeliveryStatus::Failed(status);
+                let refunds = context.rate_limits.refunds();
                 let spent = challenge.refunds >= refunds.count()
                     || recipient.refunds.admits_at(refunds, now).is_some();
                 if spent {
                     (
-                        Reported::Recorded,
-                        Happening::DeliveryFailed { refunded: false },
+                        ReportOutcome::Recorded,
+                        EventKind::DeliveryFailed { refunded: false },
                     )
                 } else {
                     challenge.refunds += 1; // below a count of u8
@@ -110,11 +132,11 @@ impl Operation for Report<'_> {
                     user.sends.take_back(challenge.sent_at);
                     recipient.sends.take_back(challenge.sent_at);
                     recipient.refunds.record(now);
-                    put_meter(ground, places, writes, USER, &user, now)?;
-                    put_meter(ground, places, writes, RECIPIENT, &recipient, now)?;
+                    put_meter(context, loaded, writes, USER, &user, now)?;
+                    put_meter(context, loaded, writes, RECIPIENT, &recipient, now)?;
                     (
-                        Reported::Refunded,
-                        Happening::DeliveryFailed { refunded: true },
+                        ReportOutcome::Refunded,
+                        EventKind::DeliveryFailed { refunded: true },
                     )
                 }
             }
@@ -122,7 +144,7 @@ impl Operation for Report<'_> {
         put_slot(writes, slot, challenge);
         Ok(Decision {
             answer,
-            happenings: happening.into(),
+            events: event.into(),
             id: Some(challenge.id),
         })
     }

@@ -1,21 +1,23 @@
-//! Issue: a new code, or the same one once more, within all budgets.
+//! Issue: a new code, or the same one once more, within all rate limits.
 
 use core::time::Duration;
 
 use super::{
-    Decision, Ground, Operation, RECIPIENT, SLOT, Subject, Target, USER, put_meter, put_slot,
-    read_meter,
+    BindingCells, Context, Decision, Operation, RECIPIENT, SLOT, Subject, USER, put_meter,
+    put_slot, read_meter,
 };
 use crate::challenge::{Challenge, Limits};
-use crate::event::Happening;
+use crate::event::EventKind;
 use crate::meter::Meter;
-use crate::seal::{Places, Writes};
+use crate::seal::{LoadedCells, Writes};
 use crate::store::Key;
-use crate::{ChallengeId, Error, Issuance, Issued, Policy, Reason, Refusal, Resend, Timestamp};
+use crate::{
+    ChallengeId, Error, Issuance, Issued, Policy, Refusal, RefusalReason, Resend, Timestamp,
+};
 
 /// Issues a code for a binding; `id` is fresh, and used if a new challenge is made.
 pub(crate) struct Issue<'a> {
-    pub(crate) target: Target<'a>,
+    pub(crate) target: BindingCells<'a>,
     pub(crate) id: ChallengeId,
 }
 
@@ -28,16 +30,16 @@ impl Operation for Issue<'_> {
 
     fn decide(
         &self,
-        ground: &Ground<'_>,
-        places: &Places<'_>,
+        context: &Context<'_>,
+        loaded: &LoadedCells<'_>,
         writes: &mut Writes<'_>,
         now: Timestamp,
     ) -> Result<Decision<Issuance>, Error> {
-        let slot = places.at(SLOT)?;
+        let slot = loaded.at(SLOT)?;
         let mut earlier = Challenge::in_slot(slot.body(), now)?;
         let (mut user, mut recipient) = (Meter::default(), Meter::default());
-        read_meter(ground, places, USER, &mut user)?;
-        read_meter(ground, places, RECIPIENT, &mut recipient)?;
+        read_meter(context, loaded, USER, &mut user)?;
+        read_meter(context, loaded, RECIPIENT, &mut recipient)?;
         if earlier
             .as_ref()
             .is_some_and(|earlier| earlier.is_ahead_of(now) && !earlier.is_far_ahead_of(now))
@@ -47,13 +49,13 @@ impl Operation for Issue<'_> {
         let over = earlier.as_mut().is_some_and(|earlier| earlier.expire(now));
         let same = earlier
             .as_ref()
-            .filter(|earlier| self.is_same(ground, earlier, now));
+            .filter(|earlier| self.is_same(context, earlier, now));
         let again = same.filter(|same| {
             let left = same.expires_at().saturating_since(now);
-            ground.policy.resend() == Resend::Same && left >= WORTH_SENDING
+            context.policy.resend() == Resend::Same && left >= WORTH_SENDING
         });
         if let Some((reason, retry_at)) =
-            refuses(ground, earlier.as_ref(), again, &user, &recipient, now)
+            refuses(context, earlier.as_ref(), again, &user, &recipient, now)
         {
             let id = same.map(|same| same.id);
             if let Some(earlier) = earlier.as_ref().filter(|_| over) {
@@ -66,16 +68,16 @@ impl Operation for Issue<'_> {
             });
             return Ok(Decision {
                 answer,
-                happenings: Happening::Refused { reason }.into(),
+                events: EventKind::Refused { reason }.into(),
                 id,
             });
         }
         let mut challenge = match again {
-            Some(same) => same.send_again(ground.policy, now),
+            Some(same) => same.send_again(context.policy, now),
             None => {
-                let key = (ground.keys.current(), ground.keys.epoch());
+                let key = (context.keys.current(), context.keys.epoch());
                 Challenge::new(
-                    ground.policy,
+                    context.policy,
                     now,
                     self.id,
                     self.target.digest.tag(),
@@ -86,23 +88,23 @@ impl Operation for Issue<'_> {
         };
         let content = self.target.binding.content();
         challenge.guessable |= content.is_some_and(|content| content.is_guessable());
-        if ground.budgets.is_metered() {
+        if context.rate_limits.is_limited() {
             user.sends.record(now);
             recipient.sends.record(now);
         }
         put_slot(writes, slot, &challenge);
-        put_meter(ground, places, writes, USER, &user, now)?;
-        put_meter(ground, places, writes, RECIPIENT, &recipient, now)?;
-        let happening = match again {
-            Some(_) => Happening::SentAgain {
+        put_meter(context, loaded, writes, USER, &user, now)?;
+        put_meter(context, loaded, writes, RECIPIENT, &recipient, now)?;
+        let event = match again {
+            Some(_) => EventKind::SentAgain {
                 send: challenge.sends,
             },
-            None => Happening::Issued,
+            None => EventKind::Issued,
         };
         let kind = challenge.limits.kind;
         let answer = Issuance::Issued(Issued {
             id: challenge.id,
-            code: ground
+            code: context
                 .keys
                 .code(challenge.kid, challenge.id, &self.target.digest, kind),
             issued_at: challenge.issued_at,
@@ -113,7 +115,7 @@ impl Operation for Issue<'_> {
         });
         Ok(Decision {
             answer,
-            happenings: happening.into(),
+            events: event.into(),
             id: Some(challenge.id),
         })
     }
@@ -126,31 +128,33 @@ impl Operation for Issue<'_> {
 impl Issue<'_> {
     /// Says whether the slot's live challenge is for exactly this binding, policy and ring: only
     /// then could the same code be sent again.
-    fn is_same(&self, ground: &Ground<'_>, earlier: &Challenge, now: Timestamp) -> bool {
+    fn is_same(&self, context: &Context<'_>, earlier: &Challenge, now: Timestamp) -> bool {
         earlier.is_live(now)
             && !earlier.is_far_ahead_of(now)
             && self.target.digest.has_tag(&earlier.tag)
-            && earlier.limits == Limits::of(ground.policy)
-            && earlier.epoch == ground.keys.epoch()
-            && ground.keys.holds(earlier.kid, earlier.issued_at)
+            && earlier.limits == Limits::of(context.policy)
+            && earlier.epoch == context.keys.epoch()
+            && context.keys.holds(earlier.kid, earlier.issued_at)
     }
 }
 
 /// Returns the first limit that stands against a send now, and when none does any more.
 fn refuses(
-    ground: &Ground<'_>,
+    context: &Context<'_>,
     earlier: Option<&Challenge>,
     again: Option<&Challenge>,
     user: &Meter,
     recipient: &Meter,
     now: Timestamp,
-) -> Option<(Reason, Option<Timestamp>)> {
-    let Ground {
-        policy, budgets, ..
-    } = ground;
-    let lock = user.lock(budgets, now);
+) -> Option<(RefusalReason, Option<Timestamp>)> {
+    let Context {
+        policy,
+        rate_limits,
+        ..
+    } = context;
+    let lock = user.lock(rate_limits, now);
     if lock == Some(None) {
-        return Some((Reason::Locked, None));
+        return Some((RefusalReason::Locked, None));
     }
     // The first that stands is the reason; all of them admit when the last one does.
     let mut standing = None;
@@ -160,25 +164,28 @@ fn refuses(
             standing = Some((reason, last.max(until)));
         }
     };
-    stands(Reason::Locked, lock.flatten());
+    stands(RefusalReason::Locked, lock.flatten());
     let failures = recipient
         .failures
-        .admits_at(budgets.recipient_failures(), now);
-    stands(Reason::Locked, failures);
+        .admits_at(rate_limits.recipient_failures(), now);
+    stands(RefusalReason::Locked, failures);
     if let Some(earlier) = earlier {
         let closed_until = earlier.closed_until(policy, now);
-        stands(Reason::Exhausted, closed_until.filter(|at| now < *at));
-        stands(Reason::Cooldown, earlier.cools_down_until(now));
+        stands(
+            RefusalReason::Exhausted,
+            closed_until.filter(|at| now < *at),
+        );
+        stands(RefusalReason::Cooldown, earlier.cools_down_until(now));
     }
     if let Some(again) = again {
-        stands(Reason::SendLimit, sent_out_until(policy, again));
+        stands(RefusalReason::SendLimit, sent_out_until(policy, again));
     }
     for (sends, limit) in [
-        (&user.sends, budgets.user_sends()),
-        (&recipient.sends, budgets.recipient_sends_short()),
-        (&recipient.sends, budgets.recipient_sends_long()),
+        (&user.sends, rate_limits.user_sends()),
+        (&recipient.sends, rate_limits.recipient_sends_short()),
+        (&recipient.sends, rate_limits.recipient_sends_long()),
     ] {
-        stands(Reason::SendLimit, sends.admits_at(limit, now));
+        stands(RefusalReason::SendLimit, sends.admits_at(limit, now));
     }
     standing.map(|(reason, last)| (reason, Some(last)))
 }
@@ -190,5 +197,5 @@ fn sent_out_until(policy: &Policy, again: &Challenge) -> Option<Timestamp> {
     (counted >= policy.max_sends()).then(|| again.expires_at().saturating_sub(too_old))
 }
 
-/// A code with less time than this is not sent again: it would arrive too late to be typed.
+/// A code with less time than this is not sent again: it would arrive too late to be entered.
 const WORTH_SENDING: Duration = Duration::from_secs(30);

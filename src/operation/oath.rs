@@ -3,22 +3,22 @@
 
 use arrayvec::ArrayVec;
 
-use super::{Decision, Ground, Operation, Subject, put_meter, read_meter};
-use crate::event::{Happening, Happenings};
+use super::{Context, Decision, Operation, Subject, put_meter, read_meter};
+use crate::event::{EventKind, EventKinds};
 use crate::meter::Meter;
-use crate::oath::attempt::{Attempt, Found, Fresh, KEEP, Moment, Typed};
+use crate::oath::attempt::{Attempt, EnteredCode, Found, Fresh, KEEP, Moment};
 use crate::oath::credential::Credential;
 use crate::oath::{Acceptance, MAX_DEVICES};
-use crate::seal::{Place, Places, Writes};
+use crate::seal::{LoadedCell, LoadedCells, Writes};
 use crate::store::{Class, Key, Kind, MAX_CELLS};
 use crate::{Binding, Error, Rejection, Timestamp, Verdict};
 
-/// Judges one typed text at the devices of a user.
+/// Judges one entered text at the devices of a user.
 pub(crate) struct VerifyOath<'a> {
     binding: &'a Binding,
     attempts: ArrayVec<Attempt<'a>, MAX_DEVICES>,
     /// The credentials, in the order of the attempts; the marks of those that have one; the user's
-    /// meter where there are budgets. No recipient: nothing is sent.
+    /// meter where there are rate limits. No recipient: nothing is sent.
     keys: ArrayVec<Key, MAX_CELLS>,
     began: Timestamp,
 }
@@ -26,12 +26,12 @@ pub(crate) struct VerifyOath<'a> {
 impl<'a> VerifyOath<'a> {
     /// `began` is when the engine did.
     pub(crate) fn new(
-        ground: &Ground<'_>,
+        context: &Context<'_>,
         binding: &'a Binding,
         attempts: ArrayVec<Attempt<'a>, MAX_DEVICES>,
         began: Timestamp,
     ) -> Self {
-        let names = ground.keys.tenant(binding.tenant());
+        let names = context.keys.tenant(binding.tenant());
         let mut keys = ArrayVec::new();
         keys.extend(
             attempts
@@ -39,11 +39,11 @@ impl<'a> VerifyOath<'a> {
                 .map(|one| names.credential(one.name(), None)),
         );
         if attempts.iter().any(Attempt::has_mark) {
-            let tag = ground.keys.binding_digest(binding).tag();
+            let tag = context.keys.binding_digest(binding).tag();
             let marked = attempts.iter().filter(|one| one.has_mark());
             keys.extend(marked.map(|one| names.credential(one.name(), Some(&tag))));
         }
-        if ground.budgets.is_metered() {
+        if context.rate_limits.is_limited() {
             keys.push(names.user_meter(binding.user()));
         }
         Self {
@@ -62,7 +62,7 @@ impl<'a> VerifyOath<'a> {
         has_mark.then_some(self.attempts.len() + earlier)
     }
 
-    /// Returns where the user's meter stands, if there are budgets: last.
+    /// Returns where the user's meter stands, if there are rate limits: last.
     fn user(&self) -> usize {
         self.keys.len() - 1
     }
@@ -71,29 +71,30 @@ impl<'a> VerifyOath<'a> {
     /// other time.
     fn judge_all(
         &self,
-        ground: &Ground<'_>,
-        places: &Places<'_>,
+        context: &Context<'_>,
+        loaded: &LoadedCells<'_>,
         user: &Meter,
         now: Timestamp,
     ) -> Result<ArrayVec<Judged, MAX_DEVICES>, Error> {
         let at = Moment {
             now,
-            epoch: ground.keys.epoch(),
+            epoch: context.keys.epoch(),
             began: self.began,
         };
-        let locked = user.device_lock(ground.budgets, now);
+        let locked = user.device_lock(context.rate_limits, now);
         let judge = |(index, attempt): (usize, &Attempt<'_>)| {
-            let credential = Credential::read(places.at(index)?.body())?;
+            let credential = Credential::read(loaded.at(index)?.body())?;
             let mark = match self.mark(index) {
-                Some(mark) => places.at(mark)?.body(),
+                Some(mark) => loaded.at(mark)?.body(),
                 None => None,
             };
             Credential::read(mark)?;
-            let typed = attempt.entry();
+            let entered = attempt.entry();
             Ok(Judged {
-                found: typed.map(|typed| attempt.judge(typed, &credential, mark.is_some(), at)),
-                mixed_scripts: typed.is_some_and(Typed::mixed_scripts),
-                lock: locked.or(credential.failures.lock(ground.budgets, now)),
+                found: entered
+                    .map(|entered| attempt.judge(entered, &credential, mark.is_some(), at)),
+                mixed_scripts: entered.is_some_and(EnteredCode::mixed_scripts),
+                lock: locked.or(credential.failures.lock(context.rate_limits, now)),
                 credential,
             })
         };
@@ -110,26 +111,26 @@ impl Operation for VerifyOath<'_> {
 
     fn decide(
         &self,
-        ground: &Ground<'_>,
-        places: &Places<'_>,
+        context: &Context<'_>,
+        loaded: &LoadedCells<'_>,
         writes: &mut Writes<'_>,
         now: Timestamp,
     ) -> Result<Decision<Verdict<Acceptance>>, Error> {
         let mut user = Meter::default();
-        read_meter(ground, places, self.user(), &mut user)?;
-        let mut judged = self.judge_all(ground, places, &user, now)?;
+        read_meter(context, loaded, self.user(), &mut user)?;
+        let mut judged = self.judge_all(context, loaded, &user, now)?;
         let mixed_scripts = judged.iter().any(|one| one.mixed_scripts);
 
-        let mut happenings = Happenings::default();
+        let mut events = EventKinds::default();
         let verdict = match choose(&judged) {
             Choice::Fresh(device, fresh) => {
-                put_credential(ground, writes, places.at(device)?, &fresh.next, now);
+                put_credential(context, writes, loaded.at(device)?, &fresh.next, now);
                 if let Some(mark) = self.mark(device) {
-                    let place = places.at(mark)?;
-                    writes.put(place, Kind::Credential, None, Credential::write_mark);
+                    let cell = loaded.at(mark)?;
+                    writes.put(cell, Kind::Credential, None, Credential::write_mark);
                 }
                 // Written though it is as it was: the acceptance rests on the user not being locked.
-                put_meter(ground, places, writes, self.user(), &user, now)?;
+                put_meter(context, loaded, writes, self.user(), &user, now)?;
                 Verdict::Accepted(Acceptance {
                     matched: fresh.matched,
                     drift: fresh.drift,
@@ -138,31 +139,31 @@ impl Operation for VerifyOath<'_> {
                 })
             }
             Choice::PerhapsUsed(device, next) => {
-                put_credential(ground, writes, places.at(device)?, next, now);
+                put_credential(context, writes, loaded.at(device)?, next, now);
                 Verdict::Rejected(Rejection::AlreadyUsed)
             }
             Choice::Wrong => {
-                let attempts_left = charge(ground, &mut user, &mut judged, &mut happenings, now);
+                let attempts_left = charge(context, &mut user, &mut judged, &mut events, now);
                 for (index, one) in judged.iter().enumerate() {
                     if one.is_wrong() {
-                        put_credential(ground, writes, places.at(index)?, &one.credential, now);
+                        put_credential(context, writes, loaded.at(index)?, &one.credential, now);
                     }
                 }
-                put_meter(ground, places, writes, self.user(), &user, now)?;
+                put_meter(context, loaded, writes, self.user(), &user, now)?;
                 Verdict::Rejected(Rejection::Wrong { attempts_left })
             }
             Choice::Rejected(rejection) => Verdict::Rejected(rejection),
         };
         let what = match verdict {
-            Verdict::Accepted(_) => Happening::Accepted { mixed_scripts },
-            Verdict::Rejected(rejection) => Happening::Rejected {
+            Verdict::Accepted(_) => EventKind::Accepted { mixed_scripts },
+            Verdict::Rejected(rejection) => EventKind::Rejected {
                 rejection,
                 mixed_scripts,
             },
         };
         Ok(Decision {
             answer: verdict,
-            happenings: happenings.after(what),
+            events: events.after(what),
             id: None,
         })
     }
@@ -175,18 +176,18 @@ impl Operation for VerifyOath<'_> {
 /// Puts a credential. A store that keeps for ever does: a clock that jumps for one guess must not make
 /// it forget what was used. Process memory ends before its latest instant.
 pub(super) fn put_credential(
-    ground: &Ground<'_>,
+    context: &Context<'_>,
     writes: &mut Writes<'_>,
-    place: Place<'_>,
+    cell: LoadedCell<'_>,
     credential: &Credential,
     now: Timestamp,
 ) {
-    let until = match ground.class {
+    let until = match context.class {
         Class::Permanent => None,
         Class::Process => Some(Timestamp::from_unix(i64::MAX)),
         Class::Expiring => Some(now.saturating_add(KEEP)),
     };
-    writes.put(place, Kind::Credential, until, |body| {
+    writes.put(cell, Kind::Credential, until, |body| {
         credential.write(body);
     });
 }
@@ -265,31 +266,31 @@ fn choose(judged: &[Judged]) -> Choice<'_> {
 /// Charges one wrong guess: to each device that it was compared with, and once to the user. Returns
 /// how many are left.
 fn charge(
-    ground: &Ground<'_>,
+    context: &Context<'_>,
     user: &mut Meter,
     judged: &mut [Judged],
-    happenings: &mut Happenings,
+    events: &mut EventKinds,
     now: Timestamp,
 ) -> u8 {
-    let budgets = ground.budgets;
+    let rate_limits = context.rate_limits;
     user.device_failures().record(now);
     let (mut left, mut near) = (0, None);
     let mut locks: ArrayVec<_, MAX_DEVICES> = ArrayVec::new();
     for one in judged.iter_mut().filter(|one| one.is_wrong()) {
         one.credential.failures.charge(now);
         let failures = &one.credential.failures;
-        left = left.max(failures.left(budgets, now));
-        near = near.max(failures.near_stop(budgets));
-        locks.push(failures.lock(budgets, now));
+        left = left.max(failures.left(rate_limits, now));
+        near = near.max(failures.near_stop(rate_limits));
+        locks.push(failures.lock(rate_limits, now));
     }
     // All of them are locked, or none counts: then the text may be a code of one that is not.
     let devices = locks
         .into_iter()
         .min_by_key(|lock| lock.map(|until| until.map_or(i64::MAX, Timestamp::unix)));
-    if let Some(retry_at) = user.device_lock(budgets, now).or(devices.flatten()) {
-        happenings.add(Happening::Locked { retry_at });
+    if let Some(retry_at) = user.device_lock(rate_limits, now).or(devices.flatten()) {
+        events.add(EventKind::Locked { retry_at });
     } else if let Some(consecutive) = near {
-        happenings.add(Happening::NearlyLocked { consecutive });
+        events.add(EventKind::NearlyLocked { consecutive });
     }
-    left.min(user.device_guesses_left(budgets, now))
+    left.min(user.device_guesses_left(rate_limits, now))
 }

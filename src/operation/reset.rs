@@ -1,11 +1,11 @@
 //! Reset: an administrator lifts what holds a slot, a recipient or a user up, and says why. What was
 //! used stays used.
 
-use super::{Decision, Ground, Operation, SLOT, Subject, Target, put_slot};
+use super::{BindingCells, Context, Decision, Operation, SLOT, Subject, put_slot};
 use crate::challenge::Challenge;
-use crate::event::{Happening, Happenings};
+use crate::event::{EventKind, EventKinds};
 use crate::meter::Meter;
-use crate::seal::{Places, Writes};
+use crate::seal::{LoadedCells, Writes};
 use crate::store::{Key, Kind};
 use crate::{ChallengeId, Error, Timestamp};
 
@@ -15,7 +15,7 @@ use crate::{ChallengeId, Error, Timestamp};
     clippy::exhaustive_enums,
     reason = "there was something to lift, or not"
 )]
-pub enum Resetting {
+pub enum ResetOutcome {
     /// Locks and windows are lifted.
     Reset,
     /// There was nothing to lift.
@@ -24,12 +24,12 @@ pub enum Resetting {
 
 /// Lifts what holds the slot of a binding up.
 pub(crate) struct ResetSlot<'a> {
-    pub(crate) target: Target<'a>,
+    pub(crate) target: BindingCells<'a>,
     pub(crate) reason: &'a str,
 }
 
 impl Operation for ResetSlot<'_> {
-    type Answer = Resetting;
+    type Answer = ResetOutcome;
 
     fn keys(&self) -> &[Key] {
         &self.target.keys()[..=SLOT]
@@ -37,20 +37,20 @@ impl Operation for ResetSlot<'_> {
 
     fn decide(
         &self,
-        _: &Ground<'_>,
-        places: &Places<'_>,
+        _: &Context<'_>,
+        loaded: &LoadedCells<'_>,
         writes: &mut Writes<'_>,
         now: Timestamp,
-    ) -> Result<Decision<Resetting>, Error> {
-        let slot = places.at(SLOT)?;
+    ) -> Result<Decision<ResetOutcome>, Error> {
+        let slot = loaded.at(SLOT)?;
         let Some(mut challenge) = Challenge::in_slot(slot.body(), now)? else {
-            return Ok(decided(false, Happening::SlotReset, None));
+            return Ok(decided(false, EventKind::SlotReset, None));
         };
         let lifted = challenge.reset(now);
         if lifted {
             put_slot(writes, slot, &challenge);
         }
-        Ok(decided(lifted, Happening::SlotReset, Some(challenge.id)))
+        Ok(decided(lifted, EventKind::SlotReset, Some(challenge.id)))
     }
 
     fn subject(&self) -> Subject<'_> {
@@ -70,7 +70,7 @@ pub(crate) struct ResetMeter<'a> {
 }
 
 impl Operation for ResetMeter<'_> {
-    type Answer = Resetting;
+    type Answer = ResetOutcome;
 
     fn keys(&self) -> &[Key] {
         core::slice::from_ref(&self.key)
@@ -78,28 +78,28 @@ impl Operation for ResetMeter<'_> {
 
     fn decide(
         &self,
-        ground: &Ground<'_>,
-        places: &Places<'_>,
+        context: &Context<'_>,
+        loaded: &LoadedCells<'_>,
         writes: &mut Writes<'_>,
         now: Timestamp,
-    ) -> Result<Decision<Resetting>, Error> {
-        let place = places.at(0)?;
-        let (before, after) = (Meter::read(place.body())?, Meter::default());
+    ) -> Result<Decision<ResetOutcome>, Error> {
+        let cell = loaded.at(0)?;
+        let (before, after) = (Meter::read(cell.body())?, Meter::default());
         if before != after {
             // What counts no more goes too: it would count again, should the clock go back.
             writes.put(
-                place,
+                cell,
                 Kind::Meter,
-                after.discard_after(ground.budgets, ground.class, now),
+                after.discard_after(context.rate_limits, context.class, now),
                 |body| after.write(body),
             );
         }
-        let happening = match self.subject {
-            Subject::Recipient { .. } => Happening::RecipientReset,
-            Subject::User { .. } | Subject::Binding(_) => Happening::UserReset,
+        let event = match self.subject {
+            Subject::Recipient { .. } => EventKind::RecipientReset,
+            Subject::User { .. } | Subject::Binding(_) => EventKind::UserReset,
         };
-        let lifted = before.counts_anything(ground.budgets, now);
-        Ok(decided(lifted, happening, None))
+        let lifted = before.counts_anything(context.rate_limits, now);
+        Ok(decided(lifted, event, None))
     }
 
     fn subject(&self) -> Subject<'_> {
@@ -114,17 +114,13 @@ impl Operation for ResetMeter<'_> {
 /// Answers a reset; nothing is heard of one that lifted nothing.
 pub(super) fn decided(
     lifted: bool,
-    happening: Happening,
+    event: EventKind,
     id: Option<ChallengeId>,
-) -> Decision<Resetting> {
-    let (answer, happenings) = if lifted {
-        (Resetting::Reset, happening.into())
+) -> Decision<ResetOutcome> {
+    let (answer, events) = if lifted {
+        (ResetOutcome::Reset, event.into())
     } else {
-        (Resetting::NothingToReset, Happenings::default())
+        (ResetOutcome::NothingToReset, EventKinds::default())
     };
-    Decision {
-        answer,
-        happenings,
-        id,
-    }
+    Decision { answer, events, id }
 }

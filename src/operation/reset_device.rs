@@ -2,12 +2,12 @@
 //! was used stays used.
 
 use super::oath::put_credential;
-use super::reset::{Resetting, decided};
-use super::{Decision, Ground, Operation, Subject};
-use crate::event::Happening;
+use super::reset::{ResetOutcome, decided};
+use super::{Context, Decision, Operation, Subject};
+use crate::event::EventKind;
 use crate::oath::Device;
 use crate::oath::credential::Credential;
-use crate::seal::{Places, Writes};
+use crate::seal::{LoadedCells, Writes};
 use crate::store::Key;
 use crate::{Error, Timestamp};
 
@@ -21,7 +21,7 @@ pub(crate) struct ResetDevice<'a> {
 }
 
 impl Operation for ResetDevice<'_> {
-    type Answer = Resetting;
+    type Answer = ResetOutcome;
 
     fn keys(&self) -> &[Key] {
         core::slice::from_ref(&self.key)
@@ -29,19 +29,19 @@ impl Operation for ResetDevice<'_> {
 
     fn decide(
         &self,
-        ground: &Ground<'_>,
-        places: &Places<'_>,
+        context: &Context<'_>,
+        loaded: &LoadedCells<'_>,
         writes: &mut Writes<'_>,
         now: Timestamp,
-    ) -> Result<Decision<Resetting>, Error> {
-        let place = places.at(0)?;
-        let before = Credential::read(place.body())?;
+    ) -> Result<Decision<ResetOutcome>, Error> {
+        let cell = loaded.at(0)?;
+        let before = Credential::read(cell.body())?;
         let after = before.reset(self.device.latest_step(now));
         let lifted = before != after;
         if lifted {
-            put_credential(ground, writes, place, &after, now);
+            put_credential(context, writes, cell, &after, now);
         }
-        Ok(decided(lifted, Happening::DeviceReset, None))
+        Ok(decided(lifted, EventKind::DeviceReset, None))
     }
 
     fn subject(&self) -> Subject<'_> {

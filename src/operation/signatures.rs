@@ -1,42 +1,42 @@
-//! Signatures: the page and the records of a field, read; and details of a record, erased.
+//! Signatures: the chain head and the records of a target, read; and details of a record, erased.
 
 use alloc::vec::Vec;
 
-use super::{Decision, Ground, Operation, Subject};
-use crate::event::Happenings;
-use crate::page::Page;
-use crate::seal::{Places, Writes};
+use super::{Context, Decision, Operation, Subject};
+use crate::chain_head::ChainHead;
+use crate::event::EventKinds;
+use crate::seal::{LoadedCells, Writes};
 use crate::store::{Key, Kind};
-use crate::{Detail, Error, SignatureRecord, Timestamp};
+use crate::{Error, RecordDetail, SignatureRecord, Target, Timestamp};
 
-/// Reads the page of a field.
-pub(crate) struct ReadPage<'a> {
+/// Reads the chain head of a target.
+pub(crate) struct ReadChainHead<'a> {
     pub(crate) key: Key,
     pub(crate) tenant: &'a str,
 }
 
-impl Operation for ReadPage<'_> {
-    type Answer = Page;
+impl Operation for ReadChainHead<'_> {
+    type Answer = ChainHead;
 
     fn keys(&self) -> &[Key] {
         core::slice::from_ref(&self.key)
     }
 
-    fn page(&self) -> Option<usize> {
+    fn chain_head(&self) -> Option<usize> {
         Some(0)
     }
 
     fn decide(
         &self,
-        _: &Ground<'_>,
-        places: &Places<'_>,
+        _: &Context<'_>,
+        loaded: &LoadedCells<'_>,
         _: &mut Writes<'_>,
         _: Timestamp,
-    ) -> Result<Decision<Page>, Error> {
-        let answer = Page::read(places.at(0)?.body())?;
+    ) -> Result<Decision<ChainHead>, Error> {
+        let answer = ChainHead::read(loaded.at(0)?.body())?;
         Ok(Decision {
             answer,
-            happenings: Happenings::default(),
+            events: EventKinds::default(),
             id: None,
         })
     }
@@ -69,25 +69,25 @@ impl Operation for ReadRecords<'_> {
     /// without a key.
     fn decide(
         &self,
-        _: &Ground<'_>,
-        places: &Places<'_>,
+        _: &Context<'_>,
+        loaded: &LoadedCells<'_>,
         _: &mut Writes<'_>,
         _: Timestamp,
     ) -> Result<Decision<Vec<SignatureRecord>>, Error> {
         let mut answer = Vec::with_capacity(self.keys.len());
         let mut due = Some(self.head);
         for at in 0..self.keys.len() {
-            let body = places.at(at)?.body().ok_or(Error::Tampered)?;
+            let body = loaded.at(at)?.body().ok_or(Error::Tampered)?;
             let record = SignatureRecord::from_bytes(body).map_err(|_| Error::Tampered)?;
             if due != Some(record.digest()) {
                 return Err(Error::Tampered);
             }
-            due = record.prev();
+            due = record.previous_digest();
             answer.push(record);
         }
         Ok(Decision {
             answer,
-            happenings: Happenings::default(),
+            events: EventKinds::default(),
             id: None,
         })
     }
@@ -100,10 +100,39 @@ impl Operation for ReadRecords<'_> {
     }
 }
 
+/// Which signature record loses which personal details.
+///
+/// ```
+/// use otp_engine::{EraseRequest, RecordDetail, Target};
+///
+/// let request = EraseRequest {
+///     tenant: "acme",
+///     target: Target { model: "loan.application", field: "client_signature", id: "15" },
+///     sequence: 1,
+///     details: &[RecordDetail::Number, RecordDetail::Ip],
+/// };
+/// # let _ = request;
+/// ```
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "a record has one name, and details are one list"
+)]
+pub struct EraseRequest<'a> {
+    /// The tenant of the record.
+    pub tenant: &'a str,
+    /// What was signed.
+    pub target: Target<'a>,
+    /// Which record of the target, from 1: [`SignatureRecord::sequence`].
+    pub sequence: u64,
+    /// The details to erase; those that are erased already stay so.
+    pub details: &'a [RecordDetail],
+}
+
 /// The answer of [`Engine::erase`](crate::Engine::erase).
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[expect(clippy::exhaustive_enums, reason = "there was such a record, or not")]
-pub enum Erased {
+pub enum EraseOutcome {
     /// The record as it is kept now: its signature and the chain still verify.
     Record(SignatureRecord),
     /// There is no such record.
@@ -114,11 +143,11 @@ pub enum Erased {
 pub(crate) struct Erase<'a> {
     pub(crate) key: Key,
     pub(crate) tenant: &'a str,
-    pub(crate) details: &'a [Detail],
+    pub(crate) details: &'a [RecordDetail],
 }
 
 impl Operation for Erase<'_> {
-    type Answer = Erased;
+    type Answer = EraseOutcome;
 
     const RAW: bool = true;
 
@@ -128,28 +157,28 @@ impl Operation for Erase<'_> {
 
     fn decide(
         &self,
-        _: &Ground<'_>,
-        places: &Places<'_>,
+        _: &Context<'_>,
+        loaded: &LoadedCells<'_>,
         writes: &mut Writes<'_>,
         now: Timestamp,
-    ) -> Result<Decision<Erased>, Error> {
-        let place = places.at(0)?;
-        let answer = match place.body() {
-            None => Erased::NoRecord,
+    ) -> Result<Decision<EraseOutcome>, Error> {
+        let cell = loaded.at(0)?;
+        let answer = match cell.body() {
+            None => EraseOutcome::NoRecord,
             Some(body) => {
                 let record = SignatureRecord::from_bytes(body).map_err(|_| Error::Tampered)?;
                 let (left, erasure) = record.erase(self.details, now);
                 if !erasure.details().is_empty() {
-                    writes.put(place, Kind::Record, None, |body| {
+                    writes.put(cell, Kind::Record, None, |body| {
                         body.extend(left.to_bytes());
                     });
                 }
-                Erased::Record(left)
+                EraseOutcome::Record(left)
             }
         };
         Ok(Decision {
             answer,
-            happenings: Happenings::default(),
+            events: EventKinds::default(),
             id: None,
         })
     }

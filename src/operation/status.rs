@@ -1,10 +1,10 @@
 //! Status: how a challenge stands, for the trusted caller. It changes nothing.
 
-use super::{Decision, Ground, Operation, SLOT, Subject, Target, USER, read_meter};
-use crate::challenge::{Challenge, Delivered, State};
-use crate::event::Happenings;
+use super::{BindingCells, Context, Decision, Operation, SLOT, Subject, USER, read_meter};
+use crate::challenge::{Challenge, ChallengeState, DeliveryStatus};
+use crate::event::EventKinds;
 use crate::meter::Meter;
-use crate::seal::{Places, Writes};
+use crate::seal::{LoadedCells, Writes};
 use crate::store::Key;
 use crate::{ChallengeId, Error, Timestamp};
 
@@ -15,7 +15,7 @@ pub struct Status {
     /// Names the challenge.
     pub id: ChallengeId,
     /// Where it stands; a pending one whose time is over is `Expired`.
-    pub state: State,
+    pub state: ChallengeState,
     /// When the code was made.
     pub issued_at: Timestamp,
     /// From when on the code is no longer accepted.
@@ -25,7 +25,7 @@ pub struct Status {
     /// How often the code was handed out.
     pub sends: u8,
     /// What is known of the latest send.
-    pub delivery: Delivered,
+    pub delivery: DeliveryStatus,
     /// When the cooldown ends.
     pub next_send_at: Timestamp,
     /// Whether the user is locked, and until when.
@@ -48,11 +48,11 @@ pub enum Lock {
 }
 
 /// Looks at the challenge of a binding.
-pub(crate) struct Look<'a> {
-    pub(crate) target: Target<'a>,
+pub(crate) struct ReadStatus<'a> {
+    pub(crate) target: BindingCells<'a>,
 }
 
-impl Operation for Look<'_> {
+impl Operation for ReadStatus<'_> {
     type Answer = Option<Status>;
 
     fn keys(&self) -> &[Key] {
@@ -61,16 +61,16 @@ impl Operation for Look<'_> {
 
     fn decide(
         &self,
-        ground: &Ground<'_>,
-        places: &Places<'_>,
+        context: &Context<'_>,
+        loaded: &LoadedCells<'_>,
         _: &mut Writes<'_>,
         now: Timestamp,
     ) -> Result<Decision<Option<Status>>, Error> {
-        let challenge = Challenge::in_slot(places.at(SLOT)?.body(), now)?;
+        let challenge = Challenge::in_slot(loaded.at(SLOT)?.body(), now)?;
         let challenge = challenge.filter(|challenge| self.target.digest.has_tag(&challenge.tag));
         let mut user = Meter::default();
-        read_meter(ground, places, USER, &mut user)?;
-        let lock = match user.lock(ground.budgets, now) {
+        read_meter(context, loaded, USER, &mut user)?;
+        let lock = match user.lock(context.rate_limits, now) {
             None => Lock::Free,
             Some(None) => Lock::UntilUnlocked,
             Some(Some(retry_at)) => Lock::Until(retry_at),
@@ -78,12 +78,12 @@ impl Operation for Look<'_> {
         let answer = challenge.map(|challenge| Status {
             id: challenge.id,
             state: match challenge.state {
-                State::Pending if now >= challenge.expires_at() => State::Expired,
+                ChallengeState::Pending if now >= challenge.expires_at() => ChallengeState::Expired,
                 state => state,
             },
             issued_at: challenge.issued_at,
             expires_at: challenge.expires_at(),
-            attempts_left: challenge.attempts_left(ground.policy),
+            attempts_left: challenge.attempts_left(context.policy),
             sends: challenge.sends,
             delivery: challenge.delivery,
             next_send_at: challenge.next_send_at,
@@ -91,7 +91,7 @@ impl Operation for Look<'_> {
         });
         Ok(Decision {
             answer,
-            happenings: Happenings::default(),
+            events: EventKinds::default(),
             id: answer.map(|status| status.id),
         })
     }

@@ -1,9 +1,9 @@
 //! Unlock: lifts what wrong guesses put on a user. Slots, sends and recipients stay as they are.
 
-use super::{Decision, Ground, Operation, Subject};
-use crate::event::{Happening, Happenings};
+use super::{Context, Decision, Operation, Subject};
+use crate::event::{EventKind, EventKinds};
 use crate::meter::Meter;
-use crate::seal::{Places, Writes};
+use crate::seal::{LoadedCells, Writes};
 use crate::store::{Key, Kind};
 use crate::{Error, Timestamp};
 
@@ -13,7 +13,7 @@ use crate::{Error, Timestamp};
     clippy::exhaustive_enums,
     reason = "there was something to lift, or not"
 )]
-pub enum Unlocking {
+pub enum UnlockOutcome {
     /// The user's failures are forgotten.
     Unlocked,
     /// The user had none.
@@ -28,7 +28,7 @@ pub(crate) struct Unlock<'a> {
 }
 
 impl Operation for Unlock<'_> {
-    type Answer = Unlocking;
+    type Answer = UnlockOutcome;
 
     fn keys(&self) -> &[Key] {
         core::slice::from_ref(&self.key)
@@ -36,13 +36,13 @@ impl Operation for Unlock<'_> {
 
     fn decide(
         &self,
-        ground: &Ground<'_>,
-        places: &Places<'_>,
+        context: &Context<'_>,
+        loaded: &LoadedCells<'_>,
         writes: &mut Writes<'_>,
         now: Timestamp,
-    ) -> Result<Decision<Unlocking>, Error> {
-        let place = places.at(0)?;
-        let meter = Meter::read(place.body())?;
+    ) -> Result<Decision<UnlockOutcome>, Error> {
+        let cell = loaded.at(0)?;
+        let meter = Meter::read(cell.body())?;
         let unlocked = Meter {
             sends: meter.sends.clone(),
             ..Meter::default()
@@ -50,20 +50,20 @@ impl Operation for Unlock<'_> {
         if unlocked != meter {
             // Those that count no more go too: they would count again, should the clock go back.
             writes.put(
-                place,
+                cell,
                 Kind::Meter,
-                unlocked.discard_after(ground.budgets, ground.class, now),
+                unlocked.discard_after(context.rate_limits, context.class, now),
                 |body| unlocked.write(body),
             );
         }
-        let (answer, happenings) = if meter.has_failures(ground.budgets, now) {
-            (Unlocking::Unlocked, Happening::Unlocked.into())
+        let (answer, events) = if meter.has_failures(context.rate_limits, now) {
+            (UnlockOutcome::Unlocked, EventKind::Unlocked.into())
         } else {
-            (Unlocking::NothingToUnlock, Happenings::default())
+            (UnlockOutcome::NothingToUnlock, EventKinds::default())
         };
         Ok(Decision {
             answer,
-            happenings,
+            events,
             id: None,
         })
     }

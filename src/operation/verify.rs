@@ -1,32 +1,32 @@
-//! Verify: one typed text, judged once.
+//! Verify: one entered text, judged once.
 
 use alloc::boxed::Box;
 use alloc::string::ToString;
 
 use super::{
-    Decision, Ground, Operation, RECIPIENT, SLOT, Subject, Target, USER, put_meter, put_slot,
-    read_meter,
+    BindingCells, Context, Decision, Operation, RECIPIENT, SLOT, Subject, USER, put_meter,
+    put_slot, read_meter,
 };
-use crate::challenge::{Challenge, State};
-use crate::event::{Happening, Happenings};
-use crate::evidence::Checked;
+use crate::chain_head::ChainHead;
+use crate::challenge::{Challenge, ChallengeState};
+use crate::entered::EnteredCode;
+use crate::event::{EventKind, EventKinds};
+use crate::evidence::CheckedEvidence;
 use crate::meter::Meter;
-use crate::page::Page;
 use crate::record::facts::{Address, Content, Facts, Guessing, Image, Otp, Salts, sign};
-use crate::seal::{Place, Places, Writes};
+use crate::seal::{LoadedCell, LoadedCells, Writes};
 use crate::store::{Key, Kind};
-use crate::typed::Typed;
 use crate::{
-    Acceptance, Binding, ChallengeId, Error, Evidence, EvidenceFault, Recipient, RecordField,
-    Rejection, SignatureRecord, Timestamp, Verdict,
+    Acceptance, Binding, ChallengeId, Error, Evidence, EvidenceFault, Recipient, Rejection,
+    SignatureRecord, Target, Timestamp, Verdict,
 };
 
-/// What a person typed, for what, and if the client knows it, for which challenge.
+/// What a person entered, for what, and if the client knows it, for which challenge.
 ///
 /// ```
-/// # use otp_engine::{Binding, Mobile, RecordField, Submission};
+/// # use otp_engine::{Binding, Mobile, Target, Submission};
 /// # let binding = Binding::builder().tenant("acme").purpose("sign").user("7")
-/// #     .record_field(RecordField { model: "m", field: "f", record: "1" })
+/// #     .target(Target { model: "m", field: "f", id: "1" })
 /// #     .recipient(Mobile::parse("60123456789")?).build()?;
 /// let submission = Submission::new(&binding, "493 072");
 /// # let _ = submission;
@@ -44,18 +44,18 @@ use crate::{
 #[must_use]
 pub struct Submission<'a> {
     pub(crate) binding: &'a Binding,
-    pub(crate) typed: &'a [u8],
+    pub(crate) entered: &'a [u8],
     pub(crate) id: Option<ChallengeId>,
     pub(crate) evidence: Evidence<'a>,
 }
 
 impl<'a> Submission<'a> {
-    /// Submits a typed text. Any bytes are an answer: text that is no code is
+    /// Submits a entered text. Any bytes are an answer: text that is no code is
     /// [`Malformed`](Rejection::Malformed).
-    pub fn new(binding: &'a Binding, typed: &'a (impl AsRef<[u8]> + ?Sized)) -> Self {
+    pub fn new(binding: &'a Binding, entered: &'a (impl AsRef<[u8]> + ?Sized)) -> Self {
         Self {
             binding,
-            typed: typed.as_ref(),
+            entered: entered.as_ref(),
             id: None,
             evidence: Evidence::new(),
         }
@@ -67,7 +67,7 @@ impl<'a> Submission<'a> {
         self
     }
 
-    /// Names the challenge that the client means; another one is not compared with.
+    /// CellKeys the challenge that the client means; another one is not compared with.
     pub const fn challenge(mut self, id: ChallengeId) -> Self {
         self.id = Some(id);
         self
@@ -75,7 +75,7 @@ impl<'a> Submission<'a> {
 }
 
 impl core::fmt::Debug for Submission<'_> {
-    /// Shows all but what was typed.
+    /// Shows all but what was entered.
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("Submission")
             .field("binding", &self.binding)
@@ -86,10 +86,10 @@ impl core::fmt::Debug for Submission<'_> {
 
 /// Judges a submission.
 pub(crate) struct Verify<'a> {
-    pub(crate) target: Target<'a>,
+    pub(crate) target: BindingCells<'a>,
     pub(crate) submission: Submission<'a>,
     /// What of the evidence fits.
-    pub(crate) evidence: Checked<'a>,
+    pub(crate) evidence: CheckedEvidence<'a>,
     /// Fresh ones, where the engine signs.
     pub(crate) salts: Salts,
 }
@@ -101,59 +101,59 @@ impl Operation for Verify<'_> {
         self.target.keys()
     }
 
-    fn page(&self) -> Option<usize> {
-        self.target.page()
+    fn chain_head(&self) -> Option<usize> {
+        self.target.chain_head()
     }
 
     fn decide(
         &self,
-        ground: &Ground<'_>,
-        places: &Places<'_>,
+        context: &Context<'_>,
+        loaded: &LoadedCells<'_>,
         writes: &mut Writes<'_>,
         now: Timestamp,
     ) -> Result<Decision<Verdict>, Error> {
-        if let Some(signer) = ground.signer {
+        if let Some(signer) = context.signer {
             // The key may have retired since the shell asked: no answer then, right or wrong.
             signer.signs_at(now).map_err(Error::SigningKey)?;
         }
-        let slot = places.at(SLOT)?;
+        let slot = loaded.at(SLOT)?;
         let mut challenge = Challenge::in_slot(slot.body(), now)?;
         let over = challenge
             .as_mut()
             .is_some_and(|challenge| challenge.expire(now));
         let (mut user, mut recipient) = (Meter::default(), Meter::default());
-        read_meter(ground, places, USER, &mut user)?;
-        read_meter(ground, places, RECIPIENT, &mut recipient)?;
+        read_meter(context, loaded, USER, &mut user)?;
+        read_meter(context, loaded, RECIPIENT, &mut recipient)?;
         // An absent slot is compared with a decoy: the same work, and never an acceptance.
         let decoy;
         let current = match &challenge {
             Some(challenge) => challenge,
             None => {
-                decoy = self.decoy(ground, now);
+                decoy = self.decoy(context, now);
                 &decoy
             }
         };
         let kind = current.limits.kind;
-        let typed = Typed::parse(self.submission.typed, kind);
-        let code = ground
+        let entered = EnteredCode::parse(self.submission.entered, kind);
+        let code = context
             .keys
             .code(current.kid, current.id, &self.target.digest, kind);
-        let guess = typed.as_ref().map(|typed| code.compare(typed));
-        let mixed_scripts = typed.as_ref().is_some_and(Typed::mixed_scripts);
+        let guess = entered.as_ref().map(|entered| code.compare(entered));
+        let mixed_scripts = entered.as_ref().is_some_and(EnteredCode::mixed_scripts);
 
         let rejected = |rejection, id| {
-            let happening = Happening::Rejected {
+            let event = EventKind::Rejected {
                 rejection,
                 mixed_scripts,
             };
             Ok(Decision {
                 answer: Verdict::Rejected(rejection),
-                happenings: happening.into(),
+                events: event.into(),
                 id,
             })
         };
         let Some(challenge) = challenge else {
-            let absent = if typed.is_none() {
+            let absent = if entered.is_none() {
                 Rejection::Malformed
             } else {
                 Rejection::Unknown
@@ -161,7 +161,7 @@ impl Operation for Verify<'_> {
             return rejected(absent, None);
         };
         let id = Some(challenge.id);
-        let closed = self.closed(ground, &challenge, &user, now)?;
+        let closed = self.closed(context, &challenge, &user, now)?;
         let (next, verdict) = match (closed, guess) {
             // Text that is no code says so, whatever the slot holds; it is counted where it could
             // have been a guess.
@@ -181,43 +181,39 @@ impl Operation for Verify<'_> {
                 let next = challenge.count_malformed(now);
                 (next, Verdict::Rejected(Rejection::Malformed))
             }
-            (None, Some(guess)) => challenge.judge(ground.policy, now, guess),
+            (None, Some(guess)) => challenge.judge(context.policy, now, guess),
         };
 
-        let mut happenings = Happenings::default();
-        happenings.add(match verdict {
-            Verdict::Accepted(()) => Happening::Accepted { mixed_scripts },
-            Verdict::Rejected(rejection) => Happening::Rejected {
+        let mut events = EventKinds::default();
+        events.add(match verdict {
+            Verdict::Accepted(()) => EventKind::Accepted { mixed_scripts },
+            Verdict::Rejected(rejection) => EventKind::Rejected {
                 rejection,
                 mixed_scripts,
             },
         });
-        if next.state == State::Exhausted {
-            happenings.add(Happening::Exhausted);
+        if next.state == ChallengeState::Exhausted {
+            events.add(EventKind::Exhausted);
         }
         put_slot(writes, slot, &next);
         let answer = match verdict {
             Verdict::Accepted(()) => {
                 user.consecutive = 0;
                 // Written even if it was 0: the acceptance rests on the user not being locked.
-                put_meter(ground, places, writes, USER, &user, now)?;
-                let record = self.append_record(ground, places, writes, &challenge, now)?;
+                put_meter(context, loaded, writes, USER, &user, now)?;
+                let record = self.append_record(context, loaded, writes, &challenge, now)?;
                 Verdict::Accepted(Acceptance::new(next.id, now, record))
             }
             Verdict::Rejected(rejection) => {
                 if matches!(rejection, Rejection::Wrong { .. }) {
-                    charge(ground, &mut user, &mut recipient, &mut happenings, now);
-                    put_meter(ground, places, writes, USER, &user, now)?;
-                    put_meter(ground, places, writes, RECIPIENT, &recipient, now)?;
+                    charge(context, &mut user, &mut recipient, &mut events, now);
+                    put_meter(context, loaded, writes, USER, &user, now)?;
+                    put_meter(context, loaded, writes, RECIPIENT, &recipient, now)?;
                 }
                 Verdict::Rejected(rejection)
             }
         };
-        Ok(Decision {
-            answer,
-            happenings,
-            id,
-        })
+        Ok(Decision { answer, events, id })
     }
 
     fn subject(&self) -> Subject<'_> {
@@ -227,35 +223,35 @@ impl Operation for Verify<'_> {
 
 impl Verify<'_> {
     /// A challenge that nobody was sent.
-    fn decoy(&self, ground: &Ground<'_>, now: Timestamp) -> Challenge {
-        let key = (ground.keys.current(), ground.keys.epoch());
+    fn decoy(&self, context: &Context<'_>, now: Timestamp) -> Challenge {
+        let key = (context.keys.current(), context.keys.epoch());
         let id = ChallengeId::from_bytes(self.target.digest.tag());
-        Challenge::new(ground.policy, now, id, self.target.digest.tag(), key, None)
+        Challenge::new(context.policy, now, id, self.target.digest.tag(), key, None)
     }
 
-    /// Signs what was answered, and puts page and record beside the slot; `challenge` is as it was
+    /// Signs what was answered, and puts chain head and record beside the slot; `challenge` is as it was
     /// before this guess.
     fn append_record(
         &self,
-        ground: &Ground<'_>,
-        places: &Places<'_>,
+        context: &Context<'_>,
+        loaded: &LoadedCells<'_>,
         writes: &mut Writes<'_>,
         challenge: &Challenge,
         now: Timestamp,
     ) -> Result<Option<Box<SignatureRecord>>, Error> {
-        let (Some(signer), Some(at)) = (ground.signer, self.target.page()) else {
+        let (Some(signer), Some(at)) = (context.signer, self.target.chain_head()) else {
             return Ok(None);
         };
-        let place = places.at(at)?;
-        let page = Page::read(place.body())?;
+        let cell = loaded.at(at)?;
+        let chain_head = ChainHead::read(cell.body())?;
         let id = challenge.id.to_string();
-        let facts = self.facts(ground, challenge, &id, &page, now);
-        // All texts are bounded so that they fit: only a page that counts past 2^53 does not.
+        let facts = self.facts(context, challenge, &id, &chain_head, now);
+        // All texts are bounded so that they fit: only a chain head that counts past 2^53 does not.
         let record = sign(&facts, &self.salts, signer).map_err(|_| Error::Tampered)?;
-        let next = page.append(record.digest());
-        writes.put(place, Kind::Page, None, |body| next.write(body));
-        let key = ground.keys.record_key(&place.key(), next.count());
-        writes.put(Place::absent(key), Kind::Record, None, |body| {
+        let next = chain_head.append(record.digest());
+        writes.put(cell, Kind::ChainHead, None, |body| next.write(body));
+        let key = context.keys.record_key(&cell.key(), next.count());
+        writes.put(LoadedCell::absent(key), Kind::Record, None, |body| {
             body.extend(record.to_bytes());
         });
         Ok(Some(Box::new(record)))
@@ -263,10 +259,10 @@ impl Verify<'_> {
 
     fn facts<'f>(
         &'f self,
-        ground: &Ground<'_>,
+        context: &Context<'_>,
         challenge: &Challenge,
         id: &'f str,
-        page: &Page,
+        chain_head: &ChainHead,
         now: Timestamp,
     ) -> Facts<'f> {
         let Self {
@@ -274,18 +270,18 @@ impl Verify<'_> {
             evidence,
             ..
         } = self;
-        let RecordField {
+        let Target {
             model,
             field,
-            record,
-        } = binding.record_field();
+            id: record,
+        } = binding.target();
         Facts {
             tenant: binding.tenant(),
-            id: ground.keys.record_id(challenge.id),
+            id: context.keys.record_id(challenge.id),
             verified_at: now,
             purpose: binding.purpose(),
-            n: page.count().saturating_add(1),
-            prev: page.head(),
+            n: chain_head.count().saturating_add(1),
+            prev: chain_head.digest(),
             model,
             field,
             record,
@@ -328,7 +324,7 @@ impl Verify<'_> {
     /// Returns why no guess may be compared with the slot's challenge, if so.
     fn closed(
         &self,
-        ground: &Ground<'_>,
+        context: &Context<'_>,
         challenge: &Challenge,
         user: &Meter,
         now: Timestamp,
@@ -342,16 +338,16 @@ impl Verify<'_> {
         if challenge.is_ahead_of(now) {
             return Err(Error::Clock);
         }
-        if let Some(rejection) = challenge.closed(ground.policy, now) {
+        if let Some(rejection) = challenge.closed(context.policy, now) {
             return Ok(Some(rejection));
         }
-        if challenge.epoch != ground.keys.epoch() {
+        if challenge.epoch != context.keys.epoch() {
             return Ok(Some(Rejection::Unknown));
         }
-        if !ground.keys.holds(challenge.kid, challenge.issued_at) {
+        if !context.keys.holds(challenge.kid, challenge.issued_at) {
             return Err(Error::UnknownKey);
         }
-        if let Some(retry_at) = user.lock(ground.budgets, now) {
+        if let Some(retry_at) = user.lock(context.rate_limits, now) {
             return Ok(Some(Rejection::Locked { retry_at }));
         }
         // What was required when the code was issued, on top of what this policy requires.
@@ -362,22 +358,22 @@ impl Verify<'_> {
 
 /// Charges one compared wrong guess to the user and to the recipient.
 pub(super) fn charge(
-    ground: &Ground<'_>,
+    context: &Context<'_>,
     user: &mut Meter,
     recipient: &mut Meter,
-    happenings: &mut Happenings,
+    events: &mut EventKinds,
     now: Timestamp,
 ) {
-    let budgets = ground.budgets;
-    if !budgets.is_metered() {
+    let rate_limits = context.rate_limits;
+    if !rate_limits.is_limited() {
         return;
     }
-    user.count_failure(budgets, now);
+    user.count_failure(rate_limits, now);
     recipient.failures.record(now);
-    if let Some(retry_at) = user.lock(budgets, now) {
-        happenings.add(Happening::Locked { retry_at });
-    } else if budgets.is_nearly_locked(user.consecutive) {
-        happenings.add(Happening::NearlyLocked {
+    if let Some(retry_at) = user.lock(rate_limits, now) {
+        events.add(EventKind::Locked { retry_at });
+    } else if rate_limits.is_nearly_locked(user.consecutive) {
+        events.add(EventKind::NearlyLocked {
             consecutive: user.consecutive,
         });
     }

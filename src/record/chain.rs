@@ -3,8 +3,9 @@
 use alloc::collections::BTreeSet;
 
 use super::SignatureRecord;
-use super::fault::{Fact, RecordError, RecordFault};
+use super::fault::{RecordError, RecordFact, RecordFault};
 use super::verify::{VerifiedRecord, first_unexpected, verify_record};
+use crate::ChainHead;
 use crate::signing::VerifyingKeys;
 
 /// What a verifier expects of the records of a field together; what is not set is not checked.
@@ -13,14 +14,14 @@ use crate::signing::VerifyingKeys;
 /// by [`Expected`](crate::Expected).
 ///
 /// ```
-/// use otp_engine::ExpectedChain;
+/// use otp_engine::{ChainHead, ExpectedChain};
 ///
 /// let expected = ExpectedChain::new()
 ///     .tenant("acme")
 ///     .model("loan.offer")
 ///     .field("borrower_signature")
-///     .record("4711")
-///     .page(5, Some([7; 32]));
+///     .target_id("4711")
+///     .chain_head(ChainHead::new(5, Some([7; 32])));
 /// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ExpectedChain<'a> {
@@ -29,7 +30,7 @@ pub struct ExpectedChain<'a> {
     field: Option<&'a str>,
     record: Option<&'a str>,
     first: Option<u64>,
-    page: Option<(u64, Option<[u8; 32]>)>,
+    head: Option<ChainHead>,
 }
 
 impl<'a> ExpectedChain<'a> {
@@ -42,7 +43,7 @@ impl<'a> ExpectedChain<'a> {
             field: None,
             record: None,
             first: None,
-            page: None,
+            head: None,
         }
     }
 
@@ -67,35 +68,35 @@ impl<'a> ExpectedChain<'a> {
         self
     }
 
-    /// Expects the record (`ref.record`).
+    /// Expects the id of the host's record (`ref.record`).
     #[must_use]
-    pub const fn record(mut self, record: &'a str) -> Self {
-        self.record = Some(record);
+    pub const fn target_id(mut self, id: &'a str) -> Self {
+        self.record = Some(id);
         self
     }
 
-    /// Expects the chain to begin at place `n`, because older records are left out on purpose.
+    /// Expects the chain to begin with record number `sequence`, because older records are left out on purpose.
     ///
-    /// Without this it must begin at 1. What comes before `n` is then not shown by the chain.
+    /// Without this it must begin at 1. What comes before it is then not shown by the chain.
     #[must_use]
-    pub const fn first(mut self, n: u64) -> Self {
-        self.first = Some(n);
+    pub const fn first_sequence(mut self, sequence: u64) -> Self {
+        self.first = Some(sequence);
         self
     }
 
-    /// Expects the chain to end as the field's page says: with record `count`, whose digest is `head`.
+    /// Expects the chain to end at `head`: with record number `count`, whose digest it names.
     ///
     /// Without this nobody notices that the newest records were dropped; with a count and no digest,
     /// nobody notices that the newest one was replaced.
     #[must_use]
-    pub const fn page(mut self, count: u64, head: Option<[u8; 32]>) -> Self {
-        self.page = Some((count, head));
+    pub const fn chain_head(mut self, head: ChainHead) -> Self {
+        self.head = Some(head);
         self
     }
 
     /// Compares the tenant; whether there was one to compare with.
     fn compare_tenant(&self, verified: &VerifiedRecord) -> Result<bool, RecordFault> {
-        first_unexpected(&[(self.tenant, verified.tenant(), Fact::Tenant)])?;
+        first_unexpected(&[(self.tenant, verified.tenant(), RecordFact::Tenant)])?;
         Ok(self.tenant.is_some())
     }
 
@@ -107,22 +108,24 @@ impl<'a> ExpectedChain<'a> {
     /// Compares what is given of the record field; whether all of it was.
     fn compare_field(&self, verified: &VerifiedRecord) -> Result<bool, RecordFault> {
         first_unexpected(&[
-            (self.model, verified.model(), Fact::Model),
-            (self.field, verified.field(), Fact::Field),
-            (self.record, verified.record(), Fact::Record),
+            (self.model, verified.model(), RecordFact::Model),
+            (self.field, verified.field(), RecordFact::Field),
+            (self.record, verified.target_id(), RecordFact::Record),
         ])?;
         Ok(self.model.is_some() && self.field.is_some() && self.record.is_some())
     }
 
-    /// Compares the newest record with the page; whether the page's digest was given.
+    /// Compares the newest record with the chain head; whether the chain head's digest was given.
     fn compare_head(&self, newest: &VerifiedRecord) -> Result<bool, RecordFault> {
-        let Some((count, head)) = self.page else {
+        let Some(head) = self.head else {
             return Ok(false);
         };
-        if newest.n() != count {
-            return Err(RecordFault::Count { page: count });
+        if newest.sequence() != head.count() {
+            return Err(RecordFault::Count {
+                chain_head: head.count(),
+            });
         }
-        match head {
+        match head.digest() {
             Some(head) if head != newest.digest() => Err(RecordFault::Head),
             head => Ok(head.is_some()),
         }
@@ -136,16 +139,16 @@ impl<'a> ExpectedChain<'a> {
 #[non_exhaustive]
 pub struct ChainVerdict {
     /// Every record verifies, its disclosures included.
-    pub signatures: Checked,
+    pub signatures: RecordCheck,
     /// Every record is of the expected tenant.
-    pub tenant: Checked,
+    pub tenant: RecordCheck,
     /// Every record is of the expected record field.
-    pub field: Checked,
+    pub field: RecordCheck,
     /// The places are 1, 2, 3 and so on without a gap, each `prev` is the digest of the record
     /// before, and no two records have one id.
-    pub chain: Checked,
-    /// The newest record is the one that the page counts last, and has the digest that the page keeps.
-    pub head: Checked,
+    pub chain: RecordCheck,
+    /// The newest record is the one that the chain head counts last, and has the digest that the chain head keeps.
+    pub head: RecordCheck,
 }
 
 /// The answer to one question about records.
@@ -154,7 +157,7 @@ pub struct ChainVerdict {
     clippy::exhaustive_enums,
     reason = "an answer is one of these three, for good"
 )]
-pub enum Checked {
+pub enum RecordCheck {
     /// It is so.
     Good,
     /// It is not, or is not shown: the first record of which that is true, and why.
@@ -166,20 +169,20 @@ pub enum Checked {
 /// Verifies the records of one field, **newest first**, as `signatures` returns them.
 ///
 /// The chain must begin at place 1, unless [`ExpectedChain::first`] says that older records are left
-/// out. That the newest are all there shows only against the page: [`ExpectedChain::page`]. Purpose,
+/// out. That the newest are all there shows only against the chain head: [`ExpectedChain::chain_head`]. Purpose,
 /// user and content may differ from record to record, and are not compared here.
 ///
 /// ```
 /// # let lines = include_str!("../../tests/vectors/records/first.sd-jwt");
 /// # let jwk_set = include_str!("../../tests/vectors/records/first.jwks");
-/// use otp_engine::{Checked, ExpectedChain, SignatureRecord, VerifyingKeys, verify_chain};
+/// use otp_engine::{RecordCheck, ExpectedChain, SignatureRecord, VerifyingKeys, verify_chain};
 ///
 /// let keys = VerifyingKeys::from_jwk_set(jwk_set)?;
 /// let records = [SignatureRecord::from_sd_jwt(lines.trim_end())?];
 /// let verdict = verify_chain(&records, &keys, &ExpectedChain::new().tenant("acme"));
-/// assert_eq!(verdict.signatures, Checked::Good);
-/// assert_eq!(verdict.chain, Checked::Good);
-/// assert_eq!(verdict.head, Checked::NotChecked);
+/// assert_eq!(verdict.signatures, RecordCheck::Good);
+/// assert_eq!(verdict.chain, RecordCheck::Good);
+/// assert_eq!(verdict.head, RecordCheck::NotChecked);
 /// assert!(verdict.none_bad() && !verdict.all_good());
 /// # Ok::<(), Box<dyn core::error::Error>>(())
 /// ```
@@ -196,15 +199,15 @@ pub fn verify_chain(
         ids: BTreeSet::new(),
     };
     let mut verdict = ChainVerdict {
-        signatures: Checked::NotChecked,
-        tenant: Checked::NotChecked,
-        field: Checked::NotChecked,
-        chain: Checked::NotChecked,
-        head: Checked::NotChecked,
+        signatures: RecordCheck::NotChecked,
+        tenant: RecordCheck::NotChecked,
+        field: RecordCheck::NotChecked,
+        chain: RecordCheck::NotChecked,
+        head: RecordCheck::NotChecked,
     };
     for (at, record) in records.iter().enumerate().rev() {
         let judged = verify_record(record.jws(), record.disclosures(), keys, None);
-        let fails = |reason| RecordError::of(record.n(), record.id(), reason);
+        let fails = |reason| RecordError::of(record.sequence(), record.id(), reason);
         let shown = judged.as_ref().map_err(|_| RecordFault::Unproven);
         let ask = |asked: bool, compare: &dyn Fn(&VerifiedRecord) -> Result<bool, RecordFault>| {
             match asked {
@@ -218,15 +221,16 @@ pub fn verify_chain(
         verdict.field.and(ask(expected.names_field(), &field));
         if at == 0 {
             let head = |verified: &_| expected.compare_head(verified);
-            verdict.head.and(ask(expected.page.is_some(), &head));
+            verdict.head.and(ask(expected.head.is_some(), &head));
         }
         let linked = shown.and_then(|verified| chain.link(verified));
         verdict.chain.and(linked.map(|()| true).map_err(fails));
         verdict.signatures.and(judged.map(|_| true));
     }
-    if let (true, Some((count @ 1.., _))) = (records.is_empty(), expected.page) {
-        let missing = RecordFault::Count { page: count };
-        verdict.head = Checked::Bad(RecordError::nameless(missing));
+    let due = expected.head.map_or(0, |head| head.count());
+    if records.is_empty() && due > 0 {
+        let missing = RecordFault::Count { chain_head: due };
+        verdict.head = RecordCheck::Bad(RecordError::nameless(missing));
     }
     verdict
 }
@@ -235,7 +239,9 @@ impl ChainVerdict {
     /// Tells whether every question was asked in full, and answered well.
     #[must_use]
     pub fn all_good(&self) -> bool {
-        self.answers().iter().all(|answer| *answer == Checked::Good)
+        self.answers()
+            .iter()
+            .all(|answer| *answer == RecordCheck::Good)
     }
 
     /// Tells whether no answer is bad. Look at what was not checked, too.
@@ -244,10 +250,10 @@ impl ChainVerdict {
         !self
             .answers()
             .iter()
-            .any(|answer| matches!(answer, Checked::Bad(_)))
+            .any(|answer| matches!(answer, RecordCheck::Bad(_)))
     }
 
-    const fn answers(&self) -> [Checked; 5] {
+    const fn answers(&self) -> [RecordCheck; 5] {
         [
             self.signatures,
             self.tenant,
@@ -258,7 +264,7 @@ impl ChainVerdict {
     }
 }
 
-impl Checked {
+impl RecordCheck {
     /// Adds one more record's answer: good, or not compared. The first bad one stays.
     fn and(&mut self, answer: Result<bool, RecordError>) {
         match (*self, answer) {
@@ -280,15 +286,15 @@ struct Chain<'e> {
 impl Chain<'_> {
     fn link(&mut self, verified: &VerifiedRecord) -> Result<(), RecordFault> {
         let (due, previous) = (self.due, self.previous);
-        self.due = verified.n().saturating_add(1);
+        self.due = verified.sequence().saturating_add(1);
         self.previous = Some(verified.digest());
         let new = self.ids.insert(verified.id());
-        if verified.n() != due {
+        if verified.sequence() != due {
             return Err(RecordFault::Place { due });
         }
         // The oldest of a part has a record before it that was not given.
         let unseen = previous.is_none() && self.expected.first.is_some();
-        if !unseen && verified.prev() != previous {
+        if !unseen && verified.previous_digest() != previous {
             return Err(RecordFault::Previous);
         }
         if !new {

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use base64ct::{Base64UrlUnpadded, Encoding};
 
-use super::{Channel, Detail, RecordId, SignatureRecord};
+use super::{Channel, RecordDetail, RecordId, SignatureRecord};
 use crate::Timestamp;
 use crate::disclosure::{self, MAX_DISCLOSURE, SALT};
 use crate::json::{Integer, Object, Value};
@@ -94,7 +94,7 @@ pub(crate) enum Unfit {
     /// The key may not sign at `verified_at`.
     Key(KeyError),
     /// A detail is longer than a disclosure may be: about 3,000 bytes.
-    Detail(Detail),
+    Detail(RecordDetail),
     /// All else together makes a payload of more than 8 KiB: this many bytes.
     Payload(usize),
     /// A number or an instant is negative or above 2^53 - 1, or `n` and `prev` do not fit: the member.
@@ -148,14 +148,14 @@ impl Facts<'_> {
         let mut who = Object::new();
         who.set("user", self.user);
         let (address, channel) = match self.address {
-            Address::Number(number) => ((Detail::Number, Some(number)), Channel::Sms),
-            Address::Email(email) => ((Detail::Email, Some(email)), Channel::Email),
+            Address::Number(number) => ((RecordDetail::Number, Some(number)), Channel::Sms),
+            Address::Email(email) => ((RecordDetail::Email, Some(email)), Channel::Email),
         };
         details.commit(
             &mut who,
             &[
-                (Detail::UserName, self.user_name),
-                (Detail::SignerName, self.signer_name),
+                (RecordDetail::UserName, self.user_name),
+                (RecordDetail::SignerName, self.signer_name),
                 address,
             ],
         )?;
@@ -163,7 +163,10 @@ impl Facts<'_> {
         let mut ctx = Object::new();
         details.commit(
             &mut ctx,
-            &[(Detail::Ip, self.ip), (Detail::Agent, self.agent)],
+            &[
+                (RecordDetail::Ip, self.ip),
+                (RecordDetail::Agent, self.agent),
+            ],
         )?;
         if ctx.any_name().is_some() {
             top.set("ctx", ctx);
@@ -175,7 +178,7 @@ impl Facts<'_> {
             match content.guessing {
                 Guessing::Hopeless => doc.set("dig", digest),
                 Guessing::Feasible => {
-                    details.commit(&mut doc, &[(Detail::ContentDigest, Some(&digest))])?;
+                    details.commit(&mut doc, &[(RecordDetail::ContentDigest, Some(&digest))])?;
                 }
             }
             if let Some(size) = content.size {
@@ -221,7 +224,7 @@ impl Details<'_> {
     fn commit(
         &mut self,
         object: &mut Object,
-        details: &[(Detail, Option<&str>)],
+        details: &[(RecordDetail, Option<&str>)],
     ) -> Result<(), Unfit> {
         let mut digests = Vec::new();
         for (detail, value) in details {

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use super::{Detail, RecordId};
+use super::{RecordDetail, RecordId};
 use crate::Timestamp;
 use crate::jws::JwsError;
 use crate::signing::KeyId;
@@ -60,9 +60,9 @@ pub enum RecordFault {
     /// A digest of a disclosure stands in the payload twice.
     DigestDuplicate,
     /// A fact is not as expected.
-    Unexpected(Fact),
+    Unexpected(RecordFact),
     /// A fact was expected, but its disclosure was not given.
-    Withheld(Detail),
+    Withheld(RecordDetail),
     /// The stored form is not one: what is wrong with it.
     Stored(&'static str),
     /// A stored note of an erasure is damaged, or another record's.
@@ -78,19 +78,19 @@ pub enum RecordFault {
     Previous,
     /// Two records have one id.
     Repeated,
-    /// The newest record is not the one that the page counts last, or none was given.
+    /// The newest record is not the one that the chain head counts last, or none was given.
     Count {
-        /// The count of the page.
-        page: u64,
+        /// The count of the chain head.
+        chain_head: u64,
     },
-    /// The newest record's digest is not the page's.
+    /// The newest record's digest is not the chain head's.
     Head,
 }
 
 /// A fact of a record that can be compared with what is expected.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
-pub enum Fact {
+pub enum RecordFact {
     /// `iss`.
     Tenant,
     /// `ref.model`.
@@ -126,7 +126,7 @@ impl RecordError {
 
     /// Returns the place in its field that the record says it has.
     #[must_use]
-    pub const fn n(&self) -> Option<u64> {
+    pub const fn sequence(&self) -> Option<u64> {
         self.n
     }
 
@@ -189,13 +189,15 @@ impl fmt::Display for RecordFault {
             Self::Place { due } => write!(f, "stands where record {due} is due"),
             Self::Previous => f.write_str("prev is not the digest of the record before"),
             Self::Repeated => f.write_str("its id is another record's too"),
-            Self::Count { page } => write!(f, "is not the newest: the page counts {page}"),
+            Self::Count { chain_head } => {
+                write!(f, "is not the newest: the page counts {chain_head}")
+            }
             Self::Head => f.write_str("its digest is not the page's"),
         }
     }
 }
 
-impl Fact {
+impl RecordFact {
     const fn member(self) -> &'static str {
         match self {
             Self::Tenant => "iss",

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use base64ct::{Base64UrlUnpadded, Encoding};
 
 use super::fault::{RecordError, RecordFault};
-use super::{Detail, RecordId};
+use super::{RecordDetail, RecordId};
 use crate::Timestamp;
 use crate::disclosure;
 use crate::json::{self, Object, Value};
@@ -218,8 +218,8 @@ impl Payload {
     pub(super) fn disclose(
         &self,
         disclosures: &[impl AsRef<str>],
-    ) -> Result<Vec<(Detail, String)>, RecordFault> {
-        let mut said: Vec<(Detail, String)> = Vec::new();
+    ) -> Result<Vec<(RecordDetail, String)>, RecordFault> {
+        let mut said: Vec<(RecordDetail, String)> = Vec::new();
         for (i, text) in disclosures.iter().enumerate() {
             let text = text.as_ref();
             if disclosures[..i]
@@ -232,10 +232,11 @@ impl Payload {
             let digest = disclosure::digest(text);
             let place = self.digests.iter().find(|(_, named)| *named == digest);
             let (place, _) = place.ok_or(RecordFault::DisclosureForged(i))?;
-            let detail = Detail::parse(&disclosure.name)
+            let detail = RecordDetail::parse(&disclosure.name)
                 .filter(|detail| detail.place() == *place)
                 .ok_or(RecordFault::DisclosureMisplaced(i))?;
-            if detail == Detail::ContentDigest && bytes_of_digest(&disclosure.value).is_none() {
+            if detail == RecordDetail::ContentDigest && bytes_of_digest(&disclosure.value).is_none()
+            {
                 return Err(RecordFault::DisclosureMalformed(i));
             }
             if said.iter().any(|(earlier, _)| *earlier == detail) {

@@ -94,14 +94,14 @@ fn a_record_tells_each_of_its_facts() {
     let verified = verify_record(record.jws(), record.disclosures(), &keys(), None).unwrap();
     assert_eq!(verified.tenant(), "acme");
     assert_eq!(verified.id().as_bytes(), &[1; 16]);
-    assert_eq!((verified.n(), verified.prev()), (1, None));
+    assert_eq!((verified.sequence(), verified.previous_digest()), (1, None));
     assert_eq!(verified.verified_at(), at(60));
     assert_eq!(verified.purpose(), "sign");
     assert_eq!(
         (
             verified.model(),
             verified.field(),
-            verified.record(),
+            verified.target_id(),
             verified.revision()
         ),
         ("loan.offer", "borrower_signature", "4711", Some("3"))
@@ -122,9 +122,9 @@ fn a_record_tells_each_of_its_facts() {
         (verified.number(), verified.email()),
         (Some("+27821234567"), None)
     );
-    assert_eq!(verified.detail(Detail::Ip), Some("196.25.1.1"));
+    assert_eq!(verified.detail(RecordDetail::Ip), Some("196.25.1.1"));
     assert_eq!(
-        verified.detail(Detail::Agent),
+        verified.detail(RecordDetail::Agent),
         Some("Mozilla/5.0 (X11; Linux x86_64)")
     );
     assert_eq!(verified.withheld(), 0);
@@ -232,11 +232,11 @@ fn a_content_that_can_be_guessed_is_committed_to_and_can_be_erased() {
         verify_record(record.jws(), record.disclosures(), &keys(), Some(&expected)).unwrap();
     assert_eq!(verified.content(), Some([0xd0; 32]));
     assert_eq!(record.disclosures().len(), SALTS, "each salt has a use");
-    let (erased, _) = record.erase(&[Detail::ContentDigest], at(100));
+    let (erased, _) = record.erase(&[RecordDetail::ContentDigest], at(100));
     let withheld = verify_record(erased.jws(), erased.disclosures(), &keys(), Some(&expected));
     assert_eq!(
         withheld.unwrap_err().reason(),
-        RecordFault::Withheld(Detail::ContentDigest)
+        RecordFault::Withheld(RecordDetail::ContentDigest)
     );
 }
 
@@ -322,7 +322,7 @@ fn a_detail_that_is_too_long_is_refused_by_name() {
         sign(&facts, &salts(1), &key()).map(drop)
     };
     assert_eq!(long(3000), Ok(()));
-    assert_eq!(long(3100), Err(Unfit::Detail(Detail::Agent)));
+    assert_eq!(long(3100), Err(Unfit::Detail(RecordDetail::Agent)));
 }
 
 #[test]
@@ -366,12 +366,21 @@ fn numbers_that_json_would_round_are_refused() {
 #[test]
 fn an_erasure_is_noted_with_the_record_and_only_there() {
     let record = sign(&first(), &salts(1), &key()).unwrap();
-    let (erased, erasure) =
-        record.erase(&[Detail::Number, Detail::UserName, Detail::Email], at(100));
-    assert_eq!(erasure.details(), [Detail::UserName, Detail::Number]);
+    let (erased, erasure) = record.erase(
+        &[
+            RecordDetail::Number,
+            RecordDetail::UserName,
+            RecordDetail::Email,
+        ],
+        at(100),
+    );
+    assert_eq!(
+        erasure.details(),
+        [RecordDetail::UserName, RecordDetail::Number]
+    );
     assert_eq!(erasure.at(), at(100));
-    let (erased, _) = erased.erase(&[Detail::Ip], at(200));
-    let (again, nothing) = erased.erase(&[Detail::Ip], at(300));
+    let (erased, _) = erased.erase(&[RecordDetail::Ip], at(200));
+    let (again, nothing) = erased.erase(&[RecordDetail::Ip], at(300));
     assert_eq!(nothing.details(), []);
     assert_eq!(again, erased, "what is gone already is not noted again");
     let stored = erased.to_bytes();
@@ -388,13 +397,16 @@ fn an_erasure_is_noted_with_the_record_and_only_there() {
     let note = stored.iter().position(|byte| *byte == b'\n').unwrap();
     let moved = [&other[..], &stored[note..]].concat();
     let error = SignatureRecord::from_bytes(&moved).unwrap_err();
-    assert_eq!((error.n(), error.reason()), (Some(1), RecordFault::Erasure));
+    assert_eq!(
+        (error.sequence(), error.reason()),
+        (Some(1), RecordFault::Erasure)
+    );
 }
 
 #[test]
 fn case_84_any_byte_of_a_stored_record_that_changes_is_found() {
     let record = sign(&first(), &salts(1), &key()).unwrap();
-    let (record, _) = record.erase(&[Detail::Number], at(100));
+    let (record, _) = record.erase(&[RecordDetail::Number], at(100));
     let stored = record.to_bytes();
     let holds = |bytes: &[u8]| {
         let record = SignatureRecord::from_bytes(bytes)?;
@@ -478,7 +490,7 @@ fn case_93_records_are_made_as_the_golden_files_have_them() {
         let key = if n <= 3 { &old } else { &new };
         chain.push(sign(&facts, &salts(n), key).unwrap());
     }
-    let (last, _) = chain[2].erase(&[Detail::UserName, Detail::Email], at(1000));
+    let (last, _) = chain[2].erase(&[RecordDetail::UserName, RecordDetail::Email], at(1000));
     chain[2] = last;
     let other = Facts {
         field: "guarantor_signature",
@@ -495,7 +507,7 @@ fn case_93_records_are_made_as_the_golden_files_have_them() {
         .collect();
     let told = |record: &SignatureRecord| {
         serde_json::json!({
-            "n": record.n(), "jti": record.id().to_string(), "payload": payload(record),
+            "n": record.sequence(), "jti": record.id().to_string(), "payload": payload(record),
             "sd_jwt": record.to_sd_jwt(),
             "stored": Base64UrlUnpadded::encode_string(&record.to_bytes()),
             "erased": record.erasures().iter().flat_map(Erasure::details).map(|d| d.name()).collect::<Vec<_>>(),

@@ -7,9 +7,9 @@ use core::fmt;
 use base64ct::{Base64UrlUnpadded, Encoding};
 use sha2::{Digest, Sha256};
 
-use super::fault::{Fact, RecordError, RecordFault};
+use super::fault::{RecordError, RecordFact, RecordFault};
 use super::payload::{DocumentFacts, ImageFacts, OtpFacts, Payload, bytes_of_digest, names};
-use super::{Detail, RecordId};
+use super::{RecordDetail, RecordId};
 use crate::Timestamp;
 use crate::json;
 use crate::jws::{Compact, JwsError, MAX_PAYLOAD};
@@ -25,7 +25,7 @@ use crate::signing::{KeyId, VerifyingKeys};
 ///     .tenant("acme")
 ///     .model("loan.offer")
 ///     .field("borrower_signature")
-///     .record("4711");
+///     .target_id("4711");
 /// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Expected<'a> {
@@ -44,7 +44,7 @@ pub struct Expected<'a> {
 pub struct VerifiedRecord {
     payload: Payload,
     text: String,
-    details: Vec<(Detail, String)>,
+    details: Vec<(RecordDetail, String)>,
     withheld: usize,
     key: KeyId,
     digest: [u8; 32],
@@ -64,7 +64,7 @@ pub struct VerifiedRecord {
 ///
 /// let keys = VerifyingKeys::from_jwk_set(jwk_set)?;
 /// let record = SignatureRecord::from_sd_jwt(line)?;
-/// let expected = Expected::new().tenant("acme").record("4711");
+/// let expected = Expected::new().tenant("acme").target_id("4711");
 /// let verified = verify_record(record.jws(), record.disclosures(), &keys, Some(&expected))?;
 /// assert_eq!(verified.user(), "42");
 /// assert_eq!(verified.number(), Some("+27821234567"));
@@ -149,8 +149,8 @@ impl<'a> Expected<'a> {
 
     /// Expects the record of the record field (`ref.record`).
     #[must_use]
-    pub const fn record(mut self, record: &'a str) -> Self {
-        self.record = Some(record);
+    pub const fn target_id(mut self, id: &'a str) -> Self {
+        self.record = Some(id);
         self
     }
 
@@ -178,20 +178,20 @@ impl<'a> Expected<'a> {
     /// Compares all that is expected; the first fact that is another is the answer.
     fn compare(&self, verified: &VerifiedRecord) -> Result<(), RecordFault> {
         first_unexpected(&[
-            (self.tenant, verified.tenant(), Fact::Tenant),
-            (self.model, verified.model(), Fact::Model),
-            (self.field, verified.field(), Fact::Field),
-            (self.record, verified.record(), Fact::Record),
-            (self.purpose, verified.purpose(), Fact::Purpose),
-            (self.user, verified.user(), Fact::User),
+            (self.tenant, verified.tenant(), RecordFact::Tenant),
+            (self.model, verified.model(), RecordFact::Model),
+            (self.field, verified.field(), RecordFact::Field),
+            (self.record, verified.target_id(), RecordFact::Record),
+            (self.purpose, verified.purpose(), RecordFact::Purpose),
+            (self.user, verified.user(), RecordFact::User),
         ])?;
         let Some(content) = self.content else {
             return Ok(());
         };
         match (verified.content(), verified.document()) {
             (Some(digest), _) if digest == content => Ok(()),
-            (None, Some(_)) => Err(RecordFault::Withheld(Detail::ContentDigest)),
-            _ => Err(RecordFault::Unexpected(Fact::Content)),
+            (None, Some(_)) => Err(RecordFault::Withheld(RecordDetail::ContentDigest)),
+            _ => Err(RecordFault::Unexpected(RecordFact::Content)),
         }
     }
 }
@@ -205,13 +205,13 @@ impl VerifiedRecord {
 
     /// Returns the record's place among those of its field, from 1.
     #[must_use]
-    pub const fn n(&self) -> u64 {
+    pub const fn sequence(&self) -> u64 {
         self.payload.n
     }
 
     /// Returns the digest of the field's record before; `None` of the first alone.
     #[must_use]
-    pub const fn prev(&self) -> Option<[u8; 32]> {
+    pub const fn previous_digest(&self) -> Option<[u8; 32]> {
         self.payload.prev
     }
 
@@ -259,7 +259,7 @@ impl VerifiedRecord {
 
     /// Returns the record of the record field.
     #[must_use]
-    pub fn record(&self) -> &str {
+    pub fn target_id(&self) -> &str {
         &self.payload.record
     }
 
@@ -279,7 +279,7 @@ impl VerifiedRecord {
     #[must_use]
     pub fn content(&self) -> Option<[u8; 32]> {
         let document = self.payload.document.as_ref()?;
-        let disclosed = || bytes_of_digest(self.detail(Detail::ContentDigest)?);
+        let disclosed = || bytes_of_digest(self.detail(RecordDetail::ContentDigest)?);
         document.digest.or_else(disclosed)
     }
 
@@ -291,7 +291,7 @@ impl VerifiedRecord {
 
     /// Returns a detail, if its disclosure was given.
     #[must_use]
-    pub fn detail(&self, detail: Detail) -> Option<&str> {
+    pub fn detail(&self, detail: RecordDetail) -> Option<&str> {
         let said = self.details.iter().find(|(said, _)| *said == detail);
         said.map(|(_, value)| value.as_str())
     }
@@ -299,25 +299,25 @@ impl VerifiedRecord {
     /// Returns what the user was called when they signed, if disclosed.
     #[must_use]
     pub fn user_name(&self) -> Option<&str> {
-        self.detail(Detail::UserName)
+        self.detail(RecordDetail::UserName)
     }
 
-    /// Returns the name that was typed, if disclosed.
+    /// Returns the name that was entered, if disclosed.
     #[must_use]
     pub fn signer_name(&self) -> Option<&str> {
-        self.detail(Detail::SignerName)
+        self.detail(RecordDetail::SignerName)
     }
 
     /// Returns the mobile number to which the code was sent, if disclosed.
     #[must_use]
     pub fn number(&self) -> Option<&str> {
-        self.detail(Detail::Number)
+        self.detail(RecordDetail::Number)
     }
 
     /// Returns the e-mail address to which the code was sent, if disclosed.
     #[must_use]
     pub fn email(&self) -> Option<&str> {
-        self.detail(Detail::Email)
+        self.detail(RecordDetail::Email)
     }
 
     /// Returns how many details the record commits to whose disclosures were not given.
@@ -361,7 +361,9 @@ impl fmt::Debug for VerifiedRecord {
     }
 }
 
-pub(super) fn first_unexpected(facts: &[(Option<&str>, &str, Fact)]) -> Result<(), RecordFault> {
+pub(super) fn first_unexpected(
+    facts: &[(Option<&str>, &str, RecordFact)],
+) -> Result<(), RecordFault> {
     for (expected, said, fact) in facts {
         if expected.is_some_and(|expected| expected != *said) {
             return Err(RecordFault::Unexpected(*fact));

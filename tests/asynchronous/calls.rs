@@ -5,28 +5,29 @@ use core::time::Duration;
 use std::sync::{Arc, Mutex};
 
 use otp_engine::oath::{
-    Algorithm, Answer, Device as OneDevice, Hotp, Inputs, Ocra, Secret, Suite, Totp,
+    Answer, Device as OneDevice, HashFunction, Hotp, Inputs, Ocra, Secret, Suite, Totp,
 };
 use otp_engine::store::Class;
 use otp_engine::{
-    AsyncEngine, AsyncStore, Binding, Budgets, ChallengeId, Delivery, Detail, Engine, Error, Event,
-    Evidence, GatewayStatus, Issuance, ManualClock, SigningKey, Store, Submission, Timestamp,
+    AsyncEngine, AsyncStore, Binding, ChallengeId, Delivery, DeliveryReport, Engine, EraseRequest,
+    Error, Event, Evidence, GatewayStatus, Issuance, ManualClock, RateLimits, RecordDetail,
+    SigningKey, Store, Submission, Timestamp,
 };
 
-use crate::fixture::{Counted, at, beside, binding, keys, policy};
+use crate::fixture::{at, beside, binding, counted, keys, policy};
 
 /// One call.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Call {
     Issue,
-    Verify(Typed),
+    Verify(EnteredCode),
     Cancel,
     Report(Gateway),
     Status,
     Unlock,
     Latest,
     Signatures(usize),
-    Page,
+    ChainHead,
     Erase(u64),
     ResetSlot,
     ResetRecipient,
@@ -46,7 +47,7 @@ pub(crate) enum Call {
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Typed {
+pub(crate) enum EnteredCode {
     Right,
     Wrong,
     Malformed,
@@ -93,21 +94,22 @@ impl World {
         Self::on(Class::Permanent, signing, fresh)
     }
 
-    /// A world whose budgets fit a store of `class`.
+    /// A world whose rate limits fit a store of `class`.
     pub(crate) fn on(class: Class, signing: bool, fresh: bool) -> Self {
-        let mut budgets = Budgets::builder();
+        let mut rate_limits = RateLimits::builder();
         if class == Class::Expiring {
-            budgets = budgets.lock_ends_after(Duration::from_secs(30 * 86_400));
+            rate_limits = rate_limits.lock_ends_after(Duration::from_secs(30 * 86_400));
         }
         let clock = Arc::new(ManualClock::new(at(0)));
         let drawn = AtomicU64::new(7);
         let heard = Arc::<Mutex<Vec<String>>>::default();
         let ear = Arc::clone(&heard);
-        let mut builder = Engine::builder_on(keys(0), Arc::clone(&clock), move || {
-            Counted(drawn.fetch_add(u64::from(fresh), Ordering::SeqCst))
+        let mut builder = Engine::builder_on(keys(0), Arc::clone(&clock), move |bytes| {
+            counted(drawn.fetch_add(u64::from(fresh), Ordering::SeqCst), bytes);
+            Ok(())
         })
         .policy(policy())
-        .budgets(budgets.build().unwrap())
+        .rate_limits(rate_limits.build().unwrap())
         .observer(move |event: &Event<'_>| ear.lock().unwrap().push(format!("{event:?}")));
         if signing {
             builder = builder.signing_key(SigningKey::from_seed(&[21; 32]));
@@ -188,7 +190,7 @@ macro_rules! answer {
     ($world:expr, $engine:expr, $store:expr, $call:expr $(, $await:tt)?) => {{
         let (world, engine, store) = ($world, $engine, $store);
         let binding = world.binding();
-        let field = binding.record_field();
+        let field = binding.target();
         let tenant = binding.tenant();
         let sent = &world.sent[world.record];
         let text = match $call {
@@ -206,15 +208,15 @@ macro_rules! answer {
                 let sent = Sent { id: issued.id, send: issued.send, code };
                 return Ok(Heard { text, sent: Some(sent) });
             }
-            Call::Verify(typed) => {
+            Call::Verify(entered) => {
                 let wrong = beside(&sent.code);
-                let text = match typed {
-                    Typed::Right | Typed::Unfit => &sent.code,
-                    Typed::Wrong => &wrong,
-                    Typed::Malformed => "no code",
+                let text = match entered {
+                    EnteredCode::Right | EnteredCode::Unfit => &sent.code,
+                    EnteredCode::Wrong => &wrong,
+                    EnteredCode::Malformed => "no code",
                 };
                 let mut submission = Submission::new(&binding, text);
-                if typed == Typed::Unfit {
+                if entered == EnteredCode::Unfit {
                     submission = submission.evidence(Evidence::new().document(b"of no digest"));
                 }
                 format!("{:?}", engine.verify(store, submission)$(.$await)??)
@@ -226,7 +228,7 @@ macro_rules! answer {
                     Gateway::Refused => Delivery::Failed(GatewayStatus::parse("6").unwrap()),
                 };
                 let reported = engine
-                    .report_delivery(store, &binding, sent.id, sent.send, delivery)$(.$await)??;
+                    .report_delivery(store, &binding, DeliveryReport { id: sent.id, send: sent.send, delivery })$(.$await)??;
                 format!("{reported:?}")
             }
             Call::Status => format!("{:?}", engine.status(store, &binding)$(.$await)??),
@@ -239,10 +241,10 @@ macro_rules! answer {
             Call::Signatures(limit) => {
                 format!("{:?}", engine.signatures(store, tenant, &field, limit)$(.$await)??)
             }
-            Call::Page => format!("{:?}", engine.page(store, tenant, &field)$(.$await)??),
+            Call::ChainHead => format!("{:?}", engine.chain_head(store, tenant, &field)$(.$await)??),
             Call::Erase(n) => {
-                let details = [Detail::Number];
-                format!("{:?}", engine.erase(store, tenant, &field, n, &details)$(.$await)??)
+                let details = [RecordDetail::Number];
+                format!("{:?}", engine.erase(store, &EraseRequest { tenant, target: field, sequence: n, details: &details })$(.$await)??)
             }
             Call::Check => format!("{:?}", engine.check_store(store)$(.$await)??),
             Call::Adopt => format!("{:?}", engine.adopt_store(store)$(.$await)??),
@@ -267,8 +269,8 @@ macro_rules! answer {
             Call::Devices(device) => {
                 let (hotp, totp) = (hotp(), totp());
                 let devices = [OneDevice::hotp(&hotp, 9), OneDevice::totp(&totp, 1)];
-                let typed: String = totp_code(world.now(), device.off());
-                let verdict = engine.verify_devices(store, &binding, &devices, &typed)$(.$await)??;
+                let entered: String = totp_code(world.now(), device.off());
+                let verdict = engine.verify_devices(store, &binding, &devices, &entered)$(.$await)??;
                 format!("{verdict:?}")
             }
             Call::PurgeConfirmed(limit) => {
@@ -276,8 +278,8 @@ macro_rules! answer {
             }
             Call::Purge(limit) => format!("{:?}", engine.purge(store, limit)$(.$await)??),
             Call::Hotp(device) => {
-                let typed: String = hotp().at(world.presses + device.off()).as_str().into();
-                let verdict = engine.verify_hotp(store, &binding, &hotp(), &typed, 9)$(.$await)??;
+                let entered: String = hotp().at(world.presses + device.off()).as_str().into();
+                let verdict = engine.verify_hotp(store, &binding, &hotp(), &entered, 9)$(.$await)??;
                 format!("{verdict:?}")
             }
             Call::ResynchroniseHotp => {
@@ -288,8 +290,8 @@ macro_rules! answer {
                 format!("{verdict:?}")
             }
             Call::Totp(device) => {
-                let typed: String = totp_code(world.now(), device.off());
-                let verdict = engine.verify_totp(store, &binding, &totp(), &typed, 1)$(.$await)??;
+                let entered: String = totp_code(world.now(), device.off());
+                let verdict = engine.verify_totp(store, &binding, &totp(), &entered, 1)$(.$await)??;
                 format!("{verdict:?}")
             }
             Call::ResynchroniseTotp => {
@@ -302,9 +304,9 @@ macro_rules! answer {
             Call::Ocra(device) => {
                 let question = world.engine.ocra_question(&binding, &ocra()).unwrap();
                 let inputs = Inputs::new(&question).counter(world.presses + device.off());
-                let typed: String = ocra().generate(&inputs).unwrap().as_str().into();
+                let entered: String = ocra().generate(&inputs).unwrap().as_str().into();
                 let reach = otp_engine::oath::Reach { look_ahead: 20, window: 0 };
-                let answer = Answer::new(&typed).reach(reach);
+                let answer = Answer::new(&entered).reach(reach);
                 format!("{:?}", engine.verify_ocra(store, &binding, &ocra(), answer)$(.$await)??)
             }
         };
@@ -342,11 +344,11 @@ fn secret() -> Secret {
 }
 
 fn hotp() -> Hotp {
-    Hotp::new(&secret(), Algorithm::Sha1, 6).unwrap()
+    Hotp::new(&secret(), HashFunction::Sha1, 6).unwrap()
 }
 
 fn totp() -> Totp {
-    Totp::new(&secret(), Algorithm::Sha1, 6, 30).unwrap()
+    Totp::new(&secret(), HashFunction::Sha1, 6, 30).unwrap()
 }
 
 fn totp_code(now: Timestamp, steps: u64) -> String {

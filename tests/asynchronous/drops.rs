@@ -4,7 +4,7 @@
 use otp_engine::store::Class;
 
 use crate::by_hand::{pending, poll_up_to};
-use crate::calls::{Call, Device, Gateway, Typed, World};
+use crate::calls::{Call, Device, EnteredCode, Gateway, World};
 use crate::fixture::at;
 use crate::ledger::{Failure, Flaw, Ledger, Pauses, Rows};
 
@@ -20,8 +20,11 @@ fn a_dropped_future_leaves_the_state_before_or_the_state_after_and_no_event() {
                     ..Way::SOUND
                 };
                 let left = sweep(case, &way).unwrap_or_else(|why| panic!("{why}"));
-                let changes = !matches!(case.call, Call::Status | Call::Latest | Call::Page)
-                    && !matches!(case.call, Call::Signatures(_) | Call::Verify(Typed::Unfit));
+                let changes = !matches!(case.call, Call::Status | Call::Latest | Call::ChainHead)
+                    && !matches!(
+                        case.call,
+                        Call::Signatures(_) | Call::Verify(EnteredCode::Unfit)
+                    );
                 // Where a poll lies between the commit and the answer, some drop must fall there.
                 let hits = left[Left::After as usize] > 0;
                 assert_eq!(hits, changes && pauses.after > 0, "{case:?}, {way:?}");
@@ -42,19 +45,23 @@ fn a_guess_whose_future_was_dropped_is_counted_if_it_was_committed() {
         },
         ..Way::SOUND
     };
-    for (typed, before, after) in [
+    for (entered, before, after) in [
         (
-            Typed::Wrong,
+            EnteredCode::Wrong,
             "Wrong { attempts_left: 4 }",
             "Wrong { attempts_left: 3 }",
         ),
-        (Typed::Right, "Wrong { attempts_left: 4 }", "AlreadyUsed"),
+        (
+            EnteredCode::Right,
+            "Wrong { attempts_left: 4 }",
+            "AlreadyUsed",
+        ),
     ] {
         let case = Case {
             first: &[Call::Issue],
-            call: Call::Verify(typed),
+            call: Call::Verify(entered),
         };
-        // One poll each: load, the look for a first record where there is no page, commit, and the
+        // One poll each: load, the look for a first record where there is no chain head, commit, and the
         // wait for the commit's answer.
         for (polls, next) in [
             (0, before),
@@ -70,7 +77,7 @@ fn a_guess_whose_future_was_dropped_is_counted_if_it_was_committed() {
             );
         }
         // What follows the commit is not awaited.
-        assert!(play(&case, &way, 5).answer.is_some(), "{typed:?}");
+        assert!(play(&case, &way, 5).answer.is_some(), "{entered:?}");
     }
 }
 
@@ -232,7 +239,7 @@ fn play(case: &Case, way: &Way, polls: usize) -> Found {
     };
     let (rows, events) = (ledger.rows(), world.events());
     ledger.restore(&rows);
-    let next = world.ask(&ledger, Call::Verify(Typed::Wrong));
+    let next = world.ask(&ledger, Call::Verify(EnteredCode::Wrong));
     Found {
         answer,
         taken,
@@ -290,11 +297,11 @@ const PAUSES: &[Pauses] = &[
 
 const ISSUED: &[Call] = &[Call::Issue];
 
-const SIGNED: &[Call] = &[Call::Issue, Call::Verify(Typed::Right), Call::Issue];
+const SIGNED: &[Call] = &[Call::Issue, Call::Verify(EnteredCode::Right), Call::Issue];
 
 const RESTED: &[Call] = &[
     Call::Issue,
-    Call::Verify(Typed::Right),
+    Call::Verify(EnteredCode::Right),
     Call::PurgeConfirmed(0),
 ];
 
@@ -309,27 +316,27 @@ const CASES: &[Case] = &[
     },
     Case {
         first: ISSUED,
-        call: Call::Verify(Typed::Right),
+        call: Call::Verify(EnteredCode::Right),
     },
     Case {
         first: SIGNED,
-        call: Call::Verify(Typed::Right),
+        call: Call::Verify(EnteredCode::Right),
     },
     Case {
         first: ISSUED,
-        call: Call::Verify(Typed::Wrong),
+        call: Call::Verify(EnteredCode::Wrong),
     },
     Case {
         first: LAST_GUESS,
-        call: Call::Verify(Typed::Wrong),
+        call: Call::Verify(EnteredCode::Wrong),
     },
     Case {
         first: ISSUED,
-        call: Call::Verify(Typed::Malformed),
+        call: Call::Verify(EnteredCode::Malformed),
     },
     Case {
         first: ISSUED,
-        call: Call::Verify(Typed::Unfit),
+        call: Call::Verify(EnteredCode::Unfit),
     },
     Case {
         first: ISSUED,
@@ -348,7 +355,7 @@ const CASES: &[Case] = &[
         call: Call::Status,
     },
     Case {
-        first: &[Call::Issue, Call::Verify(Typed::Wrong)],
+        first: &[Call::Issue, Call::Verify(EnteredCode::Wrong)],
         call: Call::Unlock,
     },
     Case {
@@ -361,7 +368,7 @@ const CASES: &[Case] = &[
     },
     Case {
         first: SIGNED,
-        call: Call::Page,
+        call: Call::ChainHead,
     },
     Case {
         first: SIGNED,
@@ -424,8 +431,8 @@ const CASES: &[Case] = &[
 /// Four of five; the fifth closes the slot.
 const LAST_GUESS: &[Call] = &[
     Call::Issue,
-    Call::Verify(Typed::Wrong),
-    Call::Verify(Typed::Wrong),
-    Call::Verify(Typed::Wrong),
-    Call::Verify(Typed::Wrong),
+    Call::Verify(EnteredCode::Wrong),
+    Call::Verify(EnteredCode::Wrong),
+    Call::Verify(EnteredCode::Wrong),
+    Call::Verify(EnteredCode::Wrong),
 ];

@@ -5,7 +5,7 @@ use otp_engine::store::Class;
 use otp_engine::{AsyncStore, MemoryStore};
 
 use crate::by_hand::block_on;
-use crate::calls::{Call, Device, Gateway, RECORDS, Typed, World};
+use crate::calls::{Call, Device, EnteredCode, Gateway, RECORDS, World};
 use crate::fixture::at;
 use crate::ledger::{Failure, Flaw, Ledger, Pauses};
 use crate::{Random, seed};
@@ -118,8 +118,8 @@ fn history(random: &mut Random, planted: Planted, tally: &mut Tally) -> Result<(
         }
         let answer = one.ask(&blocking, call);
         let asked = match planted {
-            Planted::OtherCall if call == Call::Verify(Typed::Wrong) => {
-                Call::Verify(Typed::Malformed)
+            Planted::OtherCall if call == Call::Verify(EnteredCode::Wrong) => {
+                Call::Verify(EnteredCode::Malformed)
             }
             _ => call,
         };
@@ -174,10 +174,10 @@ fn call_drops_by_chance(call: Call) -> bool {
 fn any_call(random: &mut Random) -> Call {
     match random.below(51) {
         0..8 => Call::Issue,
-        8..12 => Call::Verify(Typed::Right),
-        12..16 => Call::Verify(Typed::Wrong),
-        16 => Call::Verify(Typed::Malformed),
-        17 => Call::Verify(Typed::Unfit),
+        8..12 => Call::Verify(EnteredCode::Right),
+        12..16 => Call::Verify(EnteredCode::Wrong),
+        16 => Call::Verify(EnteredCode::Malformed),
+        17 => Call::Verify(EnteredCode::Unfit),
         18 => Call::Cancel,
         19 => Call::Report(Gateway::Took),
         20..22 => Call::Report(Gateway::Refused),
@@ -185,7 +185,7 @@ fn any_call(random: &mut Random) -> Call {
         23 => Call::Unlock,
         24 => Call::Latest,
         25..27 => Call::Signatures(random.below(20)),
-        27 => Call::Page,
+        27 => Call::ChainHead,
         28 => Call::Erase(1 + random.below(3) as u64),
         29 => Call::Purge(random.below(4)),
         30..32 => Call::Hotp(any_device(random)),

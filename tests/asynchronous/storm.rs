@@ -11,7 +11,7 @@ use otp_engine::store::Class;
 use otp_engine::{AsyncEngine, Error, MemoryStore, Rejection, Submission, Verdict};
 
 use crate::by_hand::{block_on, poll};
-use crate::calls::{Call, Typed, World};
+use crate::calls::{Call, EnteredCode, World};
 use crate::fixture::{MAX_ATTEMPTS, beside};
 use crate::ledger::{Flaw, Ledger, Pauses};
 use crate::{Random, seed};
@@ -113,8 +113,8 @@ fn storm(random: &mut Random, flaw: Flaw) -> Result<Tally, String> {
     let (binding, right) = (world.binding(), String::from(world.code()));
     let wrong = beside(&right);
     let guess = |_| {
-        let typed = if random.below(8) == 0 { &right } else { &wrong };
-        Box::pin(engine.verify(&ledger, Submission::new(&binding, typed)))
+        let entered = if random.below(8) == 0 { &right } else { &wrong };
+        Box::pin(engine.verify(&ledger, Submission::new(&binding, entered)))
     };
     let guesses = (0..GUESSES).map(guess).collect();
     let (verdicts, dropped) = poll_in_any_order(guesses, random)?;
@@ -135,7 +135,7 @@ fn storm(random: &mut Random, flaw: Flaw) -> Result<Tally, String> {
         }
     }
     judge(&tally, left)?;
-    let next = world.ask(&ledger, Call::Verify(Typed::Right));
+    let next = world.ask(&ledger, Call::Verify(EnteredCode::Right));
     if next.contains("Accepted") && (tally.accepted > 0 || tally.counted >= MAX_ATTEMPTS.into()) {
         return Err(format!("one more was accepted: {tally:?}"));
     }

@@ -3,7 +3,7 @@
 use otp_engine::store::{Class, Kind};
 
 use crate::by_hand::{block_on, poll_up_to};
-use crate::calls::{Call, Device, Gateway, Typed, World};
+use crate::calls::{Call, Device, EnteredCode, Gateway, World};
 use crate::fixture::at;
 use crate::ledger::{Failure, Flaw, Ledger};
 
@@ -21,7 +21,7 @@ fn each_call_is_one_load_and_at_most_one_commit_with_both_drivers() {
 /// The count is one that can fail: a lost race is a second load and a second commit.
 #[test]
 fn a_lost_race_is_one_more_load_and_one_more_commit_with_both_drivers() {
-    let wrong = Call::Verify(Typed::Wrong);
+    let wrong = Call::Verify(EnteredCode::Wrong);
     for awaits in [false, true] {
         assert_eq!(asked(wrong, awaits, true).1, (2, 2));
     }
@@ -42,21 +42,21 @@ fn a_store_that_refuses_for_ever_is_given_up_and_others_are_let_in_between() {
 #[test]
 fn case_170_a_page_that_is_gone_is_found_before_anything_is_compared_with_both_drivers() {
     for awaits in [false, true] {
-        for typed in [Typed::Right, Typed::Wrong] {
+        for entered in [EnteredCode::Right, EnteredCode::Wrong] {
             let mut world = World::new(true, true);
             let ledger = Ledger::new(Class::Permanent);
             world.ask(&ledger, Call::Issue);
-            world.ask(&ledger, Call::Verify(Typed::Right));
+            world.ask(&ledger, Call::Verify(EnteredCode::Right));
             world.clock.set(at(86_400));
             world.ask(&ledger, Call::Issue);
             let mut rows = ledger.rows();
-            rows.retain(|_, (kind, _)| *kind != Kind::Page);
+            rows.retain(|_, (kind, _)| *kind != Kind::ChainHead);
             ledger.restore(&rows);
             ledger.trips();
             let answer = if awaits {
-                block_on(world.ask_awaiting(&ledger, Call::Verify(typed)))
+                block_on(world.ask_awaiting(&ledger, Call::Verify(entered)))
             } else {
-                world.ask(&ledger, Call::Verify(typed))
+                world.ask(&ledger, Call::Verify(entered))
             };
             assert_eq!((&*answer, ledger.trips()), ("Tampered", (4, 0)));
         }
@@ -70,7 +70,7 @@ fn asked(call: Call, awaits: bool, raced: bool) -> (String, (usize, usize)) {
     for day in 0..10 {
         world.clock.set(at(day * 86_400));
         world.ask(&ledger, Call::Issue);
-        let signed = world.ask(&ledger, Call::Verify(Typed::Right));
+        let signed = world.ask(&ledger, Call::Verify(EnteredCode::Right));
         assert!(signed.contains("Accepted"), "{signed}");
     }
     world.clock.set(at(10 * 86_400));
@@ -91,21 +91,21 @@ fn asked(call: Call, awaits: bool, raced: bool) -> (String, (usize, usize)) {
 
 const SCRIPT: &[(Call, (usize, usize))] = &[
     (Call::Issue, (1, 1)),
-    (Call::Verify(Typed::Right), (1, 1)),
-    (Call::Verify(Typed::Wrong), (1, 1)),
-    (Call::Verify(Typed::Malformed), (1, 1)),
-    (Call::Verify(Typed::Unfit), (0, 0)),
+    (Call::Verify(EnteredCode::Right), (1, 1)),
+    (Call::Verify(EnteredCode::Wrong), (1, 1)),
+    (Call::Verify(EnteredCode::Malformed), (1, 1)),
+    (Call::Verify(EnteredCode::Unfit), (0, 0)),
     (Call::Cancel, (1, 1)),
     (Call::Report(Gateway::Took), (1, 1)),
     (Call::Report(Gateway::Refused), (1, 1)),
     (Call::Status, (1, 0)),
     (Call::Unlock, (1, 0)), // nothing to unlock
-    (Call::Latest, (2, 0)), // the page, then the record
+    (Call::Latest, (2, 0)), // the chain head, then the record
     (Call::Signatures(0), (1, 0)),
     (Call::Signatures(8), (2, 0)),
     (Call::Signatures(9), (3, 0)), // as many at a time as one load takes
     (Call::Signatures(99), (3, 0)),
-    (Call::Page, (1, 0)),
+    (Call::ChainHead, (1, 0)),
     (Call::Erase(1), (1, 1)),
     (Call::Erase(99), (1, 0)), // there is none
     (Call::ResetSlot, (1, 1)),

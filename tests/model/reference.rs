@@ -4,11 +4,11 @@
 
 use std::collections::HashMap;
 
-use otp_engine::{Delivered, State};
+use otp_engine::{ChallengeState, DeliveryStatus};
 
 use crate::flaw::Flaw;
 use crate::steps::RINGS;
-use crate::terms::{Asked, DAY, Fault, HOUR, Id, Limits, Place, Who};
+use crate::terms::{Asked, DAY, Fault, HOUR, Id, Limits, SlotName, Who};
 
 #[path = "reference/beside.rs"]
 mod beside;
@@ -37,7 +37,7 @@ pub(crate) struct Slot {
     limits: Limits,
     kid: &'static str,
     epoch: u32,
-    state: State,
+    state: ChallengeState,
     pub(crate) issued_at: i64,
     pub(crate) expires_at: i64,
     sent_at: i64,
@@ -45,7 +45,7 @@ pub(crate) struct Slot {
     ended_at: i64,
     pub(crate) sends: u8,
     refunds: u8,
-    delivery: Delivered,
+    delivery: DeliveryStatus,
     attempts: u8,
     pub(crate) wrong_at: Option<i64>,
     malformed: u32,
@@ -102,32 +102,32 @@ impl Meter {
 /// The model: every slot, every meter, and at most one flaw on purpose.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Reference {
-    slots: HashMap<Place, Slot>,
+    slots: HashMap<SlotName, Slot>,
     users: HashMap<(u8, u8), Meter>,
     recipients: HashMap<(u8, u8), Meter>,
     /// The newest committed time that each key ring's engine believes.
     newest: [Option<i64>; RINGS],
-    unmetered: bool,
+    unlimited: bool,
     flaw: Option<Flaw>,
 }
 
 impl Reference {
     pub(crate) fn new(metered: bool, flaw: Option<Flaw>) -> Self {
         Self {
-            unmetered: !metered,
+            unlimited: !metered,
             flaw,
             ..Self::default()
         }
     }
 
-    pub(crate) fn slot(&self, place: Place, now: i64) -> Option<&Slot> {
+    pub(crate) fn slot(&self, place: SlotName, now: i64) -> Option<&Slot> {
         self.slots
             .get(&place)
             .filter(|slot| now <= slot.kept_until())
     }
 
     /// Says whether there is a slot at all, looked at or not.
-    pub(crate) fn has_slot(&self, place: Place) -> bool {
+    pub(crate) fn has_slot(&self, place: SlotName) -> bool {
         self.slots.contains_key(&place)
     }
 
@@ -152,13 +152,13 @@ impl Reference {
     }
 
     /// Ends a code that is seen after its time: whoever may write keeps that.
-    fn see_expiry(&mut self, place: Place, now: i64) {
+    fn see_expiry(&mut self, place: SlotName, now: i64) {
         if let Some(slot) = self.slots.get_mut(&place)
             && now <= slot.kept_until()
-            && slot.state == State::Pending
+            && slot.state == ChallengeState::Pending
             && now >= slot.expires_at
         {
-            (slot.state, slot.ended_at) = (State::Expired, now);
+            (slot.state, slot.ended_at) = (ChallengeState::Expired, now);
         }
     }
 
@@ -176,7 +176,7 @@ impl Reference {
     fn awaiting(&self, asked: Asked<'_>, who: Who) -> Option<&Slot> {
         self.slot(who.place(), asked.now).filter(|slot| {
             slot.means == who.means()
-                && slot.state == State::Pending
+                && slot.state == ChallengeState::Pending
                 && self.is_in_time(slot, asked.now)
         })
     }
@@ -203,16 +203,17 @@ impl Reference {
     /// Until when the slot is closed because its attempts are used up, whether or not that is over.
     fn exhausted_until(&self, slot: &Slot, asked: Asked<'_>) -> Option<i64> {
         let early = i64::from(self.errs(Flaw::ClosingEndsEarly));
-        let closed_for = slot.limits.closed_for.max(asked.limits.closed_for) - early;
+        let lockout = slot.limits.lockout.max(asked.limits.lockout) - early;
         let wrong_at = slot.wrong_at.unwrap_or(slot.issued_at);
-        if slot.state == State::Exhausted {
+        if slot.state == ChallengeState::Exhausted {
             let since = slot.ended_at.max(wrong_at);
-            return Some(read(since, asked.now) + closed_for);
+            return Some(read(since, asked.now) + lockout);
         }
-        if slot.state == State::Verified || slot.attempts < self.max_attempts(slot, asked) {
+        if slot.state == ChallengeState::Verified || slot.attempts < self.max_attempts(slot, asked)
+        {
             return None;
         }
-        Some(read(wrong_at, asked.now) + closed_for)
+        Some(read(wrong_at, asked.now) + lockout)
     }
 
     /// Says whether the reference is to make this mistake.
@@ -230,7 +231,7 @@ impl Reference {
 
     /// From when on a list with at most `count` instants in `window` takes one more, if not now.
     fn full(&self, instants: &[i64], count: usize, window: i64, now: i64) -> Option<i64> {
-        if self.unmetered {
+        if self.unlimited {
             return None;
         }
         let window = window - i64::from(self.errs(Flaw::WindowEndsEarly));
@@ -255,7 +256,7 @@ impl Reference {
         let Some(slot) = self.slot(who.place(), asked.now) else {
             return Ok(());
         };
-        let concerns = slot.state == State::Pending || self.errs(Flaw::FinalStatesFault);
+        let concerns = slot.state == ChallengeState::Pending || self.errs(Flaw::FinalStatesFault);
         let far = slot.is_far_ahead(asked.now) && !self.errs(Flaw::FarFutureFreezesTheSlot);
         if concerns && asked.now < slot.issued_at - skew && !far {
             return Err(Fault::Clock);
@@ -275,10 +276,10 @@ impl Reference {
             slot.expires_at - WORTH_SENDING,
             slot.next_send_at,
             slot.issued_at - SKEW,
-            slot.ended_at + slot.limits.closed_for,
+            slot.ended_at + slot.limits.lockout,
             slot.kept_until(),
         ];
-        edges.extend(slot.wrong_at.map(|at| at + slot.limits.closed_for));
+        edges.extend(slot.wrong_at.map(|at| at + slot.limits.lockout));
         edges
     }
 

@@ -1,12 +1,9 @@
 //! The engines that are asked, and how their builders are spelt.
 
-use core::convert::Infallible;
 use core::sync::atomic::{AtomicU64, Ordering};
 use core::time::Duration;
-use std::sync::Arc;
 
-use otp_engine::{Binding, ContentDigest, KeyRing, Mobile, Policy, RecordField, Resend};
-use rand_core::{TryCryptoRng, TryRng};
+use otp_engine::{Binding, ContentDigest, KeyRing, Mobile, Policy, Resend, Target};
 
 use crate::steps::{RINGS, SIBLINGS};
 use crate::terms::{Limits, Ring, Who};
@@ -18,7 +15,7 @@ pub(crate) const LIMITS: [Limits; SIBLINGS] = {
         digits: 6,
         max_attempts: 5,
         validity: 180,
-        closed_for: 900,
+        lockout: 900,
         cooldown: 60,
         rotate: false,
         max_sends: 3,
@@ -37,14 +34,14 @@ pub(crate) const LIMITS: [Limits; SIBLINGS] = {
         Limits {
             digits: 8,
             validity: 600,
-            closed_for: 1_800,
+            lockout: 1_800,
             cooldown: 15,
             ..default
         },
         Limits {
             max_attempts: 10,
             validity: 60,
-            closed_for: 600,
+            lockout: 600,
             cooldown: 15,
             max_sends: 2,
             ..default
@@ -88,7 +85,7 @@ pub(crate) fn policy(limits: &Limits) -> Policy {
         .digits(limits.digits)
         .max_attempts(limits.max_attempts)
         .validity(seconds(limits.validity))
-        .closed_for(seconds(limits.closed_for))
+        .lockout(seconds(limits.lockout))
         .cooldown(seconds(limits.cooldown))
         .resend(if limits.rotate {
             Resend::Rotate
@@ -118,10 +115,10 @@ pub(crate) fn bind(who: Who) -> Binding {
     let builder = Binding::builder()
         .tenant(if who.tenant == 0 { "acme" } else { "zenith" })
         .purpose("sign")
-        .record_field(RecordField {
+        .target(Target {
             model: "loan.application",
             field: "signature",
-            record: &record,
+            id: &record,
         })
         .user(&user)
         .recipient(number);
@@ -134,32 +131,11 @@ pub(crate) fn bind(who: Who) -> Binding {
     }
 }
 
-/// Draws that are all different, and the same in every run.
-pub(crate) struct Counted(pub(crate) Arc<AtomicU64>);
-
-impl TryRng for Counted {
-    type Error = Infallible;
-
-    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
-        let mut bytes = [0; 4];
-        self.try_fill_bytes(&mut bytes)
-            .map(|()| u32::from_be_bytes(bytes))
-    }
-
-    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
-        let mut bytes = [0; 8];
-        self.try_fill_bytes(&mut bytes)
-            .map(|()| u64::from_be_bytes(bytes))
-    }
-
-    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
-        let draw = self.0.fetch_add(1, Ordering::Relaxed) + 1;
-        bytes.fill(0);
-        for (byte, of_draw) in bytes.iter_mut().rev().zip(draw.to_le_bytes()) {
-            *byte = of_draw;
-        }
-        Ok(())
+/// Fills `bytes` with a draw that is another one each time, and the same in every run.
+pub(crate) fn counted(draws: &AtomicU64, bytes: &mut [u8]) {
+    let draw = draws.fetch_add(1, Ordering::Relaxed) + 1;
+    bytes.fill(0);
+    for (byte, of_draw) in bytes.iter_mut().rev().zip(draw.to_le_bytes()) {
+        *byte = of_draw;
     }
 }
-
-impl TryCryptoRng for Counted {}

@@ -79,7 +79,7 @@ pub(crate) struct Ask {
     pub(crate) sibling: usize,
 }
 
-/// What is typed.
+/// What is entered.
 #[derive(Clone, Debug)]
 pub(crate) enum Entry {
     Right,

@@ -1,6 +1,6 @@
 //! The words of both sides: limits, bindings by number, and answers with plain integers.
 
-use otp_engine::{Delivered, Lock, Reason, Rejection, State};
+use otp_engine::{ChallengeState, DeliveryStatus, Lock, RefusalReason, Rejection};
 
 pub(crate) const HOUR: i64 = 3_600;
 pub(crate) const DAY: i64 = 24 * HOUR;
@@ -11,7 +11,7 @@ pub(crate) struct Limits {
     pub(crate) digits: u8,
     pub(crate) max_attempts: u8,
     pub(crate) validity: i64,
-    pub(crate) closed_for: i64,
+    pub(crate) lockout: i64,
     pub(crate) cooldown: i64,
     pub(crate) rotate: bool,
     pub(crate) max_sends: u8,
@@ -20,12 +20,7 @@ pub(crate) struct Limits {
 impl Limits {
     /// What a challenge remembers of the policy that it was issued under.
     pub(crate) fn remembered(&self) -> (u8, u8, i64, i64) {
-        (
-            self.digits,
-            self.max_attempts,
-            self.validity,
-            self.closed_for,
-        )
+        (self.digits, self.max_attempts, self.validity, self.lockout)
     }
 }
 
@@ -56,10 +51,10 @@ pub(crate) struct Who {
 }
 
 /// What names a slot: the binding without recipient and content.
-pub(crate) type Place = (u8, u8, u8);
+pub(crate) type SlotName = (u8, u8, u8);
 
 impl Who {
-    pub(crate) fn place(self) -> Place {
+    pub(crate) fn place(self) -> SlotName {
         (self.tenant, self.user, self.record)
     }
 
@@ -90,7 +85,7 @@ pub(crate) enum Issuance {
         send: u8,
     },
     Refused {
-        reason: Reason,
+        reason: RefusalReason,
         retry_at: Option<i64>,
         id: Option<Id>,
     },
@@ -105,12 +100,12 @@ pub(crate) enum Verdict {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Status {
     pub(crate) id: Id,
-    pub(crate) state: State,
+    pub(crate) state: ChallengeState,
     pub(crate) issued_at: i64,
     pub(crate) expires_at: i64,
     pub(crate) attempts_left: u8,
     pub(crate) sends: u8,
-    pub(crate) delivery: Delivered,
+    pub(crate) delivery: DeliveryStatus,
     pub(crate) next_send_at: i64,
     pub(crate) lock: Lock,
 }

@@ -6,14 +6,14 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use otp_engine::store::{self, Cell, Class, Commit, Key, Write};
-use otp_engine::{Binding, Budgets, Engine, ManualClock, MemoryStore, Store, Timestamp};
+use otp_engine::{Binding, Engine, ManualClock, MemoryStore, RateLimits, Store, Timestamp};
 
+use crate::entered::{EnteredCode, dress, malformed};
 use crate::flaw::Flaw;
 use crate::reference::Reference;
-use crate::siblings::{Counted, KEY_RINGS, LIMITS, bind, key_ring, policy};
+use crate::siblings::{KEY_RINGS, LIMITS, bind, counted, key_ring, policy};
 use crate::steps::{Ask, Entry, History, Move, Named, RINGS, SIBLINGS, Step};
-use crate::terms::{Asked, DAY, Id, Place, Who};
-use crate::typed::{Typed, dress, malformed};
+use crate::terms::{Asked, DAY, Id, SlotName, Who};
 
 #[path = "world/answers.rs"]
 mod answers;
@@ -48,7 +48,7 @@ pub(crate) struct World<'a> {
     ring: usize,
     start: i64,
     now: i64,
-    seen: HashMap<Place, Seen>,
+    seen: HashMap<SlotName, Seen>,
     accepted: HashSet<Id>,
     promise: Option<(Ask, usize, i64)>,
     tally: &'a mut Tally,
@@ -62,15 +62,16 @@ impl<'a> World<'a> {
         let draws = Arc::new(AtomicU64::new(0));
         let engines = KEY_RINGS.iter().map(|ring| {
             let draws = Arc::clone(&draws);
-            let builder = Engine::builder_on(key_ring(ring), Arc::clone(&clock), move || {
-                Counted(Arc::clone(&draws))
+            let builder = Engine::builder_on(key_ring(ring), Arc::clone(&clock), move |bytes| {
+                counted(&draws, bytes);
+                Ok(())
             });
-            let budgets = if history.metered {
-                Budgets::default()
+            let rate_limits = if history.metered {
+                RateLimits::default()
             } else {
-                Budgets::unmetered()
+                RateLimits::unlimited()
             };
-            let engine = builder.budgets(budgets).build();
+            let engine = builder.rate_limits(rate_limits).build();
             LIMITS
                 .iter()
                 .map(|limits| engine.with_policy(policy(limits)))
@@ -183,20 +184,20 @@ impl<'a> World<'a> {
         }
     }
 
-    fn typed(&self, ask: Ask, entry: &Entry) -> Typed {
+    fn entered(&self, ask: Ask, entry: &Entry) -> EnteredCode {
         let place = ask.who.place();
         let slot = self.reference.slot(place, self.now);
         let right = slot.map_or_else(
             || "1".repeat(LIMITS[self.sibling(ask)].digits.into()),
             |slot| slot.code.clone(),
         );
-        let plain = |text: String| Typed {
+        let plain = |text: String| EnteredCode {
             bytes: text.clone().into_bytes(),
             means: Some(text),
         };
         match entry {
             Entry::Right => plain(right),
-            Entry::Dressed(how) => Typed {
+            Entry::Dressed(how) => EnteredCode {
                 bytes: dress(&right, *how).into_bytes(),
                 means: Some(right),
             },
@@ -214,7 +215,7 @@ impl<'a> World<'a> {
             Entry::OtherLength(false) => plain(right[1..].to_owned()),
             Entry::Malformed(which) => {
                 let junk = malformed(&right);
-                Typed {
+                EnteredCode {
                     bytes: junk[usize::from(*which) % junk.len()].clone(),
                     means: None,
                 }

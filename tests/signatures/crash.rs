@@ -8,11 +8,11 @@ use std::sync::Barrier;
 
 use otp_engine::store::{Cell, Class, Commit, Error, Key, Kind, Write};
 use otp_engine::{
-    Binding, Budgets, Engine, Issuance, MemoryStore, Rejection, SignatureRecord, State, Store,
-    Submission, Timestamp, verify_chain,
+    Binding, ChallengeState, Engine, Issuance, MemoryStore, RateLimits, Rejection, SignatureRecord,
+    Store, Submission, Timestamp, verify_chain,
 };
 
-use crate::fixture::{self, Host, binding, parts};
+use crate::fixture::{self, Harness, binding, parts};
 use crate::{evidence_of, expected, field, key, keys, verify};
 
 /// How a step of a store ends.
@@ -101,15 +101,15 @@ impl<F: Fn(usize) -> End + Send + Sync> Store for Failing<'_, F> {
 }
 
 /// Says what is wrong between the slots of `bindings`, all of one field, and the field's records.
-fn torn(host: &Host, store: &MemoryStore, bindings: &[Binding]) -> Option<String> {
+fn torn(host: &Harness, store: &MemoryStore, bindings: &[Binding]) -> Option<String> {
     let engine = &host.engine;
     let records = match engine.signatures(store, "acme", &field(), usize::MAX) {
         Ok(records) => records,
         Err(error) => return Some(format!("the records of the field: {error}")),
     };
-    let (count, head) = engine.page(store, "acme", &field()).unwrap();
-    let verdict = verify_chain(&records, &keys(), &expected().page(count, head));
-    if !(verdict.all_good() || records.is_empty() && count == 0) {
+    let head = engine.chain_head(store, "acme", &field()).unwrap();
+    let verdict = verify_chain(&records, &keys(), &expected().chain_head(head));
+    if !(verdict.all_good() || records.is_empty() && head.count() == 0) {
         return Some(format!("the chain: {verdict:?}"));
     }
     let signed = |id: String| {
@@ -120,7 +120,7 @@ fn torn(host: &Host, store: &MemoryStore, bindings: &[Binding]) -> Option<String
         let Some(status) = engine.status(store, binding).unwrap() else {
             continue;
         };
-        let used_up = usize::from(status.state == State::Verified);
+        let used_up = usize::from(status.state == ChallengeState::Verified);
         let found = signed(status.id.to_string());
         if found != used_up {
             let user = binding.user();
@@ -140,9 +140,9 @@ struct Crash {
 /// Signs with a host whose step number `at` ends as `end` says, then looks with a sound one.
 fn crash(commits: Commits, at: usize, end: End) -> Crash {
     let store = MemoryStore::keeping_records_until_exit();
-    let host = Host::with(|builder| builder.signing_key(key()));
+    let host = Harness::with(|builder| builder.signing_key(key()));
     let (binding, other) = (binding(), parts().user("8").build().unwrap());
-    // A record is there already, so that the page is changed and not only made.
+    // A record is there already, so that the chain head is changed and not only made.
     let first = issue(&host.engine, &store, &other).unwrap();
     assert!(
         answer(&host.engine, &store, &other, &first.code)
@@ -184,7 +184,11 @@ fn crash(commits: Commits, at: usize, end: End) -> Crash {
     if let (None, Some(code)) = (&wrong, &code) {
         let again = answer(&host.engine, &store, &bindings[0], code).unwrap();
         let told = matches!(again, Ok(()) | Err(Rejection::AlreadyUsed));
-        let count = host.engine.page(&store, "acme", &field()).unwrap().0;
+        let count = host
+            .engine
+            .chain_head(&store, "acme", &field())
+            .unwrap()
+            .count();
         if !told || count != 2 || (again.is_ok() && accepted > 0) {
             wrong = Some(format!("afterwards: {again:?}, {count} records"));
         }
@@ -208,14 +212,14 @@ fn issue(engine: &Engine, store: &dyn Store, binding: &Binding) -> Option<Sent> 
     }
 }
 
-/// Judges a typed text; `None` is an error: no answer is known. An acceptance has its record.
+/// Judges a entered text; `None` is an error: no answer is known. An acceptance has its record.
 fn answer(
     engine: &Engine,
     store: &dyn Store,
     binding: &Binding,
-    typed: &str,
+    entered: &str,
 ) -> Option<Result<(), Rejection>> {
-    let submission = Submission::new(binding, typed).evidence(evidence_of("Siti"));
+    let submission = Submission::new(binding, entered).evidence(evidence_of("Siti"));
     let verdict = engine.verify(store, submission).ok()?;
     Some(match verdict {
         otp_engine::Verdict::Accepted(acceptance) => {
@@ -268,7 +272,7 @@ fn control_a_store_that_commits_cell_by_cell_is_caught_by_the_same_sweep() {
 /// The order of the writes of a commit: slot first, record last. Whoever cuts it anywhere is caught.
 #[test]
 fn an_acceptance_is_one_commit_of_slot_meter_page_and_record() {
-    let host = Host::with(|builder| builder.signing_key(key()));
+    let host = Harness::with(|builder| builder.signing_key(key()));
     let store = Watched {
         inner: MemoryStore::keeping_records_until_exit(),
         commits: std::sync::Mutex::default(),
@@ -281,9 +285,15 @@ fn an_acceptance_is_one_commit_of_slot_meter_page_and_record() {
     let commits = store.commits.lock().unwrap();
     let last = commits.last().unwrap();
     let kinds: Vec<Kind> = last.iter().map(|(kind, _)| *kind).collect();
-    assert_eq!(kinds, [Kind::Slot, Kind::Meter, Kind::Page, Kind::Record]);
+    assert_eq!(
+        kinds,
+        [Kind::Slot, Kind::Meter, Kind::ChainHead, Kind::Record]
+    );
     for (kind, kept_for_ever) in last {
-        assert_eq!(*kept_for_ever, matches!(kind, Kind::Page | Kind::Record));
+        assert_eq!(
+            *kept_for_ever,
+            matches!(kind, Kind::ChainHead | Kind::Record)
+        );
     }
     assert_eq!(commits.len(), 2, "one for the issue, one for the answer");
 }
@@ -334,7 +344,11 @@ fn chance(seed: u64) -> impl Fn(usize) -> End {
 /// and how many signed.
 fn storm(commits: Commits, seed: u64) -> (Option<String>, u64) {
     let store = MemoryStore::keeping_records_until_exit();
-    let host = Host::with(|builder| builder.signing_key(key()).budgets(Budgets::unmetered()));
+    let host = Harness::with(|builder| {
+        builder
+            .signing_key(key())
+            .rate_limits(RateLimits::unlimited())
+    });
     let signers: Vec<_> = (0..32)
         .map(|user: u32| parts().user(&user.to_string()).build().unwrap())
         .collect();
@@ -364,7 +378,11 @@ fn storm(commits: Commits, seed: u64) -> (Option<String>, u64) {
             });
         }
     });
-    let count = host.engine.page(&store, "acme", &field()).unwrap().0;
+    let count = host
+        .engine
+        .chain_head(&store, "acme", &field())
+        .unwrap()
+        .count();
     (torn(&host, &store, &signers), count)
 }
 
@@ -396,7 +414,7 @@ fn control_a_store_that_commits_cell_by_cell_is_caught_by_the_same_storm() {
 #[test]
 fn control_a_record_without_a_used_up_code_is_caught() {
     let store = MemoryStore::keeping_records_until_exit();
-    let host = Host::with(|builder| builder.signing_key(key()));
+    let host = Harness::with(|builder| builder.signing_key(key()));
     let sent = issue(&host.engine, &store, &binding()).unwrap();
     let slot_dropped = DropsSlot { inner: &store };
     let accepted = answer(&host.engine, &slot_dropped, &binding(), &sent.code);

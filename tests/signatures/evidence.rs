@@ -2,13 +2,13 @@
 
 use otp_engine::store::{Kind, MAX_BODY};
 use otp_engine::{
-    Binding, ContentDigest, Detail, Email, Evidence, EvidenceFault, Piece, Policy, Rejection,
-    Submission,
+    Binding, ContentDigest, Email, EraseRequest, Evidence, EvidenceFault, EvidenceKind, Policy,
+    RecordDetail, Rejection, Submission,
 };
 
 use crate::fixture::{binding, parts};
 use crate::shelf::Shelf;
-use crate::{ALL_DETAILS, Desk, PNG, accepted, keys, photograph, verify};
+use crate::{ALL_DETAILS, PNG, Signing, accepted, keys, photograph, verify};
 
 const OFFER: &[u8] = b"%PDF-1.7 the loan offer";
 
@@ -16,17 +16,18 @@ fn offered() -> Binding {
     parts().content(ContentDigest::of(OFFER)).build().unwrap()
 }
 
-fn requiring(pieces: &[Piece]) -> Policy {
-    let require = |builder: otp_engine::PolicyBuilder, piece: &Piece| builder.require(*piece);
+fn requiring(pieces: &[EvidenceKind]) -> Policy {
+    let require =
+        |builder: otp_engine::PolicyBuilder, piece: &EvidenceKind| builder.require(*piece);
     let builder = pieces.iter().fold(Policy::builder(), require);
     builder.build().unwrap()
 }
 
-const REQUIRABLE: [Piece; 4] = [
-    Piece::SignerName,
-    Piece::Document,
-    Piece::Image,
-    Piece::Consent,
+const REQUIRABLE: [EvidenceKind; 4] = [
+    EvidenceKind::SignerName,
+    EvidenceKind::Document,
+    EvidenceKind::Image,
+    EvidenceKind::Consent,
 ];
 
 fn whole() -> Evidence<'static> {
@@ -38,18 +39,18 @@ fn whole() -> Evidence<'static> {
 }
 
 /// Evidence of all pieces but one.
-fn without(piece: Piece) -> Evidence<'static> {
+fn without(piece: EvidenceKind) -> Evidence<'static> {
     let mut evidence = Evidence::new();
-    if piece != Piece::SignerName {
+    if piece != EvidenceKind::SignerName {
         evidence = evidence.signer_name("Siti");
     }
-    if piece != Piece::Document {
+    if piece != EvidenceKind::Document {
         evidence = evidence.document(OFFER);
     }
-    if piece != Piece::Image {
+    if piece != EvidenceKind::Image {
         evidence = evidence.image(PNG);
     }
-    if piece != Piece::Consent {
+    if piece != EvidenceKind::Consent {
         evidence = evidence.consent("I accept.");
     }
     evidence
@@ -57,66 +58,66 @@ fn without(piece: Piece) -> Evidence<'static> {
 
 /// Submits evidence that must be refused, with the right code and with a wrong one: nothing may
 /// even be loaded, and the code must be good afterwards.
-fn refused(desk: &Desk, binding: &Binding, bad: &[(Evidence<'_>, EvidenceFault)]) {
-    let engine = &desk.host.engine;
-    let issued = desk.issue(binding);
+fn refused(signing: &Signing, binding: &Binding, bad: &[(Evidence<'_>, EvidenceFault)]) {
+    let engine = &signing.host.engine;
+    let issued = signing.issue(binding);
     let (right, wrong) = (issued.code.as_str(), crate::fixture::wrong(&issued));
-    let before = engine.status(&desk.store, binding).unwrap().unwrap();
-    let asked = desk.store.asked();
+    let before = engine.status(&signing.store, binding).unwrap().unwrap();
+    let asked = signing.store.asked();
     for (evidence, fault) in bad {
-        for typed in [right, &wrong, "no code"] {
-            let rejection = desk.answer(binding, typed, *evidence).rejection();
+        for entered in [right, &wrong, "no code"] {
+            let rejection = signing.answer(binding, entered, *evidence).rejection();
             assert_eq!(rejection, Some(Rejection::Evidence(*fault)));
         }
     }
-    assert_eq!(desk.store.asked(), asked, "nothing was loaded");
-    let after = engine.status(&desk.store, binding).unwrap().unwrap();
+    assert_eq!(signing.store.asked(), asked, "nothing was loaded");
+    let after = engine.status(&signing.store, binding).unwrap().unwrap();
     assert_eq!(after, before);
-    accepted(desk.answer(binding, right, whole()));
+    accepted(signing.answer(binding, right, whole()));
 }
 
 #[test]
 fn case_86_required_and_missing_is_refused_before_any_compare() {
-    let desk = Desk::with(|builder| builder.policy(requiring(&REQUIRABLE)));
+    let signing = Signing::with(|builder| builder.policy(requiring(&REQUIRABLE)));
     let missing = REQUIRABLE.map(|piece| (without(piece), EvidenceFault::Missing(piece)));
-    refused(&desk, &offered(), &missing);
+    refused(&signing, &offered(), &missing);
     let blank = (
         whole().signer_name(" \u{a0}"),
-        EvidenceFault::Missing(Piece::SignerName),
+        EvidenceFault::Missing(EvidenceKind::SignerName),
     );
-    desk.host.at(60);
-    refused(&desk, &offered(), &[blank]);
+    signing.host.at(60);
+    refused(&signing, &offered(), &[blank]);
 }
 
 #[test]
 fn case_86_a_document_that_is_not_the_bound_content_is_refused_before_any_compare() {
-    let unfit = EvidenceFault::Unfit(Piece::Document);
-    let desk = Desk::new();
+    let unfit = EvidenceFault::Unfit(EvidenceKind::Document);
+    let signing = Signing::new();
     let mut turned = OFFER.to_vec();
     turned[9] ^= 1;
     let others = [&turned[..], &OFFER[1..], b""];
     refused(
-        &desk,
+        &signing,
         &offered(),
         &others.map(|other| (whole().document(other), unfit)),
     );
     // Where nothing is bound, no document fits.
-    desk.host.at(60);
-    let issued = desk.issue(&binding());
-    let typed = issued.code.as_str();
-    let rejection = desk.answer(&binding(), typed, whole()).rejection();
+    signing.host.at(60);
+    let issued = signing.issue(&binding());
+    let entered = issued.code.as_str();
+    let rejection = signing.answer(&binding(), entered, whole()).rejection();
     assert_eq!(rejection, Some(Rejection::Evidence(unfit)));
-    accepted(desk.answer(&binding(), typed, Evidence::new()));
+    accepted(signing.answer(&binding(), entered, Evidence::new()));
 }
 
 #[test]
 fn case_87_a_large_or_foreign_image_is_refused_before_any_compare() {
-    let desk = Desk::new();
+    let signing = Signing::new();
     let large = vec![0; 20_000_000];
     let (largest, just_over) = (photograph(1024 * 1024), photograph(1024 * 1024 + 1));
     let (too_large, unfit) = (
-        EvidenceFault::TooLarge(Piece::Image),
-        EvidenceFault::Unfit(Piece::Image),
+        EvidenceFault::TooLarge(EvidenceKind::Image),
+        EvidenceFault::Unfit(EvidenceKind::Image),
     );
     let bad: Vec<_> = [
         (&large[..], too_large),
@@ -131,59 +132,66 @@ fn case_87_a_large_or_foreign_image_is_refused_before_any_compare() {
     .into_iter()
     .map(|(image, fault)| (whole().image(image), fault))
     .collect();
-    refused(&desk, &offered(), &bad);
-    desk.host.at(60);
-    let issued = desk.issue(&offered());
+    refused(&signing, &offered(), &bad);
+    signing.host.at(60);
+    let issued = signing.issue(&offered());
     let largest = whole().image(&largest);
-    let record = accepted(desk.answer(&offered(), issued.code.as_str(), largest));
+    let record = accepted(signing.answer(&offered(), issued.code.as_str(), largest));
     assert_eq!(verify(&record).image().unwrap().size, 1024 * 1024);
 }
 
 #[test]
 fn case_86_what_was_required_at_the_issue_holds_for_a_lax_sibling() {
     for piece in REQUIRABLE {
-        let desk = Desk::with(|builder| builder.policy(requiring(&[piece])));
-        let lax = desk.host.engine.with_policy(Policy::default());
-        let issued = desk.issue(&offered());
-        let (binding, commits) = (offered(), desk.store.asked().1);
-        let answer = |typed: &str, evidence| {
-            let submission = Submission::new(&binding, typed).evidence(evidence);
-            lax.verify(&desk.store, submission).unwrap()
+        let signing = Signing::with(|builder| builder.policy(requiring(&[piece])));
+        let lax = signing.host.engine.with_policy(Policy::default());
+        let issued = signing.issue(&offered());
+        let (binding, commits) = (offered(), signing.store.asked().1);
+        let answer = |entered: &str, evidence| {
+            let submission = Submission::new(&binding, entered).evidence(evidence);
+            lax.verify(&signing.store, submission).unwrap()
         };
         let missing = Rejection::Evidence(EvidenceFault::Missing(piece));
-        for typed in [issued.code.as_str(), &crate::fixture::wrong(&issued)] {
-            let rejection = answer(typed, without(piece)).rejection();
+        for entered in [issued.code.as_str(), &crate::fixture::wrong(&issued)] {
+            let rejection = answer(entered, without(piece)).rejection();
             assert_eq!(rejection, Some(missing), "the same for right and wrong");
         }
-        assert_eq!(desk.store.asked().1, commits, "nothing was counted");
+        assert_eq!(signing.store.asked().1, commits, "nothing was counted");
         accepted(answer(issued.code.as_str(), whole()));
     }
 }
 
 #[test]
 fn case_86_a_strict_sibling_requires_more_of_codes_that_are_out() {
-    let desk = Desk::new();
-    let strict = desk.host.engine.with_policy(requiring(&[Piece::Image]));
-    let issued = desk.issue(&offered());
+    let signing = Signing::new();
+    let strict = signing
+        .host
+        .engine
+        .with_policy(requiring(&[EvidenceKind::Image]));
+    let issued = signing.issue(&offered());
     let binding = offered();
     let submission = Submission::new(&binding, issued.code.as_str());
-    let verdict = strict.verify(&desk.store, submission).unwrap();
-    let missing = Rejection::Evidence(EvidenceFault::Missing(Piece::Image));
+    let verdict = strict.verify(&signing.store, submission).unwrap();
+    let missing = Rejection::Evidence(EvidenceFault::Missing(EvidenceKind::Image));
     assert_eq!(verdict.rejection(), Some(missing));
     let with_image = submission.evidence(Evidence::new().image(PNG));
-    accepted(strict.verify(&desk.store, with_image).unwrap());
+    accepted(strict.verify(&signing.store, with_image).unwrap());
 }
 
 #[test]
 fn a_lax_sibling_that_issues_anew_still_does_not_open_the_strict_one() {
-    let desk = Desk::with(|builder| builder.policy(requiring(&[Piece::Image])));
-    let lax = desk.host.engine.with_policy(Policy::default());
-    desk.issue(&offered());
-    desk.host.at(60);
+    let signing = Signing::with(|builder| builder.policy(requiring(&[EvidenceKind::Image])));
+    let lax = signing.host.engine.with_policy(Policy::default());
+    signing.issue(&offered());
+    signing.host.at(60);
     let binding = offered();
-    let issued = lax.issue(&desk.store, &binding).unwrap().issued().unwrap();
-    let verdict = desk.answer(&binding, issued.code.as_str(), Evidence::new());
-    let missing = Rejection::Evidence(EvidenceFault::Missing(Piece::Image));
+    let issued = lax
+        .issue(&signing.store, &binding)
+        .unwrap()
+        .issued()
+        .unwrap();
+    let verdict = signing.answer(&binding, issued.code.as_str(), Evidence::new());
+    let missing = Rejection::Evidence(EvidenceFault::Missing(EvidenceKind::Image));
     assert_eq!(verdict.rejection(), Some(missing));
 }
 
@@ -196,10 +204,10 @@ fn escaped(length: usize) -> String {
 fn the_largest_evidence_of_all_pieces_fits_though_json_escapes_every_character() {
     let name = |length| escaped(length);
     let member = name(otp_engine::MAX_MEMBER);
-    let field = otp_engine::RecordField {
+    let field = otp_engine::Target {
         model: &member,
         field: &member,
-        record: &member,
+        id: &member,
     };
     let local = "a".repeat(64);
     let labels = ["b".repeat(63), "c".repeat(63), "d".repeat(57)].join(".");
@@ -208,7 +216,7 @@ fn the_largest_evidence_of_all_pieces_fits_though_json_escapes_every_character()
     let binding = Binding::builder()
         .tenant(&member)
         .purpose(&member)
-        .record_field(field)
+        .target(field)
         .user(&member)
         .recipient(email)
         .content(ContentDigest::of(OFFER).guessable())
@@ -226,12 +234,13 @@ fn the_largest_evidence_of_all_pieces_fits_though_json_escapes_every_character()
         .revision(&revision)
         .ip(&ip)
         .agent(&agent);
-    let desk = Desk::with(|builder| builder.policy(Policy::builder().token().build().unwrap()));
+    let signing =
+        Signing::with(|builder| builder.policy(Policy::builder().token().build().unwrap()));
     let mut last = None;
     for round in 0..2 {
-        desk.host.at(round * 60);
-        let issued = desk.issue(&binding);
-        last = Some(accepted(desk.answer(
+        signing.host.at(round * 60);
+        let issued = signing.issue(&binding);
+        last = Some(accepted(signing.answer(
             &binding,
             issued.code.as_str(),
             evidence,
@@ -240,31 +249,43 @@ fn the_largest_evidence_of_all_pieces_fits_though_json_escapes_every_character()
     let record = last.unwrap();
     let said = verify(&record);
     assert_eq!(said.consent(), Some(consent.as_str()));
-    assert_eq!(said.detail(Detail::Agent), Some(agent.as_str()));
+    assert_eq!(said.detail(RecordDetail::Agent), Some(agent.as_str()));
     let longest = record.to_bytes().len();
     assert!(longest <= MAX_BODY, "{longest} bytes");
     eprintln!("figure: longest signature record in bytes = {longest}");
-    let engine = &desk.host.engine;
-    let read = engine.signatures(&desk.store, &member, &field, 5).unwrap();
+    let engine = &signing.host.engine;
+    let read = engine
+        .signatures(&signing.store, &member, &field, 5)
+        .unwrap();
     assert_eq!(read[0], record);
-    let (count, head) = engine.page(&desk.store, &member, &field).unwrap();
+    let head = engine.chain_head(&signing.store, &member, &field).unwrap();
     let expected = otp_engine::ExpectedChain::new()
         .tenant(&member)
         .model(&member)
         .field(&member)
-        .record(&member);
-    let verdict = otp_engine::verify_chain(&read, &keys(), &expected.page(count, head));
+        .target_id(&member);
+    let verdict = otp_engine::verify_chain(&read, &keys(), &expected.chain_head(head));
     assert!(verdict.all_good(), "{verdict:?}");
     // Erased one detail after the other, each with its note, it still fits.
     for detail in ALL_DETAILS {
         engine
-            .erase(&desk.store, &member, &field, 2, &[detail])
+            .erase(
+                &signing.store,
+                &EraseRequest {
+                    tenant: &member,
+                    target: field,
+                    sequence: 2,
+                    details: &[detail],
+                },
+            )
             .unwrap();
-        let cell = desk.store.keys_of(Kind::Record)[1];
-        assert!(desk.store.body(cell).len() <= MAX_BODY);
+        let cell = signing.store.keys_of(Kind::Record)[1];
+        assert!(signing.store.body(cell).len() <= MAX_BODY);
     }
     assert_eq!(
-        engine.signatures(&desk.store, &member, &field, 1).unwrap()[0]
+        engine
+            .signatures(&signing.store, &member, &field, 1)
+            .unwrap()[0]
             .erasures()
             .len(),
         6
@@ -273,27 +294,27 @@ fn the_largest_evidence_of_all_pieces_fits_though_json_escapes_every_character()
 
 #[test]
 fn each_character_of_the_evidence_is_kept_as_it_was_given() {
-    let desk = Desk::new();
+    let signing = Signing::new();
     let text = "Zoë 王小明 علی\u{200c}رضا 😀 <script> \"quoted\" \\ / \u{10ffff}";
     let evidence = Evidence::new()
         .signer_name(text)
         .user_name(text)
         .consent("first line\nsecond line")
         .agent(text);
-    let said = verify(&desk.sign(&binding(), evidence));
+    let said = verify(&signing.sign(&binding(), evidence));
     assert_eq!(said.signer_name(), Some(text));
     assert_eq!(said.user_name(), Some(text));
-    assert_eq!(said.detail(Detail::Agent), Some(text));
+    assert_eq!(said.detail(RecordDetail::Agent), Some(text));
     assert_eq!(said.consent(), Some("first line\nsecond line"));
 }
 
 #[test]
 fn evidence_is_judged_before_the_store_is_asked_whether_it_can_keep_records() {
-    let desk = Desk::with(|builder| builder.policy(requiring(&[Piece::Image])));
+    let signing = Signing::with(|builder| builder.policy(requiring(&[EvidenceKind::Image])));
     let process = Shelf::of(otp_engine::store::Class::Process);
     let binding = binding();
     let submission = Submission::new(&binding, "000000");
-    let verdict = desk.host.engine.verify(&process, submission).unwrap();
-    let missing = Rejection::Evidence(EvidenceFault::Missing(Piece::Image));
+    let verdict = signing.host.engine.verify(&process, submission).unwrap();
+    let missing = Rejection::Evidence(EvidenceFault::Missing(EvidenceKind::Image));
     assert_eq!(verdict.rejection(), Some(missing));
 }

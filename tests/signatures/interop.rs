@@ -9,14 +9,15 @@ use std::path::PathBuf;
 use hmac::{Hmac, KeyInit, Mac};
 use otp_engine::store::Kind;
 use otp_engine::{
-    Binding, ContentDigest, Detail, Email, Evidence, EvidenceFault, KeyError, MAX_MEMBER, Mobile,
-    Piece, RecordFault, RecordField, Rejection, SignatureRecord, VerifyingKeys, verify_record,
+    Binding, ContentDigest, Email, EraseRequest, Evidence, EvidenceFault, EvidenceKind, KeyError,
+    MAX_MEMBER, Mobile, RecordDetail, RecordFault, Rejection, SignatureRecord, Target,
+    VerifyingKeys, verify_record,
 };
 use serde_json::{Value, json};
 use sha2::Sha256;
 
 use crate::fixture::binding;
-use crate::{Desk, PNG, keys, verify};
+use crate::{PNG, Signing, keys, verify};
 
 /// The seed of this run; a failing test prints it.
 pub(crate) fn seed() -> u64 {
@@ -93,10 +94,10 @@ impl Sample {
         let mut builder = Binding::builder()
             .tenant(&texts[0])
             .purpose(&texts[1])
-            .record_field(RecordField {
+            .target(Target {
                 model: &texts[2],
                 field: &texts[3],
-                record: &texts[4],
+                id: &texts[4],
             })
             .user(&texts[5]);
         builder = match draw.below(3) {
@@ -161,12 +162,12 @@ impl Sample {
 /// JWS and its disclosures, the very bytes that were signed, and what each disclosure must say.
 #[test]
 fn fresh_records_of_generated_facts_are_read_back_as_they_were_given() {
-    let desk = Desk::new();
+    let signing = Signing::new();
     let mut draw = Draw(seed());
     let mut written = Vec::new();
     for _ in 0..1_000 {
         let sample = Sample::draw(&mut draw);
-        let record = desk.sign(&sample.binding, sample.evidence());
+        let record = signing.sign(&sample.binding, sample.evidence());
         let said = verify(&record);
         let [tenant, purpose, model, field, name, user] = &sample.texts[..] else {
             panic!("six members");
@@ -176,15 +177,15 @@ fn fresh_records_of_generated_facts_are_read_back_as_they_were_given() {
             [tenant, purpose, model]
         );
         assert_eq!(
-            [said.field(), said.record(), said.user()],
+            [said.field(), said.target_id(), said.user()],
             [field, name, user]
         );
         assert_eq!(said.user_name(), sample.user_name.as_deref());
         assert_eq!(said.signer_name(), sample.signer_name.as_deref());
         assert_eq!(said.consent(), sample.consent.as_deref());
         assert_eq!(said.revision(), sample.revision.as_deref());
-        assert_eq!(said.detail(Detail::Ip), sample.ip.as_deref());
-        assert_eq!(said.detail(Detail::Agent), sample.agent.as_deref());
+        assert_eq!(said.detail(RecordDetail::Ip), sample.ip.as_deref());
+        assert_eq!(said.detail(RecordDetail::Agent), sample.agent.as_deref());
         let digest = sample.document.as_deref().map(ContentDigest::of);
         assert_eq!(said.content(), digest.map(|digest| *digest.as_bytes()));
         let details: serde_json::Map<String, Value> = crate::ALL_DETAILS
@@ -281,23 +282,23 @@ const GOLDEN_STORE: &str = concat!(
 );
 
 /// Says whether an image is taken as evidence.
-fn is_taken(desk: &Desk, image: &[u8]) -> bool {
-    let unfit = Rejection::Evidence(EvidenceFault::Unfit(Piece::Image));
+fn is_taken(signing: &Signing, image: &[u8]) -> bool {
+    let unfit = Rejection::Evidence(EvidenceFault::Unfit(EvidenceKind::Image));
     let evidence = Evidence::new().image(image);
-    desk.answer(&binding(), "000000", evidence).rejection() != Some(unfit)
+    signing.answer(&binding(), "000000", evidence).rejection() != Some(unfit)
 }
 
 /// Pictures with faults, and what Pillow says of each (`tests/vectors/images/mutate.py`, whose folder
 /// the run names): what is taken, Pillow opens.
 #[test]
 fn case_172_an_image_that_is_taken_opens_elsewhere() {
-    let desk = Desk::new();
+    let signing = Signing::new();
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/images");
     for (of, taken) in [("sound", true), ("position", false)] {
         for file in fs::read_dir(folder.join(of)).unwrap() {
             let path = file.unwrap().path();
             assert_eq!(
-                is_taken(&desk, &fs::read(&path).unwrap()),
+                is_taken(&signing, &fs::read(&path).unwrap()),
                 taken,
                 "{path:?}"
             );
@@ -313,7 +314,7 @@ fn case_172_an_image_that_is_taken_opens_elsewhere() {
     for (number, pillow) in told.iter().enumerate() {
         let opens = !pillow["format"].is_null();
         let image = fs::read(folder.join(number.to_string())).unwrap();
-        let takes = is_taken(&desk, &image);
+        let takes = is_taken(&signing, &image);
         assert!(opens || !takes, "Pillow does not open image {number}");
         let whole = pillow["whole"] == true;
         assert!(takes || !whole, "image {number} has no fault");
@@ -326,65 +327,80 @@ fn case_172_an_image_that_is_taken_opens_elsewhere() {
 }
 
 /// Three signatures of one field, one of them partly erased, as they stand in a store.
-fn golden_desk() -> Desk {
-    let desk = Desk::new();
-    desk.sign_often(3);
-    desk.host.at(1_000);
-    let details = [Detail::Number, Detail::UserName];
-    desk.host
+fn golden_desk() -> Signing {
+    let signing = Signing::new();
+    signing.sign_often(3);
+    signing.host.at(1_000);
+    let details = [RecordDetail::Number, RecordDetail::UserName];
+    signing
+        .host
         .engine
-        .erase(&desk.store, "acme", &crate::field(), 2, &details)
+        .erase(
+            &signing.store,
+            &EraseRequest {
+                tenant: "acme",
+                target: crate::field(),
+                sequence: 2,
+                details: &details,
+            },
+        )
         .unwrap();
-    desk
+    signing
 }
 
-/// The cells of a field as an earlier version left them in a store, page and seal included: this
+/// The cells of a field as an earlier version left them in a store, chain head and seal included: this
 /// version still finds them, reads them, and appends to them. `OTP_WRITE_GOLDEN=1` makes the file.
 #[test]
 fn case_93_a_store_with_records_of_format_1_is_read_and_appended_to() {
     if std::env::var_os("OTP_WRITE_GOLDEN").is_some() {
-        let desk = golden_desk();
-        let cells: Vec<Value> = [Kind::Page, Kind::Record]
+        let signing = golden_desk();
+        let cells: Vec<Value> = [Kind::ChainHead, Kind::Record]
             .into_iter()
-            .flat_map(|kind| desk.store.keys_of(kind))
+            .flat_map(|kind| signing.store.keys_of(kind))
             .map(|key| {
-                let (version, body) = (desk.store.version(key), desk.store.body(key));
+                let (version, body) = (signing.store.version(key), signing.store.body(key));
                 json!({"key": hex(key.as_bytes()), "version": version, "body": hex(&body)})
             })
             .collect();
         let golden = json!({
-            "_comment": "Page and records of one field, format 1, as they stand in a Permanent store; every later version must read them. Made by tests/signatures/interop.rs with OTP_WRITE_GOLDEN=1. Code secret 32 times the byte 1, index secret 2, Ed25519 seed 21.",
+            "_comment": "ChainHead and records of one field, format 1, as they stand in a Permanent store; every later version must read them. Made by tests/signatures/interop.rs with OTP_WRITE_GOLDEN=1. Code secret 32 times the byte 1, index secret 2, Ed25519 seed 21.",
             "cells": cells,
         });
         fs::write(GOLDEN_STORE, format!("{golden:#}\n")).unwrap();
     }
     let golden: Value =
         serde_json::from_str(include_str!("../vectors/records/store-v1.json")).unwrap();
-    let desk = Desk::new();
+    let signing = Signing::new();
     for cell in golden["cells"].as_array().unwrap() {
         let key = unhex(cell["key"].as_str().unwrap()).try_into().unwrap();
         let body = unhex(cell["body"].as_str().unwrap());
         let version = cell["version"].as_u64().unwrap();
-        desk.store
+        signing
+            .store
             .put(otp_engine::store::Key::from_bytes(key), version, &body);
     }
-    let all = desk.signatures(10).unwrap();
+    let all = signing.signatures(10).unwrap();
     assert_eq!(all.len(), 3);
-    assert!(desk.judge(&all).all_good());
+    assert!(signing.judge(&all).all_good());
     assert_eq!(all[1].erasures().len(), 1);
     assert_eq!(
         (verify(&all[1]).number(), verify(&all[1]).signer_name()),
         (None, Some("Signer 2"))
     );
     // The ids that were drawn then are not drawn again.
-    desk.host
+    signing
+        .host
         .draws
         .store(1_000, core::sync::atomic::Ordering::SeqCst);
-    desk.seconds
+    signing
+        .seconds
         .store(3_000, core::sync::atomic::Ordering::SeqCst);
-    let next = desk.sign(&binding(), Evidence::new());
-    assert_eq!((next.n(), next.prev()), (4, Some(all[0].digest())));
-    assert!(desk.judge(&desk.signatures(10).unwrap()).all_good());
+    let next = signing.sign(&binding(), Evidence::new());
+    assert_eq!(
+        (next.sequence(), next.previous_digest()),
+        (4, Some(all[0].digest()))
+    );
+    assert!(signing.judge(&signing.signatures(10).unwrap()).all_good());
 }
 
 /// Finds and checks the cells of the golden store by what docs/formats.md says alone.
@@ -399,28 +415,28 @@ fn the_golden_cells_stand_where_the_documented_derivations_lead() {
         mac(&secret, &[b"otp-engine seal v1"]),
     );
     let long = |text: &str| [&[0, u8::try_from(text.len()).unwrap()], text.as_bytes()].concat();
-    let RecordField {
+    let Target {
         model,
         field,
-        record,
+        id: record,
     } = crate::field();
     let members = ["acme", model, field, record].map(long).concat();
     let partition = &mac(&index, &[&[0], b"acme"])[..8];
-    let page = [partition, &mac(&index, &[&[4], &members])[..24]].concat();
-    assert_eq!(cell(0, "key"), page);
+    let chain_head = [partition, &mac(&index, &[&[4], &members])[..24]].concat();
+    assert_eq!(cell(0, "key"), chain_head);
 
     let body = cell(0, "body");
     let (body, sealed) = body.split_at(41);
     let version = golden["cells"][0]["version"].as_u64().unwrap();
     assert_eq!(
-        mac(&seal, &[&page, &version.to_be_bytes(), body])[..16],
+        mac(&seal, &[&chain_head, &version.to_be_bytes(), body])[..16],
         *sealed
     );
     assert_eq!(body[..9], [1, 0, 0, 0, 0, 0, 0, 0, 3]);
 
     for n in 1..=3_u8 {
         let count = u64::from(n).to_be_bytes();
-        let key = [partition, &mac(&index, &[&[5], &page, &count])[..24]].concat();
+        let key = [partition, &mac(&index, &[&[5], &chain_head, &count])[..24]].concat();
         assert_eq!(cell(n.into(), "key"), key, "record {n}");
         let stored = cell(n.into(), "body");
         let record = SignatureRecord::from_bytes(&stored).unwrap();

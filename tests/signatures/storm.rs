@@ -3,20 +3,20 @@
 use std::sync::Barrier;
 
 use otp_engine::{
-    Binding, Budgets, Evidence, ExpectedChain, MemoryStore, RecordField, Rejection,
-    SignatureRecord, Store, Submission, Verdict, verify_chain,
+    Binding, Evidence, ExpectedChain, MemoryStore, RateLimits, Rejection, SignatureRecord, Store,
+    Submission, Target, Verdict, verify_chain,
 };
 
-use crate::fixture::{Host, parts, record};
+use crate::fixture::{Harness, parts, record};
 use crate::{key, keys, verify};
 
 const THREADS: usize = 32;
 
-fn host(budgets: Budgets) -> Host {
-    Host::with(|builder| builder.signing_key(key()).budgets(budgets))
+fn host(rate_limits: RateLimits) -> Harness {
+    Harness::with(|builder| builder.signing_key(key()).rate_limits(rate_limits))
 }
 
-fn issue(host: &Host, store: &dyn Store, binding: &Binding) -> String {
+fn issue(host: &Harness, store: &dyn Store, binding: &Binding) -> String {
     let issued = host.engine.issue(store, binding).unwrap().issued();
     issued
         .expect("a send within all limits")
@@ -25,25 +25,25 @@ fn issue(host: &Host, store: &dyn Store, binding: &Binding) -> String {
         .into()
 }
 
-/// Judges the field named `name`: all of it, against its page. Returns its records, newest first.
-fn whole_field(host: &Host, store: &dyn Store, name: &str) -> Vec<SignatureRecord> {
+/// Judges the field named `name`: all of it, against its chain head. Returns its records, newest first.
+fn whole_field(host: &Harness, store: &dyn Store, name: &str) -> Vec<SignatureRecord> {
     let field = record(name);
     let engine = &host.engine;
     let records = engine
         .signatures(store, "acme", &field, usize::MAX)
         .unwrap();
-    let (count, head) = engine.page(store, "acme", &field).unwrap();
-    let RecordField {
+    let head = engine.chain_head(store, "acme", &field).unwrap();
+    let Target {
         model,
         field,
-        record,
+        id: record,
     } = field;
     let expected = ExpectedChain::new()
         .tenant("acme")
         .model(model)
         .field(field)
-        .record(record)
-        .page(count, head);
+        .target_id(record)
+        .chain_head(head);
     let verdict = verify_chain(&records, &keys(), &expected);
     assert!(verdict.all_good(), "{verdict:?}");
     records
@@ -52,7 +52,7 @@ fn whole_field(host: &Host, store: &dyn Store, name: &str) -> Vec<SignatureRecor
 #[test]
 fn case_92_storm_of_two_signers_on_one_field() {
     let (host, store) = (
-        host(Budgets::unmetered()),
+        host(RateLimits::unlimited()),
         MemoryStore::keeping_records_until_exit(),
     );
     let signers = ["7", "8"].map(|user| parts().user(user).build().unwrap());
@@ -112,7 +112,7 @@ fn case_92_storm_of_two_signers_on_one_field() {
 #[test]
 fn storm_of_thirty_two_signers_of_one_field() {
     let (host, store) = (
-        host(Budgets::unmetered()),
+        host(RateLimits::unlimited()),
         MemoryStore::keeping_records_until_exit(),
     );
     let signers: Vec<_> = (0..THREADS)
@@ -137,18 +137,18 @@ fn storm_of_thirty_two_signers_of_one_field() {
 
 #[test]
 fn storm_of_one_user_who_signs_many_fields() {
-    let budgets = Budgets::builder()
+    let rate_limits = RateLimits::builder()
         .user_sends_per_hour(32)
         .recipient_sends_per_ten_minutes(32)
         .recipient_sends_per_day(32)
         .build()
         .unwrap();
     // Metered: every acceptance writes the one meter of this user, too.
-    let (host, store) = (host(budgets), MemoryStore::keeping_records_until_exit());
+    let (host, store) = (host(rate_limits), MemoryStore::keeping_records_until_exit());
     let names: Vec<_> = (0..THREADS).map(|name| name.to_string()).collect();
     let fields: Vec<_> = names
         .iter()
-        .map(|name| parts().record_field(record(name)).build().unwrap())
+        .map(|name| parts().target(record(name)).build().unwrap())
         .collect();
     let codes: Vec<_> = fields
         .iter()
@@ -158,12 +158,12 @@ fn storm_of_one_user_who_signs_many_fields() {
     for name in &names {
         let records = whole_field(&host, &store, name);
         assert_eq!(records.len(), 1);
-        assert_eq!(verify(&records[0]).record(), name);
+        assert_eq!(verify(&records[0]).target_id(), name);
     }
 }
 
 /// Answers each code, all in one moment; all must be accepted.
-fn all_at_once(host: &Host, store: &dyn Store, bindings: &[Binding], codes: &[String]) {
+fn all_at_once(host: &Harness, store: &dyn Store, bindings: &[Binding], codes: &[String]) {
     let barrier = Barrier::new(bindings.len());
     std::thread::scope(|scope| {
         for (binding, code) in bindings.iter().zip(codes) {

@@ -5,10 +5,10 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::Arc;
 
-use otp_engine::oath::{Algorithm, Hotp, Secret};
+use otp_engine::oath::{HashFunction, Hotp, Secret};
 use otp_engine::{
-    Binding, Checked, Engine, Evidence, ExpectedChain, KeyRing, ManualClock, Mobile, RecordField,
-    Rejection, SigningKey, Store, StoreCheck, Submission, Timestamp, verify_chain,
+    Binding, Engine, Evidence, ExpectedChain, KeyRing, ManualClock, Mobile, RecordCheck, Rejection,
+    SigningKey, Store, StoreCheck, Submission, Target, Timestamp, verify_chain,
 };
 
 /// Names the program `tests/vectors/upgrade/meet.rs`, as the version before builds it.
@@ -135,22 +135,22 @@ impl Both<'_> {
         assert_eq!(told, "AlreadyUsed");
 
         let (store, binding) = (self.store, binding(user));
-        let field = binding.record_field();
+        let field = binding.target();
         let records = self.engine.signatures(store, "acme", &field, 9).unwrap();
         assert_eq!(records.len(), 2);
         let key = SigningKey::from_seed(&[7; 32]).verifying_key();
-        let page = self.engine.page(store, "acme", &field).unwrap();
-        let expected = ExpectedChain::new().page(page.0, page.1);
+        let head = self.engine.chain_head(store, "acme", &field).unwrap();
+        let expected = ExpectedChain::new().chain_head(head);
         let chain = verify_chain(&records, &[key].into_iter().collect(), &expected);
         assert_eq!(
             (chain.signatures, chain.chain, chain.head),
-            (Checked::Good, Checked::Good, Checked::Good)
+            (RecordCheck::Good, RecordCheck::Good, RecordCheck::Good)
         );
     }
 
-    fn types(&self, user: u64, typed: &str) -> Option<Rejection> {
+    fn types(&self, user: u64, entered: &str) -> Option<Rejection> {
         let binding = binding(user);
-        let submission = Submission::new(&binding, typed);
+        let submission = Submission::new(&binding, entered);
         let submission = submission.evidence(Evidence::new().signer_name("Siti"));
         let verdict = self.engine.verify(self.store, submission);
         verdict.unwrap().rejection()
@@ -174,7 +174,7 @@ fn engine(clock: &Arc<ManualClock>) -> Engine {
 
 fn hotp(user: u64) -> Hotp {
     let secret = Secret::new(format!("the secret of {user:08}").as_bytes()).unwrap();
-    Hotp::new(&secret, Algorithm::Sha1, 8).unwrap()
+    Hotp::new(&secret, HashFunction::Sha1, 8).unwrap()
 }
 
 fn shown(user: u64, counter: u64) -> String {
@@ -191,10 +191,10 @@ fn binding(user: u64) -> Binding {
     Binding::builder()
         .tenant("acme")
         .purpose("sign")
-        .record_field(RecordField {
+        .target(Target {
             model: "loan.application",
             field: "client_signature",
-            record: &record,
+            id: &record,
         })
         .user(&user.to_string())
         .recipient(Mobile::parse(&mobile).unwrap())

@@ -1,24 +1,22 @@
 //! An engine in which nothing is left to chance: fixed keys, a clock that stands still, counted
 //! randomness, and an ear for its events.
 
-use core::convert::Infallible;
 use core::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use otp_engine::{
-    Binding, Engine, EngineBuilder, Event, Happening, KeyRing, ManualClock, Mobile, Policy,
-    RecordField, Timestamp,
+    Binding, Engine, EngineBuilder, Event, EventKind, KeyRing, ManualClock, Mobile, Policy,
+    RandomnessError, Target, Timestamp,
 };
-use rand_core::{TryCryptoRng, TryRng};
 
 /// An engine, its clock, and what its observer heard.
-pub(crate) struct Scene {
+pub(crate) struct Harness {
     pub(crate) engine: Engine,
     pub(crate) clock: Arc<ManualClock>,
-    pub(crate) heard: Arc<Mutex<Vec<Happening>>>,
+    pub(crate) heard: Arc<Mutex<Vec<EventKind>>>,
 }
 
-impl Scene {
+impl Harness {
     pub(crate) fn new() -> Self {
         Self::with_epoch(0)
     }
@@ -26,18 +24,17 @@ impl Scene {
     /// The same keys under another epoch.
     pub(crate) fn with_epoch(epoch: u32) -> Self {
         let drawn = AtomicU64::new(0);
-        Self::with_randomness(epoch, move || Counted(drawn.fetch_add(1, Ordering::SeqCst)))
+        Self::with_randomness(epoch, move |bytes| {
+            counted(drawn.fetch_add(1, Ordering::SeqCst), bytes);
+            Ok(())
+        })
     }
 
     /// The same engine on another source of randomness.
-    pub(crate) fn with_randomness<R>(
+    pub(crate) fn with_randomness(
         epoch: u32,
-        randomness: impl Fn() -> R + Send + Sync + 'static,
-    ) -> Self
-    where
-        R: TryCryptoRng,
-        <R as TryRng>::Error: Send + Sync + 'static,
-    {
+        randomness: impl Fn(&mut [u8]) -> Result<(), RandomnessError> + Send + Sync + 'static,
+    ) -> Self {
         let clock = Arc::new(ManualClock::new(at(0)));
         let builder = Engine::builder_on(keys(epoch), Arc::clone(&clock), randomness);
         Self::listen(builder, clock)
@@ -49,17 +46,18 @@ impl Scene {
         let drawn = AtomicU64::new(0);
         let clock = Arc::new(ManualClock::new(at(0)));
         let days_30 = core::time::Duration::from_secs(30 * 86_400);
-        let budgets = otp_engine::Budgets::builder().lock_ends_after(days_30);
-        let builder = Engine::builder_on(keys(0), Arc::clone(&clock), move || {
-            Counted(drawn.fetch_add(1, Ordering::SeqCst))
+        let rate_limits = otp_engine::RateLimits::builder().lock_ends_after(days_30);
+        let builder = Engine::builder_on(keys(0), Arc::clone(&clock), move |bytes| {
+            counted(drawn.fetch_add(1, Ordering::SeqCst), bytes);
+            Ok(())
         });
-        Self::listen(builder.budgets(budgets.build().unwrap()), clock)
+        Self::listen(builder.rate_limits(rate_limits.build().unwrap()), clock)
     }
 
     fn listen(builder: EngineBuilder, clock: Arc<ManualClock>) -> Self {
         let heard = Arc::new(Mutex::new(Vec::new()));
         let ear = Arc::clone(&heard);
-        let observer = move |event: &Event<'_>| ear.lock().unwrap().push(event.what);
+        let observer = move |event: &Event<'_>| ear.lock().unwrap().push(event.kind);
         let engine = builder.policy(policy()).observer(observer).build();
         Self {
             engine,
@@ -69,7 +67,7 @@ impl Scene {
     }
 
     /// Takes what was heard since the last call.
-    pub(crate) fn events(&self) -> Vec<Happening> {
+    pub(crate) fn events(&self) -> Vec<EventKind> {
         core::mem::take(&mut self.heard.lock().unwrap())
     }
 }
@@ -79,7 +77,7 @@ pub(crate) fn policy() -> Policy {
     Policy::builder().digits(10).build().unwrap()
 }
 
-/// What a slot grants before it closes, and the budgets of a user: the defaults, by heart.
+/// What a slot grants before it closes, and the rate limits of a user: the defaults, by heart.
 pub(crate) const MAX_ATTEMPTS: u8 = 5;
 pub(crate) const USER_FAILURES: u8 = 15;
 pub(crate) const USER_SENDS: u8 = 10;
@@ -94,17 +92,17 @@ pub(crate) fn keys(epoch: u32) -> KeyRing {
     ring.build().unwrap()
 }
 
-/// The record field `record` for a user; another `world` is another tenant, so that no budget is
+/// The record field `record` for a user; another `world` is another tenant, so that no rate limit is
 /// shared with it.
 pub(crate) fn binding(world: usize, user: usize, record: usize) -> Binding {
     let number = format!("6012{:07}", world % 10_000 * 1_000 + user * 100 + record);
     Binding::builder()
         .tenant(&format!("tenant {world}"))
         .purpose("sign")
-        .record_field(RecordField {
+        .target(Target {
             model: "loan",
             field: "signature",
-            record: &record.to_string(),
+            id: &record.to_string(),
         })
         .user(&user.to_string())
         .recipient(Mobile::parse(&number).unwrap())
@@ -123,28 +121,10 @@ pub(crate) fn at(second: i64) -> Timestamp {
     Timestamp::from_unix(1_715_767_200 + second)
 }
 
-/// Randomness that is all different and the same in every run.
-pub(crate) struct Counted(pub(crate) u64);
-
-impl TryRng for Counted {
-    type Error = Infallible;
-
-    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
-        self.try_next_u64().map(|word| (word >> 32) as u32)
-    }
-
-    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        Ok(self.0)
-    }
-
-    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
-        for chunk in bytes.chunks_mut(8) {
-            let word = self.try_next_u64()?.to_be_bytes();
-            chunk.copy_from_slice(&word[..chunk.len()]);
-        }
-        Ok(())
+/// Fills `bytes` with words that are all different and the same in every run.
+pub(crate) fn counted(mut word: u64, bytes: &mut [u8]) {
+    for chunk in bytes.chunks_mut(8) {
+        word = word.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        chunk.copy_from_slice(&word.to_be_bytes()[..chunk.len()]);
     }
 }
-
-impl TryCryptoRng for Counted {}

@@ -1,7 +1,7 @@
 //! What the records of one user promise, written down once more from the documentation: the
 //! reference that histories are held against. All of it happens within one second.
 
-use otp_engine::{Reason, Rejection, State, Status, Verdict};
+use otp_engine::{ChallengeState, RefusalReason, Rejection, Status, Verdict};
 
 use super::fixture::{MAX_ATTEMPTS, USER_FAILURES, USER_SENDS};
 use super::linearizable::Spec;
@@ -36,7 +36,7 @@ pub(crate) enum Ret {
     Unknown,
     CalledOff,
     NothingLive,
-    /// The budget that was told to be used up is not.
+    /// The rate limit that was told to be used up is not.
     Unlimited,
     Seen(Life, u8),
 }
@@ -156,7 +156,7 @@ impl Asked {
     /// Returns what an answer rests on.
     ///
     /// A refusal commits nothing, and a load is not one view of all cells: one that speaks of the
-    /// user's budget is true of the meter alone, as the slot may have changed since it was read.
+    /// user's rate limit is true of the meter alone, as the slot may have changed since it was read.
     pub(crate) fn by(slot: usize, op: Op, heard: Ret) -> Self {
         match heard {
             Ret::Locked => Self::Locked,
@@ -174,7 +174,7 @@ impl Asked {
     }
 }
 
-/// All slots of one user, and the budgets that they share.
+/// All slots of one user, and the rate limits that they share.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub(crate) struct User {
     slots: Vec<Slot>,
@@ -237,13 +237,14 @@ impl From<&Verdict> for Ret {
     }
 }
 
-impl From<Reason> for Ret {
-    fn from(reason: Reason) -> Self {
+impl From<RefusalReason> for Ret {
+    fn from(reason: RefusalReason) -> Self {
         match reason {
-            Reason::Cooldown => Self::Cooldown,
-            Reason::SendLimit => Self::SendLimit,
-            Reason::Exhausted => Self::Closed,
-            Reason::Locked => Self::Locked,
+            RefusalReason::Cooldown => Self::Cooldown,
+            RefusalReason::SendLimit => Self::SendLimit,
+            RefusalReason::Exhausted => Self::Closed,
+            RefusalReason::Locked => Self::Locked,
+            other => unreachable!("no slot refuses by {other:?}"),
         }
     }
 }
@@ -254,10 +255,10 @@ impl From<Option<Status>> for Ret {
             return Self::Seen(Life::Absent, 0);
         };
         let life = match status.state {
-            State::Pending => Life::Pending,
-            State::Verified => Life::Verified,
-            State::Exhausted => Life::Exhausted,
-            State::Cancelled => Life::Cancelled,
+            ChallengeState::Pending => Life::Pending,
+            ChallengeState::Verified => Life::Verified,
+            ChallengeState::Exhausted => Life::Exhausted,
+            ChallengeState::Cancelled => Life::Cancelled,
             other => panic!("{other:?}"),
         };
         Self::Seen(life, status.attempts_left)

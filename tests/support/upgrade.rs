@@ -5,12 +5,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use otp_engine::oath::{Algorithm, Answer, Hotp, Inputs, Ocra, Reach, Secret, Suite, Totp};
+use otp_engine::oath::{Answer, HashFunction, Hotp, Inputs, Ocra, Reach, Secret, Suite, Totp};
 use otp_engine::store::{Commit, Key, Kind, Version, Write};
 use otp_engine::{
-    Binding, ChallengeId, Checked, Detail, Engine, Erased, Error, Evidence, ExpectedChain, KeyRing,
-    Lock, ManualClock, Mobile, RecordField, Rejection, SigningKey, State, Store, StoreCheck,
-    Submission, Timestamp, verify_chain,
+    Binding, ChallengeId, ChallengeState, Engine, EraseOutcome, EraseRequest, Error, Evidence,
+    ExpectedChain, KeyRing, Lock, ManualClock, Mobile, RecordCheck, RecordDetail, Rejection,
+    SigningKey, Store, StoreCheck, Submission, Target, Timestamp, verify_chain,
 };
 
 /// Line by line what `fill.rs` beside it says.
@@ -62,9 +62,9 @@ pub(crate) fn is_read_used_and_upgraded(store: &dyn Store) -> usize {
 }
 
 impl Host<'_> {
-    fn rejection(&self, user: u64, typed: &str) -> Option<Rejection> {
+    fn rejection(&self, user: u64, entered: &str) -> Option<Rejection> {
         let binding = binding(user);
-        let submission = Submission::new(&binding, typed);
+        let submission = Submission::new(&binding, entered);
         let submission = submission.evidence(Evidence::new().signer_name("Siti"));
         self.engine
             .verify(self.store, submission)
@@ -83,7 +83,10 @@ impl Host<'_> {
             .status(self.store, &binding(1))
             .unwrap()
             .unwrap();
-        assert_eq!((status.state, status.attempts_left), (State::Pending, 3));
+        assert_eq!(
+            (status.state, status.attempts_left),
+            (ChallengeState::Pending, 3)
+        );
         assert_eq!(status.id, self.codes["live"].id);
         let wrong = self.rejection(1, wrong(live));
         assert_eq!(wrong, Some(Rejection::Wrong { attempts_left: 2 }));
@@ -139,7 +142,7 @@ impl Host<'_> {
 
     fn records_are_one_chain(&self) {
         let (binding, store) = (binding(5), self.store);
-        let field = binding.record_field();
+        let field = binding.target();
         let records = |host: &Self| host.engine.signatures(store, "acme", &field, 9).unwrap();
         assert_eq!(records(self).len(), 3);
         let issued = self
@@ -154,19 +157,25 @@ impl Host<'_> {
         let keys = [SigningKey::from_seed(&[7; 32]).verifying_key()]
             .into_iter()
             .collect();
-        let page = self.engine.page(store, "acme", &field).unwrap();
-        let expected = ExpectedChain::new().page(page.0, page.1);
+        let head = self.engine.chain_head(store, "acme", &field).unwrap();
+        let expected = ExpectedChain::new().chain_head(head);
         let chain = verify_chain(&records, &keys, &expected);
         assert_eq!(
             (chain.signatures, chain.chain, chain.head),
-            (Checked::Good, Checked::Good, Checked::Good)
+            (RecordCheck::Good, RecordCheck::Good, RecordCheck::Good)
         );
         // Of a record of the version before as of one of this.
         for n in [1, 4] {
-            let erased = self
-                .engine
-                .erase(store, "acme", &field, n, &[Detail::Number]);
-            assert!(matches!(erased.unwrap(), Erased::Record(_)), "{n}");
+            let erased = self.engine.erase(
+                store,
+                &EraseRequest {
+                    tenant: "acme",
+                    target: field,
+                    sequence: n,
+                    details: &[RecordDetail::Number],
+                },
+            );
+            assert!(matches!(erased.unwrap(), EraseOutcome::Record(_)), "{n}");
         }
     }
 
@@ -174,21 +183,21 @@ impl Host<'_> {
     fn devices_codes_stay_used(&self) {
         let secret = Secret::new(b"12345678901234567890").unwrap();
         let (binding, store, engine) = (binding(9), self.store, &self.engine);
-        let hotp = Hotp::new(&secret, Algorithm::Sha1, 6).unwrap();
+        let hotp = Hotp::new(&secret, HashFunction::Sha1, 6).unwrap();
         let hotp_at = |counter| {
-            let typed: String = hotp.at(counter).as_str().into();
+            let entered: String = hotp.at(counter).as_str().into();
             let verdict = engine
-                .verify_hotp(store, &binding, &hotp, &typed, 9)
+                .verify_hotp(store, &binding, &hotp, &entered, 9)
                 .unwrap();
             verdict.is_accepted()
         };
         assert!(!hotp_at(5) && hotp_at(6) && !hotp_at(6));
-        let totp = Totp::new(&secret, Algorithm::Sha1, 6, 30).unwrap();
+        let totp = Totp::new(&secret, HashFunction::Sha1, 6, 30).unwrap();
         let totp_at = |seconds| {
             let at = Timestamp::from_unix(START + seconds);
-            let typed: String = totp.at(at).unwrap().as_str().into();
+            let entered: String = totp.at(at).unwrap().as_str().into();
             let verdict = engine
-                .verify_totp(store, &binding, &totp, &typed, 1)
+                .verify_totp(store, &binding, &totp, &entered, 1)
                 .unwrap();
             verdict.is_accepted()
         };
@@ -200,12 +209,12 @@ impl Host<'_> {
         let question = engine.ocra_question(&binding, &counted).unwrap();
         let ocra_at = |counter| {
             let inputs = Inputs::new(&question).counter(counter);
-            let typed: String = counted.generate(&inputs).unwrap().as_str().into();
+            let entered: String = counted.generate(&inputs).unwrap().as_str().into();
             let reach = Reach {
                 look_ahead: 9,
                 window: 0,
             };
-            let answer = Answer::new(&typed).reach(reach);
+            let answer = Answer::new(&entered).reach(reach);
             let verdict = engine
                 .verify_ocra(store, &binding, &counted, answer)
                 .unwrap();
@@ -214,13 +223,13 @@ impl Host<'_> {
         assert!(!ocra_at(3) && ocra_at(4) && !ocra_at(4));
         let once = Ocra::new(&secret, Suite::parse("OCRA-1:HOTP-SHA256-8:QH16").unwrap());
         let question = engine.ocra_question(&binding, &once).unwrap();
-        let typed: String = once
+        let entered: String = once
             .generate(&Inputs::new(&question))
             .unwrap()
             .as_str()
             .into();
         let again = engine
-            .verify_ocra(store, &binding, &once, Answer::new(&typed))
+            .verify_ocra(store, &binding, &once, Answer::new(&entered))
             .unwrap();
         assert!(!again.is_accepted());
     }
@@ -241,10 +250,10 @@ fn binding(user: u64) -> Binding {
     Binding::builder()
         .tenant("acme")
         .purpose("sign")
-        .record_field(RecordField {
+        .target(Target {
             model: "loan.application",
             field: "client_signature",
-            record: &record,
+            id: &record,
         })
         .user(&user.to_string())
         .recipient(Mobile::parse(&mobile).unwrap())
@@ -297,7 +306,7 @@ fn kind_named(name: &str) -> Kind {
     match name {
         "Slot" => Kind::Slot,
         "Meter" => Kind::Meter,
-        "Page" => Kind::Page,
+        "Page" => Kind::ChainHead, // as the version before named it
         "Record" => Kind::Record,
         "Credential" => Kind::Credential,
         other => panic!("{other}"),

@@ -25,7 +25,7 @@ pub(crate) fn reads(kind: Kind, key: &Key, version: u64, body: &[u8]) -> bool {
         Kind::Slot => slot(body),
         Kind::Meter => meter(body),
         Kind::Credential => body.len() == 13 && body[0] == 1,
-        Kind::Page => body.len() == 41 && body[0] == 1 && body[1..9] != [0; 8],
+        Kind::ChainHead => body.len() == 41 && body[0] == 1 && body[1..9] != [0; 8],
         _ => true, // it never loads what it does not know
     }
 }

@@ -9,8 +9,8 @@ use crate::part::Check;
 use crate::pytest;
 use crate::world::World;
 
-const PACKAGE: &str = "otp-engine-contract";
-const FOLDER: &str = "services/contract/outside";
+const PACKAGE: &str = "otp-engine-reference";
+const FOLDER: &str = "services/reference/outside";
 /// The role that owns the tests' databases.
 const USER: &str = "service";
 /// With the features that the part `test` builds it with: after that there is nothing to build.

@@ -9,7 +9,7 @@ use crate::part::Check;
 
 /// The version before: docs/formats.md, *Upgrading*.
 const BEFORE: &str = "9161168";
-/// Where a test's players are started from, every second of them: `stores/servers/src/player.rs`.
+/// Where a test's players are started from, every second of them: `crates/testkit/src/player.rs`.
 const PLAYER: &str = "OTP_PLAYER_BEFORE";
 /// Which program of the version before the tests of `tests/support/beside.rs` ask.
 const BESIDE: &str = "OTP_UPGRADE_BEFORE";

@@ -9,14 +9,14 @@
     reason = "a program for the task runner"
 )]
 
-mod desk;
+mod harness;
 
 use core::hint::black_box;
 use std::process::ExitCode;
 
-use desk::Desk;
-use otp_engine::oath::{Algorithm, Hotp, Secret};
-use otp_engine::{Budgets, Submission};
+use harness::Harness;
+use otp_engine::oath::{HashFunction, Hotp, Secret};
+use otp_engine::{RateLimits, Submission};
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -70,32 +70,32 @@ const ROWS: &[Row] = &[
     Row {
         name: "issue-bare",
         floor: "sha256",
-        prepare: || issue(Budgets::unmetered()),
+        prepare: || issue(RateLimits::unlimited()),
     },
     Row {
         name: "issue-default",
         floor: "sha256",
-        prepare: || issue(Budgets::default()),
+        prepare: || issue(RateLimits::default()),
     },
     Row {
         name: "verify-right-bare",
         floor: "sha256",
-        prepare: || verify(Budgets::unmetered(), Guess::Right),
+        prepare: || verify(RateLimits::unlimited(), Guess::Right),
     },
     Row {
         name: "verify-right-default",
         floor: "sha256",
-        prepare: || verify(Budgets::default(), Guess::Right),
+        prepare: || verify(RateLimits::default(), Guess::Right),
     },
     Row {
         name: "verify-wrong-bare",
         floor: "sha256",
-        prepare: || verify(Budgets::unmetered(), Guess::Wrong),
+        prepare: || verify(RateLimits::unlimited(), Guess::Wrong),
     },
     Row {
         name: "verify-wrong-default",
         floor: "sha256",
-        prepare: || verify(Budgets::default(), Guess::Wrong),
+        prepare: || verify(RateLimits::default(), Guess::Wrong),
     },
     Row {
         name: "hotp-at",
@@ -155,30 +155,30 @@ fn planted(plant: &str, prepared: Option<Operation>) -> Option<Option<Operation>
 }
 
 /// A new code over one that has long expired.
-fn issue(budgets: Budgets) -> Operation {
-    let desk = Desk::new(budgets, PREPARED);
-    desk.issue_all();
-    desk.wait_a_day();
+fn issue(rate_limits: RateLimits) -> Operation {
+    let harness = Harness::new(rate_limits, PREPARED);
+    harness.issue_all();
+    harness.wait_a_day();
     Box::new(move |at| {
-        let issuance = desk
+        let issuance = harness
             .engine
-            .issue(&desk.store, black_box(&desk.bindings[at]));
+            .issue(&harness.store, black_box(&harness.bindings[at]));
         black_box(issuance.unwrap().issued().unwrap());
     })
 }
 
-fn verify(budgets: Budgets, guess: Guess) -> Operation {
-    let desk = Desk::new(budgets, PREPARED);
-    let mut typed = desk.issue_all();
+fn verify(rate_limits: RateLimits, guess: Guess) -> Operation {
+    let harness = Harness::new(rate_limits, PREPARED);
+    let mut entered = harness.issue_all();
     if guess == Guess::Wrong {
-        for code in &mut typed {
+        for code in &mut entered {
             let last = code.pop();
             code.push(if last == Some('7') { '8' } else { '7' });
         }
     }
     Box::new(move |at| {
-        let submission = Submission::new(&desk.bindings[at], black_box(&typed[at]));
-        let verdict = desk.engine.verify(&desk.store, submission).unwrap();
+        let submission = Submission::new(&harness.bindings[at], black_box(&entered[at]));
+        let verdict = harness.engine.verify(&harness.store, submission).unwrap();
         assert_eq!(verdict.is_accepted(), guess == Guess::Right);
         drop(black_box(verdict));
     })
@@ -192,5 +192,5 @@ enum Guess {
 
 fn hotp() -> Hotp {
     let secret = Secret::new(b"12345678901234567890").unwrap();
-    Hotp::new(&secret, Algorithm::Sha1, 6).unwrap()
+    Hotp::new(&secret, HashFunction::Sha1, 6).unwrap()
 }

@@ -5,7 +5,7 @@ use core::cell::{Cell, RefCell};
 use otp_engine::{Binding, Rejection, Submission, Verdict};
 use otp_floor::operation::Operation;
 
-use crate::desk::{Desk, Profile, Ticket, binding, wrong};
+use crate::harness::{Harness, Profile, Ticket, binding, wrong};
 use crate::measure::{Effort, Row, group};
 
 const DAY: i64 = 86_400;
@@ -29,7 +29,7 @@ pub(crate) fn rows(effort: Effort) {
 fn issue(profile: Profile, bindings: &[Binding]) -> Vec<Row<'_>> {
     let slots = bindings.len();
     let floor = |name, profile: Profile| {
-        let floor = Operation::new(profile.is_metered(), slots);
+        let floor = Operation::new(profile.is_limited(), slots);
         Row::new(
             name,
             || (),
@@ -39,16 +39,16 @@ fn issue(profile: Profile, bindings: &[Binding]) -> Vec<Row<'_>> {
             },
         )
     };
-    // A new code each time: the clock goes on by a day, so that no budget refuses.
-    let desk = Desk::new(profile, slots);
+    // A new code each time: the clock goes on by a day, so that no rate limit refuses.
+    let harness = Harness::new(profile, slots);
     let day = Cell::new(0);
     let issue = Row::new(
         "issue",
         || (),
         move || {
             day.set(day.get() + 1);
-            desk.set(day.get() * DAY);
-            bindings.iter().for_each(|to| desk.issue_only(to));
+            harness.set(day.get() * DAY);
+            bindings.iter().for_each(|to| harness.issue_only(to));
             slots
         },
     );
@@ -57,7 +57,7 @@ fn issue(profile: Profile, bindings: &[Binding]) -> Vec<Row<'_>> {
         floor("floor again", profile),
         issue,
     ];
-    if profile.is_metered() {
+    if profile.is_limited() {
         rows.push(floor("bare floor", Profile::Bare));
     }
     rows
@@ -66,7 +66,7 @@ fn issue(profile: Profile, bindings: &[Binding]) -> Vec<Row<'_>> {
 fn verify(profile: Profile, bindings: &[Binding]) -> Vec<Row<'_>> {
     let slots = bindings.len();
     let floor = |name, profile: Profile| {
-        let floor = Operation::new(profile.is_metered(), slots);
+        let floor = Operation::new(profile.is_limited(), slots);
         Row::new(
             name,
             || (),
@@ -87,13 +87,13 @@ fn verify(profile: Profile, bindings: &[Binding]) -> Vec<Row<'_>> {
         row(Guess::Superseded),
         floor("floor again", profile),
     ];
-    if profile.is_metered() {
+    if profile.is_limited() {
         rows.push(floor("bare floor", Profile::Bare));
     }
     rows
 }
 
-/// How what is typed stands to what was issued.
+/// How what is entered stands to what was issued.
 #[derive(Clone, Copy)]
 enum Guess {
     Right,
@@ -128,9 +128,9 @@ impl Guess {
     }
 
     fn row(self, profile: Profile, bindings: &[Binding]) -> Row<'_> {
-        let desk = std::rc::Rc::new(Desk::new(profile, bindings.len()));
+        let harness = std::rc::Rc::new(Harness::new(profile, bindings.len()));
         let tickets = std::rc::Rc::new(RefCell::new(Vec::new()));
-        let (fresh, filled) = (desk.clone(), tickets.clone());
+        let (fresh, filled) = (harness.clone(), tickets.clone());
         let day = Cell::new(0);
         let prepare = move || {
             day.set(day.get() + 2);
@@ -143,7 +143,7 @@ impl Guess {
                 if matches!(self, Self::Superseded) {
                     submission = submission.challenge(ticket.id);
                 }
-                let verdict = desk.verify(submission);
+                let verdict = harness.verify(submission);
                 assert!(self.is_met_by(&verdict), "{}: {verdict:?}", self.name());
             }
             tickets.len()
@@ -153,16 +153,16 @@ impl Guess {
 
     /// Brings every slot into the state that the row asks about; wrong guesses of earlier rounds are
     /// forgiven.
-    fn tickets(self, desk: &Desk, bindings: &[Binding], now: i64) -> Vec<Ticket> {
-        desk.set(now);
+    fn tickets(self, harness: &Harness, bindings: &[Binding], now: i64) -> Vec<Ticket> {
+        harness.set(now);
         if matches!(self, Self::Unknown) {
-            // The names are never in the store; the codes are of a desk that is nobody's.
-            let other = Desk::new(Profile::Bare, bindings.len());
+            // The names are never in the store; the codes are of a harness that is nobody's.
+            let other = Harness::new(Profile::Bare, bindings.len());
             return bindings.iter().map(|to| other.issue(to)).collect();
         }
         let fresh = |to| {
-            desk.unlock(to);
-            desk.issue(to)
+            harness.unlock(to);
+            harness.issue(to)
         };
         let mut tickets: Vec<_> = bindings.iter().map(fresh).collect();
         match self {
@@ -171,16 +171,16 @@ impl Guess {
                     ticket.code = wrong(&ticket.code);
                 }
             }
-            Self::Expired => desk.set(now + LATER),
+            Self::Expired => harness.set(now + LATER),
             Self::Used => {
                 for (to, ticket) in bindings.iter().zip(&tickets) {
-                    let _ = desk.verify(Submission::new(to, &ticket.code));
+                    let _ = harness.verify(Submission::new(to, &ticket.code));
                 }
             }
             Self::Superseded => {
-                desk.set(now + LATER);
+                harness.set(now + LATER);
                 for to in bindings {
-                    desk.issue_only(to);
+                    harness.issue_only(to);
                 }
             }
             Self::Right | Self::Unknown => {}

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use otp_engine::{Binding, Submission};
 use otp_floor::operation::Operation;
 
-use crate::desk::{Desk, Profile, binding, wrong};
+use crate::harness::{Harness, Profile, binding, wrong};
 use crate::measure::{Effort, Row, group};
 
 /// Past the validity and the time between two sends.
@@ -29,7 +29,7 @@ pub(crate) fn rows(effort: Effort) {
             floor("floor again", profile),
             size.issue(profile),
         ];
-        if profile.is_metered() {
+        if profile.is_limited() {
             rows.push(floor("bare floor", Profile::Bare));
         }
         group(effort, &format!("issue {name}, 1 M live"), rows);
@@ -41,7 +41,7 @@ pub(crate) fn rows(effort: Effort) {
             size.verify(profile, "right code", |code| code),
             size.verify(profile, "wrong code", |code| wrong(&code)),
         ];
-        if profile.is_metered() {
+        if profile.is_limited() {
             rows.push(floor("bare floor", Profile::Bare));
         }
         group(effort, &format!("verify {name}, 1 M live"), rows);
@@ -70,7 +70,7 @@ impl Size {
         profile: Profile,
         operation: impl Fn(&Operation, usize) + 'a,
     ) -> Row<'a> {
-        let floor = Operation::new(profile.is_metered(), self.slots);
+        let floor = Operation::new(profile.is_limited(), self.slots);
         let walk = self.walk();
         let next = Rc::new(RefCell::new(Vec::new()));
         let filled = next.clone();
@@ -84,9 +84,9 @@ impl Size {
 
     /// Issues where a code lies whose time is over.
     fn issue(self, profile: Profile) -> Row<'static> {
-        let desk = Desk::new(profile, self.slots);
-        (0..self.slots).for_each(|slot| desk.issue_only(&binding(slot)));
-        desk.set(LATER);
+        let harness = Harness::new(profile, self.slots);
+        (0..self.slots).for_each(|slot| harness.issue_only(&binding(slot)));
+        harness.set(LATER);
         let walk = self.walk();
         let next = Rc::new(RefCell::new(Vec::new()));
         let filled = next.clone();
@@ -94,7 +94,7 @@ impl Size {
             move || *filled.borrow_mut() = walk.round().into_iter().map(binding).collect();
         Row::new("issue", prepare, move || {
             let next: &[Binding] = &next.borrow();
-            next.iter().for_each(|to| desk.issue_only(to));
+            next.iter().for_each(|to| harness.issue_only(to));
             next.len()
         })
     }
@@ -103,10 +103,10 @@ impl Size {
         self,
         profile: Profile,
         name: &'static str,
-        typed: impl Fn(String) -> String + 'static,
+        entered: impl Fn(String) -> String + 'static,
     ) -> Row<'static> {
-        let desk = Desk::new(profile, self.slots);
-        let issue = |slot| typed(desk.issue(&binding(slot)).code);
+        let harness = Harness::new(profile, self.slots);
+        let issue = |slot| entered(harness.issue(&binding(slot)).code);
         let codes: Vec<String> = (0..self.slots).map(issue).collect();
         let walk = self.walk();
         let next = Rc::new(RefCell::new(Vec::new()));
@@ -120,8 +120,8 @@ impl Size {
         let is_right = name == "right code";
         Row::new(name, prepare, move || {
             let next: &[(Binding, String)] = &next.borrow();
-            for (to, typed) in next {
-                let verdict = desk.verify(Submission::new(to, typed));
+            for (to, entered) in next {
+                let verdict = harness.verify(Submission::new(to, entered));
                 assert_eq!(verdict.is_accepted(), is_right, "{name}: {verdict:?}");
             }
             next.len()

@@ -5,7 +5,7 @@
 //! verdicts are the runner's.
 #![expect(clippy::print_stdout, reason = "rows are read from stdout")]
 
-mod desk;
+mod harness;
 mod hot;
 mod live;
 mod measure;

@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use crate::desk::{Desk, Profile, binding};
+use crate::harness::{Harness, Profile, binding};
 use crate::measure::{Effort, figure};
 
 pub(crate) fn bare(effort: Effort) {
@@ -17,11 +17,11 @@ pub(crate) fn default(effort: Effort) {
 fn row(effort: Effort, profile: Profile) {
     let slots = effort.of(1_000_000, 20_000);
     // The program's own pages, which the first calls bring in, are no code's.
-    let first = Desk::new(profile, slots);
+    let first = Harness::new(profile, slots);
     (0..1_000).for_each(|slot| first.issue_only(&binding(slot)));
-    let desk = Desk::new(profile, slots);
+    let harness = Harness::new(profile, slots);
     let before = resident();
-    (0..slots).for_each(|slot| desk.issue_only(&binding(slot)));
+    (0..slots).for_each(|slot| harness.issue_only(&binding(slot)));
     let grown = resident().saturating_sub(before);
     let each = grown as f64 / slots as f64;
     figure(
@@ -30,7 +30,7 @@ fn row(effort: Effort, profile: Profile) {
         each,
         "B",
     );
-    assert!(desk.cells() >= slots, "a cell was dropped");
+    assert!(harness.cells() >= slots, "a cell was dropped");
     drop(first);
 }
 

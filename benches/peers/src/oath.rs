@@ -3,7 +3,7 @@
 use core::hint::black_box;
 
 use otp_engine::Timestamp;
-use otp_engine::oath::{Algorithm, Hotp, Secret, Totp};
+use otp_engine::oath::{HashFunction, Hotp, Secret, Totp};
 use otp_floor::hotp::Hotp as Floor;
 
 use crate::measure::{Effort, Row, group};
@@ -17,7 +17,11 @@ const PERIOD: u32 = 30;
 const WRONG: &str = "999999";
 
 pub(crate) fn rows(effort: Effort) {
-    for algorithm in [Algorithm::Sha1, Algorithm::Sha256, Algorithm::Sha512] {
+    for algorithm in [
+        HashFunction::Sha1,
+        HashFunction::Sha256,
+        HashFunction::Sha512,
+    ] {
         let all = Makers::new(algorithm);
         all.agree();
         all.generate(effort);
@@ -27,7 +31,7 @@ pub(crate) fn rows(effort: Effort) {
 
 /// One key in every crate's hands.
 struct Makers {
-    algorithm: Algorithm,
+    algorithm: HashFunction,
     floor: Floor,
     hotp: Hotp,
     totp: Totp,
@@ -38,14 +42,14 @@ struct Makers {
 }
 
 impl Makers {
-    fn new(algorithm: Algorithm) -> Self {
+    fn new(algorithm: HashFunction) -> Self {
         let secret = Secret::new(SECRET).unwrap_or_else(|_| unreachable!("it has a good length"));
         let good = "six digits and half a minute are within bounds";
         Self {
             algorithm,
             floor: match algorithm {
-                Algorithm::Sha1 => Floor::sha1(SECRET),
-                Algorithm::Sha256 => Floor::sha256(SECRET),
+                HashFunction::Sha1 => Floor::sha1(SECRET),
+                HashFunction::Sha256 => Floor::sha256(SECRET),
                 _ => Floor::sha512(SECRET),
             },
             hotp: Hotp::new(&secret, algorithm, 6).expect(good),
@@ -54,7 +58,7 @@ impl Makers {
                 peers::totp_rs(algorithm, SECRET, 1, 0),
                 peers::totp_rs(algorithm, SECRET, PERIOD.into(), 1),
             ],
-            otpauth: matches!(algorithm, Algorithm::Sha1).then(|| {
+            otpauth: matches!(algorithm, HashFunction::Sha1).then(|| {
                 let counters = otpauth::HOTP::from_bytes(SECRET);
                 (counters, otpauth::TOTP::from_bytes(SECRET))
             }),

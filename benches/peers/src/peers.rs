@@ -1,15 +1,14 @@
 //! The other crates, each asked in the way that is its fastest.
 
-use libreauth::hash::HashFunction;
 use libreauth::oath::{HOTP, HOTPBuilder, TOTP, TOTPBuilder};
-use otp_engine::oath::Algorithm;
+use otp_engine::oath::HashFunction;
 use totp_rs::{Builder, Totp};
 
 /// totp-rs knows no HOTP: with steps of one second, its time is the counter.
-pub(crate) fn totp_rs(algorithm: Algorithm, secret: &[u8], step: u64, skew: u16) -> Totp {
+pub(crate) fn totp_rs(algorithm: HashFunction, secret: &[u8], step: u64, skew: u16) -> Totp {
     let algorithm = match algorithm {
-        Algorithm::Sha1 => totp_rs::Algorithm::SHA1,
-        Algorithm::Sha256 => totp_rs::Algorithm::SHA256,
+        HashFunction::Sha1 => totp_rs::Algorithm::SHA1,
+        HashFunction::Sha256 => totp_rs::Algorithm::SHA256,
         _ => totp_rs::Algorithm::SHA512,
     };
     Builder::new()
@@ -21,7 +20,7 @@ pub(crate) fn totp_rs(algorithm: Algorithm, secret: &[u8], step: u64, skew: u16)
         .build_noncompliant()
 }
 
-pub(crate) fn libreauth_hotp(algorithm: Algorithm, secret: &[u8], counter: u64) -> HOTP {
+pub(crate) fn libreauth_hotp(algorithm: HashFunction, secret: &[u8], counter: u64) -> HOTP {
     let made = HOTPBuilder::new()
         .key(secret)
         .counter(counter)
@@ -31,7 +30,7 @@ pub(crate) fn libreauth_hotp(algorithm: Algorithm, secret: &[u8], counter: u64) 
 }
 
 /// It reads the system's clock in each call, and knows no other way.
-pub(crate) fn libreauth_totp(algorithm: Algorithm, secret: &[u8], at: i64) -> TOTP {
+pub(crate) fn libreauth_totp(algorithm: HashFunction, secret: &[u8], at: i64) -> TOTP {
     let made = TOTPBuilder::new()
         .key(secret)
         .timestamp(at)
@@ -41,10 +40,11 @@ pub(crate) fn libreauth_totp(algorithm: Algorithm, secret: &[u8], at: i64) -> TO
     made.unwrap_or_else(|_| unreachable!("libreauth takes such a key"))
 }
 
-fn hash(algorithm: Algorithm) -> HashFunction {
+fn hash(algorithm: HashFunction) -> libreauth::hash::HashFunction {
+    use libreauth::hash::HashFunction as Theirs;
     match algorithm {
-        Algorithm::Sha1 => HashFunction::Sha1,
-        Algorithm::Sha256 => HashFunction::Sha256,
-        _ => HashFunction::Sha512,
+        HashFunction::Sha1 => Theirs::Sha1,
+        HashFunction::Sha256 => Theirs::Sha256,
+        _ => Theirs::Sha512,
     }
 }

@@ -3,7 +3,7 @@
 use core::cell::Cell;
 use std::rc::Rc;
 
-use crate::desk::{Desk, Profile, binding};
+use crate::harness::{Harness, Profile, binding};
 use crate::measure::{Effort, Row, group};
 
 const DAY: i64 = 86_400;
@@ -21,11 +21,11 @@ pub(crate) fn rows(effort: Effort) {
 }
 
 fn row(name: &'static str, expired: usize, live: usize) -> Row<'static> {
-    let desk = Rc::new(Desk::new(Profile::Bare, expired + live));
-    desk.set(FAR);
-    (expired..expired + live).for_each(|slot| desk.issue_only(&binding(slot)));
+    let harness = Rc::new(Harness::new(Profile::Bare, expired + live));
+    harness.set(FAR);
+    (expired..expired + live).for_each(|slot| harness.issue_only(&binding(slot)));
     let day = Cell::new(0);
-    let filled = desk.clone();
+    let filled = harness.clone();
     let prepare = move || {
         filled.set(day.get() * DAY);
         (0..expired).for_each(|slot| filled.issue_only(&binding(slot)));
@@ -34,8 +34,8 @@ fn row(name: &'static str, expired: usize, live: usize) -> Row<'static> {
         filled.set(day.get() * DAY);
     };
     Row::new(name, prepare, move || {
-        let dropped = desk.purge(expired);
-        assert_eq!((dropped, desk.cells()), (expired, live));
+        let dropped = harness.purge(expired);
+        assert_eq!((dropped, harness.cells()), (expired, live));
         dropped
     })
 }

@@ -12,7 +12,7 @@ use std::time::Instant;
 use otp_engine::Submission;
 use otp_floor::hotp::Hotp;
 
-use crate::desk::{Desk, Profile, binding};
+use crate::harness::{Harness, Profile, binding};
 use crate::live::scattered;
 use crate::measure::{Effort, per_operation, report, turns};
 
@@ -24,9 +24,9 @@ pub(crate) fn rows(effort: Effort) {
     let (each, hashes) = (effort.of(10_000, 20), effort.of(60_000, 100));
     // Two rows use each slot once.
     let rounds = effort.rounds.min(slots / each / 2);
-    let desk = Desk::new(Profile::Bare, slots);
-    (0..slots).for_each(|slot| desk.issue_only(&binding(slot)));
-    desk.set(LATER);
+    let harness = Harness::new(Profile::Bare, slots);
+    (0..slots).for_each(|slot| harness.issue_only(&binding(slot)));
+    harness.set(LATER);
     let key = Hotp::sha256(b"12345678901234567890");
     let control = |threads| {
         let share = hashes as u64 / threads as u64;
@@ -47,8 +47,8 @@ pub(crate) fn rows(effort: Effort) {
         wall(threads, |thread| {
             let share = next.len() / threads;
             for to in &next[thread * share..][..share] {
-                let ticket = desk.issue(to);
-                let verdict = desk.verify(Submission::new(to, &ticket.code));
+                let ticket = harness.issue(to);
+                let verdict = harness.verify(Submission::new(to, &ticket.code));
                 assert!(verdict.is_accepted(), "{verdict:?}");
             }
         })

@@ -1,8 +1,8 @@
 //! What came of an issue or a verify, as numbers and short texts.
 
 use otp_core::{
-    Delivered, EvidenceFault, Issuance, Lock, Piece, PublicRejection, Reason, Rejection, State,
-    Status, Verdict,
+    ChallengeState, DeliveryStatus, EvidenceFault, EvidenceKind, Issuance, Lock, PublicRejection,
+    RefusalReason, Rejection, Status, Verdict,
 };
 
 use crate::status::{Fault, otp_status};
@@ -329,7 +329,7 @@ impl otp_verdict {
                     outcome: otp_outcome::Accepted as i32,
                     verified_at: acceptance.verified_at.unix(),
                     challenge_id: show(acceptance.id),
-                    record_n: record.map_or(0, |record| record.n()),
+                    record_n: record.map_or(0, |record| record.sequence()),
                     record_id: record.map_or([0; 23], |record| show(record.id())),
                     record: record.map_or(core::ptr::null_mut(), |record| {
                         otp_bytes::give(record.to_sd_jwt())
@@ -406,25 +406,27 @@ fn evidence_numbers(fault: EvidenceFault) -> (i32, i32) {
         _ => return (otp_evidence_fault::Unfit as i32, otp_piece::None as i32),
     };
     let piece = match piece {
-        Piece::SignerName => otp_piece::SignerName,
-        Piece::Document => otp_piece::Document,
-        Piece::Image => otp_piece::Image,
-        Piece::Consent => otp_piece::Consent,
-        Piece::UserName => otp_piece::UserName,
-        Piece::Revision => otp_piece::Revision,
-        Piece::Ip => otp_piece::Ip,
-        Piece::Agent => otp_piece::Agent,
+        EvidenceKind::SignerName => otp_piece::SignerName,
+        EvidenceKind::Document => otp_piece::Document,
+        EvidenceKind::Image => otp_piece::Image,
+        EvidenceKind::Consent => otp_piece::Consent,
+        EvidenceKind::UserName => otp_piece::UserName,
+        EvidenceKind::Revision => otp_piece::Revision,
+        EvidenceKind::Ip => otp_piece::Ip,
+        EvidenceKind::Agent => otp_piece::Agent,
         _ => otp_piece::None,
     };
     (number as i32, piece as i32)
 }
 
-pub(crate) const fn reason_number(reason: Reason) -> i32 {
+pub(crate) const fn reason_number(reason: RefusalReason) -> i32 {
     let reason = match reason {
-        Reason::Cooldown => otp_reason::Cooldown,
-        Reason::SendLimit => otp_reason::SendLimit,
-        Reason::Exhausted => otp_reason::Exhausted,
-        Reason::Locked => otp_reason::Locked,
+        RefusalReason::Cooldown => otp_reason::Cooldown,
+        RefusalReason::SendLimit => otp_reason::SendLimit,
+        RefusalReason::Exhausted => otp_reason::Exhausted,
+        RefusalReason::Locked => otp_reason::Locked,
+        // One that a later core adds holds up sends, as they all do.
+        _ => otp_reason::SendLimit,
     };
     reason as i32
 }
@@ -513,16 +515,16 @@ impl otp_challenge {
             return challenge;
         };
         let state = match status.state {
-            State::Verified => otp_state::Verified,
-            State::Expired => otp_state::Expired,
-            State::Exhausted => otp_state::Exhausted,
-            State::Cancelled => otp_state::Cancelled,
+            ChallengeState::Verified => otp_state::Verified,
+            ChallengeState::Expired => otp_state::Expired,
+            ChallengeState::Exhausted => otp_state::Exhausted,
+            ChallengeState::Cancelled => otp_state::Cancelled,
             _ => otp_state::Pending,
         };
         challenge.state = state as i32;
         let delivery = match status.delivery {
-            Delivered::Sent => otp_delivery::Sent,
-            Delivered::Failed(gateway) => {
+            DeliveryStatus::Sent => otp_delivery::Sent,
+            DeliveryStatus::Failed(gateway) => {
                 challenge.gateway_status = put(gateway.as_str());
                 otp_delivery::Failed
             }

@@ -4,8 +4,8 @@
 use core::ffi::{CStr, c_char};
 
 use otp_core::{
-    Cancellation, ChallengeId, Delivery, Email, Engine, GatewayStatus, Issuance, Mobile, Reported,
-    Resetting, Unlocking,
+    CancelOutcome, ChallengeId, Delivery, DeliveryReport, Email, Engine, GatewayStatus, Issuance,
+    Mobile, ReportOutcome, ResetOutcome, UnlockOutcome,
 };
 
 use crate::challenge::{otp_challenge, otp_issued};
@@ -128,7 +128,7 @@ pub unsafe extern "C" fn otp_engine_new(
         let signing_key = unsafe { options.signing_key.as_ref() };
         let mut builder = Engine::builder(ring.keys.clone())
             .policy(policy)
-            .budgets(budgets);
+            .rate_limits(budgets);
         if let Some(key) = signing_key {
             key.generation.check("signing_key")?;
             builder = builder.signing_key(key.key.clone());
@@ -332,11 +332,14 @@ pub unsafe extern "C" fn otp_engine_report_delivery(
                 report.send
             )));
         };
-        let reported =
-            engine.report_delivery(&*store.store, &request.binding, id, send, delivery)?;
+        let reported = engine.report_delivery(
+            &*store.store,
+            &request.binding,
+            DeliveryReport { id, send, delivery },
+        )?;
         let outcome = match reported {
-            Reported::Recorded => 1,
-            Reported::Refunded => 2,
+            ReportOutcome::Recorded => 1,
+            ReportOutcome::Refunded => 2,
             _ => 3,
         };
         // SAFETY: asked above.
@@ -365,7 +368,7 @@ pub unsafe extern "C" fn otp_engine_cancel(
         let (engine, store) = unsafe { (use_engine(engine)?, use_store(store)?) };
         // SAFETY: as above.
         let request = unsafe { Request::lend(request, request_len)? };
-        let cancelled = engine.cancel(&*store.store, &request.binding)? == Cancellation::Cancelled;
+        let cancelled = engine.cancel(&*store.store, &request.binding)? == CancelOutcome::Cancelled;
         // SAFETY: asked above.
         unsafe { hand_out(cancelled_out, i32::from(cancelled)) };
         Ok(())
@@ -424,7 +427,7 @@ pub unsafe extern "C" fn otp_engine_unlock(
         let tenant = text(unsafe { bytes(tenant, tenant_len, "tenant")? }, "tenant")?;
         // SAFETY: as above.
         let user = text(unsafe { bytes(user, user_len, "user")? }, "user")?;
-        let unlocked = engine.unlock(&*store.store, tenant, user)? == Unlocking::Unlocked;
+        let unlocked = engine.unlock(&*store.store, tenant, user)? == UnlockOutcome::Unlocked;
         // SAFETY: asked above.
         unsafe { hand_out(unlocked_out, i32::from(unlocked)) };
         Ok(())
@@ -461,7 +464,7 @@ pub unsafe extern "C" fn otp_engine_reset_slot(
         let why = text(unsafe { bytes(why, why_len, "why")? }, "why")?;
         let reset = engine.reset_slot(&*store.store, &request.binding, why)?;
         // SAFETY: asked above.
-        unsafe { hand_out(reset_out, i32::from(reset == Resetting::Reset)) };
+        unsafe { hand_out(reset_out, i32::from(reset == ResetOutcome::Reset)) };
         Ok(())
     })
 }
@@ -495,7 +498,7 @@ pub unsafe extern "C" fn otp_engine_reset_recipient(
         let reset =
             engine.reset_recipient(&*store.store, binding.tenant(), binding.recipient(), why)?;
         // SAFETY: asked above.
-        unsafe { hand_out(reset_out, i32::from(reset == Resetting::Reset)) };
+        unsafe { hand_out(reset_out, i32::from(reset == ResetOutcome::Reset)) };
         Ok(())
     })
 }
@@ -531,7 +534,7 @@ pub unsafe extern "C" fn otp_engine_reset_user(
         let why = text(unsafe { bytes(why, why_len, "why")? }, "why")?;
         let reset = engine.reset_user(&*store.store, tenant, user, why)?;
         // SAFETY: asked above.
-        unsafe { hand_out(reset_out, i32::from(reset == Resetting::Reset)) };
+        unsafe { hand_out(reset_out, i32::from(reset == ResetOutcome::Reset)) };
         Ok(())
     })
 }

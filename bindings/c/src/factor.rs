@@ -1,7 +1,7 @@
 //! OATH under an engine: a code of the user's own device is good once, on any store.
 
 use otp_core::oath::{self, Acceptance, Answer, Device, MAX_DEVICES};
-use otp_core::{Error, Resetting, Verdict};
+use otp_core::{Error, ResetOutcome, Verdict};
 
 use crate::challenge::{otp_outcome, rejection_numbers};
 use crate::engine::{finding_lines, otp_engine, otp_odds, use_engine, use_store};
@@ -412,7 +412,7 @@ pub unsafe extern "C" fn otp_engine_reset_device(
         let why = text(unsafe { bytes(why, why_len, "why")? }, "why")?;
         let reset = engine.reset_device(&*store.store, tenant, user, &device, why)?;
         // SAFETY: asked above.
-        unsafe { hand_out(reset_out, i32::from(reset == Resetting::Reset)) };
+        unsafe { hand_out(reset_out, i32::from(reset == ResetOutcome::Reset)) };
         Ok(())
     })
 }

@@ -129,7 +129,7 @@ pub enum otp_kind {
     /// Sends and failures of a user or recipient.
     Meter = 2,
     /// Count and digest of the newest record of a field.
-    Page = 3,
+    ChainHead = 3,
     /// One signature record.
     Record = 4,
     /// What was used last of an OATH credential.
@@ -383,7 +383,7 @@ const fn kind_number(kind: otp_core::store::Kind) -> u8 {
     match kind {
         otp_core::store::Kind::Slot => otp_kind::Slot as u8,
         otp_core::store::Kind::Meter => otp_kind::Meter as u8,
-        otp_core::store::Kind::Page => otp_kind::Page as u8,
+        otp_core::store::Kind::ChainHead => otp_kind::ChainHead as u8,
         otp_core::store::Kind::Record => otp_kind::Record as u8,
         otp_core::store::Kind::Credential => otp_kind::Credential as u8,
         otp_core::store::Kind::Canary => otp_kind::Canary as u8,

@@ -1,6 +1,6 @@
 //! OATH: what keys for HOTP, TOTP and OCRA share; each has a module of its own.
 
-use otp_core::oath::{Algorithm, Error, MAX_SECRET, MIN_SECRET, Secret};
+use otp_core::oath::{Error, HashFunction, MAX_SECRET_LEN, MIN_SECRET_LEN, Secret};
 use zeroize::Zeroizing;
 
 use crate::status::{Fault, otp_status};
@@ -38,22 +38,22 @@ pub enum otp_hash {
 }
 
 impl otp_hash {
-    pub(crate) fn read(number: i32) -> Result<Algorithm, Fault> {
+    pub(crate) fn read(number: i32) -> Result<HashFunction, Fault> {
         match number {
-            1 => Ok(Algorithm::Sha1),
-            2 => Ok(Algorithm::Sha256),
-            3 => Ok(Algorithm::Sha512),
+            1 => Ok(HashFunction::Sha1),
+            2 => Ok(HashFunction::Sha256),
+            3 => Ok(HashFunction::Sha512),
             other => Err(Fault::argument(format!(
                 "hash is {other}; it must be 1 to 3"
             ))),
         }
     }
 
-    pub(crate) const fn of(algorithm: Algorithm) -> Self {
+    pub(crate) const fn of(algorithm: HashFunction) -> Self {
         match algorithm {
-            Algorithm::Sha1 => Self::Sha1,
-            Algorithm::Sha256 => Self::Sha256,
-            Algorithm::Sha512 => Self::Sha512,
+            HashFunction::Sha1 => Self::Sha1,
+            HashFunction::Sha256 => Self::Sha256,
+            HashFunction::Sha512 => Self::Sha512,
         }
     }
 }
@@ -88,10 +88,10 @@ pub(crate) unsafe fn take_secret(
 ) -> Result<Secret, Fault> {
     // SAFETY: by this function's contract.
     let bytes = unsafe { bytes(secret, secret_len, "secret")? };
-    if bytes.len() > MAX_SECRET {
+    if bytes.len() > MAX_SECRET_LEN {
         return Err(Error::Secret {
             length: bytes.len(),
-            least: MIN_SECRET,
+            least: MIN_SECRET_LEN,
         }
         .into());
     }

@@ -2,7 +2,7 @@
 
 use core::ffi::c_void;
 
-use otp_core::{Clock, Event, Happening, Observer, Timestamp};
+use otp_core::{Clock, Event, EventKind, Observer, Timestamp};
 
 use crate::challenge::{reason_number, rejection_numbers};
 use crate::guard::InCallback;
@@ -182,9 +182,9 @@ impl Observer for HostObserver {
             data: text.as_ptr(),
             len: text.len(),
         };
-        let field = event.binding.map(otp_core::Binding::record_field);
+        let field = event.binding.map(otp_core::Binding::target);
         let recipient = event.recipient.map(ToString::to_string).unwrap_or_default();
-        let numbers = Numbers::of(event.what);
+        let numbers = Numbers::of(event.kind);
         let event = otp_event {
             struct_size: size_of::<otp_event>(),
             happening: numbers.happening as i32,
@@ -198,7 +198,7 @@ impl Observer for HostObserver {
             purpose: view(event.binding.map_or("", otp_core::Binding::purpose)),
             model: view(field.map_or("", |field| field.model)),
             field: view(field.map_or("", |field| field.field)),
-            record: view(field.map_or("", |field| field.record)),
+            record: view(field.map_or("", |field| field.id)),
             recipient: view(&recipient),
             challenge_id: event.id.map_or([0; 27], show),
             why: view(event.reason.unwrap_or("")),
@@ -219,7 +219,7 @@ struct Numbers {
 }
 
 impl Numbers {
-    fn of(what: Happening) -> Self {
+    fn of(what: EventKind) -> Self {
         let plain = |happening| Self {
             happening,
             reason: 0,
@@ -228,20 +228,20 @@ impl Numbers {
             refunded: false,
         };
         match what {
-            Happening::Issued => plain(otp_happening::Issued),
-            Happening::SentAgain { send } => Self {
+            EventKind::Issued => plain(otp_happening::Issued),
+            EventKind::SentAgain { send } => Self {
                 count: send.into(),
                 ..plain(otp_happening::SentAgain)
             },
-            Happening::Refused { reason } => Self {
+            EventKind::Refused { reason } => Self {
                 reason: reason_number(reason),
                 ..plain(otp_happening::Refused)
             },
-            Happening::Accepted { mixed_scripts } => Self {
+            EventKind::Accepted { mixed_scripts } => Self {
                 mixed_scripts,
                 ..plain(otp_happening::Accepted)
             },
-            Happening::Rejected {
+            EventKind::Rejected {
                 rejection,
                 mixed_scripts,
             } => {
@@ -254,23 +254,23 @@ impl Numbers {
                     ..plain(otp_happening::Rejected)
                 }
             }
-            Happening::Exhausted => plain(otp_happening::Exhausted),
-            Happening::Locked { .. } => plain(otp_happening::Locked),
-            Happening::NearlyLocked { consecutive } => Self {
+            EventKind::Exhausted => plain(otp_happening::Exhausted),
+            EventKind::Locked { .. } => plain(otp_happening::Locked),
+            EventKind::NearlyLocked { consecutive } => Self {
                 count: consecutive.into(),
                 ..plain(otp_happening::NearlyLocked)
             },
-            Happening::Cancelled => plain(otp_happening::Cancelled),
-            Happening::Delivered => plain(otp_happening::Delivered),
-            Happening::DeliveryFailed { refunded } => Self {
+            EventKind::Cancelled => plain(otp_happening::Cancelled),
+            EventKind::Delivered => plain(otp_happening::Delivered),
+            EventKind::DeliveryFailed { refunded } => Self {
                 refunded,
                 ..plain(otp_happening::DeliveryFailed)
             },
-            Happening::Unlocked => plain(otp_happening::Unlocked),
-            Happening::SlotReset => plain(otp_happening::SlotReset),
-            Happening::RecipientReset => plain(otp_happening::RecipientReset),
-            Happening::UserReset => plain(otp_happening::UserReset),
-            Happening::DeviceReset => plain(otp_happening::DeviceReset),
+            EventKind::Unlocked => plain(otp_happening::Unlocked),
+            EventKind::SlotReset => plain(otp_happening::SlotReset),
+            EventKind::RecipientReset => plain(otp_happening::RecipientReset),
+            EventKind::UserReset => plain(otp_happening::UserReset),
+            EventKind::DeviceReset => plain(otp_happening::DeviceReset),
             _ => plain(otp_happening::Other),
         }
     }

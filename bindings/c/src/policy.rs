@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use otp_core::{Budgets, CodeKind, Content, OutOfBounds, Piece, Policy, Resend};
+use otp_core::{CodeKind, ContentRule, EvidenceKind, OutOfBounds, Policy, RateLimits, Resend};
 
 use crate::guard::guard;
 use crate::status::{Fault, otp_status};
@@ -72,7 +72,7 @@ impl otp_policy {
             code,
             symbols: u32::try_from(policy.code().len()).unwrap_or(0),
             validity: seconds(policy.validity()),
-            closed_for: seconds(policy.closed_for()),
+            closed_for: seconds(policy.lockout()),
             cooldown: seconds(policy.cooldown()),
             max_attempts: policy.max_attempts().into(),
             max_sends: policy.max_sends().into(),
@@ -81,7 +81,7 @@ impl otp_policy {
             } else {
                 OTP_RESEND_ROTATE
             },
-            content_required: i32::from(policy.content() == Content::Required),
+            content_required: i32::from(policy.content() == ContentRule::Required),
             evidence: PIECES
                 .into_iter()
                 .filter(|(_, piece)| policy.evidence().contains(*piece))
@@ -93,7 +93,7 @@ impl otp_policy {
     pub(crate) fn build(&self) -> Result<Policy, Fault> {
         let mut builder = Policy::builder()
             .validity(seconds("validity", self.validity)?)
-            .closed_for(seconds("closed_for", self.closed_for)?)
+            .lockout(seconds("closed_for", self.closed_for)?)
             .cooldown(seconds("cooldown", self.cooldown)?)
             .max_attempts(byte(self.max_attempts))
             .max_sends(byte(self.max_sends));
@@ -117,8 +117,8 @@ impl otp_policy {
             }
         });
         builder = builder.content(match self.content_required {
-            0 => Content::Optional,
-            1 => Content::Required,
+            0 => ContentRule::Optional,
+            1 => ContentRule::Required,
             other => {
                 return Err(Fault::argument(format!(
                     "content_required is {other}; it must be 0 or 1"
@@ -147,11 +147,11 @@ impl otp_policy {
     }
 }
 
-const PIECES: [(u32, Piece); 4] = [
-    (OTP_EVIDENCE_SIGNER_NAME, Piece::SignerName),
-    (OTP_EVIDENCE_DOCUMENT, Piece::Document),
-    (OTP_EVIDENCE_IMAGE, Piece::Image),
-    (OTP_EVIDENCE_CONSENT, Piece::Consent),
+const PIECES: [(u32, EvidenceKind); 4] = [
+    (OTP_EVIDENCE_SIGNER_NAME, EvidenceKind::SignerName),
+    (OTP_EVIDENCE_DOCUMENT, EvidenceKind::Document),
+    (OTP_EVIDENCE_IMAGE, EvidenceKind::Image),
+    (OTP_EVIDENCE_CONSENT, EvidenceKind::Consent),
 ];
 
 /// The limits of users and recipients. Fill it by `otp_budgets_default`.
@@ -190,10 +190,10 @@ impl Sized_ for otp_budgets {
 }
 
 impl otp_budgets {
-    fn of(budgets: &Budgets) -> Self {
+    fn of(budgets: &RateLimits) -> Self {
         Self {
             struct_size: size_of::<Self>(),
-            metered: i32::from(budgets.is_metered()),
+            metered: i32::from(budgets.is_limited()),
             user_failures_per_day: budgets.user_failures().count().into(),
             consecutive_failures: budgets.consecutive_failures().into(),
             recipient_failures_per_day: budgets.recipient_failures().count().into(),
@@ -208,7 +208,7 @@ impl otp_budgets {
         }
     }
 
-    pub(crate) fn build(&self) -> Result<Budgets, Fault> {
+    pub(crate) fn build(&self) -> Result<RateLimits, Fault> {
         let stops = match self.device_hard_stop {
             0 => false,
             1 => true,
@@ -218,7 +218,7 @@ impl otp_budgets {
                 )));
             }
         };
-        let devices = Budgets::builder()
+        let devices = RateLimits::builder()
             .consecutive_failures(byte(self.consecutive_failures))
             .device_failures_per_day(byte(self.device_failures_per_day))
             .device_hard_stop(stops);
@@ -317,7 +317,7 @@ pub unsafe extern "C" fn otp_budgets_default(budgets_out: *mut otp_budgets) -> o
         // SAFETY: by this function's contract.
         let size = unsafe { checked_size(budgets_out, "budgets_out")? };
         // SAFETY: as above.
-        unsafe { write_sized(&otp_budgets::of(&Budgets::default()), budgets_out, size) };
+        unsafe { write_sized(&otp_budgets::of(&RateLimits::default()), budgets_out, size) };
         Ok(())
     })
 }
@@ -358,11 +358,11 @@ pub(crate) unsafe fn read_policy(policy: *const otp_policy) -> Result<Policy, Fa
 /// # Safety
 ///
 /// `budgets` is NULL or valid; its `struct_size` is set.
-pub(crate) unsafe fn read_budgets(budgets: *const otp_budgets) -> Result<Budgets, Fault> {
+pub(crate) unsafe fn read_budgets(budgets: *const otp_budgets) -> Result<RateLimits, Fault> {
     if budgets.is_null() {
-        return Ok(Budgets::default());
+        return Ok(RateLimits::default());
     }
-    let default = otp_budgets::of(&Budgets::default());
+    let default = otp_budgets::of(&RateLimits::default());
     // SAFETY: by this function's contract.
     unsafe { read_sized(budgets, default, "budgets")? }.build()
 }

@@ -1,8 +1,8 @@
 //! Signature records: read from a store, and verified with public keys alone.
 
 use otp_core::{
-    Checked, Detail, Erased, Expected, ExpectedChain, RecordField, SignatureRecord, VerifyingKeys,
-    verify_chain, verify_record,
+    ChainHead, EraseOutcome, EraseRequest, Expected, ExpectedChain, RecordCheck, RecordDetail,
+    SignatureRecord, Target, VerifyingKeys, verify_chain, verify_record,
 };
 
 use crate::engine::{otp_engine, use_engine, use_store};
@@ -29,17 +29,17 @@ impl otp_field {
     /// # Safety
     ///
     /// The views have as many bytes as they say, for as long as the result is used.
-    unsafe fn read<'a>(&self) -> Result<(&'a str, RecordField<'a>), Fault> {
+    unsafe fn read<'a>(&self) -> Result<(&'a str, Target<'a>), Fault> {
         // SAFETY: by this function's contract.
         unsafe {
             let (model, field) = (self.model.text("model")?, self.field.text("field")?);
             let record = self.record.text("record")?;
             Ok((
                 self.tenant.text("tenant")?,
-                RecordField {
+                Target {
                     model,
                     field,
-                    record,
+                    id: record,
                 },
             ))
         }
@@ -99,11 +99,14 @@ pub unsafe extern "C" fn otp_engine_page(
         let (engine, store) = unsafe { (use_engine(engine)?, use_store(store)?) };
         // SAFETY: as above.
         let (tenant, field) = unsafe { lend(field, "field")?.read()? };
-        let (count, head) = engine.page(&*store.store, tenant, &field)?;
+        let head = engine.chain_head(&*store.store, tenant, &field)?;
         // SAFETY: asked above; 32 bytes by this function's contract.
         unsafe {
-            hand_out(count_out, count);
-            hand_out(head_out.cast::<[u8; 32]>(), head.unwrap_or_default());
+            hand_out(count_out, head.count());
+            hand_out(
+                head_out.cast::<[u8; 32]>(),
+                head.digest().unwrap_or_default(),
+            );
         }
         Ok(())
     })
@@ -135,15 +138,24 @@ pub unsafe extern "C" fn otp_engine_erase(
         // SAFETY: as above.
         let names = unsafe { details.text("details")? };
         let detail = |name| {
-            Detail::parse(name).ok_or_else(|| Fault::argument("details names an unknown detail"))
+            RecordDetail::parse(name)
+                .ok_or_else(|| Fault::argument("details names an unknown detail"))
         };
         let details = names
             .split(',')
             .map(detail)
             .collect::<Result<Vec<_>, _>>()?;
-        let left = match engine.erase(&*store.store, tenant, &field, n, &details)? {
-            Erased::Record(record) => record.to_sd_jwt(),
-            Erased::NoRecord => String::new(),
+        let left = match engine.erase(
+            &*store.store,
+            &EraseRequest {
+                tenant,
+                target: field,
+                sequence: n,
+                details: &details,
+            },
+        )? {
+            EraseOutcome::Record(record) => record.to_sd_jwt(),
+            EraseOutcome::NoRecord => String::new(),
         };
         // SAFETY: asked above.
         unsafe { hand_out(record_out, otp_bytes::give(left)) };
@@ -199,7 +211,7 @@ impl<'a> Given<'a> {
             (self.tenant, Expected::tenant as fn(_, _) -> _),
             (self.model, Expected::model),
             (self.field, Expected::field),
-            (self.record, Expected::record),
+            (self.record, Expected::target_id),
         ] {
             expected = text.map_or(expected, |text| set(expected, text));
         }
@@ -212,12 +224,12 @@ impl<'a> Given<'a> {
             (self.tenant, ExpectedChain::tenant as fn(_, _) -> _),
             (self.model, ExpectedChain::model),
             (self.field, ExpectedChain::field),
-            (self.record, ExpectedChain::record),
+            (self.record, ExpectedChain::target_id),
         ] {
             expected = text.map_or(expected, |text| set(expected, text));
         }
         match self.page {
-            Some((count, head)) => expected.page(count, head),
+            Some((count, head)) => expected.chain_head(ChainHead::new(count, head)),
             None => expected,
         }
     }
@@ -369,9 +381,9 @@ pub unsafe extern "C" fn otp_verify_chain(
                     ("head", verdict.head),
                 ];
                 let said = answers.map(|(name, answer)| match answer {
-                    Checked::Good => format!("{name}\tgood"),
-                    Checked::NotChecked => format!("{name}\tnot checked"),
-                    Checked::Bad(error) => format!("{name}\tbad\t{error}"),
+                    RecordCheck::Good => format!("{name}\tgood"),
+                    RecordCheck::NotChecked => format!("{name}\tnot checked"),
+                    RecordCheck::Bad(error) => format!("{name}\tbad\t{error}"),
                 });
                 let empty_page = expected.page.is_some_and(|(count, _)| count == 0);
                 let shown = !records.is_empty() || empty_page;

@@ -2,7 +2,7 @@
 //!
 //! One pointer and one length instead of ten arguments: crossing from Python costs by the argument.
 
-use otp_core::{Binding, ChallengeId, ContentDigest, Email, Mobile, RecordField, Submission};
+use otp_core::{Binding, ChallengeId, ContentDigest, Email, Mobile, Submission, Target};
 
 use zeroize::Zeroizing;
 
@@ -212,10 +212,10 @@ impl<'a> Request<'a> {
         let mut binding = Binding::builder()
             .tenant(tenant)
             .purpose(purpose)
-            .record_field(RecordField {
+            .target(Target {
                 model,
                 field,
-                record,
+                id: record,
             })
             .user(user);
         let unfit =

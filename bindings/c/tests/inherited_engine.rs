@@ -12,7 +12,7 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::FromRawFd;
 
-use otp_core::{Binding, Engine, KeyRing, MemoryStore, Mobile, Policy, RecordField};
+use otp_core::{Binding, Engine, KeyRing, MemoryStore, Mobile, Policy, Target};
 
 const CHILDREN: usize = 64;
 
@@ -28,10 +28,10 @@ fn case_82_children_that_inherit_an_engine_make_distinct_ids_and_tokens() {
     let binding = Binding::builder()
         .tenant("acme")
         .purpose("sign")
-        .record_field(RecordField {
+        .target(Target {
             model: "m",
             field: "f",
-            record: "1",
+            id: "1",
         })
         .user("7")
         .recipient(Mobile::parse("60123456789").unwrap())

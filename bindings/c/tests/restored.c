@@ -312,7 +312,7 @@ static void case_392_a_page_that_is_gone_is_found_before_anything_is_compared(vo
     otp_bytes_free(verdict.record);
     now += 600;
     issued = issue(engine, store, "15");
-    self->hidden = OTP_KIND_PAGE;
+    self->hidden = OTP_KIND_CHAIN_HEAD;
     commits = self->commits;
     typed[0] = (const char *)issued.code;
     typed[1] = wrong(&issued);
@@ -364,7 +364,7 @@ static void case_392_a_page_that_was_set_back_is_found_after_one_lost_commit(voi
         otp_bytes_free(signed_one.record);
         now += 600;
         if (page == NULL) {
-            for (page = self->rows; page->kind != OTP_KIND_PAGE;) page++;
+            for (page = self->rows; page->kind != OTP_KIND_CHAIN_HEAD;) page++;
             *before = *page;
         }
     }

@@ -8,15 +8,15 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock, Mutex};
 
 use hmac::{Hmac, KeyInit, Mac};
-use otp_engine::oath::{Algorithm, Answer, Device, Hotp, Ocra, Secret, Suite, Totp};
+use otp_engine::oath::{Answer, Device, HashFunction, Hotp, Ocra, Secret, Suite, Totp};
 use otp_engine::store::{
     Cell, Class, Commit, Error as StoreError, Key, Kind, MAX_BODY, MAX_CELLS, Store, Version, Write,
 };
 use otp_engine::{
-    Binding, Budgets, ChallengeId, Delivery, Detail, Engine, Error, GatewayStatus, KeyRing,
-    ManualClock, Mobile, Policy, RecordField, SigningKey, Submission, Timestamp,
+    Binding, ChallengeId, Delivery, DeliveryReport, Engine, EraseRequest, Error, GatewayStatus,
+    KeyRing, ManualClock, Mobile, Policy, RateLimits, RecordDetail, SigningKey, Submission, Target,
+    Timestamp,
 };
-use rand_core::{TryCryptoRng, TryRng};
 use sha2::Sha256;
 
 use crate::input::Input;
@@ -24,10 +24,10 @@ use crate::input::Input;
 const NOW: i64 = 1_715_767_200;
 const INDEX: [u8; 32] = [2; 32];
 /// The field of `tests/vectors/records/store-v1.json`, so that its cells read.
-const FIELD: RecordField<'_> = RecordField {
+const FIELD: Target<'_> = Target {
     model: "loan.application",
     field: "client_schedule_esms_otp_signature_ids",
-    record: "15",
+    id: "15",
 };
 
 /// No code of ten digits: what HOTP truncates to has 31 bits.
@@ -36,52 +36,33 @@ const NO_CODE: &str = "9999999999";
 /// An engine without records, one with, and what both are asked about.
 static ENGINES: LazyLock<(Arc<ManualClock>, [Engine; 2], Binding)> = LazyLock::new(|| {
     let clock = Arc::new(ManualClock::new(Timestamp::from_unix(NOW)));
-    let engine = |budgets| {
+    let engine = |rate_limits| {
         let keys = KeyRing::builder().code("2026a", &[1; 32]).index(&INDEX);
         let keys = keys.build().expect("two secrets");
         // A token: no fuzzer guesses 128 bits, and a slot with a weaker kind is superseded.
         let policy = Policy::builder().token().build().expect("in bounds");
-        Engine::builder_on(keys, clock.clone(), || Zeros)
-            .policy(policy)
-            .budgets(budgets)
+        Engine::builder_on(keys, clock.clone(), |bytes| {
+            bytes.fill(0x5A); // the same input is the same run
+            Ok(())
+        })
+        .policy(policy)
+        .rate_limits(rate_limits)
     };
     // A lock that ends, which a store that expires can keep; and one without end.
-    let ending = Budgets::builder().lock_ends_after(Duration::from_secs(86_400));
+    let ending = RateLimits::builder().lock_ends_after(Duration::from_secs(86_400));
     let plain = engine(ending.build().expect("in bounds"));
-    let signs = engine(Budgets::default()).signing_key(SigningKey::from_seed(&[7; 32]));
+    let signs = engine(RateLimits::default()).signing_key(SigningKey::from_seed(&[7; 32]));
     let binding = Binding::builder()
         .tenant("acme")
         .purpose("sign")
-        .record_field(FIELD)
+        .target(FIELD)
         .user("7")
         .recipient(Mobile::parse("60123456789").expect("a number"));
     let binding = binding.build().expect("all members");
     (clock.clone(), [plain.build(), signs.build()], binding)
 });
 
-/// Randomness that is none: the same input is the same run.
-struct Zeros;
-
-impl TryRng for Zeros {
-    type Error = core::convert::Infallible;
-
-    fn try_next_u32(&mut self) -> Result<u32, Self::Error> {
-        Ok(0)
-    }
-
-    fn try_next_u64(&mut self) -> Result<u64, Self::Error> {
-        Ok(0)
-    }
-
-    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Self::Error> {
-        bytes.fill(0x5A);
-        Ok(())
-    }
-}
-
-impl TryCryptoRng for Zeros {}
-
-/// Cells of slots, meters, pages, records and the canary, under each operation that reads them.
+/// Cells of slots, meters, chain heads, records and the canary, under each operation that reads them.
 ///
 /// The first bytes: operation, store, commits (two bits each), clock; then the cells in the order in
 /// which they are asked for.
@@ -118,7 +99,15 @@ pub fn cell(data: &[u8]) {
                 _ => Delivery::Failed(GatewayStatus::shortened("30211")),
             };
             let id = ChallengeId::from_bytes([0x5A; 16]);
-            engine.report_delivery(store, binding, id, operation >> 4, delivery)?;
+            engine.report_delivery(
+                store,
+                binding,
+                DeliveryReport {
+                    id,
+                    send: operation >> 4,
+                    delivery,
+                },
+            )?;
             Ok(())
         }
         7 => engine.unlock(store, "acme", "7").map(drop),
@@ -130,14 +119,27 @@ pub fn cell(data: &[u8]) {
         }
         10 => {
             let read = engine.signatures(store, "acme", &FIELD, 20)?;
-            let page = engine.page(store, "acme", &FIELD)?;
-            assert_eq!(read.len() as u64, page.0.min(20));
-            assert_eq!(read.first().map(|newest| newest.digest()), page.1);
+            let chain_head = engine.chain_head(store, "acme", &FIELD)?;
+            assert_eq!(read.len() as u64, chain_head.count().min(20));
+            assert_eq!(
+                read.first().map(|newest| newest.digest()),
+                chain_head.digest()
+            );
             Ok(())
         }
         11 => {
-            let details = [Detail::UserName, Detail::Number];
-            engine.erase(store, "acme", &FIELD, 1, &details).map(drop)
+            let details = [RecordDetail::UserName, RecordDetail::Number];
+            engine
+                .erase(
+                    store,
+                    &EraseRequest {
+                        tenant: "acme",
+                        target: FIELD,
+                        sequence: 1,
+                        details: &details,
+                    },
+                )
+                .map(drop)
         }
         12 => engine.check_store(store).map(drop),
         13 => engine.adopt_store(store).map(drop),
@@ -162,8 +164,8 @@ pub fn device(data: &[u8]) {
             Ocra::new(&secret, Suite::parse(&suite).expect("a suite"))
         };
         (
-            Hotp::new(&secret, Algorithm::Sha1, 10).expect("in bounds"),
-            Totp::new(&secret, Algorithm::Sha256, 10, 30).expect("in bounds"),
+            Hotp::new(&secret, HashFunction::Sha1, 10).expect("in bounds"),
+            Totp::new(&secret, HashFunction::Sha256, 10, 30).expect("in bounds"),
             ["QH16", "C-QH16", "QH16-T1M"].map(ocra),
         )
     });

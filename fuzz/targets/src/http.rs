@@ -9,9 +9,9 @@ use std::path::PathBuf;
 use std::sync::{Arc, LazyLock};
 
 use clap::Parser;
-use otp_engine_contract::directory::demo::{DemoDirectory, HEADER};
-use otp_engine_contract::gateway::{Gateway, Reply, Unanswered};
-use otp_engine_contract::{Options, Parts, Server};
+use otp_engine_reference::directory::demo::{DemoDirectory, HEADER};
+use otp_engine_reference::gateway::{Gateway, Reply, Unanswered};
+use otp_engine_reference::{Options, Parts, Server};
 use serde_json::Value;
 
 /// What takes longer hangs.

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use otp_engine::store::{Cell, Class, Commit, Error, Key, Store, Write};
 use otp_engine::{
-    Binding, Engine, Evidence, KeyRing, ManualClock, Mobile, RecordField, Rejection, Submission,
+    Binding, Engine, Evidence, KeyRing, ManualClock, Mobile, Rejection, Submission, Target,
     Timestamp, Verdict,
 };
 
@@ -15,15 +15,15 @@ static ENGINE: LazyLock<(Engine, Binding)> = LazyLock::new(|| {
     let keys = KeyRing::builder().code("a", &[1; 32]).index(&[2; 32]);
     let clock = ManualClock::new(Timestamp::from_unix(1_715_767_200));
     let engine = Engine::builder(keys.build().expect("two secrets")).clock(clock);
-    let field = RecordField {
+    let field = Target {
         model: "loan.offer",
         field: "signature",
-        record: "15",
+        id: "15",
     };
     let binding = Binding::builder()
         .tenant("acme")
         .purpose("sign")
-        .record_field(field)
+        .target(field)
         .user("7")
         .recipient(Mobile::parse("60123456789").expect("a number"));
     (engine.build(), binding.build().expect("all members"))

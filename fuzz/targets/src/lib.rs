@@ -18,7 +18,7 @@ pub use images::image;
 pub use oath::{ocra, otpauth};
 pub use otp_engine_fuzz_c::{host, request};
 pub use records::{jwks, payload, record};
-pub use texts::{email, message, mobile, typed};
+pub use texts::{email, entered, message, mobile};
 
 /// The name of a target, and what it does.
 pub type Target = (&'static str, fn(&[u8]));
@@ -39,7 +39,7 @@ pub const TARGETS: &[Target] = &[
     ("payload", payload),
     ("record", record),
     ("request", request),
-    ("typed", typed),
+    ("typed", entered),
 ];
 
 /// The control: a fault that a fuzzer has to find, behind four comparisons.

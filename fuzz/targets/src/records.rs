@@ -5,20 +5,20 @@ use std::sync::LazyLock;
 use base64ct::{Base64UrlUnpadded, Encoding};
 use ed25519_dalek::{Signer, SigningKey};
 use otp_engine::{
-    Detail, Expected, ExpectedChain, SignatureRecord, Timestamp, VerifyingKey, VerifyingKeys,
+    Expected, ExpectedChain, RecordDetail, SignatureRecord, Timestamp, VerifyingKey, VerifyingKeys,
     verify_chain, verify_record,
 };
 use serde::de::IgnoredAny;
 
 /// Everything that can be erased.
-const DETAILS: [Detail; 7] = [
-    Detail::UserName,
-    Detail::SignerName,
-    Detail::Number,
-    Detail::Email,
-    Detail::Ip,
-    Detail::Agent,
-    Detail::ContentDigest,
+const DETAILS: [RecordDetail; 7] = [
+    RecordDetail::UserName,
+    RecordDetail::SignerName,
+    RecordDetail::Number,
+    RecordDetail::Email,
+    RecordDetail::Ip,
+    RecordDetail::Agent,
+    RecordDetail::ContentDigest,
 ];
 
 /// The keys of the golden records, and the records.
@@ -93,7 +93,7 @@ pub fn record(data: &[u8]) {
             judge(&record);
         }
         Err(error) => {
-            drop((error.to_string(), error.n(), error.id()));
+            drop((error.to_string(), error.sequence(), error.id()));
             let alone = SignatureRecord::from_sd_jwt(jws);
             assert!(verified.is_err() || alone.is_ok(), "verified and unread");
         }
@@ -108,14 +108,17 @@ fn judge(record: &SignatureRecord) {
     let verified = verify_record(record.jws(), record.disclosures(), keys, None);
     if let Ok(verified) = &verified {
         assert!(golden.contains(record.jws()), "nobody signed this");
-        assert_eq!((verified.n(), verified.id()), (record.n(), record.id()));
+        assert_eq!(
+            (verified.sequence(), verified.id()),
+            (record.sequence(), record.id())
+        );
         let other = Expected::new().tenant("another tenant");
         assert!(verify_record(record.jws(), record.disclosures(), keys, Some(&other)).is_err());
     }
     let chain = verify_chain(
         core::slice::from_ref(record),
         keys,
-        &ExpectedChain::new().first(record.n()),
+        &ExpectedChain::new().first_sequence(record.sequence()),
     );
     assert_eq!(chain.none_bad(), verified.is_ok());
     let (erased, note) = record.erase(&DETAILS, Timestamp::from_unix(1_715_767_200));
@@ -187,7 +190,7 @@ pub fn payload(data: &[u8]) {
     assert_eq!(verified.payload(), payload);
     let said: serde_json::Value = serde_json::from_str(payload).expect("what is read is JSON");
     assert_eq!(said["iss"], verified.tenant());
-    assert_eq!(said["n"], verified.n());
+    assert_eq!(said["n"], verified.sequence());
     assert_eq!(said["iat"], verified.verified_at().unix());
     assert_eq!(said["who"]["user"], verified.user());
     let mut shown = 0;

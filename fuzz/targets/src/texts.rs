@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use otp_engine::oath::{Algorithm, Hotp, Secret};
+use otp_engine::oath::{HashFunction, Hotp, Secret};
 use otp_engine::{CountryCode, Email, Encoding, MessageTemplate, Mobile, Recipient};
 
 use crate::input::fields;
@@ -17,17 +17,17 @@ const LOOK_AHEAD: u8 = 9;
 static HOTP: LazyLock<[Hotp; 5]> = LazyLock::new(|| {
     [6, 7, 8, 9, 10].map(|digits| {
         let secret = Secret::new(b"12345678901234567890").expect("of 20 bytes");
-        Hotp::new(&secret, Algorithm::Sha1, digits).expect("in bounds")
+        Hotp::new(&secret, HashFunction::Sha1, digits).expect("in bounds")
     })
 });
 
-/// Typed text: `8 55 75 52 24` is a text for a code of eight digits, ten where it begins with 0.
+/// Entered text: `8 55 75 52 24` is a text for a code of eight digits, ten where it begins with 0.
 ///
 /// # Panics
 ///
 /// Where a text is taken for a code that it does not say.
-pub fn typed(data: &[u8]) {
-    let Some((digits, typed)) = data.split_first() else {
+pub fn entered(data: &[u8]) {
+    let Some((digits, entered)) = data.split_first() else {
         return;
     };
     let digits = match digits {
@@ -35,12 +35,12 @@ pub fn typed(data: &[u8]) {
         _ => 10,
     };
     let hotp = &HOTP[usize::from(digits - 6)];
-    let found = hotp.verify(typed, 0, LOOK_AHEAD);
-    assert_eq!(found, hotp.verify(typed, 0, LOOK_AHEAD));
+    let found = hotp.verify(entered, 0, LOOK_AHEAD);
+    assert_eq!(found, hotp.verify(entered, 0, LOOK_AHEAD));
     if let Some(counter) = found {
         let code = hotp.at(counter);
-        assert!(typed.len() <= MAX_TYPED, "too long a text was taken");
-        let text = core::str::from_utf8(typed).expect("a text that is no UTF-8 was taken");
+        assert!(entered.len() <= MAX_TYPED, "too long a text was taken");
+        let text = core::str::from_utf8(entered).expect("a text that is no UTF-8 was taken");
         let is_dropped = |c: &char| c.is_whitespace() || !c.is_alphanumeric() && !c.is_control();
         let mut said = text.chars().filter(|c| !is_dropped(c));
         for digit in code.as_str().chars() {
@@ -50,17 +50,17 @@ pub fn typed(data: &[u8]) {
         assert_eq!(said.next(), None, "more symbols than the code has");
         // The code as it is, and between what is dropped, is the same.
         assert!(hotp.verify(code.as_str(), 0, LOOK_AHEAD).is_some());
-    } else if typed.is_ascii() && typed.len() <= MAX_TYPED {
+    } else if entered.is_ascii() && entered.len() <= MAX_TYPED {
         let kept = |byte: &&u8| !byte.is_ascii_whitespace() && **byte != b'-' && **byte != 11;
-        let plain: Vec<u8> = typed.iter().filter(kept).copied().collect();
+        let plain: Vec<u8> = entered.iter().filter(kept).copied().collect();
         assert_eq!(hotp.verify(&plain, 0, LOOK_AHEAD), None, "dashes matter");
     }
-    pair(hotp, typed);
+    pair(hotp, entered);
 }
 
 /// Two codes in a row, cut out of one text.
-fn pair(hotp: &Hotp, typed: &[u8]) {
-    let (first, second) = typed.split_at(typed.len() / 2);
+fn pair(hotp: &Hotp, entered: &[u8]) {
+    let (first, second) = entered.split_at(entered.len() / 2);
     if let Some(counter) = hotp.resynchronise(first, second, 0, LOOK_AHEAD.into()) {
         assert_eq!(hotp.verify(first, counter - 1, 0), Some(counter - 1));
         assert_eq!(hotp.verify(second, counter, 0), Some(counter));
@@ -109,7 +109,7 @@ pub fn mobile(data: &[u8]) {
     }
 }
 
-/// One telephone has one number, and so one budget.
+/// One telephone has one number, and so one rate limit.
 fn is_one_number(mobile: &Mobile) {
     let digits = mobile.as_str();
     assert!(digits.bytes().all(|digit| digit.is_ascii_digit()));

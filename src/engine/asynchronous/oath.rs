@@ -2,12 +2,12 @@
 
 use super::AsyncEngine;
 use crate::oath::{Acceptance, Answer, Device, Hotp, Ocra, Totp};
-use crate::{AsyncStore, Binding, Error, Resetting, Verdict};
+use crate::{AsyncStore, Binding, Error, ResetOutcome, Verdict};
 
 /// Codes that the user's own device makes; the question of an OCRA suite is
 /// [`Engine::ocra_question`](crate::Engine::ocra_question)'s.
 impl AsyncEngine {
-    /// Judges a typed HOTP code: [`Engine::verify_hotp`](crate::Engine::verify_hotp).
+    /// Judges a entered HOTP code: [`Engine::verify_hotp`](crate::Engine::verify_hotp).
     ///
     /// # Errors
     ///
@@ -17,11 +17,11 @@ impl AsyncEngine {
         store: &impl AsyncStore,
         binding: &Binding,
         hotp: &Hotp,
-        typed: &(impl AsRef<[u8]> + ?Sized),
+        entered: &(impl AsRef<[u8]> + ?Sized),
         look_ahead: u8,
     ) -> Result<Verdict<Acceptance>, Error> {
         let devices = [Device::hotp(hotp, look_ahead)];
-        self.verify_devices(store, binding, &devices, typed).await
+        self.verify_devices(store, binding, &devices, entered).await
     }
 
     /// Judges two HOTP codes in a row:
@@ -46,7 +46,7 @@ impl AsyncEngine {
         self.run(store, &verify).await
     }
 
-    /// Judges a typed TOTP code: [`Engine::verify_totp`](crate::Engine::verify_totp).
+    /// Judges a entered TOTP code: [`Engine::verify_totp`](crate::Engine::verify_totp).
     ///
     /// # Errors
     ///
@@ -56,11 +56,11 @@ impl AsyncEngine {
         store: &impl AsyncStore,
         binding: &Binding,
         totp: &Totp,
-        typed: &(impl AsRef<[u8]> + ?Sized),
+        entered: &(impl AsRef<[u8]> + ?Sized),
         window: u8,
     ) -> Result<Verdict<Acceptance>, Error> {
         let devices = [Device::totp(totp, window)];
-        self.verify_devices(store, binding, &devices, typed).await
+        self.verify_devices(store, binding, &devices, entered).await
     }
 
     /// Judges two TOTP codes in a row:
@@ -99,11 +99,11 @@ impl AsyncEngine {
         answer: Answer<'_>,
     ) -> Result<Verdict<Acceptance>, Error> {
         let devices = [Device::ocra(ocra, answer)];
-        self.verify_devices(store, binding, &devices, answer.typed)
+        self.verify_devices(store, binding, &devices, answer.entered)
             .await
     }
 
-    /// Judges a typed text that may be a code of any of a user's devices:
+    /// Judges a entered text that may be a code of any of a user's devices:
     /// [`Engine::verify_devices`](crate::Engine::verify_devices).
     ///
     /// # Errors
@@ -114,12 +114,12 @@ impl AsyncEngine {
         store: &impl AsyncStore,
         binding: &Binding,
         devices: &[Device<'_>],
-        typed: &(impl AsRef<[u8]> + ?Sized),
+        entered: &(impl AsRef<[u8]> + ?Sized),
     ) -> Result<Verdict<Acceptance>, Error> {
-        let (class, typed) = (store.class(), typed.as_ref());
+        let (class, entered) = (store.class(), entered.as_ref());
         let verify = self
             .engine
-            .prepare_devices(class, binding, devices, typed)?;
+            .prepare_devices(class, binding, devices, entered)?;
         self.run(store, &verify).await
     }
 
@@ -135,7 +135,7 @@ impl AsyncEngine {
         user: &str,
         device: &Device<'_>,
         reason: &str,
-    ) -> Result<Resetting, Error> {
+    ) -> Result<ResetOutcome, Error> {
         let reset = self
             .engine
             .prepare_reset_device(tenant, user, device, reason)?;

@@ -1,4 +1,4 @@
-//! Tests of what a typed code is.
+//! Tests of what a entered code is.
 
 use alloc::format;
 
@@ -21,8 +21,8 @@ fn a_wrong_answer_to_a_question_uses_nothing_up_and_two_codes_are_no_answer() {
     let wrong = format!("{}{last}", &right[..5]);
     let device = Device::ocra(&ocra, Answer::new(""));
     let none = Credential::default();
-    let judge = |typed: &str, is_marked| {
-        let attempt = Attempt::one(device, typed.as_bytes(), "12345678".into()).unwrap();
+    let judge = |entered: &str, is_marked| {
+        let attempt = Attempt::one(device, entered.as_bytes(), "12345678".into()).unwrap();
         attempt.judge(attempt.entry().unwrap(), &none, is_marked, MOMENT)
     };
     let fresh = judge(right, false);
@@ -32,10 +32,10 @@ fn a_wrong_answer_to_a_question_uses_nothing_up_and_two_codes_are_no_answer() {
     assert_eq!(judge(&wrong, true), Found::Wrong);
 
     let attempt = Attempt::one(device, right.as_bytes(), "12345678".into()).unwrap();
-    let Some(Typed::One(entry)) = attempt.entry() else {
+    let Some(EnteredCode::One(entry)) = attempt.entry() else {
         panic!("it is one code");
     };
-    let pair = Typed::Two([entry, entry]);
+    let pair = EnteredCode::Two([entry, entry]);
     assert_eq!(attempt.judge(pair, &none, false, MOMENT), Found::Wrong);
 }
 
@@ -59,7 +59,7 @@ fn a_counter_begins_where_the_host_says_or_after_the_last_whichever_is_later() {
 fn scripts_are_mixed_where_either_code_mixes_them() {
     let plain = Entry::parse(b"123456", 6).unwrap();
     let mixed = Entry::parse("12345\u{666}".as_bytes(), 6).unwrap();
-    let of = |pair| Typed::Two(pair).mixed_scripts();
+    let of = |pair| EnteredCode::Two(pair).mixed_scripts();
     assert!(of([mixed, plain]) && of([plain, mixed]) && of([mixed, mixed]));
     assert!(!of([plain, plain]));
 }
@@ -73,8 +73,8 @@ fn an_answer_is_looked_for_where_the_clock_of_its_device_is_known_to_be() {
         let mut known = Credential::default();
         known.drift.steps = steps;
         let at = Timestamp::from_unix(3_600 + 30 * 40);
-        let typed = ocra.generate(&Inputs::new("12345678").now(at)).unwrap();
-        let attempt = Attempt::one(device, typed.as_str().as_bytes(), "12345678".into()).unwrap();
+        let entered = ocra.generate(&Inputs::new("12345678").now(at)).unwrap();
+        let attempt = Attempt::one(device, entered.as_str().as_bytes(), "12345678".into()).unwrap();
         let now = Timestamp::from_unix(3_600);
         let moment = Moment {
             now,

@@ -181,30 +181,33 @@ fn case_101_a_drift_is_learnt_from_three_codes_that_agree_and_a_step_a_day() {
 
 #[test]
 fn what_is_left_is_what_is_compared() {
-    let stopping = Budgets::builder()
+    let stopping = RateLimits::builder()
         .consecutive_failures(10)
         .device_hard_stop(true)
         .device_failures_per_day(20)
         .build();
-    for (budgets, most, end) in [
-        (Budgets::default(), 30, Some(at(86_400))),
-        (Budgets::unmetered(), 30, Some(at(86_400))),
+    for (rate_limits, most, end) in [
+        (RateLimits::default(), 30, Some(at(86_400))),
+        (RateLimits::unlimited(), 30, Some(at(86_400))),
         (stopping.unwrap(), 10, None),
     ] {
         let mut failures = Failures::default();
         for left in (0..most).rev() {
-            assert_eq!(failures.lock(&budgets, at(0)), None);
+            assert_eq!(failures.lock(&rate_limits, at(0)), None);
             failures.charge(at(0));
-            assert_eq!(failures.left(&budgets, at(0)), left);
+            assert_eq!(failures.left(&rate_limits, at(0)), left);
         }
-        assert_eq!(failures.lock(&budgets, at(86_399)), Some(end));
-        assert_eq!(failures.lock(&budgets, at(86_400)).is_some(), end.is_none());
+        assert_eq!(failures.lock(&rate_limits, at(86_399)), Some(end));
+        assert_eq!(
+            failures.lock(&rate_limits, at(86_400)).is_some(),
+            end.is_none()
+        );
     }
 }
 
 #[test]
 fn a_device_comes_near_its_hard_stop_from_four_fifths_on() {
-    let stopping = Budgets::builder()
+    let stopping = RateLimits::builder()
         .device_hard_stop(true)
         .consecutive_failures(10);
     let stopping = stopping.build().unwrap();
@@ -213,7 +216,7 @@ fn a_device_comes_near_its_hard_stop_from_four_fifths_on() {
     for second in 0..9 {
         failures.charge(at(second));
         told.push(failures.near_stop(&stopping));
-        assert_eq!(failures.near_stop(&Budgets::default()), None);
+        assert_eq!(failures.near_stop(&RateLimits::default()), None);
     }
     assert_eq!(told[..7], [None; 7]);
     assert_eq!(told[7..], [Some(8), Some(9)]);

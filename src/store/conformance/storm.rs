@@ -17,7 +17,7 @@ pub use tally::Tally;
 ///
 /// The players may be threads or processes. Each guess is one load and one commit, as the engine
 /// makes them: the slot and two meters that it shares with others, and for a right guess also a
-/// shared page and a new record. A naive store lets more than one guess succeed, forgets guesses,
+/// shared chain head and a new record. A naive store lets more than one guess succeed, forgets guesses,
 /// or leaves codes that are used up without a record.
 ///
 /// ```
@@ -116,7 +116,7 @@ impl Storm {
                 "{wrong} wrong guesses were compared, the meters of {whose} hold {metered}"
             );
         }
-        self.judge_records(store, &all(Kind::Page, self.slots)?, &used)
+        self.judge_records(store, &all(Kind::ChainHead, self.slots)?, &used)
     }
 
     fn judge_records(
@@ -126,15 +126,15 @@ impl Storm {
         used: &BTreeSet<u64>,
     ) -> Result<(), Fault> {
         let mut recorded = BTreeSet::new();
-        for (page, cell) in (0..).zip(pages) {
+        for (chain_head, cell) in (0..).zip(pages) {
             let count = number(cell.as_ref())?;
-            // One more than the page says: no record may lie beyond its count.
-            let keys: Vec<_> = (0..=count).map(|at| self.record(page, at)).collect();
+            // One more than the chain head says: no record may lie beyond its count.
+            let keys: Vec<_> = (0..=count).map(|at| self.record(chain_head, at)).collect();
             let records = load_all(store, &keys)?;
             for (at, record) in (0..).zip(&records) {
                 must!(
                     record.is_some() == (at < count),
-                    "page {page} counts {count} records, record {at} is {}",
+                    "page {chain_head} counts {count} records, record {at} is {}",
                     if record.is_some() { "there" } else { "missing" }
                 );
             }
@@ -166,7 +166,7 @@ impl Storm {
             self.key(Kind::Slot, slot),
             self.key(Kind::Meter, slot / 8),
             self.key(Kind::Meter, self.slots + slot / 2 % 16),
-            self.key(Kind::Page, slot / 4),
+            self.key(Kind::ChainHead, slot / 4),
         ];
         for round in 1..=ROUNDS {
             let cells = load(store, &keys)?;
@@ -175,7 +175,7 @@ impl Storm {
             if before.is_used || before.attempts >= ATTEMPTS {
                 return Ok(()); // nothing to compare with, nothing to write
             }
-            let page = number(cells[3].as_ref())?;
+            let chain_head = number(cells[3].as_ref())?;
             let after = Slot {
                 is_used: is_right,
                 attempts: before.attempts + u8::from(!is_right),
@@ -185,7 +185,7 @@ impl Storm {
                 after.body(),
                 (number(cells[1].as_ref())? + charge).to_le_bytes(),
                 (number(cells[2].as_ref())? + charge).to_le_bytes(),
-                (page + 1).to_le_bytes(),
+                (chain_head + 1).to_le_bytes(),
                 slot.to_le_bytes(),
             ];
             let keeping = (store.class() != Class::Permanent).then_some(LATER);
@@ -193,7 +193,7 @@ impl Storm {
                 key: keys
                     .get(at)
                     .copied()
-                    .unwrap_or_else(|| self.record(slot / 4, page)),
+                    .unwrap_or_else(|| self.record(slot / 4, chain_head)),
                 kind,
                 expected: cells
                     .get(at)
@@ -206,7 +206,7 @@ impl Storm {
                 write(0, Kind::Slot, Some(LATER)),
                 write(1, Kind::Meter, Some(LATER)),
                 write(2, Kind::Meter, Some(LATER)),
-                write(3, Kind::Page, keeping),
+                write(3, Kind::ChainHead, keeping),
                 write(4, Kind::Record, keeping),
             ];
             let writes = if is_right { &writes[..] } else { &writes[..3] };
@@ -236,7 +236,7 @@ impl Storm {
         let kind = match kind {
             Kind::Slot => 1,
             Kind::Meter => 2,
-            Kind::Page => 3,
+            Kind::ChainHead => 3,
             Kind::Record => 4,
             Kind::Credential => 5,
             Kind::Canary => 6,
@@ -244,8 +244,8 @@ impl Storm {
         self.keys.key(kind << 56 | number)
     }
 
-    fn record(&self, page: u64, at: u64) -> Key {
-        self.key(Kind::Record, page << 24 | at)
+    fn record(&self, chain_head: u64, at: u64) -> Key {
+        self.key(Kind::Record, chain_head << 24 | at)
     }
 }
 

@@ -1,10 +1,10 @@
-//! The connections of a store on a server: a few, lent one at a time; who comes when all are out
-//! waits a while. Part of `otp-engine-postgres` and `otp-engine-redis`.
+//! A connection pool for a store on a server: at most `max_size` connections; callers block up to
+//! `acquire_timeout` for one. Part of `otp-engine-postgres` and `otp-engine-redis`.
 //!
-//! What is [asked](Pool::ask) may be asked again and is, once, where a connection was cut while it
-//! lay idle. What is [told](Pool::tell) is never told again: nobody knows whether it was heard.
+//! A [read](Pool::read) is retried once where a connection was cut while it lay idle. A
+//! [write](Pool::write) is never retried: nobody knows whether the server received it.
 //!
-//! `AsyncPool` (feature `async`) lends by the same rules to callers that await.
+//! `AsyncPool` (feature `async`) follows the same rules for callers that await.
 
 use core::{fmt, ops::ControlFlow, time::Duration};
 use std::sync::{Condvar, Mutex, PoisonError};
@@ -13,14 +13,14 @@ use otp_engine::store::Error;
 
 #[cfg(feature = "async")]
 mod asynchronous;
-mod lent;
+mod checked_out;
 
 #[cfg(feature = "async")]
 pub use asynchronous::AsyncPool;
 
-use lent::{Age, Idle, Lent};
+use checked_out::{Age, CheckedOut, Idle};
 
-/// What a connection failed by.
+/// The error of a connection.
 pub trait Fault: core::error::Error + Send + Sync + 'static {
     /// Says whether the connection is gone, so that another one may fare better.
     fn is_lost(&self) -> bool;
@@ -29,71 +29,71 @@ pub trait Fault: core::error::Error + Send + Sync + 'static {
     fn leaves_connection_sound(&self) -> bool;
 }
 
-/// At most so many connections, of which some are idle and some are lent.
+/// At most `max_size` connections, some idle and some checked out.
 pub struct Pool<C> {
     idle: Idle<C>,
     connect: Box<Connect<C>>,
-    lent: Mutex<usize>,
+    checked_out: Mutex<usize>,
     freed: Condvar,
-    most: usize,
-    patience: Duration,
+    max_size: usize,
+    acquire_timeout: Duration,
 }
 
 type Connect<C> = dyn Fn() -> Result<C, Error> + Send + Sync;
 
 impl<C> Pool<C> {
-    /// Makes a pool of at most `most` connections, which begins with `first` and makes the others
-    /// by `connect`; a call waits for one no longer than `patience`.
+    /// Makes a pool of at most `max_size` connections, which begins with `first` and makes the others
+    /// by `connect`; a call waits for one no longer than `acquire_timeout`.
     ///
-    /// One that `is_closed` already is not lent.
+    /// One that `is_closed` already is not handed out.
     pub fn new(
         first: C,
         connect: impl Fn() -> Result<C, Error> + Send + Sync + 'static,
         is_closed: fn(&C) -> bool,
-        most: usize,
-        patience: Duration,
+        max_size: usize,
+        acquire_timeout: Duration,
     ) -> Self {
         Self {
             idle: Idle::new(first, is_closed),
             connect: Box::new(connect),
-            lent: Mutex::new(0),
+            checked_out: Mutex::new(0),
             freed: Condvar::new(),
-            most,
-            patience,
+            max_size,
+            acquire_timeout,
         }
     }
 
-    /// Asks what changes nothing: once more, on a new connection, where one that was used before
-    /// is lost.
+    /// Runs `question`, which changes nothing; runs it once more, on a new connection, where one that was
+    /// used before is lost.
     ///
     /// # Errors
     ///
     /// `Unavailable` where there is no connection, or no answer.
-    pub fn ask<T, F: Fault>(
+    pub fn read<T, F: Fault>(
         &self,
         mut question: impl FnMut(&mut C) -> Result<T, F>,
     ) -> Result<T, Error> {
         loop {
-            let mut lent = self.lend()?;
-            let answer = question(lent.connection());
-            if let ControlFlow::Break(answer) = lent.asked(answer) {
+            let mut connection = self.acquire()?;
+            let answer = question(connection.get());
+            if let ControlFlow::Break(answer) = connection.after_read(answer) {
                 return answer;
             }
         }
     }
 
-    /// Tells what may change something, once; the fault is for the caller to judge.
+    /// Runs `statement`, which may change something, once; its fault is for the caller to judge.
     ///
     /// # Errors
     ///
-    /// `Unavailable` where there is no connection: nothing was told.
-    pub fn tell<T, F: Fault>(
+    /// `Unavailable` where there is no connection: `statement` was not run.
+    pub fn write<T, F: Fault>(
         &self,
         statement: impl FnOnce(&mut C) -> Result<T, F>,
     ) -> Result<Result<T, F>, Error> {
-        let mut lent = self.lend()?;
-        let told = statement(lent.connection());
-        Ok(lent.told(told))
+        let mut connection = self.acquire()?;
+        let told = statement(connection.get());
+        Ok(connection.after_write(told))
     }
 
     /// Takes all idle connections.
@@ -107,30 +107,35 @@ impl<C> Pool<C> {
         self.idle.set_process(process);
     }
 
-    /// Lends a connection, the last one used or a new one.
-    fn lend(&self) -> Result<Lent<'_, C, Place<'_>>, Error> {
+    /// Checks out a connection: the last one used, or a new one.
+    fn acquire(&self) -> Result<CheckedOut<'_, C, Permit<'_>>, Error> {
         self.idle.check_process()?;
-        let place = self.place().ok_or_else(lent::none_in_time)?;
+        let permit = self.permit().ok_or_else(checked_out::none_in_time)?;
         let (connection, age) = match self.idle.take() {
             Some(idle) => (idle, Age::Used),
             None => ((self.connect)()?, Age::New),
         };
-        Ok(Lent::new(connection, age, &self.idle, place))
+        Ok(CheckedOut::new(connection, age, &self.idle, permit))
     }
 
-    /// Returns a place for one connection; `None` where all stay taken for too long.
-    fn place(&self) -> Option<Place<'_>> {
-        let is_full = |lent: &mut usize| *lent >= self.most;
-        let lent = self.lent.lock().unwrap_or_else(PoisonError::into_inner);
-        let wait = self.freed.wait_timeout_while(lent, self.patience, is_full);
-        let (mut lent, timeout) = wait.unwrap_or_else(PoisonError::into_inner);
+    /// Returns the permit for one connection; `None` where all stay taken for too long.
+    fn permit(&self) -> Option<Permit<'_>> {
+        let is_full = |checked_out: &mut usize| *checked_out >= self.max_size;
+        let checked_out = self
+            .checked_out
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let wait = self
+            .freed
+            .wait_timeout_while(checked_out, self.acquire_timeout, is_full);
+        let (mut checked_out, timeout) = wait.unwrap_or_else(PoisonError::into_inner);
         if timeout.timed_out() {
             return None;
         }
-        *lent += 1;
-        drop(lent);
-        Some(Place {
-            lent: &self.lent,
+        *checked_out += 1;
+        drop(checked_out);
+        Some(Permit {
+            checked_out: &self.checked_out,
             freed: &self.freed,
         })
     }
@@ -143,14 +148,17 @@ impl<C> fmt::Debug for Pool<C> {
 }
 
 /// The right to one connection; free again when this is dropped.
-struct Place<'a> {
-    lent: &'a Mutex<usize>,
+struct Permit<'a> {
+    checked_out: &'a Mutex<usize>,
     freed: &'a Condvar,
 }
 
-impl Drop for Place<'_> {
+impl Drop for Permit<'_> {
     fn drop(&mut self) {
-        *self.lent.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
+        *self
+            .checked_out
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) -= 1;
         self.freed.notify_one();
     }
 }

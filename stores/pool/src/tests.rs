@@ -7,10 +7,10 @@ use std::sync::Arc;
 use super::*;
 
 /// A connection is its number; every new one has the next.
-fn pool(most: usize) -> Pool<u8> {
+fn pool(max_size: usize) -> Pool<u8> {
     let next = AtomicU8::new(2);
     let connect = move || Ok(next.fetch_add(1, Ordering::SeqCst));
-    Pool::new(1, connect, |_| false, most, Duration::from_millis(1))
+    Pool::new(1, connect, |_| false, max_size, Duration::from_millis(1))
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -41,19 +41,19 @@ impl Fault for Planted {
 #[test]
 fn no_more_than_the_limit_are_lent_and_who_waits_gets_the_next() {
     let pool = pool(2);
-    let (mut one, mut two) = (pool.lend().unwrap(), pool.lend().unwrap());
-    assert_eq!((*one.connection(), *two.connection()), (1, 2));
-    assert!(pool.lend().is_err());
+    let (mut one, mut two) = (pool.acquire().unwrap(), pool.acquire().unwrap());
+    assert_eq!((*one.get(), *two.get()), (1, 2));
+    assert!(pool.acquire().is_err());
     drop(two);
-    assert_eq!(*pool.lend().unwrap().connection(), 3);
+    assert_eq!(*pool.acquire().unwrap().get(), 3);
 
     assert_eq!(
-        one.told(Err(Planted::Refused)),
+        one.after_write(Err(Planted::Refused)),
         Err::<(), _>(Planted::Refused)
     );
-    let mut again = pool.lend().unwrap();
-    assert_eq!(*again.connection(), 1);
-    assert_eq!(*pool.lend().unwrap().connection(), 4);
+    let mut again = pool.acquire().unwrap();
+    assert_eq!(*again.get(), 1);
+    assert_eq!(*pool.acquire().unwrap().get(), 4);
 }
 
 #[test]
@@ -62,13 +62,13 @@ fn a_place_is_free_again_after_a_panic() {
     let thread = std::thread::scope(|scope| {
         scope
             .spawn(|| {
-                let _lent = pool.lend().unwrap();
+                let _lent = pool.acquire().unwrap();
                 panic!("planted");
             })
             .join()
     });
     assert!(thread.is_err());
-    assert!(pool.lend().is_ok());
+    assert!(pool.acquire().is_ok());
 }
 
 /// What each fault leaves: how often the call was made, on which connections, and what is idle.
@@ -87,7 +87,7 @@ fn a_question_is_repeated_once_and_a_statement_never() {
             on.set(all);
             Err::<(), _>(fault)
         };
-        let told = pool.ask(record);
+        let told = pool.read(record);
         assert!(matches!(told, Err(Error::Unavailable(Some(_)))));
         assert_eq!((&*on.take(), &*pool.take_idle()), (asked, idle_then));
     }
@@ -97,7 +97,7 @@ fn a_question_is_repeated_once_and_a_statement_never() {
         (Planted::Spoilt, &[]),
     ] {
         let pool = with_two_idle();
-        let told = pool.tell(|_| Err::<u8, _>(fault));
+        let told = pool.write(|_| Err::<u8, _>(fault));
         assert_eq!(told.unwrap(), Err(fault));
         assert_eq!(&*pool.take_idle(), idle_then, "{fault:?}");
     }
@@ -105,9 +105,9 @@ fn a_question_is_repeated_once_and_a_statement_never() {
 
 fn with_two_idle() -> Pool<u8> {
     let pool = pool(2);
-    let both = pool.tell(|first| {
+    let both = pool.write(|first| {
         assert_eq!(*first, 1);
-        let told = pool.tell(|second| Ok::<_, Planted>(*second));
+        let told = pool.write(|second| Ok::<_, Planted>(*second));
         Ok::<_, Planted>(told.unwrap())
     });
     assert_eq!(both.unwrap(), Ok(Ok(2)));
@@ -118,9 +118,9 @@ fn with_two_idle() -> Pool<u8> {
 fn a_connection_that_is_closed_is_replaced_and_one_that_cannot_be_made_is_unavailable() {
     let connect = || Err(Error::unavailable("planted"));
     let pool = Pool::new(1, connect, |_| true, 1, Duration::from_millis(1));
-    let told = pool.tell(|_| Ok::<_, Planted>(()));
+    let told = pool.write(|_| Ok::<_, Planted>(()));
     assert!(matches!(told, Err(Error::Unavailable(Some(_)))), "{told:?}");
-    assert!(pool.place().is_some()); // its own is free again
+    assert!(pool.permit().is_some()); // its own is free again
 }
 
 /// To close an inherited connection would end the parent's session.
@@ -132,7 +132,7 @@ fn in_a_forked_process_nothing_is_lent_and_nothing_is_closed() {
         let first = Arc::clone(&connection);
         let mut pool = Pool::new(first, connect, |_| false, 1, Duration::ZERO);
         pool.set_process(std::process::id() + u32::from(forked));
-        let told = pool.tell(|_| Ok::<_, Planted>(()));
+        let told = pool.write(|_| Ok::<_, Planted>(()));
         assert_eq!(told.is_err(), forked);
         drop(pool);
         assert_eq!(Arc::strong_count(&connection), 1 + usize::from(forked));

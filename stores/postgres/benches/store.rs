@@ -11,10 +11,10 @@ use otp_engine::{
     store::{Commit, Key, Kind, Store, Version, Write},
 };
 use otp_engine_postgres::{PostgresOptions, PostgresStore};
-use otp_engine_servers::{
+use otp_engine_testkit::{
     Folder, PostgresServer, Proxy,
     bench::{Row, begin, compare},
-    trials::{Guesses, engine},
+    scenarios::{Guesses, engine},
 };
 use postgres::{Client, NoTls, Statement};
 

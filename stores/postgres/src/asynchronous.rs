@@ -92,7 +92,7 @@ impl AsyncStore for AsyncPostgresStore {
             return answer;
         }
         let load = async |session: &mut Session| session.load(keys).await;
-        self.pool.ask(load).await
+        self.pool.read(load).await
     }
 
     async fn commit(&self, writes: &[Write<'_>], _: Timestamp) -> Result<Commit, Error> {
@@ -101,7 +101,7 @@ impl AsyncStore for AsyncPostgresStore {
         }
         let commit = async |session: &mut Session| session.commit(writes).await;
         let pass = self.breaker.enter()?;
-        let told = self.pool.tell(commit).await?;
+        let told = self.pool.write(commit).await?;
         pass.end(&told);
         contract::committed(told)
     }
@@ -109,7 +109,7 @@ impl AsyncStore for AsyncPostgresStore {
     async fn purge(&self, now: Timestamp, limit: usize) -> Result<usize, Error> {
         let limit = contract::most(limit);
         let purge = async |session: &mut Session| session.purge(now, limit).await;
-        contract::purged(self.pool.tell(purge).await?)
+        contract::purged(self.pool.write(purge).await?)
     }
 
     fn class(&self) -> Class {
@@ -118,7 +118,7 @@ impl AsyncStore for AsyncPostgresStore {
 
     async fn has_cells(&self) -> Result<Option<bool>, Error> {
         let ask = async |session: &mut Session| session.has_cells().await;
-        Ok(Some(self.pool.ask(ask).await?))
+        Ok(Some(self.pool.read(ask).await?))
     }
 }
 

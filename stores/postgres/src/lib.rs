@@ -68,9 +68,9 @@ use otp_engine::{
 #[cfg(feature = "async")]
 mod asynchronous;
 mod backend;
+mod blocking;
 mod breaker;
 mod contract;
-mod driven;
 mod fault;
 mod hosts;
 mod layout;
@@ -85,8 +85,8 @@ pub use open::{OpenError, PostgresOptions};
 /// The client, for its `Config` and its traits of TLS.
 pub use tokio_postgres;
 
+use blocking::BlockingSession;
 use breaker::Breaker;
-use driven::Driven;
 use otp_engine_pool::Pool;
 
 /// Cells in a PostgreSQL table. Its own documentation is that of the [crate].
@@ -100,7 +100,7 @@ use otp_engine_pool::Pool;
 /// | a wait for a synchronous standby that an administrator ends | [`Error::Unknown`] |
 /// | more than [`MAX_CELLS`](otp_engine::store::MAX_CELLS) keys or writes, a body over [`MAX_BODY`](otp_engine::store::MAX_BODY), a write for ever where commits may be lost | [`Error::Unsupported`], nothing was applied |
 pub struct PostgresStore {
-    pool: Pool<Driven>,
+    pool: Pool<BlockingSession>,
     breaker: Breaker,
     schema: String,
     class: Class,
@@ -129,7 +129,7 @@ impl PostgresStore {
     }
 
     fn new(
-        connect: impl Fn() -> Result<Driven, OpenError> + Send + Sync + 'static,
+        connect: impl Fn() -> Result<BlockingSession, OpenError> + Send + Sync + 'static,
         schema: String,
         connections: usize,
         wait: Duration,
@@ -138,7 +138,13 @@ impl PostgresStore {
         let first = connect()?;
         let connect = move || connect().map_err(Error::unavailable);
         Ok(Self {
-            pool: Pool::new(first, connect, Driven::is_closed, connections, wait),
+            pool: Pool::new(
+                first,
+                connect,
+                BlockingSession::is_closed,
+                connections,
+                wait,
+            ),
             breaker: Breaker::default(),
             schema,
             class,
@@ -151,9 +157,10 @@ impl Store for PostgresStore {
         *cells = match contract::of_load(keys) {
             Some(answer) => answer?,
             None => {
-                let load =
-                    |driven: &mut Driven| driven.wait(async |session| session.load(keys).await);
-                self.pool.ask(load)?
+                let load = |driven: &mut BlockingSession| {
+                    driven.wait(async |session| session.load(keys).await)
+                };
+                self.pool.read(load)?
             }
         };
         Ok(())
@@ -163,19 +170,21 @@ impl Store for PostgresStore {
         if let Some(answer) = contract::of_commit(writes, self.class) {
             return answer;
         }
-        let commit =
-            |driven: &mut Driven| driven.wait(async |session| session.commit(writes).await);
+        let commit = |driven: &mut BlockingSession| {
+            driven.wait(async |session| session.commit(writes).await)
+        };
         let pass = self.breaker.enter()?;
-        let told = self.pool.tell(commit)?;
+        let told = self.pool.write(commit)?;
         pass.end(&told);
         contract::committed(told)
     }
 
     fn purge(&self, now: Timestamp, limit: usize) -> Result<usize, Error> {
         let limit = contract::most(limit);
-        let purge =
-            |driven: &mut Driven| driven.wait(async |session| session.purge(now, limit).await);
-        contract::purged(self.pool.tell(purge)?)
+        let purge = |driven: &mut BlockingSession| {
+            driven.wait(async |session| session.purge(now, limit).await)
+        };
+        contract::purged(self.pool.write(purge)?)
     }
 
     fn class(&self) -> Class {
@@ -183,8 +192,9 @@ impl Store for PostgresStore {
     }
 
     fn has_cells(&self) -> Result<Option<bool>, Error> {
-        let ask = |driven: &mut Driven| driven.wait(async |session| session.has_cells().await);
-        Ok(Some(self.pool.ask(ask)?))
+        let ask =
+            |driven: &mut BlockingSession| driven.wait(async |session| session.has_cells().await);
+        Ok(Some(self.pool.read(ask)?))
     }
 }
 

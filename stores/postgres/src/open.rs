@@ -11,7 +11,7 @@ use tokio_postgres::{
 
 use crate::{
     PostgresStore, backend,
-    driven::{self, Driven},
+    blocking::{self, BlockingSession},
     hosts::{Hosts, Place},
     layout,
     link::Link,
@@ -161,7 +161,7 @@ impl PostgresOptions {
     {
         let (options, hosts) = (self.clone(), Hosts::new(&config));
         PostgresStore::new(
-            move || Driven::new(options.connect(&hosts, tls.clone())),
+            move || BlockingSession::new(options.connect(&hosts, tls.clone())),
             self.schema.clone(),
             self.connections,
             self.connection_wait,
@@ -190,7 +190,7 @@ impl PostgresOptions {
         T::Stream: Send,
         <T::TlsConnect as TlsConnect<Socket>>::Future: Send,
     {
-        driven::drive(self.migrate_on(&config, tls)).map(drop)
+        blocking::drive(self.migrate_on(&config, tls)).map(drop)
     }
 
     async fn migrate_on<T>(&self, config: &Config, tls: T) -> Result<(), OpenError>

@@ -6,10 +6,10 @@ use std::{
 
 use ::postgres::{Client, NoTls};
 use otp_engine::store::conformance::{self, Options};
-use otp_engine_servers::{
+use otp_engine_testkit::{
     FailingDisk, Folder, PostgresServer, Proxy,
     cells::{BODY, LATER, text, version, write},
-    trials, wait_until,
+    scenarios, wait_until,
 };
 
 use super::*;
@@ -43,7 +43,7 @@ fn kept(number: u8, expected: u64) -> Write<'static> {
 fn two_idle_connections(store: &PostgresStore) {
     let both = store
         .pool
-        .tell(|_| Ok::<_, fault::Fault>(version(store, 1)));
+        .write(|_| Ok::<_, fault::Fault>(version(store, 1)));
     both.unwrap().unwrap();
 }
 
@@ -78,19 +78,19 @@ fn a_load_and_a_commit_are_one_round_trip_each() {
 #[test]
 fn an_operation_is_one_load_and_one_commit() {
     let (_server, _folder, proxy, store) = behind_a_proxy();
-    trials::one_load_and_one_commit(&proxy, &store);
+    scenarios::one_load_and_one_commit(&proxy, &store);
 }
 
 #[test]
 fn what_became_of_a_lost_answer_is_unknown_and_the_next_call_tells() {
     let (_server, _folder, proxy, store) = behind_a_proxy();
-    trials::answers_are_lost(&proxy, &store);
+    scenarios::answers_are_lost(&proxy, &store);
 }
 
 #[test]
 fn a_server_that_falls_silent_is_given_up_in_time_and_taken_back() {
     let (_server, _folder, proxy, store) = behind_a_proxy();
-    trials::everything_is_swallowed(&proxy, &store, ANSWER_TIMEOUT);
+    scenarios::everything_is_swallowed(&proxy, &store, ANSWER_TIMEOUT);
     proxy.set_silent(true);
     let told = store.purge(NOW, 1).unwrap_err();
     assert!(matches!(told, Error::Unknown(_)), "{told:?}"); // it may have been made
@@ -259,7 +259,7 @@ fn a_flush_that_fails_is_unknown_and_loses_nothing() {
 #[test]
 fn a_clock_that_moves_back_gives_nothing_back() {
     let server = migrated(&[]);
-    trials::clock_moves_back(&PostgresStore::open(&server.url()).unwrap());
+    scenarios::clock_moves_back(&PostgresStore::open(&server.url()).unwrap());
 }
 
 /// The order of the keys is what keeps commits from waiting in a ring.
@@ -369,7 +369,7 @@ fn waiting_for_a_cell_or_a_connection_ends_in_time() {
 
     let told = store
         .pool
-        .tell(|_| Ok::<_, fault::Fault>(store.commit(&[write(1, 1)], NOW)));
+        .write(|_| Ok::<_, fault::Fault>(store.commit(&[write(1, 1)], NOW)));
     let told = told.unwrap().unwrap().unwrap_err();
     assert!(text(&told).contains("stayed in use"), "{told:?}");
     assert_eq!(store.commit(&[write(1, 1)], NOW).unwrap(), Commit::Done);

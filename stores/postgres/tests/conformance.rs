@@ -4,26 +4,26 @@
 
 use otp_engine::store::{Store, conformance::Options};
 use otp_engine_postgres::{PostgresOptions, PostgresStore};
-use otp_engine_servers::{
+use otp_engine_testkit::{
     PostgresServer,
-    naive::{are_caught, passes},
+    broken::{are_caught, passes},
 };
 
-#[path = "conformance/naive.rs"]
-mod naive;
+#[path = "conformance/broken.rs"]
+mod broken;
 
 #[test]
 fn the_store_passes() {
     let server = PostgresServer::start();
     PostgresStore::migrate(&server.url()).unwrap();
-    let make = || Box::new(naive::patient().open(&server.url()).unwrap()) as Box<dyn Store>;
+    let make = || Box::new(broken::patient().open(&server.url()).unwrap()) as Box<dyn Store>;
     passes(&make, &Options::new(), &[REFUSED_WHOLE, FULL]);
 }
 
 #[test]
 fn the_store_that_answers_before_the_flush_passes_and_refuses_what_is_for_ever() {
     let server = PostgresServer::start();
-    let options = naive::patient().schema("soon").may_lose_commits_on_crash();
+    let options = broken::patient().schema("soon").may_lose_commits_on_crash();
     options.migrate(&server.url()).unwrap();
     let make = || Box::new(options.open(&server.url()).unwrap()) as Box<dyn Store>;
     passes(&make, &small(), &[FULL]);
@@ -41,13 +41,13 @@ fn the_store_passes_when_the_disk_is_full() {
             .schema(&name)
             .migrate(&server.url())
             .unwrap();
-        naive::fill_at(&server.url(), &name, 1_500);
+        broken::fill_at(&server.url(), &name, 1_500);
         schemas.push(name);
     }
     let schemas = std::sync::Mutex::new(schemas);
     let make = || {
         let name = schemas.lock().unwrap().pop().unwrap();
-        let options = naive::patient().schema(name);
+        let options = broken::patient().schema(name);
         Box::new(options.open(&server.url()).unwrap()) as Box<dyn Store>
     };
     passes(&make, &Options::new().slots(20), &[REFUSED_WHOLE]);
@@ -57,7 +57,7 @@ fn the_store_passes_when_the_disk_is_full() {
 fn naive_stores_on_the_same_server_are_caught() {
     let server = PostgresServer::start();
     PostgresStore::migrate(&server.url()).unwrap();
-    are_caught(&|flaw| naive::open(&server.url(), flaw));
+    are_caught(&|flaw| broken::open(&server.url(), flaw));
 }
 
 fn small() -> Options {

@@ -3,11 +3,11 @@
 
 use otp_engine::Store;
 use otp_engine_postgres::PostgresStore;
-use otp_engine_servers::{PostgresServer, naive::Flaw, trials};
+use otp_engine_testkit::{PostgresServer, broken::Flaw, scenarios};
 
-#[path = "conformance/naive.rs"]
+#[path = "conformance/broken.rs"]
 #[expect(dead_code, reason = "shared with the conformance tests")]
-mod naive;
+mod broken;
 
 fn server() -> PostgresServer {
     let server = PostgresServer::start();
@@ -16,26 +16,26 @@ fn server() -> PostgresServer {
 }
 
 fn open(server: &PostgresServer) -> Box<dyn Store> {
-    let options = naive::patient().connections(1);
+    let options = broken::patient().connections(1);
     Box::new(options.open(&server.url()).unwrap())
 }
 
 #[test]
 fn case_380_devices_are_judged_counted_locked_and_reset() {
     let server = server();
-    trials::devices_are_judged(&|| open(&server));
+    scenarios::devices_are_judged(&|| open(&server));
 }
 
 #[test]
 fn case_381_a_storm_of_devices_is_counted_exactly() {
     let server = server();
-    assert_eq!(trials::devices_in_a_storm(&|| open(&server)), Ok(()));
+    assert_eq!(scenarios::devices_in_a_storm(&|| open(&server)), Ok(()));
 }
 
 #[test]
 fn storms_of_devices_catch_naive_stores() {
     let server = server();
     for flaw in [Flaw::Blind, Flaw::ReadThenWrite] {
-        trials::storms_of_devices_catch(&|| naive::open(&server.url(), flaw));
+        scenarios::storms_of_devices_catch(&|| broken::open(&server.url(), flaw));
     }
 }

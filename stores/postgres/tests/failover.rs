@@ -6,9 +6,9 @@ use core::time::Duration;
 
 use otp_engine::{Engine, Store, Submission};
 use otp_engine_postgres::{PostgresOptions, PostgresStore};
-use otp_engine_servers::{
+use otp_engine_testkit::{
     PostgresServer,
-    trials::{self, binding},
+    scenarios::{self, binding},
     wait_until,
 };
 use postgres::{Client, NoTls};
@@ -77,7 +77,7 @@ fn case_63_a_standby_is_refused() {
         standby.socket().parent().unwrap().display(),
         primary.socket().parent().unwrap().display(),
     );
-    let (engine, store) = (trials::engine(), PostgresStore::open(&both).unwrap());
+    let (engine, store) = (scenarios::engine(), PostgresStore::open(&both).unwrap());
     let code = code(&engine, &store);
     assert!(is_accepted(&engine, &store, &code));
 }
@@ -95,7 +95,7 @@ fn case_64_a_synchronous_standby_has_all_that_was_answered() {
             "EXISTS (SELECT FROM pg_stat_replication WHERE sync_state = 'sync')",
         )
     });
-    let (engine, store) = (trials::engine(), open(&primary));
+    let (engine, store) = (scenarios::engine(), open(&primary));
     let code = code(&engine, &store);
     assert!(is_accepted(&engine, &store, &code));
     let store = fail_over(primary, &standby);
@@ -116,7 +116,7 @@ fn case_64_without_its_synchronous_standby_nothing_is_answered() {
             "EXISTS (SELECT FROM pg_stat_replication WHERE sync_state = 'sync')",
         )
     });
-    let (engine, store) = (trials::engine(), open(&primary));
+    let (engine, store) = (scenarios::engine(), open(&primary));
     let code = code(&engine, &store);
     standby.stop();
     let options = PostgresOptions::new().answer_timeout(Duration::from_secs(3));
@@ -135,7 +135,7 @@ fn case_64_without_its_synchronous_standby_nothing_is_answered() {
 #[test]
 fn case_64_an_asynchronous_standby_may_lack_the_last_commits() {
     let (primary, standby) = pair();
-    let (engine, store) = (trials::engine(), open(&primary));
+    let (engine, store) = (scenarios::engine(), open(&primary));
     let code = code(&engine, &store);
     wait_until("the standby has the code", || {
         holds(&standby, "EXISTS (SELECT FROM otp_engine.otp_cell)")

@@ -5,21 +5,21 @@
 
 use otp_engine::Store;
 use otp_engine_postgres::PostgresStore;
-use otp_engine_servers::{
+use otp_engine_testkit::{
     PostgresServer,
-    naive::Flaw,
-    trials::{self, Codes, Crash},
+    broken::Flaw,
+    scenarios::{self, Codes, Crash},
 };
 
-#[path = "conformance/naive.rs"]
+#[path = "conformance/broken.rs"]
 #[expect(dead_code, reason = "shared with the conformance tests")]
-mod naive;
+mod broken;
 
 fn open(text: &str) -> Box<dyn Store> {
     let (kind, url) = text.split_once(' ').unwrap();
     match kind {
-        "sound" => Box::new(naive::patient().open(url).unwrap()),
-        flaw => naive::open(url, Flaw::named(flaw)),
+        "sound" => Box::new(broken::patient().open(url).unwrap()),
+        flaw => broken::open(url, Flaw::named(flaw)),
     }
 }
 
@@ -29,13 +29,13 @@ fn server() -> PostgresServer {
     server
 }
 
-fn scene(test: &str, run: impl FnOnce(&str)) {
-    trials::scene(test, &open, run);
+fn harness(test: &str, run: impl FnOnce(&str)) {
+    scenarios::harness(test, &open, run);
 }
 
 #[test]
 fn case_56_a_code_is_accepted_once_and_compared_so_often_by_all_processes() {
-    scene(
+    harness(
         "case_56_a_code_is_accepted_once_and_compared_so_often_by_all_processes",
         |test| codes(test, 50, 0),
     );
@@ -43,7 +43,7 @@ fn case_56_a_code_is_accepted_once_and_compared_so_often_by_all_processes() {
 
 #[test]
 fn case_56_a_code_is_accepted_once_though_processes_and_server_are_killed() {
-    scene(
+    harness(
         "case_56_a_code_is_accepted_once_though_processes_and_server_are_killed",
         |test| codes(test, 24, 16),
     );
@@ -52,7 +52,7 @@ fn case_56_a_code_is_accepted_once_though_processes_and_server_are_killed() {
 #[test]
 #[ignore = "long"]
 fn case_56_many_codes_are_accepted_once_and_compared_so_often_by_all_processes() {
-    scene(
+    harness(
         "case_56_many_codes_are_accepted_once_and_compared_so_often_by_all_processes",
         |test| {
             codes(test, 1_000, 0);
@@ -77,11 +77,11 @@ fn codes(test: &str, slots: u32, kills: u64) {
 /// Both judges must see each of the flaws, kills or not.
 #[test]
 fn storms_of_codes_catch_naive_stores() {
-    scene("storms_of_codes_catch_naive_stores", |test| {
+    harness("storms_of_codes_catch_naive_stores", |test| {
         let server = server();
         for flaw in Flaw::ALL {
             for kills in [0, 6] {
-                trials::finds_a_fault(test, (24, kills), &open, &mut || {
+                scenarios::finds_a_fault(test, (24, kills), &open, &mut || {
                     empty(&server);
                     format!("{flaw:?} {}", server.url())
                 });
@@ -92,22 +92,22 @@ fn storms_of_codes_catch_naive_stores() {
 
 #[test]
 fn a_storm_of_cells_by_processes_is_counted_exactly() {
-    scene("a_storm_of_cells_by_processes_is_counted_exactly", |test| {
+    harness("a_storm_of_cells_by_processes_is_counted_exactly", |test| {
         let server = server();
         let text = format!("sound {}", server.url());
-        trials::storm_of_cells(test, &text, &*open(&text), 50).unwrap();
+        scenarios::storm_of_cells(test, &text, &*open(&text), 50).unwrap();
     });
 }
 
 #[test]
 fn nothing_is_lost_in_60_kills() {
-    scene("nothing_is_lost_in_60_kills", |test| crash(test, 60));
+    harness("nothing_is_lost_in_60_kills", |test| crash(test, 60));
 }
 
 #[test]
 #[ignore = "long"]
 fn nothing_is_lost_in_600_kills() {
-    scene("nothing_is_lost_in_600_kills", |test| crash(test, 600));
+    harness("nothing_is_lost_in_600_kills", |test| crash(test, 600));
 }
 
 #[track_caller]

@@ -11,21 +11,21 @@ use std::thread;
 
 use otp_engine::Store;
 use otp_engine_postgres::{PostgresOptions, PostgresStore};
-use otp_engine_servers::{
-    Patroni, timed,
-    trials::{self, Codes, Judged, Mortal},
-    wait_until,
+use otp_engine_testkit::{
+    Patroni,
+    scenarios::{self, Codes, Judged, Mortal},
+    timed, wait_until,
 };
 use postgres::{Client, NoTls};
 
 use pool::Pool;
 use standby::{Standby, asynchronous, synchronous};
 
+#[path = "conformance/broken.rs"]
+#[expect(dead_code, reason = "shared with the conformance tests")]
+mod broken;
 #[path = "soak/controls.rs"]
 mod controls;
-#[path = "conformance/naive.rs"]
-#[expect(dead_code, reason = "shared with the conformance tests")]
-mod naive;
 #[path = "soak/pool.rs"]
 mod pool;
 #[path = "soak/standby.rs"]
@@ -38,8 +38,8 @@ const OVERDUE: Duration = Duration::from_secs(3);
 fn open(text: &str) -> Box<dyn Store> {
     let (kind, url) = text.split_once(' ').unwrap();
     let options = match kind {
-        "patient" | "unguarded" => naive::patient(),
-        "lossy" => naive::patient().may_lose_commits_on_crash(),
+        "patient" | "unguarded" => broken::patient(),
+        "lossy" => broken::patient().may_lose_commits_on_crash(),
         _ => PostgresOptions::new().answer_timeout(OVERDUE),
     };
     let options = options.connections(1);
@@ -125,7 +125,7 @@ fn soak_pooler_no_code_is_accepted_twice_by_session() {
 
 /// Others leave the sessions without a flush, and the server is killed.
 fn pooled(test: &str, mode: &str, sessions: u32) {
-    trials::scene(test, &open, |test| {
+    scenarios::harness(test, &open, |test| {
         let mut pool = Pool::start(mode, sessions);
         let name = format!("PostgreSQL behind PgBouncer by {mode}, killed 10 times");
         let server = pool.server.url();
@@ -145,7 +145,7 @@ fn pooled(test: &str, mode: &str, sessions: u32) {
 fn soak_pooler_condemns_a_store_that_takes_its_session_as_it_is() {
     let test = "soak_pooler_condemns_a_store_that_takes_its_session_as_it_is";
     // Where its session is its own it loses nothing: it is condemned for what others set.
-    trials::scene(test, &open, |test| {
+    scenarios::harness(test, &open, |test| {
         let mut pool = Pool::start("session", 20);
         pool.rage(test, "unguarded", |storm, server| {
             storm.rage(&*open(storm.text), Some(server)).acquitted();
@@ -158,7 +158,7 @@ fn soak_pooler_condemns_a_store_that_takes_its_session_as_it_is() {
 #[ignore = "long"]
 fn soak_pooler_condemns_a_store_that_answers_before_the_flush() {
     let test = "soak_pooler_condemns_a_store_that_answers_before_the_flush";
-    trials::scene(test, &open, |test| pooled_without(test, "session", "lossy"));
+    scenarios::harness(test, &open, |test| pooled_without(test, "session", "lossy"));
 }
 
 fn pooled_without(test: &str, mode: &str, kind: &str) {
@@ -177,7 +177,7 @@ fn pooled_without(test: &str, mode: &str, kind: &str) {
 #[ignore = "long"]
 fn soak_standby_that_vanishes_costs_no_code_and_no_session() {
     let test = "soak_standby_that_vanishes_costs_no_code_and_no_session";
-    trials::scene(test, &open, |test| {
+    scenarios::harness(test, &open, |test| {
         let mut fate = Standby::start();
         let url = fate.primary.url();
         let most = most_sessions(&url, || {
@@ -194,7 +194,7 @@ fn soak_standby_that_vanishes_costs_no_code_and_no_session() {
 #[ignore = "long"]
 fn soak_standby_condemns_a_store_that_takes_the_unknown_for_undone() {
     let test = "soak_standby_condemns_a_store_that_takes_the_unknown_for_undone";
-    trials::scene(test, &open, |test| {
+    scenarios::harness(test, &open, |test| {
         let mut fate = Standby::start();
         let text = format!("hasty {}", fate.primary.url());
         is_condemned("a store that takes the unknown for undone", || {
@@ -228,7 +228,7 @@ fn soak_standby_sees_the_sessions_of_clients_that_give_up() {
 #[ignore = "long"]
 fn soak_failover_of_a_leader_that_is_killed_costs_no_code() {
     let test = "soak_failover_of_a_leader_that_is_killed_costs_no_code";
-    trials::scene(test, &open, |test| {
+    scenarios::harness(test, &open, |test| {
         let mut cluster = Timed(Patroni::start(true, synchronous), Vec::new());
         PostgresStore::migrate(&cluster.0.url()).unwrap();
         let (url, name) = (
@@ -249,7 +249,7 @@ fn soak_failover_of_a_leader_that_is_killed_costs_no_code() {
 #[ignore = "long"]
 fn soak_failover_condemns_asynchronous_replication() {
     let test = "soak_failover_condemns_asynchronous_replication";
-    trials::scene(test, &open, |test| {
+    scenarios::harness(test, &open, |test| {
         let mut cluster = Patroni::start(false, asynchronous);
         PostgresStore::migrate(&cluster.url()).unwrap();
         let text = format!("impatient {}", cluster.url());

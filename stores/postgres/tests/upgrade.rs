@@ -2,7 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use otp_engine_postgres::PostgresStore;
-use otp_engine_servers::PostgresServer;
+use otp_engine_testkit::PostgresServer;
 
 #[path = "../../../tests/support/beside.rs"]
 mod beside;

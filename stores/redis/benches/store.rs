@@ -11,10 +11,10 @@ use otp_engine::{
     store::{Commit, Key, Kind, Store, Version, Write},
 };
 use otp_engine_redis::RedisOptions;
-use otp_engine_servers::{
+use otp_engine_testkit::{
     Folder, Proxy, RedisServer,
     bench::{Row, begin, compare},
-    trials::{Guesses, engine},
+    scenarios::{Guesses, engine},
 };
 use redis::{Client, Connection, Script, cmd};
 

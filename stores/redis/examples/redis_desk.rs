@@ -9,7 +9,7 @@
 use std::env;
 
 use otp_engine_redis::RedisStore;
-use otp_engine_servers::trials::{DeskError, at_desk};
+use otp_engine_testkit::scenarios::{DeskError, at_desk};
 
 fn main() -> Result<(), DeskError> {
     let said = at_desk(env::args().skip(1), |address| {

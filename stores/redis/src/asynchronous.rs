@@ -84,7 +84,7 @@ impl AsyncStore for AsyncRedisStore {
             return answer;
         }
         let load = async |session: &mut Line| session.load(keys).await;
-        self.pool.ask(load).await
+        self.pool.read(load).await
     }
 
     async fn commit(&self, writes: &[Write<'_>], _: Timestamp) -> Result<Commit, Error> {
@@ -93,7 +93,7 @@ impl AsyncStore for AsyncRedisStore {
             ControlFlow::Break(answer) => return answer,
         };
         let commit = async |session: &mut Line| session.commit(&self.script, &sent).await;
-        self.pool.tell(commit).await?.or_else(Fault::of_commit)
+        self.pool.write(commit).await?.or_else(Fault::of_commit)
     }
 
     /// Drops nothing: Redis does, by its own clock.

@@ -24,7 +24,7 @@
 //! | setting | without it | taken by |
 //! |---|---|---|
 //! | `maxmemory-policy noeviction` | live counters are dropped when memory is short: fresh attempts | [`may_evict_counted_attempts`](RedisOptions::may_evict_counted_attempts) |
-//! | `appendonly yes` | a crash empties all: every budget starts anew | [`may_lose_commits_on_crash`](RedisOptions::may_lose_commits_on_crash) |
+//! | `appendonly yes` | a crash empties all: every rate limit starts anew | [`may_lose_commits_on_crash`](RedisOptions::may_lose_commits_on_crash) |
 //! | `appendfsync always`, `no-appendfsync-on-rewrite no` | a crash brings used codes back | the same |
 //!
 //! Where `CONFIG` is forbidden, [state](RedisOptions::stating_appendfsync_always) the last one.
@@ -129,7 +129,7 @@ impl Store for RedisStore {
     fn load(&self, keys: &[Key], cells: &mut Vec<Option<Cell>>) -> Result<(), Error> {
         *cells = match contract::of_load(keys) {
             Some(answer) => answer?,
-            None => self.pool.ask(|session| blocking(session.load(keys)))?,
+            None => self.pool.read(|session| blocking(session.load(keys)))?,
         };
         Ok(())
     }
@@ -141,7 +141,7 @@ impl Store for RedisStore {
         };
         let told = self
             .pool
-            .tell(|session| blocking(session.commit(&self.script, &sent)))?;
+            .write(|session| blocking(session.commit(&self.script, &sent)))?;
         told.or_else(Fault::of_commit)
     }
 

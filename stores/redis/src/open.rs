@@ -105,7 +105,7 @@ impl RedisOptions {
     /// `no-appendfsync-on-rewrite yes`.
     ///
     /// A crash of the server loses commits: with `everysec` a used code is good again and wrong
-    /// guesses are not counted; without an append-only file every budget starts anew.
+    /// guesses are not counted; without an append-only file every rate limit starts anew.
     #[must_use]
     pub const fn may_lose_commits_on_crash(mut self) -> Self {
         self.crash = Risk::Taken;

@@ -2,10 +2,10 @@ use std::{os::unix::net::UnixListener, thread};
 
 use ::redis::{Client, Commands, Connection};
 use otp_engine::{Clock, SystemClock};
-use otp_engine_servers::{
+use otp_engine_testkit::{
     FailingDisk, Folder, Proxy, RedisServer,
     cells::{text, version, write},
-    trials, wait_until,
+    scenarios, wait_until,
 };
 
 use super::*;
@@ -37,7 +37,7 @@ fn until(write: Write<'static>, discard_after: Option<Timestamp>) -> Write<'stat
 
 /// Leaves two connections idle, for one call was made within another.
 fn two_idle_connections(store: &RedisStore) {
-    let both = store.pool.tell(|_| Ok::<_, Fault>(version(store, 1)));
+    let both = store.pool.write(|_| Ok::<_, Fault>(version(store, 1)));
     both.unwrap().unwrap();
 }
 
@@ -74,19 +74,19 @@ fn a_load_and_a_commit_are_one_round_trip_each() {
 #[test]
 fn an_operation_is_one_load_and_one_commit() {
     let (_server, _folder, proxy, store) = behind_a_proxy();
-    trials::one_load_and_one_commit(&proxy, &store);
+    scenarios::one_load_and_one_commit(&proxy, &store);
 }
 
 #[test]
 fn what_became_of_a_lost_answer_is_unknown_and_the_next_call_tells() {
     let (_server, _folder, proxy, store) = behind_a_proxy();
-    trials::answers_are_lost(&proxy, &store);
+    scenarios::answers_are_lost(&proxy, &store);
 }
 
 #[test]
 fn a_server_that_falls_silent_is_given_up_in_time_and_taken_back() {
     let (_server, _folder, proxy, store) = behind_a_proxy();
-    trials::everything_is_swallowed(&proxy, &store, ANSWER_TIMEOUT);
+    scenarios::everything_is_swallowed(&proxy, &store, ANSWER_TIMEOUT);
 }
 
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
@@ -414,7 +414,7 @@ fn a_disk_that_fails_is_unknown_and_loses_nothing() {
 #[test]
 fn a_clock_that_moves_back_gives_nothing_back() {
     let server = RedisServer::start();
-    trials::clock_moves_back(&RedisStore::open(&server.url()).unwrap());
+    scenarios::clock_moves_back(&RedisStore::open(&server.url()).unwrap());
 }
 
 /// All cells of a tenant are in one slot of a cluster, whatever its partition begins with.
@@ -447,7 +447,7 @@ fn a_commit_passes_in_a_cluster() {
 #[test]
 fn case_255_a_node_of_a_cluster_that_serves_a_part_of_its_slots_is_refused() {
     // Its nodes speak to each other on a port even where its clients have none.
-    let port = otp_engine_servers::free_port().to_string();
+    let port = otp_engine_testkit::free_port().to_string();
     let server = RedisServer::with(&["--cluster-enabled", "yes", "--cluster-port", &port]);
     refused(RedisStore::open(&server.url()), "a node of a Redis Cluster");
     run(&mut admin(&server), "CLUSTER ADDSLOTSRANGE 0 8191");

@@ -4,24 +4,24 @@
 
 use otp_engine::store::{Store, conformance::Options};
 use otp_engine_redis::AsyncRedisStore;
-use otp_engine_servers::{
+use otp_engine_testkit::{
     RedisServer,
-    naive::passes,
-    trials::{self, bridge, storm_of_tasks},
+    broken::passes,
+    scenarios::{self, bridge, storm_of_tasks},
 };
 use tokio::runtime::Runtime;
 
-#[path = "conformance/naive.rs"]
-mod naive;
+#[path = "conformance/broken.rs"]
+mod broken;
 
 fn open(runtime: &Runtime, server: &RedisServer) -> AsyncRedisStore {
-    let opened = runtime.block_on(naive::patient().open_async(server.url()));
+    let opened = runtime.block_on(broken::patient().open_async(server.url()));
     opened.unwrap()
 }
 
 #[test]
 fn the_store_that_is_awaited_passes() {
-    let runtime = trials::runtime();
+    let runtime = scenarios::runtime();
     let server = RedisServer::start();
     let make = || Box::new(bridge(&runtime, open(&runtime, &server))) as Box<dyn Store>;
     let options = Options::new().slots(60).cells(300);
@@ -30,10 +30,10 @@ fn the_store_that_is_awaited_passes() {
 
 #[test]
 fn case_56_a_code_is_accepted_once_and_compared_so_often_by_all_tasks() {
-    let runtime = trials::runtime();
+    let runtime = scenarios::runtime();
     let server = RedisServer::start();
     storm_of_tasks(&runtime, &|| open(&runtime, &server), &|store, flaw| {
-        naive::spoil(store, &server.url(), flaw)
+        broken::spoil(store, &server.url(), flaw)
     });
 }
 

@@ -4,13 +4,13 @@
 
 use otp_engine::store::{Store, conformance::Options};
 use otp_engine_redis::RedisOptions;
-use otp_engine_servers::{
+use otp_engine_testkit::{
     PATIENCE, RedisServer,
-    naive::{are_caught, passes},
+    broken::{are_caught, passes},
 };
 
-#[path = "conformance/naive.rs"]
-mod naive;
+#[path = "conformance/broken.rs"]
+mod broken;
 
 #[test]
 fn the_store_passes() {
@@ -25,7 +25,7 @@ fn the_store_passes() {
 #[test]
 fn naive_stores_on_the_same_server_are_caught() {
     let server = RedisServer::start();
-    are_caught(&|flaw| naive::open(&server.url(), flaw));
+    are_caught(&|flaw| broken::open(&server.url(), flaw));
 }
 
 /// What Redis may lose proves nothing, so it is not asked.

@@ -3,31 +3,31 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use otp_engine::Store;
-use otp_engine_servers::{RedisServer, naive::Flaw, trials};
+use otp_engine_testkit::{RedisServer, broken::Flaw, scenarios};
 
-#[path = "conformance/naive.rs"]
-mod naive;
+#[path = "conformance/broken.rs"]
+mod broken;
 
 fn open(server: &RedisServer) -> Box<dyn Store> {
-    Box::new(naive::patient().open(server.url()).unwrap())
+    Box::new(broken::patient().open(server.url()).unwrap())
 }
 
 #[test]
 fn case_380_devices_are_judged_counted_locked_and_reset() {
     let server = RedisServer::start();
-    trials::devices_are_judged(&|| open(&server));
+    scenarios::devices_are_judged(&|| open(&server));
 }
 
 #[test]
 fn case_381_a_storm_of_devices_is_counted_exactly() {
     let server = RedisServer::start();
-    assert_eq!(trials::devices_in_a_storm(&|| open(&server)), Ok(()));
+    assert_eq!(scenarios::devices_in_a_storm(&|| open(&server)), Ok(()));
 }
 
 #[test]
 fn storms_of_devices_catch_naive_stores() {
     let server = RedisServer::start();
     for flaw in [Flaw::Blind, Flaw::ReadThenWrite] {
-        trials::storms_of_devices_catch(&|| naive::open(&server.url(), flaw));
+        scenarios::storms_of_devices_catch(&|| broken::open(&server.url(), flaw));
     }
 }

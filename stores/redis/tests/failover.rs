@@ -4,9 +4,9 @@
 
 use otp_engine::{Engine, Store, Submission};
 use otp_engine_redis::RedisStore;
-use otp_engine_servers::{
+use otp_engine_testkit::{
     RedisServer, free_port,
-    trials::{self, binding},
+    scenarios::{self, binding},
     wait_until,
 };
 use redis::cmd;
@@ -58,7 +58,10 @@ fn case_63_a_replica_is_refused() {
 #[test]
 fn case_64_a_replica_that_takes_over_may_lack_the_last_commits() {
     let (mut master, replica) = pair();
-    let (engine, store) = (trials::engine(), RedisStore::open(&master.url()).unwrap());
+    let (engine, store) = (
+        scenarios::engine(),
+        RedisStore::open(&master.url()).unwrap(),
+    );
     let issued = engine.issue(&store, &binding(1)).unwrap().issued().unwrap();
     let code = issued.code.as_str();
     wait_until("the replica has all", || {

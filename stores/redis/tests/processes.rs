@@ -5,14 +5,14 @@
 
 use otp_engine::Store;
 use otp_engine_redis::RedisOptions;
-use otp_engine_servers::{
+use otp_engine_testkit::{
     PATIENCE, RedisServer, SlowDisk,
-    naive::Flaw,
-    trials::{self, Codes, Crash, Mortal},
+    broken::Flaw,
+    scenarios::{self, Codes, Crash, Mortal},
 };
 
-#[path = "conformance/naive.rs"]
-mod naive;
+#[path = "conformance/broken.rs"]
+mod broken;
 
 fn open(text: &str) -> Box<dyn Store> {
     let (kind, url) = text.split_once(' ').unwrap();
@@ -22,7 +22,7 @@ fn open(text: &str) -> Box<dyn Store> {
     match kind {
         "sound" => Box::new(patient.open(url).unwrap()),
         "lossy" => Box::new(patient.may_lose_commits_on_crash().open(url).unwrap()),
-        flaw => naive::open(url, Flaw::named(flaw)),
+        flaw => broken::open(url, Flaw::named(flaw)),
     }
 }
 
@@ -30,13 +30,13 @@ fn server() -> RedisServer {
     RedisServer::start()
 }
 
-fn scene(test: &str, run: impl FnOnce(&str)) {
-    trials::scene(test, &open, run);
+fn harness(test: &str, run: impl FnOnce(&str)) {
+    scenarios::harness(test, &open, run);
 }
 
 #[test]
 fn case_56_a_code_is_accepted_once_and_compared_so_often_by_all_processes() {
-    scene(
+    harness(
         "case_56_a_code_is_accepted_once_and_compared_so_often_by_all_processes",
         |test| codes(test, 50, 0),
     );
@@ -44,7 +44,7 @@ fn case_56_a_code_is_accepted_once_and_compared_so_often_by_all_processes() {
 
 #[test]
 fn case_56_a_code_is_accepted_once_though_processes_and_server_are_killed() {
-    scene(
+    harness(
         "case_56_a_code_is_accepted_once_though_processes_and_server_are_killed",
         |test| codes(test, 24, 16),
     );
@@ -53,7 +53,7 @@ fn case_56_a_code_is_accepted_once_though_processes_and_server_are_killed() {
 #[test]
 #[ignore = "long"]
 fn case_56_many_codes_are_accepted_once_and_compared_so_often_by_all_processes() {
-    scene(
+    harness(
         "case_56_many_codes_are_accepted_once_and_compared_so_often_by_all_processes",
         |test| {
             codes(test, 1_000, 0);
@@ -78,11 +78,11 @@ fn codes(test: &str, slots: u32, kills: u64) {
 /// Both judges must see each of the flaws, kills or not.
 #[test]
 fn storms_of_codes_catch_naive_stores() {
-    scene("storms_of_codes_catch_naive_stores", |test| {
+    harness("storms_of_codes_catch_naive_stores", |test| {
         let server = server();
         for flaw in Flaw::ALL {
             for kills in [0, 6] {
-                trials::finds_a_fault(test, (24, kills), &open, &mut || {
+                scenarios::finds_a_fault(test, (24, kills), &open, &mut || {
                     empty(&server);
                     format!("{flaw:?} {}", server.url())
                 });
@@ -93,22 +93,22 @@ fn storms_of_codes_catch_naive_stores() {
 
 #[test]
 fn a_storm_of_cells_by_processes_is_counted_exactly() {
-    scene("a_storm_of_cells_by_processes_is_counted_exactly", |test| {
+    harness("a_storm_of_cells_by_processes_is_counted_exactly", |test| {
         let server = server();
         let text = format!("sound {}", server.url());
-        trials::storm_of_cells(test, &text, &*open(&text), 50).unwrap();
+        scenarios::storm_of_cells(test, &text, &*open(&text), 50).unwrap();
     });
 }
 
 #[test]
 fn nothing_is_lost_in_100_kills() {
-    scene("nothing_is_lost_in_100_kills", |test| crash(test, 100));
+    harness("nothing_is_lost_in_100_kills", |test| crash(test, 100));
 }
 
 #[test]
 #[ignore = "long"]
 fn nothing_is_lost_in_1000_kills() {
-    scene("nothing_is_lost_in_1000_kills", |test| crash(test, 1000));
+    harness("nothing_is_lost_in_1000_kills", |test| crash(test, 1000));
 }
 
 #[track_caller]
@@ -133,7 +133,7 @@ fn empty(server: &RedisServer) {
 /// The same trial sees what a server loses that writes nothing down.
 #[test]
 fn a_server_without_an_append_only_file_is_caught() {
-    scene("a_server_without_an_append_only_file_is_caught", |test| {
+    harness("a_server_without_an_append_only_file_is_caught", |test| {
         let mut server = RedisServer::with(&["--appendonly", "no"]);
         let text = format!("lossy {}", server.url());
         caught(
@@ -152,7 +152,7 @@ fn a_server_without_an_append_only_file_is_caught() {
 /// writes, and answers all the same. The server that flushes always passes on the same disk.
 #[test]
 fn a_server_that_flushes_every_second_is_caught_on_a_slow_disk() {
-    scene(
+    harness(
         "a_server_that_flushes_every_second_is_caught_on_a_slow_disk",
         |test| {
             let mut server = Slow::new(&["--appendfsync", "everysec"]);
@@ -185,7 +185,7 @@ fn a_server_that_flushes_every_second_is_caught_on_a_slow_disk() {
 #[test]
 #[ignore = "long"]
 fn a_server_that_flushes_every_second_is_caught() {
-    scene("a_server_that_flushes_every_second_is_caught", |test| {
+    harness("a_server_that_flushes_every_second_is_caught", |test| {
         let mut server = RedisServer::with(&["--appendfsync", "everysec"]);
         let text = format!("lossy {}", server.url());
         caught(

@@ -12,12 +12,12 @@ use otp_engine::{
     Timestamp,
     store::{Commit, Key, Kind, Store, Version, Write},
 };
-use otp_engine_servers::{
+use otp_engine_sqlite::{SqliteOptions, SqliteStore};
+use otp_engine_testkit::{
     Folder,
     bench::{Row, begin, compare},
-    trials::{Guesses, engine},
+    scenarios::{Guesses, engine},
 };
-use otp_engine_sqlite::{SqliteOptions, SqliteStore};
 use rusqlite::{Connection, params};
 
 fn main() {

@@ -90,7 +90,7 @@ impl SqliteStore {
     /// let (store, now) = (SqliteStore::open(&path)?, Timestamp::from_unix(1_715_767_200));
     /// let page = Write {
     ///     key: Key::from_bytes([7; 32]),
-    ///     kind: Kind::Page,
+    ///     kind: Kind::ChainHead,
     ///     expected: Version::ABSENT,
     ///     discard_after: None, // for ever
     ///     body: b"opaque",

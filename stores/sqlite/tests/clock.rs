@@ -6,8 +6,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use otp_engine::{
-    Binding, Budgets, Engine, Error, Issuance, Issued, KeyRing, ManualClock, Mobile, Reason,
-    RecordField, StoreCheck, Submission, Timestamp, Unlocking,
+    Binding, Engine, Error, Issuance, Issued, KeyRing, ManualClock, Mobile, RateLimits,
+    RefusalReason, StoreCheck, Submission, Target, Timestamp, UnlockOutcome,
 };
 use otp_engine_sqlite::SqliteStore;
 
@@ -29,10 +29,13 @@ impl Process {
     fn start(file: &Path, after: Duration) -> Self {
         let clock = Arc::new(ManualClock::new(START.saturating_add(after)));
         let keys = KeyRing::builder().code("2026a", &[1; 32]).index(&[2; 32]);
-        let budgets = Budgets::builder().consecutive_failures(10).build().unwrap();
+        let rate_limits = RateLimits::builder()
+            .consecutive_failures(10)
+            .build()
+            .unwrap();
         Self {
             engine: Engine::builder(keys.build().unwrap())
-                .budgets(budgets)
+                .rate_limits(rate_limits)
                 .clock(Arc::clone(&clock))
                 .build(),
             store: SqliteStore::open(file).unwrap(),
@@ -40,7 +43,7 @@ impl Process {
         }
     }
 
-    fn issue(&self, record: &str) -> Result<Issued, Reason> {
+    fn issue(&self, record: &str) -> Result<Issued, RefusalReason> {
         match self.engine.issue(&self.store, &binding(record)).unwrap() {
             Issuance::Issued(issued) => Ok(issued),
             Issuance::Refused(refusal) => Err(refusal.reason),
@@ -49,15 +52,15 @@ impl Process {
 }
 
 fn binding(record: &str) -> Binding {
-    let field = RecordField {
+    let field = Target {
         model: "loan.application",
         field: "signature",
-        record,
+        id: record,
     };
     Binding::builder()
         .tenant("acme")
         .purpose("sign")
-        .record_field(field)
+        .target(field)
         .user("7")
         .recipient(Mobile::parse("60123456789").unwrap())
         .build()
@@ -81,7 +84,7 @@ fn case_157_a_lock_and_the_mark_of_a_purge_outlive_the_process() {
             assert!(!first.engine.accepts(&first.store, submission).unwrap());
         }
     }
-    assert_eq!(first.issue("3").err(), Some(Reason::Locked));
+    assert_eq!(first.issue("3").err(), Some(RefusalReason::Locked));
     assert_eq!(first.engine.purge(&first.store, 9).unwrap(), 0);
     drop(first);
 
@@ -91,14 +94,14 @@ fn case_157_a_lock_and_the_mark_of_a_purge_outlive_the_process() {
     assert!(matches!(purged, Err(Error::ClockAhead)));
     // An administrator says that it is right: all goes but the lock, and the mark.
     assert!(wrong.engine.purge_confirmed(&wrong.store, 99).unwrap() > 0);
-    assert_eq!(wrong.issue("3").err(), Some(Reason::Locked));
+    assert_eq!(wrong.issue("3").err(), Some(RefusalReason::Locked));
     drop(wrong);
 
     let last = Process::start(&file, DAY * 402);
     assert_eq!(last.engine.purge(&last.store, 99).unwrap(), 0);
-    assert_eq!(last.issue("3").err(), Some(Reason::Locked));
+    assert_eq!(last.issue("3").err(), Some(RefusalReason::Locked));
     let unlocked = last.engine.unlock(&last.store, "acme", "7").unwrap();
-    assert_eq!(unlocked, Unlocking::Unlocked);
+    assert_eq!(unlocked, UnlockOutcome::Unlocked);
     last.clock.set(START.saturating_add(DAY * 403));
     assert!(last.issue("3").is_ok());
 }

@@ -3,11 +3,11 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use otp_engine::{Store, store::conformance::Options};
-use otp_engine_servers::naive::{are_caught, passes};
 use otp_engine_sqlite::{SqliteOptions, SqliteStore};
+use otp_engine_testkit::broken::{are_caught, passes};
 
-#[path = "conformance/naive.rs"]
-mod naive;
+#[path = "conformance/broken.rs"]
+mod broken;
 
 #[path = "support/scratch.rs"]
 mod scratch;
@@ -38,7 +38,7 @@ fn naive_stores_on_such_a_file_are_caught() {
     let scratch = Scratch::new("naive");
     let path = scratch.path("otp.sqlite3").display().to_string();
     drop(SqliteStore::open(&path).unwrap());
-    are_caught(&|flaw| naive::open(&path, flaw));
+    are_caught(&|flaw| broken::open(&path, flaw));
 }
 
 const REFUSED: &str = "a write that cannot be kept is refused whole";

@@ -2,11 +2,11 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use otp_engine::Store;
-use otp_engine_servers::{PATIENCE, naive::Flaw, trials};
 use otp_engine_sqlite::{SqliteOptions, SqliteStore};
+use otp_engine_testkit::{PATIENCE, broken::Flaw, scenarios};
 
-#[path = "conformance/naive.rs"]
-mod naive;
+#[path = "conformance/broken.rs"]
+mod broken;
 
 #[path = "support/scratch.rs"]
 mod scratch;
@@ -20,7 +20,7 @@ fn case_380_devices_are_judged_counted_locked_and_reset() {
     let lossy = options.clone().may_lose_commits_on_power_loss();
     for (file, options) in [("kept", options), ("lossy", lossy)] {
         let open = || Box::new(options.open(scratch.path(file)).unwrap()) as Box<dyn Store>;
-        trials::devices_are_judged(&open);
+        scenarios::devices_are_judged(&open);
     }
 }
 
@@ -29,7 +29,7 @@ fn case_381_a_storm_of_devices_is_counted_exactly() {
     let scratch = Scratch::new("devices-storm");
     let options = SqliteOptions::new().busy_timeout(PATIENCE);
     let open = || Box::new(options.open(scratch.path("storm")).unwrap()) as Box<dyn Store>;
-    assert_eq!(trials::devices_in_a_storm(&open), Ok(()));
+    assert_eq!(scenarios::devices_in_a_storm(&open), Ok(()));
 }
 
 #[test]
@@ -38,6 +38,6 @@ fn storms_of_devices_catch_naive_stores() {
     let path = scratch.path("naive").display().to_string();
     drop(SqliteStore::open(&path).unwrap());
     for flaw in [Flaw::Blind, Flaw::ReadThenWrite] {
-        trials::storms_of_devices_catch(&|| naive::open(&path, flaw));
+        scenarios::storms_of_devices_catch(&|| broken::open(&path, flaw));
     }
 }

@@ -6,12 +6,12 @@ use core::time::Duration;
 use std::{fs, path::Path, thread};
 
 use otp_engine::{
-    Detail, Engine, Erased, Evidence, Issuance, KeyRing, RecordField, SigningKey, Store,
-    Submission, Timestamp, Verdict,
+    Engine, EraseOutcome, EraseRequest, Evidence, Issuance, KeyRing, RecordDetail, SigningKey,
+    Store, Submission, Target, Timestamp, Verdict,
     store::{Commit, Error, Key, Kind, Version, Write},
 };
-use otp_engine_servers::trials;
 use otp_engine_sqlite::{SqliteOptions, SqliteStore};
+use otp_engine_testkit::scenarios;
 use rusqlite::Connection;
 
 #[path = "support/scratch.rs"]
@@ -189,7 +189,7 @@ fn case_253_the_engine_erases_details_to_the_last_byte_and_again_when_asked_agai
         .build();
     let mut details = Vec::new();
     for slot in 1..=20 {
-        let binding = trials::binding(slot);
+        let binding = scenarios::binding(slot);
         let Issuance::Issued(issued) = engine.issue(&store, &binding).unwrap() else {
             panic!("refused");
         };
@@ -202,17 +202,23 @@ fn case_253_the_engine_erases_details_to_the_last_byte_and_again_when_asked_agai
         };
         let record = accepted.record.unwrap();
         details.extend(record.disclosures().to_vec());
-        let of = binding.record_field();
-        let field = RecordField { ..of };
+        let of = binding.target();
+        let field = Target { ..of };
         for _ in 0..2 {
             let erased = engine.erase(
                 &store,
-                binding.tenant(),
-                &field,
-                record.n(),
-                &[Detail::SignerName, Detail::Ip, Detail::Number],
+                &EraseRequest {
+                    tenant: binding.tenant(),
+                    target: field,
+                    sequence: record.sequence(),
+                    details: &[
+                        RecordDetail::SignerName,
+                        RecordDetail::Ip,
+                        RecordDetail::Number,
+                    ],
+                },
             );
-            let Erased::Record(left) = erased.unwrap() else {
+            let EraseOutcome::Record(left) = erased.unwrap() else {
                 panic!("no record");
             };
             assert!(left.disclosures().is_empty());

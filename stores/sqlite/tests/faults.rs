@@ -13,11 +13,11 @@ use std::{
 };
 
 use otp_engine::{
-    Issuance, Reason, Rejection, State, Store, Submission, Timestamp, Verdict,
+    ChallengeState, Issuance, RefusalReason, Rejection, Store, Submission, Timestamp, Verdict,
     store::{Cell, Class, Commit, Error, Key, Kind, Version, Write},
 };
-use otp_engine_servers::{on_a_failing_disk, trials};
 use otp_engine_sqlite::SqliteStore;
+use otp_engine_testkit::{on_a_failing_disk, scenarios};
 
 #[path = "support/scratch.rs"]
 mod scratch;
@@ -43,7 +43,7 @@ fn as_another_process() {
 #[test]
 fn a_clock_that_moves_back_gives_nothing_back() {
     let scratch = Scratch::new("clock");
-    trials::clock_moves_back(&open(scratch.path("otp.sqlite3")));
+    scenarios::clock_moves_back(&open(scratch.path("otp.sqlite3")));
 }
 
 /// Each call of a kind fails once, over one issue and one verify.
@@ -79,7 +79,7 @@ fn whichever_flush_or_write_fails_no_success_is_without_its_commit() {
 
 /// Issues and verifies, each again if it failed, and tells what came of it.
 fn sign(path: &str, wrap: fn(SqliteStore) -> Box<dyn Store>) {
-    let (engine, binding) = (trials::engine(), trials::binding(1));
+    let (engine, binding) = (scenarios::engine(), scenarios::binding(1));
     let tell = |what: &str| println!("\nsigned: {what}");
     let store = match SqliteStore::open(path) {
         Ok(store) => wrap(store),
@@ -95,7 +95,7 @@ fn sign(path: &str, wrap: fn(SqliteStore) -> Box<dyn Store>) {
                 code = Some(issued.code.as_str().to_owned());
                 break;
             }
-            Ok(Issuance::Refused(refusal)) if refusal.reason == Reason::Cooldown => {
+            Ok(Issuance::Refused(refusal)) if refusal.reason == RefusalReason::Cooldown => {
                 told += "cooldown ";
             }
             Ok(_) => panic!("refused for another reason"),
@@ -134,7 +134,7 @@ fn sign(path: &str, wrap: fn(SqliteStore) -> Box<dyn Store>) {
 /// What a signer told, and what is in its file.
 struct Signed {
     told: String,
-    kept: Option<State>,
+    kept: Option<ChallengeState>,
 }
 
 impl Signed {
@@ -147,7 +147,7 @@ impl Signed {
         let output = other_process(&mut command, role, &path).output().unwrap();
         let text = String::from_utf8(output.stdout).unwrap();
         let told = text.lines().find_map(|line| line.strip_prefix("signed: "));
-        let status = trials::engine().status(&open(&path), &trials::binding(1));
+        let status = scenarios::engine().status(&open(&path), &scenarios::binding(1));
         Self {
             told: told.unwrap_or("nothing").to_owned(),
             kept: status.unwrap().map(|status| status.state),
@@ -164,15 +164,20 @@ impl Signed {
             ("refused", None) => self.kept.is_none(),
             // The test program's own output may be what failed.
             ("nothing", None) => true,
-            ("unknown cooldown" | "unknown unknown", None) => self.kept != Some(State::Verified),
+            ("unknown cooldown" | "unknown unknown", None) => {
+                self.kept != Some(ChallengeState::Verified)
+            }
             ("failed failed", None) => self.kept.is_none(),
             ("" | "failed" | "unknown", Some(verifying)) => match verifying {
                 "accepted" | "failed accepted" | "unknown accepted" | "unknown used" => {
-                    self.kept == Some(State::Verified)
+                    self.kept == Some(ChallengeState::Verified)
                 }
-                "failed failed" => self.kept == Some(State::Pending),
+                "failed failed" => self.kept == Some(ChallengeState::Pending),
                 "unknown unknown" | "failed unknown" | "unknown failed" => {
-                    matches!(self.kept, Some(State::Pending | State::Verified))
+                    matches!(
+                        self.kept,
+                        Some(ChallengeState::Pending | ChallengeState::Verified)
+                    )
                 }
                 _ => false,
             },

@@ -4,10 +4,10 @@
 use std::sync::{Arc, Barrier};
 use std::thread;
 
-use otp_engine::oath::{Algorithm, Hotp, Secret, Totp};
+use otp_engine::oath::{HashFunction, Hotp, Secret, Totp};
 use otp_engine::store::{Cell, Class, Commit, Error, Key, Version, Write};
 use otp_engine::{
-    Binding, Engine, KeyRing, ManualClock, Mobile, RecordField, Rejection, Store, Timestamp,
+    Binding, Engine, KeyRing, ManualClock, Mobile, Rejection, Store, Target, Timestamp,
 };
 use otp_engine_sqlite::{SqliteOptions, SqliteStore};
 
@@ -29,10 +29,10 @@ fn binding() -> Binding {
     Binding::builder()
         .tenant("acme")
         .purpose("sign")
-        .record_field(RecordField {
+        .target(Target {
             model: "loan",
             field: "signature",
-            record: "15",
+            id: "15",
         })
         .user("7")
         .recipient(Mobile::parse("60123456789").unwrap())
@@ -53,8 +53,8 @@ fn storm<S: Store>(name: &str, make: impl Fn(SqliteStore) -> S) -> [usize; 2] {
     let stores: Vec<S> = (0..THREADS).map(|_| make(open())).collect();
     let engine = engine();
     let (binding, barrier) = (binding(), Barrier::new(THREADS));
-    let totp = Totp::new(&secret(), Algorithm::Sha256, 6, 30).unwrap();
-    let hotp = Hotp::new(&secret(), Algorithm::Sha256, 6).unwrap();
+    let totp = Totp::new(&secret(), HashFunction::Sha256, 6, 30).unwrap();
+    let hotp = Hotp::new(&secret(), HashFunction::Sha256, 6).unwrap();
     let (step, counter) = (totp.at(NOW).unwrap(), hotp.at(4));
     let count = |verify: &(dyn Fn(&S) -> Option<Rejection> + Sync)| {
         let heard: Vec<_> = thread::scope(|scope| {
@@ -105,7 +105,7 @@ fn a_store_that_may_lose_commits_takes_no_counter() {
     let scratch = Scratch::new("oath-expiring");
     let options = SqliteOptions::new().may_lose_commits_on_power_loss();
     let store = options.open(scratch.path("otp.sqlite3")).unwrap();
-    let hotp = Hotp::new(&secret(), Algorithm::Sha1, 6).unwrap();
+    let hotp = Hotp::new(&secret(), HashFunction::Sha1, 6).unwrap();
     let judged = engine().verify_hotp(&store, &binding(), &hotp, "123456", 0);
     assert!(matches!(
         judged,

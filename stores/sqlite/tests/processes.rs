@@ -3,15 +3,15 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use otp_engine::Store;
-use otp_engine_servers::{
-    Folder, PATIENCE,
-    naive::Flaw,
-    trials::{self, Codes, Crash, Nobody},
-};
 use otp_engine_sqlite::SqliteOptions;
+use otp_engine_testkit::{
+    Folder, PATIENCE,
+    broken::Flaw,
+    scenarios::{self, Codes, Crash, Nobody},
+};
 
-#[path = "conformance/naive.rs"]
-mod naive;
+#[path = "conformance/broken.rs"]
+mod broken;
 
 fn open(text: &str) -> Box<dyn Store> {
     let (kind, path) = text.split_once(' ').unwrap();
@@ -22,7 +22,7 @@ fn open(text: &str) -> Box<dyn Store> {
                 .open(path)
                 .unwrap(),
         ),
-        flaw => naive::open(path, Flaw::named(flaw)),
+        flaw => broken::open(path, Flaw::named(flaw)),
     }
 }
 
@@ -30,13 +30,13 @@ fn file_in(folder: &Folder) -> String {
     folder.path().join("otp.sqlite3").display().to_string()
 }
 
-fn scene(test: &str, run: impl FnOnce(&str)) {
-    trials::scene(test, &open, run);
+fn harness(test: &str, run: impl FnOnce(&str)) {
+    scenarios::harness(test, &open, run);
 }
 
 #[test]
 fn case_56_a_code_is_accepted_once_and_compared_so_often_by_all_processes() {
-    scene(
+    harness(
         "case_56_a_code_is_accepted_once_and_compared_so_often_by_all_processes",
         |test| codes(test, 50, 0),
     );
@@ -44,7 +44,7 @@ fn case_56_a_code_is_accepted_once_and_compared_so_often_by_all_processes() {
 
 #[test]
 fn case_56_a_code_is_accepted_once_though_processes_are_killed() {
-    scene(
+    harness(
         "case_56_a_code_is_accepted_once_though_processes_are_killed",
         |test| codes(test, 24, 16),
     );
@@ -53,7 +53,7 @@ fn case_56_a_code_is_accepted_once_though_processes_are_killed() {
 #[test]
 #[ignore = "long"]
 fn case_56_many_codes_are_accepted_once_and_compared_so_often_by_all_processes() {
-    scene(
+    harness(
         "case_56_many_codes_are_accepted_once_and_compared_so_often_by_all_processes",
         |test| {
             codes(test, 1_000, 0);
@@ -78,11 +78,11 @@ fn codes(test: &str, slots: u32, kills: u64) {
 /// Both judges must see each of the flaws, kills or not.
 #[test]
 fn storms_of_codes_catch_naive_stores() {
-    scene("storms_of_codes_catch_naive_stores", |test| {
+    harness("storms_of_codes_catch_naive_stores", |test| {
         for flaw in Flaw::ALL {
             for kills in [0, 6] {
                 let mut folder = Folder::new();
-                trials::finds_a_fault(test, (24, kills), &open, &mut || {
+                scenarios::finds_a_fault(test, (24, kills), &open, &mut || {
                     folder = Folder::new();
                     format!("{flaw:?} {}", file_in(&folder))
                 });
@@ -93,7 +93,7 @@ fn storms_of_codes_catch_naive_stores() {
 
 #[test]
 fn case_56_a_storm_of_cells_by_processes_is_counted_exactly() {
-    scene(
+    harness(
         "case_56_a_storm_of_cells_by_processes_is_counted_exactly",
         |test| {
             storm_of_cells(test, "sound").unwrap();
@@ -104,7 +104,7 @@ fn case_56_a_storm_of_cells_by_processes_is_counted_exactly() {
 /// The control: what it lets through must be seen.
 #[test]
 fn a_storm_of_cells_catches_the_cellwise_store() {
-    scene("a_storm_of_cells_catches_the_cellwise_store", |test| {
+    harness("a_storm_of_cells_catches_the_cellwise_store", |test| {
         storm_of_cells(test, "Cellwise").unwrap_err();
     });
 }
@@ -112,12 +112,12 @@ fn a_storm_of_cells_catches_the_cellwise_store() {
 fn storm_of_cells(test: &str, kind: &str) -> Result<(), otp_engine::store::conformance::Fault> {
     let folder = Folder::new();
     let text = format!("{kind} {}", file_in(&folder));
-    trials::storm_of_cells(test, &text, &*open(&text), 150)
+    scenarios::storm_of_cells(test, &text, &*open(&text), 150)
 }
 
 #[test]
 fn nothing_is_lost_torn_or_given_twice_in_300_kills() {
-    scene("nothing_is_lost_torn_or_given_twice_in_300_kills", |test| {
+    harness("nothing_is_lost_torn_or_given_twice_in_300_kills", |test| {
         crash(test, 150);
     });
 }
@@ -125,7 +125,7 @@ fn nothing_is_lost_torn_or_given_twice_in_300_kills() {
 #[test]
 #[ignore = "long"]
 fn nothing_is_lost_torn_or_given_twice_in_3000_kills() {
-    scene(
+    harness(
         "nothing_is_lost_torn_or_given_twice_in_3000_kills",
         |test| {
             crash(test, 1_500);
@@ -150,7 +150,7 @@ fn crash(test: &str, times: u64) {
 /// The control: what it tears must be seen.
 #[test]
 fn kills_of_a_cellwise_store_are_caught() {
-    scene("kills_of_a_cellwise_store_are_caught", |test| {
+    harness("kills_of_a_cellwise_store_are_caught", |test| {
         let folder = Folder::new();
         let text = format!("Cellwise {}", file_in(&folder));
         let trial = Crash {

@@ -8,8 +8,8 @@ use std::{
 };
 
 use otp_engine::{Issuance, Store, Submission, Timestamp, Verdict, store::Error};
-use otp_engine_servers::trials;
 use otp_engine_sqlite::SqliteStore;
+use otp_engine_testkit::scenarios;
 
 #[path = "support/scratch.rs"]
 mod scratch;
@@ -29,7 +29,7 @@ fn beside(path: &Path, end: &str) -> PathBuf {
 fn accepted_after(name: &str, meddle: impl Fn(&Path)) -> (usize, String) {
     let scratch = Scratch::new(name);
     let path = scratch.path("otp.sqlite3");
-    let (engine, binding) = (trials::engine(), trials::binding(1));
+    let (engine, binding) = (scenarios::engine(), scenarios::binding(1));
     let old = SqliteStore::open(&path).unwrap();
     let Issuance::Issued(issued) = engine.issue(&old, &binding).unwrap() else {
         panic!("refused");

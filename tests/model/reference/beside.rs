@@ -1,6 +1,6 @@
 //! What happens beside issue and verify: cancelling, delivery reports, status.
 
-use otp_engine::{Cancellation, Delivered, Reported, State};
+use otp_engine::{CancelOutcome, ChallengeState, DeliveryStatus, ReportOutcome};
 
 use super::{Reference, note, take_one};
 use crate::flaw::Flaw;
@@ -10,16 +10,16 @@ const REFUND_COOLDOWN: i64 = 10;
 const MAX_REFUNDS: usize = 3;
 
 impl Reference {
-    pub(crate) fn cancel(&mut self, asked: Asked<'_>, who: Who) -> Result<Cancellation, Fault> {
+    pub(crate) fn cancel(&mut self, asked: Asked<'_>, who: Who) -> Result<CancelOutcome, Fault> {
         if !self.errs(Flaw::CancelKeepsNoExpiry) {
             self.see_expiry(who.place(), asked.now);
         }
         if self.awaiting(asked, who).is_none() {
-            return Ok(Cancellation::NothingLive);
+            return Ok(CancelOutcome::NothingLive);
         }
         let slot = self.slots.get_mut(&who.place()).unwrap();
-        (slot.state, slot.ended_at) = (State::Cancelled, asked.now);
-        Ok(Cancellation::Cancelled)
+        (slot.state, slot.ended_at) = (ChallengeState::Cancelled, asked.now);
+        Ok(CancelOutcome::Cancelled)
     }
 
     pub(crate) fn report(
@@ -28,8 +28,8 @@ impl Reference {
         who: Who,
         id: Id,
         send: u8,
-        delivery: Delivered,
-    ) -> Result<Reported, Fault> {
+        delivery: DeliveryStatus,
+    ) -> Result<ReportOutcome, Fault> {
         let now = asked.now;
         self.check_clock(asked, who)?;
         if !self.errs(Flaw::ReportKeepsNoExpiry) {
@@ -45,17 +45,17 @@ impl Reference {
             slot.means == who.means()
                 && slot.id == id
                 && (slot.sends == send || self.errs(Flaw::OldSendRefunded) && send < slot.sends)
-                && (slot.delivery == Delivered::Unreported || twice)
+                && (slot.delivery == DeliveryStatus::Unreported || twice)
         });
         if !fits {
-            return Ok(Reported::Ignored);
+            return Ok(ReportOutcome::Ignored);
         }
         let flaw = self.flaw;
         let slot = self.slots.get_mut(&who.place()).unwrap();
         slot.delivery = delivery;
-        let failed = matches!(delivery, Delivered::Failed(_));
+        let failed = matches!(delivery, DeliveryStatus::Failed(_));
         if !failed || !refunds_left || usize::from(slot.refunds) >= MAX_REFUNDS {
-            return Ok(Reported::Recorded);
+            return Ok(ReportOutcome::Recorded);
         }
         slot.refunds += 1;
         let left = if flaw == Some(Flaw::RefundEndsTheCooldown) {
@@ -80,7 +80,7 @@ impl Reference {
         recipient.written_at = now;
         self.recipients
             .insert((who.tenant, who.recipient), recipient);
-        Ok(Reported::Refunded)
+        Ok(ReportOutcome::Refunded)
     }
 
     pub(crate) fn status(&self, asked: Asked<'_>, who: Who) -> Result<Option<Status>, Fault> {
@@ -90,10 +90,14 @@ impl Reference {
         else {
             return Ok(None);
         };
-        let over = slot.state == State::Pending && !self.is_in_time(slot, asked.now);
+        let over = slot.state == ChallengeState::Pending && !self.is_in_time(slot, asked.now);
         Ok(Some(Status {
             id: slot.id,
-            state: if over { State::Expired } else { slot.state },
+            state: if over {
+                ChallengeState::Expired
+            } else {
+                slot.state
+            },
             issued_at: slot.issued_at,
             expires_at: slot.expires_at,
             attempts_left: self.max_attempts(slot, asked).saturating_sub(slot.attempts),

@@ -1,10 +1,10 @@
 //! When a code is sent: admission, the same code again, or a new one.
 
-use otp_engine::{Delivered, Reason, State};
+use otp_engine::{ChallengeState, DeliveryStatus, RefusalReason};
 
 use super::{FUTURE, Meter, Reference, Slot, WORTH_SENDING, note, read};
 use crate::flaw::Flaw;
-use crate::terms::{Asked, DAY, Fault, HOUR, Id, Issuance, Place, Who};
+use crate::terms::{Asked, DAY, Fault, HOUR, Id, Issuance, SlotName, Who};
 
 impl Reference {
     pub(crate) fn issue(&mut self, asked: Asked<'_>, who: Who) -> Result<Issuance, Fault> {
@@ -38,7 +38,7 @@ impl Reference {
             slot.sends += 1;
             slot.sent_at = now;
             slot.next_send_at = now + limits.cooldown;
-            slot.delivery = Delivered::Unreported;
+            slot.delivery = DeliveryStatus::Unreported;
             if flaw == Some(Flaw::ResendResetsAttempts) {
                 slot.attempts = 0;
             }
@@ -55,16 +55,17 @@ impl Reference {
         }
         let mut kept = (0, None, 0);
         if let Some(old) = self.slot(who.place(), now) {
-            let closed_for = old.limits.closed_for.max(limits.closed_for);
+            let lockout = old.limits.lockout.max(limits.lockout);
             let over = old
                 .wrong_at
-                .is_none_or(|wrong_at| now >= read(wrong_at, now) + closed_for);
+                .is_none_or(|wrong_at| now >= read(wrong_at, now) + lockout);
             let restarts = over
-                || old.state == State::Verified
-                || old.state == State::Exhausted
+                || old.state == ChallengeState::Verified
+                || old.state == ChallengeState::Exhausted
                 || old.attempts == 0
                 || flaw == Some(Flaw::ReissueResetsAttempts)
-                || flaw == Some(Flaw::CancelResetsAttempts) && old.state == State::Cancelled;
+                || flaw == Some(Flaw::CancelResetsAttempts)
+                    && old.state == ChallengeState::Cancelled;
             if !restarts || flaw == Some(Flaw::AttemptsNeverRestart) {
                 kept = (old.attempts, old.wrong_at, old.malformed);
             }
@@ -77,7 +78,7 @@ impl Reference {
             limits: *limits,
             kid: ring.current,
             epoch: ring.epoch,
-            state: State::Pending,
+            state: ChallengeState::Pending,
             issued_at: now,
             expires_at: now + limits.validity,
             sent_at: now,
@@ -85,7 +86,7 @@ impl Reference {
             ended_at: now,
             sends: 1,
             refunds: 0,
-            delivery: Delivered::Unreported,
+            delivery: DeliveryStatus::Unreported,
             attempts,
             wrong_at,
             malformed,
@@ -99,37 +100,41 @@ impl Reference {
     }
 
     /// Takes note of the id and the code that the engine drew for the newest challenge.
-    pub(crate) fn learn(&mut self, place: Place, id: Id, code: &str) {
+    pub(crate) fn learn(&mut self, place: SlotName, id: Id, code: &str) {
         let slot = self.slots.get_mut(&place).unwrap();
         slot.id = id;
         code.clone_into(&mut slot.code);
     }
 
     /// Why no code is sent: the first violated limit, and when the last violated one admits.
-    pub(crate) fn refusal(&self, asked: Asked<'_>, who: Who) -> Option<(Reason, Option<i64>)> {
+    pub(crate) fn refusal(
+        &self,
+        asked: Asked<'_>,
+        who: Who,
+    ) -> Option<(RefusalReason, Option<i64>)> {
         let now = asked.now;
         let (user, recipient) = (self.user(who), self.recipient(who));
-        let mut violated: Vec<(Reason, Option<i64>)> = Vec::new();
+        let mut violated: Vec<(RefusalReason, Option<i64>)> = Vec::new();
         let mut limit =
             |reason, until: Option<i64>| violated.extend(until.map(|at| (reason, Some(at))));
         limit(
-            Reason::Locked,
+            RefusalReason::Locked,
             self.full(&user.failures, self.max_failures(), DAY, now),
         );
         limit(
-            Reason::Locked,
+            RefusalReason::Locked,
             self.full(&recipient.failures, self.max_failures(), DAY, now),
         );
         if let Some(slot) = self.slot(who.place(), now) {
             limit(
-                Reason::Exhausted,
+                RefusalReason::Exhausted,
                 self.exhausted_until(slot, asked)
                     .filter(|until| now < *until),
             );
             let early = i64::from(self.errs(Flaw::CooldownEndsEarly));
             let free = slot.sent_at > now + FUTURE && !self.errs(Flaw::FarFutureCoolsDown);
             limit(
-                Reason::Cooldown,
+                RefusalReason::Cooldown,
                 Some(slot.next_send_at - early).filter(|until| now < *until && !free),
             );
         }
@@ -137,7 +142,7 @@ impl Reference {
             let max = asked.limits.max_sends + u8::from(self.errs(Flaw::OneMoreSendOfACode));
             let counted = slot.sends - slot.refunds;
             limit(
-                Reason::SendLimit,
+                RefusalReason::SendLimit,
                 (counted >= max).then(|| slot.expires_at - WORTH_SENDING + 1),
             );
         }
@@ -145,22 +150,25 @@ impl Reference {
         let long = 20 + usize::from(self.errs(Flaw::TwentyFirstSendOfADay));
         let hour = 10 + usize::from(self.errs(Flaw::EleventhSendOfAnHour));
         limit(
-            Reason::SendLimit,
+            RefusalReason::SendLimit,
             self.full(&recipient.sends, short, 600, now),
         );
         limit(
-            Reason::SendLimit,
+            RefusalReason::SendLimit,
             self.full(&recipient.sends, long, DAY, now),
         );
-        limit(Reason::SendLimit, self.full(&user.sends, hour, HOUR, now));
-        if !self.unmetered && user.consecutive >= self.max_consecutive() {
-            return Some((Reason::Locked, None));
+        limit(
+            RefusalReason::SendLimit,
+            self.full(&user.sends, hour, HOUR, now),
+        );
+        if !self.unlimited && user.consecutive >= self.max_consecutive() {
+            return Some((RefusalReason::Locked, None));
         }
         let order = [
-            Reason::Locked,
-            Reason::Exhausted,
-            Reason::Cooldown,
-            Reason::SendLimit,
+            RefusalReason::Locked,
+            RefusalReason::Exhausted,
+            RefusalReason::Cooldown,
+            RefusalReason::SendLimit,
         ];
         let first = order
             .into_iter()

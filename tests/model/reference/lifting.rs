@@ -1,6 +1,6 @@
 //! What makes counts fall: unlocking, resets, and a purge by a clock that is believed.
 
-use otp_engine::{Resetting, State, Unlocking};
+use otp_engine::{ChallengeState, ResetOutcome, UnlockOutcome};
 
 use super::{FUTURE, Meter, Reference};
 use crate::flaw::Flaw;
@@ -8,10 +8,10 @@ use crate::terms::{DAY, Who};
 
 impl Reference {
     /// Forgets the failures of a user.
-    pub(crate) fn unlock(&mut self, now: i64, who: Who) -> Unlocking {
+    pub(crate) fn unlock(&mut self, now: i64, who: Who) -> UnlockOutcome {
         let mut meter = self.user(who);
-        if self.unmetered || meter.consecutive == 0 && meter.failures.is_empty() {
-            return Unlocking::NothingToUnlock;
+        if self.unlimited || meter.consecutive == 0 && meter.failures.is_empty() {
+            return UnlockOutcome::NothingToUnlock;
         }
         let counts = meter.consecutive > 0 || meter.failures.iter().any(|at| now < at + DAY);
         meter.consecutive = 0;
@@ -19,18 +19,18 @@ impl Reference {
         meter.written_at = now;
         self.users.insert((who.tenant, who.user), meter);
         if counts {
-            Unlocking::Unlocked
+            UnlockOutcome::Unlocked
         } else {
-            Unlocking::NothingToUnlock
+            UnlockOutcome::NothingToUnlock
         }
     }
 
     /// Lifts what holds a slot up; what was used stays used.
-    pub(crate) fn reset_slot(&mut self, now: i64, who: Who) -> Resetting {
+    pub(crate) fn reset_slot(&mut self, now: i64, who: Who) -> ResetOutcome {
         let flaw = self.flaw;
         let slot = self.slots.get_mut(&who.place());
         let Some(slot) = slot.filter(|slot| now <= slot.kept_until()) else {
-            return Resetting::NothingToReset;
+            return ResetOutcome::NothingToReset;
         };
         let validity = slot.expires_at - slot.issued_at;
         let ahead = slot
@@ -38,18 +38,21 @@ impl Reference {
             .into_iter()
             .chain([slot.next_send_at])
             .any(|at| at > now);
-        let open = matches!(slot.state, State::Pending | State::Exhausted);
+        let open = matches!(
+            slot.state,
+            ChallengeState::Pending | ChallengeState::Exhausted
+        );
         if !ahead && !open && slot.attempts == 0 && slot.malformed == 0 {
-            return Resetting::NothingToReset;
+            return ResetOutcome::NothingToReset;
         }
         if open {
             slot.ended_at = now;
             if flaw != Some(Flaw::ResetRevivesTheCode) {
-                slot.state = State::Cancelled;
+                slot.state = ChallengeState::Cancelled;
             }
         }
-        if flaw == Some(Flaw::ResetUnusesTheCode) && slot.state == State::Verified {
-            slot.state = State::Pending;
+        if flaw == Some(Flaw::ResetUnusesTheCode) && slot.state == ChallengeState::Verified {
+            slot.state = ChallengeState::Pending;
         }
         if flaw != Some(Flaw::ResetKeepsTheAttempts) {
             slot.attempts = 0;
@@ -61,10 +64,10 @@ impl Reference {
         slot.ended_at = slot.ended_at.min(now);
         slot.sent_at = slot.sent_at.min(now);
         slot.next_send_at = slot.next_send_at.min(now);
-        Resetting::Reset
+        ResetOutcome::Reset
     }
 
-    pub(crate) fn reset_recipient(&mut self, now: i64, who: Who) -> Resetting {
+    pub(crate) fn reset_recipient(&mut self, now: i64, who: Who) -> ResetOutcome {
         let (cleared, told) = self.cleared(self.recipient(who), now);
         let key = (who.tenant, who.recipient);
         if let Some(cleared) = cleared {
@@ -73,7 +76,7 @@ impl Reference {
         told
     }
 
-    pub(crate) fn reset_user(&mut self, now: i64, who: Who) -> Resetting {
+    pub(crate) fn reset_user(&mut self, now: i64, who: Who) -> ResetOutcome {
         let (cleared, told) = self.cleared(self.user(who), now);
         let key = (who.tenant, who.user);
         if let Some(cleared) = cleared {
@@ -83,10 +86,10 @@ impl Reference {
     }
 
     /// A meter that has counted nothing, where it held anything, and whether that counted still.
-    fn cleared(&self, meter: Meter, now: i64) -> (Option<Meter>, Resetting) {
+    fn cleared(&self, meter: Meter, now: i64) -> (Option<Meter>, ResetOutcome) {
         let holds = meter.consecutive > 0 || meter.instants().next().is_some();
-        if !holds || self.unmetered {
-            return (None, Resetting::NothingToReset);
+        if !holds || self.unlimited {
+            return (None, ResetOutcome::NothingToReset);
         }
         let counts = meter.consecutive > 0 || meter.instants().any(|at| now < at + DAY);
         let sends = if self.errs(Flaw::ResetKeepsTheSends) {
@@ -100,9 +103,9 @@ impl Reference {
             ..Meter::default()
         };
         let told = if counts {
-            Resetting::Reset
+            ResetOutcome::Reset
         } else {
-            Resetting::NothingToReset
+            ResetOutcome::NothingToReset
         };
         (Some(cleared), told)
     }
@@ -138,7 +141,7 @@ impl Reference {
         let keeps = |_: &_, meter: &mut Meter| {
             meter.consecutive >= locked && !lifts || now <= meter.kept_until() - early
         };
-        if self.unmetered {
+        if self.unlimited {
             (self.users, self.recipients) = <_>::default(); // the engine has none
         }
         let before = self.slots.len() + self.users.len() + self.recipients.len();

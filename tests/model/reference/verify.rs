@@ -1,6 +1,6 @@
-//! What a typed text is worth, and what it costs.
+//! What a entered text is worth, and what it costs.
 
-use otp_engine::{Lock, Rejection, State, Timestamp};
+use otp_engine::{ChallengeState, Lock, Rejection, Timestamp};
 
 use super::{Reference, Slot, note};
 use crate::flaw::Flaw;
@@ -13,13 +13,13 @@ impl Reference {
         &mut self,
         asked: Asked<'_>,
         who: Who,
-        typed: Option<&str>,
+        entered: Option<&str>,
         id: Option<Id>,
     ) -> Result<Verdict, Fault> {
         let now = asked.now;
         let slot = self.slot(who.place(), now);
         let digits = slot.map_or(asked.limits.digits, Slot::digits);
-        let guess = typed.filter(|text| text.len() == usize::from(digits));
+        let guess = entered.filter(|text| text.len() == usize::from(digits));
         let closed = self.closed(asked, who, id)?;
 
         if let Some(rejection) = closed {
@@ -55,12 +55,12 @@ impl Reference {
             }
             let late = u32::from(flaw == Some(Flaw::TwentyFirstMalformed));
             if slot.malformed >= MAX_MALFORMED + late {
-                (slot.state, slot.ended_at) = (State::Exhausted, now);
+                (slot.state, slot.ended_at) = (ChallengeState::Exhausted, now);
             }
             return Ok(Verdict::Rejected(Rejection::Malformed));
         };
         if guess == slot.code {
-            (slot.state, slot.ended_at) = (State::Verified, now);
+            (slot.state, slot.ended_at) = (ChallengeState::Verified, now);
             (slot.attempts, slot.malformed) = (0, 0);
             let id = slot.id;
             self.users
@@ -89,7 +89,7 @@ impl Reference {
         slot.attempts += 1;
         let attempts_left = max_attempts - slot.attempts;
         if attempts_left == 0 {
-            (slot.state, slot.ended_at) = (State::Exhausted, now);
+            (slot.state, slot.ended_at) = (ChallengeState::Exhausted, now);
         }
         self.charge(now, who);
         Ok(Verdict::Rejected(Rejection::Wrong { attempts_left }))
@@ -115,10 +115,10 @@ impl Reference {
             retry_at: Timestamp::from_unix(until),
         };
         Ok(match slot.state {
-            State::Verified => Some(Rejection::AlreadyUsed),
-            State::Expired => Some(Rejection::Expired),
-            State::Cancelled => Some(Rejection::Cancelled),
-            State::Exhausted => self.exhausted_until(slot, asked).map(exhausted),
+            ChallengeState::Verified => Some(Rejection::AlreadyUsed),
+            ChallengeState::Expired => Some(Rejection::Expired),
+            ChallengeState::Cancelled => Some(Rejection::Cancelled),
+            ChallengeState::Exhausted => self.exhausted_until(slot, asked).map(exhausted),
             _ => {
                 self.check_clock(asked, who)?;
                 if slot.is_far_ahead(asked.now) {
@@ -163,7 +163,7 @@ impl Reference {
 
     pub(crate) fn lock(&self, now: i64, who: Who) -> Lock {
         let user = self.user(who);
-        if self.unmetered {
+        if self.unlimited {
             return Lock::Free;
         }
         if user.consecutive >= self.max_consecutive() {

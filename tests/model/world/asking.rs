@@ -1,8 +1,8 @@
 //! Each step, asked of both sides.
 
 use otp_engine::{
-    ChallengeId, Delivered, Delivery, GatewayStatus, Issuance, Lock, Reason, Rejection, Reported,
-    Resetting, State, Submission, Timestamp, Verdict,
+    ChallengeId, ChallengeState, Delivery, DeliveryReport, DeliveryStatus, GatewayStatus, Issuance,
+    Lock, RefusalReason, Rejection, ReportOutcome, ResetOutcome, Submission, Timestamp, Verdict,
 };
 
 use super::answers::{fault, id_of, of_fault, of_verdict};
@@ -65,17 +65,18 @@ impl World<'_> {
             Ok(terms::Issuance::Refused {
                 reason, retry_at, ..
             }) => match reason {
-                Reason::Cooldown => "refused: cooldown",
-                Reason::SendLimit => "refused: send limit",
-                Reason::Exhausted => "refused: exhausted",
-                Reason::Locked if retry_at.is_none() => "refused: locked until unlocked",
-                Reason::Locked => "refused: locked",
+                RefusalReason::Cooldown => "refused: cooldown",
+                RefusalReason::SendLimit => "refused: send limit",
+                RefusalReason::Exhausted => "refused: exhausted",
+                RefusalReason::Locked if retry_at.is_none() => "refused: locked until unlocked",
+                RefusalReason::Locked => "refused: locked",
+                other => unreachable!("the reference knows no {other:?}"),
             },
             Err(fault) => of_fault(*fault),
         });
         if let Some((id, code)) = learnt {
             self.reference.learn(who.place(), id, &code);
-            let shortest = LIMITS.iter().map(|limits| limits.closed_for).min().unwrap();
+            let shortest = LIMITS.iter().map(|limits| limits.lockout).min().unwrap();
             let now = self.now;
             let seen = self.seen.entry(who.place()).or_default();
             seen.earlier.extend(earlier);
@@ -121,12 +122,12 @@ impl World<'_> {
 
     pub(super) fn verify(&mut self, ask: Ask, entry: &Entry, named: Named) -> Result<(), String> {
         let (asked, who) = (self.asked(ask), ask.who);
-        let (typed, id) = (self.typed(ask, entry), self.named(who, named));
+        let (entered, id) = (self.entered(ask, entry), self.named(who, named));
         let model = self
             .reference
-            .verify(asked, who, typed.means.as_deref(), id);
+            .verify(asked, who, entered.means.as_deref(), id);
         let binding = self.binding(who);
-        let mut submission = Submission::new(&binding, &typed.bytes);
+        let mut submission = Submission::new(&binding, &entered.bytes);
         if let Some(id) = id {
             submission = submission.challenge(ChallengeId::from_bytes(id.to_be_bytes()));
         }
@@ -141,7 +142,7 @@ impl World<'_> {
         let what = if self.trace.is_some() {
             format!(
                 "verify {entry:?} {named:?} {:?}",
-                String::from_utf8_lossy(&typed.bytes)
+                String::from_utf8_lossy(&entered.bytes)
             )
         } else {
             "verify".to_owned()
@@ -208,7 +209,7 @@ impl World<'_> {
             .reference
             .refusal(asked, ask.who)
             .map(|(reason, _)| reason);
-        if retry_at > self.now && before.is_none() || then == Some(Reason::Exhausted) {
+        if retry_at > self.now && before.is_none() || then == Some(RefusalReason::Exhausted) {
             return Err(format!(
                 "exhausted until {}: {before:?}, then {then:?}",
                 self.rel(retry_at)
@@ -226,8 +227,8 @@ impl World<'_> {
         };
         self.same("cancel", ask, &engine, &model)?;
         self.count(match model {
-            Ok(otp_engine::Cancellation::Cancelled) => "cancelled",
-            Ok(otp_engine::Cancellation::NothingLive) => "nothing to cancel",
+            Ok(otp_engine::CancelOutcome::Cancelled) => "cancelled",
+            Ok(otp_engine::CancelOutcome::NothingLive) => "nothing to cancel",
             Err(fault) => of_fault(fault),
         });
         Ok(())
@@ -242,10 +243,10 @@ impl World<'_> {
             .map_or(1, |slot| slot.sends);
         let send = sends.saturating_add_signed(sent.offset);
         let (delivery, delivered) = match told {
-            Told::Sent => (Delivery::Sent, Delivered::Sent),
+            Told::Sent => (Delivery::Sent, DeliveryStatus::Sent),
             Told::Failed => {
                 let status = GatewayStatus::parse("10").unwrap();
-                (Delivery::Failed(status), Delivered::Failed(status))
+                (Delivery::Failed(status), DeliveryStatus::Failed(status))
             }
         };
         let model = self
@@ -254,16 +255,24 @@ impl World<'_> {
         let named = ChallengeId::from_bytes(id.to_be_bytes());
         let binding = self.binding(who);
         let engine = self.engine(ask);
-        let engine = match engine.report_delivery(&self.store, &binding, named, send, delivery) {
+        let engine = match engine.report_delivery(
+            &self.store,
+            &binding,
+            DeliveryReport {
+                id: named,
+                send,
+                delivery,
+            },
+        ) {
             Ok(answer) => Ok(answer),
             Err(error) => Err(fault(error)?),
         };
         let what = format!("report {sent:?} {told:?}");
         self.same(&what, ask, &engine, &model)?;
         self.count(match model {
-            Ok(Reported::Recorded) => "report recorded",
-            Ok(Reported::Refunded) => "refunded",
-            Ok(Reported::Ignored) => "report ignored",
+            Ok(ReportOutcome::Recorded) => "report recorded",
+            Ok(ReportOutcome::Refunded) => "refunded",
+            Ok(ReportOutcome::Ignored) => "report ignored",
             Ok(other) => return Err(format!("a new answer: {other:?}")),
             Err(fault) => of_fault(fault),
         });
@@ -291,11 +300,11 @@ impl World<'_> {
         self.count(match model {
             Ok(None) => "status: none",
             Ok(Some(status)) => match status.state {
-                State::Pending => "status: pending",
-                State::Verified => "status: verified",
-                State::Expired => "status: expired",
-                State::Exhausted => "status: exhausted",
-                State::Cancelled => "status: cancelled",
+                ChallengeState::Pending => "status: pending",
+                ChallengeState::Verified => "status: verified",
+                ChallengeState::Expired => "status: expired",
+                ChallengeState::Exhausted => "status: exhausted",
+                ChallengeState::Cancelled => "status: cancelled",
                 _ => return Err(format!("status {:?}: a new state", status.state)),
             },
             Err(fault) => of_fault(fault),
@@ -316,8 +325,8 @@ impl World<'_> {
         };
         self.same("unlock", ask, &engine, &model)?;
         self.count(match engine {
-            otp_engine::Unlocking::Unlocked => "unlocked",
-            otp_engine::Unlocking::NothingToUnlock => "nothing to unlock",
+            otp_engine::UnlockOutcome::Unlocked => "unlocked",
+            otp_engine::UnlockOutcome::NothingToUnlock => "nothing to unlock",
         });
         Ok(())
     }
@@ -347,10 +356,10 @@ impl World<'_> {
             (seen.compared, seen.succeeded) = (0, false);
         }
         self.count(match (engine, lifted) {
-            (Resetting::NothingToReset, _) => "nothing to reset",
-            (Resetting::Reset, Lifted::Slot) => "slot reset",
-            (Resetting::Reset, Lifted::Recipient) => "recipient reset",
-            (Resetting::Reset, Lifted::User) => "user reset",
+            (ResetOutcome::NothingToReset, _) => "nothing to reset",
+            (ResetOutcome::Reset, Lifted::Slot) => "slot reset",
+            (ResetOutcome::Reset, Lifted::Recipient) => "recipient reset",
+            (ResetOutcome::Reset, Lifted::User) => "user reset",
         });
         Ok(())
     }

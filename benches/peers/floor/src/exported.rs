@@ -77,25 +77,25 @@ extern "C" fn otp_floor_verify_sha512(n: u64, window: u64) {
     verify(Hotp::sha512(SECRET), n, window);
 }
 
-/// Does the work of `n` times issue without budgets, on 1,000 slots in turn.
+/// Does the work of `n` times issue without rate limits, on 1,000 slots in turn.
 #[unsafe(no_mangle)]
 extern "C" fn otp_floor_issue(n: u64) {
     operate(n, |slot| BARE.issue(slot));
 }
 
-/// Does the work of `n` times verify without budgets, on 1,000 slots in turn.
+/// Does the work of `n` times verify without rate limits, on 1,000 slots in turn.
 #[unsafe(no_mangle)]
 extern "C" fn otp_floor_verify(n: u64) {
     operate(n, |slot| BARE.verify(slot));
 }
 
-/// Does the work of `n` times issue with the default budgets, on 1,000 slots in turn.
+/// Does the work of `n` times issue with the default rate limits, on 1,000 slots in turn.
 #[unsafe(no_mangle)]
 extern "C" fn otp_floor_issue_metered(n: u64) {
     operate(n, |slot| METERED.issue(slot));
 }
 
-/// Does the work of `n` times verify with the default budgets, on 1,000 slots in turn.
+/// Does the work of `n` times verify with the default rate limits, on 1,000 slots in turn.
 #[unsafe(no_mangle)]
 extern "C" fn otp_floor_verify_metered(n: u64) {
     operate(n, |slot| METERED.verify(slot));

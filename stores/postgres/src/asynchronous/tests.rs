@@ -5,10 +5,10 @@ use otp_engine::{
     Store,
     store::conformance::{self, Options},
 };
-use otp_engine_servers::{
+use otp_engine_testkit::{
     Folder, Pooler, PostgresServer, Proxy,
     cells::{text, version, write},
-    trials::{self, Bridged, Tasks, bridge},
+    scenarios::{self, Bridged, Tasks, bridge},
     wait_until,
 };
 use tokio::{runtime::Runtime, sync::Barrier};
@@ -56,32 +56,32 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
 
 #[test]
 fn an_operation_is_one_load_and_one_commit_of_one_round_trip_each() {
-    let runtime = trials::runtime();
+    let runtime = scenarios::runtime();
     let patient = Duration::from_secs(60);
     let (_server, _folder, proxy, store) = behind_a_proxy(&runtime, patient);
-    trials::one_load_and_one_commit(&proxy, &store);
+    scenarios::one_load_and_one_commit(&proxy, &store);
 }
 
 #[test]
 fn what_became_of_a_lost_answer_is_unknown_and_the_next_call_tells() {
-    let runtime = trials::runtime();
+    let runtime = scenarios::runtime();
     let (_server, _folder, proxy, store) = behind_a_proxy(&runtime, ANSWER_TIMEOUT);
-    trials::answers_are_lost(&proxy, &store);
-    assert_eq!(store.store().pool.free_places(), 8);
+    scenarios::answers_are_lost(&proxy, &store);
+    assert_eq!(store.store().pool.free_permits(), 8);
 }
 
 #[test]
 fn a_server_that_falls_silent_is_given_up_in_time_and_taken_back() {
-    let runtime = trials::runtime();
+    let runtime = scenarios::runtime();
     let (_server, _folder, proxy, store) = behind_a_proxy(&runtime, ANSWER_TIMEOUT);
-    trials::everything_is_swallowed(&proxy, &store, ANSWER_TIMEOUT);
-    assert_eq!(store.store().pool.free_places(), 8);
+    scenarios::everything_is_swallowed(&proxy, &store, ANSWER_TIMEOUT);
+    assert_eq!(store.store().pool.free_permits(), 8);
 }
 
 /// Guesses, of whose futures about half are dropped; then the server is killed too.
 #[test]
 fn case_56_whatever_is_dropped_a_code_is_accepted_once_and_compared_so_often() {
-    let (runtime, connections) = (trials::runtime(), 6);
+    let (runtime, connections) = (scenarios::runtime(), 6);
     let mut server = migrated(&runtime);
     let options = PostgresOptions::new().connections(connections);
     let open = || runtime.block_on(options.open_async(&server.url())).unwrap();
@@ -119,7 +119,7 @@ fn all_places_are_left(
     for at in 0..stores.len() {
         // A dropped call keeps its place until the server has ended it.
         wait_until("each place is free", || {
-            stores[at].pool.free_places() == connections
+            stores[at].pool.free_permits() == connections
         });
         let all = Arc::new(Barrier::new(connections));
         let calls: Vec<_> = (0..connections)
@@ -130,7 +130,7 @@ fn all_places_are_left(
                         all.wait().await;
                         session.load(&[write(1, 0).key]).await
                     };
-                    stores[at].pool.tell(meet).await
+                    stores[at].pool.write(meet).await
                 })
             })
             .collect();
@@ -138,13 +138,13 @@ fn all_places_are_left(
             // One that was cut while it was idle is a fault, and yet had its place.
             drop(runtime.block_on(call).unwrap().unwrap());
         }
-        assert_eq!(stores[at].pool.free_places(), connections);
+        assert_eq!(stores[at].pool.free_permits(), connections);
     }
 }
 
 #[test]
 fn a_store_outlives_its_server() {
-    let runtime = trials::runtime();
+    let runtime = scenarios::runtime();
     let mut server = migrated(&runtime);
     let store = open(&runtime, &PostgresOptions::new(), &server.url()).unwrap();
     assert_eq!(store.commit(&[write(1, 0)], NOW).unwrap(), Commit::Done);
@@ -166,11 +166,11 @@ fn a_store_outlives_its_server() {
 /// A runtime takes its connections with it, and they are replaced on the next one.
 #[test]
 fn a_store_outlives_its_runtime() {
-    let runtime = trials::runtime();
+    let runtime = scenarios::runtime();
     let server = migrated(&runtime);
     let opened = runtime.block_on(AsyncPostgresStore::open(&server.url()));
     drop(runtime);
-    let runtime = trials::runtime();
+    let runtime = scenarios::runtime();
     let store = bridge(&runtime, opened.unwrap());
     assert_eq!(version(&store, 1), 0);
     assert_eq!(store.commit(&[write(1, 0)], NOW).unwrap(), Commit::Done);
@@ -178,7 +178,7 @@ fn a_store_outlives_its_runtime() {
 
 #[test]
 fn each_connection_is_checked_as_those_of_the_store_that_blocks() {
-    let runtime = trials::runtime();
+    let runtime = scenarios::runtime();
     let server = migrated(&runtime);
     let options = PostgresOptions::new;
     let refused = |options: &PostgresOptions, url: &str, by: &str| {
@@ -217,7 +217,7 @@ fn each_connection_is_checked_as_those_of_the_store_that_blocks() {
 
 #[test]
 fn waiting_for_a_cell_or_a_connection_ends_in_time() {
-    let runtime = trials::runtime();
+    let runtime = scenarios::runtime();
     let server = migrated(&runtime);
     let brief = Duration::from_millis(20);
     let options = PostgresOptions::new().connections(1).connection_wait(brief);
@@ -237,14 +237,14 @@ fn waiting_for_a_cell_or_a_connection_ends_in_time() {
     let within = async |_: &mut Session| {
         Ok::<_, Fault>(AsyncStore::commit(store, &[write(1, 1)], NOW).await)
     };
-    let told = runtime.block_on(store.pool.tell(within)).unwrap().unwrap();
+    let told = runtime.block_on(store.pool.write(within)).unwrap().unwrap();
     assert!(text(&told.unwrap_err()).contains("stayed in use"));
-    assert_eq!(store.pool.free_places(), 1);
+    assert_eq!(store.pool.free_permits(), 1);
 }
 
 #[test]
 fn a_handle_works_in_its_own_process_alone() {
-    let runtime = trials::runtime();
+    let runtime = scenarios::runtime();
     let server = migrated(&runtime);
     let mut store = runtime
         .block_on(AsyncPostgresStore::open(&server.url()))
@@ -261,7 +261,7 @@ fn a_handle_works_in_its_own_process_alone() {
 /// Whoever drops a call leaves no session waiting at the server.
 #[test]
 fn case_222_calls_that_are_dropped_while_a_standby_is_gone_cost_no_session() {
-    let runtime = trials::runtime();
+    let runtime = scenarios::runtime();
     let server = migrated(&runtime);
     let options = PostgresOptions::new().connections(3);
     let store = runtime.block_on(options.open_async(&server.url())).unwrap();
@@ -282,7 +282,7 @@ fn case_222_calls_that_are_dropped_while_a_standby_is_gone_cost_no_session() {
     }
     // One may be ending while the next one begins.
     assert!(most <= 4, "{most} sessions of 3 connections");
-    wait_until("each place is free", || store.pool.free_places() == 3);
+    wait_until("each place is free", || store.pool.free_permits() == 3);
     set(&server, "");
     let store = bridge(&runtime, store);
     assert_eq!(store.commit(&[write(99, 0)], NOW).unwrap(), Commit::Done);
@@ -292,7 +292,7 @@ fn case_222_calls_that_are_dropped_while_a_standby_is_gone_cost_no_session() {
 /// once by all but one.
 #[test]
 fn case_222_an_overdue_commit_is_unknown_and_leaves_its_session_in_use() {
-    let runtime = trials::runtime();
+    let runtime = scenarios::runtime();
     let server = migrated(&runtime);
     let options = PostgresOptions::new()
         .connections(1)
@@ -315,7 +315,7 @@ fn case_222_an_overdue_commit_is_unknown_and_leaves_its_session_in_use() {
 
 #[test]
 fn case_220_the_suite_passes_behind_a_pooler() {
-    let runtime = trials::runtime();
+    let runtime = scenarios::runtime();
     let server = migrated(&runtime);
     let pooler = Pooler::new(&server, "transaction", 4);
     let make = || {

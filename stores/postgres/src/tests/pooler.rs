@@ -2,7 +2,7 @@
 
 use core::sync::atomic::AtomicU32;
 
-use otp_engine_servers::Pooler;
+use otp_engine_testkit::Pooler;
 
 use super::*;
 
@@ -157,10 +157,10 @@ fn case_220_a_session_is_proved_to_be_the_stores_own() {
     let pooler = Pooler::new(&server, "session", 2);
     for (url, is_own) in [(server.url(), true), (pooler.url(), false)] {
         let store = PostgresStore::open(&url).unwrap();
-        let has = |driven: &mut Driven| {
+        let has = |driven: &mut BlockingSession| {
             Ok::<_, fault::Fault>(driven.wait(async |session| session.has_its_own_process()))
         };
-        assert_eq!(store.pool.ask(has).unwrap(), is_own, "{url}");
+        assert_eq!(store.pool.read(has).unwrap(), is_own, "{url}");
     }
 }
 

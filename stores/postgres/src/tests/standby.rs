@@ -1,6 +1,6 @@
 //! Commits whose standby is gone, hosts that fall silent, and how many sessions that takes.
 
-use otp_engine_servers::timed;
+use otp_engine_testkit::timed;
 
 use super::*;
 

@@ -7,7 +7,7 @@ use core::{
 use std::thread;
 
 use otp_engine_postgres::PostgresStore;
-use otp_engine_servers::{Pooler, PostgresServer, trials::Codes};
+use otp_engine_testkit::{Pooler, PostgresServer, scenarios::Codes};
 use postgres::{Client, NoTls};
 
 use super::Over;

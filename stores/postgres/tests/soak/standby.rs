@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::thread;
 
 use otp_engine_postgres::PostgresStore;
-use otp_engine_servers::{PatroniState, PostgresServer, trials::Mortal, wait_until};
+use otp_engine_testkit::{PatroniState, PostgresServer, scenarios::Mortal, wait_until};
 use postgres::{Client, NoTls};
 
 /// A server whose standby is what is killed; for some seconds no commit is answered.

@@ -2,10 +2,10 @@ use std::sync::Arc;
 
 use ::redis::{Client, cmd};
 use otp_engine::Store;
-use otp_engine_servers::{
+use otp_engine_testkit::{
     Folder, Proxy, RedisServer,
     cells::{text, version, write},
-    trials::{self, Bridged, Tasks, bridge},
+    scenarios::{self, Bridged, Tasks, bridge},
     wait_until,
 };
 use tokio::{runtime::Runtime, sync::Barrier};
@@ -56,32 +56,32 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
 
 #[test]
 fn an_operation_is_one_load_and_one_commit_of_one_round_trip_each() {
-    let runtime = trials::runtime();
+    let runtime = scenarios::runtime();
     let patient = Duration::from_secs(60);
     let (_server, _folder, proxy, store) = behind_a_proxy(&runtime, patient);
-    trials::one_load_and_one_commit(&proxy, &store);
+    scenarios::one_load_and_one_commit(&proxy, &store);
 }
 
 #[test]
 fn what_became_of_a_lost_answer_is_unknown_and_the_next_call_tells() {
-    let runtime = trials::runtime();
+    let runtime = scenarios::runtime();
     let (_server, _folder, proxy, store) = behind_a_proxy(&runtime, ANSWER_TIMEOUT);
-    trials::answers_are_lost(&proxy, &store);
-    assert_eq!(store.store().pool.free_places(), 8);
+    scenarios::answers_are_lost(&proxy, &store);
+    assert_eq!(store.store().pool.free_permits(), 8);
 }
 
 #[test]
 fn a_server_that_falls_silent_is_given_up_in_time_and_taken_back() {
-    let runtime = trials::runtime();
+    let runtime = scenarios::runtime();
     let (_server, _folder, proxy, store) = behind_a_proxy(&runtime, ANSWER_TIMEOUT);
-    trials::everything_is_swallowed(&proxy, &store, ANSWER_TIMEOUT);
-    assert_eq!(store.store().pool.free_places(), 8);
+    scenarios::everything_is_swallowed(&proxy, &store, ANSWER_TIMEOUT);
+    assert_eq!(store.store().pool.free_permits(), 8);
 }
 
 /// Guesses, of whose futures about half are dropped; then the server is killed too.
 #[test]
 fn case_56_whatever_is_dropped_a_code_is_accepted_once_and_compared_so_often() {
-    let (runtime, connections) = (trials::runtime(), 6);
+    let (runtime, connections) = (scenarios::runtime(), 6);
     let mut server = RedisServer::start();
     let options = RedisOptions::new().connections(connections);
     let open = || runtime.block_on(options.open_async(server.url())).unwrap();
@@ -116,7 +116,7 @@ fn all_places_are_left(runtime: &Runtime, stores: &Arc<Vec<AsyncRedisStore>>, co
         // After a kill idle connections are found to be cut.
         let checked = runtime.block_on(stores[at].load(&[write(1, 0).key]));
         checked.unwrap();
-        assert_eq!(stores[at].pool.free_places(), connections);
+        assert_eq!(stores[at].pool.free_permits(), connections);
         let all = Arc::new(Barrier::new(connections));
         let calls: Vec<_> = (0..connections)
             .map(|_| {
@@ -126,7 +126,7 @@ fn all_places_are_left(runtime: &Runtime, stores: &Arc<Vec<AsyncRedisStore>>, co
                         all.wait().await;
                         session.load(&[write(1, 0).key]).await
                     };
-                    stores[at].pool.tell(meet).await
+                    stores[at].pool.write(meet).await
                 })
             })
             .collect();
@@ -134,13 +134,13 @@ fn all_places_are_left(runtime: &Runtime, stores: &Arc<Vec<AsyncRedisStore>>, co
             // One that was cut while it was idle is a fault, and yet had its place.
             drop(runtime.block_on(call).unwrap().unwrap());
         }
-        assert_eq!(stores[at].pool.free_places(), connections);
+        assert_eq!(stores[at].pool.free_permits(), connections);
     }
 }
 
 #[test]
 fn a_store_outlives_its_server_and_its_runtime() {
-    let runtime = trials::runtime();
+    let runtime = scenarios::runtime();
     let mut server = RedisServer::start();
     let store = open(&runtime, &RedisOptions::new(), &server.url()).unwrap();
     assert_eq!(store.commit(&[write(1, 0)], NOW).unwrap(), Commit::Done);
@@ -161,7 +161,7 @@ fn a_store_outlives_its_server_and_its_runtime() {
 
     let opened = runtime.block_on(AsyncRedisStore::open(&server.url()));
     drop((store, runtime));
-    let runtime = trials::runtime();
+    let runtime = scenarios::runtime();
     let store = bridge(&runtime, opened.unwrap());
     assert_eq!(version(&store, 1), 3);
     assert_eq!(store.commit(&[write(1, 3)], NOW).unwrap(), Commit::Done);
@@ -169,7 +169,7 @@ fn a_store_outlives_its_server_and_its_runtime() {
 
 #[test]
 fn each_connection_is_checked_as_those_of_the_store_that_blocks() {
-    let runtime = trials::runtime();
+    let runtime = scenarios::runtime();
     let server = RedisServer::start();
     let refused = |url: &str, by: &str| {
         let text = text(&open(&runtime, &RedisOptions::new(), url).unwrap_err());
@@ -212,21 +212,21 @@ fn each_connection_is_checked_as_those_of_the_store_that_blocks() {
 
 #[test]
 fn waiting_for_a_connection_ends_in_time() {
-    let runtime = trials::runtime();
+    let runtime = scenarios::runtime();
     let server = RedisServer::start();
     let brief = Duration::from_millis(20);
     let options = RedisOptions::new().connections(1).connection_wait(brief);
     let store = runtime.block_on(options.open_async(server.url())).unwrap();
     let within =
         async |_: &mut Line| Ok::<_, Fault>(AsyncStore::commit(&store, &[write(1, 0)], NOW).await);
-    let told = runtime.block_on(store.pool.tell(within)).unwrap().unwrap();
+    let told = runtime.block_on(store.pool.write(within)).unwrap().unwrap();
     assert!(text(&told.unwrap_err()).contains("stayed in use"));
-    assert_eq!(store.pool.free_places(), 1);
+    assert_eq!(store.pool.free_permits(), 1);
 }
 
 #[test]
 fn a_handle_works_in_its_own_process_alone() {
-    let runtime = trials::runtime();
+    let runtime = scenarios::runtime();
     let server = RedisServer::start();
     let mut store = runtime
         .block_on(AsyncRedisStore::open(&server.url()))

@@ -1,0 +1,92 @@
+//! How the service is: for those who run it, and the keys for those who verify records.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+
+use crate::app::App;
+use crate::failure::Failure;
+use crate::service::chain;
+
+/// The process runs.
+pub(crate) async fn live() -> Json<Value> {
+    Json(json!({"status": "live"}))
+}
+
+/// How the newest purge went, for those who watch.
+pub(crate) struct Purge(Mutex<Purged>);
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Purged {
+    /// This service does not purge.
+    Off,
+    /// None has ended yet.
+    Pending,
+    Done,
+    /// The store grows until one is done.
+    Failed,
+}
+
+impl Purge {
+    pub(crate) const fn new(is_on: bool) -> Self {
+        Self(Mutex::new(if is_on {
+            Purged::Pending
+        } else {
+            Purged::Off
+        }))
+    }
+
+    pub(crate) fn set(&self, how: Purged) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = how;
+    }
+
+    fn name(&self) -> &'static str {
+        match *self.0.lock().unwrap_or_else(PoisonError::into_inner) {
+            Purged::Off => "off",
+            Purged::Pending => "pending",
+            Purged::Done => "done",
+            Purged::Failed => "failed",
+        }
+    }
+}
+
+/// The store takes writes, and the service is not about to stop. What a purge that fails leaves
+/// behind turns nobody away: it is shown, and stands in the log.
+pub(crate) async fn ready(State(app): State<Arc<App>>) -> Response {
+    let purge = app.purge.name();
+    if app.is_stopping() {
+        let body = Json(json!({"status": "stopping", "purge": purge}));
+        return (StatusCode::SERVICE_UNAVAILABLE, body).into_response();
+    }
+    let service = app.service();
+    let checked = app.store.run(move || service.check()).await;
+    match checked.and_then(|answered| answered) {
+        Ok(()) => Json(json!({"status": "ready", "purge": purge})).into_response(),
+        Err(error) => {
+            let cause = Failure::of(&error).name();
+            tracing::warn!(cause, error = chain(&*error), "not ready");
+            let body = Json(json!({"status": "unavailable", "cause": cause, "purge": purge}));
+            (StatusCode::SERVICE_UNAVAILABLE, body).into_response()
+        }
+    }
+}
+
+/// What was counted, in the text format of Prometheus.
+pub(crate) async fn metrics(State(app): State<Arc<App>>) -> Response {
+    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    ([(header::CONTENT_TYPE, kind)], app.metrics.text()).into_response()
+}
+
+/// The public keys that records verify with.
+pub(crate) async fn keys(State(app): State<Arc<App>>) -> Response {
+    let kind = "application/jwk-set+json";
+    (
+        [(header::CONTENT_TYPE, kind)],
+        app.service().keys.to_jwk_set(),
+    )
+        .into_response()
+}

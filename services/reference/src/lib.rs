@@ -1,0 +1,36 @@
+//! A reference service over [`otp_engine`]: the HTTP contract of send, verify and get signature.
+//!
+//! The program `otp-engine-reference` serves it with the users of a demonstration. A host that has
+//! users of its own brings them as a [`Directory`](directory::Directory), and its gateway as a
+//! [`Gateway`](gateway::Gateway), and builds its own program from [`Server`].
+
+mod answer;
+mod app;
+mod blocking;
+mod config;
+pub mod directory;
+mod envelope;
+mod failure;
+pub mod gateway;
+mod health;
+mod images;
+mod json;
+mod listen;
+mod logging;
+mod metrics;
+mod open;
+mod openapi;
+mod page;
+mod redirects;
+mod request;
+mod routes;
+mod secrets;
+mod service;
+mod start;
+#[cfg(test)]
+mod vectors;
+
+pub use config::{GatewayKind, LogLevel, Options};
+pub use logging::start as start_logging;
+pub use openapi::document as openapi;
+pub use start::{Bound, Error, Parts, Server};

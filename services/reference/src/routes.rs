@@ -1,0 +1,193 @@
+//! The three routes: who asks, what the service answers, and the message in between.
+
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{FromRequest, Query, Request, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde_json::Value;
+use tokio::sync::TryAcquireError;
+
+use crate::answer;
+use crate::app::{Answered, App, Peer};
+use crate::directory::{Fault, User};
+use crate::envelope::{self, Call, Refused};
+use crate::failure::Failure;
+use crate::request::{self, Bad, Query as Params, RequestTarget, Send, Verify};
+use crate::service::{Ended, Origin, Outcome, Shown, chain};
+
+pub(crate) async fn send(State(app): State<Arc<App>>, request: Request) -> Response {
+    answer(app, request, Route::Send).await
+}
+
+pub(crate) async fn verify(State(app): State<Arc<App>>, request: Request) -> Response {
+    answer(app, request, Route::Verify).await
+}
+
+pub(crate) async fn get(State(app): State<Arc<App>>, request: Request) -> Response {
+    answer(app, request, Route::Get).await
+}
+
+pub(crate) async fn disclosures(State(app): State<Arc<App>>, request: Request) -> Response {
+    answer(app, request, Route::Disclosures).await
+}
+
+#[derive(Clone, Copy)]
+enum Route {
+    Send,
+    Verify,
+    Get,
+    Disclosures,
+}
+
+/// All that a request brings to a route.
+struct Asked {
+    params: Value,
+    /// A member of the body that stands twice.
+    twice: Option<String>,
+    query: Params,
+    origin: Origin,
+}
+
+async fn answer(app: Arc<App>, request: Request, route: Route) -> Response {
+    let place = match app.requests.clone().try_acquire_owned() {
+        Ok(place) => place,
+        Err(TryAcquireError::NoPermits | TryAcquireError::Closed) => {
+            return Refused::new(StatusCode::SERVICE_UNAVAILABLE, "too many requests at once")
+                .into_response();
+        }
+    };
+    let (id, asked) = match read(request).await {
+        Ok(read) => read,
+        Err(refused) => return refused.into_response(),
+    };
+    let counted = app.clone();
+    // A task of its own: a client that goes away must not leave a code without its message.
+    let task = tokio::spawn(async move {
+        let ended = match perform(&app, route, asked).await {
+            Ok(answer) => Ended::Answered(answer),
+            Err(ended) => ended,
+        };
+        drop(place);
+        ended
+    });
+    match task
+        .await
+        .unwrap_or_else(|error| Ended::Failed(error.into()))
+    {
+        Ended::LoggedOut => envelope::logged_out(&id),
+        Ended::Answered(answer) => enveloped(&id, &answer),
+        Ended::Failed(fault) => enveloped(&id, &failed(&counted, &fault)),
+    }
+}
+
+fn enveloped(id: &Value, answer: &Value) -> Response {
+    let mut response = envelope::result(id, answer);
+    let status = answer["status"].as_u64().unwrap_or(0);
+    response.extensions_mut().insert(Answered(status));
+    response
+}
+
+/// Answers a failure; its cause stands in the log under the same reference.
+fn failed(app: &App, fault: &Fault) -> Value {
+    let mut bytes = [0; 6];
+    // Without randomness the line is found by its time.
+    let _ = getrandom::fill(&mut bytes);
+    let reference: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let failure = Failure::of(fault);
+    app.metrics.failed(failure);
+    let cause = failure.name();
+    tracing::error!(reference, cause, error = chain(&**fault), "failed");
+    answer::failed(failure, &reference)
+}
+
+async fn read(request: Request) -> Result<(Value, Asked), Refused> {
+    let headers = request.headers().clone();
+    envelope::check_head(&headers)?;
+    let query = Query::<Params>::try_from_uri(request.uri()).map_err(|_| {
+        Refused::new(
+            StatusCode::BAD_REQUEST,
+            "the query must be name=value pairs",
+        )
+    })?;
+    let ip = request.extensions().get::<Peer>().map(|peer| peer.0);
+    let body = Bytes::from_request(request, &()).await;
+    let body = body.map_err(|rejection: BytesRejection| {
+        if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
+            envelope::too_large()
+        } else {
+            Refused::new(StatusCode::BAD_REQUEST, "the body cannot be read")
+        }
+    })?;
+    let Call { id, params, twice } = envelope::open(&body)?;
+    let asked = Asked {
+        params,
+        twice,
+        query: query.0,
+        origin: Origin {
+            headers,
+            ip: ip.map(|ip| ip.to_string()).unwrap_or_default(),
+        },
+    };
+    Ok((id, asked))
+}
+
+async fn perform(app: &Arc<App>, route: Route, asked: Asked) -> Outcome<Value> {
+    let service = app.service();
+    let user = move |asked: &Asked| -> Outcome<User> {
+        let user = service
+            .user(&asked.origin.headers)?
+            .ok_or(Ended::LoggedOut)?;
+        match &asked.twice {
+            Some(member) => Err(request::twice(member).into()),
+            None => Ok(user),
+        }
+    };
+    let service = app.service();
+    match route {
+        Route::Send => {
+            let outgoing = app.store.run(move || {
+                let user = user(&asked)?;
+                service.issue(&user, &Send::read(&asked.params, &asked.query)?)
+            });
+            let outgoing = Arc::new(outgoing.await??);
+            let (service, message) = (app.service(), outgoing.clone());
+            let said = app
+                .messages
+                .run(move || service.hand_over(&message))
+                .await?;
+            app.metrics.message(&said);
+            let service = app.service();
+            let report = move || service.report(&outgoing, &said);
+            Ok(app.store.run(report).await?)
+        }
+        Route::Verify => {
+            let verify = move || {
+                let user = user(&asked)?;
+                let entered = Verify::read(&asked.params, &asked.query)?;
+                service.verify(&user, &entered, &asked.origin)
+            };
+            app.store.run(verify).await?
+        }
+        Route::Get | Route::Disclosures => {
+            let shown = match route {
+                Route::Disclosures => Shown::Disclosures,
+                _ => Shown::Signature,
+            };
+            let get = move || {
+                let user = user(&asked)?;
+                let place = RequestTarget::of_get(&asked.params, &asked.query)?;
+                service.signature(&user, &place, shown)
+            };
+            app.store.run(get).await?
+        }
+    }
+}
+
+impl From<Bad> for Ended {
+    fn from(bad: Bad) -> Self {
+        Self::Answered(answer::bad(&bad))
+    }
+}

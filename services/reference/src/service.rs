@@ -1,0 +1,163 @@
+//! The work behind the three routes, on threads that may block: directory, engine and gateway.
+
+mod erase;
+mod probe;
+mod reset;
+mod send;
+mod sign;
+
+use std::sync::Arc;
+
+use axum::http::HeaderMap;
+use otp_engine::{Binding, Clock, Engine, Mobile, Store, Target, Timestamp, VerifyingKeys};
+use serde_json::Value;
+
+use crate::answer::{self, Numbers};
+use crate::directory::{Access, Denial, Directory, Fault, Terms, User};
+use crate::gateway::Gateway;
+use crate::request::{Bad, RequestTarget};
+
+pub(crate) use sign::{Origin, Shown};
+
+/// What every code of the service is good for; enters each binding, and each record as `act`.
+const PURPOSE: &str = "sign";
+
+/// All that serves the contract.
+pub(crate) struct Service {
+    pub(crate) engine: Engine,
+    pub(crate) store: Arc<dyn Store>,
+    /// The same cells; those that are over are dropped as the role that may delete.
+    pub(crate) purger: Arc<dyn Store>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) keys: VerifyingKeys,
+    pub(crate) directory: Arc<dyn Directory>,
+    pub(crate) gateway: Arc<dyn Gateway>,
+    pub(crate) numbers: Numbers,
+}
+
+/// What came of a step: an answer, or that there is none.
+pub(crate) type Outcome<T> = Result<T, Ended>;
+
+/// There is nothing more to do.
+pub(crate) enum Ended {
+    /// The client hears this.
+    Answered(Value),
+    /// Nobody is logged in.
+    LoggedOut,
+    /// Directory, engine or store failed.
+    Failed(Fault),
+}
+
+impl<E: Into<Fault>> From<E> for Ended {
+    fn from(fault: E) -> Self {
+        Self::Failed(fault.into())
+    }
+}
+
+/// What a send or a verify is about, as all of it is now.
+struct Case {
+    engine: Engine,
+    binding: Binding,
+    number: Mobile,
+    terms: Terms,
+}
+
+impl Service {
+    /// Returns who is logged in.
+    pub(crate) fn user(&self, headers: &HeaderMap) -> Result<Option<User>, Fault> {
+        self.directory.authenticate(headers)
+    }
+
+    /// Fails where a code could not be sent or judged now: where the store does not answer, and
+    /// where it takes nothing new.
+    pub(crate) fn check(&self) -> Result<(), Fault> {
+        Ok(probe::write(&*self.store, self.now()?)?)
+    }
+
+    /// Drops what is over, in batches; returns how many cells. A clock that jumped is not believed
+    /// unless it is `confirmed`.
+    pub(crate) fn purge(&self, confirmed: bool) -> Result<usize, Fault> {
+        let mut dropped = 0;
+        if confirmed {
+            dropped += self.engine.purge_confirmed(&*self.purger, PURGE_BATCH)?;
+        }
+        loop {
+            let batch = self.engine.purge(&*self.purger, PURGE_BATCH)?;
+            dropped += batch;
+            if batch < PURGE_BATCH {
+                return Ok(dropped);
+            }
+        }
+    }
+
+    fn case(&self, user: &User, place: &RequestTarget) -> Outcome<Case> {
+        let id = place.id.to_string();
+        let field = place.field(&id);
+        let terms = self.terms(user, &field, Access::Sign)?;
+        let Some(number) = user.mobile else {
+            let unusable = "No usable mobile number is registered";
+            return Err(Ended::Answered(answer::bad(&Bad(unusable.into()))));
+        };
+        let mut binding = Binding::builder()
+            .tenant(&user.tenant)
+            .purpose(PURPOSE)
+            .target(field)
+            .user(&user.id)
+            .recipient(number);
+        if let Some(content) = terms.content {
+            binding = binding.content(content);
+        }
+        let engine = self.engine.with_policy(terms.policy);
+        Ok(Case {
+            engine,
+            binding: binding.build()?,
+            number,
+            terms,
+        })
+    }
+
+    fn terms(&self, user: &User, field: &Target<'_>, to: Access) -> Outcome<Terms> {
+        self.directory.look_up(user, field, to).map_err(|denial| {
+            let message = denial.to_string();
+            match denial {
+                Denial::Fault(fault) => Ended::Failed(fault),
+                Denial::NoPolicy | Denial::NotTheirs => {
+                    Ended::Answered(answer::forbidden(&message))
+                }
+                Denial::NoModel | Denial::NoField | Denial::NoRecord => {
+                    Ended::Answered(answer::not_found(&message))
+                }
+            }
+        })
+    }
+
+    fn now(&self) -> Result<Timestamp, Fault> {
+        self.clock
+            .now()
+            .ok_or_else(|| "the clock has no time".into())
+    }
+}
+
+impl RequestTarget {
+    fn field<'a>(&'a self, record: &'a str) -> Target<'a> {
+        Target {
+            model: &self.model,
+            field: &self.field,
+            id: record,
+        }
+    }
+}
+
+/// How many cells are dropped at once: others wait no longer than that takes.
+const PURGE_BATCH: usize = 500;
+
+/// Writes an error with its causes.
+pub(crate) fn chain(error: &(dyn core::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(&format!(": {error}"));
+        cause = error.source();
+    }
+    text
+}

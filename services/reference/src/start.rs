@@ -1,0 +1,391 @@
+//! From settings to a service that listens.
+
+use core::fmt;
+use core::future::Future;
+use core::net::SocketAddr;
+use core::sync::atomic::AtomicBool;
+use core::time::Duration;
+use std::path::Path;
+use std::sync::{Arc, RwLock};
+
+use otp_engine::{Clock, Engine, Event, Recipient, SystemClock, Target, VerifyingKeys};
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+
+use crate::answer::Numbers;
+use crate::app::App;
+use crate::blocking::BlockingPool;
+use crate::config::Options;
+use crate::directory::demo::DemoDirectory;
+use crate::directory::{Directory, Fault, User};
+use crate::gateway::Gateway;
+use crate::health::{Purge, Purged};
+use crate::metrics::{Events, Metrics};
+use crate::open::Stores;
+use crate::service::{Service, chain};
+use crate::{listen, logging, open, secrets};
+
+/// Why the service cannot start; the text names the flag and its bound, never a secret.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Error(String);
+
+impl Error {
+    pub(crate) fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    pub(crate) fn file(flag: &str, path: &Path, why: &str) -> Self {
+        Self(format!("{flag}: {} {why}", path.display()))
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl core::error::Error for Error {}
+
+impl From<&str> for Error {
+    fn from(text: &str) -> Self {
+        Self::new(text)
+    }
+}
+
+impl From<&(dyn core::error::Error + Send + Sync + 'static)> for Error {
+    /// Says what failed, with its causes.
+    fn from(error: &(dyn core::error::Error + Send + Sync + 'static)) -> Self {
+        Self::new(chain(error))
+    }
+}
+
+impl From<(&str, std::io::Error)> for Error {
+    /// Says what of the operating system is missing.
+    fn from((what, error): (&str, std::io::Error)) -> Self {
+        Self(format!("{what}: {error}"))
+    }
+}
+
+/// What a host brings: its users and records, and how messages go out.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct Parts {
+    /// Who asks, and what they may sign.
+    pub directory: Arc<dyn Directory>,
+    /// How messages go out.
+    pub gateway: Arc<dyn Gateway>,
+    /// What the time is.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Parts {
+    /// Takes a directory and a gateway, on the system's clock.
+    #[must_use]
+    pub fn new(directory: Arc<dyn Directory>, gateway: Arc<dyn Gateway>) -> Self {
+        Self {
+            directory,
+            gateway,
+            clock: Arc::new(SystemClock::new()),
+        }
+    }
+
+    /// Sets the clock.
+    #[must_use]
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+}
+
+impl fmt::Debug for Parts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Parts").finish_non_exhaustive()
+    }
+}
+
+/// A service whose keys are read and whose store is open. Open and drop it outside of a runtime:
+/// it may hold connections that block.
+pub struct Server {
+    app: Arc<App>,
+    options: Options,
+    parts: Parts,
+    /// Whether the gateway is one that the settings name, and not a host's own.
+    has_own_gateway: bool,
+    events: Events,
+}
+
+impl Server {
+    /// Opens what the settings name, with the users of the demonstration.
+    ///
+    /// # Errors
+    ///
+    /// The [`Error`] names the flag.
+    pub fn open(options: &Options) -> Result<Self, Error> {
+        if !options.demo {
+            return Err(Error::new(
+                "--demo is missing: this program knows the users of the demonstration alone; \
+                 build your own on the crate, with a Directory that knows yours",
+            ));
+        }
+        let directory = DemoDirectory::new().map_err(|error| Error::new(chain(&*error)))?;
+        let parts = Parts::new(Arc::new(directory), open::gateway(options)?);
+        let mut server = Self::with(options, parts)?;
+        server.has_own_gateway = true;
+        Ok(server)
+    }
+
+    /// Opens what the settings name, for the users and the gateway of a host. A store that belongs to
+    /// other keys is an error; `adopt_store` and `begin_store` of the settings are done here.
+    ///
+    /// # Errors
+    ///
+    /// The [`Error`] names the flag.
+    pub fn with(options: &Options, parts: Parts) -> Result<Self, Error> {
+        if options.demo && !options.listen.ip().is_loopback() {
+            return Err(Error::new(format!(
+                "--listen is {}; with --demo it must be a loopback address, such as 127.0.0.1:8069",
+                options.listen
+            )));
+        }
+        if options.gateway_timeout >= options.request_timeout {
+            return Err(Error::new(format!(
+                "--gateway-timeout is {}; it must be below --request-timeout, which is {}",
+                options.gateway_timeout, options.request_timeout
+            )));
+        }
+        let folder = |error: std::io::Error| {
+            let why = format!("cannot be used as the data folder: {}", error.kind());
+            Error::file("--data", &options.data, &why)
+        };
+        secrets::private_folder(&options.data).map_err(folder)?;
+        if options.demo {
+            secrets::make_key_ring(&options.keys())?;
+            secrets::make_signing_key(&options.signing_key())?;
+        }
+        let events = Events::default();
+        let service = service(options, &parts, &events)?;
+        let app = App {
+            service: RwLock::new(Arc::new(service)),
+            metrics: Metrics::new(events.clone()),
+            store: BlockingPool::of(options.max_operations),
+            messages: BlockingPool::of(options.max_messages),
+            requests: Arc::new(Semaphore::new(options.max_requests as usize)),
+            request_timeout: options.limits().request,
+            purge: Purge::new(options.purge_interval > 0),
+            is_stopping: AtomicBool::new(false),
+        };
+        let mut options = options.clone();
+        // They are done, and not to be done again when keys are read anew.
+        (options.adopt_store, options.begin_store) = (false, false);
+        Ok(Self {
+            app: Arc::new(app),
+            options,
+            parts,
+            has_own_gateway: false,
+            events,
+        })
+    }
+
+    /// Reads the files of keys and passwords anew, and opens the store with them. Requests at work
+    /// end with what they began with, and this returns after them: call it on a thread that may
+    /// block.
+    ///
+    /// # Errors
+    ///
+    /// The [`Error`] names the flag; the service then goes on as before.
+    pub fn reload(&self) -> Result<(), Error> {
+        let mut parts = self.parts.clone();
+        if self.has_own_gateway {
+            parts.gateway = open::gateway(&self.options)?;
+        }
+        let service = service(&self.options, &parts, &self.events)?;
+        let before = self.app.replace(service);
+        // Its connections must not end on a thread that drives others.
+        while Arc::strong_count(&before) > 1 {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Ok(())
+    }
+
+    /// Erases the personal details and the captured image of the `n`-th signature of a field, for
+    /// ever; its record verifies as before. Says whether there is such a signature.
+    ///
+    /// An image that was given twice on one field is kept once, and erased once.
+    ///
+    /// # Errors
+    ///
+    /// The [`Fault`] of store or record; what is left is erased by asking again.
+    pub fn erase(&self, tenant: &str, field: &Target<'_>, n: u64) -> Result<bool, Fault> {
+        self.app.service().erase(tenant, field, n)
+    }
+
+    /// Lifts what holds a user's codes for a field up: used-up attempts, cooldown, closing time. A code
+    /// that is out is called off, one that was used stays used. For an administrator, whose `reason`, 1
+    /// to 256 bytes of visible text, stands in the log. Says whether there was anything to
+    /// lift.
+    ///
+    /// # Errors
+    ///
+    /// The [`Fault`] of user, reason or store: nothing is known to be lifted.
+    pub fn reset_slot(&self, user: &User, field: &Target<'_>, reason: &str) -> Result<bool, Fault> {
+        self.app.service().reset_slot(user, field, reason)
+    }
+
+    /// Forgets what was sent to a number and failed against it, over all users and records of a
+    /// tenant; as [`reset_slot`](Self::reset_slot).
+    ///
+    /// # Errors
+    ///
+    /// The [`Fault`] of reason or store: nothing is known to be lifted.
+    pub fn reset_recipient(
+        &self,
+        tenant: &str,
+        recipient: &Recipient,
+        reason: &str,
+    ) -> Result<bool, Fault> {
+        self.app
+            .service()
+            .reset_recipient(tenant, recipient, reason)
+    }
+
+    /// Lifts a user's locks, and the limit of sends with them; as [`reset_slot`](Self::reset_slot).
+    ///
+    /// # Errors
+    ///
+    /// The [`Fault`] of reason or store: nothing is known to be lifted.
+    pub fn reset_user(&self, tenant: &str, user: &str, reason: &str) -> Result<bool, Fault> {
+        self.app.service().reset_user(tenant, user, reason)
+    }
+
+    /// Begins to listen.
+    ///
+    /// # Errors
+    ///
+    /// The [`Error`] where the address is taken or not this machine's.
+    pub async fn bind(&self) -> Result<Bound, Error> {
+        let listen = self.options.listen;
+        let fails = |error: std::io::Error| {
+            Error::new(format!(
+                "--listen: {listen} cannot be listened on: {}",
+                error.kind()
+            ))
+        };
+        let listener = TcpListener::bind(listen).await.map_err(fails)?;
+        Ok(Bound {
+            address: listener.local_addr().map_err(fails)?,
+            listener,
+            app: self.app.clone(),
+            options: self.options.clone(),
+        })
+    }
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server").finish_non_exhaustive()
+    }
+}
+
+/// Opens what the settings name: keys, store, and the engine between them.
+fn service(options: &Options, parts: &Parts, events: &Events) -> Result<Service, Error> {
+    let ring = secrets::key_ring(&options.keys())?;
+    let signing_key = secrets::signing_key(&options.signing_key())?;
+    let mut verifying = match &options.retired_signing_keys {
+        Some(path) => secrets::retired_keys(path)?,
+        None => VerifyingKeys::new(),
+    };
+    verifying.insert(signing_key.verifying_key());
+    let counted = events.clone();
+    let engine = Engine::builder(ring)
+        .clock(parts.clock.clone())
+        .signing_key(signing_key)
+        .observer(move |event: &Event<'_>| logging::event(counted.count(event), event))
+        .build();
+    let Stores { store, purger } = open::stores(options)?;
+    open::check_keys(options, &engine, &*store)?;
+    Ok(Service {
+        engine,
+        store,
+        purger,
+        clock: parts.clock.clone(),
+        keys: verifying,
+        directory: parts.directory.clone(),
+        gateway: parts.gateway.clone(),
+        numbers: if options.mask_recipient {
+            Numbers::Masked
+        } else {
+            Numbers::Whole
+        },
+    })
+}
+
+/// A service that has its address.
+pub struct Bound {
+    address: SocketAddr,
+    listener: TcpListener,
+    app: Arc<App>,
+    options: Options,
+}
+
+impl Bound {
+    /// Returns where it listens.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves until `stop`, then lets what is at work finish; says whether all of it did in time.
+    pub async fn run(self, stop: impl Future<Output = ()>) -> bool {
+        let limits = self.options.limits();
+        let confirmed = self.options.confirm_clock;
+        let purge = tokio::spawn(purge(self.app.clone(), limits.purge, confirmed));
+        let connections = self.options.max_connections;
+        let finished = listen::serve(self.listener, &self.app, connections, limits, stop).await;
+        purge.abort();
+        // Clients that went away have left work behind: a code whose message is still on its way.
+        let all = self.app.requests.acquire_many(self.options.max_requests);
+        finished & tokio::time::timeout(limits.shutdown, all).await.is_ok()
+    }
+}
+
+impl fmt::Debug for Bound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Bound")
+            .field("address", &self.address)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Purges now and then; the first time by a clock that is `confirmed`, if it is.
+async fn purge(app: Arc<App>, every: Duration, mut confirmed: bool) {
+    if every.is_zero() {
+        return;
+    }
+    let mut ticks = tokio::time::interval(every);
+    loop {
+        ticks.tick().await;
+        let service = app.service();
+        match app
+            .store
+            .run(move || service.purge(confirmed))
+            .await
+            .and_then(|done| done)
+        {
+            Ok(dropped) => {
+                confirmed = false;
+                app.metrics.purged(dropped);
+                app.purge.set(Purged::Done);
+            }
+            Err(error) => {
+                app.metrics.purge_failed();
+                app.purge.set(Purged::Failed);
+                tracing::warn!(
+                    error = chain(&*error),
+                    "the purge failed; the store grows until --purge-user names a role that may \
+                     delete, or another cause is gone"
+                );
+            }
+        }
+    }
+}

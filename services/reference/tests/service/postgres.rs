@@ -1,0 +1,222 @@
+//! The service on a PostgreSQL server, beside another one on the same database.
+
+use otp_engine_postgres::tokio_postgres::{self, NoTls};
+use otp_engine_testkit::{PostgresServer, wait_until};
+use serde_json::{Value, json};
+
+use crate::evidence::{guarantor, sign};
+use crate::harness::{Client, Setup, place, with, wrong};
+
+/// Returns how a user connects.
+pub(crate) fn url(server: &PostgresServer, user: &str) -> String {
+    let socket = server.socket();
+    let folder = socket.parent().unwrap().to_str().unwrap();
+    format!("postgres://{user}@{}/postgres", folder.replace('/', "%2F"))
+}
+
+/// Runs statements as the server's superuser.
+pub(crate) fn sql(server: &PostgresServer, statements: &str) {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let connected = tokio_postgres::connect(&server.url(), NoTls).await;
+        let (client, connection) = connected.unwrap();
+        let driven = tokio::spawn(connection);
+        client.batch_execute(statements).await.unwrap();
+        drop(client);
+        driven.await.unwrap().unwrap();
+    });
+}
+
+/// The roles of docs/operations.md.
+pub(crate) const ROLES: &str = "
+    CREATE ROLE otp_app LOGIN; CREATE ROLE otp_purge LOGIN;
+    GRANT USAGE ON SCHEMA otp_engine TO otp_app, otp_purge;
+    GRANT SELECT ON otp_engine.otp_layout TO otp_app, otp_purge;
+    GRANT SELECT, INSERT, UPDATE ON otp_engine.otp_cell TO otp_app;
+    GRANT SELECT, UPDATE, DELETE ON otp_engine.otp_cell TO otp_purge;
+";
+
+/// Another start in the same folder: with the keys that the store belongs to.
+pub(crate) fn again(first: &Setup) -> Setup {
+    Setup {
+        folder: first.folder.clone(),
+        ..Setup::new()
+    }
+}
+
+pub(crate) fn ready(client: &Client) -> (u16, Value) {
+    let (http, body) = client.get("/health/ready");
+    (http, serde_json::from_str(&body).unwrap())
+}
+
+#[test]
+fn case_250_a_role_of_its_own_purges_and_readiness_shows_where_none_may() {
+    let server = PostgresServer::start();
+    let owner = url(&server, "otp");
+    let first = Setup::new();
+    drop(first.open(&["--database", &owner, "--migrate"]).unwrap());
+    sql(&server, ROLES);
+    let app = url(&server, "otp_app");
+    let flags = ["--database", &app, "--purge-interval", "1"];
+    let service = again(&first).start(&flags);
+    let client = service.client();
+    wait_until("a purge has failed", || {
+        client.count("otp_contract_purge_failures_total") > 0
+    });
+    // It serves, and says what its operator must see.
+    assert_eq!(
+        ready(&client),
+        (200, json!({"status": "ready", "purge": "failed"}))
+    );
+    assert_eq!(client.send(&place())["status"], 200);
+    drop(service);
+
+    let flags = [&flags[..], &["--purge-user", "otp_purge"]].concat();
+    let service = again(&first).start(&flags);
+    let client = service.client();
+    let sent = client.send(&with(place(), json!({"redirect_url": "/a"})));
+    assert_eq!(sent["status"], 200, "{sent}");
+    service.pass_days(4);
+    wait_until("cells are dropped", || {
+        client.count("otp_contract_purged_cells_total") > 0
+    });
+    assert_eq!(
+        ready(&client),
+        (200, json!({"status": "ready", "purge": "done"}))
+    );
+    assert_eq!(client.count("otp_contract_purge_failures_total"), 0);
+    drop(service);
+
+    let error = again(&first).open(&[&flags[..4], &["--purge-user", "nobody"]].concat());
+    let error = error.unwrap_err().to_string();
+    assert!(error.starts_with("--purge-user: "), "{error}");
+    let service = again(&first).start(&["--database", &app, "--purge-interval", "0"]);
+    assert_eq!(ready(&service.client()).1["purge"], "off");
+}
+
+#[test]
+fn case_251_an_image_that_was_captured_on_one_host_is_shown_on_another() {
+    let server = PostgresServer::start();
+    let database = url(&server, "otp");
+    let one = Setup::new().start(&["--database", &database, "--migrate"]);
+    let data = one.setup.folder.path().join("data");
+    let (keys, signing_key) = (data.join("keys.json"), data.join("signing.pem"));
+    let other = Setup {
+        clock: one.setup.clock.clone(),
+        ..Setup::new()
+    };
+    let flags = [
+        "--database",
+        &database,
+        "--keys",
+        keys.to_str().unwrap(),
+        "--signing-key",
+        signing_key.to_str().unwrap(),
+    ];
+    let other = other.start(&flags);
+    let there = Client::of(other.address, "7");
+    let image = sign(&one);
+    assert_eq!(there.signature(&guarantor())["signature"], *image);
+    // Rows that are gone are no erasure.
+    sql(
+        &server,
+        "DROP TRIGGER otp_cell_keep_rows ON otp_engine.otp_cell;
+         DELETE FROM otp_engine.otp_cell WHERE octet_length(body) = 16384;",
+    );
+    let missing = there.signature(&guarantor());
+    assert_eq!(missing["status"], 500, "{missing}");
+    assert_eq!(
+        missing["message"],
+        "The captured signature is missing in the store"
+    );
+    assert_eq!(missing.get("signature"), None);
+    let name = r#"otp_contract_failures_total{cause="missing_image"}"#;
+    assert_eq!(there.count(name), 1);
+}
+
+#[test]
+fn case_264_a_refusal_of_the_server_is_told_apart() {
+    let server = PostgresServer::start();
+    let owner = url(&server, "otp");
+    let first = Setup::new();
+    drop(first.open(&["--database", &owner, "--migrate"]).unwrap());
+    sql(&server, ROLES);
+    let app = url(&server, "otp_app");
+    let service = again(&first).start(&["--database", &app]);
+    let client = service.client();
+    assert_eq!(client.send(&place())["status"], 200);
+    sql(&server, "REVOKE UPDATE ON otp_engine.otp_cell FROM otp_app");
+    let refused = client.verify(place(), &service.code());
+    assert_eq!(refused["status"], 500, "{refused}");
+    assert_eq!(
+        refused["message"],
+        "The store is not available; try again in a moment"
+    );
+    assert_eq!(refused["reference"].as_str().unwrap().len(), 12);
+    let name = r#"otp_contract_failures_total{cause="unavailable"}"#;
+    assert_eq!(client.count(name), 1);
+    let (http, body) = ready(&client);
+    assert_eq!(
+        (http, &body["cause"]),
+        (503, &json!("unavailable")),
+        "reads alone work"
+    );
+}
+
+#[test]
+fn two_services_on_one_database_are_one() {
+    let server = PostgresServer::start();
+    let socket = server.socket();
+    let folder = socket
+        .parent()
+        .unwrap()
+        .to_str()
+        .unwrap()
+        .replace('/', "%2F");
+    let url = format!("postgres://otp@{folder}/postgres");
+    let flags = ["--database", &*url];
+
+    let setup = Setup::new();
+    let error = setup.open(&flags).unwrap_err().to_string();
+    assert!(error.starts_with("--database: "), "not migrated: {error}");
+    let (folder, clock, esms) = (
+        setup.folder.clone(),
+        setup.clock.clone(),
+        setup.esms.clone(),
+    );
+    let one = setup.start(&["--database", &url, "--migrate"]);
+    let other = Setup {
+        folder,
+        clock,
+        esms,
+        ..Setup::new()
+    };
+    // The same database with keys of its own: it must not begin beside the first.
+    let stranger = Setup::new().open(&flags).unwrap_err().to_string();
+    assert!(stranger.contains("another index secret"), "{stranger}");
+    let mut other = other.start(&flags);
+
+    let there = Client::of(other.address, "7");
+    let sent = one.client().send(&place());
+    assert_eq!(sent["status"], 200, "{sent}");
+    let code = one.code();
+    assert_eq!(there.send(&place())["message"], "OTP already sent");
+    assert_eq!(there.verify(place(), &wrong(&code))["attempts_left"], 4);
+    assert_eq!(
+        one.client().verify(place(), &wrong(&code))["attempts_left"],
+        3
+    );
+    assert_eq!(there.verify(place(), &code)["status"], 200);
+    assert_eq!(one.client().verify(place(), &code)["status"], 400);
+    let signature = one.client().signature(&place());
+    assert_eq!(signature["status"], 200);
+    assert_eq!(signature, there.signature(&place()));
+    assert!(other.join());
+    assert_eq!(one.client().get("/health/ready").0, 200);
+    drop(server);
+    assert_eq!(one.client().get("/health/ready").0, 503);
+    assert_eq!(one.client().get("/health/live").0, 200);
+    let failed = one.client().signature(&place());
+    assert_eq!(failed["status"], 500, "{failed}");
+    assert_eq!(failed["reference"].as_str().unwrap().len(), 12);
+}
