@@ -86,6 +86,16 @@
 
 
 /**
+ * The recipient is a mobile number.
+ */
+#define OTP_RECIPIENT_MOBILE 1
+
+/**
+ * The recipient is an e-mail address.
+ */
+#define OTP_RECIPIENT_EMAIL 2
+
+/**
  * Room for a code and its NUL.
  */
 #define OTP_CODE_CAPACITY 27
@@ -159,32 +169,22 @@
 /**
  * Required evidence: the name that the signer typed.
  */
-#define OTP_EVIDENCE_SIGNER_NAME 1
+#define OTP_REQUIRE_SIGNER_NAME 1
 
 /**
  * Required evidence: the document, which must be the bound content.
  */
-#define OTP_EVIDENCE_DOCUMENT 2
+#define OTP_REQUIRE_DOCUMENT 2
 
 /**
  * Required evidence: the captured signature.
  */
-#define OTP_EVIDENCE_IMAGE 4
+#define OTP_REQUIRE_IMAGE 4
 
 /**
  * Required evidence: the sentence of consent.
  */
-#define OTP_EVIDENCE_CONSENT 8
-
-/**
- * The recipient is a mobile number.
- */
-#define OTP_RECIPIENT_MOBILE 1
-
-/**
- * The recipient is an e-mail address.
- */
-#define OTP_RECIPIENT_EMAIL 2
+#define OTP_REQUIRE_CONSENT 8
 
 /**
  * Whether a call worked. What an engine decided stands in the out structure, never here.
@@ -218,7 +218,7 @@ enum otp_status
    */
   OTP_STATUS_BUFFER_TOO_SMALL = 4,
   /**
-   * A policy or budget is out of its bounds; the detail names knob, value and bounds.
+   * A policy or rate limit is out of its bounds; the detail names setting, value and bounds.
    */
   OTP_STATUS_POLICY = 5,
   /**
@@ -333,7 +333,7 @@ typedef int32_t otp_outcome;
 /**
  * Why no code is issued.
  */
-enum otp_reason
+enum otp_refusal_reason
 #if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
   : int32_t
 #endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
@@ -341,29 +341,29 @@ enum otp_reason
   /**
    * It was not refused.
    */
-  OTP_REASON_NONE = 0,
+  OTP_REFUSAL_REASON_NONE = 0,
   /**
    * A code was sent a moment ago.
    */
-  OTP_REASON_COOLDOWN = 1,
+  OTP_REFUSAL_REASON_COOLDOWN = 1,
   /**
    * This code, recipient or user has had its sends.
    */
-  OTP_REASON_SEND_LIMIT = 2,
+  OTP_REFUSAL_REASON_SEND_LIMIT = 2,
   /**
    * All attempts are used up.
    */
-  OTP_REASON_EXHAUSTED = 3,
+  OTP_REFUSAL_REASON_EXHAUSTED = 3,
   /**
    * The user or recipient has too many wrong guesses behind it.
    */
-  OTP_REASON_LOCKED = 4,
+  OTP_REFUSAL_REASON_LOCKED = 4,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
-typedef enum otp_reason otp_reason;
+typedef enum otp_refusal_reason otp_refusal_reason;
 #else
-typedef int32_t otp_reason;
+typedef int32_t otp_refusal_reason;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 
@@ -510,7 +510,7 @@ typedef int32_t otp_evidence_fault;
 /**
  * The pieces of evidence.
  */
-enum otp_piece
+enum otp_evidence_kind
 #if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
   : int32_t
 #endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
@@ -518,52 +518,52 @@ enum otp_piece
   /**
    * None.
    */
-  OTP_PIECE_NONE = 0,
+  OTP_EVIDENCE_KIND_NONE = 0,
   /**
    * The name that the signer typed.
    */
-  OTP_PIECE_SIGNER_NAME = 1,
+  OTP_EVIDENCE_KIND_SIGNER_NAME = 1,
   /**
    * The document.
    */
-  OTP_PIECE_DOCUMENT = 2,
+  OTP_EVIDENCE_KIND_DOCUMENT = 2,
   /**
    * The captured signature.
    */
-  OTP_PIECE_IMAGE = 3,
+  OTP_EVIDENCE_KIND_IMAGE = 3,
   /**
    * The consent.
    */
-  OTP_PIECE_CONSENT = 4,
+  OTP_EVIDENCE_KIND_CONSENT = 4,
   /**
    * What the user is called.
    */
-  OTP_PIECE_USER_NAME = 5,
+  OTP_EVIDENCE_KIND_USER_NAME = 5,
   /**
    * The revision of the record.
    */
-  OTP_PIECE_REVISION = 6,
+  OTP_EVIDENCE_KIND_REVISION = 6,
   /**
    * The address.
    */
-  OTP_PIECE_IP = 7,
+  OTP_EVIDENCE_KIND_IP = 7,
   /**
    * The program.
    */
-  OTP_PIECE_AGENT = 8,
+  OTP_EVIDENCE_KIND_AGENT = 8,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
-typedef enum otp_piece otp_piece;
+typedef enum otp_evidence_kind otp_evidence_kind;
 #else
-typedef int32_t otp_piece;
+typedef int32_t otp_evidence_kind;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 
 /**
  * Where a challenge stands.
  */
-enum otp_state
+enum otp_challenge_state
 #if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
   : int32_t
 #endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
@@ -571,33 +571,33 @@ enum otp_state
   /**
    * There is no challenge for this binding.
    */
-  OTP_STATE_NONE = 0,
+  OTP_CHALLENGE_STATE_NONE = 0,
   /**
    * It awaits its answer.
    */
-  OTP_STATE_PENDING = 1,
+  OTP_CHALLENGE_STATE_PENDING = 1,
   /**
    * The right code was given.
    */
-  OTP_STATE_VERIFIED = 2,
+  OTP_CHALLENGE_STATE_VERIFIED = 2,
   /**
    * Its time is over.
    */
-  OTP_STATE_EXPIRED = 3,
+  OTP_CHALLENGE_STATE_EXPIRED = 3,
   /**
    * All attempts are used up.
    */
-  OTP_STATE_EXHAUSTED = 4,
+  OTP_CHALLENGE_STATE_EXHAUSTED = 4,
   /**
    * It was called off.
    */
-  OTP_STATE_CANCELLED = 5,
+  OTP_CHALLENGE_STATE_CANCELLED = 5,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
-typedef enum otp_state otp_state;
+typedef enum otp_challenge_state otp_challenge_state;
 #else
-typedef int32_t otp_state;
+typedef int32_t otp_challenge_state;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 
@@ -631,9 +631,67 @@ typedef int32_t otp_delivery;
 #endif // __cplusplus
 
 /**
+ * What became of a report of delivery.
+ */
+enum otp_report_outcome
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+  /**
+   * It was recorded.
+   */
+  OTP_REPORT_OUTCOME_RECORDED = 1,
+  /**
+   * It was recorded, and the send no longer counts.
+   */
+  OTP_REPORT_OUTCOME_REFUNDED = 2,
+  /**
+   * It was late, a second one, or of no send of this binding: nothing was changed.
+   */
+  OTP_REPORT_OUTCOME_IGNORED = 3,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum otp_report_outcome otp_report_outcome;
+#else
+typedef int32_t otp_report_outcome;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * Whether a user is locked.
+ */
+enum otp_lock
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+  /**
+   * The user is not locked.
+   */
+  OTP_LOCK_NONE = 0,
+  /**
+   * Until an instant.
+   */
+  OTP_LOCK_UNTIL = 1,
+  /**
+   * Until an administrator unlocks them.
+   */
+  OTP_LOCK_UNTIL_UNLOCKED = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum otp_lock otp_lock;
+#else
+typedef int32_t otp_lock;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
  * The kinds of event.
  */
-enum otp_happening
+enum otp_event_kind
 #if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
   : int32_t
 #endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
@@ -641,77 +699,77 @@ enum otp_happening
   /**
    * A kind that this version of the header does not know.
    */
-  OTP_HAPPENING_OTHER = 0,
+  OTP_EVENT_KIND_OTHER = 0,
   /**
    * A new code was made.
    */
-  OTP_HAPPENING_ISSUED = 1,
+  OTP_EVENT_KIND_ISSUED = 1,
   /**
    * The same code was handed out once more; `count` is the send.
    */
-  OTP_HAPPENING_SENT_AGAIN = 2,
+  OTP_EVENT_KIND_SENT_AGAIN = 2,
   /**
-   * No code was issued; `reason` is an `otp_reason`.
+   * No code was issued; `refusal_reason` says why.
    */
-  OTP_HAPPENING_REFUSED = 3,
+  OTP_EVENT_KIND_REFUSED = 3,
   /**
    * The code was right.
    */
-  OTP_HAPPENING_ACCEPTED = 4,
+  OTP_EVENT_KIND_ACCEPTED = 4,
   /**
-   * The code was not accepted; `reason` is an `otp_rejection`.
+   * The code was not accepted; `rejection` says why.
    */
-  OTP_HAPPENING_REJECTED = 5,
+  OTP_EVENT_KIND_REJECTED = 5,
   /**
    * The slot is closed for a while.
    */
-  OTP_HAPPENING_EXHAUSTED = 6,
+  OTP_EVENT_KIND_EXHAUSTED = 6,
   /**
    * The user is locked.
    */
-  OTP_HAPPENING_LOCKED = 7,
+  OTP_EVENT_KIND_LOCKED = 7,
   /**
    * The user comes near the lock; `count` is how many failures in a row there are.
    */
-  OTP_HAPPENING_NEARLY_LOCKED = 8,
+  OTP_EVENT_KIND_NEARLY_LOCKED = 8,
   /**
    * A live challenge was called off.
    */
-  OTP_HAPPENING_CANCELLED = 9,
+  OTP_EVENT_KIND_CANCELLED = 9,
   /**
    * The gateway took the message.
    */
-  OTP_HAPPENING_DELIVERED = 10,
+  OTP_EVENT_KIND_DELIVERED = 10,
   /**
    * The gateway refused the message.
    */
-  OTP_HAPPENING_DELIVERY_FAILED = 11,
+  OTP_EVENT_KIND_DELIVERY_FAILED = 11,
   /**
    * A user's locks were lifted.
    */
-  OTP_HAPPENING_UNLOCKED = 12,
+  OTP_EVENT_KIND_UNLOCKED = 12,
   /**
-   * An administrator lifted what held a slot up; `why` says why.
+   * An administrator lifted what held a slot up; `reset_reason` says why.
    */
-  OTP_HAPPENING_SLOT_RESET = 13,
+  OTP_EVENT_KIND_SLOT_RESET = 13,
   /**
-   * An administrator lifted what held a recipient up; `why` says why.
+   * An administrator lifted what held a recipient up; `reset_reason` says why.
    */
-  OTP_HAPPENING_RECIPIENT_RESET = 14,
+  OTP_EVENT_KIND_RECIPIENT_RESET = 14,
   /**
-   * An administrator lifted what held a user up; `why` says why.
+   * An administrator lifted what held a user up; `reset_reason` says why.
    */
-  OTP_HAPPENING_USER_RESET = 15,
+  OTP_EVENT_KIND_USER_RESET = 15,
   /**
-   * An administrator set a device right.
+   * An administrator reset a device; `reset_reason` says why.
    */
-  OTP_HAPPENING_DEVICE_RESET = 16,
+  OTP_EVENT_KIND_DEVICE_RESET = 16,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
-typedef enum otp_happening otp_happening;
+typedef enum otp_event_kind otp_event_kind;
 #else
-typedef int32_t otp_happening;
+typedef int32_t otp_event_kind;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 
@@ -719,7 +777,7 @@ typedef int32_t otp_happening;
  * What a callback of a store returns. Every other number, and 0, is "failed": after a commit the
  * outcome is then unknown.
  */
-enum otp_callback
+enum otp_callback_result
 #if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
   : int32_t
 #endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
@@ -727,40 +785,40 @@ enum otp_callback
   /**
    * It failed.
    */
-  OTP_CALLBACK_FAILED = 0,
+  OTP_CALLBACK_RESULT_FAILED = 0,
   /**
    * It did what was asked; of a commit, `outcome_out` says which of two ways it went.
    */
-  OTP_CALLBACK_DONE = 1,
+  OTP_CALLBACK_RESULT_DONE = 1,
   /**
    * The reply is longer than the buffer: its needed length is set, call again.
    */
-  OTP_CALLBACK_MORE_ROOM = 3,
+  OTP_CALLBACK_RESULT_MORE_ROOM = 3,
   /**
    * The store could not be asked; surely nothing was changed.
    */
-  OTP_CALLBACK_UNAVAILABLE = 10,
+  OTP_CALLBACK_RESULT_UNAVAILABLE = 10,
   /**
    * There is no room; nothing was changed.
    */
-  OTP_CALLBACK_FULL = 11,
+  OTP_CALLBACK_RESULT_FULL = 11,
   /**
    * The store cannot do this; nothing was changed.
    */
-  OTP_CALLBACK_UNSUPPORTED = 13,
+  OTP_CALLBACK_RESULT_UNSUPPORTED = 13,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
-typedef enum otp_callback otp_callback;
+typedef enum otp_callback_result otp_callback_result;
 #else
-typedef int32_t otp_callback;
+typedef int32_t otp_callback_result;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 
 /**
  * How a commit went, as the callback writes it to `outcome_out`, which is 0 before.
  */
-enum otp_commit
+enum otp_commit_outcome
 #if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
   : int32_t
 #endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
@@ -768,28 +826,28 @@ enum otp_commit
   /**
    * Nobody said.
    */
-  OTP_COMMIT_UNKNOWN = 0,
+  OTP_COMMIT_OUTCOME_UNKNOWN = 0,
   /**
    * All writes are applied, committed, and beyond rolling back.
    */
-  OTP_COMMIT_DONE = 1,
+  OTP_COMMIT_OUTCOME_DONE = 1,
   /**
    * A cell has another version than expected; nothing was applied.
    */
-  OTP_COMMIT_CONFLICT = 2,
+  OTP_COMMIT_OUTCOME_CONFLICT = 2,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
-typedef enum otp_commit otp_commit;
+typedef enum otp_commit_outcome otp_commit_outcome;
 #else
-typedef int32_t otp_commit;
+typedef int32_t otp_commit_outcome;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 
 /**
  * How long a store keeps what it was given.
  */
-enum otp_class
+enum otp_store_class
 #if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
   : int32_t
 #endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
@@ -797,17 +855,17 @@ enum otp_class
   /**
    * Cells may be lost, and one without an end is refused.
    */
-  OTP_CLASS_EXPIRING = 2,
+  OTP_STORE_CLASS_EXPIRING = 2,
   /**
    * Durable, and for ever where there is no end; an engine that signs records needs it.
    */
-  OTP_CLASS_PERMANENT = 3,
+  OTP_STORE_CLASS_PERMANENT = 3,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
-typedef enum otp_class otp_class;
+typedef enum otp_store_class otp_store_class;
 #else
-typedef int32_t otp_class;
+typedef int32_t otp_store_class;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 
@@ -844,7 +902,7 @@ typedef int32_t otp_store_keys;
 /**
  * The kinds of cell, as a commit names them.
  */
-enum otp_kind
+enum otp_cell_kind
 #if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
   : int32_t
 #endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
@@ -852,37 +910,37 @@ enum otp_kind
   /**
    * A kind that this version of the header does not know: keep it like any other.
    */
-  OTP_KIND_OTHER = 0,
+  OTP_CELL_KIND_OTHER = 0,
   /**
    * The current challenge of a record field and user.
    */
-  OTP_KIND_SLOT = 1,
+  OTP_CELL_KIND_SLOT = 1,
   /**
    * Sends and failures of a user or recipient.
    */
-  OTP_KIND_METER = 2,
+  OTP_CELL_KIND_METER = 2,
   /**
    * Count and digest of the newest record of a field.
    */
-  OTP_KIND_CHAIN_HEAD = 3,
+  OTP_CELL_KIND_CHAIN_HEAD = 3,
   /**
    * One signature record.
    */
-  OTP_KIND_RECORD = 4,
+  OTP_CELL_KIND_RECORD = 4,
   /**
    * What was used last of an OATH credential.
    */
-  OTP_KIND_CREDENTIAL = 5,
+  OTP_CELL_KIND_CREDENTIAL = 5,
   /**
    * Whose key ring the store belongs to; one cell, kept for ever.
    */
-  OTP_KIND_CANARY = 6,
+  OTP_CELL_KIND_CANARY = 6,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
-typedef enum otp_kind otp_kind;
+typedef enum otp_cell_kind otp_cell_kind;
 #else
-typedef int32_t otp_kind;
+typedef int32_t otp_cell_kind;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 
@@ -914,6 +972,12 @@ typedef enum otp_hash otp_hash;
 typedef int32_t otp_hash;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
+
+/**
+ * What a code is good for, prepared for the engines of one key ring. It cannot be changed, and any
+ * number of threads may use it at once.
+ */
+typedef struct otp_binding otp_binding;
 
 /**
  * Bytes that the library made and the caller owns; end them with `otp_bytes_free`.
@@ -956,138 +1020,6 @@ typedef struct otp_store otp_store;
 typedef struct otp_totp otp_totp;
 
 /**
- * The limits of one kind of code. Fill it by `otp_policy_default`, then change what you like.
- */
-typedef struct {
-  /**
-   * `sizeof(otp_policy)`.
-   */
-  size_t struct_size;
-  /**
-   * `OTP_CODE_DIGITS` (the default), `OTP_CODE_LETTERS` or `OTP_CODE_TOKEN`.
-   */
-  int32_t code;
-  /**
-   * How many symbols: digits 6 to 10 (default 6), letters 4 to 26; of a token, any.
-   */
-  uint32_t symbols;
-  /**
-   * Seconds for which a code is accepted: 60 to 600, default 180; a token to 604800.
-   */
-  int64_t validity;
-  /**
-   * Seconds for which no code is issued after all attempts: 600 to 86400, default 900.
-   */
-  int64_t closed_for;
-  /**
-   * Least seconds between two sends: 15 to 600, default 60.
-   */
-  int64_t cooldown;
-  /**
-   * Compared guesses, over resends and re-issues: 1 to 10, default 5.
-   */
-  uint32_t max_attempts;
-  /**
-   * Sends of one code: 1 to 10, default 3.
-   */
-  uint32_t max_sends;
-  /**
-   * `OTP_RESEND_SAME` (the default) or `OTP_RESEND_ROTATE`.
-   */
-  int32_t resend;
-  /**
-   * 1 if a binding must hold a content digest, else 0 (the default).
-   */
-  int32_t content_required;
-  /**
-   * The sum of the `OTP_EVIDENCE_*` that must be given with a typed code; default 0.
-   */
-  uint32_t evidence;
-} otp_policy;
-
-/**
- * The limits of users and recipients. Fill it by `otp_budgets_default`.
- */
-typedef struct {
-  /**
-   * `sizeof(otp_budgets)`.
-   */
-  size_t struct_size;
-  /**
-   * 0 keeps no meter of users and recipients at all, at your own risk; default 1.
-   */
-  int32_t metered;
-  /**
-   * Wrong guesses of a user in 24 h, over all records: 1 to 32, default 15.
-   */
-  uint32_t user_failures_per_day;
-  /**
-   * Wrong guesses of a user in a row that lock them: 10 to 100, default 100.
-   */
-  uint32_t consecutive_failures;
-  /**
-   * Wrong guesses against a recipient in 24 h: 1 to 32, default 15.
-   */
-  uint32_t recipient_failures_per_day;
-  /**
-   * Sends for a user in 1 h: 1 to 32, default 10.
-   */
-  uint32_t user_sends_per_hour;
-  /**
-   * Sends to a recipient in 10 minutes: 1 to 32, default 5.
-   */
-  uint32_t recipient_sends_per_ten_minutes;
-  /**
-   * Sends to a recipient in 24 h: 1 to 32, default 20.
-   */
-  uint32_t recipient_sends_per_day;
-  /**
-   * Wrong guesses at one device in 24 h, without meters too: 1 to 32, default 30.
-   */
-  uint32_t device_failures_per_day;
-  /**
-   * 1 if `consecutive_failures` guesses in a row stop a device until it is reset, without meters too;
-   * 0 (the default): they lock it for a time alone.
-   */
-  int32_t device_hard_stop;
-  /**
-   * Seconds after the last wrong guess at which the lock of wrong guesses in a row ends by itself:
-   * 86,400 to 34,560,000. 0, the default, is never: then only an unlock helps, and an expiring
-   * store issues nothing, as it cannot keep that.
-   */
-  int64_t lock_ends_after;
-} otp_budgets;
-
-/**
- * Writes the time, in unix seconds, and returns 1; any other return is "no time".
- */
-typedef int32_t (*otp_clock_fn)(void *user_data, int64_t *unix_seconds_out);
-
-/**
- * Drops `user_data`; called exactly once, when the last handle that uses it is freed. It must not
- * call the library.
- */
-typedef void (*otp_drop_fn)(void *user_data);
-
-/**
- * A clock of the host. All zeros is the system's.
- */
-typedef struct {
-  /**
-   * Called once per operation, from any thread.
-   */
-  otp_clock_fn now;
-  /**
-   * Handed to each call.
-   */
-  void *user_data;
-  /**
-   * Called once at the end; may be NULL.
-   */
-  otp_drop_fn drop_user_data;
-} otp_clock;
-
-/**
  * Bytes or text of the caller: not NUL-terminated; NULL with length 0 is empty.
  */
 typedef struct {
@@ -1102,298 +1034,64 @@ typedef struct {
 } otp_view;
 
 /**
- * An event for the audit log. No code and no whole number is in it.
+ * What is approved: one field of one record. It has no `struct_size` and never changes.
  */
 typedef struct {
   /**
-   * `sizeof(otp_event)`.
-   */
-  size_t struct_size;
-  /**
-   * One of `otp_happening`.
-   */
-  int32_t happening;
-  /**
-   * One of `otp_reason` for a refusal, one of `otp_rejection` for a rejection; else 0.
-   */
-  int32_t reason;
-  /**
-   * Attempts left after a wrong guess, the send's number, or the count of failures in a row.
-   */
-  uint32_t count;
-  /**
-   * 1 if the typed digits came from more than one script.
-   */
-  int32_t mixed_scripts;
-  /**
-   * 1 if a failed delivery was refunded.
-   */
-  int32_t refunded;
-  /**
-   * Unix seconds.
-   */
-  int64_t at;
-  /**
-   * Whose data.
-   */
-  otp_view tenant;
-  /**
-   * Whom it concerns; empty for the reset of a recipient.
-   */
-  otp_view user;
-  /**
-   * What the code is for; empty for an unlock and the reset of a user or recipient, like the
-   * four that follow.
-   */
-  otp_view purpose;
-  /**
-   * The kind of record.
+   * The kind of record, such as `loan.application`: 1 to 128 bytes.
    */
   otp_view model;
   /**
-   * The field.
+   * The field of it that holds the approval: 1 to 128 bytes.
    */
   otp_view field;
   /**
-   * The record.
+   * Which record: its id in the host's database, 1 to 128 bytes.
    */
-  otp_view record;
+  otp_view id;
+} otp_target;
+
+/**
+ * What a binding is made of: everything that a code is good for. Texts are UTF-8.
+ */
+typedef struct {
   /**
-   * Where the code went, masked.
+   * `sizeof(otp_binding_options)`.
+   */
+  size_t struct_size;
+  /**
+   * Whose data this is: 1 to 128 bytes.
+   */
+  otp_view tenant;
+  /**
+   * What the code is for, such as `sign`: 1 to 128 bytes.
+   */
+  otp_view purpose;
+  /**
+   * What is approved.
+   */
+  otp_target target;
+  /**
+   * The user who approves: 1 to 128 bytes.
+   */
+  otp_view user;
+  /**
+   * The number in international form, or the e-mail address.
    */
   otp_view recipient;
   /**
-   * The challenge as 26 characters and a NUL; empty if there is none.
+   * `OTP_RECIPIENT_MOBILE` or `OTP_RECIPIENT_EMAIL`.
    */
-  uint8_t challenge_id[27];
+  int32_t recipient_kind;
   /**
-   * Why an administrator did it; empty but for a reset.
+   * 1 if the content could be found by trying, such as an amount; else 0.
    */
-  otp_view why;
-} otp_event;
-
-/**
- * Takes note of an event, which is valid during the call alone.
- */
-typedef void (*otp_observer_fn)(void *user_data, const otp_event *event);
-
-/**
- * An observer of the host. All zeros is none.
- */
-typedef struct {
+  int32_t content_guessable;
   /**
-   * Called after each commit, from any thread, before the answer leaves.
+   * SHA-256 of what is approved: 32 bytes, or empty.
    */
-  otp_observer_fn observe;
-  /**
-   * Handed to each call.
-   */
-  void *user_data;
-  /**
-   * Called once at the end; may be NULL.
-   */
-  otp_drop_fn drop_user_data;
-} otp_observer;
-
-/**
- * What an engine is made of beside its keys. All zeros but `struct_size` is a good engine.
- */
-typedef struct {
-  /**
-   * `sizeof(otp_engine_options)`.
-   */
-  size_t struct_size;
-  /**
-   * NULL: the default policy.
-   */
-  const otp_policy *policy;
-  /**
-   * NULL: the default budgets.
-   */
-  const otp_budgets *budgets;
-  /**
-   * NULL: no signature records. A copy is taken.
-   */
-  const otp_signing_key *signing_key;
-  /**
-   * All zeros: the system's clock.
-   */
-  otp_clock clock;
-  /**
-   * All zeros: nobody listens.
-   */
-  otp_observer observer;
-  /**
-   * 1 if clock or observer may give their thread to another fiber that calls the library; see
-   * "Re-entrancy" in the header. Else 0.
-   */
-  int32_t fibers;
-} otp_engine_options;
-
-/**
- * A code to send, or a refusal. Wipe it by `otp_wipe` once the message is on its way.
- */
-typedef struct {
-  /**
-   * `sizeof(otp_issued)`.
-   */
-  size_t struct_size;
-  /**
-   * The item's own status in a batch; else as returned.
-   */
-  int32_t status;
-  /**
-   * `OTP_OUTCOME_ISSUED` or `OTP_OUTCOME_REFUSED`.
-   */
-  int32_t outcome;
-  /**
-   * One of `otp_reason`.
-   */
-  int32_t reason;
-  /**
-   * Which send of this code it is, from 1 on.
-   */
-  uint32_t send;
-  /**
-   * Unix seconds; of a code that is sent again, the first time.
-   */
-  int64_t issued_at;
-  /**
-   * Unix seconds from which on the code is no longer accepted.
-   */
-  int64_t expires_at;
-  /**
-   * Unix seconds at which the same call is admitted; read if `has_retry_at` is 1.
-   */
-  int64_t retry_at;
-  /**
-   * 0 where only an unlock helps.
-   */
-  int32_t has_retry_at;
-  /**
-   * 26 characters and a NUL; empty in a refusal that names no live challenge.
-   */
-  uint8_t challenge_id[27];
-  /**
-   * The code and a NUL.
-   */
-  uint8_t code[27];
-  /**
-   * Digits without plus, or the address, and a NUL.
-   */
-  uint8_t recipient[255];
-  /**
-   * Seconds for which the code is still accepted: less for a code that is sent again.
-   */
-  int64_t valid_for;
-  /**
-   * The minutes that a message may name: what is left, rounded down, and 1 at least.
-   */
-  uint32_t minutes;
-} otp_issued;
-
-/**
- * What a gateway said of a send.
- */
-typedef struct {
-  /**
-   * `sizeof(otp_delivery_report)`.
-   */
-  size_t struct_size;
-  /**
-   * As `otp_issued` has it; what is no id is that of no send.
-   */
-  uint8_t challenge_id[27];
-  /**
-   * The gateway's own status of a refusal. Its first 5 printable ASCII characters are kept: the
-   * message is out, and no status may undo its report.
-   */
-  uint8_t gateway_status[8];
-  /**
-   * As `otp_issued` has it.
-   */
-  uint32_t send;
-  /**
-   * 1: the gateway took the message. 0: it surely refused it. After a time-out report nothing.
-   */
-  int32_t delivered;
-} otp_delivery_report;
-
-/**
- * How a challenge stands.
- */
-typedef struct {
-  /**
-   * `sizeof(otp_challenge)`.
-   */
-  size_t struct_size;
-  /**
-   * One of `otp_state`; `OTP_STATE_NONE` leaves all else 0.
-   */
-  int32_t state;
-  /**
-   * One of `otp_delivery`.
-   */
-  int32_t delivery;
-  /**
-   * Guesses left.
-   */
-  uint32_t attempts_left;
-  /**
-   * Sends so far.
-   */
-  uint32_t sends;
-  /**
-   * Unix seconds.
-   */
-  int64_t issued_at;
-  /**
-   * Unix seconds.
-   */
-  int64_t expires_at;
-  /**
-   * Unix seconds at which the cooldown ends.
-   */
-  int64_t next_send_at;
-  /**
-   * 0: the user is not locked. 1: until `locked_until`. 2: until an unlock.
-   */
-  int32_t lock;
-  /**
-   * Unix seconds; read if `lock` is 1.
-   */
-  int64_t locked_until;
-  /**
-   * 26 characters and a NUL.
-   */
-  uint8_t challenge_id[27];
-  /**
-   * The gateway's status of a failed send, and a NUL.
-   */
-  uint8_t gateway_status[8];
-} otp_challenge;
-
-/**
- * The chance of guessing, at most; each between 0 and 1.
- */
-typedef struct {
-  /**
-   * `sizeof(otp_odds)`.
-   */
-  size_t struct_size;
-  /**
-   * Within one code's attempts.
-   */
-  double per_code;
-  /**
-   * In a day of guessing at one user.
-   */
-  double per_day;
-  /**
-   * In a year of it.
-   */
-  double per_year;
-} otp_odds;
+  otp_view content;
+} otp_binding_options;
 
 /**
  * What an engine decided of a code that a device made.
@@ -1533,6 +1231,428 @@ typedef struct {
    */
   uint32_t reach;
 } otp_device;
+
+/**
+ * The chance of guessing, at most; each between 0 and 1.
+ */
+typedef struct {
+  /**
+   * `sizeof(otp_odds)`.
+   */
+  size_t struct_size;
+  /**
+   * Within one code's attempts.
+   */
+  double per_code;
+  /**
+   * In a day of guessing at one user.
+   */
+  double per_day;
+  /**
+   * In a year of it.
+   */
+  double per_year;
+} otp_odds;
+
+/**
+ * The limits of one kind of code. Fill it by `otp_policy_default`, then change what you like.
+ */
+typedef struct {
+  /**
+   * `sizeof(otp_policy)`.
+   */
+  size_t struct_size;
+  /**
+   * `OTP_CODE_DIGITS` (the default), `OTP_CODE_LETTERS` or `OTP_CODE_TOKEN`.
+   */
+  int32_t code;
+  /**
+   * How many symbols: digits 6 to 10 (default 6), letters 4 to 26; of a token, any.
+   */
+  uint32_t symbols;
+  /**
+   * Seconds for which a code is accepted: 60 to 600, default 180; a token to 604800.
+   */
+  int64_t validity;
+  /**
+   * Seconds for which no code is issued after all attempts: 600 to 86400, default 900.
+   */
+  int64_t lockout;
+  /**
+   * Least seconds between two sends: 15 to 600, default 60.
+   */
+  int64_t cooldown;
+  /**
+   * Compared guesses, over resends and re-issues: 1 to 10, default 5.
+   */
+  uint32_t max_attempts;
+  /**
+   * Sends of one code: 1 to 10, default 3.
+   */
+  uint32_t max_sends;
+  /**
+   * `OTP_RESEND_SAME` (the default) or `OTP_RESEND_ROTATE`.
+   */
+  int32_t resend;
+  /**
+   * 1 if a binding must hold a content digest, else 0 (the default).
+   */
+  int32_t content_required;
+  /**
+   * The sum of the `OTP_EVIDENCE_*` that must be given with a typed code; default 0.
+   */
+  uint32_t evidence;
+} otp_policy;
+
+/**
+ * The limits of users and recipients. Fill it by `otp_rate_limits_default`.
+ */
+typedef struct {
+  /**
+   * `sizeof(otp_rate_limits)`.
+   */
+  size_t struct_size;
+  /**
+   * 0 keeps no meter of users and recipients at all, at your own risk; default 1.
+   */
+  int32_t metered;
+  /**
+   * Wrong guesses of a user in 24 h, over all records: 1 to 32, default 15.
+   */
+  uint32_t user_failures_per_day;
+  /**
+   * Wrong guesses of a user in a row that lock them: 10 to 100, default 100.
+   */
+  uint32_t consecutive_failures;
+  /**
+   * Wrong guesses against a recipient in 24 h: 1 to 32, default 15.
+   */
+  uint32_t recipient_failures_per_day;
+  /**
+   * Sends for a user in 1 h: 1 to 32, default 10.
+   */
+  uint32_t user_sends_per_hour;
+  /**
+   * Sends to a recipient in 10 minutes: 1 to 32, default 5.
+   */
+  uint32_t recipient_sends_per_ten_minutes;
+  /**
+   * Sends to a recipient in 24 h: 1 to 32, default 20.
+   */
+  uint32_t recipient_sends_per_day;
+  /**
+   * Wrong guesses at one device in 24 h, without meters too: 1 to 32, default 30.
+   */
+  uint32_t device_failures_per_day;
+  /**
+   * 1 if `consecutive_failures` guesses in a row stop a device until it is reset, without meters too;
+   * 0 (the default): they lock it for a time alone.
+   */
+  int32_t device_hard_stop;
+  /**
+   * Seconds after the last wrong guess at which the lock of wrong guesses in a row ends by itself:
+   * 86,400 to 34,560,000. 0, the default, is never: then only an unlock helps, and an expiring
+   * store issues nothing, as it cannot keep that.
+   */
+  int64_t lock_ends_after;
+} otp_rate_limits;
+
+/**
+ * Writes the time, in unix seconds, and returns 1; any other return is "no time".
+ */
+typedef int32_t (*otp_clock_fn)(void *user_data, int64_t *unix_seconds_out);
+
+/**
+ * Drops `user_data`; called exactly once, when the last handle that uses it is freed. It must not
+ * call the library.
+ */
+typedef void (*otp_drop_fn)(void *user_data);
+
+/**
+ * A clock of the host. All zeros is the system's.
+ */
+typedef struct {
+  /**
+   * Called once per operation, from any thread.
+   */
+  otp_clock_fn now;
+  /**
+   * Handed to each call.
+   */
+  void *user_data;
+  /**
+   * Called once at the end; may be NULL.
+   */
+  otp_drop_fn drop_user_data;
+} otp_clock;
+
+/**
+ * An event for the audit log. No code and no whole number is in it.
+ */
+typedef struct {
+  /**
+   * `sizeof(otp_event)`.
+   */
+  size_t struct_size;
+  /**
+   * One of `otp_event_kind`.
+   */
+  int32_t kind;
+  /**
+   * One of `otp_refusal_reason`: of a refusal; else 0.
+   */
+  int32_t refusal_reason;
+  /**
+   * One of `otp_rejection`: of a rejection; else 0.
+   */
+  int32_t rejection;
+  /**
+   * Attempts left after a wrong guess, the send's number, or the count of failures in a row.
+   */
+  uint32_t count;
+  /**
+   * 1 if the typed digits came from more than one script.
+   */
+  int32_t mixed_scripts;
+  /**
+   * 1 if a failed delivery was refunded.
+   */
+  int32_t refunded;
+  /**
+   * Unix seconds.
+   */
+  int64_t at;
+  /**
+   * Whose data.
+   */
+  otp_view tenant;
+  /**
+   * Whom it concerns; empty for the reset of a recipient.
+   */
+  otp_view user;
+  /**
+   * What the code is for; empty for an unlock and the reset of a user or recipient, like the
+   * target and the recipient.
+   */
+  otp_view purpose;
+  /**
+   * What is approved.
+   */
+  otp_target target;
+  /**
+   * Where the code went, masked.
+   */
+  otp_view recipient;
+  /**
+   * The challenge as 26 characters and a NUL; empty if there is none.
+   */
+  uint8_t challenge_id[27];
+  /**
+   * The administrator's reason for a reset; else empty.
+   */
+  otp_view reset_reason;
+} otp_event;
+
+/**
+ * Takes note of an event, which is valid during the call alone.
+ */
+typedef void (*otp_observer_fn)(void *user_data, const otp_event *event);
+
+/**
+ * An observer of the host. All zeros is none.
+ */
+typedef struct {
+  /**
+   * Called after each commit, from any thread, before the answer leaves.
+   */
+  otp_observer_fn observe;
+  /**
+   * Handed to each call.
+   */
+  void *user_data;
+  /**
+   * Called once at the end; may be NULL.
+   */
+  otp_drop_fn drop_user_data;
+} otp_observer;
+
+/**
+ * What an engine is made of beside its keys. All zeros but `struct_size` is a good engine.
+ */
+typedef struct {
+  /**
+   * `sizeof(otp_engine_options)`.
+   */
+  size_t struct_size;
+  /**
+   * NULL: the default policy.
+   */
+  const otp_policy *policy;
+  /**
+   * NULL: the default rate limits.
+   */
+  const otp_rate_limits *rate_limits;
+  /**
+   * NULL: no signature records. A copy is taken.
+   */
+  const otp_signing_key *signing_key;
+  /**
+   * All zeros: the system's clock.
+   */
+  otp_clock clock;
+  /**
+   * All zeros: nobody listens.
+   */
+  otp_observer observer;
+  /**
+   * 1 if clock or observer may give their thread to another fiber that calls the library; see
+   * "Re-entrancy" in the header. Else 0.
+   */
+  int32_t fibers;
+} otp_engine_options;
+
+/**
+ * A code to send, or a refusal. Wipe it by `otp_wipe` once the message is on its way.
+ */
+typedef struct {
+  /**
+   * `sizeof(otp_issued)`.
+   */
+  size_t struct_size;
+  /**
+   * The item's own status in a batch; else as returned.
+   */
+  int32_t status;
+  /**
+   * `OTP_OUTCOME_ISSUED` or `OTP_OUTCOME_REFUSED`.
+   */
+  int32_t outcome;
+  /**
+   * One of `otp_refusal_reason`.
+   */
+  int32_t reason;
+  /**
+   * Which send of this code it is, from 1 on.
+   */
+  uint32_t send;
+  /**
+   * Unix seconds; of a code that is sent again, the first time.
+   */
+  int64_t issued_at;
+  /**
+   * Unix seconds from which on the code is no longer accepted.
+   */
+  int64_t expires_at;
+  /**
+   * Unix seconds at which the same call is admitted; read if `has_retry_at` is 1.
+   */
+  int64_t retry_at;
+  /**
+   * 0 where only an unlock helps.
+   */
+  int32_t has_retry_at;
+  /**
+   * 26 characters and a NUL; empty in a refusal that names no live challenge.
+   */
+  uint8_t challenge_id[27];
+  /**
+   * The code and a NUL.
+   */
+  uint8_t code[27];
+  /**
+   * Digits without plus, or the address, and a NUL.
+   */
+  uint8_t recipient[255];
+  /**
+   * Seconds for which the code is still accepted: less for a code that is sent again.
+   */
+  int64_t valid_for;
+  /**
+   * The minutes that a message may name: what is left, rounded down, and 1 at least.
+   */
+  uint32_t minutes;
+} otp_issued;
+
+/**
+ * What a gateway said of a send.
+ */
+typedef struct {
+  /**
+   * `sizeof(otp_delivery_report)`.
+   */
+  size_t struct_size;
+  /**
+   * As `otp_issued` has it; what is no id is that of no send.
+   */
+  uint8_t challenge_id[27];
+  /**
+   * The gateway's own status of a refusal. Its first 5 printable ASCII characters are kept: the
+   * message is out, and no status may undo its report.
+   */
+  uint8_t gateway_status[8];
+  /**
+   * As `otp_issued` has it.
+   */
+  uint32_t send;
+  /**
+   * 1: the gateway took the message. 0: it surely refused it. After a time-out report nothing.
+   */
+  int32_t delivered;
+} otp_delivery_report;
+
+/**
+ * How a challenge stands.
+ */
+typedef struct {
+  /**
+   * `sizeof(otp_challenge)`.
+   */
+  size_t struct_size;
+  /**
+   * One of `otp_challenge_state`; `OTP_CHALLENGE_STATE_NONE` leaves all else 0.
+   */
+  int32_t state;
+  /**
+   * One of `otp_delivery`.
+   */
+  int32_t delivery;
+  /**
+   * Guesses left.
+   */
+  uint32_t attempts_left;
+  /**
+   * Sends so far.
+   */
+  uint32_t sends;
+  /**
+   * Unix seconds.
+   */
+  int64_t issued_at;
+  /**
+   * Unix seconds.
+   */
+  int64_t expires_at;
+  /**
+   * Unix seconds at which the cooldown ends.
+   */
+  int64_t next_send_at;
+  /**
+   * One of `otp_lock`.
+   */
+  int32_t lock;
+  /**
+   * Unix seconds; read if `lock` is `OTP_LOCK_UNTIL`.
+   */
+  int64_t locked_until;
+  /**
+   * 26 characters and a NUL.
+   */
+  uint8_t challenge_id[27];
+  /**
+   * The gateway's status of a failed send, and a NUL.
+   */
+  uint8_t gateway_status[8];
+} otp_challenge;
 
 /**
  * One code secret of a ring.
@@ -1731,29 +1851,56 @@ typedef struct {
 } otp_credential;
 
 /**
- * A record field of a tenant.
+ * How many signature records a target has, and the newest of them.
  */
 typedef struct {
+  /**
+   * `sizeof(otp_chain_head)`.
+   */
+  size_t struct_size;
+  /**
+   * How many records there are.
+   */
+  uint64_t count;
+  /**
+   * SHA-256 of the newest JWS; read if `has_digest` is 1.
+   */
+  uint8_t digest[32];
+  /**
+   * 0 if there is no record, or if its digest is not known and so not compared; else 1.
+   */
+  int32_t has_digest;
+} otp_chain_head;
+
+/**
+ * Which personal details of which signature record are erased.
+ */
+typedef struct {
+  /**
+   * `sizeof(otp_erase_request)`.
+   */
+  size_t struct_size;
   /**
    * Whose data this is.
    */
   otp_view tenant;
   /**
-   * The kind of record.
+   * What was approved.
    */
-  otp_view model;
+  otp_target target;
   /**
-   * The field of it.
+   * The record's place among those of its target, from 1.
    */
-  otp_view field;
+  uint64_t sequence;
   /**
-   * Which record.
+   * The names of the details with commas between: `name`, `typed`, `number`, `email`, `ip`,
+   * `agent`, `dig`.
    */
-  otp_view record;
-} otp_field;
+  otp_view details;
+} otp_erase_request;
 
 /**
- * What a verifier expects; empty views are not checked. A page is expected of a chain alone.
+ * What a verifier expects; empty views are not checked, and neither is a NULL chain head.
  */
 typedef struct {
   /**
@@ -1765,91 +1912,14 @@ typedef struct {
    */
   otp_view tenant;
   /**
-   * The kind of record.
+   * What was approved.
    */
-  otp_view model;
+  otp_target target;
   /**
-   * The field.
+   * As `otp_engine_chain_head` told it; NULL for one record.
    */
-  otp_view field;
-  /**
-   * The record.
-   */
-  otp_view record;
-  /**
-   * SHA-256 of the newest JWS, as `otp_engine_page` tells it: 32 bytes, or empty.
-   */
-  otp_view head;
-  /**
-   * How many records there are; read if `has_page` is 1.
-   */
-  uint64_t count;
-  /**
-   * 1 if `count` and `head` are to be compared, else 0; 0 for one record.
-   */
-  int32_t has_page;
+  const otp_chain_head *chain_head;
 } otp_expected;
-
-/**
- * What a code is good for, and for a verify what was typed.
- *
- * Tenant, purpose, model, field, record and user are 1 to 128 bytes of UTF-8 each.
- */
-typedef struct {
-  /**
-   * `sizeof(otp_binding)`.
-   */
-  size_t struct_size;
-  /**
-   * Whose data this is.
-   */
-  otp_view tenant;
-  /**
-   * What the code is for, such as `sign`.
-   */
-  otp_view purpose;
-  /**
-   * The kind of record.
-   */
-  otp_view model;
-  /**
-   * The field of it.
-   */
-  otp_view field;
-  /**
-   * Which record.
-   */
-  otp_view record;
-  /**
-   * The user who approves.
-   */
-  otp_view user;
-  /**
-   * The number in international form, or the e-mail address.
-   */
-  otp_view recipient;
-  /**
-   * `OTP_RECIPIENT_MOBILE` or `OTP_RECIPIENT_EMAIL`.
-   */
-  int32_t recipient_kind;
-  /**
-   * 1 if the content could be found by trying, such as an amount; else 0.
-   */
-  int32_t content_guessable;
-  /**
-   * SHA-256 of what is approved: 32 bytes, or empty.
-   */
-  otp_view content;
-  /**
-   * For a verify: what the person typed, any bytes; else empty.
-   */
-  otp_view typed;
-  /**
-   * For a verify: the challenge's 26 characters, or empty. The client sent them: what is no id is
-   * that of no challenge, which rejects.
-   */
-  otp_view challenge_id;
-} otp_binding;
 
 /**
  * A buffer of the engine that a callback fills.
@@ -1885,13 +1955,13 @@ typedef int32_t (*otp_store_load_fn)(void *user_data,
  * Applies all writes in one transaction, or none, and only if every cell has the version that its
  * write expects (0: there is none; never insert where another version is expected).
  *
- * `writes` is the count (4 bytes), then for each: key (32 bytes), kind (1 byte, `otp_kind`),
+ * `writes` is the count (4 bytes), then for each: key (32 bytes), kind (1 byte, `otp_cell_kind`),
  * expected version (8 bytes), 1 or 0 for "has an end", the end in unix seconds (8 bytes), the
  * length of the body (4 bytes) and the body. All integers are big-endian. The new version is the
  * expected one plus one.
  *
- * Answer `OTP_CALLBACK_UNSUPPORTED`, and apply nothing, where one key is written twice, or where a
- * write without an end comes to a store of the class `OTP_CLASS_EXPIRING`.
+ * Answer `OTP_CALLBACK_RESULT_UNSUPPORTED`, and apply nothing, where one key is written twice, or where a
+ * write without an end comes to a store of the class `OTP_STORE_CLASS_EXPIRING`.
  */
 typedef int32_t (*otp_store_commit_fn)(void *user_data,
                                        const uint8_t *writes,
@@ -1938,7 +2008,7 @@ typedef struct {
    */
   otp_store_purge_fn purge;
   /**
-   * One of `otp_class`.
+   * One of `otp_store_class`.
    */
   int32_t store_class;
   /**
@@ -2005,17 +2075,17 @@ typedef struct {
    */
   int32_t evidence_fault;
   /**
-   * One of `otp_piece`.
+   * One of `otp_evidence_kind`.
    */
-  int32_t evidence_piece;
-  /**
-   * The record's place in its field, from 1; 0 if there is none.
-   */
-  uint64_t record_n;
+  int32_t evidence_kind;
   /**
    * The signature record as `<JWS>~<disclosure>~…`, or NULL; free it by `otp_bytes_free`.
    */
   otp_bytes *record;
+  /**
+   * The record's place among those of its target, from 1; 0 if there is none.
+   */
+  uint64_t record_sequence;
   /**
    * 22 characters and a NUL; empty if there is no record.
    */
@@ -2027,7 +2097,7 @@ typedef struct {
 } otp_verdict;
 
 /**
- * What is given with a typed code; empty views are absent.
+ * Evidence that is given with a code; empty views are absent.
  */
 typedef struct {
   /**
@@ -2039,7 +2109,7 @@ typedef struct {
    */
   otp_view user_name;
   /**
-   * The name that the signer typed: at most 256 bytes.
+   * The name that the signer entered: at most 256 bytes.
    */
   otp_view signer_name;
   /**
@@ -2060,18 +2130,83 @@ typedef struct {
    */
   otp_view revision;
   /**
-   * From where: at most 64 bytes.
+   * The client's address: at most 64 bytes.
    */
   otp_view ip;
   /**
-   * With what program: at most 512 bytes.
+   * The client's program: at most 512 bytes.
    */
   otp_view agent;
 } otp_evidence;
 
+/**
+ * A code that a person entered, with all that came with it.
+ */
+typedef struct {
+  /**
+   * `sizeof(otp_submission)`; not read where submissions lie in an array.
+   */
+  size_t struct_size;
+  /**
+   * What the code must be good for.
+   */
+  const otp_binding *binding;
+  /**
+   * The code: any bytes.
+   */
+  otp_view code;
+  /**
+   * The challenge's 26 characters, or empty. The client sent them: what is no id is that of no
+   * challenge, which rejects.
+   */
+  otp_view challenge_id;
+  /**
+   * Evidence for the signature record, or NULL.
+   */
+  const otp_evidence *evidence;
+} otp_submission;
+
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
+
+/**
+ * Checks what a binding is to be made of, without an engine; the detail names the member and its
+ * bound.
+ *
+ * # Safety
+ *
+ * `options` is NULL or valid with its `struct_size` set, its views with as many bytes as they say.
+ */
+OTP_API OTP_NODISCARD otp_status otp_binding_check(const otp_binding_options *options);
+
+/**
+ * Makes a binding: for this engine, its siblings and all engines of the same key ring. The options
+ * are copied. It is good for any number of calls: issue and verify take the same one, for as long as
+ * nothing of what it is made of has changed.
+ *
+ * Errors: `OTP_STATUS_ARGUMENT` and `OTP_STATUS_UTF8`; the detail names the member and its bound.
+ *
+ * # Safety
+ *
+ * Every pointer is NULL or valid during the call, `options` with its `struct_size` set and its views
+ * with as many bytes as they say.
+ */
+OTP_API
+OTP_NODISCARD
+otp_status otp_binding_new(const otp_engine *engine,
+                           const otp_binding_options *options,
+                           otp_binding **binding_out);
+
+/**
+ * Frees a binding, before or after its engine; NULL is harmless, and so is a binding made before a
+ * fork.
+ *
+ * # Safety
+ *
+ * `binding` is NULL or was made by `otp_binding_new`, no call uses it any more, and none will.
+ */
+OTP_API void otp_binding_free(otp_binding *binding);
 
 /**
  * Checks that a store belongs to the keys of this engine: every host does this once at its start,
@@ -2146,6 +2281,205 @@ OTP_API size_t otp_challenge_id_capacity(void);
 OTP_API size_t otp_recipient_capacity(void);
 
 /**
+ * Judges a HOTP code over `look_ahead` counters more than the one expected, at most 255. The code is
+ * good once, for all bindings of the tenant; wrong guesses count for the device and for its user, and
+ * against no code that was sent.
+ *
+ * Errors: `OTP_STATUS_STORE_UNSUPPORTED` for a store that does not keep cells for ever.
+ *
+ * # Safety
+ *
+ * Every pointer is NULL or valid during the call; `code` has `code_len` bytes; the `struct_size` of
+ * `verdict_out` is set.
+ */
+OTP_API
+OTP_NODISCARD
+otp_status otp_engine_verify_hotp(const otp_engine *engine,
+                                  const otp_store *store,
+                                  const otp_binding *binding,
+                                  const otp_hotp *hotp,
+                                  const uint8_t *code,
+                                  size_t code_len,
+                                  uint32_t look_ahead,
+                                  otp_oath_verdict *verdict_out);
+
+/**
+ * Judges two HOTP codes in a row, of a device that is far ahead: `look_ahead` is at most 65535.
+ *
+ * # Safety
+ *
+ * As `otp_engine_verify_hotp`; the views have as many bytes as they say.
+ */
+OTP_API
+OTP_NODISCARD
+otp_status otp_engine_resynchronise_hotp(const otp_engine *engine,
+                                         const otp_store *store,
+                                         const otp_binding *binding,
+                                         const otp_hotp *hotp,
+                                         otp_view first,
+                                         otp_view second,
+                                         uint32_t look_ahead,
+                                         otp_oath_verdict *verdict_out);
+
+/**
+ * Judges a TOTP code by the engine's clock, in `window` steps around it, at most 255. The code is good
+ * once, for all bindings of the tenant; wrong guesses count as with `otp_engine_verify_hotp`. The drift
+ * of the device's clock is learnt from several codes that agree.
+ *
+ * # Safety
+ *
+ * As `otp_engine_verify_hotp`.
+ */
+OTP_API
+OTP_NODISCARD
+otp_status otp_engine_verify_totp(const otp_engine *engine,
+                                  const otp_store *store,
+                                  const otp_binding *binding,
+                                  const otp_totp *totp,
+                                  const uint8_t *code,
+                                  size_t code_len,
+                                  uint32_t window,
+                                  otp_oath_verdict *verdict_out);
+
+/**
+ * Judges two TOTP codes in a row, of a device whose clock is far off: `window` is at most 65535.
+ *
+ * # Safety
+ *
+ * As `otp_engine_resynchronise_hotp`.
+ */
+OTP_API
+OTP_NODISCARD
+otp_status otp_engine_resynchronise_totp(const otp_engine *engine,
+                                         const otp_store *store,
+                                         const otp_binding *binding,
+                                         const otp_totp *totp,
+                                         otp_view first,
+                                         otp_view second,
+                                         uint32_t window,
+                                         otp_oath_verdict *verdict_out);
+
+/**
+ * Writes the question that a device is asked for a binding: hexadecimal digits, without a NUL. The
+ * suite must ask QH16 or longer.
+ *
+ * # Safety
+ *
+ * Every pointer is NULL or valid during the call; `buffer` has `capacity` bytes.
+ */
+OTP_API
+OTP_NODISCARD
+otp_status otp_engine_ocra_question(const otp_engine *engine,
+                                    const otp_binding *binding,
+                                    const otp_ocra *ocra,
+                                    uint8_t *buffer,
+                                    size_t capacity,
+                                    size_t *needed_out);
+
+/**
+ * Judges what a device answered to the `otp_engine_ocra_question` of a binding.
+ *
+ * Of `inputs` the PIN, session, `look_ahead` and `window` are taken, and the counter as that of the
+ * device's first answer; question and time are the engine's, and must be empty. NULL is all zeros.
+ * The answer is good once: by its counter, else its time step, else for this binding for ever.
+ *
+ * # Safety
+ *
+ * As `otp_engine_verify_hotp`; `inputs` is NULL or valid with its `struct_size` set, its views with as
+ * many bytes as they say.
+ */
+OTP_API
+OTP_NODISCARD
+otp_status otp_engine_verify_ocra(const otp_engine *engine,
+                                  const otp_store *store,
+                                  const otp_binding *binding,
+                                  const otp_ocra *ocra,
+                                  const otp_ocra_inputs *inputs,
+                                  const uint8_t *code,
+                                  size_t code_len,
+                                  otp_oath_verdict *verdict_out);
+
+/**
+ * Judges a code that may be that of any of a user's devices: `devices` are `count` pointers, 1 to 3,
+ * each to another device. One attempt, whichever of them made it; `device` of the verdict says which
+ * one did.
+ *
+ * # Safety
+ *
+ * As `otp_engine_verify_hotp`; `devices` has `count` pointers to structures with their `struct_size`
+ * set, whose keys and inputs are NULL or valid during the call.
+ */
+OTP_API
+OTP_NODISCARD
+otp_status otp_engine_verify_devices(const otp_engine *engine,
+                                     const otp_store *store,
+                                     const otp_binding *binding,
+                                     const otp_device *const *devices,
+                                     size_t count,
+                                     const uint8_t *code,
+                                     size_t code_len,
+                                     otp_oath_verdict *verdict_out);
+
+/**
+ * Resets a device, for an administrator: its lock and its guesses are forgotten, and what was learnt
+ * of its clock. `reset_out` is 1, or 0 if there was nothing to lift; `reason`, 1 to 256 bytes without
+ * control characters, goes to the observer.
+ *
+ * What was used stays used: a counter, an answered question and the epoch do not fall. A time step
+ * falls to that of now and `reach` at most: a device whose clock was hours ahead and was put right
+ * makes codes again that are taken.
+ *
+ * # Safety
+ *
+ * Every pointer is NULL or valid during the call, each text with as many bytes as its length says;
+ * `device` as for `otp_engine_verify_devices`.
+ */
+OTP_API
+OTP_NODISCARD
+otp_status otp_engine_reset_device(const otp_engine *engine,
+                                   const otp_store *store,
+                                   const uint8_t *tenant,
+                                   size_t tenant_len,
+                                   const uint8_t *user,
+                                   size_t user_len,
+                                   const otp_device *device,
+                                   const uint8_t *reason,
+                                   size_t reason_len,
+                                   int32_t *reset_out);
+
+/**
+ * Tells the chance of guessing a code of these devices, all of them one user's: as
+ * `otp_engine_verify_devices` takes them; `per_code` is that of one guess.
+ *
+ * # Safety
+ *
+ * Every pointer is NULL or valid during the call, `devices` as for `otp_engine_verify_devices`; the
+ * `struct_size` of `odds_out` is set.
+ */
+OTP_API
+OTP_NODISCARD
+otp_status otp_engine_device_odds(const otp_engine *engine,
+                                  const otp_device *const *devices,
+                                  size_t count,
+                                  otp_odds *odds_out);
+
+/**
+ * Tells where these devices, and the rate limits that hold for them, deviate from RFC 4226 and 6238, ASVS
+ * 5.0 and NIST SP 800-63B-4: lines as those of `otp_engine_findings`.
+ *
+ * # Safety
+ *
+ * Every pointer is NULL or valid during the call, `devices` as for `otp_engine_verify_devices`. Free the
+ * text by `otp_bytes_free`.
+ */
+OTP_API
+OTP_NODISCARD
+otp_status otp_engine_device_findings(const otp_engine *engine,
+                                      const otp_device *const *devices,
+                                      size_t count,
+                                      otp_bytes **text_out);
+
+/**
  * Returns `OTP_ABI_VERSION` as the library was built.
  */
 OTP_API uint32_t otp_abi_version(void);
@@ -2158,7 +2492,7 @@ OTP_API const char *otp_version(void);
 /**
  * Makes an engine. The `user_data` of clock and observer pass to it only if this succeeds.
  *
- * Errors: `OTP_STATUS_POLICY` for a policy or budget out of its bounds.
+ * Errors: `OTP_STATUS_POLICY` for a policy or rate limit out of its bounds.
  *
  * # Safety
  *
@@ -2172,7 +2506,7 @@ otp_status otp_engine_new(const otp_key_ring *ring,
                           otp_engine **engine_out);
 
 /**
- * Makes a sibling with another policy: same keys, budgets, clock, observer and signing key, and
+ * Makes a sibling with another policy: same keys, rate limits, clock, observer and signing key, and
  * the same slots. It is cheap, and freed like any engine.
  *
  * # Safety
@@ -2196,29 +2530,26 @@ otp_status otp_engine_with_policy(const otp_engine *engine,
 OTP_API void otp_engine_free(otp_engine *engine);
 
 /**
- * Issues a code for the binding in `request`, or hands out the live one once more.
+ * Issues a code for a binding, or hands out the live one once more.
  *
  * The status is OK for a refusal too: `outcome` tells. Send the message after this returns, then
  * report by `otp_engine_report_delivery`. On any other status `issued_out` is as it was.
  *
  * # Safety
  *
- * Every pointer is NULL or valid during the call; `request` has `request_len` bytes; the
- * `struct_size` of `issued_out` is set.
+ * Every pointer is NULL or valid during the call; the `struct_size` of `issued_out` is set.
  */
 OTP_API
 OTP_NODISCARD
 otp_status otp_engine_issue(const otp_engine *engine,
                             const otp_store *store,
-                            const uint8_t *request,
-                            size_t request_len,
+                            const otp_binding *binding,
                             otp_issued *issued_out);
 
 /**
  * Records what the gateway said of the latest send; a refused one is refunded, once.
  *
- * `outcome_out` is 1 if it was recorded, 2 if it was recorded and refunded, 3 if it was late, a
- * second one, or of no send of this binding: nothing was changed.
+ * `outcome_out` is one of `otp_report_outcome`.
  *
  * # Safety
  *
@@ -2228,8 +2559,7 @@ OTP_API
 OTP_NODISCARD
 otp_status otp_engine_report_delivery(const otp_engine *engine,
                                       const otp_store *store,
-                                      const uint8_t *request,
-                                      size_t request_len,
+                                      const otp_binding *binding,
                                       const otp_delivery_report *report,
                                       int32_t *outcome_out);
 
@@ -2244,8 +2574,7 @@ OTP_API
 OTP_NODISCARD
 otp_status otp_engine_cancel(const otp_engine *engine,
                              const otp_store *store,
-                             const uint8_t *request,
-                             size_t request_len,
+                             const otp_binding *binding,
                              int32_t *cancelled_out);
 
 /**
@@ -2259,8 +2588,7 @@ OTP_API
 OTP_NODISCARD
 otp_status otp_engine_status(const otp_engine *engine,
                              const otp_store *store,
-                             const uint8_t *request,
-                             size_t request_len,
+                             const otp_binding *binding,
                              otp_challenge *challenge_out);
 
 /**
@@ -2281,29 +2609,28 @@ otp_status otp_engine_unlock(const otp_engine *engine,
                              int32_t *unlocked_out);
 
 /**
- * Lifts what holds the slot of the binding in `request` up: used-up attempts, closing time,
+ * Lifts what holds the slot of a binding up: used-up attempts, closing time,
  * cooldown, and what a clock that was far ahead left. A code that is out is called off; one that was
  * used stays used. `reset_out` is 1, or 0 if there was nothing to lift.
  *
- * For an administrator: `why`, 1 to 256 bytes of visible text, goes to the observer.
+ * For an administrator: `reason`, 1 to 256 bytes of visible text, goes to the observer.
  *
  * # Safety
  *
- * As `otp_engine_issue`; `why` has `why_len` bytes.
+ * As `otp_engine_issue`; `reason` has `reason_len` bytes.
  */
 OTP_API
 OTP_NODISCARD
 otp_status otp_engine_reset_slot(const otp_engine *engine,
                                  const otp_store *store,
-                                 const uint8_t *request,
-                                 size_t request_len,
-                                 const uint8_t *why,
-                                 size_t why_len,
+                                 const otp_binding *binding,
+                                 const uint8_t *reason,
+                                 size_t reason_len,
                                  int32_t *reset_out);
 
 /**
- * Forgets what was sent to the recipient of the binding in `request`, and failed against it, over
- * all users and records of its tenant. `reset_out` and `why` as for `otp_engine_reset_slot`.
+ * Forgets what was sent to the recipient of a binding, and failed against it, over
+ * all users and records of its tenant. `reset_out` and `reason` as for `otp_engine_reset_slot`.
  *
  * # Safety
  *
@@ -2313,15 +2640,14 @@ OTP_API
 OTP_NODISCARD
 otp_status otp_engine_reset_recipient(const otp_engine *engine,
                                       const otp_store *store,
-                                      const uint8_t *request,
-                                      size_t request_len,
-                                      const uint8_t *why,
-                                      size_t why_len,
+                                      const otp_binding *binding,
+                                      const uint8_t *reason,
+                                      size_t reason_len,
                                       int32_t *reset_out);
 
 /**
  * Lifts a user's locks as `otp_engine_unlock` does, and the limit of sends with them. `reset_out`
- * and `why` as for `otp_engine_reset_slot`.
+ * and `reason` as for `otp_engine_reset_slot`.
  *
  * # Safety
  *
@@ -2335,8 +2661,8 @@ otp_status otp_engine_reset_user(const otp_engine *engine,
                                  size_t tenant_len,
                                  const uint8_t *user,
                                  size_t user_len,
-                                 const uint8_t *why,
-                                 size_t why_len,
+                                 const uint8_t *reason,
+                                 size_t reason_len,
                                  int32_t *reset_out);
 
 /**
@@ -2373,7 +2699,7 @@ otp_status otp_engine_purge_confirmed(const otp_engine *engine,
                                       uint64_t *dropped_out);
 
 /**
- * Tells the chance of guessing under the engine's policy and budgets.
+ * Tells the chance of guessing under the engine's policy and rate limits.
  *
  * # Safety
  *
@@ -2382,7 +2708,7 @@ otp_status otp_engine_purge_confirmed(const otp_engine *engine,
 OTP_API OTP_NODISCARD otp_status otp_engine_odds(const otp_engine *engine, otp_odds *odds_out);
 
 /**
- * Tells where policy and budgets deviate from ASVS 5.0, NIST SP 800-63B-4 and PSD2: UTF-8 text, a
+ * Tells where policy and rate limits deviate from ASVS 5.0, NIST SP 800-63B-4 and PSD2: UTF-8 text, a
  * line for each as `standard<TAB>clause<TAB>text`.
  *
  * # Safety
@@ -2406,191 +2732,26 @@ otp_status otp_engine_findings(const otp_engine *engine,
 OTP_API OTP_NODISCARD otp_status otp_recipient_findings(uint32_t kind, otp_bytes **text_out);
 
 /**
- * Issues `count` codes: `requests` is, for each, its length (4 bytes, big-endian) and the request.
+ * Issues a code for each of `count` bindings, at most 65,536.
  *
- * Each is an operation of its own: a fault of one undoes no other, and stands in its `status`. The
- * items of `issued_out` lie `item_size` bytes apart, which is `sizeof(otp_issued)`: what of it this
- * library does not know is zero. The `struct_size` of each item is set by the library.
- *
- * # Safety
- *
- * Every pointer is NULL or valid during the call; `issued_out` has room for `count` items.
- */
-OTP_API
-OTP_NODISCARD
-otp_status otp_issue_many(const otp_engine *engine,
-                          const otp_store *store,
-                          const uint8_t *requests,
-                          size_t requests_len,
-                          size_t count,
-                          otp_issued *issued_out,
-                          size_t item_size);
-
-/**
- * Judges a HOTP code: `request` holds the binding and what was typed, `look_ahead` is at most 255. The
- * code is good once, for all bindings of the tenant; wrong guesses count for the device and for its
- * user, and against no code that was sent.
- *
- * With `second` (`data` is NULL where there is none), two codes in a row bring back a device that is far ahead; `look_ahead` is then at
- * most 65535. `OTP_STATUS_STORE_UNSUPPORTED` for a store that does not keep cells for ever.
+ * Each is an operation of its own: a fault of one undoes no other, and stands in the `status` of its
+ * item. The items of `issued_out` lie `issued_size` bytes apart, which is `sizeof(otp_issued)`: a
+ * shorter one is filled as far as it goes, what the library does not know of a longer one is zero.
+ * The `struct_size` of each is set by the library.
  *
  * # Safety
  *
- * Every pointer is NULL or valid during the call; `request` has `request_len` bytes; the view has as many
- * bytes as it says; the `struct_size` of `verdict_out` is set.
+ * Every pointer is NULL or valid during the call, and so is each of the `count` bindings;
+ * `issued_out` has room for `count` items.
  */
 OTP_API
 OTP_NODISCARD
-otp_status otp_engine_verify_hotp(const otp_engine *engine,
-                                  const otp_store *store,
-                                  const otp_hotp *hotp,
-                                  const uint8_t *request,
-                                  size_t request_len,
-                                  otp_view second,
-                                  uint32_t look_ahead,
-                                  otp_oath_verdict *verdict_out);
-
-/**
- * Judges a TOTP code by the engine's clock: `request` holds the binding and what was typed, `window` is
- * at most 255. The code is good once, for all bindings of the tenant; wrong guesses count as with
- * `otp_engine_verify_hotp`. The drift of the device's clock is learnt from several codes that agree.
- *
- * With `second` (`data` is NULL where there is none), two codes in a row bring back a device whose clock is far off; `window` is then at
- * most 65535.
- *
- * # Safety
- *
- * As `otp_engine_verify_hotp`.
- */
-OTP_API
-OTP_NODISCARD
-otp_status otp_engine_verify_totp(const otp_engine *engine,
-                                  const otp_store *store,
-                                  const otp_totp *totp,
-                                  const uint8_t *request,
-                                  size_t request_len,
-                                  otp_view second,
-                                  uint32_t window,
-                                  otp_oath_verdict *verdict_out);
-
-/**
- * Writes the question that a device is asked for a binding: hexadecimal digits, without a NUL. The
- * suite must ask QH16 or longer.
- *
- * # Safety
- *
- * Every pointer is NULL or valid during the call; `request` has `request_len` bytes, `buffer` `capacity`.
- */
-OTP_API
-OTP_NODISCARD
-otp_status otp_engine_ocra_question(const otp_engine *engine,
-                                    const otp_ocra *ocra,
-                                    const uint8_t *request,
-                                    size_t request_len,
-                                    uint8_t *buffer,
-                                    size_t capacity,
-                                    size_t *needed_out);
-
-/**
- * Judges what a device answered to `otp_engine_ocra_question` for the binding in `request`.
- *
- * Of `inputs` the PIN, session, `look_ahead` and `window` are taken, and the counter as that of the
- * device's first answer; question and time are the engine's, and must be empty. NULL is all zeros.
- * The answer is good once: by its counter, else its time step, else for this binding for ever.
- *
- * # Safety
- *
- * As `otp_engine_verify_hotp`; `inputs` is NULL or valid with its `struct_size` set, its views with as
- * many bytes as they say.
- */
-OTP_API
-OTP_NODISCARD
-otp_status otp_engine_verify_ocra(const otp_engine *engine,
-                                  const otp_store *store,
-                                  const otp_ocra *ocra,
-                                  const uint8_t *request,
-                                  size_t request_len,
-                                  const otp_ocra_inputs *inputs,
-                                  otp_oath_verdict *verdict_out);
-
-/**
- * Judges a typed text that may be a code of any of a user's devices: `devices` are `count` pointers, 1
- * to 3, each to another device. One attempt, whichever of them made it; `device` of the verdict says
- * which one did.
- *
- * # Safety
- *
- * As `otp_engine_verify_hotp`; `devices` has `count` pointers to structures with their `struct_size`
- * set, whose keys and inputs are NULL or valid during the call.
- */
-OTP_API
-OTP_NODISCARD
-otp_status otp_engine_verify_devices(const otp_engine *engine,
-                                     const otp_store *store,
-                                     const otp_device *const *devices,
-                                     size_t count,
-                                     const uint8_t *request,
-                                     size_t request_len,
-                                     otp_oath_verdict *verdict_out);
-
-/**
- * Sets a device right, for an administrator: its lock and its guesses are forgotten, and what was learnt
- * of its clock. `reset_out` is 1, or 0 if there was nothing to lift; `why`, 1 to 256 bytes without
- * control characters, goes to the observer.
- *
- * What was used stays used: a counter, an answered question and the epoch do not fall. A time step
- * falls to that of now and `reach` at most: a device whose clock was hours ahead and was put right
- * makes codes again that are taken.
- *
- * # Safety
- *
- * Every pointer is NULL or valid during the call, each text with as many bytes as its length says;
- * `device` as for `otp_engine_verify_devices`.
- */
-OTP_API
-OTP_NODISCARD
-otp_status otp_engine_reset_device(const otp_engine *engine,
-                                   const otp_store *store,
-                                   const uint8_t *tenant,
-                                   size_t tenant_len,
-                                   const uint8_t *user,
-                                   size_t user_len,
-                                   const otp_device *device,
-                                   const uint8_t *why,
-                                   size_t why_len,
-                                   int32_t *reset_out);
-
-/**
- * Tells the chance of guessing a code of these devices, all of them one user's: as
- * `otp_engine_verify_devices` takes them; `per_code` is that of one guess.
- *
- * # Safety
- *
- * Every pointer is NULL or valid during the call, `devices` as for `otp_engine_verify_devices`; the
- * `struct_size` of `odds_out` is set.
- */
-OTP_API
-OTP_NODISCARD
-otp_status otp_engine_device_odds(const otp_engine *engine,
-                                  const otp_device *const *devices,
-                                  size_t count,
-                                  otp_odds *odds_out);
-
-/**
- * Tells where these devices, and the budgets that hold for them, deviate from RFC 4226 and 6238, ASVS
- * 5.0 and NIST SP 800-63B-4: lines as those of `otp_engine_findings`.
- *
- * # Safety
- *
- * Every pointer is NULL or valid during the call, `devices` as for `otp_engine_verify_devices`. Free the
- * text by `otp_bytes_free`.
- */
-OTP_API
-OTP_NODISCARD
-otp_status otp_engine_device_findings(const otp_engine *engine,
-                                      const otp_device *const *devices,
-                                      size_t count,
-                                      otp_bytes **text_out);
+otp_status otp_engine_issue_many(const otp_engine *engine,
+                                 const otp_store *store,
+                                 const otp_binding *const *bindings,
+                                 size_t count,
+                                 otp_issued *issued_out,
+                                 size_t issued_size);
 
 /**
  * Copies the detail of the last fault on this thread, with a NUL at its end.
@@ -2845,26 +3006,26 @@ OTP_API void otp_hotp_free(otp_hotp *hotp);
  */
 OTP_API
 OTP_NODISCARD
-otp_status otp_hotp_at(const otp_hotp *hotp,
-                       uint64_t counter,
-                       uint8_t *code_out,
-                       size_t capacity);
+otp_status otp_hotp_generate(const otp_hotp *hotp,
+                             uint64_t counter,
+                             uint8_t *code_out,
+                             size_t capacity);
 
 /**
- * Looks for a typed code from `counter` on, over `look_ahead` counters more (at most 255); the lowest
+ * Looks for a code from `counter` on, over `look_ahead` counters more (at most 255); the lowest
  * that matches is in `counter` of `match_out`. It remembers nothing: accept no counter up to that
  * one again, or let an engine see to it.
  *
  * # Safety
  *
- * Every pointer is NULL or valid during the call; `typed` has `typed_len` bytes; the `struct_size` of
+ * Every pointer is NULL or valid during the call; `code` has `code_len` bytes; the `struct_size` of
  * `match_out` is set.
  */
 OTP_API
 OTP_NODISCARD
 otp_status otp_hotp_verify(const otp_hotp *hotp,
-                           const uint8_t *typed,
-                           size_t typed_len,
+                           const uint8_t *code,
+                           size_t code_len,
                            uint64_t counter,
                            uint32_t look_ahead,
                            otp_oath_match *match_out);
@@ -2937,13 +3098,13 @@ OTP_API void otp_totp_free(otp_totp *totp);
  */
 OTP_API
 OTP_NODISCARD
-otp_status otp_totp_at(const otp_totp *totp,
-                       int64_t now,
-                       uint8_t *code_out,
-                       size_t capacity);
+otp_status otp_totp_generate(const otp_totp *totp,
+                             int64_t now,
+                             uint8_t *code_out,
+                             size_t capacity);
 
 /**
- * Looks for a typed code in the step of `now` and `window` steps around it (at most 255); the latest
+ * Looks for a code in the step of `now` and `window` steps around it (at most 255); the latest
  * that matches is in `step` of `match_out`. It remembers nothing: accept no step up to that one
  * again, or let an engine see to it.
  *
@@ -2954,8 +3115,8 @@ otp_status otp_totp_at(const otp_totp *totp,
 OTP_API
 OTP_NODISCARD
 otp_status otp_totp_verify(const otp_totp *totp,
-                           const uint8_t *typed,
-                           size_t typed_len,
+                           const uint8_t *code,
+                           size_t code_len,
                            int64_t now,
                            uint32_t window,
                            otp_oath_match *match_out);
@@ -3020,19 +3181,19 @@ otp_status otp_ocra_generate(const otp_ocra *ocra,
                              size_t capacity);
 
 /**
- * Looks for a typed code from the counter on and around the time, as far as `look_ahead` and `window`
+ * Looks for a code from the counter on and around the time, as far as `look_ahead` and `window`
  * of the inputs say; counter and step that match are in `match_out`. It remembers nothing.
  *
  * # Safety
  *
- * As `otp_ocra_generate`; `typed` has `typed_len` bytes; the `struct_size` of `match_out` is set.
+ * As `otp_ocra_generate`; `code` has `code_len` bytes; the `struct_size` of `match_out` is set.
  */
 OTP_API
 OTP_NODISCARD
 otp_status otp_ocra_verify(const otp_ocra *ocra,
                            const otp_ocra_inputs *inputs,
-                           const uint8_t *typed,
-                           size_t typed_len,
+                           const uint8_t *code,
+                           size_t code_len,
                            otp_oath_match *match_out);
 
 /**
@@ -3088,16 +3249,16 @@ otp_status otp_uri_build(const otp_credential *credential,
 OTP_API OTP_NODISCARD otp_status otp_policy_default(otp_policy *policy_out);
 
 /**
- * Fills budgets with the defaults.
+ * Fills rate limits with the defaults.
  *
  * # Safety
  *
- * `budgets_out` is NULL or valid; its `struct_size` is set.
+ * `rate_limits_out` is NULL or valid; its `struct_size` is set.
  */
-OTP_API OTP_NODISCARD otp_status otp_budgets_default(otp_budgets *budgets_out);
+OTP_API OTP_NODISCARD otp_status otp_rate_limits_default(otp_rate_limits *rate_limits_out);
 
 /**
- * Checks a policy without an engine; the detail names knob, value and bounds.
+ * Checks a policy without an engine; the detail names setting, value and bounds.
  *
  * # Safety
  *
@@ -3106,8 +3267,8 @@ OTP_API OTP_NODISCARD otp_status otp_budgets_default(otp_budgets *budgets_out);
 OTP_API OTP_NODISCARD otp_status otp_policy_check(const otp_policy *policy);
 
 /**
- * Returns the newest `limit` signature records of a field: UTF-8 text, newest first, each a line
- * `<JWS>~<disclosure>~…`; an empty text where nothing was signed. 1 is the latest.
+ * Returns the newest `limit` signature records of a target: UTF-8 text, newest first, each a line
+ * `<JWS>~<disclosure>~…`; an empty text where nothing was signed. A `limit` of 1 gives the latest.
  *
  * Errors: `OTP_STATUS_TAMPERED` where a record is missing or not the one that was appended.
  *
@@ -3119,30 +3280,30 @@ OTP_API
 OTP_NODISCARD
 otp_status otp_engine_signatures(const otp_engine *engine,
                                  const otp_store *store,
-                                 const otp_field *field,
+                                 otp_view tenant,
+                                 const otp_target *target,
                                  size_t limit,
                                  otp_bytes **records_out);
 
 /**
- * Returns how many records a field has, and the SHA-256 digest of the newest JWS (32 bytes, zeros
- * where there is none).
+ * Tells how many signature records a target has, and the digest of the newest: what an auditor
+ * keeps, to compare it later by `otp_verify_chain`.
  *
  * # Safety
  *
- * Every pointer is NULL or valid during the call; `head_out` has room for 32 bytes.
+ * Every pointer is NULL or valid during the call; the `struct_size` of `head_out` is set.
  */
 OTP_API
 OTP_NODISCARD
-otp_status otp_engine_page(const otp_engine *engine,
-                           const otp_store *store,
-                           const otp_field *field,
-                           uint64_t *count_out,
-                           uint8_t *head_out);
+otp_status otp_engine_chain_head(const otp_engine *engine,
+                                 const otp_store *store,
+                                 otp_view tenant,
+                                 const otp_target *target,
+                                 otp_chain_head *head_out);
 
 /**
- * Erases personal details of the `n`th record of a field. `details` are their names with commas
- * between: `name`, `typed`, `number`, `email`, `ip`, `agent`, `dig`. The record that is left is
- * handed out, empty if there is none such.
+ * Erases personal details of a signature record. The record that is left, which verifies as before,
+ * is handed out; the text is empty if there is no such record.
  *
  * # Safety
  *
@@ -3152,14 +3313,12 @@ OTP_API
 OTP_NODISCARD
 otp_status otp_engine_erase(const otp_engine *engine,
                             const otp_store *store,
-                            const otp_field *field,
-                            uint64_t n,
-                            otp_view details,
+                            const otp_erase_request *request,
                             otp_bytes **record_out);
 
 /**
  * Verifies one record, a JWS or `<JWS>~<disclosure>~…`, with a JWK set of public keys; white space
- * behind it is left out. `expected` may not have a page.
+ * behind it is left out. `expected` may not have a chain head.
  *
  * `valid_out` is 1 if all of it holds, else 0. `text_out` is UTF-8 text: the payload as it was
  * signed, or the reason why it does not hold.
@@ -3178,12 +3337,13 @@ otp_status otp_verify_record(otp_view record,
                              otp_bytes **text_out);
 
 /**
- * Verifies the records of a field, newest first, a line each.
+ * Verifies the records of a target, newest first, a line each.
  *
- * `valid_out` is 1 if nothing that was checked is bad and there is a record or an empty page, else
- * 0. `text_out` has a line for each question, `signatures`, `tenant`, `field`, `chain` and `head`:
- * `name<TAB>good`, `name<TAB>not checked`, or `name<TAB>bad<TAB>reason`. What was not compared is
- * not checked: a field of which a part is expected, a page without its digest, an empty chain.
+ * `valid_out` is 1 if nothing that was checked is bad and there is a record, or a chain head of no
+ * records; else 0. `text_out` has a line for each question, `signatures`, `tenant`, `field`, `chain`
+ * and `head`: `name<TAB>good`, `name<TAB>not checked`, or `name<TAB>bad<TAB>reason`. What was not
+ * compared is not checked: a target of which a part is expected, a chain head without its digest, an
+ * empty chain.
  *
  * # Safety
  *
@@ -3196,32 +3356,6 @@ otp_status otp_verify_chain(otp_view records,
                             const otp_expected *expected,
                             int32_t *valid_out,
                             otp_bytes **text_out);
-
-/**
- * Packs a binding into a request, as the other functions take it; see "Requests" in the header.
- *
- * Errors: `OTP_STATUS_BUFFER_TOO_SMALL` with `needed_out` set; 2048 bytes hold any request.
- *
- * # Safety
- *
- * `binding` is NULL or valid with its `struct_size` set; `buffer` is NULL or has `capacity` bytes;
- * `needed_out` is NULL or valid.
- */
-OTP_API
-OTP_NODISCARD
-otp_status otp_binding_pack(const otp_binding *binding,
-                            uint8_t *buffer,
-                            size_t capacity,
-                            size_t *needed_out);
-
-/**
- * Checks a packed request without an engine; the detail names the member and its bound.
- *
- * # Safety
- *
- * `request` is NULL or has `request_len` bytes.
- */
-OTP_API OTP_NODISCARD otp_status otp_request_check(const uint8_t *request, size_t request_len);
 
 /**
  * Returns a short English text for a status number; never NULL, never freed.
@@ -3299,63 +3433,67 @@ otp_status otp_store_check(const otp_store *store,
                            otp_bytes **report_out);
 
 /**
- * Judges what a person typed; the attempt is committed before this returns.
+ * Judges the code that a person entered; the attempt is committed before this returns.
  *
  * A wrong or late code leaves the status OK: `outcome` tells. A fault leaves `verdict_out` as it
- * was. Pass the binding as it is now: a changed number or content is a mismatch.
+ * was. The binding must be made of what is true now: a changed number or content is a mismatch.
+ * `code` is any bytes: what is no code is a rejection.
  *
  * # Safety
  *
- * Every pointer is NULL or valid during the call; `request` has `request_len` bytes; the
- * `struct_size` of `verdict_out` is set. Free `record` by `otp_bytes_free`.
+ * Every pointer is NULL or valid during the call; `code` has `code_len` bytes; the `struct_size` of
+ * `verdict_out` is set. Free `record` by `otp_bytes_free`.
  */
 OTP_API
 OTP_NODISCARD
 otp_status otp_engine_verify(const otp_engine *engine,
                              const otp_store *store,
-                             const uint8_t *request,
-                             size_t request_len,
+                             const otp_binding *binding,
+                             const uint8_t *code,
+                             size_t code_len,
                              otp_verdict *verdict_out);
 
 /**
- * Judges what a person typed, with evidence for the signature record.
+ * Judges a code that a person entered, with the challenge that it answers and evidence for the
+ * signature record: as `otp_engine_verify` otherwise.
  *
  * Evidence that is missing, too large or does not fit is a rejection before anything is compared.
  *
  * # Safety
  *
- * As `otp_engine_verify`; `evidence` is NULL or valid with its `struct_size` set, its views with as
- * many bytes as they say.
+ * As `otp_engine_verify`; `submission` is NULL or valid with its `struct_size` set, and so is its
+ * evidence; views have as many bytes as they say.
  */
 OTP_API
 OTP_NODISCARD
-otp_status otp_engine_verify_with_evidence(const otp_engine *engine,
-                                           const otp_store *store,
-                                           const uint8_t *request,
-                                           size_t request_len,
-                                           const otp_evidence *evidence,
-                                           otp_verdict *verdict_out);
+otp_status otp_engine_verify_submission(const otp_engine *engine,
+                                        const otp_store *store,
+                                        const otp_submission *submission,
+                                        otp_verdict *verdict_out);
 
 /**
- * Judges `count` typed codes: `requests` is, for each, its length (4 bytes, big-endian) and the
- * request. Each is an operation of its own: a fault of one undoes no other, and stands in its
- * `status`. The items of `verdicts_out` lie `item_size` bytes apart, which is `sizeof(otp_verdict)`:
- * what of it this library does not know is zero. The `struct_size` of each is set by the library.
+ * Judges each of `count` submissions, at most 65,536.
+ *
+ * Each is an operation of its own: a fault of one undoes no other, and stands in the `status` of its
+ * item. Submissions lie `submission_size` bytes apart, which is `sizeof(otp_submission)`, and verdicts
+ * `verdict_size`, which is `sizeof(otp_verdict)`: a shorter verdict is filled as far as it goes, what
+ * the library does not know of a longer one is zero. The `struct_size` of each verdict is set by the
+ * library.
  *
  * # Safety
  *
- * Every pointer is NULL or valid during the call; `verdicts_out` has room for `count` items. Free
- * each `record` by `otp_bytes_free`.
+ * As `otp_engine_verify_submission` for each of the `count` submissions, which need no `struct_size`;
+ * `verdicts_out` has room for `count` items. Free each `record` by `otp_bytes_free`.
  */
 OTP_API
 OTP_NODISCARD
-otp_status otp_verify_many(const otp_engine *engine,
-                           const otp_store *store,
-                           const uint8_t *requests,
-                           size_t requests_len,
-                           size_t count,
-                           otp_verdict *verdicts_out,
-                           size_t item_size);
+otp_status otp_engine_verify_many(const otp_engine *engine,
+                                  const otp_store *store,
+                                  const otp_submission *submissions,
+                                  size_t submission_size,
+                                  size_t count,
+                                  otp_verdict *verdicts_out,
+                                  size_t verdict_size);
 
 /**
  * Returns where the bytes begin; valid until `otp_bytes_free`. NULL for NULL.

@@ -1,5 +1,4 @@
-//! Live challenges of format 1, each with its code and with what a person may type for it; and the
-//! packed requests and recipients of the C ABI. C and Python read the same file.
+//! Live challenges of format 1, each with its code and with what a person may type for it; the keys of bindings, and recipients. C and Python read the same file.
 //!
 //! `OTP_WRITE_GOLDEN=1` makes the file; it never changes after a release.
 #![expect(
@@ -15,7 +14,10 @@ use std::sync::Mutex;
 
 use fixture::{Harness, START, binding, wrong};
 use otp_engine::store::{Cell, Class, Commit, Error, Key, Store, Version, Write};
-use otp_engine::{Email, Issued, Mobile, Policy, PolicyBuilder, Rejection, Submission, Timestamp};
+use otp_engine::{
+    Binding, ContentDigest, Email, Issued, Mobile, Policy, PolicyBuilder, Rejection, Submission,
+    Target, Timestamp,
+};
 use serde_json::{Value, json};
 
 const FILE: &str = concat!(
@@ -24,26 +26,33 @@ const FILE: &str = concat!(
 );
 
 const COMMENT: &str = "Live challenges of format 1 as they stand in a Permanent store, their codes, and how what a \
-    person types for them is judged; packed requests and recipients of the C ABI. Made by tests/challenge_vectors.rs \
+    person types for them is judged; bindings with the keys of their cells, and recipients. Made by tests/challenge_vectors.rs \
     with OTP_WRITE_GOLDEN=1. Code secret 32 times the byte 1 (kid 2026a), index secret 2; all bytes in hexadecimal. \
-    `rejection` null is an acceptance, `packed` null a refusal, `sent_to` null no recipient.";
+    `rejection` null is an acceptance, `keys` are what an issue loads, one behind the other, `sent_to` null no recipient.";
 
 /// What it is, what is entered, and why it is rejected, if it is.
 type EnteredCode = (&'static str, Vec<u8>, Option<&'static str>);
 
-/// A store that keeps what it is given.
+/// A store that keeps what it is given, and the keys that it was asked for first.
 #[derive(Default)]
-struct Shelf(Mutex<BTreeMap<Key, Cell>>);
+struct Shelf {
+    kept: Mutex<BTreeMap<Key, Cell>>,
+    asked: Mutex<Vec<Key>>,
+}
 
 impl Store for Shelf {
     fn load(&self, keys: &[Key], cells: &mut Vec<Option<Cell>>) -> Result<(), Error> {
-        let kept = self.0.lock().unwrap();
+        let mut asked = self.asked.lock().unwrap();
+        if asked.is_empty() {
+            asked.extend(keys);
+        }
+        let kept = self.kept.lock().unwrap();
         cells.extend(keys.iter().map(|key| kept.get(key).cloned()));
         Ok(())
     }
 
     fn commit(&self, writes: &[Write<'_>], _: Timestamp) -> Result<Commit, Error> {
-        let mut kept = self.0.lock().unwrap();
+        let mut kept = self.kept.lock().unwrap();
         let version = |key| kept.get(key).map_or(Version::ABSENT, Cell::version);
         if writes
             .iter()
@@ -171,7 +180,7 @@ fn challenge(draw: u64, policy: PolicyBuilder, entered: fn(&Issued) -> Vec<Enter
     let store = Shelf::default();
     let issuance = host.engine.issue(&store, &binding()).unwrap();
     let issued = issuance.issued().unwrap();
-    let cells: Vec<Value> = store.0.lock().unwrap().iter().map(cell).collect();
+    let cells: Vec<Value> = store.kept.lock().unwrap().iter().map(cell).collect();
     let entered = entered(&issued).into_iter().map(|(what, entered, rejection)| {
         json!({"what": what, "typed": hex(&entered), "rejection": rejection})
     });
@@ -192,55 +201,57 @@ fn cell((key, cell): (&Key, &Cell)) -> Value {
     })
 }
 
-/// Packs a request as the header of the C ABI says.
-fn packed(request: &Value) -> Vec<u8> {
-    let text = |name: &str| request[name].as_str().unwrap_or_default();
-    let digest = unhex(text("content"));
-    let (kind, recipient) = match request["mobile"].as_str() {
-        Some(number) => (1, number),
-        None => (2, text("email")),
+/// The keys of the cells that an issue loads for a binding: whoever reads its members in another
+/// order, or a recipient otherwise, loads others.
+fn keys(members: &Value) -> String {
+    let text = |name: &str| members[name].as_str().unwrap_or_default();
+    let mut binding = Binding::builder()
+        .tenant(text("tenant"))
+        .purpose(text("purpose"))
+        .target(Target {
+            model: text("model"),
+            field: text("field"),
+            id: text("record"),
+        })
+        .user(text("user"));
+    binding = match members["mobile"].as_str() {
+        Some(number) => binding.recipient(Mobile::parse(number).unwrap()),
+        None => binding.recipient(Email::parse(text("email")).unwrap()),
     };
-    let guessable = request["guessable"].as_bool() == Some(true);
-    let content = match digest.len() {
-        0 => 0,
-        _ => 1 + u8::from(guessable),
-    };
-    let entered = unhex(text("typed"));
-    let id = text("challenge_id");
-    let mut texts: Vec<&[u8]> = ["tenant", "purpose", "model", "field", "record", "user"]
-        .iter()
-        .map(|name| text(name).as_bytes())
-        .collect();
-    texts.extend([recipient.as_bytes(), &entered]);
-    let mut packed = vec![1, kind, content, u8::from(!id.is_empty())];
-    for text in &texts {
-        packed.extend(u16::try_from(text.len()).unwrap().to_be_bytes());
+    if let Some(content) = members["content"].as_str() {
+        let content = ContentDigest::from_bytes(unhex(content).try_into().unwrap());
+        let guessable = members["guessable"] == true;
+        binding = binding.content(if guessable {
+            content.guessable()
+        } else {
+            content
+        });
     }
-    [packed, texts.concat(), digest, id.as_bytes().to_vec()].concat()
+    let store = Shelf::default();
+    let issued = Harness::new()
+        .engine
+        .issue(&store, &binding.build().unwrap());
+    assert!(issued.unwrap().issued().is_some());
+    let asked = store.asked.lock().unwrap();
+    asked.iter().map(|key| hex(key.as_bytes())).collect()
 }
 
-fn requests() -> Vec<Value> {
+fn bindings() -> Vec<Value> {
     let plain = json!({
         "tenant": "acme", "purpose": "sign", "model": "loan.application", "field": "signature",
         "record": "15", "user": "7", "mobile": "60123456789", "email": null, "content": null,
-        "guessable": false, "typed": null, "challenge_id": null,
+        "guessable": false,
     });
     let changed = |changes: &[(&str, Value)]| {
-        let mut request = plain.clone();
+        let mut members = plain.clone();
         for (name, value) in changes {
-            request[*name] = value.clone();
+            members[*name] = value.clone();
         }
-        request
+        members
     };
-    let id = "070W3GE1R70W3GE1R70W3GE1R7";
     let digest = "0123456789abcdef".repeat(4);
     let mut all = vec![
         plain.clone(),
-        changed(&[("typed", json!(hex(b"012 345")))]),
-        changed(&[
-            ("typed", json!(hex(b"012345"))),
-            ("challenge_id", json!(id)),
-        ]),
         changed(&[("content", json!(digest))]),
         changed(&[("content", json!(digest)), ("guessable", json!(true))]),
         changed(&[
@@ -254,14 +265,12 @@ fn requests() -> Vec<Value> {
         changed(&[("tenant", json!("a")), ("purpose", json!("b".repeat(128)))]),
         changed(&[("record", json!("ab|c")), ("user", json!("a|bc"))]),
         changed(&[
-            ("content", json!(digest)),
-            ("guessable", json!(true)),
-            ("typed", json!(hex("٠١٢٣٤٥".as_bytes()))),
-            ("challenge_id", json!(id)),
+            ("model", json!("signature")),
+            ("field", json!("loan.application")),
         ]),
     ];
-    for request in &mut all {
-        request["packed"] = json!(hex(&packed(request)));
+    for members in &mut all {
+        members["keys"] = json!(keys(members));
     }
     all
 }
@@ -300,7 +309,7 @@ fn written() -> Value {
             challenge(200, Policy::builder().letters(8), typed_for_letters),
             challenge(300, Policy::builder().token(), typed_for_letters),
         ],
-        "requests": requests(),
+        "bindings": bindings(),
         "recipients": recipients(),
     })
 }
@@ -332,7 +341,11 @@ fn what_is_typed_for_a_golden_challenge_is_judged_as_the_file_says() {
                 let end = cell["discard_after"].as_i64().map(Timestamp::from_unix);
                 let body = unhex(cell["body"].as_str().unwrap());
                 let cell = Cell::new(version, end, body);
-                store.0.lock().unwrap().insert(Key::from_bytes(key), cell);
+                store
+                    .kept
+                    .lock()
+                    .unwrap()
+                    .insert(Key::from_bytes(key), cell);
             }
             let bytes = unhex(entered["typed"].as_str().unwrap());
             let to = binding();

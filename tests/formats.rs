@@ -117,7 +117,7 @@ fn differences(
     compare(
         "kinds",
         taken(document, "| number | kind |", 10),
-        variants(kinds, "otp_kind"),
+        variants(kinds, "otp_cell_kind"),
     );
     for row in table(document, "| cell | before |") {
         let [cell, before, now, file] = &row[..] else {
@@ -169,7 +169,10 @@ fn case_207_the_register_is_what_the_code_has() {
         .lines()
         .filter_map(|line| line.trim().strip_suffix(','))
         .collect();
-    let c: Vec<_> = variants(&kinds, "otp_kind").into_values().skip(1).collect();
+    let c: Vec<_> = variants(&kinds, "otp_cell_kind")
+        .into_values()
+        .skip(1)
+        .collect();
     assert_eq!(rust, c);
 }
 

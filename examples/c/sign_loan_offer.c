@@ -62,7 +62,7 @@ static otp_engine *make_engine(void) {
     MUST(otp_key_ring_new(&keys, &ring));
     MUST(otp_signing_key_from_seed(seed, sizeof seed, &signing_key));
 
-    /* All zeros is the default policy, the default budgets and the system's clock. */
+    /* All zeros is the default policy, the default rate limits and the system's clock. */
     memset(&options, 0, sizeof options);
     options.struct_size = sizeof options;
     options.signing_key = signing_key;
@@ -77,29 +77,30 @@ static otp_engine *make_engine(void) {
     return engine;
 }
 
-/* Judges what was typed; tells whether the offer is signed. */
-static int submit(const otp_engine *engine, const otp_store *store, otp_binding *binding, const char *typed) {
-    uint8_t request[2048];
-    size_t len;
+/* Judges the code that was entered; tells whether the offer is signed. */
+static int submit(const otp_engine *engine, const otp_store *store, const otp_binding *binding, const char *code) {
     otp_verdict verdict;
     otp_evidence evidence;
+    otp_submission submission;
 
-    binding->typed = text(typed);
-    MUST(otp_binding_pack(binding, request, sizeof request, &len));
     memset(&evidence, 0, sizeof evidence);
     evidence.struct_size = sizeof evidence;
     evidence.signer_name = text("Aisyah binti Rahman");
     evidence.consent = text("I accept the loan offer.");
+    memset(&submission, 0, sizeof submission);
+    submission.struct_size = sizeof submission;
+    submission.binding = binding;
+    submission.code = text(code);
+    submission.evidence = &evidence;
     memset(&verdict, 0, sizeof verdict);
     verdict.struct_size = sizeof verdict;
-    MUST(otp_engine_verify_with_evidence(engine, store, request, len, &evidence, &verdict));
-    otp_wipe(request, sizeof request);
+    MUST(otp_engine_verify_submission(engine, store, &submission, &verdict));
     if (verdict.outcome != OTP_OUTCOME_ACCEPTED) {
         printf("  not accepted (%d), %u attempts left\n", (int)verdict.rejection, (unsigned)verdict.attempts_left);
         return 0;
     }
     printf("  signed: record %s, number %u, %u bytes\n", (const char *)verdict.record_id,
-           (unsigned)verdict.record_n, (unsigned)otp_bytes_len(verdict.record));
+           (unsigned)verdict.record_sequence, (unsigned)otp_bytes_len(verdict.record));
     otp_bytes_free(verdict.record);
     return 1;
 }
@@ -107,10 +108,9 @@ static int submit(const otp_engine *engine, const otp_store *store, otp_binding 
 int main(void) {
     otp_engine *engine;
     otp_store *store;
-    otp_binding binding;
+    otp_binding_options options;
+    otp_binding *binding;
     otp_issued issued;
-    uint8_t request[2048];
-    size_t len;
     const char *wrong;
     int32_t keys;
     int too_early, is_signed, replayed;
@@ -122,22 +122,22 @@ int main(void) {
     MUST(otp_engine_check_store(engine, store, &keys));
 
     /* What the code is good for: this field of this record, this user, this number. */
-    memset(&binding, 0, sizeof binding);
-    binding.struct_size = sizeof binding;
-    binding.tenant = text("acme");
-    binding.purpose = text("sign");
-    binding.model = text("loan.application");
-    binding.field = text("client_schedule_esms_otp_signature_ids");
-    binding.record = text("15");
-    binding.user = text("7");
-    binding.recipient = text("60123456789");
-    binding.recipient_kind = OTP_RECIPIENT_MOBILE;
+    memset(&options, 0, sizeof options);
+    options.struct_size = sizeof options;
+    options.tenant = text("acme");
+    options.purpose = text("sign");
+    options.target.model = text("loan.application");
+    options.target.field = text("client_schedule_esms_otp_signature_ids");
+    options.target.id = text("15");
+    options.user = text("7");
+    options.recipient = text("60123456789");
+    options.recipient_kind = OTP_RECIPIENT_MOBILE;
+    MUST(otp_binding_new(engine, &options, &binding));
 
     printf("1. issue\n");
-    MUST(otp_binding_pack(&binding, request, sizeof request, &len));
     memset(&issued, 0, sizeof issued);
     issued.struct_size = sizeof issued;
-    MUST(otp_engine_issue(engine, store, request, len, &issued));
+    MUST(otp_engine_issue(engine, store, binding, &issued));
     if (issued.outcome != OTP_OUTCOME_ISSUED) {
         fprintf(stderr, "refused (%d)\n", (int)issued.reason);
         return 1;
@@ -148,13 +148,14 @@ int main(void) {
 
     printf("2. a wrong code\n");
     wrong = strcmp((const char *)issued.code, "000000") == 0 ? "000001" : "000000";
-    too_early = submit(engine, store, &binding, wrong);
+    too_early = submit(engine, store, binding, wrong);
     printf("3. the right code\n");
-    is_signed = submit(engine, store, &binding, (const char *)issued.code);
+    is_signed = submit(engine, store, binding, (const char *)issued.code);
     printf("4. the right code once more\n");
-    replayed = submit(engine, store, &binding, (const char *)issued.code);
+    replayed = submit(engine, store, binding, (const char *)issued.code);
 
     otp_wipe(issued.code, sizeof issued.code);
+    otp_binding_free(binding);
     otp_engine_free(engine);
     otp_store_free(store);
     return is_signed && !too_early && !replayed ? 0 : 1;

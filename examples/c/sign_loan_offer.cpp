@@ -9,7 +9,6 @@
 #include <random>
 #include <stdexcept>
 #include <string>
-#include <vector>
 
 namespace {
 
@@ -23,11 +22,13 @@ void must(otp_status status) {
 }
 
 struct Free {
+    void operator()(otp_binding *binding) const { otp_binding_free(binding); }
     void operator()(otp_engine *engine) const { otp_engine_free(engine); }
     void operator()(otp_key_ring *ring) const { otp_key_ring_free(ring); }
     void operator()(otp_store *store) const { otp_store_free(store); }
 };
 
+using Binding = std::unique_ptr<otp_binding, Free>;
 using Engine = std::unique_ptr<otp_engine, Free>;
 using KeyRing = std::unique_ptr<otp_key_ring, Free>;
 using Store = std::unique_ptr<otp_store, Free>;
@@ -72,24 +73,15 @@ Engine make_engine() {
     otp_wipe(reinterpret_cast<uint8_t *>(&code_secret[0]), code_secret.size());
     otp_wipe(reinterpret_cast<uint8_t *>(&index_secret[0]), index_secret.size());
     otp_engine *engine = nullptr;
-    must(otp_engine_new(ring, nullptr, &engine)); // the default policy, budgets and clock
+    must(otp_engine_new(ring, nullptr, &engine)); // the default policy, rate limits and clock
     return Engine(engine);
 }
 
-std::vector<uint8_t> pack(const otp_binding &binding) {
-    std::vector<uint8_t> request(2048);
-    size_t len = 0;
-    must(otp_binding_pack(&binding, request.data(), request.size(), &len));
-    request.resize(len);
-    return request;
-}
-
-// Judges what was typed; tells whether the offer is signed.
-bool submit(const Engine &engine, const Store &store, otp_binding binding, const std::string &typed) {
-    binding.typed = view(typed);
-    std::vector<uint8_t> request = pack(binding);
+// Judges the code that was entered; tells whether the offer is signed.
+bool submit(const Engine &engine, const Store &store, const Binding &binding, const std::string &code) {
     auto verdict = sized<otp_verdict>();
-    must(otp_engine_verify(engine.get(), store.get(), request.data(), request.size(), &verdict));
+    must(otp_engine_verify(engine.get(), store.get(), binding.get(), reinterpret_cast<const uint8_t *>(code.data()),
+                           code.size(), &verdict));
     const bool accepted = verdict.outcome == OTP_OUTCOME_ACCEPTED;
     std::printf("  %s\n", accepted ? "signed" : "not accepted");
     return accepted;
@@ -103,21 +95,23 @@ int run() {
     int32_t keys = 0; // at each start: a store that other keys began must not be worked on
     must(otp_engine_check_store(engine.get(), store.get(), &keys));
 
-    const std::string tenant = "acme", purpose = "sign", model = "loan.application", record = "15", user = "7";
+    const std::string tenant = "acme", purpose = "sign", model = "loan.application", id = "15", user = "7";
     const std::string field = "client_schedule_esms_otp_signature_ids", mobile = "60123456789";
-    auto binding = sized<otp_binding>();
-    binding.tenant = view(tenant);
-    binding.purpose = view(purpose);
-    binding.model = view(model);
-    binding.field = view(field);
-    binding.record = view(record);
-    binding.user = view(user);
-    binding.recipient = view(mobile);
-    binding.recipient_kind = OTP_RECIPIENT_MOBILE;
+    auto options = sized<otp_binding_options>();
+    options.tenant = view(tenant);
+    options.purpose = view(purpose);
+    options.target.model = view(model);
+    options.target.field = view(field);
+    options.target.id = view(id);
+    options.user = view(user);
+    options.recipient = view(mobile);
+    options.recipient_kind = OTP_RECIPIENT_MOBILE;
+    otp_binding *bound = nullptr;
+    must(otp_binding_new(engine.get(), &options, &bound));
+    Binding binding(bound);
 
-    std::vector<uint8_t> request = pack(binding);
     auto issued = sized<otp_issued>();
-    must(otp_engine_issue(engine.get(), store.get(), request.data(), request.size(), &issued));
+    must(otp_engine_issue(engine.get(), store.get(), binding.get(), &issued));
     if (issued.outcome != OTP_OUTCOME_ISSUED) return 1;
     const std::string code(reinterpret_cast<const char *>(issued.code)); // to be sent by the host
     otp_wipe(issued.code, sizeof issued.code);

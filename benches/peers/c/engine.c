@@ -5,13 +5,6 @@
 
 #define SLOTS 1000
 #define BATCH 256
-/* Room for a packed request, with what was typed. */
-#define ROOM 256
-
-typedef struct {
-    uint8_t bytes[ROOM];
-    size_t length;
-} request;
 
 /* An engine on a memory store with some slots, each with a user and a recipient of its own. */
 typedef struct {
@@ -19,13 +12,10 @@ typedef struct {
     otp_store *store;
     int64_t now;
     uint64_t slots;
-    request requests[SLOTS];
-    /* What was issued, and the same requests with it. */
+    otp_binding *bindings[SLOTS];
+    /* What was issued, and what is entered. */
     uint8_t codes[SLOTS][OTP_CODE_CAPACITY];
-    request typed[SLOTS];
-    /* The requests of a batch, each behind its length. */
-    uint8_t packed[BATCH * (ROOM + 4)];
-    size_t packed_length;
+    otp_submission submissions[SLOTS];
     otp_issued issued[BATCH];
     otp_verdict verdicts[BATCH];
 } desk;
@@ -47,24 +37,23 @@ static otp_view view(const void *data, size_t length) {
 
 static otp_view text(const char *of) { return view(of, strlen(of)); }
 
-static request pack(unsigned slot, const char *typed) {
+static otp_binding *bind_slot(const otp_engine *engine, unsigned slot) {
     char record[16], number[16];
-    request made;
-    otp_binding binding;
+    otp_binding *made = NULL;
+    otp_binding_options binding;
     memset(&binding, 0, sizeof binding);
     REQUIRE(snprintf(record, sizeof record, "%u", slot) > 0);
     REQUIRE(snprintf(number, sizeof number, "601%08u", slot) > 0);
     binding.struct_size = sizeof binding;
     binding.tenant = text("acme");
     binding.purpose = text("sign");
-    binding.model = text("loan.application");
-    binding.field = text("client_schedule_esms_otp_signature_ids");
-    binding.record = text(record);
+    binding.target.model = text("loan.application");
+    binding.target.field = text("client_schedule_esms_otp_signature_ids");
+    binding.target.id = text(record);
     binding.user = text(record);
     binding.recipient = text(number);
     binding.recipient_kind = OTP_RECIPIENT_MOBILE;
-    binding.typed = text(typed);
-    REQUIRE(otp_binding_pack(&binding, made.bytes, sizeof made.bytes, &made.length) == OTP_STATUS_OK);
+    REQUIRE(otp_binding_new(engine, &binding, &made) == OTP_STATUS_OK);
     return made;
 }
 
@@ -74,16 +63,16 @@ static desk *open_desk(effort how, int metered) {
     otp_code_key code;
     otp_key_ring_options keys;
     otp_engine_options options;
-    otp_budgets budgets;
+    otp_rate_limits rate_limits;
     unsigned slot;
     REQUIRE(made != NULL);
     memset(&code, 0, sizeof code);
     memset(&keys, 0, sizeof keys);
     memset(&options, 0, sizeof options);
-    memset(&budgets, 0, sizeof budgets);
-    budgets.struct_size = sizeof budgets;
-    REQUIRE(otp_budgets_default(&budgets) == OTP_STATUS_OK);
-    budgets.metered = metered;
+    memset(&rate_limits, 0, sizeof rate_limits);
+    rate_limits.struct_size = sizeof rate_limits;
+    REQUIRE(otp_rate_limits_default(&rate_limits) == OTP_STATUS_OK);
+    rate_limits.metered = metered;
     code.kid = text("2026a");
     code.secret = text("a code secret of thirty-two bytes");
     keys.struct_size = sizeof keys;
@@ -94,18 +83,20 @@ static desk *open_desk(effort how, int metered) {
     keys.index = text("an index secret of thirty-two b.");
     REQUIRE(otp_key_ring_new(&keys, &ring) == OTP_STATUS_OK);
     options.struct_size = sizeof options;
-    options.budgets = &budgets;
+    options.rate_limits = &rate_limits;
     options.clock.now = tell_time;
     options.clock.user_data = made;
     REQUIRE(otp_engine_new(ring, &options, &made->engine) == OTP_STATUS_OK);
     otp_key_ring_free(ring);
     REQUIRE(otp_store_memory_new(0, 0, &made->store) == OTP_STATUS_OK);
     made->slots = how.quick ? 20 : SLOTS;
-    for (slot = 0; slot < made->slots; slot++) made->requests[slot] = pack(slot, "");
+    for (slot = 0; slot < made->slots; slot++) made->bindings[slot] = bind_slot(made->engine, slot);
     return made;
 }
 
 static void close_desk(desk *done) {
+    unsigned slot;
+    for (slot = 0; slot < done->slots; slot++) otp_binding_free(done->bindings[slot]);
     otp_engine_free(done->engine);
     otp_store_free(done->store);
     free(done);
@@ -118,10 +109,9 @@ static void issue(void *with, uint64_t n) {
     desk *at = with;
     uint64_t slot;
     for (slot = 0; slot < n; slot++) {
-        const request *to = &at->requests[slot];
         otp_issued *issued = at->issued;
         issued->struct_size = sizeof *issued;
-        REQUIRE(otp_engine_issue(at->engine, at->store, to->bytes, to->length, issued) == OTP_STATUS_OK);
+        REQUIRE(otp_engine_issue(at->engine, at->store, at->bindings[slot], issued) == OTP_STATUS_OK);
         REQUIRE(issued->outcome == OTP_OUTCOME_ISSUED);
     }
 }
@@ -131,12 +121,14 @@ static void issue_all(void *with) {
     unsigned slot;
     next_day(with);
     for (slot = 0; slot < at->slots; slot++) {
-        const request *to = &at->requests[slot];
         otp_issued issued;
         issued.struct_size = sizeof issued;
-        REQUIRE(otp_engine_issue(at->engine, at->store, to->bytes, to->length, &issued) == OTP_STATUS_OK);
+        REQUIRE(otp_engine_issue(at->engine, at->store, at->bindings[slot], &issued) == OTP_STATUS_OK);
         REQUIRE(issued.outcome == OTP_OUTCOME_ISSUED);
-        at->typed[slot] = pack(slot, (const char *)issued.code);
+        memcpy(at->codes[slot], issued.code, sizeof issued.code);
+        memset(&at->submissions[slot], 0, sizeof at->submissions[slot]);
+        at->submissions[slot].binding = at->bindings[slot];
+        at->submissions[slot].code = text((const char *)at->codes[slot]);
     }
 }
 
@@ -144,70 +136,43 @@ static void verify(void *with, uint64_t n) {
     desk *at = with;
     uint64_t slot;
     for (slot = 0; slot < n; slot++) {
-        const request *to = &at->typed[slot];
+        otp_view code = at->submissions[slot].code;
         otp_verdict *verdict = at->verdicts;
         verdict->struct_size = sizeof *verdict;
-        REQUIRE(otp_engine_verify(at->engine, at->store, to->bytes, to->length, verdict) == OTP_STATUS_OK);
+        REQUIRE(otp_engine_verify(at->engine, at->store, at->bindings[slot], code.data, code.len, verdict) ==
+                OTP_STATUS_OK);
         REQUIRE(verdict->outcome == OTP_OUTCOME_ACCEPTED);
     }
 }
 
 static uint64_t batched(const desk *at) { return at->slots < BATCH ? at->slots : BATCH; }
 
-static void put_together(desk *at, const request *requests) {
-    uint8_t *to = at->packed;
-    uint64_t slot;
-    for (slot = 0; slot < batched(at); slot++) {
-        size_t length = requests[slot].length;
-        to[0] = to[1] = 0;
-        to[2] = (uint8_t)(length >> 8);
-        to[3] = (uint8_t)length;
-        memcpy(to + 4, requests[slot].bytes, length);
-        to += 4 + length;
-    }
-    at->packed_length = (size_t)(to - at->packed);
-}
-
-static void prepare_issue_batch(void *with) {
-    desk *at = with;
-    next_day(with);
-    put_together(at, at->requests);
-}
-
 static void issue_batch(void *with, uint64_t n) {
     desk *at = with;
-    REQUIRE(otp_issue_many(at->engine, at->store, at->packed, at->packed_length, n, at->issued,
-                           sizeof *at->issued) == OTP_STATUS_OK);
+    REQUIRE(otp_engine_issue_many(at->engine, at->store, (const otp_binding *const *)at->bindings, n, at->issued,
+                                  sizeof *at->issued) == OTP_STATUS_OK);
     while (n-- > 0) REQUIRE(at->issued[n].outcome == OTP_OUTCOME_ISSUED);
-}
-
-static void prepare_verify_batch(void *with) {
-    desk *at = with;
-    issue_all(with);
-    put_together(at, at->typed);
 }
 
 static void verify_batch(void *with, uint64_t n) {
     desk *at = with;
-    REQUIRE(otp_verify_many(at->engine, at->store, at->packed, at->packed_length, n, at->verdicts,
-                            sizeof *at->verdicts) == OTP_STATUS_OK);
+    REQUIRE(otp_engine_verify_many(at->engine, at->store, at->submissions, sizeof *at->submissions, n, at->verdicts,
+                                   sizeof *at->verdicts) == OTP_STATUS_OK);
     while (n-- > 0) REQUIRE(at->verdicts[n].outcome == OTP_OUTCOME_ACCEPTED);
 }
 
 /* What the call alone costs: a function of the same signature that does nothing. */
-static otp_status nothing(const otp_engine *engine, const otp_store *store, const uint8_t *bytes, size_t length,
+static otp_status nothing(const otp_engine *engine, const otp_store *store, const otp_binding *binding,
                           otp_issued *out) {
-    (void)engine, (void)store, (void)bytes, (void)length, (void)out;
+    (void)engine, (void)store, (void)binding, (void)out;
     return OTP_STATUS_OK;
 }
 
 static void empty_calls(void *with, uint64_t n) {
-    otp_status (*volatile call)(const otp_engine *, const otp_store *, const uint8_t *, size_t, otp_issued *) =
-        nothing;
+    otp_status (*volatile call)(const otp_engine *, const otp_store *, const otp_binding *, otp_issued *) = nothing;
     desk *at = with;
     while (n-- > 0) {
-        const request *to = &at->requests[n % at->slots];
-        REQUIRE(call(at->engine, at->store, to->bytes, to->length, at->issued) == OTP_STATUS_OK);
+        REQUIRE(call(at->engine, at->store, at->bindings[n % at->slots], at->issued) == OTP_STATUS_OK);
     }
 }
 
@@ -225,14 +190,14 @@ static void rows_of(effort how, int metered) {
     row rows[] = {
         {"floor", NULL, floor_issue, NULL, slots},
         {"issue", next_day, issue, issues, slots},
-        {"issue, batch of 256", prepare_issue_batch, issue_batch, issue_batches, many},
+        {"issue, batch of 256", next_day, issue_batch, issue_batches, many},
         {"empty call", NULL, empty_calls, issues, 0},
         {"floor again", NULL, floor_issue, NULL, slots},
     };
     row judged[] = {
         {"floor", NULL, floor_verify, NULL, slots},
         {"right code", issue_all, verify, verifies, slots},
-        {"right code, batch of 256", prepare_verify_batch, verify_batch, verify_batches, many},
+        {"right code, batch of 256", issue_all, verify_batch, verify_batches, many},
         {"empty call", NULL, empty_calls, verifies, 0},
         {"floor again", NULL, floor_verify, NULL, slots},
     };

@@ -72,11 +72,11 @@ static void drop(maker *made) {
 typedef void generator(const maker *made, uint64_t at, char *code);
 
 static void engine_hotp(const maker *made, uint64_t at, char *code) {
-    REQUIRE(otp_hotp_at(made->hotp, at, (uint8_t *)code, OTP_CODE_CAPACITY) == OTP_STATUS_OK);
+    REQUIRE(otp_hotp_generate(made->hotp, at, (uint8_t *)code, OTP_CODE_CAPACITY) == OTP_STATUS_OK);
 }
 
 static void engine_totp(const maker *made, uint64_t at, char *code) {
-    REQUIRE(otp_totp_at(made->totp, (int64_t)at, (uint8_t *)code, OTP_CODE_CAPACITY) == OTP_STATUS_OK);
+    REQUIRE(otp_totp_generate(made->totp, (int64_t)at, (uint8_t *)code, OTP_CODE_CAPACITY) == OTP_STATUS_OK);
 }
 
 /* Says whether a wrong code was taken for right. */

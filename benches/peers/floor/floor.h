@@ -22,7 +22,6 @@ void otp_floor_issue_metered(uint64_t n);
 void otp_floor_verify_metered(uint64_t n);
 
 /* Nothing, with the signature of issue and verify: what a call alone costs. */
-int32_t otp_floor_nothing(const void *engine, const void *store, const uint8_t *request, size_t request_len,
-                          void *out);
+int32_t otp_floor_nothing(const void *engine, const void *store, const void *binding, void *out);
 
 #endif

@@ -107,7 +107,7 @@ def load_floor() -> ctypes.CDLL:
         function = getattr(library, f"otp_floor_verify_{operation}")
         function.argtypes, function.restype = [ctypes.c_uint64, ctypes.c_uint64], None
     library.otp_floor_nothing.argtypes = [
-        ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p,
+        ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p,
     ]  # fmt: skip
     library.otp_floor_nothing.restype = ctypes.c_int32
     return library

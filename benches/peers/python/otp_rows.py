@@ -7,7 +7,8 @@ from typing import Any
 import otp_engine as otp
 from otp_engine import _bindings as c
 from otp_engine._lib import lib
-from otp_engine.engine import _batch, _new_issued, _new_verdict
+from otp_engine.engine import _new_issued, _new_verdict, _submissions
+from otp_engine.words import Bound, bound
 
 from baseline import CODES, INDEX, EqualWork, Members, Plain, members
 from measure import Effort, Row, figure, group, report, timed
@@ -82,62 +83,62 @@ class Rows:
         return timed(work)
 
     def calls(self) -> int:
-        """The C calls alone, on packed bytes: no Python object is made of the answers."""
+        """The C calls alone, on bindings made before: no Python object is made of the answers."""
         store = otp.MemoryStore()
         (issued, issued_at, _), (verdict, verdict_at) = _new_issued(), _new_verdict()
         engine, cells = self.engine._open().address, store._open().address
-        requests, codes = [to._packed for to in self.bindings], []
+        made, codes = self.handles(), []
 
         def issue() -> None:
-            for request in requests:
-                lib.otp_engine_issue(engine, cells, request, len(request), issued_at)
+            for to in made:
+                lib.otp_engine_issue(engine, cells, to.address, issued_at)
                 codes.append(issued.code)
 
         def verify() -> None:
-            for request in typed:
-                lib.otp_engine_verify(engine, cells, request, len(request), verdict_at)
+            for to, code in entered:
+                lib.otp_engine_verify(engine, cells, to.address, code, len(code), verdict_at)
 
         took = timed(issue)
-        typed = [
-            to._with_typed(code.decode(), None)
-            for to, code in zip(self.bindings, codes, strict=True)
-        ]
+        entered = list(zip(made, codes, strict=True))
         took += timed(verify)
         assert verdict.outcome == c.OTP_OUTCOME_ACCEPTED
         return took
 
-    def packed_batch(self) -> int:
-        """Two batch calls on packed bytes; codes are read and packed outside of the measure."""
-        store, count = otp.MemoryStore(), self.count
+    def handles(self) -> list[Bound]:
+        """Return the handles of the bindings."""
+        engine = self.engine
+        return [bound(to, engine._open().address, engine._ring) for to in self.bindings]
+
+    def packed_submissions(self) -> int:
+        """Two batch calls; codes are read and laid out outside of the measure."""
+        store, count, made = otp.MemoryStore(), self.count, self.handles()
         engine, cells = self.engine._open().address, store._open().address
         issued, verdicts = (c.otp_issued * count)(), (c.otp_verdict * count)()
-        requests = _batch([to._packed for to in self.bindings])
+        addresses = (ctypes.c_void_p * count)(*(to.address for to in made))
         out = ctypes.addressof(issued)
         size = ctypes.sizeof(c.otp_issued)
         took = timed(
-            lambda: lib.otp_issue_many(engine, cells, requests, len(requests), count, out, size)
+            lambda: lib.otp_engine_issue_many(engine, cells, addresses, count, out, size)
         )
-        codes = [one.code.decode() for one in issued]
-        typed = _batch(
-            [to._with_typed(code, None) for to, code in zip(self.bindings, codes, strict=True)]
-        )
+        run, kept = _submissions(made, [one.code for one in issued])
         out = ctypes.addressof(verdicts)
-        each = ctypes.sizeof(c.otp_verdict)
+        each, item = ctypes.sizeof(c.otp_verdict), ctypes.sizeof(c.otp_submission)
         took += timed(
-            lambda: lib.otp_verify_many(engine, cells, typed, len(typed), count, out, each)
+            lambda: lib.otp_engine_verify_many(engine, cells, run, item, count, out, each)
         )
+        del kept
         assert all(verdict.outcome == c.OTP_OUTCOME_ACCEPTED for verdict in verdicts)
         return took
 
     def empty_calls(self) -> int:
         """Call, two times each, a function of the same signature that does nothing."""
         nothing, kept = self.lib.otp_floor_nothing, ctypes.create_string_buffer(400)
-        request, out = self.bindings[0]._packed, ctypes.addressof(kept)
+        out = ctypes.addressof(kept)
 
         def work() -> None:
             for _ in range(self.count):
-                nothing(out, out, request, len(request), out)
-                nothing(out, out, request, len(request), out)
+                nothing(out, out, out, out)
+                nothing(out, out, out, out)
 
         return timed(work)
 
@@ -186,7 +187,7 @@ def rows(effort: Effort, floor: ctypes.CDLL) -> None:
             row("single, str, and its Binding made", lambda: all_rows.single(ready=False)),
             row("batch of 256, str", lambda: all_rows.batch(ready=True)),
             row("batch of 256, str, and Bindings made", lambda: all_rows.batch(ready=False)),
-            row("batch of 256, packed", all_rows.packed_batch),
+            row("batch of 256, packed", all_rows.packed_submissions),
             row("two calls, packed", all_rows.calls),
             row("two empty calls", all_rows.empty_calls),
             row("floor again", all_rows.floor),

@@ -5,7 +5,7 @@ use otp_core::{
     RefusalReason, Rejection, Status, Verdict,
 };
 
-use crate::status::{Fault, otp_status};
+use crate::status::Fault;
 use crate::view::{Sized_, otp_bytes, put, show, write_sized};
 
 /// Room for a code and its NUL.
@@ -52,7 +52,7 @@ pub enum otp_outcome {
 /// Why no code is issued.
 #[repr(i32)]
 #[derive(Clone, Copy, Debug)]
-pub enum otp_reason {
+pub enum otp_refusal_reason {
     /// It was not refused.
     None = 0,
     /// A code was sent a moment ago.
@@ -131,7 +131,7 @@ pub enum otp_evidence_fault {
 /// The pieces of evidence.
 #[repr(i32)]
 #[derive(Clone, Copy, Debug)]
-pub enum otp_piece {
+pub enum otp_evidence_kind {
     /// None.
     None = 0,
     /// The name that the signer typed.
@@ -162,7 +162,7 @@ pub struct otp_issued {
     pub status: i32,
     /// `OTP_OUTCOME_ISSUED` or `OTP_OUTCOME_REFUSED`.
     pub outcome: i32,
-    /// One of `otp_reason`.
+    /// One of `otp_refusal_reason`.
     pub reason: i32,
     /// Which send of this code it is, from 1 on.
     pub send: u32,
@@ -186,33 +186,17 @@ pub struct otp_issued {
     pub minutes: u32,
 }
 
-impl Sized_ for otp_issued {
-    const FIRST: usize = 368;
+// SAFETY: plain data behind its size, of which all zeros is a value.
+unsafe impl Sized_ for otp_issued {
+    const LEAST: usize = core::mem::offset_of!(Self, valid_for);
 }
 
 impl otp_issued {
-    pub(crate) const NONE: Self = Self {
-        struct_size: size_of::<Self>(),
-        status: otp_status::Ok as i32,
-        outcome: otp_outcome::None as i32,
-        reason: 0,
-        send: 0,
-        issued_at: 0,
-        expires_at: 0,
-        retry_at: 0,
-        has_retry_at: 0,
-        challenge_id: [0; 27],
-        code: [0; 27],
-        recipient: [0; 255],
-        valid_for: 0,
-        minutes: 0,
-    };
-
     /// Makes the item of a batch that failed.
     pub(crate) fn failed(fault: &Fault) -> Self {
         Self {
             status: fault.status as i32,
-            ..Self::NONE
+            ..Self::zeroed()
         }
     }
 
@@ -247,7 +231,7 @@ impl otp_issued {
                 recipient: put(issued.recipient.as_str()),
                 valid_for: i64::try_from(issued.valid_for.as_secs()).unwrap_or(i64::MAX),
                 minutes: issued.minutes(),
-                ..Self::NONE
+                ..Self::zeroed()
             },
             Issuance::Refused(refusal) => Self {
                 outcome: otp_outcome::Refused as i32,
@@ -255,7 +239,7 @@ impl otp_issued {
                 retry_at: refusal.retry_at.map_or(0, otp_core::Timestamp::unix),
                 has_retry_at: i32::from(refusal.retry_at.is_some()),
                 challenge_id: refusal.id.map_or([0; 27], show),
-                ..Self::NONE
+                ..Self::zeroed()
             },
         }
     }
@@ -285,41 +269,25 @@ pub struct otp_verdict {
     pub verified_at: i64,
     /// One of `otp_evidence_fault`.
     pub evidence_fault: i32,
-    /// One of `otp_piece`.
-    pub evidence_piece: i32,
-    /// The record's place in its field, from 1; 0 if there is none.
-    pub record_n: u64,
+    /// One of `otp_evidence_kind`.
+    pub evidence_kind: i32,
     /// The signature record as `<JWS>~<disclosure>~…`, or NULL; free it by `otp_bytes_free`.
     pub record: *mut otp_bytes,
+    /// The record's place among those of its target, from 1; 0 if there is none.
+    pub record_sequence: u64,
     /// 22 characters and a NUL; empty if there is no record.
     pub record_id: [u8; 23],
     /// The accepted challenge: 26 characters and a NUL.
     pub challenge_id: [u8; 27],
 }
 
-impl Sized_ for otp_verdict {
-    const FIRST: usize = size_of::<Self>();
+// SAFETY: plain data behind its size, of which all zeros is a value.
+unsafe impl Sized_ for otp_verdict {
+    // Without the record that it owns, a structure would lose it.
+    const LEAST: usize = core::mem::offset_of!(Self, record_id);
 }
 
 impl otp_verdict {
-    pub(crate) const NONE: Self = Self {
-        struct_size: size_of::<Self>(),
-        status: otp_status::Ok as i32,
-        outcome: otp_outcome::None as i32,
-        rejection: 0,
-        public_rejection: 0,
-        attempts_left: 0,
-        has_retry_at: 0,
-        retry_at: 0,
-        verified_at: 0,
-        evidence_fault: 0,
-        evidence_piece: 0,
-        record_n: 0,
-        record: core::ptr::null_mut(),
-        record_id: [0; 23],
-        challenge_id: [0; 27],
-    };
-
     /// Writes a verdict down; the record, if any, is the caller's from here on.
     pub(crate) fn of(verdict: &Verdict) -> Self {
         match verdict {
@@ -329,12 +297,12 @@ impl otp_verdict {
                     outcome: otp_outcome::Accepted as i32,
                     verified_at: acceptance.verified_at.unix(),
                     challenge_id: show(acceptance.id),
-                    record_n: record.map_or(0, |record| record.sequence()),
+                    record_sequence: record.map_or(0, |record| record.sequence()),
                     record_id: record.map_or([0; 23], |record| show(record.id())),
                     record: record.map_or(core::ptr::null_mut(), |record| {
                         otp_bytes::give(record.to_sd_jwt())
                     }),
-                    ..Self::NONE
+                    ..Self::zeroed()
                 }
             }
             Verdict::Rejected(rejection) => rejection_numbers(*rejection),
@@ -393,8 +361,8 @@ pub(crate) fn rejection_numbers(rejection: Rejection) -> otp_verdict {
         has_retry_at: retry_at.0,
         retry_at: retry_at.1,
         evidence_fault: evidence.0,
-        evidence_piece: evidence.1,
-        ..otp_verdict::NONE
+        evidence_kind: evidence.1,
+        ..otp_verdict::zeroed()
     }
 }
 
@@ -403,30 +371,35 @@ fn evidence_numbers(fault: EvidenceFault) -> (i32, i32) {
         EvidenceFault::Missing(piece) => (otp_evidence_fault::Missing, piece),
         EvidenceFault::TooLarge(piece) => (otp_evidence_fault::TooLarge, piece),
         EvidenceFault::Unfit(piece) => (otp_evidence_fault::Unfit, piece),
-        _ => return (otp_evidence_fault::Unfit as i32, otp_piece::None as i32),
+        _ => {
+            return (
+                otp_evidence_fault::Unfit as i32,
+                otp_evidence_kind::None as i32,
+            );
+        }
     };
     let piece = match piece {
-        EvidenceKind::SignerName => otp_piece::SignerName,
-        EvidenceKind::Document => otp_piece::Document,
-        EvidenceKind::Image => otp_piece::Image,
-        EvidenceKind::Consent => otp_piece::Consent,
-        EvidenceKind::UserName => otp_piece::UserName,
-        EvidenceKind::Revision => otp_piece::Revision,
-        EvidenceKind::Ip => otp_piece::Ip,
-        EvidenceKind::Agent => otp_piece::Agent,
-        _ => otp_piece::None,
+        EvidenceKind::SignerName => otp_evidence_kind::SignerName,
+        EvidenceKind::Document => otp_evidence_kind::Document,
+        EvidenceKind::Image => otp_evidence_kind::Image,
+        EvidenceKind::Consent => otp_evidence_kind::Consent,
+        EvidenceKind::UserName => otp_evidence_kind::UserName,
+        EvidenceKind::Revision => otp_evidence_kind::Revision,
+        EvidenceKind::Ip => otp_evidence_kind::Ip,
+        EvidenceKind::Agent => otp_evidence_kind::Agent,
+        _ => otp_evidence_kind::None,
     };
     (number as i32, piece as i32)
 }
 
 pub(crate) const fn reason_number(reason: RefusalReason) -> i32 {
     let reason = match reason {
-        RefusalReason::Cooldown => otp_reason::Cooldown,
-        RefusalReason::SendLimit => otp_reason::SendLimit,
-        RefusalReason::Exhausted => otp_reason::Exhausted,
-        RefusalReason::Locked => otp_reason::Locked,
+        RefusalReason::Cooldown => otp_refusal_reason::Cooldown,
+        RefusalReason::SendLimit => otp_refusal_reason::SendLimit,
+        RefusalReason::Exhausted => otp_refusal_reason::Exhausted,
+        RefusalReason::Locked => otp_refusal_reason::Locked,
         // One that a later core adds holds up sends, as they all do.
-        _ => otp_reason::SendLimit,
+        _ => otp_refusal_reason::SendLimit,
     };
     reason as i32
 }
@@ -434,7 +407,7 @@ pub(crate) const fn reason_number(reason: RefusalReason) -> i32 {
 /// Where a challenge stands.
 #[repr(i32)]
 #[derive(Clone, Copy, Debug)]
-pub enum otp_state {
+pub enum otp_challenge_state {
     /// There is no challenge for this binding.
     None = 0,
     /// It awaits its answer.
@@ -447,6 +420,30 @@ pub enum otp_state {
     Exhausted = 4,
     /// It was called off.
     Cancelled = 5,
+}
+
+/// What became of a report of delivery.
+#[repr(i32)]
+#[derive(Clone, Copy, Debug)]
+pub enum otp_report_outcome {
+    /// It was recorded.
+    Recorded = 1,
+    /// It was recorded, and the send no longer counts.
+    Refunded = 2,
+    /// It was late, a second one, or of no send of this binding: nothing was changed.
+    Ignored = 3,
+}
+
+/// Whether a user is locked.
+#[repr(i32)]
+#[derive(Clone, Copy, Debug)]
+pub enum otp_lock {
+    /// The user is not locked.
+    None = 0,
+    /// Until an instant.
+    Until = 1,
+    /// Until an administrator unlocks them.
+    UntilUnlocked = 2,
 }
 
 /// What is known of the latest send.
@@ -467,7 +464,7 @@ pub enum otp_delivery {
 pub struct otp_challenge {
     /// `sizeof(otp_challenge)`.
     pub struct_size: usize,
-    /// One of `otp_state`; `OTP_STATE_NONE` leaves all else 0.
+    /// One of `otp_challenge_state`; `OTP_CHALLENGE_STATE_NONE` leaves all else 0.
     pub state: i32,
     /// One of `otp_delivery`.
     pub delivery: i32,
@@ -481,9 +478,9 @@ pub struct otp_challenge {
     pub expires_at: i64,
     /// Unix seconds at which the cooldown ends.
     pub next_send_at: i64,
-    /// 0: the user is not locked. 1: until `locked_until`. 2: until an unlock.
+    /// One of `otp_lock`.
     pub lock: i32,
-    /// Unix seconds; read if `lock` is 1.
+    /// Unix seconds; read if `lock` is `OTP_LOCK_UNTIL`.
     pub locked_until: i64,
     /// 26 characters and a NUL.
     pub challenge_id: [u8; 27],
@@ -491,35 +488,21 @@ pub struct otp_challenge {
     pub gateway_status: [u8; 8],
 }
 
-impl Sized_ for otp_challenge {
-    const FIRST: usize = size_of::<Self>();
-}
+// SAFETY: plain data behind its size, of which all zeros is a value.
+unsafe impl Sized_ for otp_challenge {}
 
 impl otp_challenge {
     pub(crate) fn of(status: Option<&Status>) -> Self {
-        let mut challenge = Self {
-            struct_size: size_of::<Self>(),
-            state: otp_state::None as i32,
-            delivery: 0,
-            attempts_left: 0,
-            sends: 0,
-            issued_at: 0,
-            expires_at: 0,
-            next_send_at: 0,
-            lock: 0,
-            locked_until: 0,
-            challenge_id: [0; 27],
-            gateway_status: [0; 8],
-        };
+        let mut challenge = Self::zeroed();
         let Some(status) = status else {
             return challenge;
         };
         let state = match status.state {
-            ChallengeState::Verified => otp_state::Verified,
-            ChallengeState::Expired => otp_state::Expired,
-            ChallengeState::Exhausted => otp_state::Exhausted,
-            ChallengeState::Cancelled => otp_state::Cancelled,
-            _ => otp_state::Pending,
+            ChallengeState::Verified => otp_challenge_state::Verified,
+            ChallengeState::Expired => otp_challenge_state::Expired,
+            ChallengeState::Exhausted => otp_challenge_state::Exhausted,
+            ChallengeState::Cancelled => otp_challenge_state::Cancelled,
+            _ => otp_challenge_state::Pending,
         };
         challenge.state = state as i32;
         let delivery = match status.delivery {
@@ -536,11 +519,12 @@ impl otp_challenge {
         challenge.issued_at = status.issued_at.unix();
         challenge.expires_at = status.expires_at.unix();
         challenge.next_send_at = status.next_send_at.unix();
-        (challenge.lock, challenge.locked_until) = match status.lock {
-            Lock::Free => (0, 0),
-            Lock::Until(at) => (1, at.unix()),
-            Lock::UntilUnlocked => (2, 0),
+        let (lock, until) = match status.lock {
+            Lock::Free => (otp_lock::None, 0),
+            Lock::Until(at) => (otp_lock::Until, at.unix()),
+            Lock::UntilUnlocked => (otp_lock::UntilUnlocked, 0),
         };
+        (challenge.lock, challenge.locked_until) = (lock as i32, until);
         challenge.challenge_id = show(status.id);
         challenge
     }

@@ -1,4 +1,4 @@
-//! The engine: made of keys, policy, budgets, clock, observer and signing key; and what it does
+//! The engine: made of keys, policy, rate limits, clock, observer and signing key; and what it does
 //! beside verifying.
 
 use core::ffi::{CStr, c_char};
@@ -8,13 +8,13 @@ use otp_core::{
     Mobile, ReportOutcome, ResetOutcome, UnlockOutcome,
 };
 
-use crate::challenge::{otp_challenge, otp_issued};
+use crate::binding::{RingNumber, otp_binding, use_binding};
+use crate::challenge::{otp_challenge, otp_issued, otp_report_outcome};
 use crate::fork::Generation;
 use crate::guard::{flag, guard, guard_code, guard_drop, outside_callbacks};
 use crate::key::{drop_handle, otp_key_ring, otp_signing_key};
 use crate::observer::{HostClock, HostObserver, UserData, otp_clock, otp_observer};
-use crate::policy::{otp_budgets, otp_policy, read_budgets, read_policy};
-use crate::request::Request;
+use crate::policy::{otp_policy, otp_rate_limits, read_policy, read_rate_limits};
 use crate::status::{Fault, otp_status};
 use crate::store::otp_store;
 use crate::view::{
@@ -46,8 +46,18 @@ pub extern "C" fn otp_version() -> *const c_char {
 /// Issues codes and judges what was typed; used by any number of threads at once.
 #[derive(Debug)]
 pub struct otp_engine {
-    pub(crate) engine: Engine,
-    pub(crate) generation: Generation,
+    engine: Engine,
+    /// That of the keys, which the bindings have too.
+    pub(crate) ring: RingNumber,
+    generation: Generation,
+}
+
+impl core::ops::Deref for otp_engine {
+    type Target = Engine;
+
+    fn deref(&self) -> &Engine {
+        &self.engine
+    }
 }
 
 /// What an engine is made of beside its keys. All zeros but `struct_size` is a good engine.
@@ -58,8 +68,8 @@ pub struct otp_engine_options {
     pub struct_size: usize,
     /// NULL: the default policy.
     pub policy: *const otp_policy,
-    /// NULL: the default budgets.
-    pub budgets: *const otp_budgets,
+    /// NULL: the default rate limits.
+    pub rate_limits: *const otp_rate_limits,
     /// NULL: no signature records. A copy is taken.
     pub signing_key: *const otp_signing_key,
     /// All zeros: the system's clock.
@@ -71,13 +81,12 @@ pub struct otp_engine_options {
     pub fibers: i32,
 }
 
-impl Sized_ for otp_engine_options {
-    const FIRST: usize = size_of::<Self>();
-}
+// SAFETY: plain data behind its size, of which all zeros is a value.
+unsafe impl Sized_ for otp_engine_options {}
 
 /// Makes an engine. The `user_data` of clock and observer pass to it only if this succeeds.
 ///
-/// Errors: `OTP_STATUS_POLICY` for a policy or budget out of its bounds.
+/// Errors: `OTP_STATUS_POLICY` for a policy or rate limit out of its bounds.
 ///
 /// # Safety
 ///
@@ -96,39 +105,25 @@ pub unsafe extern "C" fn otp_engine_new(
         // SAFETY: by this function's contract, here and below.
         let ring = unsafe { lend(ring, "ring")? };
         ring.generation.check("ring")?;
-        let null = core::ptr::null_mut();
-        let default = otp_engine_options {
-            struct_size: size_of::<otp_engine_options>(),
-            policy: core::ptr::null(),
-            budgets: core::ptr::null(),
-            signing_key: core::ptr::null(),
-            clock: otp_clock {
-                now: None,
-                user_data: null,
-                drop_user_data: None,
-            },
-            observer: otp_observer {
-                observe: None,
-                user_data: null,
-                drop_user_data: None,
-            },
-            fibers: 0,
-        };
         let options = if options.is_null() {
-            default
+            otp_engine_options::zeroed()
         } else {
             // SAFETY: as above.
-            unsafe { read_sized(options, default, "options")? }
+            unsafe { read_sized(options, "options")? }
         };
         let fibers = flag(options.fibers, "fibers")?;
         // SAFETY: as above.
-        let (policy, budgets) =
-            unsafe { (read_policy(options.policy)?, read_budgets(options.budgets)?) };
+        let (policy, rate_limits) = unsafe {
+            (
+                read_policy(options.policy)?,
+                read_rate_limits(options.rate_limits)?,
+            )
+        };
         // SAFETY: as above.
         let signing_key = unsafe { options.signing_key.as_ref() };
         let mut builder = Engine::builder(ring.keys.clone())
             .policy(policy)
-            .rate_limits(budgets);
+            .rate_limits(rate_limits);
         if let Some(key) = signing_key {
             key.generation.check("signing_key")?;
             builder = builder.signing_key(key.key.clone());
@@ -160,6 +155,7 @@ pub unsafe extern "C" fn otp_engine_new(
         }
         let engine = Box::new(otp_engine {
             engine: builder.build(),
+            ring: ring.number,
             generation: Generation::current(),
         });
         // SAFETY: asked above.
@@ -168,7 +164,7 @@ pub unsafe extern "C" fn otp_engine_new(
     })
 }
 
-/// Makes a sibling with another policy: same keys, budgets, clock, observer and signing key, and
+/// Makes a sibling with another policy: same keys, rate limits, clock, observer and signing key, and
 /// the same slots. It is cheap, and freed like any engine.
 ///
 /// # Safety
@@ -189,6 +185,7 @@ pub unsafe extern "C" fn otp_engine_with_policy(
         let policy = unsafe { read_policy(policy)? };
         let sibling = otp_engine {
             engine: engine.with_policy(policy),
+            ring: engine.ring,
             generation: Generation::current(),
         };
         // SAFETY: asked above.
@@ -214,12 +211,12 @@ pub unsafe extern "C" fn otp_engine_free(engine: *mut otp_engine) {
 /// # Safety
 ///
 /// `engine` is NULL or valid for as long as the result is used.
-pub(crate) unsafe fn use_engine<'a>(engine: *const otp_engine) -> Result<&'a Engine, Fault> {
+pub(crate) unsafe fn use_engine<'a>(engine: *const otp_engine) -> Result<&'a otp_engine, Fault> {
     outside_callbacks()?;
     // SAFETY: by this function's contract.
     let engine = unsafe { lend(engine, "engine")? };
     engine.generation.check("engine")?;
-    Ok(&engine.engine)
+    Ok(engine)
 }
 
 /// Borrows a store.
@@ -234,22 +231,20 @@ pub(crate) unsafe fn use_store<'a>(store: *const otp_store) -> Result<&'a otp_st
     Ok(store)
 }
 
-/// Issues a code for the binding in `request`, or hands out the live one once more.
+/// Issues a code for a binding, or hands out the live one once more.
 ///
 /// The status is OK for a refusal too: `outcome` tells. Send the message after this returns, then
 /// report by `otp_engine_report_delivery`. On any other status `issued_out` is as it was.
 ///
 /// # Safety
 ///
-/// Every pointer is NULL or valid during the call; `request` has `request_len` bytes; the
-/// `struct_size` of `issued_out` is set.
+/// Every pointer is NULL or valid during the call; the `struct_size` of `issued_out` is set.
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn otp_engine_issue(
     engine: *const otp_engine,
     store: *const otp_store,
-    request: *const u8,
-    request_len: usize,
+    binding: *const otp_binding,
     issued_out: *mut otp_issued,
 ) -> otp_status {
     guard_code(|| {
@@ -258,8 +253,8 @@ pub unsafe extern "C" fn otp_engine_issue(
         // SAFETY: as above; reads `struct_size` alone.
         let size = unsafe { checked_size(issued_out, "issued_out")? };
         // SAFETY: as above.
-        let request = unsafe { Request::lend(request, request_len)? };
-        let issuance = engine.issue(&*store.store, &request.binding)?;
+        let binding = unsafe { use_binding(binding, engine)? };
+        let issuance = engine.issue(&*store.store, binding)?;
         // SAFETY: as above; writes no more than `size` bytes.
         unsafe { otp_issued::hand_over(&issuance, issued_out, size) };
         Ok(())
@@ -283,14 +278,12 @@ pub struct otp_delivery_report {
     pub delivered: i32,
 }
 
-impl Sized_ for otp_delivery_report {
-    const FIRST: usize = size_of::<Self>();
-}
+// SAFETY: plain data behind its size, of which all zeros is a value.
+unsafe impl Sized_ for otp_delivery_report {}
 
 /// Records what the gateway said of the latest send; a refused one is refunded, once.
 ///
-/// `outcome_out` is 1 if it was recorded, 2 if it was recorded and refunded, 3 if it was late, a
-/// second one, or of no send of this binding: nothing was changed.
+/// `outcome_out` is one of `otp_report_outcome`.
 ///
 /// # Safety
 ///
@@ -300,8 +293,7 @@ impl Sized_ for otp_delivery_report {
 pub unsafe extern "C" fn otp_engine_report_delivery(
     engine: *const otp_engine,
     store: *const otp_store,
-    request: *const u8,
-    request_len: usize,
+    binding: *const otp_binding,
     report: *const otp_delivery_report,
     outcome_out: *mut i32,
 ) -> otp_status {
@@ -309,17 +301,10 @@ pub unsafe extern "C" fn otp_engine_report_delivery(
         writable(outcome_out, "outcome_out")?;
         // SAFETY: by this function's contract, here and below.
         let (engine, store) = unsafe { (use_engine(engine)?, use_store(store)?) };
-        let default = otp_delivery_report {
-            struct_size: size_of::<otp_delivery_report>(),
-            challenge_id: [0; 27],
-            gateway_status: [0; 8],
-            send: 0,
-            delivered: 0,
-        };
         // SAFETY: as above.
-        let report = unsafe { read_sized(report, default, "report")? };
+        let report = unsafe { read_sized(report, "report")? };
         // SAFETY: as above.
-        let request = unsafe { Request::lend(request, request_len)? };
+        let binding = unsafe { use_binding(binding, engine)? };
         let id = ChallengeId::from_client(until_nul(&report.challenge_id));
         let delivery = if flag(report.delivered, "delivered")? {
             Delivery::Sent
@@ -334,16 +319,16 @@ pub unsafe extern "C" fn otp_engine_report_delivery(
         };
         let reported = engine.report_delivery(
             &*store.store,
-            &request.binding,
+            binding,
             DeliveryReport { id, send, delivery },
         )?;
         let outcome = match reported {
-            ReportOutcome::Recorded => 1,
-            ReportOutcome::Refunded => 2,
-            _ => 3,
+            ReportOutcome::Recorded => otp_report_outcome::Recorded,
+            ReportOutcome::Refunded => otp_report_outcome::Refunded,
+            _ => otp_report_outcome::Ignored,
         };
         // SAFETY: asked above.
-        unsafe { hand_out(outcome_out, outcome) };
+        unsafe { hand_out(outcome_out, outcome as i32) };
         Ok(())
     })
 }
@@ -358,8 +343,7 @@ pub unsafe extern "C" fn otp_engine_report_delivery(
 pub unsafe extern "C" fn otp_engine_cancel(
     engine: *const otp_engine,
     store: *const otp_store,
-    request: *const u8,
-    request_len: usize,
+    binding: *const otp_binding,
     cancelled_out: *mut i32,
 ) -> otp_status {
     guard(|| {
@@ -367,8 +351,8 @@ pub unsafe extern "C" fn otp_engine_cancel(
         // SAFETY: by this function's contract, here and below.
         let (engine, store) = unsafe { (use_engine(engine)?, use_store(store)?) };
         // SAFETY: as above.
-        let request = unsafe { Request::lend(request, request_len)? };
-        let cancelled = engine.cancel(&*store.store, &request.binding)? == CancelOutcome::Cancelled;
+        let binding = unsafe { use_binding(binding, engine)? };
+        let cancelled = engine.cancel(&*store.store, binding)? == CancelOutcome::Cancelled;
         // SAFETY: asked above.
         unsafe { hand_out(cancelled_out, i32::from(cancelled)) };
         Ok(())
@@ -385,8 +369,7 @@ pub unsafe extern "C" fn otp_engine_cancel(
 pub unsafe extern "C" fn otp_engine_status(
     engine: *const otp_engine,
     store: *const otp_store,
-    request: *const u8,
-    request_len: usize,
+    binding: *const otp_binding,
     challenge_out: *mut otp_challenge,
 ) -> otp_status {
     guard(|| {
@@ -395,8 +378,8 @@ pub unsafe extern "C" fn otp_engine_status(
         // SAFETY: as above.
         let size = unsafe { checked_size(challenge_out, "challenge_out")? };
         // SAFETY: as above.
-        let request = unsafe { Request::lend(request, request_len)? };
-        let status = engine.status(&*store.store, &request.binding)?;
+        let binding = unsafe { use_binding(binding, engine)? };
+        let status = engine.status(&*store.store, binding)?;
         // SAFETY: as above.
         unsafe { write_sized(&otp_challenge::of(status.as_ref()), challenge_out, size) };
         Ok(())
@@ -434,24 +417,23 @@ pub unsafe extern "C" fn otp_engine_unlock(
     })
 }
 
-/// Lifts what holds the slot of the binding in `request` up: used-up attempts, closing time,
+/// Lifts what holds the slot of a binding up: used-up attempts, closing time,
 /// cooldown, and what a clock that was far ahead left. A code that is out is called off; one that was
 /// used stays used. `reset_out` is 1, or 0 if there was nothing to lift.
 ///
-/// For an administrator: `why`, 1 to 256 bytes of visible text, goes to the observer.
+/// For an administrator: `reason`, 1 to 256 bytes of visible text, goes to the observer.
 ///
 /// # Safety
 ///
-/// As `otp_engine_issue`; `why` has `why_len` bytes.
+/// As `otp_engine_issue`; `reason` has `reason_len` bytes.
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn otp_engine_reset_slot(
     engine: *const otp_engine,
     store: *const otp_store,
-    request: *const u8,
-    request_len: usize,
-    why: *const u8,
-    why_len: usize,
+    binding: *const otp_binding,
+    reason: *const u8,
+    reason_len: usize,
     reset_out: *mut i32,
 ) -> otp_status {
     guard(|| {
@@ -459,18 +441,18 @@ pub unsafe extern "C" fn otp_engine_reset_slot(
         // SAFETY: by this function's contract, here and below.
         let (engine, store) = unsafe { (use_engine(engine)?, use_store(store)?) };
         // SAFETY: as above.
-        let request = unsafe { Request::lend(request, request_len)? };
+        let binding = unsafe { use_binding(binding, engine)? };
         // SAFETY: as above.
-        let why = text(unsafe { bytes(why, why_len, "why")? }, "why")?;
-        let reset = engine.reset_slot(&*store.store, &request.binding, why)?;
+        let reason = text(unsafe { bytes(reason, reason_len, "reason")? }, "reason")?;
+        let reset = engine.reset_slot(&*store.store, binding, reason)?;
         // SAFETY: asked above.
         unsafe { hand_out(reset_out, i32::from(reset == ResetOutcome::Reset)) };
         Ok(())
     })
 }
 
-/// Forgets what was sent to the recipient of the binding in `request`, and failed against it, over
-/// all users and records of its tenant. `reset_out` and `why` as for `otp_engine_reset_slot`.
+/// Forgets what was sent to the recipient of a binding, and failed against it, over
+/// all users and records of its tenant. `reset_out` and `reason` as for `otp_engine_reset_slot`.
 ///
 /// # Safety
 ///
@@ -480,10 +462,9 @@ pub unsafe extern "C" fn otp_engine_reset_slot(
 pub unsafe extern "C" fn otp_engine_reset_recipient(
     engine: *const otp_engine,
     store: *const otp_store,
-    request: *const u8,
-    request_len: usize,
-    why: *const u8,
-    why_len: usize,
+    binding: *const otp_binding,
+    reason: *const u8,
+    reason_len: usize,
     reset_out: *mut i32,
 ) -> otp_status {
     guard(|| {
@@ -491,12 +472,11 @@ pub unsafe extern "C" fn otp_engine_reset_recipient(
         // SAFETY: by this function's contract, here and below.
         let (engine, store) = unsafe { (use_engine(engine)?, use_store(store)?) };
         // SAFETY: as above.
-        let request = unsafe { Request::lend(request, request_len)? };
+        let binding = unsafe { use_binding(binding, engine)? };
         // SAFETY: as above.
-        let why = text(unsafe { bytes(why, why_len, "why")? }, "why")?;
-        let binding = &request.binding;
+        let reason = text(unsafe { bytes(reason, reason_len, "reason")? }, "reason")?;
         let reset =
-            engine.reset_recipient(&*store.store, binding.tenant(), binding.recipient(), why)?;
+            engine.reset_recipient(&*store.store, binding.tenant(), binding.recipient(), reason)?;
         // SAFETY: asked above.
         unsafe { hand_out(reset_out, i32::from(reset == ResetOutcome::Reset)) };
         Ok(())
@@ -504,7 +484,7 @@ pub unsafe extern "C" fn otp_engine_reset_recipient(
 }
 
 /// Lifts a user's locks as `otp_engine_unlock` does, and the limit of sends with them. `reset_out`
-/// and `why` as for `otp_engine_reset_slot`.
+/// and `reason` as for `otp_engine_reset_slot`.
 ///
 /// # Safety
 ///
@@ -518,8 +498,8 @@ pub unsafe extern "C" fn otp_engine_reset_user(
     tenant_len: usize,
     user: *const u8,
     user_len: usize,
-    why: *const u8,
-    why_len: usize,
+    reason: *const u8,
+    reason_len: usize,
     reset_out: *mut i32,
 ) -> otp_status {
     guard(|| {
@@ -531,8 +511,8 @@ pub unsafe extern "C" fn otp_engine_reset_user(
         // SAFETY: as above.
         let user = text(unsafe { bytes(user, user_len, "user")? }, "user")?;
         // SAFETY: as above.
-        let why = text(unsafe { bytes(why, why_len, "why")? }, "why")?;
-        let reset = engine.reset_user(&*store.store, tenant, user, why)?;
+        let reason = text(unsafe { bytes(reason, reason_len, "reason")? }, "reason")?;
+        let reset = engine.reset_user(&*store.store, tenant, user, reason)?;
         // SAFETY: asked above.
         unsafe { hand_out(reset_out, i32::from(reset == ResetOutcome::Reset)) };
         Ok(())
@@ -607,9 +587,8 @@ pub struct otp_odds {
     pub per_year: f64,
 }
 
-impl Sized_ for otp_odds {
-    const FIRST: usize = size_of::<Self>();
-}
+// SAFETY: plain data behind its size, of which all zeros is a value.
+unsafe impl Sized_ for otp_odds {}
 
 impl otp_odds {
     pub(crate) const fn of(odds: otp_core::Odds) -> Self {
@@ -622,7 +601,7 @@ impl otp_odds {
     }
 }
 
-/// Tells the chance of guessing under the engine's policy and budgets.
+/// Tells the chance of guessing under the engine's policy and rate limits.
 ///
 /// # Safety
 ///
@@ -644,7 +623,7 @@ pub unsafe extern "C" fn otp_engine_odds(
     })
 }
 
-/// Tells where policy and budgets deviate from ASVS 5.0, NIST SP 800-63B-4 and PSD2: UTF-8 text, a
+/// Tells where policy and rate limits deviate from ASVS 5.0, NIST SP 800-63B-4 and PSD2: UTF-8 text, a
 /// line for each as `standard<TAB>clause<TAB>text`.
 ///
 /// # Safety
@@ -704,44 +683,45 @@ pub(crate) fn finding_lines(findings: impl Iterator<Item = otp_core::Finding>) -
     findings.map(line).collect::<Vec<_>>().join("\n")
 }
 
-/// Issues `count` codes: `requests` is, for each, its length (4 bytes, big-endian) and the request.
+/// Issues a code for each of `count` bindings, at most 65,536.
 ///
-/// Each is an operation of its own: a fault of one undoes no other, and stands in its `status`. The
-/// items of `issued_out` lie `item_size` bytes apart, which is `sizeof(otp_issued)`: what of it this
-/// library does not know is zero. The `struct_size` of each item is set by the library.
+/// Each is an operation of its own: a fault of one undoes no other, and stands in the `status` of its
+/// item. The items of `issued_out` lie `issued_size` bytes apart, which is `sizeof(otp_issued)`: a
+/// shorter one is filled as far as it goes, what the library does not know of a longer one is zero.
+/// The `struct_size` of each is set by the library.
 ///
 /// # Safety
 ///
-/// Every pointer is NULL or valid during the call; `issued_out` has room for `count` items.
+/// Every pointer is NULL or valid during the call, and so is each of the `count` bindings;
+/// `issued_out` has room for `count` items.
 #[unsafe(no_mangle)]
 #[must_use]
-pub unsafe extern "C" fn otp_issue_many(
+pub unsafe extern "C" fn otp_engine_issue_many(
     engine: *const otp_engine,
     store: *const otp_store,
-    requests: *const u8,
-    requests_len: usize,
+    bindings: *const *const otp_binding,
     count: usize,
     issued_out: *mut otp_issued,
-    item_size: usize,
+    issued_size: usize,
 ) -> otp_status {
     guard_code(|| {
-        let items = Items::lend(issued_out, item_size, "issued_out")?;
+        let items = Items::lend(issued_out, issued_size, ["issued_out", "issued_size"])?;
         // SAFETY: by this function's contract, here and below.
         let (engine, store) = unsafe { (use_engine(engine)?, use_store(store)?) };
-        // SAFETY: as above.
-        let requests = split(unsafe { bytes(requests, requests_len, "requests")? }, count)?;
-        for (at, request) in requests.into_iter().enumerate() {
+        check_count(bindings, count, "bindings")?;
+        for at in 0..count {
             let issue = || -> Result<Issuance, Fault> {
-                let request = Request::read(request)?;
-                Ok(engine.issue(&*store.store, &request.binding)?)
+                // SAFETY: as above.
+                let binding = unsafe { use_binding(bindings.add(at).read(), engine)? };
+                Ok(engine.issue(&*store.store, binding)?)
             };
             let issued = issue();
-            // SAFETY: as above; there are as many items as requests, each of `item_size` bytes.
+            // SAFETY: as above; there are as many items as bindings, each of `issued_size` bytes.
             unsafe {
                 let item = items.cleared(at);
                 match issued {
-                    Ok(issuance) => otp_issued::hand_over(&issuance, item, item_size),
-                    Err(fault) => write_sized(&otp_issued::failed(&fault), item, item_size),
+                    Ok(issuance) => otp_issued::hand_over(&issuance, item, issued_size),
+                    Err(fault) => write_sized(&otp_issued::failed(&fault), item, issued_size),
                 }
             }
         }
@@ -749,29 +729,17 @@ pub unsafe extern "C" fn otp_issue_many(
     })
 }
 
-/// Splits a batch into its requests.
-pub(crate) fn split(mut requests: &[u8], count: usize) -> Result<Vec<&[u8]>, Fault> {
+/// Refuses a batch whose items are NULL or too many.
+pub(crate) fn check_count<T>(items: *const T, count: usize, name: &str) -> Result<(), Fault> {
     if count > MAX_BATCH {
         return Err(Fault::argument(format!(
             "count is {count}; it must be at most {MAX_BATCH}"
         )));
     }
-    let mut split = Vec::with_capacity(count);
-    for _ in 0..count {
-        let next = requests
-            .split_first_chunk::<4>()
-            .and_then(|(length, rest)| {
-                rest.split_at_checked(usize::try_from(u32::from_be_bytes(*length)).ok()?)
-            });
-        let (request, rest) =
-            next.ok_or_else(|| Fault::argument("requests are shorter than count says"))?;
-        split.push(request);
-        requests = rest;
+    if items.is_null() && count > 0 {
+        return Err(Fault::argument(format!("{name} is NULL")));
     }
-    if !requests.is_empty() {
-        return Err(Fault::argument("requests are longer than count says"));
-    }
-    Ok(split)
+    Ok(())
 }
 
 /// The most items of a batch.

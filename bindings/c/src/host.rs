@@ -16,7 +16,7 @@ use crate::view::Sized_;
 /// outcome is then unknown.
 #[repr(i32)]
 #[derive(Clone, Copy, Debug)]
-pub enum otp_callback {
+pub enum otp_callback_result {
     /// It failed.
     Failed = 0,
     /// It did what was asked; of a commit, `outcome_out` says which of two ways it went.
@@ -34,7 +34,7 @@ pub enum otp_callback {
 /// How a commit went, as the callback writes it to `outcome_out`, which is 0 before.
 #[repr(i32)]
 #[derive(Clone, Copy, Debug)]
-pub enum otp_commit {
+pub enum otp_commit_outcome {
     /// Nobody said.
     Unknown = 0,
     /// All writes are applied, committed, and beyond rolling back.
@@ -46,7 +46,7 @@ pub enum otp_commit {
 /// How long a store keeps what it was given.
 #[repr(i32)]
 #[derive(Clone, Copy, Debug)]
-pub enum otp_class {
+pub enum otp_store_class {
     /// Cells may be lost, and one without an end is refused.
     Expiring = 2,
     /// Durable, and for ever where there is no end; an engine that signs records needs it.
@@ -82,13 +82,13 @@ pub type otp_store_load_fn = Option<
 /// Applies all writes in one transaction, or none, and only if every cell has the version that its
 /// write expects (0: there is none; never insert where another version is expected).
 ///
-/// `writes` is the count (4 bytes), then for each: key (32 bytes), kind (1 byte, `otp_kind`),
+/// `writes` is the count (4 bytes), then for each: key (32 bytes), kind (1 byte, `otp_cell_kind`),
 /// expected version (8 bytes), 1 or 0 for "has an end", the end in unix seconds (8 bytes), the
 /// length of the body (4 bytes) and the body. All integers are big-endian. The new version is the
 /// expected one plus one.
 ///
-/// Answer `OTP_CALLBACK_UNSUPPORTED`, and apply nothing, where one key is written twice, or where a
-/// write without an end comes to a store of the class `OTP_CLASS_EXPIRING`.
+/// Answer `OTP_CALLBACK_RESULT_UNSUPPORTED`, and apply nothing, where one key is written twice, or where a
+/// write without an end comes to a store of the class `OTP_STORE_CLASS_EXPIRING`.
 pub type otp_store_commit_fn = Option<
     unsafe extern "C" fn(
         user_data: *mut c_void,
@@ -121,7 +121,7 @@ pub type otp_store_has_cells_fn =
 /// The kinds of cell, as a commit names them.
 #[repr(i32)]
 #[derive(Clone, Copy, Debug)]
-pub enum otp_kind {
+pub enum otp_cell_kind {
     /// A kind that this version of the header does not know: keep it like any other.
     Other = 0,
     /// The current challenge of a record field and user.
@@ -150,7 +150,7 @@ pub struct otp_host_store {
     pub commit: otp_store_commit_fn,
     /// May be NULL: `otp_engine_purge` then drops nothing.
     pub purge: otp_store_purge_fn,
-    /// One of `otp_class`.
+    /// One of `otp_store_class`.
     pub store_class: i32,
     /// 1 if a callback may give its thread to another fiber that calls the library; see
     /// "Re-entrancy" in the header. Else 0.
@@ -163,9 +163,8 @@ pub struct otp_host_store {
     pub has_cells: otp_store_has_cells_fn,
 }
 
-impl Sized_ for otp_host_store {
-    const FIRST: usize = size_of::<Self>();
-}
+// SAFETY: plain data behind its size, of which all zeros is a value.
+unsafe impl Sized_ for otp_host_store {}
 
 /// A store behind callbacks. No lock is held while one runs, and all that comes back is checked.
 pub(crate) struct HostStore {
@@ -248,7 +247,7 @@ impl Store for HostStore {
             return Err(Error::Unsupported);
         }
         let packed = write_writes(writes);
-        let mut outcome = otp_commit::Unknown as i32;
+        let mut outcome = otp_commit_outcome::Unknown as i32;
         let _in_callback = InCallback::enter(self.fibers);
         // SAFETY: the host's own function on its own data; writes and outcome outlive the call.
         let answer = unsafe {
@@ -381,13 +380,13 @@ fn write_writes(writes: &[Write<'_>]) -> Vec<u8> {
 
 const fn kind_number(kind: otp_core::store::Kind) -> u8 {
     match kind {
-        otp_core::store::Kind::Slot => otp_kind::Slot as u8,
-        otp_core::store::Kind::Meter => otp_kind::Meter as u8,
-        otp_core::store::Kind::ChainHead => otp_kind::ChainHead as u8,
-        otp_core::store::Kind::Record => otp_kind::Record as u8,
-        otp_core::store::Kind::Credential => otp_kind::Credential as u8,
-        otp_core::store::Kind::Canary => otp_kind::Canary as u8,
-        _ => otp_kind::Other as u8,
+        otp_core::store::Kind::Slot => otp_cell_kind::Slot as u8,
+        otp_core::store::Kind::Meter => otp_cell_kind::Meter as u8,
+        otp_core::store::Kind::ChainHead => otp_cell_kind::ChainHead as u8,
+        otp_core::store::Kind::Record => otp_cell_kind::Record as u8,
+        otp_core::store::Kind::Credential => otp_cell_kind::Credential as u8,
+        otp_core::store::Kind::Canary => otp_cell_kind::Canary as u8,
+        _ => otp_cell_kind::Other as u8,
     }
 }
 

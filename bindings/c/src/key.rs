@@ -2,6 +2,7 @@
 
 use otp_core::{KeyRing, SigningKey, Timestamp, VerifyingKeys};
 
+use crate::binding::RingNumber;
 use crate::fork::Generation;
 use crate::guard::{flag, guard, guard_drop};
 use crate::status::{Fault, otp_status};
@@ -43,19 +44,14 @@ pub struct otp_key_ring_options {
     pub epoch: u32,
 }
 
-impl Sized_ for otp_key_ring_options {
-    const FIRST: usize = size_of::<Self>();
-}
-
-const EMPTY: otp_view = otp_view {
-    data: core::ptr::null(),
-    len: 0,
-};
+// SAFETY: plain data behind its size, of which all zeros is a value.
+unsafe impl Sized_ for otp_key_ring_options {}
 
 /// The secrets of an engine, prepared; an engine takes a copy.
 #[derive(Debug)]
 pub struct otp_key_ring {
     pub(crate) keys: KeyRing,
+    pub(crate) number: RingNumber,
     pub(crate) generation: Generation,
 }
 
@@ -74,17 +70,8 @@ pub unsafe extern "C" fn otp_key_ring_new(
 ) -> otp_status {
     guard(|| {
         writable(ring_out, "ring_out")?;
-        let default = otp_key_ring_options {
-            struct_size: size_of::<otp_key_ring_options>(),
-            codes: core::ptr::null(),
-            code_count: 0,
-            code_size: 0,
-            current: EMPTY,
-            index: EMPTY,
-            epoch: 0,
-        };
         // SAFETY: by this function's contract, here and below.
-        let options = unsafe { read_sized(options, default, "options")? };
+        let options = unsafe { read_sized(options, "options")? };
         if options.code_count > 64 {
             return Err(Fault::argument(format!(
                 "code_count is {}; it must be 1 to 64",
@@ -118,6 +105,7 @@ pub unsafe extern "C" fn otp_key_ring_new(
             .map_err(|error| Fault::new(otp_status::Key, error.to_string()))?;
         let ring = Box::new(otp_key_ring {
             keys,
+            number: RingNumber::next(),
             generation: Generation::current(),
         });
         // SAFETY: asked above.

@@ -3,19 +3,19 @@
 //! What is wrong here does not compile. A structure that grows by a member at its end gets one more.
 #![cfg(target_pointer_width = "64")]
 
+use crate::binding::{otp_binding_options, otp_target};
 use crate::challenge::{otp_challenge, otp_issued, otp_verdict};
+use crate::device::{otp_device, otp_oath_verdict};
 use crate::engine::{otp_delivery_report, otp_engine_options, otp_odds};
-use crate::factor::{otp_device, otp_oath_verdict};
 use crate::host::{otp_buffer, otp_host_store};
 use crate::key::{otp_code_key, otp_key_ring_options};
 use crate::message::{otp_message, otp_message_options};
 use crate::oath::{otp_oath_match, otp_ocra_inputs};
 use crate::observer::{otp_clock, otp_event, otp_observer};
 use crate::otpauth::otp_credential;
-use crate::policy::{otp_budgets, otp_policy};
-use crate::record::{otp_expected, otp_field};
-use crate::request::otp_binding;
-use crate::verify::otp_evidence;
+use crate::policy::{otp_policy, otp_rate_limits};
+use crate::record::{otp_chain_head, otp_erase_request, otp_expected};
+use crate::verify::{otp_evidence, otp_submission};
 use crate::view::otp_view;
 
 /// Asserts the size of a structure and where each of its members is.
@@ -54,7 +54,7 @@ layout! {
         code 8,
         symbols 12,
         validity 16,
-        closed_for 24,
+        lockout 24,
         cooldown 32,
         max_attempts 40,
         max_sends 44,
@@ -62,7 +62,7 @@ layout! {
         content_required 52,
         evidence 56,
     }
-    otp_budgets 56 {
+    otp_rate_limits 56 {
         struct_size 0,
         metered 8,
         user_failures_per_day 12,
@@ -86,21 +86,20 @@ layout! {
     }
     otp_event 200 {
         struct_size 0,
-        happening 8,
-        reason 12,
-        count 16,
-        mixed_scripts 20,
-        refunded 24,
+        kind 8,
+        refusal_reason 12,
+        rejection 16,
+        count 20,
+        mixed_scripts 24,
+        refunded 28,
         at 32,
         tenant 40,
         user 56,
         purpose 72,
-        model 88,
-        field 104,
-        record 120,
+        target 88,
         recipient 136,
         challenge_id 152,
-        why 184,
+        reset_reason 184,
     }
     otp_observer 24 {
         observe 0,
@@ -110,7 +109,7 @@ layout! {
     otp_engine_options 88 {
         struct_size 0,
         policy 8,
-        budgets 16,
+        rate_limits 16,
         signing_key 24,
         clock 32,
         observer 56,
@@ -174,36 +173,40 @@ layout! {
         index 48,
         epoch 64,
     }
-    otp_field 64 {
-        tenant 0,
-        model 16,
-        field 32,
-        record 48,
+    otp_target 48 {
+        model 0,
+        field 16,
+        id 32,
     }
-    otp_expected 104 {
+    otp_chain_head 56 {
+        struct_size 0,
+        count 8,
+        digest 16,
+        has_digest 48,
+    }
+    otp_erase_request 96 {
         struct_size 0,
         tenant 8,
-        model 24,
-        field 40,
-        record 56,
-        head 72,
-        count 88,
-        has_page 96,
+        target 24,
+        sequence 72,
+        details 80,
     }
-    otp_binding 176 {
+    otp_expected 80 {
+        struct_size 0,
+        tenant 8,
+        target 24,
+        chain_head 72,
+    }
+    otp_binding_options 144 {
         struct_size 0,
         tenant 8,
         purpose 24,
-        model 40,
-        field 56,
-        record 72,
+        target 40,
         user 88,
         recipient 104,
         recipient_kind 120,
         content_guessable 124,
         content 128,
-        typed 144,
-        challenge_id 160,
     }
     otp_buffer 24 {
         data 0,
@@ -232,9 +235,9 @@ layout! {
         retry_at 32,
         verified_at 40,
         evidence_fault 48,
-        evidence_piece 52,
-        record_n 56,
-        record 64,
+        evidence_kind 52,
+        record 56,
+        record_sequence 64,
         record_id 72,
         challenge_id 95,
     }
@@ -248,6 +251,13 @@ layout! {
         revision 88,
         ip 104,
         agent 120,
+    }
+    otp_submission 56 {
+        struct_size 0,
+        binding 8,
+        code 16,
+        challenge_id 32,
+        evidence 48,
     }
     otp_oath_verdict 64 {
         struct_size 0,

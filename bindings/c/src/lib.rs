@@ -10,10 +10,11 @@
 #[cfg(panic = "abort")]
 compile_error!("bindings/c must be built with panic = \"unwind\": no panic may cross the ABI");
 
+pub mod binding;
 pub mod canary;
 pub mod challenge;
+pub mod device;
 pub mod engine;
-pub mod factor;
 pub mod fork;
 pub mod guard;
 pub mod host;
@@ -26,7 +27,6 @@ pub mod observer;
 pub mod otpauth;
 pub mod policy;
 pub mod record;
-pub mod request;
 pub mod status;
 pub mod store;
 pub mod verify;

@@ -33,9 +33,8 @@ pub struct otp_message_options {
     pub minutes: u32,
 }
 
-impl Sized_ for otp_message_options {
-    const FIRST: usize = size_of::<Self>();
-}
+// SAFETY: plain data behind its size, of which all zeros is a value.
+unsafe impl Sized_ for otp_message_options {}
 
 /// A composed message.
 #[repr(C)]
@@ -53,9 +52,8 @@ pub struct otp_message {
     pub segments: u32,
 }
 
-impl Sized_ for otp_message {
-    const FIRST: usize = size_of::<Self>();
-}
+// SAFETY: plain data behind its size, of which all zeros is a value.
+unsafe impl Sized_ for otp_message {}
 
 /// Checks the template of a message: all but subject, code and minutes. The detail names the
 /// argument and what it must be.
@@ -124,22 +122,8 @@ impl otp_message {
 ///
 /// `options` is NULL or valid with its `struct_size` set.
 unsafe fn read(options: *const otp_message_options) -> Result<otp_message_options, Fault> {
-    const EMPTY: otp_view = otp_view {
-        data: core::ptr::null(),
-        len: 0,
-    };
-    let default = otp_message_options {
-        struct_size: size_of::<otp_message_options>(),
-        template_text: EMPTY,
-        prefix: EMPTY,
-        domain: EMPTY,
-        app_hash: EMPTY,
-        subject: EMPTY,
-        code: EMPTY,
-        minutes: 0,
-    };
     // SAFETY: by this function's contract.
-    unsafe { read_sized(options, default, "options") }
+    unsafe { read_sized(options, "options") }
 }
 
 /// Makes the template.

@@ -126,9 +126,8 @@ pub struct otp_oath_match {
     pub step: u64,
 }
 
-impl Sized_ for otp_oath_match {
-    const FIRST: usize = size_of::<Self>();
-}
+// SAFETY: plain data behind its size, of which all zeros is a value.
+unsafe impl Sized_ for otp_oath_match {}
 
 impl otp_oath_match {
     /// Writes what was found: whether, and which counter and step.

@@ -4,6 +4,7 @@ use core::ffi::c_void;
 
 use otp_core::{Clock, Event, EventKind, Observer, Timestamp};
 
+use crate::binding::otp_target;
 use crate::challenge::{reason_number, rejection_numbers};
 use crate::guard::InCallback;
 use crate::view::{otp_view, show};
@@ -50,10 +51,12 @@ pub struct otp_observer {
 pub struct otp_event {
     /// `sizeof(otp_event)`.
     pub struct_size: usize,
-    /// One of `otp_happening`.
-    pub happening: i32,
-    /// One of `otp_reason` for a refusal, one of `otp_rejection` for a rejection; else 0.
-    pub reason: i32,
+    /// One of `otp_event_kind`.
+    pub kind: i32,
+    /// One of `otp_refusal_reason`: of a refusal; else 0.
+    pub refusal_reason: i32,
+    /// One of `otp_rejection`: of a rejection; else 0.
+    pub rejection: i32,
     /// Attempts left after a wrong guess, the send's number, or the count of failures in a row.
     pub count: u32,
     /// 1 if the typed digits came from more than one script.
@@ -67,37 +70,33 @@ pub struct otp_event {
     /// Whom it concerns; empty for the reset of a recipient.
     pub user: otp_view,
     /// What the code is for; empty for an unlock and the reset of a user or recipient, like the
-    /// four that follow.
+    /// target and the recipient.
     pub purpose: otp_view,
-    /// The kind of record.
-    pub model: otp_view,
-    /// The field.
-    pub field: otp_view,
-    /// The record.
-    pub record: otp_view,
+    /// What is approved.
+    pub target: otp_target,
     /// Where the code went, masked.
     pub recipient: otp_view,
     /// The challenge as 26 characters and a NUL; empty if there is none.
     pub challenge_id: [u8; 27],
-    /// Why an administrator did it; empty but for a reset.
-    pub why: otp_view,
+    /// The administrator's reason for a reset; else empty.
+    pub reset_reason: otp_view,
 }
 
 /// The kinds of event.
 #[repr(i32)]
 #[derive(Clone, Copy, Debug)]
-pub enum otp_happening {
+pub enum otp_event_kind {
     /// A kind that this version of the header does not know.
     Other = 0,
     /// A new code was made.
     Issued = 1,
     /// The same code was handed out once more; `count` is the send.
     SentAgain = 2,
-    /// No code was issued; `reason` is an `otp_reason`.
+    /// No code was issued; `refusal_reason` says why.
     Refused = 3,
     /// The code was right.
     Accepted = 4,
-    /// The code was not accepted; `reason` is an `otp_rejection`.
+    /// The code was not accepted; `rejection` says why.
     Rejected = 5,
     /// The slot is closed for a while.
     Exhausted = 6,
@@ -113,13 +112,13 @@ pub enum otp_happening {
     DeliveryFailed = 11,
     /// A user's locks were lifted.
     Unlocked = 12,
-    /// An administrator lifted what held a slot up; `why` says why.
+    /// An administrator lifted what held a slot up; `reset_reason` says why.
     SlotReset = 13,
-    /// An administrator lifted what held a recipient up; `why` says why.
+    /// An administrator lifted what held a recipient up; `reset_reason` says why.
     RecipientReset = 14,
-    /// An administrator lifted what held a user up; `why` says why.
+    /// An administrator lifted what held a user up; `reset_reason` says why.
     UserReset = 15,
-    /// An administrator set a device right.
+    /// An administrator reset a device; `reset_reason` says why.
     DeviceReset = 16,
 }
 
@@ -178,17 +177,15 @@ pub(crate) struct HostObserver {
 
 impl Observer for HostObserver {
     fn observe(&self, event: &Event<'_>) {
-        let view = |text: &str| otp_view {
-            data: text.as_ptr(),
-            len: text.len(),
-        };
+        let view = otp_view::of;
         let field = event.binding.map(otp_core::Binding::target);
         let recipient = event.recipient.map(ToString::to_string).unwrap_or_default();
         let numbers = Numbers::of(event.kind);
         let event = otp_event {
             struct_size: size_of::<otp_event>(),
-            happening: numbers.happening as i32,
-            reason: numbers.reason,
+            kind: numbers.kind as i32,
+            refusal_reason: numbers.refusal_reason,
+            rejection: numbers.rejection,
             count: numbers.count,
             mixed_scripts: i32::from(numbers.mixed_scripts),
             refunded: i32::from(numbers.refunded),
@@ -196,12 +193,14 @@ impl Observer for HostObserver {
             tenant: view(event.tenant),
             user: view(event.user),
             purpose: view(event.binding.map_or("", otp_core::Binding::purpose)),
-            model: view(field.map_or("", |field| field.model)),
-            field: view(field.map_or("", |field| field.field)),
-            record: view(field.map_or("", |field| field.id)),
+            target: otp_target {
+                model: view(field.map_or("", |field| field.model)),
+                field: view(field.map_or("", |field| field.field)),
+                id: view(field.map_or("", |field| field.id)),
+            },
             recipient: view(&recipient),
             challenge_id: event.id.map_or([0; 27], show),
-            why: view(event.reason.unwrap_or("")),
+            reset_reason: view(event.reason.unwrap_or("")),
         };
         let _in_callback = InCallback::enter(self.fibers);
         // SAFETY: the host's own function on its own data; the event outlives the call.
@@ -209,69 +208,70 @@ impl Observer for HostObserver {
     }
 }
 
-/// A happening as numbers.
+/// The kind of an event as numbers.
 struct Numbers {
-    happening: otp_happening,
-    reason: i32,
+    kind: otp_event_kind,
+    refusal_reason: i32,
+    rejection: i32,
     count: u32,
     mixed_scripts: bool,
     refunded: bool,
 }
 
 impl Numbers {
-    fn of(what: EventKind) -> Self {
-        let plain = |happening| Self {
-            happening,
-            reason: 0,
+    fn of(kind: EventKind) -> Self {
+        let plain = |kind| Self {
+            kind,
+            refusal_reason: 0,
+            rejection: 0,
             count: 0,
             mixed_scripts: false,
             refunded: false,
         };
-        match what {
-            EventKind::Issued => plain(otp_happening::Issued),
+        match kind {
+            EventKind::Issued => plain(otp_event_kind::Issued),
             EventKind::SentAgain { send } => Self {
                 count: send.into(),
-                ..plain(otp_happening::SentAgain)
+                ..plain(otp_event_kind::SentAgain)
             },
             EventKind::Refused { reason } => Self {
-                reason: reason_number(reason),
-                ..plain(otp_happening::Refused)
+                refusal_reason: reason_number(reason),
+                ..plain(otp_event_kind::Refused)
             },
             EventKind::Accepted { mixed_scripts } => Self {
                 mixed_scripts,
-                ..plain(otp_happening::Accepted)
+                ..plain(otp_event_kind::Accepted)
             },
             EventKind::Rejected {
                 rejection,
                 mixed_scripts,
             } => {
                 let numbers = rejection_numbers(rejection);
-                let (reason, count) = (numbers.rejection, numbers.attempts_left);
                 Self {
-                    reason,
-                    count,
+                    rejection: numbers.rejection,
+                    count: numbers.attempts_left,
                     mixed_scripts,
-                    ..plain(otp_happening::Rejected)
+                    ..plain(otp_event_kind::Rejected)
                 }
             }
-            EventKind::Exhausted => plain(otp_happening::Exhausted),
-            EventKind::Locked { .. } => plain(otp_happening::Locked),
+            EventKind::Exhausted => plain(otp_event_kind::Exhausted),
+            EventKind::Locked { .. } => plain(otp_event_kind::Locked),
             EventKind::NearlyLocked { consecutive } => Self {
                 count: consecutive.into(),
-                ..plain(otp_happening::NearlyLocked)
+                ..plain(otp_event_kind::NearlyLocked)
             },
-            EventKind::Cancelled => plain(otp_happening::Cancelled),
-            EventKind::Delivered => plain(otp_happening::Delivered),
+            EventKind::Cancelled => plain(otp_event_kind::Cancelled),
+            EventKind::Delivered => plain(otp_event_kind::Delivered),
             EventKind::DeliveryFailed { refunded } => Self {
                 refunded,
-                ..plain(otp_happening::DeliveryFailed)
+                ..plain(otp_event_kind::DeliveryFailed)
             },
-            EventKind::Unlocked => plain(otp_happening::Unlocked),
-            EventKind::SlotReset => plain(otp_happening::SlotReset),
-            EventKind::RecipientReset => plain(otp_happening::RecipientReset),
-            EventKind::UserReset => plain(otp_happening::UserReset),
-            EventKind::DeviceReset => plain(otp_happening::DeviceReset),
-            _ => plain(otp_happening::Other),
+            EventKind::Unlocked => plain(otp_event_kind::Unlocked),
+            EventKind::SlotReset => plain(otp_event_kind::SlotReset),
+            EventKind::RecipientReset => plain(otp_event_kind::RecipientReset),
+            EventKind::UserReset => plain(otp_event_kind::UserReset),
+            EventKind::DeviceReset => plain(otp_event_kind::DeviceReset),
+            _ => plain(otp_event_kind::Other),
         }
     }
 }

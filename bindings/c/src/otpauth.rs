@@ -45,26 +45,10 @@ pub struct otp_credential {
     pub legacy_secret: i32,
 }
 
-impl Sized_ for otp_credential {
-    const FIRST: usize = size_of::<Self>();
-}
+// SAFETY: plain data behind its size, of which all zeros is a value.
+unsafe impl Sized_ for otp_credential {}
 
 impl otp_credential {
-    const NONE: Self = Self {
-        struct_size: size_of::<Self>(),
-        kind: 0,
-        hash: 0,
-        digits: 0,
-        period: 0,
-        counter: 0,
-        secret_len: 0,
-        secret: [0; 1024],
-        issuer: [0; 257],
-        account: [0; 257],
-        image: [0; 513],
-        legacy_secret: 0,
-    };
-
     fn wipe(&mut self) {
         zeroize::Zeroize::zeroize(&mut self.secret);
     }
@@ -85,7 +69,7 @@ impl otp_credential {
             issuer: put(uri.issuer().unwrap_or_default()),
             account: put(uri.account()),
             image: put(uri.image_url().unwrap_or_default()),
-            ..Self::NONE
+            ..Self::zeroed()
         };
         credential.secret[..secret.len()].copy_from_slice(secret);
         credential
@@ -209,7 +193,7 @@ pub unsafe extern "C" fn otp_uri_build(
     guard(|| {
         writable(needed_out, "needed_out")?;
         // SAFETY: by this function's contract, here and below.
-        let mut credential = unsafe { read_sized(credential, otp_credential::NONE, "credential")? };
+        let mut credential = unsafe { read_sized(credential, "credential")? };
         let uri = credential.uri();
         credential.wipe();
         // SAFETY: as above.

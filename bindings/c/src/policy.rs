@@ -1,4 +1,4 @@
-//! Policies and budgets, as structures of plain numbers.
+//! Policies and rate limits, as structures of plain numbers.
 
 use core::time::Duration;
 
@@ -6,7 +6,7 @@ use otp_core::{CodeKind, ContentRule, EvidenceKind, OutOfBounds, Policy, RateLim
 
 use crate::guard::guard;
 use crate::status::{Fault, otp_status};
-use crate::view::{Sized_, checked_size, read_sized, write_sized};
+use crate::view::{Sized_, checked_size, read_sized_over, write_sized};
 
 /// A code of decimal digits.
 pub const OTP_CODE_DIGITS: i32 = 1;
@@ -19,13 +19,13 @@ pub const OTP_RESEND_SAME: i32 = 1;
 /// A second request makes a new code.
 pub const OTP_RESEND_ROTATE: i32 = 2;
 /// Required evidence: the name that the signer typed.
-pub const OTP_EVIDENCE_SIGNER_NAME: u32 = 1;
+pub const OTP_REQUIRE_SIGNER_NAME: u32 = 1;
 /// Required evidence: the document, which must be the bound content.
-pub const OTP_EVIDENCE_DOCUMENT: u32 = 2;
+pub const OTP_REQUIRE_DOCUMENT: u32 = 2;
 /// Required evidence: the captured signature.
-pub const OTP_EVIDENCE_IMAGE: u32 = 4;
+pub const OTP_REQUIRE_IMAGE: u32 = 4;
 /// Required evidence: the sentence of consent.
-pub const OTP_EVIDENCE_CONSENT: u32 = 8;
+pub const OTP_REQUIRE_CONSENT: u32 = 8;
 
 /// The limits of one kind of code. Fill it by `otp_policy_default`, then change what you like.
 #[repr(C)]
@@ -40,7 +40,7 @@ pub struct otp_policy {
     /// Seconds for which a code is accepted: 60 to 600, default 180; a token to 604800.
     pub validity: i64,
     /// Seconds for which no code is issued after all attempts: 600 to 86400, default 900.
-    pub closed_for: i64,
+    pub lockout: i64,
     /// Least seconds between two sends: 15 to 600, default 60.
     pub cooldown: i64,
     /// Compared guesses, over resends and re-issues: 1 to 10, default 5.
@@ -55,9 +55,8 @@ pub struct otp_policy {
     pub evidence: u32,
 }
 
-impl Sized_ for otp_policy {
-    const FIRST: usize = size_of::<Self>();
-}
+// SAFETY: plain data behind its size, of which all zeros is a value.
+unsafe impl Sized_ for otp_policy {}
 
 impl otp_policy {
     fn of(policy: &Policy) -> Self {
@@ -72,7 +71,7 @@ impl otp_policy {
             code,
             symbols: u32::try_from(policy.code().len()).unwrap_or(0),
             validity: seconds(policy.validity()),
-            closed_for: seconds(policy.lockout()),
+            lockout: seconds(policy.lockout()),
             cooldown: seconds(policy.cooldown()),
             max_attempts: policy.max_attempts().into(),
             max_sends: policy.max_sends().into(),
@@ -93,7 +92,7 @@ impl otp_policy {
     pub(crate) fn build(&self) -> Result<Policy, Fault> {
         let mut builder = Policy::builder()
             .validity(seconds("validity", self.validity)?)
-            .lockout(seconds("closed_for", self.closed_for)?)
+            .lockout(seconds("lockout", self.lockout)?)
             .cooldown(seconds("cooldown", self.cooldown)?)
             .max_attempts(byte(self.max_attempts))
             .max_sends(byte(self.max_sends));
@@ -148,17 +147,17 @@ impl otp_policy {
 }
 
 const PIECES: [(u32, EvidenceKind); 4] = [
-    (OTP_EVIDENCE_SIGNER_NAME, EvidenceKind::SignerName),
-    (OTP_EVIDENCE_DOCUMENT, EvidenceKind::Document),
-    (OTP_EVIDENCE_IMAGE, EvidenceKind::Image),
-    (OTP_EVIDENCE_CONSENT, EvidenceKind::Consent),
+    (OTP_REQUIRE_SIGNER_NAME, EvidenceKind::SignerName),
+    (OTP_REQUIRE_DOCUMENT, EvidenceKind::Document),
+    (OTP_REQUIRE_IMAGE, EvidenceKind::Image),
+    (OTP_REQUIRE_CONSENT, EvidenceKind::Consent),
 ];
 
-/// The limits of users and recipients. Fill it by `otp_budgets_default`.
+/// The limits of users and recipients. Fill it by `otp_rate_limits_default`.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
-pub struct otp_budgets {
-    /// `sizeof(otp_budgets)`.
+pub struct otp_rate_limits {
+    /// `sizeof(otp_rate_limits)`.
     pub struct_size: usize,
     /// 0 keeps no meter of users and recipients at all, at your own risk; default 1.
     pub metered: i32,
@@ -185,24 +184,25 @@ pub struct otp_budgets {
     pub lock_ends_after: i64,
 }
 
-impl Sized_ for otp_budgets {
-    const FIRST: usize = 40;
+// SAFETY: plain data behind its size, of which all zeros is a value.
+unsafe impl Sized_ for otp_rate_limits {
+    const LEAST: usize = 40;
 }
 
-impl otp_budgets {
-    fn of(budgets: &RateLimits) -> Self {
+impl otp_rate_limits {
+    fn of(limits: &RateLimits) -> Self {
         Self {
             struct_size: size_of::<Self>(),
-            metered: i32::from(budgets.is_limited()),
-            user_failures_per_day: budgets.user_failures().count().into(),
-            consecutive_failures: budgets.consecutive_failures().into(),
-            recipient_failures_per_day: budgets.recipient_failures().count().into(),
-            user_sends_per_hour: budgets.user_sends().count().into(),
-            recipient_sends_per_ten_minutes: budgets.recipient_sends_short().count().into(),
-            recipient_sends_per_day: budgets.recipient_sends_long().count().into(),
-            device_failures_per_day: budgets.device_failures().count().into(),
-            device_hard_stop: i32::from(budgets.device_hard_stop().is_some()),
-            lock_ends_after: budgets
+            metered: i32::from(limits.is_limited()),
+            user_failures_per_day: limits.user_failures().count().into(),
+            consecutive_failures: limits.consecutive_failures().into(),
+            recipient_failures_per_day: limits.recipient_failures().count().into(),
+            user_sends_per_hour: limits.user_sends().count().into(),
+            recipient_sends_per_ten_minutes: limits.recipient_sends_short().count().into(),
+            recipient_sends_per_day: limits.recipient_sends_long().count().into(),
+            device_failures_per_day: limits.device_failures().count().into(),
+            device_hard_stop: i32::from(limits.device_hard_stop().is_some()),
+            lock_ends_after: limits
                 .lock_ends_after()
                 .map_or(0, |time| i64::try_from(time.as_secs()).unwrap_or(i64::MAX)),
         }
@@ -263,7 +263,7 @@ impl otp_budgets {
     }
 }
 
-/// Says which knob is out of its bounds, with the value that the caller gave: [`byte`] may have
+/// Says which setting is out of its bounds, with the value that the caller gave: [`byte`] may have
 /// changed it.
 fn out_of_bounds(mut error: OutOfBounds, given: &[(&str, u32)]) -> Fault {
     let knob = given.iter().find(|(name, _)| *name == error.field);
@@ -305,24 +305,27 @@ pub unsafe extern "C" fn otp_policy_default(policy_out: *mut otp_policy) -> otp_
     })
 }
 
-/// Fills budgets with the defaults.
+/// Fills rate limits with the defaults.
 ///
 /// # Safety
 ///
-/// `budgets_out` is NULL or valid; its `struct_size` is set.
+/// `rate_limits_out` is NULL or valid; its `struct_size` is set.
 #[unsafe(no_mangle)]
 #[must_use]
-pub unsafe extern "C" fn otp_budgets_default(budgets_out: *mut otp_budgets) -> otp_status {
+pub unsafe extern "C" fn otp_rate_limits_default(
+    rate_limits_out: *mut otp_rate_limits,
+) -> otp_status {
     guard(|| {
         // SAFETY: by this function's contract.
-        let size = unsafe { checked_size(budgets_out, "budgets_out")? };
+        let size = unsafe { checked_size(rate_limits_out, "rate_limits_out")? };
+        let default = otp_rate_limits::of(&RateLimits::default());
         // SAFETY: as above.
-        unsafe { write_sized(&otp_budgets::of(&RateLimits::default()), budgets_out, size) };
+        unsafe { write_sized(&default, rate_limits_out, size) };
         Ok(())
     })
 }
 
-/// Checks a policy without an engine; the detail names knob, value and bounds.
+/// Checks a policy without an engine; the detail names setting, value and bounds.
 ///
 /// # Safety
 ///
@@ -333,7 +336,7 @@ pub unsafe extern "C" fn otp_policy_check(policy: *const otp_policy) -> otp_stat
     guard(|| {
         let default = otp_policy::of(&Policy::default());
         // SAFETY: by this function's contract.
-        unsafe { read_sized(policy, default, "policy")? }
+        unsafe { read_sized_over(policy, default, "policy")? }
             .build()
             .map(drop)
     })
@@ -350,19 +353,19 @@ pub(crate) unsafe fn read_policy(policy: *const otp_policy) -> Result<Policy, Fa
     }
     let default = otp_policy::of(&Policy::default());
     // SAFETY: by this function's contract.
-    unsafe { read_sized(policy, default, "policy")? }.build()
+    unsafe { read_sized_over(policy, default, "policy")? }.build()
 }
 
-/// Returns the budgets of the caller, or the default for NULL.
+/// Returns the rate limits of the caller, or the default for NULL.
 ///
 /// # Safety
 ///
-/// `budgets` is NULL or valid; its `struct_size` is set.
-pub(crate) unsafe fn read_budgets(budgets: *const otp_budgets) -> Result<RateLimits, Fault> {
-    if budgets.is_null() {
+/// `limits` is NULL or valid; its `struct_size` is set.
+pub(crate) unsafe fn read_rate_limits(limits: *const otp_rate_limits) -> Result<RateLimits, Fault> {
+    if limits.is_null() {
         return Ok(RateLimits::default());
     }
-    let default = otp_budgets::of(&RateLimits::default());
+    let default = otp_rate_limits::of(&RateLimits::default());
     // SAFETY: by this function's contract.
-    unsafe { read_sized(budgets, default, "budgets")? }.build()
+    unsafe { read_sized_over(limits, default, "rate_limits")? }.build()
 }

@@ -2,52 +2,20 @@
 
 use otp_core::{
     ChainHead, EraseOutcome, EraseRequest, Expected, ExpectedChain, RecordCheck, RecordDetail,
-    SignatureRecord, Target, VerifyingKeys, verify_chain, verify_record,
+    SignatureRecord, VerifyingKeys, verify_chain, verify_record,
 };
 
+use crate::binding::otp_target;
 use crate::engine::{otp_engine, use_engine, use_store};
 use crate::guard::{flag, guard};
 use crate::status::{Fault, otp_status};
 use crate::store::otp_store;
-use crate::view::{Sized_, hand_out, lend, otp_bytes, otp_view, read_sized, writable};
+use crate::view::{
+    Sized_, checked_size, hand_out, lend, otp_bytes, otp_view, read_sized, writable, write_sized,
+};
 
-/// A record field of a tenant.
-#[repr(C)]
-#[derive(Clone, Copy, Debug)]
-pub struct otp_field {
-    /// Whose data this is.
-    pub tenant: otp_view,
-    /// The kind of record.
-    pub model: otp_view,
-    /// The field of it.
-    pub field: otp_view,
-    /// Which record.
-    pub record: otp_view,
-}
-
-impl otp_field {
-    /// # Safety
-    ///
-    /// The views have as many bytes as they say, for as long as the result is used.
-    unsafe fn read<'a>(&self) -> Result<(&'a str, Target<'a>), Fault> {
-        // SAFETY: by this function's contract.
-        unsafe {
-            let (model, field) = (self.model.text("model")?, self.field.text("field")?);
-            let record = self.record.text("record")?;
-            Ok((
-                self.tenant.text("tenant")?,
-                Target {
-                    model,
-                    field,
-                    id: record,
-                },
-            ))
-        }
-    }
-}
-
-/// Returns the newest `limit` signature records of a field: UTF-8 text, newest first, each a line
-/// `<JWS>~<disclosure>~…`; an empty text where nothing was signed. 1 is the latest.
+/// Returns the newest `limit` signature records of a target: UTF-8 text, newest first, each a line
+/// `<JWS>~<disclosure>~…`; an empty text where nothing was signed. A `limit` of 1 gives the latest.
 ///
 /// Errors: `OTP_STATUS_TAMPERED` where a record is missing or not the one that was appended.
 ///
@@ -59,7 +27,8 @@ impl otp_field {
 pub unsafe extern "C" fn otp_engine_signatures(
     engine: *const otp_engine,
     store: *const otp_store,
-    field: *const otp_field,
+    tenant: otp_view,
+    target: *const otp_target,
     limit: usize,
     records_out: *mut *mut otp_bytes,
 ) -> otp_status {
@@ -67,9 +36,10 @@ pub unsafe extern "C" fn otp_engine_signatures(
         writable(records_out, "records_out")?;
         // SAFETY: by this function's contract, here and below.
         let (engine, store) = unsafe { (use_engine(engine)?, use_store(store)?) };
-        // SAFETY: as above.
-        let (tenant, field) = unsafe { lend(field, "field")?.read()? };
-        let records = engine.signatures(&*store.store, tenant, &field, limit)?;
+        let (tenant, target) =
+            // SAFETY: as above.
+            unsafe { (tenant.text("tenant")?, lend(target, "target")?.read()?) };
+        let records = engine.signatures(&*store.store, tenant, &target, limit)?;
         let lines: Vec<String> = records.iter().map(SignatureRecord::to_sd_jwt).collect();
         // SAFETY: asked above.
         unsafe { hand_out(records_out, otp_bytes::give(lines.join("\n"))) };
@@ -77,44 +47,81 @@ pub unsafe extern "C" fn otp_engine_signatures(
     })
 }
 
-/// Returns how many records a field has, and the SHA-256 digest of the newest JWS (32 bytes, zeros
-/// where there is none).
+/// How many signature records a target has, and the newest of them.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct otp_chain_head {
+    /// `sizeof(otp_chain_head)`.
+    pub struct_size: usize,
+    /// How many records there are.
+    pub count: u64,
+    /// SHA-256 of the newest JWS; read if `has_digest` is 1.
+    pub digest: [u8; 32],
+    /// 0 if there is no record, or if its digest is not known and so not compared; else 1.
+    pub has_digest: i32,
+}
+
+// SAFETY: plain data behind its size, of which all zeros is a value.
+unsafe impl Sized_ for otp_chain_head {}
+
+/// Tells how many signature records a target has, and the digest of the newest: what an auditor
+/// keeps, to compare it later by `otp_verify_chain`.
 ///
 /// # Safety
 ///
-/// Every pointer is NULL or valid during the call; `head_out` has room for 32 bytes.
+/// Every pointer is NULL or valid during the call; the `struct_size` of `head_out` is set.
 #[unsafe(no_mangle)]
 #[must_use]
-pub unsafe extern "C" fn otp_engine_page(
+pub unsafe extern "C" fn otp_engine_chain_head(
     engine: *const otp_engine,
     store: *const otp_store,
-    field: *const otp_field,
-    count_out: *mut u64,
-    head_out: *mut u8,
+    tenant: otp_view,
+    target: *const otp_target,
+    head_out: *mut otp_chain_head,
 ) -> otp_status {
     guard(|| {
-        writable(count_out, "count_out")?;
-        writable(head_out, "head_out")?;
         // SAFETY: by this function's contract, here and below.
         let (engine, store) = unsafe { (use_engine(engine)?, use_store(store)?) };
         // SAFETY: as above.
-        let (tenant, field) = unsafe { lend(field, "field")?.read()? };
-        let head = engine.chain_head(&*store.store, tenant, &field)?;
-        // SAFETY: asked above; 32 bytes by this function's contract.
-        unsafe {
-            hand_out(count_out, head.count());
-            hand_out(
-                head_out.cast::<[u8; 32]>(),
-                head.digest().unwrap_or_default(),
-            );
-        }
+        let size = unsafe { checked_size(head_out, "head_out")? };
+        let (tenant, target) =
+            // SAFETY: as above.
+            unsafe { (tenant.text("tenant")?, lend(target, "target")?.read()?) };
+        let head = engine.chain_head(&*store.store, tenant, &target)?;
+        let head = otp_chain_head {
+            struct_size: size_of::<otp_chain_head>(),
+            count: head.count(),
+            digest: head.digest().unwrap_or_default(),
+            has_digest: i32::from(head.digest().is_some()),
+        };
+        // SAFETY: as above.
+        unsafe { write_sized(&head, head_out, size) };
         Ok(())
     })
 }
 
-/// Erases personal details of the `n`th record of a field. `details` are their names with commas
-/// between: `name`, `typed`, `number`, `email`, `ip`, `agent`, `dig`. The record that is left is
-/// handed out, empty if there is none such.
+/// Which personal details of which signature record are erased.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct otp_erase_request {
+    /// `sizeof(otp_erase_request)`.
+    pub struct_size: usize,
+    /// Whose data this is.
+    pub tenant: otp_view,
+    /// What was approved.
+    pub target: otp_target,
+    /// The record's place among those of its target, from 1.
+    pub sequence: u64,
+    /// The names of the details with commas between: `name`, `typed`, `number`, `email`, `ip`,
+    /// `agent`, `dig`.
+    pub details: otp_view,
+}
+
+// SAFETY: plain data behind its size, of which all zeros is a value.
+unsafe impl Sized_ for otp_erase_request {}
+
+/// Erases personal details of a signature record. The record that is left, which verifies as before,
+/// is handed out; the text is empty if there is no such record.
 ///
 /// # Safety
 ///
@@ -124,9 +131,7 @@ pub unsafe extern "C" fn otp_engine_page(
 pub unsafe extern "C" fn otp_engine_erase(
     engine: *const otp_engine,
     store: *const otp_store,
-    field: *const otp_field,
-    n: u64,
-    details: otp_view,
+    request: *const otp_erase_request,
     record_out: *mut *mut otp_bytes,
 ) -> otp_status {
     guard(|| {
@@ -134,9 +139,12 @@ pub unsafe extern "C" fn otp_engine_erase(
         // SAFETY: by this function's contract, here and below.
         let (engine, store) = unsafe { (use_engine(engine)?, use_store(store)?) };
         // SAFETY: as above.
-        let (tenant, field) = unsafe { lend(field, "field")?.read()? };
+        let request = unsafe { read_sized(request, "request")? };
+        let (tenant, target) =
+            // SAFETY: as above.
+            unsafe { (request.tenant.text("tenant")?, request.target.read()?) };
         // SAFETY: as above.
-        let names = unsafe { details.text("details")? };
+        let names = unsafe { request.details.text("details")? };
         let detail = |name| {
             RecordDetail::parse(name)
                 .ok_or_else(|| Fault::argument("details names an unknown detail"))
@@ -145,15 +153,13 @@ pub unsafe extern "C" fn otp_engine_erase(
             .split(',')
             .map(detail)
             .collect::<Result<Vec<_>, _>>()?;
-        let left = match engine.erase(
-            &*store.store,
-            &EraseRequest {
-                tenant,
-                target: field,
-                sequence: n,
-                details: &details,
-            },
-        )? {
+        let request = EraseRequest {
+            tenant,
+            target,
+            sequence: request.sequence,
+            details: &details,
+        };
+        let left = match engine.erase(&*store.store, &request)? {
             EraseOutcome::Record(record) => record.to_sd_jwt(),
             EraseOutcome::NoRecord => String::new(),
         };
@@ -163,7 +169,7 @@ pub unsafe extern "C" fn otp_engine_erase(
     })
 }
 
-/// What a verifier expects; empty views are not checked. A page is expected of a chain alone.
+/// What a verifier expects; empty views are not checked, and neither is a NULL chain head.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct otp_expected {
@@ -171,23 +177,14 @@ pub struct otp_expected {
     pub struct_size: usize,
     /// Whose data.
     pub tenant: otp_view,
-    /// The kind of record.
-    pub model: otp_view,
-    /// The field.
-    pub field: otp_view,
-    /// The record.
-    pub record: otp_view,
-    /// SHA-256 of the newest JWS, as `otp_engine_page` tells it: 32 bytes, or empty.
-    pub head: otp_view,
-    /// How many records there are; read if `has_page` is 1.
-    pub count: u64,
-    /// 1 if `count` and `head` are to be compared, else 0; 0 for one record.
-    pub has_page: i32,
+    /// What was approved.
+    pub target: otp_target,
+    /// As `otp_engine_chain_head` told it; NULL for one record.
+    pub chain_head: *const otp_chain_head,
 }
 
-impl Sized_ for otp_expected {
-    const FIRST: usize = size_of::<Self>();
-}
+// SAFETY: plain data behind its size, of which all zeros is a value.
+unsafe impl Sized_ for otp_expected {}
 
 /// What is expected, read; each function takes what it compares.
 #[derive(Default)]
@@ -195,15 +192,15 @@ struct Given<'a> {
     tenant: Option<&'a str>,
     model: Option<&'a str>,
     field: Option<&'a str>,
-    record: Option<&'a str>,
-    page: Option<(u64, Option<[u8; 32]>)>,
+    id: Option<&'a str>,
+    head: Option<(u64, Option<[u8; 32]>)>,
 }
 
 impl<'a> Given<'a> {
     fn of_record(&self) -> Result<Expected<'a>, Fault> {
-        if self.page.is_some() {
+        if self.head.is_some() {
             return Err(Fault::argument(
-                "expected.has_page is 1; it must be 0 for one record, as a page is of a chain",
+                "expected.chain_head must be NULL for one record; otp_verify_chain compares it",
             ));
         }
         let mut expected = Expected::new();
@@ -211,7 +208,7 @@ impl<'a> Given<'a> {
             (self.tenant, Expected::tenant as fn(_, _) -> _),
             (self.model, Expected::model),
             (self.field, Expected::field),
-            (self.record, Expected::target_id),
+            (self.id, Expected::target_id),
         ] {
             expected = text.map_or(expected, |text| set(expected, text));
         }
@@ -224,11 +221,11 @@ impl<'a> Given<'a> {
             (self.tenant, ExpectedChain::tenant as fn(_, _) -> _),
             (self.model, ExpectedChain::model),
             (self.field, ExpectedChain::field),
-            (self.record, ExpectedChain::target_id),
+            (self.id, ExpectedChain::target_id),
         ] {
             expected = text.map_or(expected, |text| set(expected, text));
         }
-        match self.page {
+        match self.head {
             Some((count, head)) => expected.chain_head(ChainHead::new(count, head)),
             None => expected,
         }
@@ -240,55 +237,30 @@ impl<'a> Given<'a> {
 /// `expected` is NULL or valid, its views with as many bytes as they say, for as long as the result
 /// is used.
 unsafe fn read_expected<'a>(expected: *const otp_expected) -> Result<Given<'a>, Fault> {
-    const EMPTY: otp_view = otp_view {
-        data: core::ptr::null(),
-        len: 0,
-    };
-    let none = otp_expected {
-        struct_size: size_of::<otp_expected>(),
-        tenant: EMPTY,
-        model: EMPTY,
-        field: EMPTY,
-        record: EMPTY,
-        head: EMPTY,
-        count: 0,
-        has_page: 0,
-    };
     let mut read = Given::default();
     if expected.is_null() {
         return Ok(read);
     }
     // SAFETY: by this function's contract, here and below.
     unsafe {
-        let given = read_sized(expected, none, "expected")?;
+        let given = read_sized(expected, "expected")?;
         read.tenant = given.tenant.optional_text("tenant")?;
-        read.model = given.model.optional_text("model")?;
-        read.field = given.field.optional_text("field")?;
-        read.record = given.record.optional_text("record")?;
-        if !matches!(given.has_page, 0 | 1) {
-            return Err(Fault::argument(format!(
-                "expected.has_page is {}; it must be 0 or 1",
-                given.has_page
-            )));
-        }
-        if flag(given.has_page, "has_page")? {
-            let head = match given.head.bytes("head")? {
-                [] => None,
-                head => Some(<[u8; 32]>::try_from(head).map_err(|_| {
-                    Fault::argument(format!(
-                        "head is {} bytes; it must be 32 bytes or none",
-                        head.len()
-                    ))
-                })?),
-            };
-            read.page = Some((given.count, head));
+        read.model = given.target.model.optional_text("model")?;
+        read.field = given.target.field.optional_text("field")?;
+        read.id = given.target.id.optional_text("id")?;
+        if !given.chain_head.is_null() {
+            let head = read_sized(given.chain_head, "chain_head")?;
+            read.head = Some((
+                head.count,
+                flag(head.has_digest, "has_digest")?.then_some(head.digest),
+            ));
         }
     }
     Ok(read)
 }
 
 /// Verifies one record, a JWS or `<JWS>~<disclosure>~…`, with a JWK set of public keys; white space
-/// behind it is left out. `expected` may not have a page.
+/// behind it is left out. `expected` may not have a chain head.
 ///
 /// `valid_out` is 1 if all of it holds, else 0. `text_out` is UTF-8 text: the payload as it was
 /// signed, or the reason why it does not hold.
@@ -317,7 +289,7 @@ pub unsafe extern "C" fn otp_verify_record(
                 read_expected(expected)?,
             )
         };
-        let (keys, expected) = (read_keys(jwks)?, expected.of_record()?);
+        let (expected, keys) = (expected.of_record()?, read_keys(jwks)?);
         let verified = SignatureRecord::from_sd_jwt(record).and_then(|record| {
             verify_record(record.jws(), record.disclosures(), &keys, Some(&expected))
         });
@@ -334,12 +306,13 @@ pub unsafe extern "C" fn otp_verify_record(
     })
 }
 
-/// Verifies the records of a field, newest first, a line each.
+/// Verifies the records of a target, newest first, a line each.
 ///
-/// `valid_out` is 1 if nothing that was checked is bad and there is a record or an empty page, else
-/// 0. `text_out` has a line for each question, `signatures`, `tenant`, `field`, `chain` and `head`:
-/// `name<TAB>good`, `name<TAB>not checked`, or `name<TAB>bad<TAB>reason`. What was not compared is
-/// not checked: a field of which a part is expected, a page without its digest, an empty chain.
+/// `valid_out` is 1 if nothing that was checked is bad and there is a record, or a chain head of no
+/// records; else 0. `text_out` has a line for each question, `signatures`, `tenant`, `field`, `chain`
+/// and `head`: `name<TAB>good`, `name<TAB>not checked`, or `name<TAB>bad<TAB>reason`. What was not
+/// compared is not checked: a target of which a part is expected, a chain head without its digest, an
+/// empty chain.
 ///
 /// # Safety
 ///
@@ -385,8 +358,8 @@ pub unsafe extern "C" fn otp_verify_chain(
                     RecordCheck::NotChecked => format!("{name}\tnot checked"),
                     RecordCheck::Bad(error) => format!("{name}\tbad\t{error}"),
                 });
-                let empty_page = expected.page.is_some_and(|(count, _)| count == 0);
-                let shown = !records.is_empty() || empty_page;
+                let empty = expected.head.is_some_and(|(count, _)| count == 0);
+                let shown = !records.is_empty() || empty;
                 (i32::from(verdict.none_bad() && shown), said.join("\n"))
             }
         };

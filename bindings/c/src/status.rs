@@ -21,7 +21,7 @@ pub enum otp_status {
     StructSize = 3,
     /// A buffer is too small; the needed size is set, nothing else happened.
     BufferTooSmall = 4,
-    /// A policy or budget is out of its bounds; the detail names knob, value and bounds.
+    /// A policy or rate limit is out of its bounds; the detail names setting, value and bounds.
     Policy = 5,
     /// A secret or key cannot be used; the detail says why.
     Key = 6,
@@ -124,7 +124,7 @@ pub extern "C" fn otp_status_text(status: i32) -> *const c_char {
         2 => c"a text is not UTF-8",
         3 => c"struct_size is too small",
         4 => c"a buffer is too small",
-        5 => c"a policy or budget is out of its bounds",
+        5 => c"a policy or rate limit is out of its bounds",
         6 => c"a key cannot be used",
         10 => c"the store is unavailable",
         11 => c"the store is full",

@@ -122,19 +122,8 @@ pub unsafe extern "C" fn otp_store_host_new(
 ) -> otp_status {
     guard(|| {
         writable(store_out, "store_out")?;
-        let default = otp_host_store {
-            struct_size: size_of::<otp_host_store>(),
-            load: None,
-            commit: None,
-            purge: None,
-            store_class: 0,
-            fibers: 0,
-            user_data: core::ptr::null_mut(),
-            drop_user_data: None,
-            has_cells: None,
-        };
         // SAFETY: by this function's contract.
-        let table = unsafe { read_sized(table, default, "table")? };
+        let table = unsafe { read_sized(table, "table")? };
         // SAFETY: asked above.
         unsafe { hand_out(store_out, otp_store::give(HostStore::new(&table)?)) };
         Ok(())

@@ -16,6 +16,14 @@ pub struct otp_view {
 }
 
 impl otp_view {
+    /// Views a text of the library's, which outlives the use of the view.
+    pub(crate) fn of(text: &str) -> Self {
+        Self {
+            data: text.as_ptr(),
+            len: text.len(),
+        }
+    }
+
     /// Returns the bytes.
     ///
     /// # Safety
@@ -92,9 +100,19 @@ pub(crate) unsafe fn lend<'a, T>(pointer: *const T, name: &str) -> Result<&'a T,
 }
 
 /// A structure whose first member is its own size, as the caller compiled it.
-pub(crate) trait Sized_: Copy {
-    /// The size that was published first.
-    const FIRST: usize;
+///
+/// # Safety
+///
+/// It is `repr(C)`, its first member is a `usize`, and all zeros is a value of it.
+pub(crate) unsafe trait Sized_: Copy {
+    /// The least size that is served: all members without which it would mean something else.
+    const LEAST: usize = size_of::<Self>();
+
+    /// All zeros.
+    fn zeroed() -> Self {
+        // SAFETY: by this trait's contract.
+        unsafe { core::mem::zeroed() }
+    }
 }
 
 /// Reads the size of a caller's structure.
@@ -111,38 +129,52 @@ pub(crate) unsafe fn checked_size<T: Sized_>(
     }
     // SAFETY: not NULL, and the first member is a `usize` by `Sized_`.
     let size = unsafe { pointer.cast::<usize>().read_unaligned() };
-    if size < T::FIRST {
+    if size < T::LEAST {
         let text = format!(
             "{name}.struct_size is {size}; it must be at least {}",
-            T::FIRST
+            T::LEAST
         );
         return Err(Fault::new(otp_status::StructSize, text));
     }
     Ok(size)
 }
 
-/// Copies a caller's structure; what a shorter one lacks is as in `default`.
+/// Copies a caller's structure; what a shorter one lacks is zero.
 ///
 /// # Safety
 ///
 /// `pointer` is NULL or points to as many bytes as its `struct_size` says.
-pub(crate) unsafe fn read_sized<T: Sized_>(
+pub(crate) unsafe fn read_sized<T: Sized_>(pointer: *const T, name: &str) -> Result<T, Fault> {
+    // SAFETY: by this function's contract.
+    unsafe { read_sized_over(pointer, T::zeroed(), name) }
+}
+
+/// As [`read_sized`]; what a shorter one lacks is as in `default`.
+///
+/// # Safety
+///
+/// As [`read_sized`].
+pub(crate) unsafe fn read_sized_over<T: Sized_>(
     pointer: *const T,
-    mut default: T,
+    default: T,
     name: &str,
 ) -> Result<T, Fault> {
     // SAFETY: by this function's contract.
-    let size = unsafe { checked_size(pointer, name)? }.min(size_of::<T>());
-    // SAFETY: the caller's structure has `size` bytes, ours at least as many; the bytes of a prefix
-    // are plain data of the same layout.
-    unsafe {
-        ptr::copy_nonoverlapping(
-            pointer.cast::<u8>(),
-            ptr::from_mut(&mut default).cast(),
-            size,
-        );
-    };
-    Ok(default)
+    let size = unsafe { checked_size(pointer, name)? };
+    // SAFETY: as above.
+    Ok(unsafe { read_prefix(pointer, size, default) })
+}
+
+/// Copies as much of a structure as the caller has, over a default.
+///
+/// # Safety
+///
+/// `pointer` points to `size` bytes, which are a structure of ours or the beginning of one.
+unsafe fn read_prefix<T: Sized_>(pointer: *const T, size: usize, mut default: T) -> T {
+    let (to, size) = (ptr::from_mut(&mut default), size.min(size_of::<T>()));
+    // SAFETY: by this function's contract; ours has `size` bytes too, and any bytes are plain data.
+    unsafe { ptr::copy_nonoverlapping(pointer.cast::<u8>(), to.cast(), size) };
+    default
 }
 
 /// Writes an out structure: no more than the caller has, and its own `struct_size` stays.
@@ -163,8 +195,8 @@ pub(crate) unsafe fn write_sized<T: Sized_>(value: &T, out: *mut T, size: usize)
     };
 }
 
-/// The items of a batch, as large as the caller compiled them: that they lie one behind the other
-/// is known, how far apart only the caller knows.
+/// Structures that lie one behind the other, each as large as the caller compiled it: how far apart
+/// they are only the caller knows, and says.
 pub(crate) struct Items<T> {
     first: *mut T,
     size: usize,
@@ -172,10 +204,24 @@ pub(crate) struct Items<T> {
 
 impl<T: Sized_> Items<T> {
     /// Looks at the pointer and the size, at nothing else.
-    pub(crate) fn lend(first: *mut T, size: usize, name: &str) -> Result<Self, Fault> {
+    pub(crate) fn lend(
+        first: *mut T,
+        size: usize,
+        [name, size_name]: [&str; 2],
+    ) -> Result<Self, Fault> {
         writable(first, name)?;
-        check_stride::<T>(size, "item_size", T::FIRST)?;
+        check_stride::<T>(size, size_name, T::LEAST)?;
         Ok(Self { first, size })
+    }
+
+    /// Copies an item; what a shorter one lacks is zero. Its `struct_size` need not be set.
+    ///
+    /// # Safety
+    ///
+    /// The caller has more than `at` items of the size that was lent.
+    pub(crate) unsafe fn read(&self, at: usize) -> T {
+        // SAFETY: by this function's contract.
+        unsafe { read_prefix(self.first.byte_add(at * self.size), self.size, T::zeroed()) }
     }
 
     /// Returns an item, all zeros but for its `struct_size`.

@@ -1,15 +1,11 @@
 /* What arrives as it was meant: sizes of items, flags, and what a client or a gateway wrote. */
 #include "check.h"
 
-static size_t append(uint8_t *batch, size_t at, const request *packed) {
-    batch[at] = batch[at + 1] = 0;
-    batch[at + 2] = (uint8_t)(packed->len >> 8);
-    batch[at + 3] = (uint8_t)packed->len;
-    memcpy(batch + at + 4, packed->bytes, packed->len);
-    return at + 4 + packed->len;
-}
+/* Items as an earlier and as a later header have them: smaller and larger. */
+#define OLDER_ISSUED offsetof(otp_issued, valid_for)
+#define OLDER_VERDICT offsetof(otp_verdict, record_id)
+#define OLDER_SUBMISSION offsetof(otp_submission, challenge_id)
 
-/* Two items as a later header has them: larger. */
 typedef struct {
     otp_issued known;
     uint64_t tail[3];
@@ -20,18 +16,23 @@ typedef struct {
     uint64_t tail[5];
 } later_verdict;
 
+typedef struct {
+    otp_submission known;
+    uint64_t tail[2];
+} later_submission;
+
 static void case_294_items_of_a_batch_are_as_large_as_the_caller_says(void) {
     otp_engine *engine = sample_engine();
     otp_store *store = sample_store();
-    static uint8_t batch[4 * 2100];
     later_issued issued[3];
     later_verdict verdicts[3];
-    request one = sample_request("1", NULL), two = sample_request("2", NULL), typed;
-    const char *code;
-    size_t len, at;
+    later_submission submissions[2];
+    const otp_binding *bindings[2];
+    size_t at;
+    bindings[0] = bound_to(engine, "1");
+    bindings[1] = bound_to(engine, "2");
     memset(issued, 0xEE, sizeof issued);
-    len = append(batch, append(batch, 0, &one), &two);
-    OK(otp_issue_many(engine, store, batch, len, 2, &issued[0].known, sizeof issued[0]));
+    OK(otp_engine_issue_many(engine, store, bindings, 2, &issued[0].known, sizeof issued[0]));
     for (at = 0; at < 2; at++) {
         CHECK(issued[at].known.struct_size == sizeof issued[0]);
         CHECK(issued[at].known.outcome == OTP_OUTCOME_ISSUED && issued[at].known.send == 1);
@@ -40,13 +41,16 @@ static void case_294_items_of_a_batch_are_as_large_as_the_caller_says(void) {
     }
     CHECK(((uint8_t *)&issued[2])[0] == 0xEE); /* behind the last one */
 
-    code = (const char *)issued[1].known.code;
-    typed = sample_request("1", wrong(&issued[0].known));
-    len = append(batch, 0, &typed);
-    typed = sample_request("2", code);
-    len = append(batch, len, &typed);
+    memset(submissions, 0xEE, sizeof submissions);
+    for (at = 0; at < 2; at++) {
+        memset(&submissions[at].known, 0, sizeof submissions[at].known); /* their struct_size is not read */
+        submissions[at].known.binding = bindings[at];
+    }
+    submissions[0].known.code = view(wrong(&issued[0].known));
+    submissions[1].known.code = view((const char *)issued[1].known.code);
     memset(verdicts, 1, sizeof verdicts); /* an outcome of 0x01010101, and OTP_OUTCOME_ACCEPTED is 1 */
-    OK(otp_verify_many(engine, store, batch, len, 2, &verdicts[0].known, sizeof verdicts[0]));
+    OK(otp_engine_verify_many(engine, store, &submissions[0].known, sizeof submissions[0], 2, &verdicts[0].known,
+                              sizeof verdicts[0]));
     CHECK(verdicts[0].known.outcome == OTP_OUTCOME_REJECTED && verdicts[0].known.rejection == OTP_REJECTION_WRONG);
     CHECK(verdicts[1].known.outcome == OTP_OUTCOME_ACCEPTED && verdicts[1].known.struct_size == sizeof verdicts[0]);
     CHECK(verdicts[0].tail[0] == 0 && verdicts[1].tail[4] == 0);
@@ -55,27 +59,90 @@ static void case_294_items_of_a_batch_are_as_large_as_the_caller_says(void) {
     otp_store_free(store);
 }
 
-static void case_294_an_item_size_that_cannot_be_is_refused_and_nothing_happens(void) {
-    /* What an issue leaves of the validity came later: 16 bytes less are an older caller's. */
-    static const size_t bad[] = {0, 1, sizeof(otp_issued) - 24, sizeof(otp_issued) + 1, 65536, SIZE_MAX};
+/* As a program that was compiled with an earlier header reads and writes them: by its own offsets. */
+static void case_294_a_caller_with_smaller_items_is_served(void) {
     otp_engine *engine = sample_engine();
     otp_store *store = sample_store();
-    static uint8_t batch[2 * 2100];
+    union {
+        uint8_t bytes[3 * OLDER_ISSUED];
+        uint64_t aligned;
+    } issued;
+    union {
+        uint8_t bytes[3 * OLDER_VERDICT];
+        uint64_t aligned;
+    } verdicts;
+    union {
+        uint8_t bytes[2 * OLDER_SUBMISSION];
+        uint64_t aligned;
+    } submissions;
+    const otp_binding *bindings[2];
+    otp_submission submission;
+    otp_issued one;
+    otp_verdict verdict;
+    size_t at;
+    bindings[0] = bound_to(engine, "1");
+    bindings[1] = bound_to(engine, "2");
+    memset(issued.bytes, 0xEE, sizeof issued.bytes);
+    OK(otp_engine_issue_many(engine, store, bindings, 2, (otp_issued *)issued.bytes, OLDER_ISSUED));
+    memset(&submission, 0, sizeof submission);
+    for (at = 0; at < 2; at++) {
+        memset(&one, 0, sizeof one);
+        memcpy(&one, issued.bytes + at * OLDER_ISSUED, OLDER_ISSUED);
+        CHECK(one.struct_size == OLDER_ISSUED && one.outcome == OTP_OUTCOME_ISSUED && one.send == 1);
+        CHECK(strlen((const char *)one.code) == 6 && strcmp((const char *)one.recipient, "60123456789") == 0);
+        submission.binding = bindings[at];
+        submission.code = view_of(issued.bytes + at * OLDER_ISSUED + offsetof(otp_issued, code), 6);
+        memcpy(submissions.bytes + at * OLDER_SUBMISSION, &submission, OLDER_SUBMISSION);
+    }
+    for (at = 2 * OLDER_ISSUED; at < sizeof issued.bytes; at++) CHECK(issued.bytes[at] == 0xEE);
+
+    memset(verdicts.bytes, 0xEE, sizeof verdicts.bytes);
+    OK(otp_engine_verify_many(engine, store, (const otp_submission *)submissions.bytes, OLDER_SUBMISSION, 2,
+                              (otp_verdict *)verdicts.bytes, OLDER_VERDICT));
+    for (at = 0; at < 2; at++) {
+        memset(&verdict, 0, sizeof verdict);
+        memcpy(&verdict, verdicts.bytes + at * OLDER_VERDICT, OLDER_VERDICT);
+        CHECK(verdict.struct_size == OLDER_VERDICT && verdict.status == OTP_STATUS_OK);
+        CHECK(verdict.outcome == OTP_OUTCOME_ACCEPTED && verdict.record == NULL);
+    }
+    for (at = 2 * OLDER_VERDICT; at < sizeof verdicts.bytes; at++) CHECK(verdicts.bytes[at] == 0xEE);
+
+    /* Alone too. */
+    submission.struct_size = OLDER_SUBMISSION;
+    memset(&verdict, 0xEE, sizeof verdict);
+    verdict.struct_size = OLDER_VERDICT;
+    OK(otp_engine_verify_submission(engine, store, &submission, &verdict));
+    CHECK(verdict.rejection == OTP_REJECTION_ALREADY_USED && verdict.challenge_id[0] == 0xEE);
+    otp_engine_free(engine);
+    otp_store_free(store);
+}
+
+static void case_294_an_item_size_that_cannot_be_is_refused_and_nothing_happens(void) {
+    static const size_t bad[] = {0, 1, OLDER_ISSUED - 8, sizeof(otp_issued) + 1, 65536, SIZE_MAX};
+    otp_engine *engine = sample_engine();
+    otp_store *store = sample_store();
     otp_issued issued[2];
     otp_verdict verdicts[2];
-    request one = sample_request("15", NULL);
-    size_t len = append(batch, 0, &one), at;
+    const otp_binding *binding = bound_to(engine, "15");
+    size_t at;
+    SIZED(otp_submission, submission);
     SIZED(otp_challenge, challenge);
+    submission.binding = binding;
     memset(issued, 0xEE, sizeof issued);
     memset(verdicts, 0xEE, sizeof verdicts);
     for (at = 0; at < sizeof bad / sizeof bad[0]; at++) {
-        STATUS(OTP_STATUS_STRUCT_SIZE, otp_issue_many(engine, store, batch, len, 1, issued, bad[at]));
-        CHECK(detail_names("item_size"));
+        STATUS(OTP_STATUS_STRUCT_SIZE, otp_engine_issue_many(engine, store, &binding, 1, issued, bad[at]));
+        CHECK(detail_names("issued_size"));
     }
-    STATUS(OTP_STATUS_STRUCT_SIZE, otp_verify_many(engine, store, batch, len, 1, verdicts, sizeof *verdicts - 8));
+    STATUS(OTP_STATUS_STRUCT_SIZE, otp_engine_verify_many(engine, store, &submission, sizeof submission, 1, verdicts,
+                                                          OLDER_VERDICT - 8));
+    CHECK(detail_names("verdict_size"));
+    STATUS(OTP_STATUS_STRUCT_SIZE, otp_engine_verify_many(engine, store, &submission, OLDER_SUBMISSION - 8, 1,
+                                                          verdicts, sizeof *verdicts));
+    CHECK(detail_names("submission_size"));
     CHECK(((uint8_t *)issued)[0] == 0xEE && ((uint8_t *)verdicts)[0] == 0xEE);
-    OK(otp_engine_status(engine, store, one.bytes, one.len, &challenge));
-    CHECK(challenge.state == OTP_STATE_NONE);
+    OK(otp_engine_status(engine, store, binding, &challenge));
+    CHECK(challenge.state == OTP_CHALLENGE_STATE_NONE);
     otp_engine_free(engine);
     otp_store_free(store);
 }
@@ -112,7 +179,7 @@ static void case_294_keys_of_a_ring_lie_as_far_apart_as_the_caller_says(void) {
 static void case_284_a_flag_is_0_or_1_and_a_send_1_to_255(void) {
     otp_engine *engine = sample_engine();
     otp_store *store = sample_store();
-    request plain = sample_request("15", NULL);
+    const otp_binding *plain = bound_to(engine, "15");
     otp_key_ring *ring = sample_ring(), *no_ring = NULL;
     otp_engine *no_engine = NULL;
     otp_bytes *text = NULL;
@@ -120,18 +187,19 @@ static void case_284_a_flag_is_0_or_1_and_a_send_1_to_255(void) {
     int32_t said = 0;
     SIZED(otp_delivery_report, report);
     SIZED(otp_expected, expected);
+    SIZED(otp_chain_head, head);
     SIZED(otp_engine_options, options);
     SIZED(otp_key_ring_options, keys);
     report.delivered = 1;
     report.send = 0;
-    STATUS(OTP_STATUS_ARGUMENT, otp_engine_report_delivery(engine, store, plain.bytes, plain.len, &report, &said));
+    STATUS(OTP_STATUS_ARGUMENT, otp_engine_report_delivery(engine, store, plain, &report, &said));
     CHECK(detail_names("send"));
     report.send = 256 + 1; /* not 1 */
-    STATUS(OTP_STATUS_ARGUMENT, otp_engine_report_delivery(engine, store, plain.bytes, plain.len, &report, &said));
+    STATUS(OTP_STATUS_ARGUMENT, otp_engine_report_delivery(engine, store, plain, &report, &said));
     CHECK(detail_names("send"));
-    expected.has_page = 2; /* not: compare nothing */
+    expected.chain_head = &head; /* not: compare nothing */
     STATUS(OTP_STATUS_ARGUMENT, otp_verify_record(view("a.b.c"), view("{\"keys\":[]}"), &expected, &said, &text));
-    CHECK(detail_names("has_page"));
+    CHECK(detail_names("chain_head"));
     options.fibers = 2;
     STATUS(OTP_STATUS_ARGUMENT, otp_engine_new(ring, &options, &no_engine));
     CHECK(detail_names("fibers"));
@@ -159,21 +227,20 @@ static void case_292_a_challenge_id_that_is_none_is_a_rejection(void) {
     otp_issued issued = issue(engine, store, "15");
     size_t at;
     for (at = 0; at < sizeof ids / sizeof ids[0]; at++) {
-        otp_binding binding = sample_binding();
-        request packed;
+        const otp_binding *binding = bound_to(engine, "15");
+        SIZED(otp_submission, submission);
         SIZED(otp_verdict, verdict);
         SIZED(otp_delivery_report, report);
         int32_t said = 0;
-        binding.record = view("15");
-        binding.typed = view((const char *)issued.code);
-        binding.challenge_id = view(ids[at]);
-        packed = pack(&binding);
-        OK(otp_engine_verify(engine, store, packed.bytes, packed.len, &verdict));
+        submission.binding = binding;
+        submission.code = view((const char *)issued.code);
+        submission.challenge_id = view(ids[at]);
+        OK(otp_engine_verify_submission(engine, store, &submission, &verdict));
         CHECK(verdict.outcome == OTP_OUTCOME_REJECTED && verdict.public_rejection == OTP_PUBLIC_REJECTION_INVALID);
         report.send = 1;
         report.delivered = 1;
         memcpy(report.challenge_id, ids[at], strlen(ids[at]) < 26 ? strlen(ids[at]) : 26);
-        OK(otp_engine_report_delivery(engine, store, packed.bytes, packed.len, &report, &said));
+        OK(otp_engine_report_delivery(engine, store, binding, &report, &said));
         CHECK(said == 3);
     }
     CHECK(verify(engine, store, "15", (const char *)issued.code).outcome == OTP_OUTCOME_ACCEPTED);
@@ -189,16 +256,16 @@ static void case_293_a_gateway_says_what_it_likes(void) {
         otp_engine *engine = sample_engine();
         otp_store *store = sample_store();
         otp_issued issued = issue(engine, store, "15");
-        request plain = sample_request("15", NULL);
+        const otp_binding *plain = bound_to(engine, "15");
         int32_t said = 0;
         SIZED(otp_delivery_report, report);
         SIZED(otp_challenge, challenge);
         memcpy(report.challenge_id, issued.challenge_id, sizeof report.challenge_id);
         memcpy(report.gateway_status, statuses[at].said, strlen(statuses[at].said));
         report.send = issued.send;
-        OK(otp_engine_report_delivery(engine, store, plain.bytes, plain.len, &report, &said));
+        OK(otp_engine_report_delivery(engine, store, plain, &report, &said));
         CHECK(said == 2);
-        OK(otp_engine_status(engine, store, plain.bytes, plain.len, &challenge));
+        OK(otp_engine_status(engine, store, plain, &challenge));
         CHECK(challenge.delivery == OTP_DELIVERY_FAILED);
         CHECK(strcmp((const char *)challenge.gateway_status, statuses[at].kept) == 0);
         otp_engine_free(engine);
@@ -219,6 +286,7 @@ static void case_295_a_path_that_is_no_file_is_refused_by_name(void) {
 
 int main(void) {
     case_294_items_of_a_batch_are_as_large_as_the_caller_says();
+    case_294_a_caller_with_smaller_items_is_served();
     case_294_an_item_size_that_cannot_be_is_refused_and_nothing_happens();
     case_294_keys_of_a_ring_lie_as_far_apart_as_the_caller_says();
     case_284_a_flag_is_0_or_1_and_a_send_1_to_255();

@@ -1,4 +1,4 @@
-/* What the C tests share: checks that end the program, and sample handles and requests. */
+/* What the C tests share: checks that end the program, and sample handles and bindings. */
 #ifndef OTP_ENGINE_TESTS_CHECK_H
 #define OTP_ENGINE_TESTS_CHECK_H
 
@@ -44,8 +44,22 @@ static inline void expect(int32_t got, int32_t want, const char *call, const cha
     memset(&name, 0, sizeof name);   \
     name.struct_size = sizeof name
 
+/* The bindings that a program made. */
+typedef struct kept {
+    otp_binding *binding;
+    struct kept *next;
+} kept;
+
+static kept *all_kept = NULL;
+
 /* Ends a test program. */
 static inline int done(const char *program) {
+    while (all_kept != NULL) {
+        kept *first = all_kept;
+        all_kept = first->next;
+        otp_binding_free(first->binding);
+        free(first);
+    }
     if (checks_passed == 0) {
         fprintf(stderr, "%s: nothing was checked\n", program);
         return 1;
@@ -118,52 +132,68 @@ static inline otp_store *sample_store(void) {
     return store;
 }
 
-static inline otp_binding sample_binding(void) {
-    SIZED(otp_binding, binding);
+static inline otp_binding_options sample_binding(void) {
+    SIZED(otp_binding_options, binding);
     binding.tenant = view("acme");
     binding.purpose = view("sign");
-    binding.model = view("loan.application");
-    binding.field = view("client_schedule_esms_otp_signature_ids");
-    binding.record = view("15");
+    binding.target.model = view("loan.application");
+    binding.target.field = view("client_schedule_esms_otp_signature_ids");
+    binding.target.id = view("15");
     binding.user = view("7");
     binding.recipient = view("60123456789");
     binding.recipient_kind = OTP_RECIPIENT_MOBILE;
     return binding;
 }
 
+/* A binding that done() frees. */
+static inline const otp_binding *bound(const otp_engine *engine, const otp_binding_options *options) {
+    kept *made = (kept *)malloc(sizeof *made);
+    CHECK(made != NULL);
+    made->binding = NULL;
+    OK(otp_binding_new(engine, options, &made->binding));
+    CHECK(made->binding != NULL);
+    made->next = __atomic_load_n(&all_kept, __ATOMIC_RELAXED);
+    while (!__atomic_compare_exchange_n(&all_kept, &made->next, made, 1, __ATOMIC_RELEASE, __ATOMIC_RELAXED)) continue;
+    return made->binding;
+}
+
+/* The sample binding for the record `id`. */
+static inline const otp_binding *bound_to(const otp_engine *engine, const char *id) {
+    otp_binding_options binding = sample_binding();
+    binding.target.id = view(id);
+    return bound(engine, &binding);
+}
+
+/* What a person enters, and for what. */
 typedef struct {
-    uint8_t bytes[2048];
-    size_t len;
-} request;
+    const otp_binding *binding;
+    otp_view code;
+} attempt;
 
-static inline request pack(const otp_binding *binding) {
-    request packed;
-    memset(&packed, 0, sizeof packed);
-    OK(otp_binding_pack(binding, packed.bytes, sizeof packed.bytes, &packed.len));
-    CHECK(packed.len > 20 && packed.len <= sizeof packed.bytes);
-    return packed;
+static inline attempt attempt_of(const otp_engine *engine, const otp_binding_options *options, const char *code) {
+    attempt made;
+    made.binding = bound(engine, options);
+    made.code = view(code);
+    return made;
 }
 
-/* The sample binding for `record`, with what was typed; NULL for an issue. */
-static inline request sample_request(const char *record, const char *typed) {
-    otp_binding binding = sample_binding();
-    binding.record = view(record);
-    if (typed != NULL) binding.typed = view(typed);
-    return pack(&binding);
+/* At the sample binding for the record `id`. */
+static inline attempt attempt_at(const otp_engine *engine, const char *id, const char *code) {
+    attempt made;
+    made.binding = bound_to(engine, id);
+    made.code = view(code);
+    return made;
 }
 
-static inline otp_issued issue(const otp_engine *engine, const otp_store *store, const char *record) {
-    request packed = sample_request(record, NULL);
+static inline otp_issued issue(const otp_engine *engine, const otp_store *store, const char *id) {
     SIZED(otp_issued, issued);
-    OK(otp_engine_issue(engine, store, packed.bytes, packed.len, &issued));
+    OK(otp_engine_issue(engine, store, bound_to(engine, id), &issued));
     return issued;
 }
 
-static inline otp_verdict verify(const otp_engine *engine, const otp_store *store, const char *record,
-                                 const char *typed) {
-    request packed = sample_request(record, typed);
+static inline otp_verdict verify(const otp_engine *engine, const otp_store *store, const char *id, const char *code) {
     SIZED(otp_verdict, verdict);
-    OK(otp_engine_verify(engine, store, packed.bytes, packed.len, &verdict));
+    OK(otp_engine_verify(engine, store, bound_to(engine, id), (const uint8_t *)code, strlen(code), &verdict));
     return verdict;
 }
 

@@ -120,7 +120,7 @@ static int32_t load(void *user_data, const uint8_t *keys, size_t key_count, otp_
         to += found == NULL ? 1 : 22 + found->len;
     }
     reply->len = to;
-    if (to > reply->capacity) return OTP_CALLBACK_MORE_ROOM;
+    if (to > reply->capacity) return OTP_CALLBACK_RESULT_MORE_ROOM;
     for (at = to = 0; at < key_count; at++) {
         const cell *found = find(keys + 32 * at);
         uint8_t *out = reply->data + to;
@@ -132,7 +132,7 @@ static int32_t load(void *user_data, const uint8_t *keys, size_t key_count, otp_
         memcpy(out + 22, found->body, found->len);
         to += 21 + found->len;
     }
-    return OTP_CALLBACK_DONE;
+    return OTP_CALLBACK_RESULT_DONE;
 }
 
 static int32_t commit(void *user_data, const uint8_t *writes, size_t writes_len, int64_t at, int32_t *outcome_out) {
@@ -147,8 +147,8 @@ static int32_t commit(void *user_data, const uint8_t *writes, size_t writes_len,
             size_t len = (size_t)get_number(from + 50, 4);
             cell *found = find(from);
             if ((found == NULL ? 0 : get_number(found->head, 8)) != expected) {
-                *outcome_out = OTP_COMMIT_CONFLICT;
-                return OTP_CALLBACK_DONE;
+                *outcome_out = OTP_COMMIT_OUTCOME_CONFLICT;
+                return OTP_CALLBACK_RESULT_DONE;
             }
             if (apply) {
                 if (found == NULL) {
@@ -165,20 +165,20 @@ static int32_t commit(void *user_data, const uint8_t *writes, size_t writes_len,
         }
         CHECK(from == writes + writes_len);
     }
-    *outcome_out = OTP_COMMIT_DONE;
-    return OTP_CALLBACK_DONE;
+    *outcome_out = OTP_COMMIT_OUTCOME_DONE;
+    return OTP_CALLBACK_RESULT_DONE;
 }
 
 static int32_t purge(void *user_data, int64_t at, uint64_t limit, uint64_t *dropped_out) {
     (void)user_data, (void)at, (void)limit;
     *dropped_out = 0;
-    return OTP_CALLBACK_DONE;
+    return OTP_CALLBACK_RESULT_DONE;
 }
 
 static int32_t has_cells(void *user_data, int32_t *has_cells_out) {
     (void)user_data;
     *has_cells_out = cell_count > 0;
-    return OTP_CALLBACK_DONE;
+    return OTP_CALLBACK_RESULT_DONE;
 }
 
 static otp_store *new_store(void) {
@@ -188,7 +188,7 @@ static otp_store *new_store(void) {
     functions.commit = commit;
     functions.purge = purge;
     functions.has_cells = has_cells;
-    functions.store_class = OTP_CLASS_PERMANENT;
+    functions.store_class = OTP_STORE_CLASS_PERMANENT;
     OK(otp_store_host_new(&functions, &store));
     return store;
 }
@@ -223,31 +223,30 @@ static otp_engine *new_engine(uint8_t seed, int signs) {
 }
 
 /* The sample binding with a record, user and number of its own, so that no limit is met. */
-static request request_of(uint32_t number, const char *recipient, const char *typed) {
+static attempt attempt_by(const otp_engine *engine, uint32_t number, const char *recipient, const char *code) {
     char record[16], user[16];
-    otp_binding binding = sample_binding();
+    otp_binding_options binding = sample_binding();
     snprintf(record, sizeof record, "r%u", (unsigned)number);
     snprintf(user, sizeof user, "u%u", (unsigned)number);
-    binding.record = view(record);
+    binding.target.id = view(record);
     binding.user = view(user);
     binding.recipient = view(recipient);
-    if (typed != NULL) binding.typed = view(typed);
-    return pack(&binding);
+    return attempt_of(engine, &binding, code);
 }
 
 static otp_issued issued_for(const otp_engine *engine, const otp_store *store, uint32_t number, const char *to) {
-    request packed = request_of(number, to, NULL);
+    attempt given = attempt_by(engine, number, to, "");
     SIZED(otp_issued, issued);
-    OK(otp_engine_issue(engine, store, packed.bytes, packed.len, &issued));
+    OK(otp_engine_issue(engine, store, given.binding, &issued));
     CHECK(issued.outcome == OTP_OUTCOME_ISSUED);
     return issued;
 }
 
 static otp_verdict judged(const otp_engine *engine, const otp_store *store, uint32_t number, const char *to,
                           const char *typed) {
-    request packed = request_of(number, to, typed);
+    attempt given = attempt_by(engine, number, to, typed);
     SIZED(otp_verdict, verdict);
-    OK(otp_engine_verify(engine, store, packed.bytes, packed.len, &verdict));
+    OK(otp_engine_verify(engine, store, given.binding, given.code.data, given.code.len, &verdict));
     return verdict;
 }
 
@@ -319,23 +318,23 @@ static void every_kind_of_code(const otp_engine *engine, const otp_store *store)
 }
 
 static void the_rest_of_a_challenge(const otp_engine *engine, const otp_store *store) {
-    request packed = request_of(2000, "60123450000", NULL);
+    attempt given = attempt_by(engine, 2000, "60123450000", "");
     otp_issued issued = issued_for(engine, store, 2000, "60123450000");
     int32_t said = 0;
     uint64_t dropped = 0;
     SIZED(otp_challenge, challenge);
     SIZED(otp_delivery_report, report);
-    OK(otp_engine_status(engine, store, packed.bytes, packed.len, &challenge));
-    CHECK(challenge.state == OTP_STATE_PENDING);
+    OK(otp_engine_status(engine, store, given.binding, &challenge));
+    CHECK(challenge.state == OTP_CHALLENGE_STATE_PENDING);
     memcpy(report.challenge_id, issued.challenge_id, sizeof report.challenge_id);
     report.send = 1;
-    OK(otp_engine_report_delivery(engine, store, packed.bytes, packed.len, &report, &said));
+    OK(otp_engine_report_delivery(engine, store, given.binding, &report, &said));
     CHECK(said == 2);
-    OK(otp_engine_cancel(engine, store, packed.bytes, packed.len, &said));
+    OK(otp_engine_cancel(engine, store, given.binding, &said));
     CHECK(said == 1);
     OK(otp_engine_unlock(engine, store, (const uint8_t *)"acme", 4, (const uint8_t *)"u2000", 5, &said));
-    OK(otp_engine_reset_slot(engine, store, packed.bytes, packed.len, (const uint8_t *)"why", 3, &said));
-    OK(otp_engine_reset_recipient(engine, store, packed.bytes, packed.len, (const uint8_t *)"why", 3, &said));
+    OK(otp_engine_reset_slot(engine, store, given.binding, (const uint8_t *)"why", 3, &said));
+    OK(otp_engine_reset_recipient(engine, store, given.binding, (const uint8_t *)"why", 3, &said));
     OK(otp_engine_reset_user(engine, store, (const uint8_t *)"acme", 4, (const uint8_t *)"u2000", 5,
                              (const uint8_t *)"why", 3, &said));
     OK(otp_engine_purge(engine, store, 10, &dropped));
@@ -344,7 +343,7 @@ static void the_rest_of_a_challenge(const otp_engine *engine, const otp_store *s
 
 /* The newest cell of the store, changed at one place, and put right again. */
 static void seals(const otp_engine *engine, const otp_store *store) {
-    request packed = request_of(3000, "60123450001", NULL);
+    attempt given = attempt_by(engine, 3000, "60123450001", "");
     size_t slot = cell_count, at;
     SIZED(otp_challenge, challenge);
     issued_for(engine, store, 3000, "60123450001");
@@ -358,15 +357,15 @@ static void seals(const otp_engine *engine, const otp_store *store) {
         for (at = 0; at < 4; at++) {
             SIZED(otp_issued, issued);
             cells[slot].body[places[at]] ^= 1;
-            STATUS(OTP_STATUS_TAMPERED, otp_engine_issue(engine, store, packed.bytes, packed.len, &issued));
+            STATUS(OTP_STATUS_TAMPERED, otp_engine_issue(engine, store, given.binding, &issued));
             cells[slot].body[places[at]] ^= 1;
         }
         cells[slot].head[7] ^= 1; /* another version */
-        STATUS(OTP_STATUS_TAMPERED, otp_engine_status(engine, store, packed.bytes, packed.len, &challenge));
+        STATUS(OTP_STATUS_TAMPERED, otp_engine_status(engine, store, given.binding, &challenge));
         cells[slot].head[7] ^= 1;
     }
-    OK(otp_engine_status(engine, store, packed.bytes, packed.len, &challenge));
-    CHECK(challenge.state == OTP_STATE_PENDING);
+    OK(otp_engine_status(engine, store, given.binding, &challenge));
+    CHECK(challenge.state == OTP_CHALLENGE_STATE_PENDING);
     row("the seal's check: body, seal or version changed, and as it was");
 }
 
@@ -394,16 +393,18 @@ static void records(const otp_store *store) {
     evidence.agent = view("a browser");
     for (number = 0; number < 2; number++) {
         otp_issued issued = issued_for(engine, store, 4000, "60123450002");
-        request packed;
         const uint8_t *text;
         size_t len, at;
+        SIZED(otp_submission, submission);
         SIZED(otp_verdict, verdict);
         make_public(issued.code, sizeof issued.code);
-        packed = request_of(4000, "60123450002", (const char *)issued.code);
+        submission.binding = attempt_by(engine, 4000, "60123450002", "").binding;
+        submission.code = view((const char *)issued.code);
+        submission.evidence = &evidence;
         draws_are_secret = 1;
-        OK(otp_engine_verify_with_evidence(engine, store, packed.bytes, packed.len, &evidence, &verdict));
+        OK(otp_engine_verify_submission(engine, store, &submission, &verdict));
         draws_are_secret = 0;
-        CHECK(verdict.outcome == OTP_OUTCOME_ACCEPTED && verdict.record_n == number + 1);
+        CHECK(verdict.outcome == OTP_OUTCOME_ACCEPTED && verdict.record_sequence == number + 1);
         text = otp_bytes_data(verdict.record);
         len = otp_bytes_len(verdict.record);
         for (at = 0; at < len && text[at] != '~'; at++) continue; /* what is signed is public */
@@ -432,9 +433,13 @@ static void other_digit(uint8_t *code, size_t at) { code[at] = (uint8_t)(code[at
 
 static otp_oath_verdict judged_hotp(const otp_engine *engine, const otp_store *store, const otp_hotp *hotp,
                                     const uint8_t *typed, otp_view second, uint32_t look_ahead) {
-    request packed = request_of(5000, "60123450003", (const char *)typed);
+    attempt given = attempt_by(engine, 5000, "60123450003", (const char *)typed);
     SIZED(otp_oath_verdict, verdict);
-    OK(otp_engine_verify_hotp(engine, store, hotp, packed.bytes, packed.len, second, look_ahead, &verdict));
+    if (second.data != NULL) {
+        OK(otp_engine_resynchronise_hotp(engine, store, given.binding, hotp, given.code, second, look_ahead, &verdict));
+    } else {
+        OK(otp_engine_verify_hotp(engine, store, given.binding, hotp, given.code.data, given.code.len, look_ahead, &verdict));
+    }
     return verdict;
 }
 
@@ -448,7 +453,7 @@ static void hotp(const otp_engine *engine, const otp_store *store, int32_t hash,
     char claim[160];
     OK(otp_hotp_new(device_secret(), 32, hash, digits, 0, &key));
     for (at = 0; at < 6; at++) {
-        OK(otp_hotp_at(key, 3 * at / 2, codes[at], sizeof codes[at])); /* 0 1 3 4 6 7 */
+        OK(otp_hotp_generate(key, 3 * at / 2, codes[at], sizeof codes[at])); /* 0 1 3 4 6 7 */
         CHECK(depends_on_secrets(codes[at], digits));
         make_public(codes[at], sizeof codes[at]);
     }
@@ -477,9 +482,13 @@ static void hotp(const otp_engine *engine, const otp_store *store, int32_t hash,
 
 static otp_oath_verdict judged_totp(const otp_engine *engine, const otp_store *store, const otp_totp *totp,
                                     const uint8_t *typed, otp_view second, uint32_t window) {
-    request packed = request_of(5001, "60123450004", (const char *)typed);
+    attempt given = attempt_by(engine, 5001, "60123450004", (const char *)typed);
     SIZED(otp_oath_verdict, verdict);
-    OK(otp_engine_verify_totp(engine, store, totp, packed.bytes, packed.len, second, window, &verdict));
+    if (second.data != NULL) {
+        OK(otp_engine_resynchronise_totp(engine, store, given.binding, totp, given.code, second, window, &verdict));
+    } else {
+        OK(otp_engine_verify_totp(engine, store, given.binding, totp, given.code.data, given.code.len, window, &verdict));
+    }
     return verdict;
 }
 
@@ -492,7 +501,7 @@ static void totp(const otp_engine *engine, const otp_store *store, int32_t hash,
     char claim[160];
     OK(otp_totp_new(device_secret(), 32, hash, digits, 30, &key));
     for (at = 0; at < 4; at++) {
-        OK(otp_totp_at(key, now + 30 * (int64_t)at, codes[at], sizeof codes[at]));
+        OK(otp_totp_generate(key, now + 30 * (int64_t)at, codes[at], sizeof codes[at]));
         CHECK(depends_on_secrets(codes[at], digits));
         make_public(codes[at], sizeof codes[at]);
     }
@@ -518,7 +527,7 @@ static void ocra(const otp_engine *engine, const otp_store *store, const char *s
     const int has_pin = strstr(suite, "-PSHA1") != NULL;
     otp_ocra *key = NULL;
     uint8_t code[OTP_CODE_CAPACITY], wrong[OTP_CODE_CAPACITY], pin[20], question[64];
-    request packed = request_of(++number, "60123450005", NULL);
+    attempt given = attempt_by(engine, ++number, "60123450005", "");
     size_t len = 0, digits = 8;
     SIZED(otp_ocra_inputs, inputs);
     SIZED(otp_oath_match, match);
@@ -527,7 +536,7 @@ static void ocra(const otp_engine *engine, const otp_store *store, const char *s
     OK(otp_ocra_new((const uint8_t *)suite, strlen(suite), device_secret(), 32, &key));
     memset(pin, 7, sizeof pin);
     make_secret(pin, sizeof pin);
-    OK(otp_engine_ocra_question(engine, key, packed.bytes, packed.len, question, sizeof question, &len));
+    OK(otp_engine_ocra_question(engine, given.binding, key, question, sizeof question, &len));
     inputs.question = view_of(question, len);
     if (has_pin) inputs.pin_digest = view_of(pin, sizeof pin);
     inputs.has_counter = strstr(suite, ":C-") != NULL;
@@ -544,13 +553,13 @@ static void ocra(const otp_engine *engine, const otp_store *store, const char *s
     CHECK(match.matched == 0);
     inputs.question = view_of(NULL, 0);
     inputs.now = inputs.has_now = 0; /* question and time are the engine's */
-    packed = request_of(number, "60123450005", (const char *)wrong);
-    OK(otp_engine_verify_ocra(engine, store, key, packed.bytes, packed.len, &inputs, &verdict));
+    given = attempt_by(engine, number, "60123450005", (const char *)wrong);
+    OK(otp_engine_verify_ocra(engine, store, given.binding, key, &inputs, given.code.data, given.code.len, &verdict));
     CHECK(verdict.rejection == OTP_REJECTION_WRONG);
-    packed = request_of(number, "60123450005", (const char *)code);
-    OK(otp_engine_verify_ocra(engine, store, key, packed.bytes, packed.len, &inputs, &verdict));
+    given = attempt_by(engine, number, "60123450005", (const char *)code);
+    OK(otp_engine_verify_ocra(engine, store, given.binding, key, &inputs, given.code.data, given.code.len, &verdict));
     CHECK(verdict.outcome == OTP_OUTCOME_ACCEPTED);
-    OK(otp_engine_verify_ocra(engine, store, key, packed.bytes, packed.len, &inputs, &verdict));
+    OK(otp_engine_verify_ocra(engine, store, given.binding, key, &inputs, given.code.data, given.code.len, &verdict));
     CHECK(verdict.rejection == OTP_REJECTION_ALREADY_USED);
     otp_ocra_free(key);
     snprintf(claim, sizeof claim, "OCRA, %s: question, answer, right, wrong, used; key and engine", suite);
@@ -563,7 +572,7 @@ static void devices(const otp_engine *engine, const otp_store *store) {
     otp_hotp *hotp = NULL;
     otp_totp *totp = NULL;
     uint8_t code[OTP_CODE_CAPACITY];
-    request packed;
+    attempt given;
     SIZED(otp_device, first);
     SIZED(otp_device, second);
     SIZED(otp_oath_verdict, verdict);
@@ -574,18 +583,18 @@ static void devices(const otp_engine *engine, const otp_store *store) {
     first.reach = second.reach = 2;
     both[0] = &first;
     both[1] = &second;
-    OK(otp_hotp_at(hotp, 1, code, sizeof code));
+    OK(otp_hotp_generate(hotp, 1, code, sizeof code));
     make_public(code, sizeof code);
-    packed = request_of(5002, "60123450006", (const char *)code);
-    OK(otp_engine_verify_devices(engine, store, both, 2, packed.bytes, packed.len, &verdict));
+    given = attempt_by(engine, 5002, "60123450006", (const char *)code);
+    OK(otp_engine_verify_devices(engine, store, given.binding, both, 2, given.code.data, given.code.len, &verdict));
     CHECK(verdict.outcome == OTP_OUTCOME_ACCEPTED && verdict.device == 1);
     other_digit(code, 5);
-    packed = request_of(5002, "60123450006", (const char *)code);
-    OK(otp_engine_verify_devices(engine, store, both, 2, packed.bytes, packed.len, &verdict));
+    given = attempt_by(engine, 5002, "60123450006", (const char *)code);
+    OK(otp_engine_verify_devices(engine, store, given.binding, both, 2, given.code.data, given.code.len, &verdict));
     CHECK(verdict.rejection == OTP_REJECTION_WRONG);
     both[0] = &second;
     STATUS(OTP_STATUS_ARGUMENT,
-           otp_engine_verify_devices(engine, store, both, 2, packed.bytes, packed.len, &verdict));
+           otp_engine_verify_devices(engine, store, given.binding, both, 2, given.code.data, given.code.len, &verdict));
     otp_hotp_free(hotp);
     otp_totp_free(totp);
     row("two devices at once: right, wrong, one of them twice");

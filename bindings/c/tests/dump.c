@@ -23,7 +23,6 @@ static struct {
     uint8_t code_secret[SECRET], index_secret[SECRET], seed[SECRET];
     otp_issued issued, batched;
     otp_verdict verdict;
-    uint8_t request[2048], batch[2052];
     uint8_t numbers[4][8]; /* the codes as numbers, in both orders of bytes */
     size_t number_count;
 } own;
@@ -73,24 +72,6 @@ static void remember_code(const uint8_t *code) {
     otp_wipe((uint8_t *)&number, sizeof number);
 }
 
-/* Packs the sample binding for `record` into `into`. */
-static size_t packed(const char *record, const uint8_t *typed, uint8_t *into, size_t room) {
-    otp_binding binding = sample_binding();
-    size_t len = 0;
-    binding.record = view(record);
-    if (typed != NULL) binding.typed = view((const char *)typed);
-    OK(otp_binding_pack(&binding, into, room, &len));
-    return len;
-}
-
-static size_t packed_for_a_batch(const char *record, const uint8_t *typed) {
-    size_t len = packed(record, typed, own.batch + 4, sizeof own.batch - 4);
-    memset(own.batch, 0, 2);
-    own.batch[2] = (uint8_t)(len >> 8);
-    own.batch[3] = (uint8_t)len;
-    return len + 4;
-}
-
 static otp_engine *make_engine(int32_t code_kind) {
     otp_key_ring *ring = NULL;
     otp_signing_key *key = NULL;
@@ -126,29 +107,27 @@ static otp_engine *make_engine(int32_t code_kind) {
 static void main_job(int32_t code_kind) {
     otp_engine *engine = make_engine(code_kind);
     otp_store *store = NULL;
-    size_t len;
+    const otp_binding *alone = bound_to(engine, "15"), *batched = bound_to(engine, "16");
+    SIZED(otp_submission, submission);
     OK(otp_store_memory_new(0, 1, &store));
     own.issued.struct_size = sizeof own.issued;
     own.verdict.struct_size = sizeof own.verdict;
 
-    len = packed("15", NULL, own.request, sizeof own.request);
-    OK(otp_engine_issue(engine, store, own.request, len, &own.issued));
+    OK(otp_engine_issue(engine, store, alone, &own.issued));
     CHECK(own.issued.outcome == OTP_OUTCOME_ISSUED);
     remember_code(own.issued.code);
-    len = packed("15", (const uint8_t *)"1234567890", own.request, sizeof own.request);
-    OK(otp_engine_verify(engine, store, own.request, len, &own.verdict));
+    OK(otp_engine_verify(engine, store, alone, (const uint8_t *)"1234567890", 10, &own.verdict));
     CHECK(own.verdict.outcome == OTP_OUTCOME_REJECTED);
-    len = packed("15", own.issued.code, own.request, sizeof own.request);
-    OK(otp_engine_verify(engine, store, own.request, len, &own.verdict));
-    CHECK(own.verdict.outcome == OTP_OUTCOME_ACCEPTED && own.verdict.record_n == 1);
+    OK(otp_engine_verify(engine, store, alone, own.issued.code, strlen((const char *)own.issued.code), &own.verdict));
+    CHECK(own.verdict.outcome == OTP_OUTCOME_ACCEPTED && own.verdict.record_sequence == 1);
     otp_bytes_free(own.verdict.record);
 
-    len = packed_for_a_batch("16", NULL);
-    OK(otp_issue_many(engine, store, own.batch, len, 1, &own.batched, sizeof own.batched));
+    OK(otp_engine_issue_many(engine, store, &batched, 1, &own.batched, sizeof own.batched));
     CHECK(own.batched.outcome == OTP_OUTCOME_ISSUED);
     remember_code(own.batched.code);
-    len = packed_for_a_batch("16", own.batched.code);
-    OK(otp_verify_many(engine, store, own.batch, len, 1, &own.verdict, sizeof own.verdict));
+    submission.binding = batched;
+    submission.code = view((const char *)own.batched.code);
+    OK(otp_engine_verify_many(engine, store, &submission, sizeof submission, 1, &own.verdict, sizeof own.verdict));
     CHECK(own.verdict.outcome == OTP_OUTCOME_ACCEPTED);
     otp_bytes_free(own.verdict.record);
 

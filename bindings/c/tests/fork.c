@@ -34,11 +34,16 @@ static void case_82_inherited_handles_are_refused_in_the_child_and_the_parent_go
     otp_engine *engine = sample_engine();
     otp_store *store = sample_store();
     otp_issued issued = issue(engine, store, "15");
-    pid_t child = fork();
+    otp_binding *inherited = NULL;
+    otp_binding_options options = sample_binding();
+    pid_t child;
+    OK(otp_binding_new(engine, &options, &inherited));
+    child = fork();
     CHECK(child >= 0);
     if (child == 0) {
-        request packed = sample_request("15", (const char *)issued.code);
         otp_engine *own = sample_engine(), *none = NULL;
+        otp_binding *no_binding = NULL;
+        attempt given = attempt_at(own, "15", (const char *)issued.code);
         otp_store *own_store = sample_store();
         otp_bytes *report = NULL;
         uint64_t dropped = 0;
@@ -47,12 +52,18 @@ static void case_82_inherited_handles_are_refused_in_the_child_and_the_parent_go
         SIZED(otp_issued, again);
         SIZED(otp_policy, policy);
         OK(otp_policy_default(&policy));
-        STATUS(OTP_STATUS_FORKED, otp_engine_verify(engine, store, packed.bytes, packed.len, &verdict));
-        STATUS(OTP_STATUS_FORKED, otp_engine_verify(own, store, packed.bytes, packed.len, &verdict));
+        STATUS(OTP_STATUS_FORKED, otp_engine_verify(engine, store, given.binding, given.code.data, given.code.len, &verdict));
+        STATUS(OTP_STATUS_FORKED, otp_engine_verify(own, store, given.binding, given.code.data, given.code.len, &verdict));
         CHECK(detail_names("store"));
-        STATUS(OTP_STATUS_FORKED, otp_engine_verify(engine, own_store, packed.bytes, packed.len, &verdict));
+        STATUS(OTP_STATUS_FORKED, otp_engine_verify(engine, own_store, given.binding, given.code.data, given.code.len, &verdict));
         CHECK(detail_names("engine"));
-        STATUS(OTP_STATUS_FORKED, otp_engine_issue(engine, store, packed.bytes, packed.len, &again));
+        STATUS(OTP_STATUS_FORKED, otp_engine_issue(own, own_store, inherited, &again));
+        CHECK(detail_names("binding"));
+        STATUS(OTP_STATUS_FORKED, otp_binding_new(engine, &options, &no_binding));
+        CHECK(no_binding == NULL);
+        otp_binding_free(inherited); /* harmless: nothing is freed */
+        otp_binding_free(inherited);
+        STATUS(OTP_STATUS_FORKED, otp_engine_issue(engine, store, given.binding, &again));
         STATUS(OTP_STATUS_FORKED, otp_engine_purge(engine, store, 1, &dropped));
         STATUS(OTP_STATUS_FORKED, otp_engine_with_policy(engine, &policy, &none));
         STATUS(OTP_STATUS_FORKED, otp_engine_new(ring, NULL, &none));
@@ -70,6 +81,7 @@ static void case_82_inherited_handles_are_refused_in_the_child_and_the_parent_go
     }
     wait_for(child);
     CHECK(verify(engine, store, "15", (const char *)issued.code).outcome == OTP_OUTCOME_ACCEPTED);
+    otp_binding_free(inherited);
     otp_engine_free(engine);
     otp_store_free(store);
     otp_key_ring_free(ring);

@@ -30,7 +30,7 @@ static void hotp_codes_are_those_of_rfc_4226(void) {
     uint64_t at;
     SIZED(otp_oath_match, match);
     for (at = 0; at < 10; at++) {
-        OK(otp_hotp_at(hotp, at, code, sizeof code));
+        OK(otp_hotp_generate(hotp, at, code, sizeof code));
         CHECK(strcmp((const char *)code, codes[at]) == 0);
         OK(otp_hotp_verify(hotp, code, 6, 0, 9, &match));
         CHECK(match.matched == 1 && match.counter == at);
@@ -42,7 +42,7 @@ static void hotp_codes_are_those_of_rfc_4226(void) {
     OK(otp_hotp_resynchronise(hotp, view(codes[7]), view(codes[7]), 0, 100, &match));
     CHECK(match.matched == 0);
     /* At the last counter, and no further. */
-    OK(otp_hotp_at(hotp, UINT64_MAX, code, sizeof code));
+    OK(otp_hotp_generate(hotp, UINT64_MAX, code, sizeof code));
     OK(otp_hotp_verify(hotp, code, 6, UINT64_MAX - 3, 255, &match));
     CHECK(match.matched == 1 && match.counter == UINT64_MAX);
     /* Any bytes are an answer; none of these a code. */
@@ -65,12 +65,12 @@ static void totp_codes_are_those_of_rfc_6238(void) {
     size_t at;
     SIZED(otp_oath_match, match);
     for (at = 0; at < sizeof lines / sizeof lines[0]; at++) {
-        OK(otp_totp_at(totp, lines[at].now, code, sizeof code));
+        OK(otp_totp_generate(totp, lines[at].now, code, sizeof code));
         CHECK(strcmp((const char *)code, lines[at].code) == 0);
         OK(otp_totp_verify(totp, code, 8, lines[at].now + 30, 1, &match));
         CHECK(match.matched == 1 && match.step == (uint64_t)lines[at].now / 30);
     }
-    STATUS(OTP_STATUS_ARGUMENT, otp_totp_at(totp, -1, code, sizeof code));
+    STATUS(OTP_STATUS_ARGUMENT, otp_totp_generate(totp, -1, code, sizeof code));
     CHECK(detail_names("now"));
     OK(otp_totp_verify(totp, code, 8, INT64_MIN, 255, &match));
     OK(otp_totp_verify(totp, code, 8, INT64_MAX, 255, &match));
@@ -134,12 +134,12 @@ static void what_cannot_be_used_is_refused_by_name(void) {
     CHECK(detail_names("period"));
     STATUS(OTP_STATUS_ARGUMENT, otp_ocra_new((const uint8_t *)"OCRA-1", 6, secret, 20, &ocra));
     STATUS(OTP_STATUS_UTF8, otp_ocra_new((const uint8_t *)"\xff", 1, secret, 20, &ocra));
-    STATUS(OTP_STATUS_ARGUMENT, otp_hotp_at(NULL, 0, code, sizeof code));
+    STATUS(OTP_STATUS_ARGUMENT, otp_hotp_generate(NULL, 0, code, sizeof code));
     memset(code, 'x', sizeof code);
-    STATUS(OTP_STATUS_BUFFER_TOO_SMALL, otp_hotp_at(good, 0, code, 6));
-    STATUS(OTP_STATUS_BUFFER_TOO_SMALL, otp_hotp_at(good, 0, NULL, 99));
+    STATUS(OTP_STATUS_BUFFER_TOO_SMALL, otp_hotp_generate(good, 0, code, 6));
+    STATUS(OTP_STATUS_BUFFER_TOO_SMALL, otp_hotp_generate(good, 0, NULL, 99));
     CHECK(code[0] == 'x');
-    OK(otp_hotp_at(good, 0, code, 7));
+    OK(otp_hotp_generate(good, 0, code, 7));
     CHECK(code[6] == 0 && code[7] == 'x');
     STATUS(OTP_STATUS_ARGUMENT, otp_hotp_verify(good, code, 6, 0, 256, &match));
     CHECK(detail_names("look_ahead"));
@@ -194,63 +194,63 @@ static void an_engine_takes_a_code_once_and_counts_wrong_ones(void) {
     otp_store *store = NULL, *forgetful = sample_store();
     otp_hotp *hotp = make_hotp(2);
     otp_ocra *ocra = make_ocra("OCRA-1:HOTP-SHA256-8:C-QH16-PSHA1"), *short_one = make_ocra("OCRA-1:HOTP-SHA256-8:QN08");
-    request right = sample_request("15", "969429"), wrong_one = sample_request("15", "000000");
-    request first = sample_request("15", "162583"), bare = sample_request("15", NULL), answer;
+    attempt right = attempt_at(engine, "15", "969429"), wrong_one = attempt_at(engine, "15", "000000");
+    attempt first = attempt_at(engine, "15", "162583"), bare = attempt_at(engine, "15", ""), answer;
     uint8_t question[16], code[OTP_CODE_CAPACITY];
     size_t needed = 0;
     SIZED(otp_oath_verdict, verdict);
     SIZED(otp_ocra_inputs, inputs);
     OK(otp_store_memory_new(0, 1, &store));
     STATUS(OTP_STATUS_STORE_UNSUPPORTED,
-           otp_engine_verify_hotp(engine, forgetful, hotp, right.bytes, right.len, view_of(NULL, 0), 5, &verdict));
+           otp_engine_verify_hotp(engine, forgetful, right.binding, hotp, right.code.data, right.code.len, 5, &verdict));
     CHECK(verdict.outcome == OTP_OUTCOME_NONE);
-    OK(otp_engine_verify_hotp(engine, store, hotp, right.bytes, right.len, view_of(NULL, 0), 5, &verdict));
+    OK(otp_engine_verify_hotp(engine, store, right.binding, hotp, right.code.data, right.code.len, 5, &verdict));
     CHECK(verdict.outcome == OTP_OUTCOME_ACCEPTED && verdict.has_matched == 1 && verdict.matched == 3);
     CHECK(verdict.verified_at > 0);
-    OK(otp_engine_verify_hotp(engine, store, hotp, right.bytes, right.len, view_of(NULL, 0), 5, &verdict));
+    OK(otp_engine_verify_hotp(engine, store, right.binding, hotp, right.code.data, right.code.len, 5, &verdict));
     CHECK(verdict.outcome == OTP_OUTCOME_REJECTED && verdict.rejection == OTP_REJECTION_ALREADY_USED);
-    OK(otp_engine_verify_hotp(engine, store, hotp, wrong_one.bytes, wrong_one.len, view_of(NULL, 0), 5, &verdict));
+    OK(otp_engine_verify_hotp(engine, store, wrong_one.binding, hotp, wrong_one.code.data, wrong_one.code.len, 5, &verdict));
     CHECK(verdict.rejection == OTP_REJECTION_WRONG && verdict.attempts_left == 14);
     CHECK(verdict.public_rejection == OTP_PUBLIC_REJECTION_INVALID);
-    OK(otp_engine_verify_hotp(engine, store, hotp, first.bytes, first.len, view("399871"), 1000, &verdict));
+    OK(otp_engine_resynchronise_hotp(engine, store, first.binding, hotp, first.code, view("399871"), 1000, &verdict));
     CHECK(verdict.outcome == OTP_OUTCOME_ACCEPTED && verdict.matched == 8);
-    OK(otp_engine_verify_hotp(engine, store, hotp, right.bytes, right.len, view(""), 1000, &verdict));
+    OK(otp_engine_resynchronise_hotp(engine, store, right.binding, hotp, right.code, view(""), 1000, &verdict));
     CHECK(verdict.rejection == OTP_REJECTION_MALFORMED); /* a second field that was left empty */
     STATUS(OTP_STATUS_ARGUMENT,
-           otp_engine_verify_hotp(engine, store, hotp, right.bytes, right.len, view_of(NULL, 0), 256, &verdict));
+           otp_engine_verify_hotp(engine, store, right.binding, hotp, right.code.data, right.code.len, 256, &verdict));
 
     {
         otp_totp *totp = make_totp();
-        request none = sample_request("15", "x");
-        OK(otp_engine_verify_totp(engine, forgetful, totp, none.bytes, none.len, view_of(NULL, 0), 1, &verdict));
+        attempt none = attempt_at(engine, "15", "x");
+        OK(otp_engine_verify_totp(engine, forgetful, none.binding, totp, none.code.data, none.code.len, 1, &verdict));
         CHECK(verdict.rejection == OTP_REJECTION_MALFORMED);
         otp_totp_free(totp);
     }
 
-    OK(otp_engine_ocra_question(engine, ocra, bare.bytes, bare.len, question, sizeof question, &needed));
+    OK(otp_engine_ocra_question(engine, bare.binding, ocra, question, sizeof question, &needed));
     CHECK(needed == 16);
     STATUS(OTP_STATUS_ARGUMENT,
-           otp_engine_ocra_question(engine, short_one, bare.bytes, bare.len, question, sizeof question, &needed));
+           otp_engine_ocra_question(engine, bare.binding, short_one, question, sizeof question, &needed));
     CHECK(detail_names("QH16"));
     inputs.question = view_of(question, sizeof question);
     inputs.pin = view("1234");
     inputs.has_counter = 1;
     OK(otp_ocra_generate(ocra, &inputs, code, sizeof code));
-    answer = sample_request("15", (const char *)code);
+    answer = attempt_at(engine, "15", (const char *)code);
     STATUS(OTP_STATUS_ARGUMENT,
-           otp_engine_verify_ocra(engine, store, ocra, answer.bytes, answer.len, &inputs, &verdict));
+           otp_engine_verify_ocra(engine, store, answer.binding, ocra, &inputs, answer.code.data, answer.code.len, &verdict));
     CHECK(detail_names("question"));
     STATUS(OTP_STATUS_ARGUMENT,
-           otp_engine_verify_ocra(engine, store, ocra, answer.bytes, answer.len, NULL, &verdict));
+           otp_engine_verify_ocra(engine, store, answer.binding, ocra, NULL, answer.code.data, answer.code.len, &verdict));
     CHECK(detail_names("pin"));
     inputs.question = view_of(NULL, 0);
-    answer = sample_request("16", (const char *)code);
-    OK(otp_engine_verify_ocra(engine, store, ocra, answer.bytes, answer.len, &inputs, &verdict));
+    answer = attempt_at(engine, "16", (const char *)code);
+    OK(otp_engine_verify_ocra(engine, store, answer.binding, ocra, &inputs, answer.code.data, answer.code.len, &verdict));
     CHECK(verdict.rejection == OTP_REJECTION_WRONG); /* another record */
-    answer = sample_request("15", (const char *)code);
-    OK(otp_engine_verify_ocra(engine, store, ocra, answer.bytes, answer.len, &inputs, &verdict));
+    answer = attempt_at(engine, "15", (const char *)code);
+    OK(otp_engine_verify_ocra(engine, store, answer.binding, ocra, &inputs, answer.code.data, answer.code.len, &verdict));
     CHECK(verdict.outcome == OTP_OUTCOME_ACCEPTED && verdict.matched == 0);
-    OK(otp_engine_verify_ocra(engine, store, ocra, answer.bytes, answer.len, &inputs, &verdict));
+    OK(otp_engine_verify_ocra(engine, store, answer.binding, ocra, &inputs, answer.code.data, answer.code.len, &verdict));
     CHECK(verdict.rejection == OTP_REJECTION_ALREADY_USED);
 
     otp_ocra_free(short_one);
@@ -298,7 +298,7 @@ static void case_129_what_makes_other_codes_or_none_is_refused(void) {
     STATUS(OTP_STATUS_ARGUMENT, otp_uri_build(&credential, buffer, sizeof buffer, &needed));
     STATUS(OTP_STATUS_KEY, otp_totp_new(credential.secret, 10, OTP_HASH_SHA1, 6, 30, &totp));
     OK(otp_totp_new_legacy(credential.secret, 10, OTP_HASH_SHA1, 6, 30, &totp));
-    OK(otp_totp_at(totp, 1111111109, code, sizeof code));
+    OK(otp_totp_generate(totp, 1111111109, code, sizeof code));
     CHECK(strcmp((const char *)code, "071271") == 0);
     STATUS(OTP_STATUS_KEY, otp_hotp_new_legacy(credential.secret, 9, OTP_HASH_SHA1, 6, 0, &hotp));
     OK(otp_hotp_new_legacy(credential.secret, 10, OTP_HASH_SHA1, 6, 0, &hotp));
@@ -316,7 +316,7 @@ static void case_130_several_devices_are_one_call_and_one_charge(void) {
     otp_hotp *token = make_hotp(0);
     otp_totp *phone = make_totp();
     otp_ocra *ocra = make_ocra("OCRA-1:HOTP-SHA256-8:C-QH16-PSHA1");
-    request right = sample_request("15", "969429"), wrong_one = sample_request("15", "000000");
+    attempt right = attempt_at(engine, "15", "969429"), wrong_one = attempt_at(engine, "15", "000000");
     otp_bytes *lines = NULL;
     const otp_device *devices[4];
     SIZED(otp_device, first);
@@ -336,28 +336,28 @@ static void case_130_several_devices_are_one_call_and_one_charge(void) {
     devices[1] = &second;
     devices[2] = &third;
     devices[3] = NULL;
-    OK(otp_engine_verify_devices(engine, store, devices, 3, right.bytes, right.len, &verdict));
+    OK(otp_engine_verify_devices(engine, store, right.binding, devices, 3, right.code.data, right.code.len, &verdict));
     CHECK(verdict.outcome == OTP_OUTCOME_ACCEPTED && verdict.device == 1 && verdict.matched == 3);
-    OK(otp_engine_verify_devices(engine, store, devices, 3, right.bytes, right.len, &verdict));
+    OK(otp_engine_verify_devices(engine, store, right.binding, devices, 3, right.code.data, right.code.len, &verdict));
     CHECK(verdict.rejection == OTP_REJECTION_ALREADY_USED && verdict.device == 0);
-    OK(otp_engine_verify_devices(engine, store, devices, 3, wrong_one.bytes, wrong_one.len, &verdict));
+    OK(otp_engine_verify_devices(engine, store, wrong_one.binding, devices, 3, wrong_one.code.data, wrong_one.code.len, &verdict));
     CHECK(verdict.rejection == OTP_REJECTION_WRONG && verdict.attempts_left == 14);
     OK(otp_engine_device_odds(engine, devices, 2, &odds));
     CHECK(odds.per_day > 90e-6 && odds.per_day < 91e-6); /* 6 counters at 6 digits, 2 steps at 8 */
     OK(otp_engine_device_findings(engine, devices, 2, &lines));
     CHECK(otp_bytes_len(lines) > 20);
     otp_bytes_free(lines);
-    STATUS(OTP_STATUS_ARGUMENT, otp_engine_verify_devices(engine, store, devices, 0, right.bytes, right.len, &verdict));
+    STATUS(OTP_STATUS_ARGUMENT, otp_engine_verify_devices(engine, store, right.binding, devices, 0, right.code.data, right.code.len, &verdict));
     CHECK(detail_names("devices"));
-    STATUS(OTP_STATUS_ARGUMENT, otp_engine_verify_devices(engine, store, devices, 4, right.bytes, right.len, &verdict));
-    STATUS(OTP_STATUS_ARGUMENT, otp_engine_verify_devices(engine, store, NULL, 1, right.bytes, right.len, &verdict));
+    STATUS(OTP_STATUS_ARGUMENT, otp_engine_verify_devices(engine, store, right.binding, devices, 4, right.code.data, right.code.len, &verdict));
+    STATUS(OTP_STATUS_ARGUMENT, otp_engine_verify_devices(engine, store, right.binding, NULL, 1, right.code.data, right.code.len, &verdict));
     STATUS(OTP_STATUS_ARGUMENT,
-           otp_engine_verify_devices(engine, store, devices + 3, 1, right.bytes, right.len, &verdict));
+           otp_engine_verify_devices(engine, store, right.binding, devices + 3, 1, right.code.data, right.code.len, &verdict));
     devices[2] = &second;
-    STATUS(OTP_STATUS_ARGUMENT, otp_engine_verify_devices(engine, store, devices, 3, right.bytes, right.len, &verdict));
+    STATUS(OTP_STATUS_ARGUMENT, otp_engine_verify_devices(engine, store, right.binding, devices, 3, right.code.data, right.code.len, &verdict));
     CHECK(detail_names("devices"));
     first.hotp = token;
-    STATUS(OTP_STATUS_ARGUMENT, otp_engine_verify_devices(engine, store, devices, 2, right.bytes, right.len, &verdict));
+    STATUS(OTP_STATUS_ARGUMENT, otp_engine_verify_devices(engine, store, right.binding, devices, 2, right.code.data, right.code.len, &verdict));
     CHECK(detail_names("device"));
     otp_ocra_free(ocra);
     otp_totp_free(phone);
@@ -371,32 +371,34 @@ static void case_131_a_reset_sets_a_device_right_and_says_why(void) {
     otp_engine *engine = NULL;
     otp_store *store = NULL;
     otp_hotp *token = make_hotp(0);
-    request right = sample_request("15", "969429"), next = sample_request("15", "338314");
-    request wrong_one = sample_request("15", "000000");
+    attempt right, next, wrong_one;
     const otp_device *devices[1];
     int32_t reset = 7;
     int guess;
     SIZED(otp_engine_options, options);
-    SIZED(otp_budgets, budgets);
+    SIZED(otp_rate_limits, rate_limits);
     SIZED(otp_device, device);
     SIZED(otp_oath_verdict, verdict);
-    OK(otp_budgets_default(&budgets));
-    CHECK(budgets.device_failures_per_day == 30 && budgets.device_hard_stop == 0);
-    budgets.device_hard_stop = 1;
-    budgets.consecutive_failures = 10;
-    options.budgets = &budgets;
+    OK(otp_rate_limits_default(&rate_limits));
+    CHECK(rate_limits.device_failures_per_day == 30 && rate_limits.device_hard_stop == 0);
+    rate_limits.device_hard_stop = 1;
+    rate_limits.consecutive_failures = 10;
+    options.rate_limits = &rate_limits;
     OK(otp_engine_new(ring, &options, &engine));
+    right = attempt_at(engine, "15", "969429");
+    next = attempt_at(engine, "15", "338314");
+    wrong_one = attempt_at(engine, "15", "000000");
     OK(otp_store_memory_new(0, 1, &store));
     device.hotp = token;
     device.reach = 5;
     devices[0] = &device;
-    OK(otp_engine_verify_devices(engine, store, devices, 1, right.bytes, right.len, &verdict));
+    OK(otp_engine_verify_devices(engine, store, right.binding, devices, 1, right.code.data, right.code.len, &verdict));
     CHECK(verdict.outcome == OTP_OUTCOME_ACCEPTED && verdict.matched == 3);
     for (guess = 9; guess >= 0; guess--) {
-        OK(otp_engine_verify_devices(engine, store, devices, 1, wrong_one.bytes, wrong_one.len, &verdict));
+        OK(otp_engine_verify_devices(engine, store, wrong_one.binding, devices, 1, wrong_one.code.data, wrong_one.code.len, &verdict));
         CHECK(verdict.rejection == OTP_REJECTION_WRONG && verdict.attempts_left == (uint32_t)guess);
     }
-    OK(otp_engine_verify_devices(engine, store, devices, 1, next.bytes, next.len, &verdict));
+    OK(otp_engine_verify_devices(engine, store, next.binding, devices, 1, next.code.data, next.code.len, &verdict));
     CHECK(verdict.rejection == OTP_REJECTION_LOCKED && verdict.has_retry_at == 0);
     CHECK(otp_engine_reset_device(engine, store, (const uint8_t *)"acme", 4, (const uint8_t *)"7", 1, &device, NULL, 0,
                                   &reset) != OTP_STATUS_OK);
@@ -406,9 +408,9 @@ static void case_131_a_reset_sets_a_device_right_and_says_why(void) {
     OK(otp_engine_reset_device(engine, store, (const uint8_t *)"acme", 4, (const uint8_t *)"7", 1, &device,
                                (const uint8_t *)"at the branch", 13, &reset));
     CHECK(reset == 1);
-    OK(otp_engine_verify_devices(engine, store, devices, 1, right.bytes, right.len, &verdict));
+    OK(otp_engine_verify_devices(engine, store, right.binding, devices, 1, right.code.data, right.code.len, &verdict));
     CHECK(verdict.rejection == OTP_REJECTION_ALREADY_USED);
-    OK(otp_engine_verify_devices(engine, store, devices, 1, next.bytes, next.len, &verdict));
+    OK(otp_engine_verify_devices(engine, store, next.binding, devices, 1, next.code.data, next.code.len, &verdict));
     CHECK(verdict.outcome == OTP_OUTCOME_ACCEPTED && verdict.matched == 4);
     OK(otp_engine_reset_device(engine, store, (const uint8_t *)"acme", 4, (const uint8_t *)"7", 1, &device,
                                (const uint8_t *)"again", 5, &reset));

@@ -21,9 +21,9 @@ static void take_note(void *user_data, const otp_event *event) {
     append(self, event->tenant);
     append(self, event->user);
     append(self, event->purpose);
-    append(self, event->model);
-    append(self, event->field);
-    append(self, event->record);
+    append(self, event->target.model);
+    append(self, event->target.field);
+    append(self, event->target.id);
     append(self, event->recipient);
     append(self, view((const char *)event->challenge_id));
     if (event->recipient.len > 0 && event->recipient.len < sizeof self->recipient) {
@@ -50,21 +50,17 @@ static otp_engine *watched_engine(journal *self) {
 /* Issues, guesses wrong and gives the right code; the whole recipient and the code come back. */
 static otp_issued main_job(const otp_engine *engine, const char *recipient, int32_t kind) {
     otp_store *store = sample_store();
-    otp_binding binding = sample_binding();
-    request packed;
+    otp_binding_options options = sample_binding();
+    const otp_binding *binding;
     SIZED(otp_issued, issued);
     SIZED(otp_verdict, verdict);
-    binding.recipient = view(recipient);
-    binding.recipient_kind = kind;
-    packed = pack(&binding);
-    OK(otp_engine_issue(engine, store, packed.bytes, packed.len, &issued));
-    binding.typed = view("1234567890");
-    packed = pack(&binding);
-    OK(otp_engine_verify(engine, store, packed.bytes, packed.len, &verdict));
+    options.recipient = view(recipient);
+    options.recipient_kind = kind;
+    binding = bound(engine, &options);
+    OK(otp_engine_issue(engine, store, binding, &issued));
+    OK(otp_engine_verify(engine, store, binding, (const uint8_t *)"1234567890", 10, &verdict));
     CHECK(verdict.outcome == OTP_OUTCOME_REJECTED);
-    binding.typed = view((const char *)issued.code);
-    packed = pack(&binding);
-    OK(otp_engine_verify(engine, store, packed.bytes, packed.len, &verdict));
+    OK(otp_engine_verify(engine, store, binding, issued.code, strlen((const char *)issued.code), &verdict));
     CHECK(verdict.outcome == OTP_OUTCOME_ACCEPTED);
     otp_store_free(store);
     return issued;
@@ -120,9 +116,8 @@ static void case_72_no_fault_shows_what_it_was_given(void) {
     otp_key_ring *ring = NULL;
     otp_signing_key *key = NULL;
     otp_bytes *text = NULL;
-    otp_binding binding = sample_binding();
+    otp_binding_options binding = sample_binding();
     otp_code_key code;
-    request packed;
     int32_t valid = 0;
     char long_text[200];
     SIZED(otp_key_ring_options, options);
@@ -140,16 +135,13 @@ static void case_72_no_fault_shows_what_it_was_given(void) {
     CHECK(ring == NULL && key == NULL);
 
     binding.recipient = view("60123ABC789");
-    packed = pack(&binding);
-    SHOWS(OTP_STATUS_ARGUMENT, otp_request_check(packed.bytes, packed.len), "recipient", "60123");
+    SHOWS(OTP_STATUS_ARGUMENT, otp_binding_check(&binding), "recipient", "60123");
     binding.recipient = view("0123456789");
-    packed = pack(&binding);
-    SHOWS(OTP_STATUS_ARGUMENT, otp_request_check(packed.bytes, packed.len), "recipient", "12345");
+    SHOWS(OTP_STATUS_ARGUMENT, otp_binding_check(&binding), "recipient", "12345");
     binding = sample_binding();
     memset(long_text, 'z', sizeof long_text);
     binding.user = view_of(long_text, sizeof long_text);
-    packed = pack(&binding);
-    SHOWS(OTP_STATUS_ARGUMENT, otp_request_check(packed.bytes, packed.len), "user", "zzz");
+    SHOWS(OTP_STATUS_ARGUMENT, otp_binding_check(&binding), "user", "zzz");
     SHOWS(OTP_STATUS_KEY, otp_verify_record(view("x"), view("{\"d\":\"SECRET\"}"), NULL, &valid, &text), "", "SECRET");
 }
 

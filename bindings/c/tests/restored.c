@@ -10,7 +10,7 @@ static int32_t tell(void *user_data, int64_t *unix_seconds_out) {
 }
 
 /* The sample's keys under an epoch, on a clock that the test turns. */
-static otp_engine *engine_of(uint32_t epoch, int64_t *now, const otp_budgets *budgets, const otp_signing_key *key) {
+static otp_engine *engine_of(uint32_t epoch, int64_t *now, const otp_rate_limits *rate_limits, const otp_signing_key *key) {
     otp_key_ring *ring = NULL;
     otp_engine *engine = NULL;
     otp_code_key code;
@@ -27,7 +27,7 @@ static otp_engine *engine_of(uint32_t epoch, int64_t *now, const otp_budgets *bu
     OK(otp_key_ring_new(&keys, &ring));
     options.clock.now = tell;
     options.clock.user_data = now;
-    options.budgets = budgets;
+    options.rate_limits = rate_limits;
     options.signing_key = key;
     OK(otp_engine_new(ring, &options, &engine));
     otp_key_ring_free(ring);
@@ -43,29 +43,29 @@ static otp_totp *make_totp(void) {
 static otp_oath_verdict counted(const otp_engine *engine, const otp_store *store, const otp_hotp *hotp, uint64_t at,
                                 int twice) {
     uint8_t code[OTP_CODE_CAPACITY], second[OTP_CODE_CAPACITY];
-    request packed;
+    const otp_binding *binding = bound_to(engine, "15");
     SIZED(otp_oath_verdict, verdict);
-    OK(otp_hotp_at(hotp, at, code, sizeof code));
-    OK(otp_hotp_at(hotp, at + 1, second, sizeof second));
-    packed = sample_request("15", (const char *)code);
-    OK(otp_engine_verify_hotp(engine, store, hotp, packed.bytes, packed.len,
-                              twice ? view((const char *)second) : view_of(NULL, 0), twice ? 100 : 5, &verdict));
+    OK(otp_hotp_generate(hotp, at, code, sizeof code));
+    OK(otp_hotp_generate(hotp, at + 1, second, sizeof second));
+    if (twice) {
+        OK(otp_engine_resynchronise_hotp(engine, store, binding, hotp, view((const char *)code),
+                                         view((const char *)second), 100, &verdict));
+    } else {
+        OK(otp_engine_verify_hotp(engine, store, binding, hotp, code, strlen((const char *)code), 5, &verdict));
+    }
     return verdict;
 }
 
 static otp_oath_verdict timed(const otp_engine *engine, const otp_store *store, const otp_totp *totp, int64_t at,
                               const char *user, int is_wrong) {
     uint8_t code[OTP_CODE_CAPACITY];
-    otp_binding binding = sample_binding();
-    request packed;
+    otp_binding_options options = sample_binding();
     SIZED(otp_oath_verdict, verdict);
-    OK(otp_totp_at(totp, at, code, sizeof code));
+    OK(otp_totp_generate(totp, at, code, sizeof code));
     if (is_wrong) code[0] = (uint8_t)('0' + (code[0] - '0' + 5) % 10);
-    binding.user = view(user);
-    binding.typed = view((const char *)code);
-    packed = pack(&binding);
-    OK(otp_engine_verify_totp(engine, store, totp, packed.bytes, packed.len, view_of(NULL, 0), is_wrong ? 0 : 1,
-                              &verdict));
+    options.user = view(user);
+    OK(otp_engine_verify_totp(engine, store, bound(engine, &options), totp, code, strlen((const char *)code),
+                              is_wrong ? 0 : 1, &verdict));
     return verdict;
 }
 
@@ -116,10 +116,10 @@ static void case_391_a_device_counts_its_guesses_by_itself_and_locks_no_code_tha
     otp_oath_verdict verdict;
     otp_issued issued;
     int guess;
-    SIZED(otp_budgets, budgets);
-    OK(otp_budgets_default(&budgets));
-    budgets.metered = 0;
-    engine = engine_of(0, &now, &budgets, NULL);
+    SIZED(otp_rate_limits, rate_limits);
+    OK(otp_rate_limits_default(&rate_limits));
+    rate_limits.metered = 0;
+    engine = engine_of(0, &now, &rate_limits, NULL);
     OK(otp_store_memory_new(0, 0, &store));
     /* Thirty a day, without meters, and for whomever they are made. */
     for (guess = 29; guess >= 0; guess--) {
@@ -199,7 +199,7 @@ static int32_t load(void *user_data, const uint8_t *keys, size_t key_count, otp_
         needed += found == NULL ? 1 : 22 + found->len;
     }
     reply->len = needed;
-    if (needed > reply->capacity) return OTP_CALLBACK_MORE_ROOM;
+    if (needed > reply->capacity) return OTP_CALLBACK_RESULT_MORE_ROOM;
     for (at = 0; at < key_count; at++) {
         row *found = find(self, keys + 32 * at);
         *out++ = found != NULL;
@@ -210,7 +210,7 @@ static int32_t load(void *user_data, const uint8_t *keys, size_t key_count, otp_
         memcpy(out + 21, found->body, found->len);
         out += 21 + found->len;
     }
-    return OTP_CALLBACK_DONE;
+    return OTP_CALLBACK_RESULT_DONE;
 }
 
 static int32_t commit(void *user_data, const uint8_t *writes, size_t writes_len, int64_t now, int32_t *outcome_out) {
@@ -225,8 +225,8 @@ static int32_t commit(void *user_data, const uint8_t *writes, size_t writes_len,
             uint64_t expected = number(from + 33, 8);
             row *found = find(self, from);
             if ((found == NULL ? 0 : found->version) != expected) {
-                *outcome_out = OTP_COMMIT_CONFLICT;
-                return OTP_CALLBACK_DONE;
+                *outcome_out = OTP_COMMIT_OUTCOME_CONFLICT;
+                return OTP_CALLBACK_RESULT_DONE;
             }
             if (apply) {
                 if (found == NULL) {
@@ -244,19 +244,19 @@ static int32_t commit(void *user_data, const uint8_t *writes, size_t writes_len,
             from += 54 + len;
         }
     }
-    *outcome_out = OTP_COMMIT_DONE;
-    return OTP_CALLBACK_DONE;
+    *outcome_out = OTP_COMMIT_OUTCOME_DONE;
+    return OTP_CALLBACK_RESULT_DONE;
 }
 
 static int32_t purge(void *user_data, int64_t now, uint64_t limit, uint64_t *dropped_out) {
     (void)user_data, (void)now, (void)limit;
     *dropped_out = 0;
-    return OTP_CALLBACK_DONE;
+    return OTP_CALLBACK_RESULT_DONE;
 }
 
 static int32_t has_cells(void *user_data, int32_t *has_cells_out) {
     *has_cells_out = ((shelf *)user_data)->count > 0;
-    return OTP_CALLBACK_DONE;
+    return OTP_CALLBACK_RESULT_DONE;
 }
 
 static otp_store *store_on(shelf *self) {
@@ -266,7 +266,7 @@ static otp_store *store_on(shelf *self) {
     functions.commit = commit;
     functions.purge = purge;
     functions.has_cells = has_cells;
-    functions.store_class = OTP_CLASS_PERMANENT;
+    functions.store_class = OTP_STORE_CLASS_PERMANENT;
     functions.user_data = self;
     OK(otp_store_host_new(&functions, &store));
     return store;
@@ -280,62 +280,53 @@ static otp_signing_key *signing_key(void) {
     return key;
 }
 
-static otp_field sample_field(void) {
-    otp_binding binding = sample_binding();
-    otp_field field;
-    field.tenant = binding.tenant;
-    field.model = binding.model;
-    field.field = binding.field;
-    field.record = binding.record;
-    return field;
-}
-
 static void case_392_a_page_that_is_gone_is_found_before_anything_is_compared(void) {
     int64_t now = START;
     shelf *self = (shelf *)calloc(1, sizeof *self);
     otp_signing_key *key = signing_key();
     otp_engine *engine = engine_of(0, &now, NULL, key);
     otp_store *store = store_on(self);
-    otp_field field = sample_field();
+    const otp_target target = sample_binding().target;
     otp_bytes *text = NULL;
     otp_issued issued;
     otp_verdict verdict;
     const char *typed[3];
-    uint64_t count = 99;
-    uint8_t head[32];
     unsigned commits;
     size_t at;
+    SIZED(otp_chain_head, head);
+    head.count = 99;
     CHECK(self != NULL);
     issued = issue(engine, store, "15");
     verdict = verify(engine, store, "15", (const char *)issued.code);
-    CHECK(verdict.outcome == OTP_OUTCOME_ACCEPTED && verdict.record_n == 1);
+    CHECK(verdict.outcome == OTP_OUTCOME_ACCEPTED && verdict.record_sequence == 1);
     otp_bytes_free(verdict.record);
     now += 600;
     issued = issue(engine, store, "15");
-    self->hidden = OTP_KIND_CHAIN_HEAD;
+    self->hidden = OTP_CELL_KIND_CHAIN_HEAD;
     commits = self->commits;
     typed[0] = (const char *)issued.code;
     typed[1] = wrong(&issued);
     typed[2] = "no code";
     for (at = 0; at < 3; at++) {
-        request packed = sample_request("15", typed[at]);
+        attempt given = attempt_at(engine, "15", typed[at]);
         memset(&verdict, 0, sizeof verdict);
         verdict.struct_size = sizeof verdict;
-        STATUS(OTP_STATUS_TAMPERED, otp_engine_verify(engine, store, packed.bytes, packed.len, &verdict));
+        STATUS(OTP_STATUS_TAMPERED, otp_engine_verify(engine, store, given.binding, given.code.data, given.code.len,
+                                                      &verdict));
         CHECK(verdict.outcome == OTP_OUTCOME_NONE && verdict.record == NULL);
     }
     CHECK(self->commits == commits);
     /* Nobody is told that the field has no signature. */
-    STATUS(OTP_STATUS_TAMPERED, otp_engine_signatures(engine, store, &field, 1, &text));
-    STATUS(OTP_STATUS_TAMPERED, otp_engine_page(engine, store, &field, &count, head));
-    CHECK(text == NULL && count == 99);
+    STATUS(OTP_STATUS_TAMPERED, otp_engine_signatures(engine, store, view("acme"), &target, 1, &text));
+    STATUS(OTP_STATUS_TAMPERED, otp_engine_chain_head(engine, store, view("acme"), &target, &head));
+    CHECK(text == NULL && head.count == 99);
     /* Put back, all goes on; and the code was not used up. */
     self->hidden = 0;
     verdict = verify(engine, store, "15", (const char *)issued.code);
-    CHECK(verdict.outcome == OTP_OUTCOME_ACCEPTED && verdict.record_n == 2);
+    CHECK(verdict.outcome == OTP_OUTCOME_ACCEPTED && verdict.record_sequence == 2);
     otp_bytes_free(verdict.record);
-    OK(otp_engine_page(engine, store, &field, &count, head));
-    CHECK(count == 2);
+    OK(otp_engine_chain_head(engine, store, view("acme"), &target, &head));
+    CHECK(head.count == 2);
     otp_store_free(store);
     otp_engine_free(engine);
     otp_signing_key_free(key);
@@ -351,7 +342,7 @@ static void case_392_a_page_that_was_set_back_is_found_after_one_lost_commit(voi
     otp_store *store = store_on(self);
     row *page = NULL;
     otp_issued issued;
-    request packed;
+    attempt given;
     unsigned commits;
     size_t at;
     SIZED(otp_verdict, verdict);
@@ -360,19 +351,20 @@ static void case_392_a_page_that_was_set_back_is_found_after_one_lost_commit(voi
         otp_verdict signed_one;
         issued = issue(engine, store, "15");
         signed_one = verify(engine, store, "15", (const char *)issued.code);
-        CHECK(signed_one.outcome == OTP_OUTCOME_ACCEPTED && signed_one.record_n == at + 1);
+        CHECK(signed_one.outcome == OTP_OUTCOME_ACCEPTED && signed_one.record_sequence == at + 1);
         otp_bytes_free(signed_one.record);
         now += 600;
         if (page == NULL) {
-            for (page = self->rows; page->kind != OTP_KIND_CHAIN_HEAD;) page++;
+            for (page = self->rows; page->kind != OTP_CELL_KIND_CHAIN_HEAD;) page++;
             *before = *page;
         }
     }
     issued = issue(engine, store, "15");
     *page = *before; /* as a backup of this one cell would */
-    packed = sample_request("15", (const char *)issued.code);
+    given = attempt_at(engine, "15", (const char *)issued.code);
     commits = self->commits;
-    STATUS(OTP_STATUS_TAMPERED, otp_engine_verify(engine, store, packed.bytes, packed.len, &verdict));
+    STATUS(OTP_STATUS_TAMPERED, otp_engine_verify(engine, store, given.binding, given.code.data, given.code.len,
+                                                  &verdict));
     CHECK(verdict.outcome == OTP_OUTCOME_NONE && verdict.record == NULL && self->commits == commits + 1);
     otp_store_free(store);
     otp_engine_free(engine);
@@ -398,37 +390,39 @@ static void case_393_a_digest_that_can_be_guessed_stays_hidden(void) {
     int64_t now = START;
     otp_signing_key *key = signing_key();
     otp_engine *engine = engine_of(0, &now, NULL, key);
-    otp_field field = sample_field();
+    const otp_target target = sample_binding().target;
     int32_t marked;
     uint8_t digest[32];
     char shown[44];
     for (marked = 0; marked < 2; marked++) {
         otp_store *store = NULL;
         otp_bytes *jwks = NULL, *text = NULL, *left = NULL;
-        otp_binding binding = sample_binding();
-        request packed;
+        otp_binding_options options = sample_binding();
         int32_t valid = 0;
+        SIZED(otp_erase_request, request);
         SIZED(otp_issued, issued);
         SIZED(otp_verdict, verdict);
         memset(digest, 0x5A, sizeof digest);
         base64url(digest, shown);
         OK(otp_store_memory_new(0, 1, &store));
-        binding.content = view_of(digest, sizeof digest);
-        binding.content_guessable = marked;
-        packed = pack(&binding);
-        OK(otp_engine_issue(engine, store, packed.bytes, packed.len, &issued));
+        options.content = view_of(digest, sizeof digest);
+        options.content_guessable = marked;
+        OK(otp_engine_issue(engine, store, bound(engine, &options), &issued));
         /* The verify names the digest alone: the mark of the issue stays. */
-        binding.content_guessable = 0;
-        binding.typed = view((const char *)issued.code);
-        packed = pack(&binding);
-        OK(otp_engine_verify(engine, store, packed.bytes, packed.len, &verdict));
+        options.content_guessable = 0;
+        OK(otp_engine_verify(engine, store, bound(engine, &options), issued.code, strlen((const char *)issued.code),
+                             &verdict));
         CHECK(verdict.outcome == OTP_OUTCOME_ACCEPTED);
         OK(otp_signing_key_public_jwks(key, &jwks));
         OK(otp_verify_record(view_of_bytes(verdict.record), view_of_bytes(jwks), NULL, &valid, &text));
         CHECK(valid == 1);
         otp_bytes_free(text);
         /* Erased, only what was never marked is left: the control of the search, too. */
-        OK(otp_engine_erase(engine, store, &field, 1, view("dig"), &left));
+        request.tenant = view("acme");
+        request.target = target;
+        request.sequence = 1;
+        request.details = view("dig");
+        OK(otp_engine_erase(engine, store, &request, &left));
         OK(otp_verify_record(view_of_bytes(left), view_of_bytes(jwks), NULL, &valid, &text));
         CHECK(valid == 1 && bytes_hold(text, shown) == !marked);
         CHECK((otp_bytes_len(left) < otp_bytes_len(verdict.record)) == marked);

@@ -22,7 +22,7 @@ static void take_note(void *user_data, const otp_event *event) {
     CHECK(event->struct_size == sizeof(otp_event));
     CHECK(event->at == told->now);
     told->events++;
-    told->last = event->happening;
+    told->last = event->kind;
     if (event->recipient.len > 0 && event->recipient.len < sizeof told->recipient) {
         memcpy(told->recipient, event->recipient.data, event->recipient.len);
         told->recipient[event->recipient.len] = 0;
@@ -71,18 +71,18 @@ static void every_status_has_a_text_of_its_own(void) {
     }
 }
 
-static void policy_and_budgets_are_filled_checked_and_refused_by_name(void) {
+static void policy_and_rate_limits_are_filled_checked_and_refused_by_name(void) {
     otp_key_ring *ring = sample_ring();
     otp_engine *engine = NULL, *strict = NULL;
     SIZED(otp_policy, policy);
-    SIZED(otp_budgets, budgets);
+    SIZED(otp_rate_limits, rate_limits);
     SIZED(otp_engine_options, options);
     OK(otp_policy_default(&policy));
-    OK(otp_budgets_default(&budgets));
-    CHECK(policy.struct_size == sizeof policy && budgets.struct_size == sizeof budgets);
+    OK(otp_rate_limits_default(&rate_limits));
+    CHECK(policy.struct_size == sizeof policy && rate_limits.struct_size == sizeof rate_limits);
     CHECK(policy.code == OTP_CODE_DIGITS && policy.symbols == 6 && policy.validity == 180);
     CHECK(policy.max_attempts == 5 && policy.cooldown == 60 && policy.resend == OTP_RESEND_SAME);
-    CHECK(budgets.metered == 1 && budgets.user_failures_per_day == 15);
+    CHECK(rate_limits.metered == 1 && rate_limits.user_failures_per_day == 15);
     OK(otp_policy_check(&policy));
     policy.max_attempts = 10;
     OK(otp_policy_check(&policy));
@@ -99,13 +99,13 @@ static void policy_and_budgets_are_filled_checked_and_refused_by_name(void) {
     policy.code = 77; /* an unknown number */
     CHECK(otp_policy_check(&policy) != OTP_STATUS_OK);
     policy.code = OTP_CODE_DIGITS;
-    budgets.user_failures_per_day = 33;
-    options.budgets = &budgets;
+    rate_limits.user_failures_per_day = 33;
+    options.rate_limits = &rate_limits;
     STATUS(OTP_STATUS_POLICY, otp_engine_new(ring, &options, &engine));
-    budgets.user_failures_per_day = 4711;
+    rate_limits.user_failures_per_day = 4711;
     STATUS(OTP_STATUS_POLICY, otp_engine_new(ring, &options, &engine));
     CHECK(detail_names("user_failures_per_day is 4711; it must be 1 to 32"));
-    budgets.user_failures_per_day = 32;
+    rate_limits.user_failures_per_day = 32;
     OK(otp_engine_new(ring, &options, &engine));
     policy.symbols = 8;
     OK(otp_engine_with_policy(engine, &policy, &strict));
@@ -160,34 +160,34 @@ static void the_main_job(void) {
     witness told = new_witness();
     otp_engine *engine = witnessed_engine(&told, NULL, NULL);
     otp_store *store = sample_store();
-    request plain = sample_request("15", NULL);
+    const otp_binding *plain = bound_to(engine, "15");
     otp_issued issued = issue(engine, store, "15"), refused, again;
     otp_verdict verdict;
     SIZED(otp_challenge, challenge);
     SIZED(otp_delivery_report, report);
     int32_t said = 0;
 
-    CHECK(issued.outcome == OTP_OUTCOME_ISSUED && issued.reason == OTP_REASON_NONE && issued.status == 0);
+    CHECK(issued.outcome == OTP_OUTCOME_ISSUED && issued.reason == OTP_REFUSAL_REASON_NONE && issued.status == 0);
     CHECK(strlen((const char *)issued.code) == 6 && strlen((const char *)issued.challenge_id) == 26);
     CHECK(strcmp((const char *)issued.recipient, "60123456789") == 0);
     CHECK(issued.send == 1 && issued.issued_at == told.now && issued.expires_at == told.now + 180);
-    CHECK(told.last == OTP_HAPPENING_ISSUED && told.events == 1);
+    CHECK(told.last == OTP_EVENT_KIND_ISSUED && told.events == 1);
     CHECK(told.recipient[0] != 0 && strstr(told.recipient, "60123456789") == NULL);
 
     refused = issue(engine, store, "15");
-    CHECK(refused.outcome == OTP_OUTCOME_REFUSED && refused.reason == OTP_REASON_COOLDOWN);
+    CHECK(refused.outcome == OTP_OUTCOME_REFUSED && refused.reason == OTP_REFUSAL_REASON_COOLDOWN);
     CHECK(refused.has_retry_at == 1 && refused.retry_at == told.now + 60 && refused.code[0] == 0);
 
     report.send = issued.send;
     report.delivered = 1;
     memcpy(report.challenge_id, issued.challenge_id, sizeof report.challenge_id);
-    OK(otp_engine_report_delivery(engine, store, plain.bytes, plain.len, &report, &said));
-    CHECK(said == 1);
-    OK(otp_engine_report_delivery(engine, store, plain.bytes, plain.len, &report, &said));
-    CHECK(said == 3); /* a second report of one send */
+    OK(otp_engine_report_delivery(engine, store, plain, &report, &said));
+    CHECK(said == OTP_REPORT_OUTCOME_RECORDED);
+    OK(otp_engine_report_delivery(engine, store, plain, &report, &said));
+    CHECK(said == OTP_REPORT_OUTCOME_IGNORED); /* a second report of one send */
     report.delivered = 2;
     STATUS(OTP_STATUS_ARGUMENT,
-           otp_engine_report_delivery(engine, store, plain.bytes, plain.len, &report, &said));
+           otp_engine_report_delivery(engine, store, plain, &report, &said));
     CHECK(detail_names("delivered"));
 
     told.now += 60;
@@ -197,11 +197,11 @@ static void the_main_job(void) {
     report.delivered = 0;
     report.send = 2;
     memcpy(report.gateway_status, "E007", 5);
-    OK(otp_engine_report_delivery(engine, store, plain.bytes, plain.len, &report, &said));
+    OK(otp_engine_report_delivery(engine, store, plain, &report, &said));
     CHECK(said == 2);
 
-    OK(otp_engine_status(engine, store, plain.bytes, plain.len, &challenge));
-    CHECK(challenge.state == OTP_STATE_PENDING && challenge.attempts_left == 5);
+    OK(otp_engine_status(engine, store, plain, &challenge));
+    CHECK(challenge.state == OTP_CHALLENGE_STATE_PENDING && challenge.attempts_left == 5);
     CHECK(challenge.delivery == OTP_DELIVERY_FAILED);
     CHECK(strcmp((const char *)challenge.gateway_status, "E007") == 0);
     CHECK(memcmp(challenge.challenge_id, issued.challenge_id, sizeof issued.challenge_id) == 0);
@@ -216,13 +216,13 @@ static void the_main_job(void) {
     CHECK(verdict.outcome == OTP_OUTCOME_REJECTED);
     verdict = verify(engine, store, "15", (const char *)issued.code);
     CHECK(verdict.outcome == OTP_OUTCOME_ACCEPTED && verdict.rejection == OTP_REJECTION_NONE);
-    CHECK(verdict.verified_at == told.now && verdict.record == NULL && verdict.record_n == 0);
-    CHECK(told.last == OTP_HAPPENING_ACCEPTED);
+    CHECK(verdict.verified_at == told.now && verdict.record == NULL && verdict.record_sequence == 0);
+    CHECK(told.last == OTP_EVENT_KIND_ACCEPTED);
     verdict = verify(engine, store, "15", (const char *)issued.code);
     CHECK(verdict.outcome == OTP_OUTCOME_REJECTED && verdict.rejection == OTP_REJECTION_ALREADY_USED);
 
-    OK(otp_engine_status(engine, store, plain.bytes, plain.len, &challenge));
-    CHECK(challenge.state == OTP_STATE_VERIFIED);
+    OK(otp_engine_status(engine, store, plain, &challenge));
+    CHECK(challenge.state == OTP_CHALLENGE_STATE_VERIFIED);
     otp_wipe(issued.code, sizeof issued.code);
     CHECK(issued.code[0] == 0 && issued.code[5] == 0);
 
@@ -236,7 +236,7 @@ static void a_code_expires_by_the_hosts_clock(void) {
     otp_engine *engine = witnessed_engine(&told, NULL, NULL);
     otp_store *store = sample_store();
     otp_issued issued = issue(engine, store, "15"), later;
-    request packed = sample_request("15", (const char *)issued.code);
+    attempt given = attempt_at(engine, "15", (const char *)issued.code);
     SIZED(otp_verdict, verdict);
     told.now += 179;
     later = issue(engine, store, "16");
@@ -246,9 +246,9 @@ static void a_code_expires_by_the_hosts_clock(void) {
     told.now += 178;
     CHECK(verify(engine, store, "16", (const char *)later.code).outcome == OTP_OUTCOME_ACCEPTED);
     told.has_time = 0;
-    STATUS(OTP_STATUS_CLOCK, otp_engine_verify(engine, store, packed.bytes, packed.len, &verdict));
+    STATUS(OTP_STATUS_CLOCK, otp_engine_verify(engine, store, given.binding, given.code.data, given.code.len, &verdict));
     told.has_time = 2; /* neither 0 nor 1 */
-    STATUS(OTP_STATUS_CLOCK, otp_engine_verify(engine, store, packed.bytes, packed.len, &verdict));
+    STATUS(OTP_STATUS_CLOCK, otp_engine_verify(engine, store, given.binding, given.code.data, given.code.len, &verdict));
     CHECK(verdict.outcome == OTP_OUTCOME_NONE);
     otp_engine_free(engine);
     otp_store_free(store);
@@ -258,14 +258,14 @@ static void cancel_unlock_and_purge(void) {
     witness told = new_witness();
     otp_engine *engine = witnessed_engine(&told, NULL, NULL);
     otp_store *store = sample_store();
-    request plain = sample_request("15", NULL);
+    const otp_binding *plain = bound_to(engine, "15");
     otp_issued issued = issue(engine, store, "15");
     int32_t said = -1;
     uint64_t dropped = 0;
     int at;
-    OK(otp_engine_cancel(engine, store, plain.bytes, plain.len, &said));
+    OK(otp_engine_cancel(engine, store, plain, &said));
     CHECK(said == 1);
-    OK(otp_engine_cancel(engine, store, plain.bytes, plain.len, &said));
+    OK(otp_engine_cancel(engine, store, plain, &said));
     CHECK(said == 0);
     CHECK(verify(engine, store, "15", (const char *)issued.code).rejection == OTP_REJECTION_CANCELLED);
 
@@ -281,7 +281,7 @@ static void cancel_unlock_and_purge(void) {
         CHECK(verdict.has_retry_at == 1 && verdict.retry_at > told.now);
     }
     OK(otp_engine_unlock(engine, store, (const uint8_t *)"acme", 4, (const uint8_t *)"7", 1, &said));
-    CHECK(said == 1 && told.last == OTP_HAPPENING_UNLOCKED);
+    CHECK(said == 1 && told.last == OTP_EVENT_KIND_UNLOCKED);
     OK(otp_engine_unlock(engine, store, (const uint8_t *)"acme", 4, (const uint8_t *)"nobody", 6, &said));
     CHECK(said == 0);
 
@@ -305,27 +305,27 @@ static void resets(void) {
     witness told = new_witness();
     otp_engine *engine = witnessed_engine(&told, NULL, NULL);
     otp_store *store = sample_store();
-    request plain = sample_request("15", NULL);
+    const otp_binding *plain = bound_to(engine, "15");
     otp_issued issued = issue(engine, store, "15");
     const uint8_t *why = (const uint8_t *)"ticket 4711";
     int32_t said = -1;
     int at;
     for (at = 0; at < 5; at++) (void)verify(engine, store, "15", wrong(&issued));
-    CHECK(issue(engine, store, "15").reason == OTP_REASON_EXHAUSTED);
+    CHECK(issue(engine, store, "15").reason == OTP_REFUSAL_REASON_EXHAUSTED);
     STATUS(OTP_STATUS_ARGUMENT,
-           otp_engine_reset_slot(engine, store, plain.bytes, plain.len, why, 0, &said));
+           otp_engine_reset_slot(engine, store, plain, why, 0, &said));
     CHECK(said == -1);
-    OK(otp_engine_reset_slot(engine, store, plain.bytes, plain.len, why, 11, &said));
-    CHECK(said == 1 && told.last == OTP_HAPPENING_SLOT_RESET);
-    OK(otp_engine_reset_slot(engine, store, plain.bytes, plain.len, why, 11, &said));
+    OK(otp_engine_reset_slot(engine, store, plain, why, 11, &said));
+    CHECK(said == 1 && told.last == OTP_EVENT_KIND_SLOT_RESET);
+    OK(otp_engine_reset_slot(engine, store, plain, why, 11, &said));
     CHECK(said == 0);
     issued = issue(engine, store, "15");
     CHECK(issued.outcome == OTP_OUTCOME_ISSUED);
-    OK(otp_engine_reset_recipient(engine, store, plain.bytes, plain.len, why, 11, &said));
-    CHECK(said == 1 && told.last == OTP_HAPPENING_RECIPIENT_RESET);
+    OK(otp_engine_reset_recipient(engine, store, plain, why, 11, &said));
+    CHECK(said == 1 && told.last == OTP_EVENT_KIND_RECIPIENT_RESET);
     OK(otp_engine_reset_user(engine, store, (const uint8_t *)"acme", 4, (const uint8_t *)"7", 1, why, 11,
                              &said));
-    CHECK(said == 1 && told.last == OTP_HAPPENING_USER_RESET);
+    CHECK(said == 1 && told.last == OTP_EVENT_KIND_USER_RESET);
     OK(otp_engine_reset_user(engine, store, (const uint8_t *)"acme", 4, (const uint8_t *)"7", 1, why, 11,
                              &said));
     CHECK(said == 0);
@@ -348,53 +348,79 @@ static void a_code_that_is_sent_again_says_what_is_left(void) {
     otp_store_free(store);
 }
 
-static void put_number(uint8_t *to, size_t number) {
-    to[0] = (uint8_t)(number >> 24);
-    to[1] = (uint8_t)(number >> 16);
-    to[2] = (uint8_t)(number >> 8);
-    to[3] = (uint8_t)number;
-}
-
-static size_t append(uint8_t *batch, size_t at, const request *packed) {
-    put_number(batch + at, packed->len);
-    memcpy(batch + at + 4, packed->bytes, packed->len);
-    return at + 4 + packed->len;
-}
-
 static void a_bad_item_in_the_middle_of_a_batch_undoes_no_other(void) {
     otp_engine *engine = sample_engine();
     otp_store *store = sample_store();
-    static uint8_t batch[4 * 2100];
     otp_issued issued[3];
     otp_verdict verdicts[3];
-    request one = sample_request("1", NULL), bad = sample_request("2", NULL), three = sample_request("3", NULL);
-    size_t len;
-    bad.len -= 1; /* cut short */
-    len = append(batch, append(batch, append(batch, 0, &one), &bad), &three);
+    otp_submission submissions[3];
+    const otp_binding *bindings[3];
+    size_t at;
+    bindings[0] = bound_to(engine, "1");
+    bindings[1] = NULL;
+    bindings[2] = bound_to(engine, "3");
     memset(issued, 0xEE, sizeof issued);
-    OK(otp_issue_many(engine, store, batch, len, 3, issued, sizeof *issued));
+    OK(otp_engine_issue_many(engine, store, bindings, 3, issued, sizeof *issued));
     CHECK(issued[0].status == OTP_STATUS_OK && issued[0].outcome == OTP_OUTCOME_ISSUED);
     CHECK(issued[1].status == OTP_STATUS_ARGUMENT && issued[1].outcome == OTP_OUTCOME_NONE);
     CHECK(issued[2].status == OTP_STATUS_OK && issued[2].outcome == OTP_OUTCOME_ISSUED);
     CHECK(issued[0].struct_size == sizeof issued[0] && issued[1].code[0] == 0);
 
-    one = sample_request("1", (const char *)issued[0].code);
-    three = sample_request("3", (const char *)issued[2].code);
-    len = append(batch, append(batch, append(batch, 0, &one), &bad), &three);
+    memset(submissions, 0, sizeof submissions);
+    for (at = 0; at < 3; at++) {
+        submissions[at].binding = bindings[at];
+        submissions[at].code = view((const char *)issued[at].code);
+    }
     memset(verdicts, 0xEE, sizeof verdicts);
-    OK(otp_verify_many(engine, store, batch, len, 3, verdicts, sizeof *verdicts));
+    OK(otp_engine_verify_many(engine, store, submissions, sizeof *submissions, 3, verdicts, sizeof *verdicts));
     CHECK(verdicts[0].outcome == OTP_OUTCOME_ACCEPTED && verdicts[2].outcome == OTP_OUTCOME_ACCEPTED);
     CHECK(verdicts[1].status == OTP_STATUS_ARGUMENT && verdicts[1].outcome == OTP_OUTCOME_NONE);
     CHECK(verdicts[1].record == NULL);
 
-    /* What does not add up is refused whole, before anything is written. */
+    /* What cannot be a batch is refused whole, before anything is written. */
     memset(verdicts, 0xEE, sizeof verdicts);
-    STATUS(OTP_STATUS_ARGUMENT, otp_verify_many(engine, store, batch, len - 1, 3, verdicts, sizeof *verdicts));
-    STATUS(OTP_STATUS_ARGUMENT, otp_verify_many(engine, store, batch, len, 2, verdicts, sizeof *verdicts));
-    STATUS(OTP_STATUS_ARGUMENT, otp_verify_many(engine, store, batch, len, SIZE_MAX, verdicts, sizeof *verdicts));
+    STATUS(OTP_STATUS_ARGUMENT, otp_engine_verify_many(engine, store, NULL, sizeof *submissions, 3, verdicts,
+                                                       sizeof *verdicts));
+    STATUS(OTP_STATUS_ARGUMENT, otp_engine_verify_many(engine, store, submissions, sizeof *submissions, SIZE_MAX,
+                                                       verdicts, sizeof *verdicts));
+    STATUS(OTP_STATUS_ARGUMENT, otp_engine_issue_many(engine, store, bindings, 65537, issued, sizeof *issued));
     CHECK(((uint8_t *)verdicts)[0] == 0xEE && ((uint8_t *)verdicts)[sizeof verdicts - 1] == 0xEE);
-    OK(otp_verify_many(engine, store, NULL, 0, 0, verdicts, sizeof *verdicts));
+    OK(otp_engine_verify_many(engine, store, submissions, sizeof *submissions, 0, verdicts, sizeof *verdicts));
     otp_engine_free(engine);
+    otp_store_free(store);
+}
+
+/* One binding serves any number of calls; one of other keys is refused, before anything happens. */
+static void a_binding_serves_the_engines_of_its_key_ring_alone(void) {
+    otp_key_ring *ring = sample_ring();
+    otp_engine *engine = NULL, *second = NULL, *sibling = NULL, *stranger = sample_engine();
+    otp_store *store = sample_store();
+    otp_binding_options options = sample_binding();
+    otp_binding *binding = NULL;
+    int32_t said = 7;
+    SIZED(otp_policy, policy);
+    SIZED(otp_issued, issued);
+    SIZED(otp_verdict, verdict);
+    OK(otp_policy_default(&policy));
+    OK(otp_engine_new(ring, NULL, &engine));
+    OK(otp_engine_new(ring, NULL, &second));
+    OK(otp_engine_with_policy(engine, &policy, &sibling));
+    otp_key_ring_free(ring);
+    OK(otp_binding_check(&options));
+    OK(otp_binding_new(engine, &options, &binding));
+    otp_engine_free(engine); /* it outlives its engine */
+    OK(otp_engine_issue(second, store, binding, &issued));
+    CHECK(issued.outcome == OTP_OUTCOME_ISSUED);
+    OK(otp_engine_verify(sibling, store, binding, (const uint8_t *)wrong(&issued), 6, &verdict));
+    CHECK(verdict.rejection == OTP_REJECTION_WRONG);
+    STATUS(OTP_STATUS_ARGUMENT, otp_engine_cancel(stranger, store, binding, &said));
+    CHECK(said == 7 && detail_names("another key ring"));
+    OK(otp_engine_verify(second, store, binding, issued.code, 6, &verdict));
+    CHECK(verdict.outcome == OTP_OUTCOME_ACCEPTED);
+    otp_binding_free(binding);
+    otp_engine_free(second);
+    otp_engine_free(sibling);
+    otp_engine_free(stranger);
     otp_store_free(store);
 }
 
@@ -409,54 +435,57 @@ static otp_bytes *signed_once(otp_engine *engine, otp_store *store) {
         0x60, 0x82,
     };
     otp_issued issued = issue(engine, store, "15");
-    request packed = sample_request("15", (const char *)issued.code);
+    SIZED(otp_submission, submission);
     SIZED(otp_verdict, verdict);
     SIZED(otp_evidence, evidence);
     CHECK(issued.outcome == OTP_OUTCOME_ISSUED);
+    submission.binding = bound_to(engine, "15");
+    submission.code = view((const char *)issued.code);
+    submission.evidence = &evidence;
     evidence.consent = view("I accept the offer.");
     evidence.ip = view("192.0.2.7");
     evidence.signer_name = view("Aisyah binti Rahman");
     evidence.image = view("<svg onload=\"..\"/>");
-    OK(otp_engine_verify_with_evidence(engine, store, packed.bytes, packed.len, &evidence, &verdict));
+    OK(otp_engine_verify_submission(engine, store, &submission, &verdict));
     CHECK(verdict.outcome == OTP_OUTCOME_REJECTED && verdict.rejection == OTP_REJECTION_EVIDENCE);
-    CHECK(verdict.evidence_fault == OTP_EVIDENCE_FAULT_UNFIT && verdict.evidence_piece == OTP_PIECE_IMAGE);
+    CHECK(verdict.evidence_fault == OTP_EVIDENCE_FAULT_UNFIT && verdict.evidence_kind == OTP_EVIDENCE_KIND_IMAGE);
     /* Nor is what only begins like an image one, nor a name one that shows nothing. */
     evidence.image = view_of(image, sizeof image - 12);
-    OK(otp_engine_verify_with_evidence(engine, store, packed.bytes, packed.len, &evidence, &verdict));
-    CHECK(verdict.evidence_fault == OTP_EVIDENCE_FAULT_UNFIT && verdict.evidence_piece == OTP_PIECE_IMAGE);
+    OK(otp_engine_verify_submission(engine, store, &submission, &verdict));
+    CHECK(verdict.evidence_fault == OTP_EVIDENCE_FAULT_UNFIT && verdict.evidence_kind == OTP_EVIDENCE_KIND_IMAGE);
     evidence.image = view_of(image, sizeof image);
     evidence.signer_name = view("\xE2\x80\x8B");
-    OK(otp_engine_verify_with_evidence(engine, store, packed.bytes, packed.len, &evidence, &verdict));
-    CHECK(verdict.evidence_fault == OTP_EVIDENCE_FAULT_UNFIT && verdict.evidence_piece == OTP_PIECE_SIGNER_NAME);
+    OK(otp_engine_verify_submission(engine, store, &submission, &verdict));
+    CHECK(verdict.evidence_fault == OTP_EVIDENCE_FAULT_UNFIT && verdict.evidence_kind == OTP_EVIDENCE_KIND_SIGNER_NAME);
     CHECK(verdict.public_rejection == OTP_PUBLIC_REJECTION_EVIDENCE && verdict.record == NULL);
     evidence.signer_name = view("");
     evidence.signer_name.data = NULL;
     evidence.image = view_of(image, sizeof image);
-    OK(otp_engine_verify_with_evidence(engine, store, packed.bytes, packed.len, &evidence, &verdict));
+    OK(otp_engine_verify_submission(engine, store, &submission, &verdict));
     CHECK(verdict.evidence_fault == OTP_EVIDENCE_FAULT_MISSING);
-    CHECK(verdict.evidence_piece == OTP_PIECE_SIGNER_NAME);
+    CHECK(verdict.evidence_kind == OTP_EVIDENCE_KIND_SIGNER_NAME);
     evidence.signer_name = view("Aisyah binti Rahman");
-    OK(otp_engine_verify_with_evidence(engine, store, packed.bytes, packed.len, &evidence, &verdict));
+    OK(otp_engine_verify_submission(engine, store, &submission, &verdict));
     CHECK(verdict.outcome == OTP_OUTCOME_ACCEPTED && verdict.record != NULL);
-    CHECK(strlen((const char *)verdict.record_id) == 22 && verdict.record_n >= 1);
+    CHECK(strlen((const char *)verdict.record_id) == 22 && verdict.record_sequence >= 1);
     CHECK(strcmp((const char *)verdict.challenge_id, (const char *)issued.challenge_id) == 0);
     return verdict.record;
 }
 
 static void evidence_becomes_records_that_verify_as_one_and_as_a_chain(void) {
     witness told = new_witness();
-    uint8_t seed[32], head[32], none[32];
+    uint8_t seed[32], none[32];
     otp_signing_key *key = NULL, *same = NULL;
     otp_bytes *jwks = NULL, *pem = NULL, *record, *second, *all = NULL, *latest = NULL, *text = NULL, *left = NULL;
     otp_engine *engine;
     otp_store *lossy = sample_store(), *store = NULL;
-    otp_field field;
-    uint64_t count = 99;
+    const otp_target target = sample_binding().target;
     int32_t valid = -1;
     SIZED(otp_policy, policy);
     SIZED(otp_expected, expected);
+    SIZED(otp_chain_head, head);
+    SIZED(otp_erase_request, request);
     SIZED(otp_issued, refused);
-    request plain = sample_request("15", NULL);
 
     memset(seed, 7, sizeof seed);
     memset(none, 0, sizeof none);
@@ -483,38 +512,33 @@ static void evidence_becomes_records_that_verify_as_one_and_as_a_chain(void) {
     }
 
     OK(otp_policy_default(&policy));
-    policy.evidence = OTP_EVIDENCE_SIGNER_NAME | OTP_EVIDENCE_CONSENT;
+    policy.evidence = OTP_REQUIRE_SIGNER_NAME | OTP_REQUIRE_CONSENT;
     engine = witnessed_engine(&told, key, &policy);
     /* The engine keeps a copy of the key; a store that forgets is refused. */
     otp_signing_key_free(key);
-    STATUS(OTP_STATUS_STORE_UNSUPPORTED, otp_engine_issue(engine, lossy, plain.bytes, plain.len, &refused));
+    STATUS(OTP_STATUS_STORE_UNSUPPORTED, otp_engine_issue(engine, lossy, bound_to(engine, "15"), &refused));
     STATUS(OTP_STATUS_ARGUMENT, otp_store_memory_new(0, 2, &store));
     OK(otp_store_memory_new(0, 1, &store));
 
-    field.tenant = view("acme");
-    field.model = view("loan.application");
-    field.field = view("client_schedule_esms_otp_signature_ids");
-    field.record = view("15");
-    OK(otp_engine_page(engine, store, &field, &count, head));
-    CHECK(count == 0 && memcmp(head, none, sizeof head) == 0);
-    OK(otp_engine_signatures(engine, store, &field, 10, &all));
+    head.count = 99;
+    OK(otp_engine_chain_head(engine, store, view("acme"), &target, &head));
+    CHECK(head.count == 0 && head.has_digest == 0 && memcmp(head.digest, none, sizeof none) == 0);
+    OK(otp_engine_signatures(engine, store, view("acme"), &target, 10, &all));
     CHECK(otp_bytes_len(all) == 0);
     otp_bytes_free(all);
 
     record = signed_once(engine, store);
     told.now += 200;
     second = signed_once(engine, store);
-    OK(otp_engine_page(engine, store, &field, &count, head));
-    CHECK(count == 2 && memcmp(head, none, sizeof head) != 0);
-    OK(otp_engine_signatures(engine, store, &field, 1, &latest));
+    OK(otp_engine_chain_head(engine, store, view("acme"), &target, &head));
+    CHECK(head.count == 2 && head.has_digest == 1 && memcmp(head.digest, none, sizeof none) != 0);
+    OK(otp_engine_signatures(engine, store, view("acme"), &target, 1, &latest));
     CHECK(otp_bytes_len(latest) == otp_bytes_len(second));
     CHECK(memcmp(otp_bytes_data(latest), otp_bytes_data(second), otp_bytes_len(second)) == 0);
-    OK(otp_engine_signatures(engine, store, &field, 10, &all));
+    OK(otp_engine_signatures(engine, store, view("acme"), &target, 10, &all));
 
     expected.tenant = view("acme");
-    expected.model = field.model;
-    expected.field = field.field;
-    expected.record = field.record;
+    expected.target = target;
     OK(otp_verify_record(view_of_bytes(record), view_of_bytes(jwks), &expected, &valid, &text));
     CHECK(valid == 1 && bytes_hold(text, "acme"));
     otp_bytes_free(text);
@@ -530,9 +554,7 @@ static void evidence_becomes_records_that_verify_as_one_and_as_a_chain(void) {
     CHECK(text == NULL);
 
     expected.tenant = view("acme");
-    expected.has_page = 1;
-    expected.count = count;
-    expected.head = view_of(head, sizeof head);
+    expected.chain_head = &head;
     OK(otp_verify_chain(view_of_bytes(all), view_of_bytes(jwks), &expected, &valid, &text));
     CHECK(valid == 1 && bytes_hold(text, "chain\tgood") && bytes_hold(text, "head\tgood"));
     otp_bytes_free(text);
@@ -540,11 +562,19 @@ static void evidence_becomes_records_that_verify_as_one_and_as_a_chain(void) {
     CHECK(valid == 0 && bytes_hold(text, "bad")); /* the newest one is missing */
     otp_bytes_free(text);
 
-    CHECK(otp_engine_erase(engine, store, &field, 1, view("code"), &left) == OTP_STATUS_ARGUMENT);
-    OK(otp_engine_erase(engine, store, &field, 9, view("ip"), &left));
+    request.tenant = view("acme");
+    request.target = target;
+    request.sequence = 1;
+    request.details = view("code");
+    CHECK(otp_engine_erase(engine, store, &request, &left) == OTP_STATUS_ARGUMENT);
+    request.sequence = 9;
+    request.details = view("ip");
+    OK(otp_engine_erase(engine, store, &request, &left));
     CHECK(otp_bytes_len(left) == 0);
     otp_bytes_free(left);
-    OK(otp_engine_erase(engine, store, &field, 1, view("ip,typed"), &left));
+    request.sequence = 1;
+    request.details = view("ip,typed");
+    OK(otp_engine_erase(engine, store, &request, &left));
     CHECK(otp_bytes_len(left) > 0 && otp_bytes_len(left) < otp_bytes_len(record));
     OK(otp_verify_record(view_of_bytes(left), view_of_bytes(jwks), NULL, &valid, &text));
     CHECK(valid == 1);
@@ -647,7 +677,7 @@ static void a_message_is_composed_or_refused_by_name(void) {
 
 int main(int argc, char **argv) {
     every_status_has_a_text_of_its_own();
-    policy_and_budgets_are_filled_checked_and_refused_by_name();
+    policy_and_rate_limits_are_filled_checked_and_refused_by_name();
     a_weak_or_missing_secret_is_refused();
     the_main_job();
     a_code_expires_by_the_hosts_clock();
@@ -655,6 +685,7 @@ int main(int argc, char **argv) {
     resets();
     a_code_that_is_sent_again_says_what_is_left();
     a_bad_item_in_the_middle_of_a_batch_undoes_no_other();
+    a_binding_serves_the_engines_of_its_key_ring_alone();
     evidence_becomes_records_that_verify_as_one_and_as_a_chain();
     an_sqlite_store_is_opened_by_path();
     a_message_is_composed_or_refused_by_name();

@@ -37,8 +37,9 @@ typedef struct {
     unsigned loads, commits;
     const otp_engine *engine;
     const otp_store *store;
+    const otp_binding *binding;
     otp_engine *sibling;
-    int32_t inner[5];
+    int32_t inner[6];
 } table;
 
 enum { LIE_NONE, LIE_LONGER_THAN_ROOM, LIE_EMPTY, LIE_BODY_LENGTH, LIE_FLAG, LIE_TAIL, LIE_MORE_ROOM_FOR_EVER,
@@ -64,18 +65,23 @@ static cell **place_of(table *self, const uint8_t *key) {
 }
 
 static void reenter(table *self) {
-    request packed = sample_request("15", "123456");
+    const otp_binding *binding = self->binding;
+    otp_binding_options options = sample_binding();
+    otp_binding *none = NULL;
     SIZED(otp_policy, policy);
     SIZED(otp_issued, issued);
     SIZED(otp_verdict, verdict);
     uint64_t dropped = 0;
     int32_t said = 0;
     OK(otp_policy_default(&policy));
-    self->inner[0] = otp_engine_verify(self->engine, self->store, packed.bytes, packed.len, &verdict);
-    self->inner[1] = otp_engine_issue(self->engine, self->store, packed.bytes, packed.len, &issued);
+    self->inner[0] =
+        otp_engine_verify(self->engine, self->store, binding, (const uint8_t *)"123456", 6, &verdict);
+    self->inner[1] = otp_engine_issue(self->engine, self->store, binding, &issued);
     self->inner[2] = otp_engine_purge(self->engine, self->store, 1, &dropped);
-    self->inner[3] = otp_engine_cancel(self->engine, self->store, packed.bytes, packed.len, &said);
+    self->inner[3] = otp_engine_cancel(self->engine, self->store, binding, &said);
     self->inner[4] = otp_engine_with_policy(self->engine, &policy, &self->sibling);
+    self->inner[5] = otp_binding_new(self->engine, &options, &none);
+    otp_binding_free(none);
 }
 
 static int32_t load(void *user_data, const uint8_t *keys, size_t key_count, otp_buffer *reply) {
@@ -85,19 +91,19 @@ static int32_t load(void *user_data, const uint8_t *keys, size_t key_count, otp_
     if (self->reenter) reenter(self);
     if (self->load_answer != 0) return self->load_answer;
     switch (self->lie) {
-    case LIE_LONGER_THAN_ROOM: reply->len = reply->capacity + 1; return OTP_CALLBACK_DONE;
-    case LIE_EMPTY: reply->len = 0; return OTP_CALLBACK_DONE;
-    case LIE_MORE_ROOM_FOR_EVER: reply->len = reply->capacity + 1; return OTP_CALLBACK_MORE_ROOM;
-    case LIE_HUGE_NEED: reply->len = SIZE_MAX; return OTP_CALLBACK_MORE_ROOM;
-    case LIE_NOTHING_SAID: return OTP_CALLBACK_DONE; /* len stays as it was */
-    case LIE_FLAG: memset(reply->data, 7, key_count); reply->len = key_count; return OTP_CALLBACK_DONE;
-    case LIE_TAIL: memset(reply->data, 0, key_count + 1); reply->len = key_count + 1; return OTP_CALLBACK_DONE;
+    case LIE_LONGER_THAN_ROOM: reply->len = reply->capacity + 1; return OTP_CALLBACK_RESULT_DONE;
+    case LIE_EMPTY: reply->len = 0; return OTP_CALLBACK_RESULT_DONE;
+    case LIE_MORE_ROOM_FOR_EVER: reply->len = reply->capacity + 1; return OTP_CALLBACK_RESULT_MORE_ROOM;
+    case LIE_HUGE_NEED: reply->len = SIZE_MAX; return OTP_CALLBACK_RESULT_MORE_ROOM;
+    case LIE_NOTHING_SAID: return OTP_CALLBACK_RESULT_DONE; /* len stays as it was */
+    case LIE_FLAG: memset(reply->data, 7, key_count); reply->len = key_count; return OTP_CALLBACK_RESULT_DONE;
+    case LIE_TAIL: memset(reply->data, 0, key_count + 1); reply->len = key_count + 1; return OTP_CALLBACK_RESULT_DONE;
     case LIE_BODY_LENGTH:
         memset(reply->data, 0xFF, 22);
         reply->data[0] = 1;
         reply->data[9] = 1;
         reply->len = 22;
-        return OTP_CALLBACK_DONE;
+        return OTP_CALLBACK_RESULT_DONE;
     default: break;
     }
     pthread_mutex_lock(&self->lock);
@@ -108,7 +114,7 @@ static int32_t load(void *user_data, const uint8_t *keys, size_t key_count, otp_
     reply->len = needed;
     if (needed > reply->capacity) {
         pthread_mutex_unlock(&self->lock);
-        return OTP_CALLBACK_MORE_ROOM;
+        return OTP_CALLBACK_RESULT_MORE_ROOM;
     }
     for (at = 0; at < key_count; at++) {
         cell *found = *place_of(self, keys + 32 * at);
@@ -124,7 +130,7 @@ static int32_t load(void *user_data, const uint8_t *keys, size_t key_count, otp_
         to += found->len;
     }
     pthread_mutex_unlock(&self->lock);
-    return OTP_CALLBACK_DONE;
+    return OTP_CALLBACK_RESULT_DONE;
 }
 
 /* Says whether a commit may be tried: no key twice, and nothing for ever where cells expire. */
@@ -143,7 +149,7 @@ static int is_supported(const table *self, const uint8_t *writes) {
     return 1;
 }
 
-/* One pass over packed writes: checks all versions, or applies all. Returns 0 on a conflict. */
+/* One pass over given writes: checks all versions, or applies all. Returns 0 on a conflict. */
 static int pass(table *self, const uint8_t *writes, size_t writes_len, int apply) {
     uint64_t count = get_number(writes, 4), at;
     const uint8_t *from = writes + 4;
@@ -179,21 +185,21 @@ static int32_t commit(void *user_data, const uint8_t *writes, size_t writes_len,
     table *self = (table *)user_data;
     int fits;
     (void)now;
-    CHECK(*outcome_out == OTP_COMMIT_UNKNOWN);
+    CHECK(*outcome_out == OTP_COMMIT_OUTCOME_UNKNOWN);
     __atomic_fetch_add(&self->commits, 1U, __ATOMIC_RELAXED);
     if (self->commit_answer != 0 && !self->apply_first) return self->commit_answer;
     if (self->always_conflict) {
-        *outcome_out = OTP_COMMIT_CONFLICT;
-        return OTP_CALLBACK_DONE;
+        *outcome_out = OTP_COMMIT_OUTCOME_CONFLICT;
+        return OTP_CALLBACK_RESULT_DONE;
     }
-    if (!is_supported(self, writes)) return OTP_CALLBACK_UNSUPPORTED;
+    if (!is_supported(self, writes)) return OTP_CALLBACK_RESULT_UNSUPPORTED;
     pthread_mutex_lock(&self->lock);
     fits = pass(self, writes, writes_len, 0);
     if (fits) pass(self, writes, writes_len, 1);
     pthread_mutex_unlock(&self->lock);
-    if (self->outcome == 0) *outcome_out = fits ? OTP_COMMIT_DONE : OTP_COMMIT_CONFLICT;
+    if (self->outcome == 0) *outcome_out = fits ? OTP_COMMIT_OUTCOME_DONE : OTP_COMMIT_OUTCOME_CONFLICT;
     else if (self->outcome != -1) *outcome_out = self->outcome;
-    return self->apply_first ? self->commit_answer : OTP_CALLBACK_DONE;
+    return self->apply_first ? self->commit_answer : OTP_CALLBACK_RESULT_DONE;
 }
 
 static int32_t purge(void *user_data, int64_t now, uint64_t limit, uint64_t *dropped_out) {
@@ -202,7 +208,7 @@ static int32_t purge(void *user_data, int64_t now, uint64_t limit, uint64_t *dro
     if (self->purge_answer != 0) return self->purge_answer;
     if (self->lied_dropped != 0) {
         *dropped_out = self->lied_dropped;
-        return OTP_CALLBACK_DONE;
+        return OTP_CALLBACK_RESULT_DONE;
     }
     *dropped_out = 0;
     pthread_mutex_lock(&self->lock);
@@ -221,7 +227,7 @@ static int32_t purge(void *user_data, int64_t now, uint64_t limit, uint64_t *dro
         }
     }
     pthread_mutex_unlock(&self->lock);
-    return OTP_CALLBACK_DONE;
+    return OTP_CALLBACK_RESULT_DONE;
 }
 
 static void drop(void *user_data) { ((table *)user_data)->drops++; }
@@ -250,10 +256,10 @@ static int32_t has_cells(void *user_data, int32_t *has_cells_out) {
     table *self = (table *)user_data;
     size_t at;
     if (self->has_cells_answer != 0) return self->has_cells_answer;
-    if (self->told == 1) return OTP_CALLBACK_DONE; /* what stands there stays */
+    if (self->told == 1) return OTP_CALLBACK_RESULT_DONE; /* what stands there stays */
     if (self->told == 2) {
         *has_cells_out = 7;
-        return OTP_CALLBACK_DONE;
+        return OTP_CALLBACK_RESULT_DONE;
     }
     pthread_mutex_lock(&self->lock);
     *has_cells_out = 0;
@@ -261,7 +267,7 @@ static int32_t has_cells(void *user_data, int32_t *has_cells_out) {
         if (self->buckets[at] != NULL) *has_cells_out = 1;
     }
     pthread_mutex_unlock(&self->lock);
-    return OTP_CALLBACK_DONE;
+    return OTP_CALLBACK_RESULT_DONE;
 }
 
 static otp_host_store functions_of(table *self) {
@@ -270,7 +276,7 @@ static otp_host_store functions_of(table *self) {
     functions.commit = commit;
     functions.purge = purge;
     functions.has_cells = has_cells;
-    functions.store_class = OTP_CLASS_PERMANENT;
+    functions.store_class = OTP_STORE_CLASS_PERMANENT;
     functions.user_data = self;
     functions.drop_user_data = drop;
     return functions;
@@ -290,7 +296,7 @@ static void a_sound_store_in_c_passes_the_suite(int32_t store_class) {
     otp_bytes *report = NULL;
     int32_t passed = 0;
     functions.store_class = store_class;
-    self->expires = store_class == OTP_CLASS_EXPIRING;
+    self->expires = store_class == OTP_STORE_CLASS_EXPIRING;
     OK(otp_store_host_new(&functions, &store));
     OK(otp_store_check(store, &passed, &report));
     if (!passed) fwrite(otp_bytes_data(report), 1, otp_bytes_len(report), stderr);
@@ -393,7 +399,7 @@ static void case_201_a_store_that_fails_to_tell_is_an_error(void) {
     otp_engine *engine = sample_engine();
     otp_store *store = store_on(self);
     int32_t keys = 77;
-    self->has_cells_answer = OTP_CALLBACK_UNAVAILABLE;
+    self->has_cells_answer = OTP_CALLBACK_RESULT_UNAVAILABLE;
     STATUS(OTP_STATUS_STORE_UNAVAILABLE, otp_engine_check_store(engine, store, &keys));
     self->has_cells_answer = 99;
     STATUS(OTP_STATUS_STORE_UNAVAILABLE, otp_engine_check_store(engine, store, &keys));
@@ -412,7 +418,7 @@ static void case_205_where_cells_may_be_lost_nothing_is_proven(void) {
     otp_store *store = NULL;
     otp_host_store functions = functions_of(self);
     int32_t keys = 0;
-    functions.store_class = OTP_CLASS_EXPIRING;
+    functions.store_class = OTP_STORE_CLASS_EXPIRING;
     self->expires = 1;
     OK(otp_store_host_new(&functions, &store));
     OK(otp_engine_check_store(ours, store, &keys));
@@ -498,12 +504,13 @@ static void user_data_passes_only_if_the_constructor_succeeds(void) {
 
 /* Expects that neither operation works, and that nothing looks like a success. */
 static void nothing_works(const otp_engine *engine, const otp_store *store, int32_t want, const char *what) {
-    request packed = sample_request("15", "123456");
+    attempt given = attempt_at(engine, "15", "123456");
     SIZED(otp_issued, issued);
     SIZED(otp_verdict, verdict);
-    expect(otp_engine_verify(engine, store, packed.bytes, packed.len, &verdict), want, what, __FILE__, __LINE__);
+    expect(otp_engine_verify(engine, store, given.binding, given.code.data, given.code.len,
+                             &verdict), want, what, __FILE__, __LINE__);
     CHECK(verdict.outcome == OTP_OUTCOME_NONE);
-    expect(otp_engine_issue(engine, store, packed.bytes, packed.len, &issued), want, what, __FILE__, __LINE__);
+    expect(otp_engine_issue(engine, store, given.binding, &issued), want, what, __FILE__, __LINE__);
     CHECK(issued.outcome == OTP_OUTCOME_NONE && issued.code[0] == 0);
 }
 
@@ -525,13 +532,13 @@ static void case_68_a_load_that_returns_garbage_or_lies_fails_closed(void) {
         table *self = new_table();
         otp_store *store = store_on(self);
         otp_issued issued = issue(engine, store, "15");
-        request packed = sample_request("15", (const char *)issued.code);
+        attempt given = attempt_at(engine, "15", (const char *)issued.code);
         SIZED(otp_verdict, verdict);
         int32_t status;
         CHECK(issued.outcome == OTP_OUTCOME_ISSUED);
         self->lie = lie;
         self->loads = 0;
-        status = otp_engine_verify(engine, store, packed.bytes, packed.len, &verdict);
+        status = otp_engine_verify(engine, store, given.binding, given.code.data, given.code.len, &verdict);
         if (status == OTP_STATUS_OK) fprintf(stderr, "lie %d: outcome %d\n", lie, (int)verdict.outcome);
         CHECK(status != OTP_STATUS_OK && status != OTP_STATUS_PANICKED);
         CHECK(verdict.outcome == OTP_OUTCOME_NONE && self->loads < 100);
@@ -547,19 +554,20 @@ static void case_68_a_load_that_returns_garbage_or_lies_fails_closed(void) {
 static void case_68_a_commit_without_a_clear_answer_is_unknown(void) {
     static const struct { int32_t answer, outcome; } said[] = {
         {0, 0}, {-1, 0}, {2, 0}, {3, 0}, {12, 0}, {99, 0}, {1739974896, 0}, {1, -1}, {1, 3}, {1, 99}, {1, INT32_MIN},
-        {0, OTP_COMMIT_DONE}};
+        {0, OTP_COMMIT_OUTCOME_DONE}};
     otp_engine *engine = sample_engine();
     size_t at;
     for (at = 0; at < sizeof said / sizeof said[0]; at++) {
         table *self = new_table();
         otp_store *store = store_on(self);
         otp_issued issued = issue(engine, store, "15");
-        request packed = sample_request("15", (const char *)issued.code);
+        attempt given = attempt_at(engine, "15", (const char *)issued.code);
         SIZED(otp_verdict, verdict);
         self->apply_first = 1; /* it applies, and then does not say so */
-        self->commit_answer = said[at].answer == 0 ? OTP_CALLBACK_FAILED : said[at].answer;
+        self->commit_answer = said[at].answer == 0 ? OTP_CALLBACK_RESULT_FAILED : said[at].answer;
         self->outcome = said[at].outcome;
-        STATUS(OTP_STATUS_STORE_UNKNOWN, otp_engine_verify(engine, store, packed.bytes, packed.len, &verdict));
+        STATUS(OTP_STATUS_STORE_UNKNOWN, otp_engine_verify(engine, store, given.binding, given.code.data, given.code.len,
+                                                           &verdict));
         CHECK(verdict.outcome == OTP_OUTCOME_NONE);
         /* It was applied: whoever asks again hears so, and is not accepted a second time. */
         self->apply_first = 0;
@@ -575,19 +583,19 @@ static void case_69_a_callback_that_fails_is_the_error_that_it_names(void) {
     otp_engine *engine = sample_engine();
     table *self = new_table();
     otp_store *store = store_on(self);
-    request packed = sample_request("15", NULL);
+    attempt given = attempt_at(engine, "15", "");
     SIZED(otp_issued, issued);
     uint64_t dropped = 7;
-    static const int32_t pairs[][2] = {{OTP_CALLBACK_UNAVAILABLE, OTP_STATUS_STORE_UNAVAILABLE},
-                                       {OTP_CALLBACK_FULL, OTP_STATUS_STORE_FULL},
-                                       {OTP_CALLBACK_UNSUPPORTED, OTP_STATUS_STORE_UNSUPPORTED}};
+    static const int32_t pairs[][2] = {{OTP_CALLBACK_RESULT_UNAVAILABLE, OTP_STATUS_STORE_UNAVAILABLE},
+                                       {OTP_CALLBACK_RESULT_FULL, OTP_STATUS_STORE_FULL},
+                                       {OTP_CALLBACK_RESULT_UNSUPPORTED, OTP_STATUS_STORE_UNSUPPORTED}};
     size_t at;
     for (at = 0; at < 3; at++) {
         self->load_answer = pairs[at][0];
-        STATUS(pairs[at][1], otp_engine_issue(engine, store, packed.bytes, packed.len, &issued));
+        STATUS(pairs[at][1], otp_engine_issue(engine, store, given.binding, &issued));
         self->load_answer = 0;
         self->commit_answer = pairs[at][0];
-        STATUS(pairs[at][1], otp_engine_issue(engine, store, packed.bytes, packed.len, &issued));
+        STATUS(pairs[at][1], otp_engine_issue(engine, store, given.binding, &issued));
         self->commit_answer = 0;
         self->purge_answer = pairs[at][0];
         STATUS(pairs[at][1], otp_engine_purge(engine, store, 5, &dropped));
@@ -619,7 +627,7 @@ static void case_320_a_purge_that_may_have_dropped_cells_never_says_that_nothing
     STATUS(OTP_STATUS_STORE_UNKNOWN, otp_engine_purge(engine, store, 5, &dropped));
     OK(otp_error_detail(text, sizeof text, &needed));
     CHECK(strstr(said, "nothing was changed") == NULL);
-    self->purge_answer = OTP_CALLBACK_UNAVAILABLE; /* the host's own word for it */
+    self->purge_answer = OTP_CALLBACK_RESULT_UNAVAILABLE; /* the host's own word for it */
     STATUS(OTP_STATUS_STORE_UNAVAILABLE, otp_engine_purge(engine, store, 5, &dropped));
     CHECK(dropped == 7);
     otp_engine_free(engine);
@@ -633,9 +641,9 @@ static void case_68_a_store_that_never_lets_a_commit_through_ends_as_contended(v
     otp_store *store = store_on(self);
     self->always_conflict = 1;
     {
-        request packed = sample_request("15", NULL);
+        attempt given = attempt_at(engine, "15", "");
         SIZED(otp_issued, issued);
-        STATUS(OTP_STATUS_CONTENDED, otp_engine_issue(engine, store, packed.bytes, packed.len, &issued));
+        STATUS(OTP_STATUS_CONTENDED, otp_engine_issue(engine, store, given.binding, &issued));
         CHECK(issued.outcome == OTP_OUTCOME_NONE && self->commits > 0 && self->commits < 100000);
     }
     otp_engine_free(engine);
@@ -650,11 +658,12 @@ static void case_70_a_callback_that_calls_back_is_refused_and_nothing_hangs(void
     otp_issued issued;
     size_t at;
     self->engine = engine;
+    self->binding = bound_to(engine, "15");
     self->store = store;
     self->reenter = 1;
     issued = issue(engine, store, "15");
     CHECK(issued.outcome == OTP_OUTCOME_ISSUED); /* the outer call is none the worse for it */
-    for (at = 0; at < 5; at++) CHECK(self->inner[at] == OTP_STATUS_REENTERED);
+    for (at = 0; at < 6; at++) CHECK(self->inner[at] == OTP_STATUS_REENTERED);
     self->reenter = 0;
     CHECK(verify(engine, store, "15", (const char *)issued.code).outcome == OTP_OUTCOME_ACCEPTED);
     otp_engine_free(engine);
@@ -674,11 +683,12 @@ static void case_287_a_call_of_another_fiber_is_answered_where_there_are_fibers(
     functions.fibers = 1;
     OK(otp_store_host_new(&functions, &store));
     self->engine = engine;
+    self->binding = bound_to(engine, "15");
     self->store = others;
     self->reenter = 1;
     issued = issue(engine, store, "15");
     CHECK(issued.outcome == OTP_OUTCOME_ISSUED);
-    for (at = 0; at < 5; at++) CHECK(self->inner[at] == OTP_STATUS_OK);
+    for (at = 0; at < 6; at++) CHECK(self->inner[at] == OTP_STATUS_OK);
     otp_engine_free(self->sibling);
     otp_engine_free(engine);
     otp_store_free(others);
@@ -701,8 +711,8 @@ int main(int argc, char **argv) {
     case_70_a_callback_that_calls_back_is_refused_and_nothing_hangs();
     case_287_a_call_of_another_fiber_is_answered_where_there_are_fibers();
     if (argc < 2 || strcmp(argv[1], "--quick") != 0) {
-        a_sound_store_in_c_passes_the_suite(OTP_CLASS_PERMANENT);
-        a_sound_store_in_c_passes_the_suite(OTP_CLASS_EXPIRING);
+        a_sound_store_in_c_passes_the_suite(OTP_STORE_CLASS_PERMANENT);
+        a_sound_store_in_c_passes_the_suite(OTP_STORE_CLASS_EXPIRING);
         a_store_that_says_done_and_does_nothing_fails_the_suite();
     }
     return done("store");

@@ -13,7 +13,7 @@ typedef struct {
     const otp_engine *engine;
     const otp_store *store;
     pthread_barrier_t *gate;
-    request packed;
+    attempt given;
     int accepted;
     int used;
 } worker;
@@ -24,7 +24,7 @@ static void *give_the_code(void *argument) {
     int32_t status;
     pthread_barrier_wait(self->gate);
     do { /* contended is an honest answer, and nothing was decided */
-        status = otp_engine_verify(self->engine, self->store, self->packed.bytes, self->packed.len, &verdict);
+        status = otp_engine_verify(self->engine, self->store, self->given.binding, self->given.code.data, self->given.code.len, &verdict);
     } while (status == OTP_STATUS_CONTENDED);
     expect(status, OTP_STATUS_OK, "otp_engine_verify", __FILE__, __LINE__);
     self->accepted = verdict.outcome == OTP_OUTCOME_ACCEPTED;
@@ -37,11 +37,11 @@ static void case_96_eight_threads_with_one_right_code_are_one_success(void) {
     otp_engine *engine = NULL;
     otp_key_ring *ring = sample_ring();
     int round;
-    SIZED(otp_budgets, budgets);
+    SIZED(otp_rate_limits, rate_limits);
     SIZED(otp_engine_options, options);
-    OK(otp_budgets_default(&budgets));
-    budgets.metered = 0; /* the meters are of no matter here, and would refuse the twentieth send */
-    options.budgets = &budgets;
+    OK(otp_rate_limits_default(&rate_limits));
+    rate_limits.metered = 0; /* the meters are of no matter here, and would refuse the twentieth send */
+    options.rate_limits = &rate_limits;
     OK(otp_engine_new(ring, &options, &engine));
     otp_key_ring_free(ring);
     for (round = 0; round < ROUNDS; round++) {
@@ -59,7 +59,7 @@ static void case_96_eight_threads_with_one_right_code_are_one_success(void) {
             workers[at].engine = engine;
             workers[at].store = store;
             workers[at].gate = &gate;
-            workers[at].packed = sample_request(record, (const char *)issued.code);
+            workers[at].given = attempt_at(engine, record, (const char *)issued.code);
             CHECK(pthread_create(&threads[at], NULL, give_the_code, &workers[at]) == 0);
         }
         for (at = 0; at < THREADS; at++) {

@@ -4,8 +4,8 @@
 typedef struct {
     otp_view tenant, purpose, model, field, record, user, recipient;
     int32_t recipient_kind, guessable;
-    otp_view content, typed, challenge_id, packed;
-} vector_request;
+    otp_view content, keys;
+} vector_binding;
 
 typedef struct {
     int32_t kind;
@@ -54,6 +54,8 @@ typedef struct {
     const vector_cell *cells;
     size_t count;
     unsigned found;
+    uint8_t asked[32 * 8]; /* the keys of the first load */
+    size_t asked_len;
 } shelf;
 
 static size_t put_number(uint8_t *to, uint64_t number, size_t bytes) {
@@ -65,6 +67,8 @@ static size_t put_number(uint8_t *to, uint64_t number, size_t bytes) {
 static int32_t load(void *user_data, const uint8_t *keys, size_t key_count, otp_buffer *reply) {
     shelf *self = (shelf *)user_data;
     size_t key, at, to = 0;
+    CHECK(key_count <= sizeof self->asked / 32);
+    if (self->asked_len == 0) memcpy(self->asked, keys, self->asked_len = 32 * key_count);
     for (key = 0; key < key_count; key++) {
         const vector_cell *found = NULL;
         for (at = 0; at < self->count; at++) {
@@ -72,7 +76,7 @@ static int32_t load(void *user_data, const uint8_t *keys, size_t key_count, otp_
         }
         if (to + 22 + (found == NULL ? 0 : found->body.len) > reply->capacity) {
             reply->len = 32768; /* more than all cells of a vector */
-            return OTP_CALLBACK_MORE_ROOM;
+            return OTP_CALLBACK_RESULT_MORE_ROOM;
         }
         reply->data[to++] = found != NULL;
         if (found == NULL) continue;
@@ -85,13 +89,13 @@ static int32_t load(void *user_data, const uint8_t *keys, size_t key_count, otp_
         to += found->body.len;
     }
     reply->len = to;
-    return OTP_CALLBACK_DONE;
+    return OTP_CALLBACK_RESULT_DONE;
 }
 
 static int32_t commit(void *user_data, const uint8_t *writes, size_t writes_len, int64_t now, int32_t *outcome_out) {
     (void)user_data, (void)writes, (void)writes_len, (void)now;
-    *outcome_out = OTP_COMMIT_DONE;
-    return OTP_CALLBACK_DONE;
+    *outcome_out = OTP_COMMIT_OUTCOME_DONE;
+    return OTP_CALLBACK_RESULT_DONE;
 }
 
 static otp_store *store_of(shelf *self) {
@@ -99,7 +103,7 @@ static otp_store *store_of(shelf *self) {
     SIZED(otp_host_store, table);
     table.load = load;
     table.commit = commit;
-    table.store_class = OTP_CLASS_PERMANENT;
+    table.store_class = OTP_STORE_CLASS_PERMANENT;
     table.user_data = self;
     OK(otp_store_host_new(&table, &store));
     return store;
@@ -135,44 +139,49 @@ static otp_engine *engine_of_vectors(void) {
     return engine;
 }
 
-static otp_binding binding_of_vectors(void) {
-    SIZED(otp_binding, binding);
+static otp_binding_options binding_of_vectors(void) {
+    SIZED(otp_binding_options, binding);
     binding.tenant = binding_tenant;
     binding.purpose = binding_purpose;
-    binding.model = binding_model;
-    binding.field = binding_field;
-    binding.record = binding_record;
+    binding.target.model = binding_model;
+    binding.target.field = binding_field;
+    binding.target.id = binding_record;
     binding.user = binding_user;
     binding.recipient = binding_mobile;
     binding.recipient_kind = OTP_RECIPIENT_MOBILE;
     return binding;
 }
 
-static void requests_are_packed_byte_for_byte(void) {
+static void bindings_are_read_member_for_member(void) {
+    otp_engine *engine = engine_of_vectors();
     size_t at;
-    for (at = 0; at < COUNT(requests); at++) {
-        const vector_request *vector = &requests[at];
-        uint8_t buffer[2048];
-        size_t len = 0;
-        otp_view packed;
-        SIZED(otp_binding, binding);
+    for (at = 0; at < COUNT(bindings); at++) {
+        const vector_binding *vector = &bindings[at];
+        shelf self;
+        otp_store *store;
+        otp_view asked;
+        SIZED(otp_binding_options, binding);
+        SIZED(otp_issued, issued);
+        memset(&self, 0, sizeof self);
+        store = store_of(&self);
         binding.tenant = vector->tenant;
         binding.purpose = vector->purpose;
-        binding.model = vector->model;
-        binding.field = vector->field;
-        binding.record = vector->record;
+        binding.target.model = vector->model;
+        binding.target.field = vector->field;
+        binding.target.id = vector->record;
         binding.user = vector->user;
         binding.recipient = vector->recipient;
         binding.recipient_kind = vector->recipient_kind;
         binding.content_guessable = vector->guessable;
         binding.content = vector->content;
-        binding.typed = vector->typed;
-        binding.challenge_id = vector->challenge_id;
-        OK(otp_binding_pack(&binding, buffer, sizeof buffer, &len));
-        packed = view_of(buffer, len);
-        CHECK(same(packed, vector->packed));
-        OK(otp_request_check(vector->packed.data, vector->packed.len));
+        OK(otp_binding_check(&binding));
+        OK(otp_engine_issue(engine, store, bound(engine, &binding), &issued));
+        CHECK(issued.outcome == OTP_OUTCOME_ISSUED);
+        asked = view_of(self.asked, self.asked_len);
+        CHECK(same(asked, vector->keys));
+        otp_store_free(store);
     }
+    otp_engine_free(engine);
 }
 
 static void recipients_are_read_or_refused(void) {
@@ -181,17 +190,14 @@ static void recipients_are_read_or_refused(void) {
     for (at = 0; at < COUNT(recipients); at++) {
         const vector_recipient *vector = &recipients[at];
         otp_store *store = sample_store();
-        otp_binding binding = binding_of_vectors();
-        request packed;
+        otp_binding_options binding = binding_of_vectors();
         SIZED(otp_issued, issued);
         binding.recipient = vector->given;
         binding.recipient_kind = vector->kind;
-        packed = pack(&binding);
         if (vector->sent_to.data == NULL) {
-            STATUS(OTP_STATUS_ARGUMENT, otp_request_check(packed.bytes, packed.len));
+            STATUS(OTP_STATUS_ARGUMENT, otp_binding_check(&binding));
         } else {
-            OK(otp_request_check(packed.bytes, packed.len));
-            OK(otp_engine_issue(engine, store, packed.bytes, packed.len, &issued));
+            OK(otp_engine_issue(engine, store, bound(engine, &binding), &issued));
             CHECK(same_text(issued.recipient, vector->sent_to));
         }
         otp_store_free(store);
@@ -206,18 +212,19 @@ static void typed_codes_are_judged(void) {
         const vector_challenge *challenge = &challenges[nth];
         for (at = 0; at < challenge->typed_count; at++) {
             const vector_typed *vector = &challenge->typed[at];
-            shelf self = {NULL, 0, 0};
+            shelf self;
             otp_store *store;
-            otp_binding binding = binding_of_vectors();
-            request packed;
+            otp_binding_options binding = binding_of_vectors();
+            SIZED(otp_submission, submission);
             SIZED(otp_verdict, verdict);
+            memset(&self, 0, sizeof self);
             self.cells = challenge->cells;
             self.count = challenge->cell_count;
             store = store_of(&self);
-            binding.typed = vector->typed;
-            binding.challenge_id = challenge->challenge_id;
-            packed = pack(&binding);
-            OK(otp_engine_verify(engine, store, packed.bytes, packed.len, &verdict));
+            submission.binding = bound(engine, &binding);
+            submission.code = vector->typed;
+            submission.challenge_id = challenge->challenge_id;
+            OK(otp_engine_verify_submission(engine, store, &submission, &verdict));
             CHECK(verdict.rejection == vector->rejection);
             CHECK((verdict.outcome == OTP_OUTCOME_ACCEPTED) == (vector->rejection == OTP_REJECTION_NONE));
             if (vector->rejection == OTP_REJECTION_NONE) {
@@ -248,10 +255,11 @@ static void case_93_golden_records_verify_each_and_as_a_chain(void) {
     int32_t valid = -1;
     size_t at;
     SIZED(otp_expected, expected);
+    SIZED(otp_chain_head, head);
     expected.tenant = golden_tenant;
-    expected.model = golden_model;
-    expected.field = golden_field;
-    expected.record = golden_record;
+    expected.target.model = golden_model;
+    expected.target.field = golden_field;
+    expected.target.id = golden_record;
     CHECK(COUNT(golden_records) == golden_count);
     for (at = 0; at < COUNT(golden_records); at++) {
         const vector_record *vector = &golden_records[at];
@@ -270,9 +278,11 @@ static void case_93_golden_records_verify_each_and_as_a_chain(void) {
     CHECK(valid == 0); /* under another algorithm */
     otp_bytes_free(text);
 
-    expected.has_page = 1;
-    expected.count = golden_count;
-    expected.head = golden_head;
+    head.count = golden_count;
+    CHECK(golden_head.len == sizeof head.digest);
+    memcpy(head.digest, golden_head.data, sizeof head.digest);
+    head.has_digest = 1;
+    expected.chain_head = &head;
     OK(otp_verify_chain(lines(golden_records, COUNT(golden_records), joined, sizeof joined), golden_keys, &expected,
                         &valid, &text));
     CHECK(valid == 1 && bytes_hold(text, "chain\tgood") && bytes_hold(text, "head\tgood"));
@@ -289,28 +299,29 @@ static void case_177_what_was_not_compared_is_not_checked(void) {
     otp_bytes *text = NULL;
     int32_t valid = -1;
     SIZED(otp_expected, expected);
+    SIZED(otp_chain_head, head); /* without a digest */
     expected.tenant = golden_tenant;
-    expected.model = golden_model;
-    expected.has_page = 1;
-    expected.count = golden_count;
+    expected.target.model = golden_model;
+    head.count = golden_count;
+    expected.chain_head = &head;
     OK(otp_verify_chain(all, golden_keys, &expected, &valid, &text));
     CHECK(valid == 1 && bytes_hold(text, "field\tnot checked") && bytes_hold(text, "head\tnot checked"));
     otp_bytes_free(text);
-    expected.count++;
+    head.count++;
     OK(otp_verify_chain(all, golden_keys, &expected, &valid, &text));
     CHECK(valid == 0 && bytes_hold(text, "head\tbad"));
     otp_bytes_free(text);
-    expected.count = 0;
+    head.count = 0;
     OK(otp_verify_chain(view(""), golden_keys, &expected, &valid, &text));
     CHECK(valid == 1 && bytes_hold(text, "signatures\tnot checked") && bytes_hold(text, "head\tnot checked"));
     otp_bytes_free(text);
     /* What a function would not compare, it refuses. */
     text = NULL;
     STATUS(OTP_STATUS_ARGUMENT, otp_verify_record(golden_records[0].record, golden_keys, &expected, &valid, &text));
-    CHECK(text == NULL && detail_names("has_page"));
-    expected.has_page = 2;
+    CHECK(text == NULL && detail_names("chain_head"));
+    head.has_digest = 2;
     STATUS(OTP_STATUS_ARGUMENT, otp_verify_chain(all, golden_keys, &expected, &valid, &text));
-    CHECK(text == NULL && detail_names("has_page"));
+    CHECK(text == NULL && detail_names("has_digest"));
 }
 
 static void case_179_white_space_behind_a_record_is_no_part_of_it(void) {
@@ -338,33 +349,28 @@ static void records_that_other_tools_signed_verify(void) {
 }
 
 static void case_93_a_store_of_format_1_is_read(void) {
-    uint8_t seed[32], head[32];
-    shelf self = {NULL, 0, 0};
+    uint8_t seed[32];
+    shelf self;
     otp_store *store;
     otp_engine *engine = engine_of_vectors();
     otp_signing_key *key = NULL;
     otp_bytes *keys = NULL, *records = NULL, *text = NULL;
-    otp_field field;
+    const otp_target target = binding_of_vectors().target;
     int32_t valid = -1;
-    uint64_t count = 0;
     SIZED(otp_expected, expected);
+    SIZED(otp_chain_head, head);
+    memset(&self, 0, sizeof self);
     self.cells = stored_cells;
     self.count = COUNT(stored_cells);
     store = store_of(&self);
-    field.tenant = binding_tenant;
-    field.model = binding_model;
-    field.field = binding_field;
-    field.record = binding_record;
-    OK(otp_engine_page(engine, store, &field, &count, head));
-    CHECK(count == 3);
-    OK(otp_engine_signatures(engine, store, &field, 10, &records));
+    OK(otp_engine_chain_head(engine, store, binding_tenant, &target, &head));
+    CHECK(head.count == 3);
+    OK(otp_engine_signatures(engine, store, binding_tenant, &target, 10, &records));
     CHECK(self.found >= COUNT(stored_cells));
     memset(seed, 21, sizeof seed);
     OK(otp_signing_key_from_seed(seed, sizeof seed, &key));
     OK(otp_signing_key_public_jwks(key, &keys));
-    expected.has_page = 1;
-    expected.count = count;
-    expected.head = view_of(head, sizeof head);
+    expected.chain_head = &head;
     OK(otp_verify_chain(view_of_bytes(records), view_of_bytes(keys), &expected, &valid, &text));
     CHECK(valid == 1 && bytes_hold(text, "head\tgood"));
     otp_bytes_free(text);
@@ -376,7 +382,7 @@ static void case_93_a_store_of_format_1_is_read(void) {
 }
 
 int main(void) {
-    requests_are_packed_byte_for_byte();
+    bindings_are_read_member_for_member();
     recipients_are_read_or_refused();
     typed_codes_are_judged();
     case_93_golden_records_verify_each_and_as_a_chain();

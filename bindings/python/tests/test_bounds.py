@@ -1,16 +1,19 @@
 """What goes in is refused by name where it cannot be meant."""
 
+import copy
 import ctypes
+import pickle
 from collections.abc import Callable
 from datetime import datetime, timezone
 from typing import Any
 
 import pytest
-from support import INDEX, SECRET, binding, engine, issue, key_ring, signer
+from support import INDEX, SECRET, Clock, binding, engine, issue, key_ring, signer, wrong
 
 import otp_engine as otp
 from otp_engine import _bindings as c
-from otp_engine._lib import lib, view
+from otp_engine.engine import _submissions
+from otp_engine.words import Bound
 
 POLICY = [
     ("digits", 6, 10, {}), ("letters", 4, 26, {}), ("validity", 60, 600, {}),
@@ -235,32 +238,55 @@ PACKED: list[dict[str, Any]] = [
 ]
 
 
+def seen(view: c.otp_view) -> bytes:
+    """Return what a view shows."""
+    return ctypes.string_at(view.data, view.len) if view.len else b""
+
+
 @pytest.mark.parametrize("members", PACKED, ids=range(len(PACKED)))
-@pytest.mark.parametrize("typed", ["", "123456", "\uff11\uff12\uff13"])
-@pytest.mark.parametrize("named", [None, "0" * 26])
-def test_requests_are_packed_as_the_library_packs_them(
-    members: dict[str, Any], typed: str, named: str | None
-) -> None:
-    """The layout is written twice, here and in the library: byte for byte the same."""
+def test_bindings_are_laid_out_as_the_library_reads_them(members: dict[str, Any]) -> None:
+    """The layout is written twice, in the binding and in the header: member for member the same."""
     to = binding(**members)
     given: dict[str, Any] = {
         "tenant": "acme", "purpose": "sign", "model": "loan.application", "field": "signature",
         "record": "15", "user": "7", "mobile": "60123456789", **members,
     }  # fmt: skip
-    where = given["mobile"] or given["email"]
-    kept = [given[name].encode() for name in ("tenant", "purpose", "model", "field")]
-    kept += [given["record"].encode(), given["user"].encode(), where.encode()]
-    kept += [given.get("content") or b"", typed.encode(), (named or "").encode()]
-    structure = c.otp_binding(struct_size=ctypes.sizeof(c.otp_binding))
-    names = ("tenant", "purpose", "model", "field", "record", "user", "recipient", "content",
-             "typed", "challenge_id")  # fmt: skip
-    for name, data in zip(names, kept, strict=True):
-        setattr(structure, name, view(data))
-    structure.recipient_kind = 1 if given["mobile"] else 2
-    structure.content_guessable = int(given.get("content_guessable", False))
-    buffer, written = ctypes.create_string_buffer(4096), ctypes.c_size_t()
-    status = lib.otp_binding_pack(
-        ctypes.byref(structure), buffer, len(buffer), ctypes.byref(written)
-    )
-    assert status == c.OTP_STATUS_OK, lib.otp_status_text(status)
-    assert buffer.raw[: written.value] == to._with_typed(typed, named)
+    read = c.otp_binding_options.from_buffer_copy(to._options)
+    target = read.target
+    views = (read.tenant, read.purpose, target.model, target.field, target.id, read.user)
+    names = ("tenant", "purpose", "model", "field", "record", "user")
+    assert [seen(view) for view in views] == [given[name].encode() for name in names]
+    assert seen(read.recipient) == (given["mobile"] or given["email"]).encode()
+    assert seen(read.content) == (given.get("content") or b"")
+    assert read.struct_size == ctypes.sizeof(read)
+    assert read.recipient_kind == (1 if given["mobile"] else 2)
+    assert read.content_guessable == given.get("content_guessable", False)
+
+
+def test_submissions_are_laid_out_as_the_library_reads_them() -> None:
+    """The same of a batch."""
+    made, codes = [Bound(0), Bound(0)], [b"123456", "\uff11\uff12\uff13".encode()]
+    run, kept = _submissions(made, codes)
+    read = (c.otp_submission * 2).from_buffer_copy(run)
+    assert [seen(one.code) for one in read] == codes
+    assert not any(one.binding or one.evidence or one.challenge_id.len for one in read)
+    del kept
+
+
+def test_a_binding_keeps_its_handle_for_the_engines_of_one_key_ring() -> None:
+    ring, to, store = key_ring(), binding(), otp.MemoryStore()
+    clock = Clock()
+    first, second = otp.Engine(ring, clock=clock), otp.Engine(ring, clock=clock)
+    code = issue(first, store, to).code
+    handle = to._bound
+    assert handle is not None
+    assert not second.verify(store, to, wrong(code))
+    assert first.with_policy(otp.Policy(digits=8)).status(store, to)
+    assert to._bound is handle
+    stranger = otp.Engine(key_ring(), clock=clock)  # the same secrets, and another ring
+    assert stranger.verify(store, to, code)
+    assert to._bound is not None and to._bound is not handle
+    assert binding() == to and hash(binding()) == hash(to)
+    assert copy.copy(to)._bound is None and pickle.loads(pickle.dumps(to))._bound is None
+    with pytest.raises(TypeError, match="Bound cannot be copied"):
+        copy.copy(to._bound[1])

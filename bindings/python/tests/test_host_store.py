@@ -333,7 +333,7 @@ def test_a_failed_constructor_leaves_nothing_behind() -> None:
 class SpoiltBudgets(otp.Budgets):
     """What the library refuses."""
 
-    def _packed(self) -> c.otp_budgets:
+    def _packed(self) -> c.otp_rate_limits:
         packed = super()._packed()
         packed.user_failures_per_day = 99
         return packed

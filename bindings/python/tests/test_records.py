@@ -43,7 +43,7 @@ def test_case_177_what_was_not_compared_is_not_checked() -> None:
     assert not otp.verify_chain(records, jwks, otp.Expected(*FIELD, (2, None)))
     empty = otp.verify_chain([], jwks, otp.Expected(*FIELD, (0, None)))
     assert not empty.all_good and set(empty.answers.values()) == {"not checked"}
-    with pytest.raises(ValueError, match="has_page"):
+    with pytest.raises(ValueError, match="chain_head"):
         otp.verify_record(verdict.record, jwks, expected=otp.Expected(*FIELD, page))
 
 

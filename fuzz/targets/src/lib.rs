@@ -16,7 +16,7 @@ pub use cells::{cell, device};
 pub use http::{http, leave};
 pub use images::image;
 pub use oath::{ocra, otpauth};
-pub use otp_engine_fuzz_c::{host, request};
+pub use otp_engine_fuzz_c::{binding, host};
 pub use records::{jwks, payload, record};
 pub use texts::{email, entered, message, mobile};
 
@@ -25,6 +25,7 @@ pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets but the control.
 pub const TARGETS: &[Target] = &[
+    ("binding", binding),
     ("cell", cell),
     ("device", device),
     ("email", email),
@@ -38,7 +39,6 @@ pub const TARGETS: &[Target] = &[
     ("otpauth", otpauth),
     ("payload", payload),
     ("record", record),
-    ("request", request),
     ("typed", entered),
 ];
 

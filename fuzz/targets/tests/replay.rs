@@ -72,7 +72,7 @@ replays! {
     payloads "payload"
     cells "cell"
     cells_of_devices "device"
-    packed_requests "request"
+    bindings "binding"
     host_stores "host"
 }
 

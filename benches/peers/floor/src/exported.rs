@@ -106,10 +106,9 @@ extern "C" fn otp_floor_verify_metered(n: u64) {
 extern "C" fn otp_floor_nothing(
     engine: *const c_void,
     store: *const c_void,
-    request: *const u8,
-    request_len: usize,
+    binding: *const c_void,
     out: *mut c_void,
 ) -> i32 {
-    black_box((engine, store, request, request_len, out));
+    black_box((engine, store, binding, out));
     0
 }

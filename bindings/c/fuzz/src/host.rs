@@ -4,6 +4,7 @@ use core::ffi::c_void;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
+use abi::binding::{otp_binding, otp_binding_new, otp_binding_options, otp_target};
 use abi::canary::otp_engine_check_store;
 use abi::challenge::{otp_challenge, otp_issued, otp_outcome, otp_rejection, otp_verdict};
 use abi::engine::{
@@ -13,7 +14,6 @@ use abi::engine::{
 use abi::host::{otp_buffer, otp_host_store};
 use abi::key::{otp_code_key, otp_key_ring_free, otp_key_ring_new, otp_key_ring_options};
 use abi::observer::{otp_clock, otp_observer};
-use abi::request::{otp_binding, otp_binding_pack};
 use abi::store::{otp_store, otp_store_free, otp_store_host_new};
 use abi::verify::otp_engine_verify;
 use abi::view::otp_view;
@@ -32,7 +32,9 @@ const ANY: &[i32] = &[0, 10, 11, 12, 13, 14, 15, 16, 17, 20, 24];
 thread_local! {
     static CLOCK: Cell<i64> = const { Cell::new(NOW) };
     /// One engine for a thread, never freed.
-    static ENGINE: *mut otp_engine = engine();
+    pub(crate) static ENGINE: *mut otp_engine = engine();
+    /// The one slot; never freed either.
+    static BINDING: *mut otp_binding = binding();
 }
 
 /// A host store under a script: a byte for each call of the host, which makes it one operation, and a
@@ -87,24 +89,15 @@ struct Play {
 
 impl Play {
     fn step(&mut self, operation: u8, host: &Host, store: *const otp_store) {
-        let engine = ENGINE.with(|engine| *engine);
+        let (engine, binding) = (ENGINE.with(|it| *it), BINDING.with(|it| *it));
         let known = || if host.misbehaved.get() { ANY } else { SOUND };
         match operation % 8 {
             0 => {
-                let request = packed(b"");
                 // SAFETY: all zeros but its size is a good output, here and below.
                 let mut issued: otp_issued = unsafe { core::mem::zeroed() };
                 issued.struct_size = size_of::<otp_issued>();
                 // SAFETY: live handles, as many bytes as are said, an output; here and below.
-                let status = unsafe {
-                    otp_engine_issue(
-                        engine,
-                        store,
-                        request.as_ptr(),
-                        request.len(),
-                        &raw mut issued,
-                    )
-                };
+                let status = unsafe { otp_engine_issue(engine, store, binding, &raw mut issued) };
                 ends(status, known());
                 if issued.outcome == otp_outcome::Issued as i32 {
                     assert_eq!(status as i32, 0);
@@ -112,11 +105,10 @@ impl Play {
                 }
             }
             1..=3 => {
-                let typed = match operation % 8 {
+                let code = match operation % 8 {
                     1 => self.code.clone(),
                     _ => vec![b'0' + operation % 10; 6],
                 };
-                let request = packed(&typed);
                 // SAFETY: as above.
                 let mut verdict: otp_verdict = unsafe { core::mem::zeroed() };
                 verdict.struct_size = size_of::<otp_verdict>();
@@ -125,8 +117,9 @@ impl Play {
                     otp_engine_verify(
                         engine,
                         store,
-                        request.as_ptr(),
-                        request.len(),
+                        binding,
+                        code.as_ptr(),
+                        code.len(),
                         &raw mut verdict,
                     )
                 };
@@ -134,35 +127,20 @@ impl Play {
                 self.judge(&verdict, host);
             }
             4 => {
-                let request = packed(b"");
                 // SAFETY: as above.
                 let mut challenge: otp_challenge = unsafe { core::mem::zeroed() };
                 challenge.struct_size = size_of::<otp_challenge>();
                 // SAFETY: as above.
-                let status = unsafe {
-                    otp_engine_status(
-                        engine,
-                        store,
-                        request.as_ptr(),
-                        request.len(),
-                        &raw mut challenge,
-                    )
-                };
+                let status =
+                    unsafe { otp_engine_status(engine, store, binding, &raw mut challenge) };
                 ends(status, known());
                 assert!(challenge.attempts_left <= MAX_ATTEMPTS);
             }
             5 => {
-                let (request, mut cancelled) = (packed(b""), 7);
+                let mut cancelled = 7;
                 // SAFETY: as above.
-                let status = unsafe {
-                    otp_engine_cancel(
-                        engine,
-                        store,
-                        request.as_ptr(),
-                        request.len(),
-                        &raw mut cancelled,
-                    )
-                };
+                let status =
+                    unsafe { otp_engine_cancel(engine, store, binding, &raw mut cancelled) };
                 ends(status, known());
             }
             6 => {
@@ -245,18 +223,11 @@ impl Host {
 
     /// Calls the library from inside a callback: that is refused.
     fn reenter(&self) {
-        let (request, mut cancelled) = (packed(b""), 7);
-        let engine = ENGINE.with(|engine| *engine);
-        // SAFETY: live handles, as many bytes as are said, an output.
-        let status = unsafe {
-            otp_engine_cancel(
-                engine,
-                self.store.get(),
-                request.as_ptr(),
-                request.len(),
-                &raw mut cancelled,
-            )
-        };
+        let mut cancelled = 7;
+        let (engine, binding) = (ENGINE.with(|it| *it), BINDING.with(|it| *it));
+        // SAFETY: live handles, an output.
+        let status =
+            unsafe { otp_engine_cancel(engine, self.store.get(), binding, &raw mut cancelled) };
         ends(status, &[23]);
         assert_eq!(cancelled, 7, "an output of a call that failed");
     }
@@ -462,36 +433,28 @@ fn view(bytes: &[u8]) -> otp_view {
     }
 }
 
-/// Packs a request for the one slot.
-fn packed(typed: &[u8]) -> Vec<u8> {
-    let binding = otp_binding {
-        struct_size: size_of::<otp_binding>(),
+/// Binds the one slot.
+fn binding() -> *mut otp_binding {
+    let options = otp_binding_options {
+        struct_size: size_of::<otp_binding_options>(),
         tenant: view(b"acme"),
         purpose: view(b"sign"),
-        model: view(b"loan.offer"),
-        field: view(b"signature"),
-        record: view(b"15"),
+        target: otp_target {
+            model: view(b"loan.offer"),
+            field: view(b"signature"),
+            id: view(b"15"),
+        },
         user: view(b"7"),
         recipient: view(b"60123456789"),
         recipient_kind: 1,
         content_guessable: 0,
         content: view(b""),
-        typed: view(typed),
-        challenge_id: view(b""),
     };
-    let (mut buffer, mut needed) = (vec![0; 2048], 0);
-    // SAFETY: views of static texts and of `typed`, and as much room as is said.
-    let status = unsafe {
-        otp_binding_pack(
-            &raw const binding,
-            buffer.as_mut_ptr(),
-            buffer.len(),
-            &raw mut needed,
-        )
-    };
+    let (engine, mut binding) = (ENGINE.with(|it| *it), core::ptr::null_mut());
+    // SAFETY: a live engine, views of static texts, an output.
+    let status = unsafe { otp_binding_new(engine, &raw const options, &raw mut binding) };
     ends(status, SOUND);
-    buffer.truncate(needed);
-    buffer
+    binding
 }
 
 fn engine() -> *mut otp_engine {
@@ -519,7 +482,7 @@ fn engine() -> *mut otp_engine {
     let options = otp_engine_options {
         struct_size: size_of::<otp_engine_options>(),
         policy: core::ptr::null(),
-        budgets: core::ptr::null(),
+        rate_limits: core::ptr::null(),
         signing_key: core::ptr::null(),
         clock: otp_clock {
             now: Some(now),

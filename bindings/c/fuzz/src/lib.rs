@@ -1,10 +1,10 @@
 //! The fuzz targets that call the C library, which is unsafe; the others are in `fuzz/targets`.
 
+mod binding;
 mod host;
-mod request;
 
+pub use binding::binding;
 pub use host::host;
-pub use request::request;
 
 /// Requires that a call ended as one of `known`; a panic of the library is never known.
 #[track_caller]

@@ -125,7 +125,7 @@ pub unsafe extern "C" fn otp_hotp_free(hotp: *mut otp_hotp) {
 /// `hotp` is NULL or valid; `code_out` is NULL or has `capacity` bytes.
 #[unsafe(no_mangle)]
 #[must_use]
-pub unsafe extern "C" fn otp_hotp_at(
+pub unsafe extern "C" fn otp_hotp_generate(
     hotp: *const otp_hotp,
     counter: u64,
     code_out: *mut u8,
@@ -139,20 +139,20 @@ pub unsafe extern "C" fn otp_hotp_at(
     })
 }
 
-/// Looks for a typed code from `counter` on, over `look_ahead` counters more (at most 255); the lowest
+/// Looks for a code from `counter` on, over `look_ahead` counters more (at most 255); the lowest
 /// that matches is in `counter` of `match_out`. It remembers nothing: accept no counter up to that
 /// one again, or let an engine see to it.
 ///
 /// # Safety
 ///
-/// Every pointer is NULL or valid during the call; `typed` has `typed_len` bytes; the `struct_size` of
+/// Every pointer is NULL or valid during the call; `code` has `code_len` bytes; the `struct_size` of
 /// `match_out` is set.
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn otp_hotp_verify(
     hotp: *const otp_hotp,
-    typed: *const u8,
-    typed_len: usize,
+    code: *const u8,
+    code_len: usize,
     counter: u64,
     look_ahead: u32,
     match_out: *mut otp_oath_match,
@@ -164,8 +164,8 @@ pub unsafe extern "C" fn otp_hotp_verify(
         let size = unsafe { checked_size(match_out, "match_out")? };
         let look_ahead = read_window(look_ahead, "look_ahead", u8::MAX)?;
         // SAFETY: as above.
-        let typed = unsafe { bytes(typed, typed_len, "typed")? };
-        let found = hotp.verify(typed, counter, look_ahead);
+        let code = unsafe { bytes(code, code_len, "code")? };
+        let found = hotp.verify(code, counter, look_ahead);
         // SAFETY: as above.
         unsafe { otp_oath_match::give(found.map(|counter| (counter, 0)), match_out, size) };
         Ok(())

@@ -37,9 +37,8 @@ pub struct otp_ocra_inputs {
     pub window: u32,
 }
 
-impl Sized_ for otp_ocra_inputs {
-    const FIRST: usize = size_of::<Self>();
-}
+// SAFETY: plain data behind its size, of which all zeros is a value.
+unsafe impl Sized_ for otp_ocra_inputs {}
 
 /// An [`otp_ocra_inputs`] as it was read.
 pub(crate) struct OcraInputs<'a> {
@@ -56,26 +55,8 @@ impl<'a> OcraInputs<'a> {
     /// `inputs` is NULL or valid with its `struct_size` set, and its views have as many bytes as they
     /// say, for as long as the result is used.
     pub(crate) unsafe fn lend(inputs: *const otp_ocra_inputs) -> Result<Self, Fault> {
-        const EMPTY: otp_view = otp_view {
-            data: core::ptr::null(),
-            len: 0,
-        };
-        let default = otp_ocra_inputs {
-            struct_size: size_of::<otp_ocra_inputs>(),
-            question: EMPTY,
-            other_question: EMPTY,
-            pin: EMPTY,
-            pin_digest: EMPTY,
-            session: EMPTY,
-            counter: 0,
-            now: 0,
-            has_counter: 0,
-            has_now: 0,
-            look_ahead: 0,
-            window: 0,
-        };
         // SAFETY: by this function's contract, here and below.
-        let given = unsafe { read_sized(inputs, default, "inputs")? };
+        let given = unsafe { read_sized(inputs, "inputs")? };
         for (name, flag) in [
             ("has_counter", given.has_counter),
             ("has_now", given.has_now),

@@ -86,19 +86,19 @@ pub unsafe extern "C" fn otp_ocra_generate(
     })
 }
 
-/// Looks for a typed code from the counter on and around the time, as far as `look_ahead` and `window`
+/// Looks for a code from the counter on and around the time, as far as `look_ahead` and `window`
 /// of the inputs say; counter and step that match are in `match_out`. It remembers nothing.
 ///
 /// # Safety
 ///
-/// As `otp_ocra_generate`; `typed` has `typed_len` bytes; the `struct_size` of `match_out` is set.
+/// As `otp_ocra_generate`; `code` has `code_len` bytes; the `struct_size` of `match_out` is set.
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn otp_ocra_verify(
     ocra: *const otp_ocra,
     inputs: *const otp_ocra_inputs,
-    typed: *const u8,
-    typed_len: usize,
+    code: *const u8,
+    code_len: usize,
     match_out: *mut otp_oath_match,
 ) -> otp_status {
     guard(|| {
@@ -107,9 +107,8 @@ pub unsafe extern "C" fn otp_ocra_verify(
         // SAFETY: as above.
         let size = unsafe { checked_size(match_out, "match_out")? };
         // SAFETY: as above.
-        let (inputs, typed) =
-            unsafe { (OcraInputs::lend(inputs)?, bytes(typed, typed_len, "typed")?) };
-        let found = ocra.verify(typed, &inputs.inputs(), inputs.reach)?;
+        let (inputs, code) = unsafe { (OcraInputs::lend(inputs)?, bytes(code, code_len, "code")?) };
+        let found = ocra.verify(code, &inputs.inputs(), inputs.reach)?;
         let numbers = found.map(|found| {
             (
                 found.counter.unwrap_or_default(),

@@ -121,7 +121,7 @@ pub unsafe extern "C" fn otp_totp_free(totp: *mut otp_totp) {
 /// `totp` is NULL or valid; `code_out` is NULL or has `capacity` bytes.
 #[unsafe(no_mangle)]
 #[must_use]
-pub unsafe extern "C" fn otp_totp_at(
+pub unsafe extern "C" fn otp_totp_generate(
     totp: *const otp_totp,
     now: i64,
     code_out: *mut u8,
@@ -138,7 +138,7 @@ pub unsafe extern "C" fn otp_totp_at(
     })
 }
 
-/// Looks for a typed code in the step of `now` and `window` steps around it (at most 255); the latest
+/// Looks for a code in the step of `now` and `window` steps around it (at most 255); the latest
 /// that matches is in `step` of `match_out`. It remembers nothing: accept no step up to that one
 /// again, or let an engine see to it.
 ///
@@ -149,8 +149,8 @@ pub unsafe extern "C" fn otp_totp_at(
 #[must_use]
 pub unsafe extern "C" fn otp_totp_verify(
     totp: *const otp_totp,
-    typed: *const u8,
-    typed_len: usize,
+    code: *const u8,
+    code_len: usize,
     now: i64,
     window: u32,
     match_out: *mut otp_oath_match,
@@ -162,8 +162,8 @@ pub unsafe extern "C" fn otp_totp_verify(
         let size = unsafe { checked_size(match_out, "match_out")? };
         let window = read_window(window, "window", u8::MAX)?;
         // SAFETY: as above.
-        let typed = unsafe { bytes(typed, typed_len, "typed")? };
-        let found = totp.verify(typed, Timestamp::from_unix(now), window);
+        let code = unsafe { bytes(code, code_len, "code")? };
+        let found = totp.verify(code, Timestamp::from_unix(now), window);
         // SAFETY: as above.
         unsafe { otp_oath_match::give(found.map(|step| (0, step)), match_out, size) };
         Ok(())

@@ -3,6 +3,8 @@
 # ruff: noqa
 # mypy: disable-error-code="misc"
 import ctypes
+OTP_RECIPIENT_MOBILE = 1
+OTP_RECIPIENT_EMAIL = 2
 OTP_CODE_CAPACITY = 27
 OTP_CHALLENGE_ID_CAPACITY = 27
 OTP_RECIPIENT_CAPACITY = 255
@@ -17,12 +19,10 @@ OTP_CODE_LETTERS = 2
 OTP_CODE_TOKEN = 3
 OTP_RESEND_SAME = 1
 OTP_RESEND_ROTATE = 2
-OTP_EVIDENCE_SIGNER_NAME = 1
-OTP_EVIDENCE_DOCUMENT = 2
-OTP_EVIDENCE_IMAGE = 4
-OTP_EVIDENCE_CONSENT = 8
-OTP_RECIPIENT_MOBILE = 1
-OTP_RECIPIENT_EMAIL = 2
+OTP_REQUIRE_SIGNER_NAME = 1
+OTP_REQUIRE_DOCUMENT = 2
+OTP_REQUIRE_IMAGE = 4
+OTP_REQUIRE_CONSENT = 8
 OTP_STATUS_OK = 0
 OTP_STATUS_ARGUMENT = 1
 OTP_STATUS_UTF8 = 2
@@ -49,11 +49,11 @@ OTP_OUTCOME_ACCEPTED = 1
 OTP_OUTCOME_REJECTED = 2
 OTP_OUTCOME_ISSUED = 3
 OTP_OUTCOME_REFUSED = 4
-OTP_REASON_NONE = 0
-OTP_REASON_COOLDOWN = 1
-OTP_REASON_SEND_LIMIT = 2
-OTP_REASON_EXHAUSTED = 3
-OTP_REASON_LOCKED = 4
+OTP_REFUSAL_REASON_NONE = 0
+OTP_REFUSAL_REASON_COOLDOWN = 1
+OTP_REFUSAL_REASON_SEND_LIMIT = 2
+OTP_REFUSAL_REASON_EXHAUSTED = 3
+OTP_REFUSAL_REASON_LOCKED = 4
 OTP_REJECTION_NONE = 0
 OTP_REJECTION_WRONG = 1
 OTP_REJECTION_EXPIRED = 2
@@ -76,65 +76,161 @@ OTP_EVIDENCE_FAULT_NONE = 0
 OTP_EVIDENCE_FAULT_MISSING = 1
 OTP_EVIDENCE_FAULT_TOO_LARGE = 2
 OTP_EVIDENCE_FAULT_UNFIT = 3
-OTP_PIECE_NONE = 0
-OTP_PIECE_SIGNER_NAME = 1
-OTP_PIECE_DOCUMENT = 2
-OTP_PIECE_IMAGE = 3
-OTP_PIECE_CONSENT = 4
-OTP_PIECE_USER_NAME = 5
-OTP_PIECE_REVISION = 6
-OTP_PIECE_IP = 7
-OTP_PIECE_AGENT = 8
-OTP_STATE_NONE = 0
-OTP_STATE_PENDING = 1
-OTP_STATE_VERIFIED = 2
-OTP_STATE_EXPIRED = 3
-OTP_STATE_EXHAUSTED = 4
-OTP_STATE_CANCELLED = 5
+OTP_EVIDENCE_KIND_NONE = 0
+OTP_EVIDENCE_KIND_SIGNER_NAME = 1
+OTP_EVIDENCE_KIND_DOCUMENT = 2
+OTP_EVIDENCE_KIND_IMAGE = 3
+OTP_EVIDENCE_KIND_CONSENT = 4
+OTP_EVIDENCE_KIND_USER_NAME = 5
+OTP_EVIDENCE_KIND_REVISION = 6
+OTP_EVIDENCE_KIND_IP = 7
+OTP_EVIDENCE_KIND_AGENT = 8
+OTP_CHALLENGE_STATE_NONE = 0
+OTP_CHALLENGE_STATE_PENDING = 1
+OTP_CHALLENGE_STATE_VERIFIED = 2
+OTP_CHALLENGE_STATE_EXPIRED = 3
+OTP_CHALLENGE_STATE_EXHAUSTED = 4
+OTP_CHALLENGE_STATE_CANCELLED = 5
 OTP_DELIVERY_UNREPORTED = 0
 OTP_DELIVERY_SENT = 1
 OTP_DELIVERY_FAILED = 2
-OTP_HAPPENING_OTHER = 0
-OTP_HAPPENING_ISSUED = 1
-OTP_HAPPENING_SENT_AGAIN = 2
-OTP_HAPPENING_REFUSED = 3
-OTP_HAPPENING_ACCEPTED = 4
-OTP_HAPPENING_REJECTED = 5
-OTP_HAPPENING_EXHAUSTED = 6
-OTP_HAPPENING_LOCKED = 7
-OTP_HAPPENING_NEARLY_LOCKED = 8
-OTP_HAPPENING_CANCELLED = 9
-OTP_HAPPENING_DELIVERED = 10
-OTP_HAPPENING_DELIVERY_FAILED = 11
-OTP_HAPPENING_UNLOCKED = 12
-OTP_HAPPENING_SLOT_RESET = 13
-OTP_HAPPENING_RECIPIENT_RESET = 14
-OTP_HAPPENING_USER_RESET = 15
-OTP_HAPPENING_DEVICE_RESET = 16
-OTP_CALLBACK_FAILED = 0
-OTP_CALLBACK_DONE = 1
-OTP_CALLBACK_MORE_ROOM = 3
-OTP_CALLBACK_UNAVAILABLE = 10
-OTP_CALLBACK_FULL = 11
-OTP_CALLBACK_UNSUPPORTED = 13
-OTP_COMMIT_UNKNOWN = 0
-OTP_COMMIT_DONE = 1
-OTP_COMMIT_CONFLICT = 2
-OTP_CLASS_EXPIRING = 2
-OTP_CLASS_PERMANENT = 3
+OTP_REPORT_OUTCOME_RECORDED = 1
+OTP_REPORT_OUTCOME_REFUNDED = 2
+OTP_REPORT_OUTCOME_IGNORED = 3
+OTP_LOCK_NONE = 0
+OTP_LOCK_UNTIL = 1
+OTP_LOCK_UNTIL_UNLOCKED = 2
+OTP_EVENT_KIND_OTHER = 0
+OTP_EVENT_KIND_ISSUED = 1
+OTP_EVENT_KIND_SENT_AGAIN = 2
+OTP_EVENT_KIND_REFUSED = 3
+OTP_EVENT_KIND_ACCEPTED = 4
+OTP_EVENT_KIND_REJECTED = 5
+OTP_EVENT_KIND_EXHAUSTED = 6
+OTP_EVENT_KIND_LOCKED = 7
+OTP_EVENT_KIND_NEARLY_LOCKED = 8
+OTP_EVENT_KIND_CANCELLED = 9
+OTP_EVENT_KIND_DELIVERED = 10
+OTP_EVENT_KIND_DELIVERY_FAILED = 11
+OTP_EVENT_KIND_UNLOCKED = 12
+OTP_EVENT_KIND_SLOT_RESET = 13
+OTP_EVENT_KIND_RECIPIENT_RESET = 14
+OTP_EVENT_KIND_USER_RESET = 15
+OTP_EVENT_KIND_DEVICE_RESET = 16
+OTP_CALLBACK_RESULT_FAILED = 0
+OTP_CALLBACK_RESULT_DONE = 1
+OTP_CALLBACK_RESULT_MORE_ROOM = 3
+OTP_CALLBACK_RESULT_UNAVAILABLE = 10
+OTP_CALLBACK_RESULT_FULL = 11
+OTP_CALLBACK_RESULT_UNSUPPORTED = 13
+OTP_COMMIT_OUTCOME_UNKNOWN = 0
+OTP_COMMIT_OUTCOME_DONE = 1
+OTP_COMMIT_OUTCOME_CONFLICT = 2
+OTP_STORE_CLASS_EXPIRING = 2
+OTP_STORE_CLASS_PERMANENT = 3
 OTP_STORE_KEYS_PROVEN = 1
 OTP_STORE_KEYS_BEGUN = 2
 OTP_STORE_KEYS_NOT_PROVEN = 3
-OTP_KIND_OTHER = 0
-OTP_KIND_SLOT = 1
-OTP_KIND_METER = 2
-OTP_KIND_CHAIN_HEAD = 3
-OTP_KIND_RECORD = 4
-OTP_KIND_CREDENTIAL = 5
-OTP_KIND_CANARY = 6
+OTP_CELL_KIND_OTHER = 0
+OTP_CELL_KIND_SLOT = 1
+OTP_CELL_KIND_METER = 2
+OTP_CELL_KIND_CHAIN_HEAD = 3
+OTP_CELL_KIND_RECORD = 4
+OTP_CELL_KIND_CREDENTIAL = 5
+OTP_CELL_KIND_CANARY = 6
 OTP_HASH_SHA1 = 1
 OTP_HASH_SHA256 = 2
 OTP_HASH_SHA512 = 3
+
+
+class otp_view(ctypes.Structure):
+    _fields_ = [
+        ("data", ctypes.c_void_p),
+        ("len", ctypes.c_size_t),
+    ]
+
+
+
+class otp_target(ctypes.Structure):
+    _fields_ = [
+        ("model", otp_view),
+        ("field", otp_view),
+        ("id", otp_view),
+    ]
+
+
+
+class otp_binding_options(ctypes.Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_size_t),
+        ("tenant", otp_view),
+        ("purpose", otp_view),
+        ("target", otp_target),
+        ("user", otp_view),
+        ("recipient", otp_view),
+        ("recipient_kind", ctypes.c_int32),
+        ("content_guessable", ctypes.c_int32),
+        ("content", otp_view),
+    ]
+
+
+
+class otp_oath_verdict(ctypes.Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_size_t),
+        ("outcome", ctypes.c_int32),
+        ("rejection", ctypes.c_int32),
+        ("public_rejection", ctypes.c_int32),
+        ("attempts_left", ctypes.c_uint32),
+        ("has_retry_at", ctypes.c_int32),
+        ("has_matched", ctypes.c_int32),
+        ("retry_at", ctypes.c_int64),
+        ("verified_at", ctypes.c_int64),
+        ("matched", ctypes.c_uint64),
+        ("drift", ctypes.c_int32),
+        ("device", ctypes.c_uint32),
+    ]
+
+
+
+class otp_ocra_inputs(ctypes.Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_size_t),
+        ("question", otp_view),
+        ("other_question", otp_view),
+        ("pin", otp_view),
+        ("pin_digest", otp_view),
+        ("session", otp_view),
+        ("counter", ctypes.c_uint64),
+        ("now", ctypes.c_int64),
+        ("has_counter", ctypes.c_int32),
+        ("has_now", ctypes.c_int32),
+        ("look_ahead", ctypes.c_uint32),
+        ("window", ctypes.c_uint32),
+    ]
+
+
+
+class otp_device(ctypes.Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_size_t),
+        ("hotp", ctypes.c_void_p),
+        ("totp", ctypes.c_void_p),
+        ("ocra", ctypes.c_void_p),
+        ("inputs", ctypes.c_void_p),
+        ("reach", ctypes.c_uint32),
+    ]
+
+
+
+class otp_odds(ctypes.Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_size_t),
+        ("per_code", ctypes.c_double),
+        ("per_day", ctypes.c_double),
+        ("per_year", ctypes.c_double),
+    ]
+
 
 
 class otp_policy(ctypes.Structure):
@@ -143,7 +239,7 @@ class otp_policy(ctypes.Structure):
         ("code", ctypes.c_int32),
         ("symbols", ctypes.c_uint32),
         ("validity", ctypes.c_int64),
-        ("closed_for", ctypes.c_int64),
+        ("lockout", ctypes.c_int64),
         ("cooldown", ctypes.c_int64),
         ("max_attempts", ctypes.c_uint32),
         ("max_sends", ctypes.c_uint32),
@@ -154,7 +250,7 @@ class otp_policy(ctypes.Structure):
 
 
 
-class otp_budgets(ctypes.Structure):
+class otp_rate_limits(ctypes.Structure):
     _fields_ = [
         ("struct_size", ctypes.c_size_t),
         ("metered", ctypes.c_int32),
@@ -182,19 +278,12 @@ class otp_clock(ctypes.Structure):
 
 
 
-class otp_view(ctypes.Structure):
-    _fields_ = [
-        ("data", ctypes.c_void_p),
-        ("len", ctypes.c_size_t),
-    ]
-
-
-
 class otp_event(ctypes.Structure):
     _fields_ = [
         ("struct_size", ctypes.c_size_t),
-        ("happening", ctypes.c_int32),
-        ("reason", ctypes.c_int32),
+        ("kind", ctypes.c_int32),
+        ("refusal_reason", ctypes.c_int32),
+        ("rejection", ctypes.c_int32),
         ("count", ctypes.c_uint32),
         ("mixed_scripts", ctypes.c_int32),
         ("refunded", ctypes.c_int32),
@@ -202,12 +291,10 @@ class otp_event(ctypes.Structure):
         ("tenant", otp_view),
         ("user", otp_view),
         ("purpose", otp_view),
-        ("model", otp_view),
-        ("field", otp_view),
-        ("record", otp_view),
+        ("target", otp_target),
         ("recipient", otp_view),
         ("challenge_id", ctypes.c_char * 27),
-        ("why", otp_view),
+        ("reset_reason", otp_view),
     ]
 
 otp_observer_fn = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p)
@@ -226,7 +313,7 @@ class otp_engine_options(ctypes.Structure):
     _fields_ = [
         ("struct_size", ctypes.c_size_t),
         ("policy", ctypes.c_void_p),
-        ("budgets", ctypes.c_void_p),
+        ("rate_limits", ctypes.c_void_p),
         ("signing_key", ctypes.c_void_p),
         ("clock", otp_clock),
         ("observer", otp_observer),
@@ -280,64 +367,6 @@ class otp_challenge(ctypes.Structure):
         ("locked_until", ctypes.c_int64),
         ("challenge_id", ctypes.c_char * 27),
         ("gateway_status", ctypes.c_char * 8),
-    ]
-
-
-
-class otp_odds(ctypes.Structure):
-    _fields_ = [
-        ("struct_size", ctypes.c_size_t),
-        ("per_code", ctypes.c_double),
-        ("per_day", ctypes.c_double),
-        ("per_year", ctypes.c_double),
-    ]
-
-
-
-class otp_oath_verdict(ctypes.Structure):
-    _fields_ = [
-        ("struct_size", ctypes.c_size_t),
-        ("outcome", ctypes.c_int32),
-        ("rejection", ctypes.c_int32),
-        ("public_rejection", ctypes.c_int32),
-        ("attempts_left", ctypes.c_uint32),
-        ("has_retry_at", ctypes.c_int32),
-        ("has_matched", ctypes.c_int32),
-        ("retry_at", ctypes.c_int64),
-        ("verified_at", ctypes.c_int64),
-        ("matched", ctypes.c_uint64),
-        ("drift", ctypes.c_int32),
-        ("device", ctypes.c_uint32),
-    ]
-
-
-
-class otp_ocra_inputs(ctypes.Structure):
-    _fields_ = [
-        ("struct_size", ctypes.c_size_t),
-        ("question", otp_view),
-        ("other_question", otp_view),
-        ("pin", otp_view),
-        ("pin_digest", otp_view),
-        ("session", otp_view),
-        ("counter", ctypes.c_uint64),
-        ("now", ctypes.c_int64),
-        ("has_counter", ctypes.c_int32),
-        ("has_now", ctypes.c_int32),
-        ("look_ahead", ctypes.c_uint32),
-        ("window", ctypes.c_uint32),
-    ]
-
-
-
-class otp_device(ctypes.Structure):
-    _fields_ = [
-        ("struct_size", ctypes.c_size_t),
-        ("hotp", ctypes.c_void_p),
-        ("totp", ctypes.c_void_p),
-        ("ocra", ctypes.c_void_p),
-        ("inputs", ctypes.c_void_p),
-        ("reach", ctypes.c_uint32),
     ]
 
 
@@ -418,12 +447,23 @@ class otp_credential(ctypes.Structure):
 
 
 
-class otp_field(ctypes.Structure):
+class otp_chain_head(ctypes.Structure):
     _fields_ = [
+        ("struct_size", ctypes.c_size_t),
+        ("count", ctypes.c_uint64),
+        ("digest", ctypes.c_char * 32),
+        ("has_digest", ctypes.c_int32),
+    ]
+
+
+
+class otp_erase_request(ctypes.Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_size_t),
         ("tenant", otp_view),
-        ("model", otp_view),
-        ("field", otp_view),
-        ("record", otp_view),
+        ("target", otp_target),
+        ("sequence", ctypes.c_uint64),
+        ("details", otp_view),
     ]
 
 
@@ -432,31 +472,8 @@ class otp_expected(ctypes.Structure):
     _fields_ = [
         ("struct_size", ctypes.c_size_t),
         ("tenant", otp_view),
-        ("model", otp_view),
-        ("field", otp_view),
-        ("record", otp_view),
-        ("head", otp_view),
-        ("count", ctypes.c_uint64),
-        ("has_page", ctypes.c_int32),
-    ]
-
-
-
-class otp_binding(ctypes.Structure):
-    _fields_ = [
-        ("struct_size", ctypes.c_size_t),
-        ("tenant", otp_view),
-        ("purpose", otp_view),
-        ("model", otp_view),
-        ("field", otp_view),
-        ("record", otp_view),
-        ("user", otp_view),
-        ("recipient", otp_view),
-        ("recipient_kind", ctypes.c_int32),
-        ("content_guessable", ctypes.c_int32),
-        ("content", otp_view),
-        ("typed", otp_view),
-        ("challenge_id", otp_view),
+        ("target", otp_target),
+        ("chain_head", ctypes.c_void_p),
     ]
 
 
@@ -501,9 +518,9 @@ class otp_verdict(ctypes.Structure):
         ("retry_at", ctypes.c_int64),
         ("verified_at", ctypes.c_int64),
         ("evidence_fault", ctypes.c_int32),
-        ("evidence_piece", ctypes.c_int32),
-        ("record_n", ctypes.c_uint64),
+        ("evidence_kind", ctypes.c_int32),
         ("record", ctypes.c_void_p),
+        ("record_sequence", ctypes.c_uint64),
         ("record_id", ctypes.c_char * 23),
         ("challenge_id", ctypes.c_char * 27),
     ]
@@ -524,40 +541,56 @@ class otp_evidence(ctypes.Structure):
     ]
 
 
+
+class otp_submission(ctypes.Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_size_t),
+        ("binding", ctypes.c_void_p),
+        ("code", otp_view),
+        ("challenge_id", otp_view),
+        ("evidence", ctypes.c_void_p),
+    ]
+
+
 FUNCTIONS = [
+    ("otp_binding_check", ctypes.c_int32, [ctypes.c_void_p]),
+    ("otp_binding_new", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p]),
+    ("otp_binding_free", None, [ctypes.c_void_p]),
     ("otp_engine_check_store", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p]),
     ("otp_engine_adopt_store", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p]),
     ("otp_engine_begin_store", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p]),
     ("otp_code_capacity", ctypes.c_size_t, []),
     ("otp_challenge_id_capacity", ctypes.c_size_t, []),
     ("otp_recipient_capacity", ctypes.c_size_t, []),
+    ("otp_engine_verify_hotp", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_uint32, ctypes.c_void_p]),
+    ("otp_engine_resynchronise_hotp", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, otp_view, otp_view, ctypes.c_uint32, ctypes.c_void_p]),
+    ("otp_engine_verify_totp", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_uint32, ctypes.c_void_p]),
+    ("otp_engine_resynchronise_totp", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, otp_view, otp_view, ctypes.c_uint32, ctypes.c_void_p]),
+    ("otp_engine_ocra_question", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p]),
+    ("otp_engine_verify_ocra", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p]),
+    ("otp_engine_verify_devices", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p]),
+    ("otp_engine_reset_device", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p]),
+    ("otp_engine_device_odds", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p]),
+    ("otp_engine_device_findings", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p]),
     ("otp_abi_version", ctypes.c_uint32, []),
     ("otp_version", ctypes.c_char_p, []),
     ("otp_engine_new", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p]),
     ("otp_engine_with_policy", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p]),
     ("otp_engine_free", None, [ctypes.c_void_p]),
-    ("otp_engine_issue", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p]),
-    ("otp_engine_report_delivery", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_void_p]),
-    ("otp_engine_cancel", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p]),
-    ("otp_engine_status", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p]),
+    ("otp_engine_issue", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p]),
+    ("otp_engine_report_delivery", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p]),
+    ("otp_engine_cancel", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p]),
+    ("otp_engine_status", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p]),
     ("otp_engine_unlock", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p]),
-    ("otp_engine_reset_slot", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p]),
-    ("otp_engine_reset_recipient", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p]),
+    ("otp_engine_reset_slot", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p]),
+    ("otp_engine_reset_recipient", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p]),
     ("otp_engine_reset_user", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p]),
     ("otp_engine_purge", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_void_p]),
     ("otp_engine_purge_confirmed", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_void_p]),
     ("otp_engine_odds", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p]),
     ("otp_engine_findings", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p]),
     ("otp_recipient_findings", ctypes.c_int32, [ctypes.c_uint32, ctypes.c_void_p]),
-    ("otp_issue_many", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_size_t]),
-    ("otp_engine_verify_hotp", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, otp_view, ctypes.c_uint32, ctypes.c_void_p]),
-    ("otp_engine_verify_totp", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, otp_view, ctypes.c_uint32, ctypes.c_void_p]),
-    ("otp_engine_ocra_question", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p]),
-    ("otp_engine_verify_ocra", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_void_p]),
-    ("otp_engine_verify_devices", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p]),
-    ("otp_engine_reset_device", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p]),
-    ("otp_engine_device_odds", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p]),
-    ("otp_engine_device_findings", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p]),
+    ("otp_engine_issue_many", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_size_t]),
     ("otp_error_detail", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p]),
     ("otp_key_ring_new", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p]),
     ("otp_key_ring_free", None, [ctypes.c_void_p]),
@@ -575,13 +608,13 @@ FUNCTIONS = [
     ("otp_hotp_new", ctypes.c_int32, [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_int32, ctypes.c_uint32, ctypes.c_uint64, ctypes.c_void_p]),
     ("otp_hotp_new_legacy", ctypes.c_int32, [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_int32, ctypes.c_uint32, ctypes.c_uint64, ctypes.c_void_p]),
     ("otp_hotp_free", None, [ctypes.c_void_p]),
-    ("otp_hotp_at", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_uint64, ctypes.c_void_p, ctypes.c_size_t]),
+    ("otp_hotp_generate", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_uint64, ctypes.c_void_p, ctypes.c_size_t]),
     ("otp_hotp_verify", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_uint64, ctypes.c_uint32, ctypes.c_void_p]),
     ("otp_hotp_resynchronise", ctypes.c_int32, [ctypes.c_void_p, otp_view, otp_view, ctypes.c_uint64, ctypes.c_uint32, ctypes.c_void_p]),
     ("otp_totp_new", ctypes.c_int32, [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_int32, ctypes.c_uint32, ctypes.c_uint32, ctypes.c_void_p]),
     ("otp_totp_new_legacy", ctypes.c_int32, [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_int32, ctypes.c_uint32, ctypes.c_uint32, ctypes.c_void_p]),
     ("otp_totp_free", None, [ctypes.c_void_p]),
-    ("otp_totp_at", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int64, ctypes.c_void_p, ctypes.c_size_t]),
+    ("otp_totp_generate", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int64, ctypes.c_void_p, ctypes.c_size_t]),
     ("otp_totp_verify", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_int64, ctypes.c_uint32, ctypes.c_void_p]),
     ("otp_totp_resynchronise", ctypes.c_int32, [ctypes.c_void_p, otp_view, otp_view, ctypes.c_int64, ctypes.c_uint32, ctypes.c_void_p]),
     ("otp_ocra_new", ctypes.c_int32, [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p]),
@@ -592,24 +625,22 @@ FUNCTIONS = [
     ("otp_uri_parse_legacy", ctypes.c_int32, [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p]),
     ("otp_uri_build", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p]),
     ("otp_policy_default", ctypes.c_int32, [ctypes.c_void_p]),
-    ("otp_budgets_default", ctypes.c_int32, [ctypes.c_void_p]),
+    ("otp_rate_limits_default", ctypes.c_int32, [ctypes.c_void_p]),
     ("otp_policy_check", ctypes.c_int32, [ctypes.c_void_p]),
-    ("otp_engine_signatures", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p]),
-    ("otp_engine_page", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p]),
-    ("otp_engine_erase", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint64, otp_view, ctypes.c_void_p]),
+    ("otp_engine_signatures", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, otp_view, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p]),
+    ("otp_engine_chain_head", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, otp_view, ctypes.c_void_p, ctypes.c_void_p]),
+    ("otp_engine_erase", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p]),
     ("otp_verify_record", ctypes.c_int32, [otp_view, otp_view, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p]),
     ("otp_verify_chain", ctypes.c_int32, [otp_view, otp_view, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p]),
-    ("otp_binding_pack", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p]),
-    ("otp_request_check", ctypes.c_int32, [ctypes.c_char_p, ctypes.c_size_t]),
     ("otp_status_text", ctypes.c_char_p, [ctypes.c_int32]),
     ("otp_store_memory_new", ctypes.c_int32, [ctypes.c_size_t, ctypes.c_int32, ctypes.c_void_p]),
     ("otp_store_sqlite_open", ctypes.c_int32, [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p]),
     ("otp_store_host_new", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p]),
     ("otp_store_free", None, [ctypes.c_void_p]),
     ("otp_store_check", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p]),
-    ("otp_engine_verify", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p]),
-    ("otp_engine_verify_with_evidence", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_void_p]),
-    ("otp_verify_many", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_size_t]),
+    ("otp_engine_verify", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p]),
+    ("otp_engine_verify_submission", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p]),
+    ("otp_engine_verify_many", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_size_t]),
     ("otp_bytes_data", ctypes.c_void_p, [ctypes.c_void_p]),
     ("otp_bytes_len", ctypes.c_size_t, [ctypes.c_void_p]),
     ("otp_bytes_free", None, [ctypes.c_void_p]),

@@ -366,7 +366,7 @@ def read_verdict(out: c.otp_verdict) -> Verdict:
     said: Rejection = REJECTIONS.get(out.rejection, "other")
     evidence, fault = None, out.evidence_fault
     if fault:
-        piece = _PIECES.get(out.evidence_piece, "evidence")
+        piece = _PIECES.get(out.evidence_kind, "evidence")
         evidence = f"{piece}: {_FAULTS.get(fault, 'unfit')}"
     return Verdict((
         False, said, _PUBLIC.get(out.public_rejection, "invalid"),
@@ -377,12 +377,12 @@ def read_verdict(out: c.otp_verdict) -> Verdict:
 
 def _taken(record: int, out: c.otp_verdict) -> SignatureRecord:
     jws, *disclosures = take_bytes(record).decode().rstrip("~").split("~")
-    return SignatureRecord((jws, tuple(disclosures), out.record_id.decode(), out.record_n))
+    return SignatureRecord((jws, tuple(disclosures), out.record_id.decode(), out.record_sequence))
 
 
 def read_status(out: c.otp_challenge) -> Status | None:
     """Read how a challenge stands."""
-    if out.state == c.OTP_STATE_NONE:
+    if out.state == c.OTP_CHALLENGE_STATE_NONE:
         return None
     return Status(
         out.challenge_id.decode(), _STATES[out.state], _DELIVERIES[out.delivery],

@@ -76,13 +76,15 @@ class Event:
         def text(view: c.otp_view) -> str:
             return ctypes.string_at(view.data, view.len).decode() if view.len else ""
 
-        happening: Happening = _HAPPENINGS.get(event.happening, "other")
-        reason: Reason | Rejection | None = REJECTIONS.get(event.reason)
+        target = event.target
+        happening: Happening = _HAPPENINGS.get(event.kind, "other")
+        reason: Reason | Rejection | None = REJECTIONS.get(event.rejection)
         if happening == "refused":
-            reason = _REASONS.get(event.reason)
+            reason = _REASONS.get(event.refusal_reason)
         return cls(
             happening, reason, event.count, bool(event.mixed_scripts),
             bool(event.refunded), moment(event.at), text(event.tenant), text(event.user),
-            text(event.purpose), text(event.model), text(event.field), text(event.record),
-            text(event.recipient), event.challenge_id.decode() or None, text(event.why) or None,
+            text(event.purpose), text(target.model), text(target.field), text(target.id),
+            text(event.recipient), event.challenge_id.decode() or None,
+            text(event.reset_reason) or None,
         )  # fmt: skip

@@ -2,6 +2,7 @@
 
 import ctypes
 import itertools
+import struct
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
@@ -25,9 +26,20 @@ from .answers import (
 from .cells import Event
 from .errors import behind_ours, check, fault, refuse_reentry, unshown
 from .factor import Device, Factors
-from .oath import Hotp, Ocra, Totp
+from .oath import Hotp, Ocra, Totp, typed_bytes
 from .store import Store
-from .words import Binding, Budgets, Evidence, KeyRing, Policy, SigningKey, challenge_name, packed
+from .words import (
+    Binding,
+    Bound,
+    Budgets,
+    Evidence,
+    KeyRing,
+    Policy,
+    SigningKey,
+    bound,
+    challenge_name,
+    client_name,
+)
 
 Reported = Literal["recorded", "refunded", "ignored"]
 StoreKeys = Literal["proven", "begun", "not proven"]
@@ -121,7 +133,7 @@ class Engine(Factors):
         if budgets is not None:
             instance(budgets, Budgets, "budgets")
             kept.append(budgets._packed())
-            options.budgets = ctypes.addressof(kept[-1])
+            options.rate_limits = ctypes.addressof(kept[-1])
         if signer is not None:
             options.signing_key = signer.address
         numbers = []
@@ -144,6 +156,7 @@ class Engine(Factors):
             for number in numbers:
                 _callbacks._drop(number)
             raise
+        self._ring = keys._ring
         self._calls_back = bool(numbers)
         if self._calls_back:
             closed_at_exit(self)
@@ -156,7 +169,7 @@ class Engine(Factors):
         check(lib.otp_engine_with_policy(handle.address, ctypes.byref(made), ctypes.byref(out)))
         sibling = Engine.__new__(Engine)
         sibling._handle = Handle(out.value or 0, lib.otp_engine_free)
-        sibling._calls_back = self._calls_back
+        sibling._ring, sibling._calls_back = self._ring, self._calls_back
         if sibling._calls_back:
             closed_at_exit(sibling)
         return sibling
@@ -204,16 +217,15 @@ class Engine(Factors):
         """Issue a code, or hand out the live one once more; send it after this returns."""
         engine = (not _calls.mine.inside and self._handle) or self._open()
         cells = (isinstance(store, Store) and store._handle) or opened(store, Store, "store")
-        request = packed(binding)
+        to = bound(binding, engine.address, self._ring)
         try:
             out = _issued_pool.pop()
         except IndexError:
             out = _new_issued()
         issued, address, code = out
-        status = lib.otp_engine_issue(engine.address, cells.address, request, len(request), address)
+        status = lib.otp_engine_issue(engine.address, cells.address, to.address, address)
         try:
             if status or self._calls_back or store._calls_back:
-                del request  # what a report of the variables must not show
                 check(status)
             answer = read_issued(issued)
         finally:
@@ -236,30 +248,35 @@ class Engine(Factors):
         """
         engine = (not _calls.mine.inside and self._handle) or self._open()
         cells = (isinstance(store, Store) and store._handle) or opened(store, Store, "store")
-        request = packed(binding, typed, challenge_id)
+        to = bound(binding, engine.address, self._ring)
+        code = typed_bytes(typed, "typed")
         try:
             out = _verdict_pool.pop()
         except IndexError:
             out = _new_verdict()
         read, address = out
-        if evidence is None:
+        if evidence is None and challenge_id is None:
             status = lib.otp_engine_verify(
-                engine.address, cells.address, request, len(request), address
+                engine.address, cells.address, to.address, code, len(code), address
             )
         else:
-            instance(evidence, Evidence, "evidence")
-            given, kept = evidence._views()
-            status = lib.otp_engine_verify_with_evidence(
-                engine.address,
-                cells.address,
-                request,
-                len(request),
-                ctypes.byref(given),
-                address,
+            submission = c.otp_submission(
+                struct_size=ctypes.sizeof(c.otp_submission),
+                binding=to.address,
+                code=view(code),
+                challenge_id=view(client_name(challenge_id)),
             )
-            del given, kept
+            kept = None
+            if evidence is not None:
+                instance(evidence, Evidence, "evidence")
+                kept = evidence._views()
+                submission.evidence = ctypes.addressof(kept[0])
+            status = lib.otp_engine_verify_submission(
+                engine.address, cells.address, ctypes.byref(submission), address
+            )
+            del submission, kept
         if status or self._calls_back or store._calls_back:
-            del request, typed  # what a report of the variables must not show
+            del code, typed  # what a report of the variables must not show
             try:
                 check(status)
             except BaseException:
@@ -297,13 +314,12 @@ class Engine(Factors):
             send=whole(send, "send", 1, 255),
             delivered=int(delivered),
         )
-        outcome, request = ctypes.c_int32(), packed(binding)
+        outcome, to = ctypes.c_int32(), bound(binding, engine.address, self._ring)
         check(
             lib.otp_engine_report_delivery(
                 engine.address,
                 cells.address,
-                request,
-                len(request),
+                to.address,
                 ctypes.byref(report),
                 ctypes.byref(outcome),
             )
@@ -314,10 +330,10 @@ class Engine(Factors):
     def cancel(self, store: Store, binding: Binding) -> bool:
         """Call off the live challenge; False if there was none for exactly this binding."""
         engine, cells = self._open(), opened(store, Store, "store")
-        cancelled, request = ctypes.c_int32(), packed(binding)
+        cancelled, to = ctypes.c_int32(), bound(binding, engine.address, self._ring)
         check(
             lib.otp_engine_cancel(
-                engine.address, cells.address, request, len(request), ctypes.byref(cancelled)
+                engine.address, cells.address, to.address, ctypes.byref(cancelled)
             )
         )
         return cancelled.value == 1
@@ -327,12 +343,8 @@ class Engine(Factors):
         """Tell how the challenge of a binding stands; None if there is none."""
         engine, cells = self._open(), opened(store, Store, "store")
         out = c.otp_challenge(struct_size=ctypes.sizeof(c.otp_challenge))
-        request = packed(binding)
-        check(
-            lib.otp_engine_status(
-                engine.address, cells.address, request, len(request), ctypes.byref(out)
-            )
-        )
+        to = bound(binding, engine.address, self._ring)
+        check(lib.otp_engine_status(engine.address, cells.address, to.address, ctypes.byref(out)))
         return read_status(out)
 
     def unlock(self, store: Store, tenant: str, user: str) -> bool:
@@ -383,10 +395,10 @@ class Engine(Factors):
         self, reset: "ctypes._NamedFuncPointer", store: Store, binding: Binding, reason: str
     ) -> bool:
         engine, cells, done = self._open(), opened(store, Store, "store"), ctypes.c_int32()
-        request, why = packed(binding), text(reason, "reason")
+        to, why = bound(binding, engine.address, self._ring), text(reason, "reason")
         check(
             reset(
-                engine.address, cells.address, request, len(request), why, len(why),
+                engine.address, cells.address, to.address, why, len(why),
                 ctypes.byref(done),
             )
         )  # fmt: skip
@@ -445,10 +457,10 @@ class Engine(Factors):
         """Return the newest signature records of a field, newest first."""
         engine, cells, out = self._open(), opened(store, Store, "store"), out_pointer()
         most = whole(limit, "limit")
-        named, kept = _field(tenant, model, field, record)
+        owner, named, kept = _field(tenant, model, field, record)
         check(
             lib.otp_engine_signatures(
-                engine.address, cells.address, ctypes.byref(named), most, ctypes.byref(out)
+                engine.address, cells.address, owner, ctypes.byref(named), most, ctypes.byref(out)
             )
         )
         del kept
@@ -458,20 +470,17 @@ class Engine(Factors):
         self, store: Store, tenant: str, model: str, field: str, record: str
     ) -> tuple[int, bytes | None]:
         """Return how many records a field has, and the SHA-256 digest of the newest JWS."""
-        engine, cells, count = self._open(), opened(store, Store, "store"), ctypes.c_uint64()
-        head = ctypes.create_string_buffer(32)
-        named, kept = _field(tenant, model, field, record)
+        engine, cells = self._open(), opened(store, Store, "store")
+        head = c.otp_chain_head(struct_size=ctypes.sizeof(c.otp_chain_head))
+        owner, named, kept = _field(tenant, model, field, record)
         check(
-            lib.otp_engine_page(
-                engine.address,
-                cells.address,
-                ctypes.byref(named),
-                ctypes.byref(count),
-                ctypes.addressof(head),
+            lib.otp_engine_chain_head(
+                engine.address, cells.address, owner, ctypes.byref(named), ctypes.byref(head)
             )
         )
         del kept
-        return count.value, head.raw if count.value else None
+        at = ctypes.addressof(head) + c.otp_chain_head.digest.offset  # it may hold a zero byte
+        return head.count, ctypes.string_at(at, 32) if head.has_digest else None
 
     def erase(
         self,
@@ -488,16 +497,18 @@ class Engine(Factors):
         Returns the record that is left, which verifies as before; None if there is none such.
         """
         engine, cells, out = self._open(), opened(store, Store, "store"), out_pointer()
-        named, kept = _field(tenant, model, field, record)
+        owner, named, kept = _field(tenant, model, field, record)
         names = b",".join(text(detail, "details") for detail in several(details, "details"))
+        request = c.otp_erase_request(
+            struct_size=ctypes.sizeof(c.otp_erase_request),
+            tenant=owner,
+            target=named,
+            sequence=whole(n, "n"),
+            details=view(names),
+        )
         check(
             lib.otp_engine_erase(
-                engine.address,
-                cells.address,
-                ctypes.byref(named),
-                whole(n, "n"),
-                view(names),
-                ctypes.byref(out),
+                engine.address, cells.address, ctypes.byref(request), ctypes.byref(out)
             )
         )
         del kept
@@ -520,11 +531,12 @@ class Engine(Factors):
         if self._calls_back or store._calls_back:  # what a callback raises belongs to its item
             return [_one(self.issue, store, binding) for binding in wanted]
         outs = (c.otp_issued * max(1, len(wanted)))()
-        run = _batch([packed(binding) for binding in wanted])
+        made = [bound(binding, engine.address, self._ring) for binding in wanted]
+        addresses = (ctypes.c_void_p * max(1, len(made)))(*(to.address for to in made))
         try:
             check(
-                lib.otp_issue_many(
-                    engine.address, cells.address, run, len(run), len(wanted),
+                lib.otp_engine_issue_many(
+                    engine.address, cells.address, addresses, len(made),
                     ctypes.addressof(outs), ctypes.sizeof(c.otp_issued),
                 )
             )  # fmt: skip
@@ -547,17 +559,19 @@ class Engine(Factors):
                 raise TypeError(f"submissions[{at}] must be a Binding and what was typed for it")
             if not isinstance(one[0], Binding):
                 instance(one[0], Binding, f"submissions[{at}][0]")
-        requests = [packed(binding, typed, None) for binding, typed in given]
+        made = [bound(binding, engine.address, self._ring) for binding, _ in given]
+        codes = [typed_bytes(typed, "typed") for _, typed in given]
         if self._calls_back or store._calls_back:
             return [_one(self.verify, store, binding, typed) for binding, typed in given]
         outs = (c.otp_verdict * max(1, len(given)))()
-        run = _batch(requests)
+        run, kept = _submissions(made, codes)
         check(
-            lib.otp_verify_many(
-                engine.address, cells.address, run, len(run), len(given),
+            lib.otp_engine_verify_many(
+                engine.address, cells.address, run, _SUBMISSION.size, len(given),
                 ctypes.addressof(outs), ctypes.sizeof(c.otp_verdict),
             )
         )  # fmt: skip
+        del kept
         return [
             Failure((fault(out.status, ""),)) if out.status else read_verdict(out)
             for out in itertools.islice(outs, len(given))
@@ -578,19 +592,29 @@ _STATUS: int = c.otp_delivery_report.gateway_status.size - 1
 _UNSHOWN = bytes({*range(256)} - {*range(0x21, 0x7F)})
 
 
-def _batch(requests: list[bytes]) -> bytes:
-    parts: list[bytes] = []
-    for request in requests:
-        parts.append(len(request).to_bytes(4, "big"))
-        parts.append(request)
-    return b"".join(parts)
+# An otp_submission: its size, the binding, the code, the challenge's name, evidence.
+_SUBMISSION = struct.Struct("@NPPNPNP")
+assert _SUBMISSION.size == ctypes.sizeof(c.otp_submission)
 
 
-def _field(tenant: str, model: str, field: str, record: str) -> tuple[c.otp_field, list[bytes]]:
+def _submissions(made: list[Bound], codes: list[bytes]) -> tuple[bytes, ctypes.c_char_p]:
+    """Return the submissions of a batch one behind the other, and what must outlive them."""
+    kept = ctypes.c_char_p(b"".join(codes))
+    at, packed = ctypes.c_void_p.from_buffer(kept).value or 0, []
+    for to, code in zip(made, codes, strict=True):
+        packed.append(_SUBMISSION.pack(0, to.address, at, len(code), 0, 0, 0))
+        at += len(code)
+    return b"".join(packed), kept
+
+
+def _field(
+    tenant: str, model: str, field: str, record: str
+) -> tuple[c.otp_view, c.otp_target, list[bytes]]:
     kept = [
         text(tenant, "tenant"),
         text(model, "model"),
         text(field, "field"),
         text(record, "record"),
     ]
-    return c.otp_field(*(view(part) for part in kept)), kept
+    owner, *names = (view(part) for part in kept)
+    return owner, c.otp_target(*names), kept

@@ -21,7 +21,7 @@ from .oath import (
     typed_bytes,
 )
 from .store import Store
-from .words import Binding, packed
+from .words import Binding, bound
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +65,8 @@ class Device:
 class Factors(Owner):
     """What an engine does with codes that the user's own device makes."""
 
+    _ring: object
+
     @unshown
     def verify_hotp(
         self, store: Store, binding: Binding, hotp: Hotp, typed: str, look_ahead: int = 5
@@ -100,20 +102,23 @@ class Factors(Owner):
         look_ahead: int,
     ) -> OathVerdict:
         engine, cells, key = self._open(), opened(store, Store, "store"), opened(hotp, Hotp, "hotp")
-        request, verdict = packed(binding, typed, None), new_verdict()
-        kept = None if second is None else typed_bytes(second, "second")
-        check(
-            lib.otp_engine_verify_hotp(
-                engine.address,
-                cells.address,
-                key.address,
-                request,
-                len(request),
-                view(kept),
-                count("look_ahead", look_ahead),
-                ctypes.addressof(verdict),
-            )
-        )
+        to, verdict = bound(binding, engine.address, self._ring), new_verdict()
+        reach, code = count("look_ahead", look_ahead), typed_bytes(typed, "typed")
+        if second is None:
+            check(
+                lib.otp_engine_verify_hotp(
+                    engine.address, cells.address, to.address, key.address, code, len(code),
+                    reach, ctypes.addressof(verdict),
+                )
+            )  # fmt: skip
+        else:
+            other = typed_bytes(second, "second")
+            check(
+                lib.otp_engine_resynchronise_hotp(
+                    engine.address, cells.address, to.address, key.address, view(code),
+                    view(other), reach, ctypes.addressof(verdict),
+                )
+            )  # fmt: skip
         return read_verdict(verdict)
 
     @unshown
@@ -150,33 +155,36 @@ class Factors(Owner):
         window: int,
     ) -> OathVerdict:
         engine, cells, key = self._open(), opened(store, Store, "store"), opened(totp, Totp, "totp")
-        request, verdict = packed(binding, typed, None), new_verdict()
-        kept = None if second is None else typed_bytes(second, "second")
-        check(
-            lib.otp_engine_verify_totp(
-                engine.address,
-                cells.address,
-                key.address,
-                request,
-                len(request),
-                view(kept),
-                count("window", window),
-                ctypes.addressof(verdict),
-            )
-        )
+        to, verdict = bound(binding, engine.address, self._ring), new_verdict()
+        reach, code = count("window", window), typed_bytes(typed, "typed")
+        if second is None:
+            check(
+                lib.otp_engine_verify_totp(
+                    engine.address, cells.address, to.address, key.address, code, len(code),
+                    reach, ctypes.addressof(verdict),
+                )
+            )  # fmt: skip
+        else:
+            other = typed_bytes(second, "second")
+            check(
+                lib.otp_engine_resynchronise_totp(
+                    engine.address, cells.address, to.address, key.address, view(code),
+                    view(other), reach, ctypes.addressof(verdict),
+                )
+            )  # fmt: skip
         return read_verdict(verdict)
 
     @unshown
     def ocra_question(self, binding: Binding, ocra: Ocra) -> str:
         """Return what a device is asked for this binding; the suite asks QH16 or longer."""
         engine, key, needed = self._open(), opened(ocra, Ocra, "ocra"), ctypes.c_size_t()
-        buffer, request = ctypes.create_string_buffer(64), packed(binding)
+        to = bound(binding, engine.address, self._ring)
+        buffer = ctypes.create_string_buffer(64)
         check(
             lib.otp_engine_ocra_question(
                 engine.address,
+                to.address,
                 key.address,
-                request,
-                len(request),
                 buffer,
                 len(buffer),
                 ctypes.byref(needed),
@@ -205,7 +213,8 @@ class Factors(Owner):
         user, and against no code that was sent.
         """
         engine, cells, key = self._open(), opened(store, Store, "store"), opened(ocra, Ocra, "ocra")
-        request, verdict = packed(binding, typed, None), new_verdict()
+        to, verdict = bound(binding, engine.address, self._ring), new_verdict()
+        code = typed_bytes(typed, "typed")
         inputs, kept = answer_inputs(counter, pin, pin_digest, session)
         inputs.look_ahead, inputs.window = (
             count("look_ahead", look_ahead),
@@ -215,10 +224,11 @@ class Factors(Owner):
             lib.otp_engine_verify_ocra(
                 engine.address,
                 cells.address,
+                to.address,
                 key.address,
-                request,
-                len(request),
                 ctypes.addressof(inputs),
+                code,
+                len(code),
                 ctypes.addressof(verdict),
             )
         )
@@ -238,16 +248,18 @@ class Factors(Owner):
         ``device`` of the verdict says which one made it, by its place.
         """
         engine, cells = self._open(), opened(store, Store, "store")
-        request, verdict = packed(binding, typed, None), new_verdict()
+        to, verdict = bound(binding, engine.address, self._ring), new_verdict()
+        code = typed_bytes(typed, "typed")
         pointers, kept = _devices(devices)
         check(
             lib.otp_engine_verify_devices(
                 engine.address,
                 cells.address,
+                to.address,
                 pointers,
                 len(pointers),
-                request,
-                len(request),
+                code,
+                len(code),
                 ctypes.addressof(verdict),
             )
         )

@@ -199,7 +199,7 @@ class Hotp(Owner):
     def at(self, counter: int) -> str:
         """Return the code of a counter."""
         handle, counter = self._open(), _counter(counter)
-        return _written(lambda out, size: lib.otp_hotp_at(handle.address, counter, out, size))
+        return _written(lambda out, size: lib.otp_hotp_generate(handle.address, counter, out, size))
 
     def verify(self, code: str, counter: int, look_ahead: int = 5) -> Matched | None:
         """Return the lowest counter from ``counter`` on that matches, or None.
@@ -270,7 +270,7 @@ class Totp(Owner):
     def at(self, unix_time: "datetime | float") -> str:
         """Return the code of an instant: unix seconds, or an aware datetime; never before 1970."""
         handle, now = self._open(), whole(_unix(unix_time), "unix_time", 0, 2**63 - 1)
-        return _written(lambda out, size: lib.otp_totp_at(handle.address, now, out, size))
+        return _written(lambda out, size: lib.otp_totp_generate(handle.address, now, out, size))
 
     def verify(self, code: str, unix_time: "datetime | float", window: int = 1) -> Matched | None:
         """Return the latest step around an instant that matches, true even where it is 0, or None.

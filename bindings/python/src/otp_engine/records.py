@@ -28,22 +28,29 @@ class Expected:
     record: str | None = None
     page: tuple[int, bytes | None] | None = None
 
-    def _views(self) -> tuple[c.otp_expected, list[bytes | None]]:
+    def _views(self) -> tuple[c.otp_expected, list[object]]:
         made = c.otp_expected(struct_size=ctypes.sizeof(c.otp_expected))
-        kept: list[bytes | None] = []
-        for name in ("tenant", "model", "field", "record"):
+        kept: list[object] = []
+        for name, of, member in (
+            ("tenant", made, "tenant"), ("model", made.target, "model"),
+            ("field", made.target, "field"), ("record", made.target, "id"),
+        ):  # fmt: skip
             value = getattr(self, name)
-            kept.append(None if value is None else text(value, name))
-            setattr(made, name, view(kept[-1]))
+            given = None if value is None else text(value, name)
+            kept.append(given)
+            setattr(of, member, view(given))
         if self.page is not None:
             if not isinstance(self.page, (tuple, list)) or len(self.page) != 2:
                 raise TypeError("page must be what Engine.page returns: a count and a digest")
-            count, head = self.page
-            made.count = whole(count, "page[0]")
-            if head is not None and (not isinstance(head, bytes) or len(head) != 32):
+            count, digest = self.page
+            head = c.otp_chain_head(struct_size=ctypes.sizeof(c.otp_chain_head))
+            head.count, head.has_digest = whole(count, "page[0]"), int(digest is not None)
+            if digest is not None and (not isinstance(digest, bytes) or len(digest) != 32):
                 raise ValueError("page[1] must be 32 bytes, a SHA-256 digest, or None")
+            at = ctypes.addressof(head) + c.otp_chain_head.digest.offset
+            ctypes.memmove(at, digest or bytes(32), 32)
+            made.chain_head = ctypes.addressof(head)
             kept.append(head)
-            made.head, made.has_page = view(head), 1
         return made, kept
 
 

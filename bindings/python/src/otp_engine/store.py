@@ -98,7 +98,9 @@ class HostStore(Store):
             load=_callbacks.trampoline("load"),
             commit=_callbacks.trampoline("commit"),
             purge=_callbacks.trampoline("purge"),
-            store_class=c.OTP_CLASS_PERMANENT if self.permanent else c.OTP_CLASS_EXPIRING,
+            store_class=c.OTP_STORE_CLASS_PERMANENT
+            if self.permanent
+            else c.OTP_STORE_CLASS_EXPIRING,
             fibers=1,  # ``errors.refuse_reentry`` knows greenlets apart
             user_data=number,
             drop_user_data=_callbacks.trampoline("drop"),

@@ -2,14 +2,14 @@
 
 import ctypes
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, get_args
 
 from . import _bindings as c
 from ._checks import client_text, flag, instance, seconds, several, text, whole
-from ._handle import Handle, Owner, out_pointer
+from ._handle import Handle, Owner, Uncopied, out_pointer
 from ._lib import lib, take_bytes, view
 from .errors import check, unshown
 
@@ -17,10 +17,10 @@ EvidencePiece = Literal["signer_name", "document", "image", "consent"]
 Resend = Literal["same", "rotate"]
 
 _EVIDENCE: dict[EvidencePiece, int] = {
-    "signer_name": c.OTP_EVIDENCE_SIGNER_NAME,
-    "document": c.OTP_EVIDENCE_DOCUMENT,
-    "image": c.OTP_EVIDENCE_IMAGE,
-    "consent": c.OTP_EVIDENCE_CONSENT,
+    "signer_name": c.OTP_REQUIRE_SIGNER_NAME,
+    "document": c.OTP_REQUIRE_DOCUMENT,
+    "image": c.OTP_REQUIRE_IMAGE,
+    "consent": c.OTP_REQUIRE_CONSENT,
 }
 _RESEND: dict[Resend, int] = {"same": c.OTP_RESEND_SAME, "rotate": c.OTP_RESEND_ROTATE}
 
@@ -94,7 +94,9 @@ class Policy:
             symbols=26 if self.token else whole(symbols, name, *_POLICY[name]),
             validity=whole(self.validity, "validity", 60, 604_800 if self.token else 600),
             **{
-                knob: whole(getattr(self, knob), knob, *_POLICY[knob])
+                "lockout" if knob == "closed_for" else knob: whole(
+                    getattr(self, knob), knob, *_POLICY[knob]
+                )
                 for knob in ("closed_for", "cooldown", "max_attempts", "max_sends")
             },
             resend=_RESEND[self.resend],
@@ -151,9 +153,9 @@ class Budgets:
     def __post_init__(self) -> None:
         self._packed()
 
-    def _packed(self) -> c.otp_budgets:
-        return c.otp_budgets(
-            struct_size=ctypes.sizeof(c.otp_budgets),
+    def _packed(self) -> c.otp_rate_limits:
+        return c.otp_rate_limits(
+            struct_size=ctypes.sizeof(c.otp_rate_limits),
             metered=flag(self.metered, "metered"),
             device_hard_stop=flag(self.device_hard_stop, "device_hard_stop"),
             lock_ends_after=0
@@ -216,6 +218,7 @@ class KeyRing(Owner):
             epoch=whole(epoch, "epoch", 0, 2**32 - 1),
         )
         out = out_pointer()
+        self._ring = object()  # what its engines have in common
         check(lib.otp_key_ring_new(ctypes.byref(options), ctypes.byref(out)))
         self._handle = Handle(out.value or 0, lib.otp_key_ring_free)
 
@@ -271,10 +274,25 @@ class SigningKey(Owner):
         return "SigningKey(..)"
 
 
-_LENGTHS = struct.Struct(">7H")
+# An otp_binding_options: seven texts, two flags, the content.
+_OPTIONS = struct.Struct("@N" + 7 * "PN" + "iiPN")
+assert _OPTIONS.size == ctypes.sizeof(c.otp_binding_options)
 _MEMBERS = ("tenant", "purpose", "model", "field", "record", "user")
 _NO_CHALLENGE = b"0" * 26
 """The name of no challenge: they are drawn at random."""
+
+
+class Bound(Uncopied):
+    """A binding in the library, made for the engines of one key ring."""
+
+    __slots__ = ("address",)
+    _instead = "pass the Binding"
+
+    def __init__(self, address: int) -> None:
+        self.address = address
+
+    def __del__(self, free: Callable[[int], None] = lib.otp_binding_free) -> None:
+        free(self.address)
 
 
 class Binding:
@@ -285,7 +303,9 @@ class Binding:
     Two are equal where all members are, as they were given. The repr hides number and content.
     """
 
-    __slots__ = ("_given", "_head", "_packed", "_tail", "_texts")
+    __slots__ = ("_bound", "_given", "_options", "_texts")
+    _bound: tuple[object, Bound] | None
+    """The key ring that it was used with last, and its handle for that one's engines."""
 
     def __init__(
         self,
@@ -317,12 +337,15 @@ class Binding:
             raise
         guessable = flag(content_guessable, "content_guessable")
         self._given = (*members[:6], mobile, email, content, content_guessable)
-        kinds = bytes((1, kind, 0 if content is None else 1 + guessable, 0))
-        self._head = kinds + _LENGTHS.pack(*map(len, texts))
-        self._texts = b"".join(texts)
-        self._tail = content or b""
-        self._packed = b"".join((self._head, b"\0\0", self._texts, self._tail))
-        if status := lib.otp_request_check(self._packed, len(self._packed)):
+        self._bound = None
+        self._texts = ctypes.c_char_p(b"".join((*texts, content or b"")))  # where the views look
+        at = ctypes.c_void_p.from_buffer(self._texts).value or 0
+        views: list[int] = []
+        for size in map(len, (*texts, content or b"")):
+            views += at, size
+            at += size
+        self._options = _OPTIONS.pack(_OPTIONS.size, *views[:14], kind, guessable, *views[14:])
+        if status := lib.otp_binding_check(self._options):
             del mobile, email, members, where, texts, self  # what a report must not show
             check(status)
 
@@ -376,20 +399,13 @@ class Binding:
         """Whether the content could be found by trying."""
         return self._given[9]
 
-    def _with_typed(self, typed: str, challenge_id: str | None) -> bytes:
-        """Pack what was typed with the binding."""
-        if not isinstance(typed, str):
-            raise TypeError(f"typed must be str, not {type(typed).__name__}")
-        # Bounded before it is encoded, and still malformed; a lone surrogate is an answer too.
-        data = typed[:257].encode("utf-8", "surrogatepass")[:300]
-        length = len(data).to_bytes(2, "big")
-        if not challenge_id:
-            if challenge_id is not None:
-                text(challenge_id, "challenge_id")
-            return b"".join((self._head, length, self._texts, data, self._tail))
-        named = challenge_name(challenge_id)
-        head = b"%b\1%b" % (self._head[:3], self._head[4:])
-        return b"".join((head, length, self._texts, data, self._tail, named))
+    def _bind(self, engine: int, ring: object) -> Bound:
+        """Make the handle for the engines of a key ring."""
+        out = out_pointer()
+        check(lib.otp_binding_new(engine, self._options, ctypes.byref(out)))
+        made = Bound(out.value or 0)
+        self._bound = ring, made
+        return made
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Binding):
@@ -413,17 +429,27 @@ def _bound(kind: type[Binding], members: dict[str, Any]) -> Binding:
     return kind(**members)
 
 
-def packed(binding: object, *typed: Any) -> bytes:
-    """Return the request of a binding, with what was typed and the challenge's name if given."""
+def bound(binding: object, engine: int, ring: object) -> Bound:
+    """Return the handle of a binding for an engine, which is made once for those of a key ring."""
     if not isinstance(binding, Binding):
         raise TypeError(f"binding must be Binding, not {type(binding).__name__}")
     try:
-        return binding._with_typed(*typed) if typed else binding._packed
+        made = binding._bound
     except AttributeError:
         raise TypeError(
             f"this {type(binding).__name__} was never set up: its __init__ must call "
             "super().__init__()"
         ) from None
+    return made[1] if made is not None and made[0] is ring else binding._bind(engine, ring)
+
+
+def client_name(challenge_id: object) -> bytes:
+    """Encode a challenge's name as a client sent it; the library knows what is none."""
+    if challenge_id is None:
+        return b""
+    if not isinstance(challenge_id, str):
+        raise TypeError(f"challenge_id must be str, not {type(challenge_id).__name__}")
+    return challenge_id[:27].encode("utf-8", "surrogatepass")
 
 
 def challenge_name(challenge_id: object) -> bytes:

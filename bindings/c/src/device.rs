@@ -1,8 +1,9 @@
 //! OATH under an engine: a code of the user's own device is good once, on any store.
 
 use otp_core::oath::{self, Acceptance, Answer, Device, MAX_DEVICES};
-use otp_core::{Error, ResetOutcome, Verdict};
+use otp_core::{Binding, Engine, Error, ResetOutcome, Store, Verdict};
 
+use crate::binding::{otp_binding, use_binding};
 use crate::challenge::{otp_outcome, rejection_numbers};
 use crate::engine::{finding_lines, otp_engine, otp_odds, use_engine, use_store};
 use crate::guard::guard;
@@ -10,7 +11,6 @@ use crate::oath::{
     OcraInputs, otp_hotp, otp_ocra, otp_ocra_inputs, otp_totp, read_window, use_hotp, use_ocra,
     use_totp,
 };
-use crate::request::Request;
 use crate::status::{Fault, otp_status};
 use crate::store::otp_store;
 use crate::view::{
@@ -48,26 +48,11 @@ pub struct otp_oath_verdict {
     pub device: u32,
 }
 
-impl Sized_ for otp_oath_verdict {
-    const FIRST: usize = size_of::<Self>();
-}
+// SAFETY: plain data behind its size, of which all zeros is a value.
+unsafe impl Sized_ for otp_oath_verdict {}
 
 impl otp_oath_verdict {
     fn of(verdict: &Verdict<Acceptance>) -> Self {
-        let none = Self {
-            struct_size: size_of::<Self>(),
-            outcome: otp_outcome::None as i32,
-            rejection: 0,
-            public_rejection: 0,
-            attempts_left: 0,
-            has_retry_at: 0,
-            has_matched: 0,
-            retry_at: 0,
-            verified_at: 0,
-            matched: 0,
-            drift: 0,
-            device: 0,
-        };
         match verdict {
             Verdict::Accepted(acceptance) => Self {
                 outcome: otp_outcome::Accepted as i32,
@@ -76,7 +61,7 @@ impl otp_oath_verdict {
                 drift: acceptance.drift,
                 device: u32::try_from(acceptance.device).unwrap_or(0), // at most 2
                 verified_at: acceptance.verified_at.unix(),
-                ..none
+                ..Self::zeroed()
             },
             Verdict::Rejected(rejection) => {
                 let numbers = rejection_numbers(*rejection);
@@ -87,65 +72,87 @@ impl otp_oath_verdict {
                     attempts_left: numbers.attempts_left,
                     has_retry_at: numbers.has_retry_at,
                     retry_at: numbers.retry_at,
-                    ..none
+                    ..Self::zeroed()
                 }
             }
         }
     }
 }
 
-/// Judges a HOTP code: `request` holds the binding and what was typed, `look_ahead` is at most 255. The
-/// code is good once, for all bindings of the tenant; wrong guesses count for the device and for its
-/// user, and against no code that was sent.
+/// Judges a HOTP code over `look_ahead` counters more than the one expected, at most 255. The code is
+/// good once, for all bindings of the tenant; wrong guesses count for the device and for its user, and
+/// against no code that was sent.
 ///
-/// With `second` (`data` is NULL where there is none), two codes in a row bring back a device that is far ahead; `look_ahead` is then at
-/// most 65535. `OTP_STATUS_STORE_UNSUPPORTED` for a store that does not keep cells for ever.
+/// Errors: `OTP_STATUS_STORE_UNSUPPORTED` for a store that does not keep cells for ever.
 ///
 /// # Safety
 ///
-/// Every pointer is NULL or valid during the call; `request` has `request_len` bytes; the view has as many
-/// bytes as it says; the `struct_size` of `verdict_out` is set.
+/// Every pointer is NULL or valid during the call; `code` has `code_len` bytes; the `struct_size` of
+/// `verdict_out` is set.
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn otp_engine_verify_hotp(
     engine: *const otp_engine,
     store: *const otp_store,
+    binding: *const otp_binding,
     hotp: *const otp_hotp,
-    request: *const u8,
-    request_len: usize,
+    code: *const u8,
+    code_len: usize,
+    look_ahead: u32,
+    verdict_out: *mut otp_oath_verdict,
+) -> otp_status {
+    // SAFETY: by this function's contract, here and below.
+    guard(|| unsafe {
+        judge(
+            engine,
+            store,
+            binding,
+            verdict_out,
+            |engine, store, binding| {
+                let (hotp, code) = (use_hotp(hotp)?, bytes(code, code_len, "code")?);
+                let look_ahead = read_window(look_ahead, "look_ahead", u8::MAX)?;
+                Ok(engine.verify_hotp(store, binding, hotp, code, look_ahead)?)
+            },
+        )
+    })
+}
+
+/// Judges two HOTP codes in a row, of a device that is far ahead: `look_ahead` is at most 65535.
+///
+/// # Safety
+///
+/// As `otp_engine_verify_hotp`; the views have as many bytes as they say.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn otp_engine_resynchronise_hotp(
+    engine: *const otp_engine,
+    store: *const otp_store,
+    binding: *const otp_binding,
+    hotp: *const otp_hotp,
+    first: otp_view,
     second: otp_view,
     look_ahead: u32,
     verdict_out: *mut otp_oath_verdict,
 ) -> otp_status {
-    guard(|| {
-        // SAFETY: by this function's contract, here and below.
-        let (engine, store) = unsafe { (use_engine(engine)?, use_store(store)?) };
-        // SAFETY: as above.
-        let hotp = unsafe { use_hotp(hotp)? };
-        // SAFETY: as above.
-        let given = unsafe { Given::lend(request, request_len, second, verdict_out)? };
-        let (store, binding) = (&*store.store, &given.request.binding);
-        let verdict = match given.pair() {
-            None => {
-                let look_ahead = read_window(look_ahead, "look_ahead", u8::MAX)?;
-                engine.verify_hotp(store, binding, hotp, given.request.typed, look_ahead)
-            }
-            Some(pair) => {
+    // SAFETY: by this function's contract, here and below.
+    guard(|| unsafe {
+        judge(
+            engine,
+            store,
+            binding,
+            verdict_out,
+            |engine, store, binding| {
+                let (hotp, pair) = (use_hotp(hotp)?, pair(first, second)?);
                 let look_ahead = read_window(look_ahead, "look_ahead", u16::MAX)?;
-                engine.resynchronise_hotp(store, binding, hotp, pair, look_ahead)
-            }
-        };
-        // SAFETY: as above.
-        unsafe { given.answer(verdict, verdict_out) }
+                Ok(engine.resynchronise_hotp(store, binding, hotp, pair, look_ahead)?)
+            },
+        )
     })
 }
 
-/// Judges a TOTP code by the engine's clock: `request` holds the binding and what was typed, `window` is
-/// at most 255. The code is good once, for all bindings of the tenant; wrong guesses count as with
-/// `otp_engine_verify_hotp`. The drift of the device's clock is learnt from several codes that agree.
-///
-/// With `second` (`data` is NULL where there is none), two codes in a row bring back a device whose clock is far off; `window` is then at
-/// most 65535.
+/// Judges a TOTP code by the engine's clock, in `window` steps around it, at most 255. The code is good
+/// once, for all bindings of the tenant; wrong guesses count as with `otp_engine_verify_hotp`. The drift
+/// of the device's clock is learnt from several codes that agree.
 ///
 /// # Safety
 ///
@@ -155,33 +162,59 @@ pub unsafe extern "C" fn otp_engine_verify_hotp(
 pub unsafe extern "C" fn otp_engine_verify_totp(
     engine: *const otp_engine,
     store: *const otp_store,
+    binding: *const otp_binding,
     totp: *const otp_totp,
-    request: *const u8,
-    request_len: usize,
+    code: *const u8,
+    code_len: usize,
+    window: u32,
+    verdict_out: *mut otp_oath_verdict,
+) -> otp_status {
+    // SAFETY: by this function's contract, here and below.
+    guard(|| unsafe {
+        judge(
+            engine,
+            store,
+            binding,
+            verdict_out,
+            |engine, store, binding| {
+                let (totp, code) = (use_totp(totp)?, bytes(code, code_len, "code")?);
+                let window = read_window(window, "window", u8::MAX)?;
+                Ok(engine.verify_totp(store, binding, totp, code, window)?)
+            },
+        )
+    })
+}
+
+/// Judges two TOTP codes in a row, of a device whose clock is far off: `window` is at most 65535.
+///
+/// # Safety
+///
+/// As `otp_engine_resynchronise_hotp`.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn otp_engine_resynchronise_totp(
+    engine: *const otp_engine,
+    store: *const otp_store,
+    binding: *const otp_binding,
+    totp: *const otp_totp,
+    first: otp_view,
     second: otp_view,
     window: u32,
     verdict_out: *mut otp_oath_verdict,
 ) -> otp_status {
-    guard(|| {
-        // SAFETY: by this function's contract, here and below.
-        let (engine, store) = unsafe { (use_engine(engine)?, use_store(store)?) };
-        // SAFETY: as above.
-        let totp = unsafe { use_totp(totp)? };
-        // SAFETY: as above.
-        let given = unsafe { Given::lend(request, request_len, second, verdict_out)? };
-        let (store, binding) = (&*store.store, &given.request.binding);
-        let verdict = match given.pair() {
-            None => {
-                let window = read_window(window, "window", u8::MAX)?;
-                engine.verify_totp(store, binding, totp, given.request.typed, window)
-            }
-            Some(pair) => {
+    // SAFETY: by this function's contract, here and below.
+    guard(|| unsafe {
+        judge(
+            engine,
+            store,
+            binding,
+            verdict_out,
+            |engine, store, binding| {
+                let (totp, pair) = (use_totp(totp)?, pair(first, second)?);
                 let window = read_window(window, "window", u16::MAX)?;
-                engine.resynchronise_totp(store, binding, totp, pair, window)
-            }
-        };
-        // SAFETY: as above.
-        unsafe { given.answer(verdict, verdict_out) }
+                Ok(engine.resynchronise_totp(store, binding, totp, pair, window)?)
+            },
+        )
     })
 }
 
@@ -190,14 +223,13 @@ pub unsafe extern "C" fn otp_engine_verify_totp(
 ///
 /// # Safety
 ///
-/// Every pointer is NULL or valid during the call; `request` has `request_len` bytes, `buffer` `capacity`.
+/// Every pointer is NULL or valid during the call; `buffer` has `capacity` bytes.
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn otp_engine_ocra_question(
     engine: *const otp_engine,
+    binding: *const otp_binding,
     ocra: *const otp_ocra,
-    request: *const u8,
-    request_len: usize,
     buffer: *mut u8,
     capacity: usize,
     needed_out: *mut usize,
@@ -205,16 +237,16 @@ pub unsafe extern "C" fn otp_engine_ocra_question(
     guard(|| {
         writable(needed_out, "needed_out")?;
         // SAFETY: by this function's contract, here and below.
-        let (engine, ocra) = unsafe { (use_engine(engine)?, use_ocra(ocra)?) };
+        let engine = unsafe { use_engine(engine)? };
         // SAFETY: as above.
-        let request = unsafe { Request::lend(request, request_len)? };
-        let question = engine.ocra_question(&request.binding, ocra)?;
+        let (binding, ocra) = unsafe { (use_binding(binding, engine)?, use_ocra(ocra)?) };
+        let question = engine.ocra_question(binding, ocra)?;
         // SAFETY: as above.
         unsafe { fill(question.as_bytes(), buffer, capacity, needed_out) }
     })
 }
 
-/// Judges what a device answered to `otp_engine_ocra_question` for the binding in `request`.
+/// Judges what a device answered to the `otp_engine_ocra_question` of a binding.
 ///
 /// Of `inputs` the PIN, session, `look_ahead` and `window` are taken, and the counter as that of the
 /// device's first answer; question and time are the engine's, and must be empty. NULL is all zeros.
@@ -229,25 +261,26 @@ pub unsafe extern "C" fn otp_engine_ocra_question(
 pub unsafe extern "C" fn otp_engine_verify_ocra(
     engine: *const otp_engine,
     store: *const otp_store,
+    binding: *const otp_binding,
     ocra: *const otp_ocra,
-    request: *const u8,
-    request_len: usize,
     inputs: *const otp_ocra_inputs,
+    code: *const u8,
+    code_len: usize,
     verdict_out: *mut otp_oath_verdict,
 ) -> otp_status {
-    guard(|| {
-        // SAFETY: by this function's contract, here and below.
-        let (engine, store) = unsafe { (use_engine(engine)?, use_store(store)?) };
-        // SAFETY: as above.
-        let ocra = unsafe { use_ocra(ocra)? };
-        // SAFETY: as above.
-        let given = unsafe { Given::lend(request, request_len, NONE, verdict_out)? };
-        // SAFETY: as above.
-        let device = Device::ocra(ocra, unsafe { answer(inputs)? });
-        let Request { binding, typed, .. } = &given.request;
-        let verdict = engine.verify_devices(&*store.store, binding, &[device], *typed);
-        // SAFETY: as above.
-        unsafe { given.answer(verdict, verdict_out) }
+    // SAFETY: by this function's contract, here and below.
+    guard(|| unsafe {
+        judge(
+            engine,
+            store,
+            binding,
+            verdict_out,
+            |engine, store, binding| {
+                let device = Device::ocra(use_ocra(ocra)?, answer(inputs)?);
+                let code = bytes(code, code_len, "code")?;
+                Ok(engine.verify_devices(store, binding, &[device], code)?)
+            },
+        )
     })
 }
 
@@ -270,9 +303,8 @@ pub struct otp_device {
     pub reach: u32,
 }
 
-impl Sized_ for otp_device {
-    const FIRST: usize = size_of::<Self>();
-}
+// SAFETY: plain data behind its size, of which all zeros is a value.
+unsafe impl Sized_ for otp_device {}
 
 impl otp_device {
     /// # Safety
@@ -280,16 +312,8 @@ impl otp_device {
     /// `device` is NULL or valid with its `struct_size` set; its keys and inputs are NULL or valid, for
     /// as long as the result is used.
     unsafe fn lend<'a>(device: *const Self) -> Result<Device<'a>, Fault> {
-        let none = Self {
-            struct_size: size_of::<Self>(),
-            hotp: core::ptr::null(),
-            totp: core::ptr::null(),
-            ocra: core::ptr::null(),
-            inputs: core::ptr::null(),
-            reach: 0,
-        };
         // SAFETY: by this function's contract, here and below.
-        let device = unsafe { read_sized(device, none, "device")? };
+        let device = unsafe { read_sized(device, "device")? };
         match (
             device.hotp.is_null(),
             device.totp.is_null(),
@@ -339,9 +363,9 @@ impl otp_device {
     }
 }
 
-/// Judges a typed text that may be a code of any of a user's devices: `devices` are `count` pointers, 1
-/// to 3, each to another device. One attempt, whichever of them made it; `device` of the verdict says
-/// which one did.
+/// Judges a code that may be that of any of a user's devices: `devices` are `count` pointers, 1 to 3,
+/// each to another device. One attempt, whichever of them made it; `device` of the verdict says which
+/// one did.
 ///
 /// # Safety
 ///
@@ -352,28 +376,31 @@ impl otp_device {
 pub unsafe extern "C" fn otp_engine_verify_devices(
     engine: *const otp_engine,
     store: *const otp_store,
+    binding: *const otp_binding,
     devices: *const *const otp_device,
     count: usize,
-    request: *const u8,
-    request_len: usize,
+    code: *const u8,
+    code_len: usize,
     verdict_out: *mut otp_oath_verdict,
 ) -> otp_status {
-    guard(|| {
-        // SAFETY: by this function's contract, here and below.
-        let (engine, store) = unsafe { (use_engine(engine)?, use_store(store)?) };
-        // SAFETY: as above.
-        let devices = unsafe { otp_device::lend_all(devices, count)? };
-        // SAFETY: as above.
-        let given = unsafe { Given::lend(request, request_len, NONE, verdict_out)? };
-        let Request { binding, typed, .. } = &given.request;
-        let verdict = engine.verify_devices(&*store.store, binding, &devices, *typed);
-        // SAFETY: as above.
-        unsafe { given.answer(verdict, verdict_out) }
+    // SAFETY: by this function's contract, here and below.
+    guard(|| unsafe {
+        judge(
+            engine,
+            store,
+            binding,
+            verdict_out,
+            |engine, store, binding| {
+                let devices = otp_device::lend_all(devices, count)?;
+                let code = bytes(code, code_len, "code")?;
+                Ok(engine.verify_devices(store, binding, &devices, code)?)
+            },
+        )
     })
 }
 
-/// Sets a device right, for an administrator: its lock and its guesses are forgotten, and what was learnt
-/// of its clock. `reset_out` is 1, or 0 if there was nothing to lift; `why`, 1 to 256 bytes without
+/// Resets a device, for an administrator: its lock and its guesses are forgotten, and what was learnt
+/// of its clock. `reset_out` is 1, or 0 if there was nothing to lift; `reason`, 1 to 256 bytes without
 /// control characters, goes to the observer.
 ///
 /// What was used stays used: a counter, an answered question and the epoch do not fall. A time step
@@ -394,8 +421,8 @@ pub unsafe extern "C" fn otp_engine_reset_device(
     user: *const u8,
     user_len: usize,
     device: *const otp_device,
-    why: *const u8,
-    why_len: usize,
+    reason: *const u8,
+    reason_len: usize,
     reset_out: *mut i32,
 ) -> otp_status {
     guard(|| {
@@ -409,8 +436,8 @@ pub unsafe extern "C" fn otp_engine_reset_device(
         // SAFETY: as above.
         let device = unsafe { otp_device::lend(device)? };
         // SAFETY: as above.
-        let why = text(unsafe { bytes(why, why_len, "why")? }, "why")?;
-        let reset = engine.reset_device(&*store.store, tenant, user, &device, why)?;
+        let reason = text(unsafe { bytes(reason, reason_len, "reason")? }, "reason")?;
+        let reset = engine.reset_device(&*store.store, tenant, user, &device, reason)?;
         // SAFETY: asked above.
         unsafe { hand_out(reset_out, i32::from(reset == ResetOutcome::Reset)) };
         Ok(())
@@ -445,7 +472,7 @@ pub unsafe extern "C" fn otp_engine_device_odds(
     })
 }
 
-/// Tells where these devices, and the budgets that hold for them, deviate from RFC 4226 and 6238, ASVS
+/// Tells where these devices, and the rate limits that hold for them, deviate from RFC 4226 and 6238, ASVS
 /// 5.0 and NIST SP 800-63B-4: lines as those of `otp_engine_findings`.
 ///
 /// # Safety
@@ -473,12 +500,7 @@ pub unsafe extern "C" fn otp_engine_device_findings(
     })
 }
 
-const NONE: otp_view = otp_view {
-    data: core::ptr::null(),
-    len: 0,
-};
-
-/// Reads what a device's answer needs beside what was typed.
+/// Reads what a device's answer needs beside what was entered.
 ///
 /// # Safety
 ///
@@ -508,53 +530,37 @@ unsafe fn answer<'a>(inputs: *const otp_ocra_inputs) -> Result<Answer<'a>, Fault
     Ok(answer)
 }
 
-/// What all three take: everything that can be refused is, before anything happens.
-struct Given<'a> {
-    request: Request<'a>,
-    second: Option<&'a [u8]>,
-    size: usize,
+/// Reads two codes in a row. What is no text is no code either.
+///
+/// # Safety
+///
+/// The views have as many bytes as they say, for as long as the result is used.
+unsafe fn pair<'a>(first: otp_view, second: otp_view) -> Result<[&'a str; 2], Fault> {
+    let text = |bytes| core::str::from_utf8(bytes).unwrap_or_default();
+    // SAFETY: by this function's contract.
+    unsafe { Ok([text(first.bytes("first")?), text(second.bytes("second")?)]) }
 }
 
-impl<'a> Given<'a> {
-    /// # Safety
-    ///
-    /// As `otp_engine_verify_hotp`, for as long as the result is used.
-    unsafe fn lend(
-        request: *const u8,
-        request_len: usize,
-        second: otp_view,
-        verdict_out: *const otp_oath_verdict,
-    ) -> Result<Self, Fault> {
-        // SAFETY: by this function's contract, here and below.
-        unsafe {
-            Ok(Self {
-                size: checked_size(verdict_out, "verdict_out")?,
-                request: Request::lend(request, request_len)?,
-                second: if second.data.is_null() && second.len == 0 {
-                    None
-                } else {
-                    Some(second.bytes("second")?)
-                },
-            })
-        }
-    }
-
-    /// Returns both codes, where there are two. What is no text is no code either.
-    fn pair(&self) -> Option<[&str; 2]> {
-        let text = |bytes| core::str::from_utf8(bytes).unwrap_or_default();
-        Some([text(self.request.typed), text(self.second?)])
-    }
-
-    /// # Safety
-    ///
-    /// As [`lend`](Self::lend).
-    unsafe fn answer(
-        &self,
-        verdict: Result<Verdict<Acceptance>, Error>,
-        verdict_out: *mut otp_oath_verdict,
-    ) -> Result<(), Fault> {
-        // SAFETY: by this function's contract; no more than the `size` bytes that the caller owns.
-        unsafe { write_sized(&otp_oath_verdict::of(&verdict?), verdict_out, self.size) };
-        Ok(())
-    }
+/// Runs what judges a device's code, once everything that all of them take is looked at.
+///
+/// # Safety
+///
+/// Every pointer is NULL or valid during the call; the `struct_size` of `verdict_out` is set.
+unsafe fn judge(
+    engine: *const otp_engine,
+    store: *const otp_store,
+    binding: *const otp_binding,
+    verdict_out: *mut otp_oath_verdict,
+    verify: impl FnOnce(&Engine, &dyn Store, &Binding) -> Result<Verdict<Acceptance>, Fault>,
+) -> Result<(), Fault> {
+    // SAFETY: by this function's contract, here and below.
+    let (engine, store) = unsafe { (use_engine(engine)?, use_store(store)?) };
+    // SAFETY: as above.
+    let binding = unsafe { use_binding(binding, engine)? };
+    // SAFETY: as above.
+    let size = unsafe { checked_size(verdict_out, "verdict_out")? };
+    let verdict = verify(engine, &*store.store, binding)?;
+    // SAFETY: as above; no more than the `size` bytes that the caller owns.
+    unsafe { write_sized(&otp_oath_verdict::of(&verdict), verdict_out, size) };
+    Ok(())
 }
