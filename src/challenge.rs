@@ -314,7 +314,7 @@ impl Challenge {
         (next, Verdict::Rejected(Rejection::Wrong { attempts_left }))
     }
 
-    /// Counts a entered text that was no code; too many of them close the slot like wrong guesses.
+    /// Counts an entered text that was no code; too many of them close the slot like wrong guesses.
     pub(crate) fn count_malformed(&self, now: Timestamp) -> Self {
         let mut next = self.clone();
         next.malformed = self.malformed.saturating_add(1);

@@ -2,22 +2,31 @@
 //! nothing.
 
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
-use core::{fmt, ops::ControlFlow};
+use core::fmt;
 
 #[cfg(feature = "std")]
 use rand_core::TryRng as _;
 
-use crate::event::Observer;
+use crate::event::{EventKind, Observer};
 use crate::keys::KeyRing;
 use crate::newest::Newest;
-use crate::operation::Operation;
+use crate::operation::admit::AdmitPurge;
 use crate::operation::canary::{Act, Canary};
-use crate::store::{Commit, Store};
+use crate::operation::cancel::Cancel;
+use crate::operation::delivery::Report;
+use crate::operation::issue::Issue;
+use crate::operation::reset::{ResetMeter, ResetSlot};
+use crate::operation::signatures::{Erase, ReadChainHead};
+use crate::operation::status::ReadStatus;
+use crate::operation::unlock::Unlock;
+use crate::operation::verify::Verify;
+use crate::operation::{Context, Operation, Subject};
+use crate::store::{Class, Commit, Store};
 use crate::{
     Binding, CancelOutcome, ChainHead, Clock, DeliveryReport, EraseOutcome, EraseRequest, Error,
-    Finding, Issuance, Odds, Policy, RandomnessError, RateLimits, Recipient, ReportOutcome,
-    ResetOutcome, SignatureRecord, SigningKey, Status, StoreCheck, Submission, Target, Timestamp,
-    UnlockOutcome, Verdict,
+    EvidenceFault, Finding, Issuance, Odds, Policy, RandomnessError, RateLimits, Recipient,
+    Rejection, ReportOutcome, ResetOutcome, SignatureRecord, SigningKey, Status, StoreCheck,
+    Submission, Target, Timestamp, UnlockOutcome, Verdict,
 };
 use round::{ROUNDS, Round, Uncounted};
 use trail::Trail;
@@ -26,7 +35,6 @@ use trail::Trail;
 mod asynchronous;
 mod builder;
 mod oath;
-mod prepare;
 mod round;
 mod trail;
 
@@ -177,7 +185,10 @@ impl Engine {
     /// [`Error`]: no code was handed out. After [`store::Error::Unknown`](crate::store::Error) a
     /// send may have been counted.
     pub fn issue(&self, store: &dyn Store, binding: &Binding) -> Result<Issuance, Error> {
-        self.run(store, &self.prepare_issue(store.class(), binding)?)
+        let context = self.context(store.class());
+        let mut id = [0; 16];
+        self.draw(&mut id)?;
+        self.run(store, &Issue::new(&context, binding, id, || self.now())?)
     }
 
     /// Says whether a code is accepted: [`verify`](Self::verify) for a host that asks nothing else.
@@ -204,9 +215,15 @@ impl Engine {
     /// [`Error`]: nothing was accepted. After [`store::Error::Unknown`](crate::store::Error) an
     /// attempt may have been counted, or the code used up: the next call tells.
     pub fn verify(&self, store: &dyn Store, submission: Submission<'_>) -> Result<Verdict, Error> {
-        match self.prepare_verify(store.class(), submission)? {
-            ControlFlow::Continue(verify) => self.run(store, &verify),
-            ControlFlow::Break(verdict) => Ok(verdict),
+        let context = self.context(store.class());
+        match Verify::new(
+            &context,
+            submission,
+            |salts| self.draw(salts),
+            || self.now(),
+        )? {
+            Ok(verify) => self.run(store, &verify),
+            Err(fault) => self.reject_evidence(submission.binding, fault),
         }
     }
 
@@ -216,7 +233,7 @@ impl Engine {
     ///
     /// [`Error`]: the code may still be accepted.
     pub fn cancel(&self, store: &dyn Store, binding: &Binding) -> Result<CancelOutcome, Error> {
-        self.run(store, &self.prepare_cancel(store.class(), binding)?)
+        self.run(store, &Cancel::new(&self.context(store.class()), binding)?)
     }
 
     /// Records what the SMS or mail gateway said of one send.
@@ -235,7 +252,7 @@ impl Engine {
         binding: &Binding,
         report: DeliveryReport,
     ) -> Result<ReportOutcome, Error> {
-        let report = self.prepare_report(store.class(), binding, report)?;
+        let report = Report::new(&self.context(store.class()), binding, report)?;
         self.run(store, &report)
     }
 
@@ -247,7 +264,10 @@ impl Engine {
     ///
     /// [`Error`]: nothing is known.
     pub fn status(&self, store: &dyn Store, binding: &Binding) -> Result<Option<Status>, Error> {
-        self.run(store, &self.prepare_status(store.class(), binding)?)
+        self.run(
+            store,
+            &ReadStatus::new(&self.context(store.class()), binding)?,
+        )
     }
 
     /// Lifts what wrong guesses put on a user: the lock, and the failures of the day. For an
@@ -262,7 +282,10 @@ impl Engine {
         tenant: &str,
         user: &str,
     ) -> Result<UnlockOutcome, Error> {
-        self.run(store, &self.prepare_unlock(tenant, user))
+        self.run(
+            store,
+            &Unlock::new(&self.context(store.class()), tenant, user),
+        )
     }
 
     /// Lifts what holds the slot of `binding` up: used-up attempts, closing time, cooldown, and what
@@ -279,7 +302,7 @@ impl Engine {
         binding: &Binding,
         reason: &str,
     ) -> Result<ResetOutcome, Error> {
-        let reset = self.prepare_reset_slot(store.class(), binding, reason)?;
+        let reset = ResetSlot::new(&self.context(store.class()), binding, reason)?;
         self.run(store, &reset)
     }
 
@@ -296,7 +319,8 @@ impl Engine {
         recipient: &Recipient,
         reason: &str,
     ) -> Result<ResetOutcome, Error> {
-        let reset = self.prepare_reset_recipient(tenant, recipient, reason)?;
+        let context = self.context(store.class());
+        let reset = ResetMeter::of_recipient(&context, tenant, recipient, reason)?;
         self.run(store, &reset)
     }
 
@@ -313,7 +337,8 @@ impl Engine {
         user: &str,
         reason: &str,
     ) -> Result<ResetOutcome, Error> {
-        self.run(store, &self.prepare_reset_user(tenant, user, reason)?)
+        let context = self.context(store.class());
+        self.run(store, &ResetMeter::of_user(&context, tenant, user, reason)?)
     }
 
     /// Returns the newest signature record of a target; `None` where nothing was signed.
@@ -350,7 +375,7 @@ impl Engine {
         target: &Target<'_>,
         limit: usize,
     ) -> Result<Vec<SignatureRecord>, Error> {
-        let head = self.prepare_chain_head(tenant, target);
+        let head = ReadChainHead::new(&self.context(store.class()), tenant, target);
         let mut trail = Trail::new(&head, &self.run(store, &head)?, limit);
         while let Some(read) = trail.next(&self.shared.keys) {
             trail.follow(self.run(store, &read)?)?;
@@ -370,7 +395,8 @@ impl Engine {
         tenant: &str,
         target: &Target<'_>,
     ) -> Result<ChainHead, Error> {
-        self.run(store, &self.prepare_chain_head(tenant, target))
+        let context = self.context(store.class());
+        self.run(store, &ReadChainHead::new(&context, tenant, target))
     }
 
     /// Erases personal details of one signature record: their disclosures are dropped and a
@@ -386,7 +412,7 @@ impl Engine {
         store: &dyn Store,
         request: &EraseRequest<'_>,
     ) -> Result<EraseOutcome, Error> {
-        self.run(store, &self.prepare_erase(request))
+        self.run(store, &Erase::new(&self.context(store.class()), request))
     }
 
     /// Drops at most `limit` cells whose time is over; returns how many. Call it now and then, once
@@ -418,8 +444,8 @@ impl Engine {
     }
 
     fn admit_purge(&self, store: &dyn Store, confirmed: bool) -> Result<Timestamp, Error> {
-        let now = match self.prepare_purge(store.class(), confirmed)? {
-            ControlFlow::Continue(mut admit) => {
+        let now = match self.prepare_purge(store.class(), confirmed) {
+            Some(mut admit) => {
                 let mut admitted = self.run(store, &admit)?;
                 if admitted.is_first && store.has_cells()? != Some(false) {
                     admit.is_begun = true;
@@ -427,7 +453,7 @@ impl Engine {
                 }
                 admitted.now
             }
-            ControlFlow::Break(now) => now,
+            None => self.admit_alone(confirmed)?,
         };
         self.purges_at(now, confirmed);
         Ok(now)
@@ -507,6 +533,60 @@ impl Engine {
 
     fn canary(&self, store: &dyn Store, act: Act) -> Result<StoreCheck, Error> {
         self.run(store, &Canary::new(act, store.class()))
+    }
+
+    /// Answers a submission whose evidence is not fit: no store is asked.
+    fn reject_evidence(&self, binding: &Binding, fault: EvidenceFault) -> Result<Verdict, Error> {
+        let rejection = Rejection::Evidence(fault);
+        let event = EventKind::Rejected {
+            rejection,
+            mixed_scripts: false,
+        };
+        let now = self.now()?;
+        self.notify(now, Subject::Binding(binding), None, None, event.into());
+        Ok(Verdict::Rejected(rejection))
+    }
+
+    fn prepare_purge(&self, class: Class, confirmed: bool) -> Option<AdmitPurge<'_>> {
+        AdmitPurge::new(&self.context(class), &self.shared.newest, confirmed)
+    }
+
+    /// Admits a purge by what this process knows.
+    fn admit_alone(&self, confirmed: bool) -> Result<Timestamp, Error> {
+        let now = self.now()?;
+        if !confirmed && !self.shared.newest.admits(None, now) {
+            return Err(Error::ClockAhead);
+        }
+        Ok(now)
+    }
+
+    /// Takes note of a purge that is admitted.
+    fn purges_at(&self, now: Timestamp, confirmed: bool) {
+        let newest = &self.shared.newest;
+        if confirmed {
+            newest.set(now);
+        } else {
+            newest.committed(now);
+        }
+    }
+
+    fn context(&self, class: Class) -> Context<'_> {
+        let shared = &*self.shared;
+        Context {
+            keys: &shared.keys,
+            policy: &self.policy,
+            rate_limits: &shared.rate_limits,
+            signer: shared.signer.as_ref(),
+            class,
+        }
+    }
+
+    fn draw(&self, bytes: &mut [u8]) -> Result<(), Error> {
+        (self.shared.draw)(bytes).map_err(|error| Error::Randomness(Some(error)))
+    }
+
+    fn now(&self) -> Result<Timestamp, Error> {
+        self.shared.clock.now().ok_or(Error::Clock)
     }
 
     /// Loads, decides and commits until nobody else was first.

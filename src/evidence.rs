@@ -1,4 +1,4 @@
-//! Evidence: what is given with a entered code, and what a policy requires of it.
+//! Evidence: what is given with an entered code, and what a policy requires of it.
 
 use alloc::string::String;
 use core::fmt;
@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{Binding, Policy, image, shown};
 
-/// What a host gives with a entered code, for the signature record.
+/// What a host gives with an entered code, for the signature record.
 ///
 /// All of it is checked before anything is loaded or compared: what is missing, too large or does
 /// not fit (a text that shows nothing, or otherwise than it is stored, fits nowhere) is a [`Rejection::Evidence`](crate::Rejection::Evidence), and no attempt is used.

@@ -8,7 +8,9 @@ use crate::keys::{BindingDigest, CellKeys, KeyRing};
 use crate::meter::Meter;
 use crate::seal::{LoadedCell, LoadedCells, Writes};
 use crate::store::{Class, Key, Kind};
-use crate::{Binding, ChallengeId, Error, Policy, RateLimits, Recipient, SigningKey, Timestamp};
+use crate::{
+    Binding, ChallengeId, ContentRule, Error, Policy, RateLimits, Recipient, SigningKey, Timestamp,
+};
 
 pub(crate) mod admit;
 pub(crate) mod canary;
@@ -72,6 +74,45 @@ pub(crate) struct Context<'a> {
     pub(crate) class: Class,
 }
 
+impl Context<'_> {
+    /// Fails where the policy wants to know what is approved.
+    pub(crate) fn admits(&self, binding: &Binding) -> Result<(), Error> {
+        if self.policy.content() == ContentRule::Required && binding.content().is_none() {
+            return Err(Error::ContentRequired);
+        }
+        Ok(())
+    }
+
+    /// Fails where a lock without end would be forgotten. It is said before any code is out, never at
+    /// a guess: one that could not be committed would be a free one.
+    pub(crate) fn can_keep_locks(&self) -> Result<(), Error> {
+        if self.class == Class::Expiring && self.rate_limits.locks_without_end() {
+            return Err(Error::LockWithoutEnd);
+        }
+        Ok(())
+    }
+
+    /// Fails where a code that is accepted could not leave its record.
+    pub(crate) fn can_keep_records(
+        &self,
+        now: impl FnOnce() -> Result<Timestamp, Error>,
+    ) -> Result<(), Error> {
+        let Some(signer) = self.signer else {
+            return Ok(());
+        };
+        if self.class != Class::Permanent {
+            return Err(Error::NotPermanent);
+        }
+        let now = now()?;
+        signer.signs_at(now).map_err(Error::SigningKey)?;
+        // The record's own numbers end at 2^53 - 1 and begin at 1970.
+        if !(0..1 << 53).contains(&now.unix()) {
+            return Err(Error::Clock);
+        }
+        Ok(())
+    }
+}
+
 /// An answer that must not leave before the writes beside it are committed.
 #[must_use]
 pub(crate) struct Decision<A> {
@@ -128,6 +169,16 @@ impl<'a> BindingCells<'a> {
             keys,
             chain_head: None,
         }
+    }
+
+    /// Names them for a binding that the policy admits.
+    ///
+    /// # Errors
+    ///
+    /// As [`Context::admits`].
+    pub(crate) fn admitted(context: &Context<'a>, binding: &'a Binding) -> Result<Self, Error> {
+        context.admits(binding)?;
+        Ok(Self::new(context, binding))
     }
 
     /// Names the page of the record field too.

@@ -132,7 +132,7 @@ impl Policy {
         self.content
     }
 
-    /// Returns the pieces of evidence that must be given with a entered code.
+    /// Returns the pieces of evidence that must be given with an entered code.
     #[must_use]
     pub const fn evidence(&self) -> EvidenceSet {
         self.evidence

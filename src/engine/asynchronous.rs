@@ -2,7 +2,6 @@
 
 use alloc::vec::Vec;
 use core::future::{Future, poll_fn};
-use core::ops::ControlFlow;
 use core::task::Poll;
 
 use super::Engine;
@@ -10,6 +9,14 @@ use super::round::{ROUNDS, Round, Uncounted};
 use super::trail::Trail;
 use crate::operation::Operation;
 use crate::operation::canary::{Act, Canary};
+use crate::operation::cancel::Cancel;
+use crate::operation::delivery::Report;
+use crate::operation::issue::Issue;
+use crate::operation::reset::{ResetMeter, ResetSlot};
+use crate::operation::signatures::{Erase, ReadChainHead};
+use crate::operation::status::ReadStatus;
+use crate::operation::unlock::Unlock;
+use crate::operation::verify::Verify;
 use crate::store::Commit;
 use crate::{
     AsyncStore, Binding, CancelOutcome, ChainHead, DeliveryReport, EraseOutcome, EraseRequest,
@@ -106,7 +113,10 @@ impl AsyncEngine {
         store: &impl AsyncStore,
         binding: &Binding,
     ) -> Result<Issuance, Error> {
-        let issue = self.engine.prepare_issue(store.class(), binding)?;
+        let (engine, context) = (&self.engine, self.engine.context(store.class()));
+        let mut id = [0; 16];
+        engine.draw(&mut id)?;
+        let issue = Issue::new(&context, binding, id, || engine.now())?;
         self.run(store, &issue).await
     }
 
@@ -133,9 +143,15 @@ impl AsyncEngine {
         store: &impl AsyncStore,
         submission: Submission<'_>,
     ) -> Result<Verdict, Error> {
-        match self.engine.prepare_verify(store.class(), submission)? {
-            ControlFlow::Continue(verify) => self.run(store, &verify).await,
-            ControlFlow::Break(verdict) => Ok(verdict),
+        let (engine, context) = (&self.engine, self.engine.context(store.class()));
+        match Verify::new(
+            &context,
+            submission,
+            |salts| engine.draw(salts),
+            || engine.now(),
+        )? {
+            Ok(verify) => self.run(store, &verify).await,
+            Err(fault) => engine.reject_evidence(submission.binding, fault),
         }
     }
 
@@ -149,7 +165,7 @@ impl AsyncEngine {
         store: &impl AsyncStore,
         binding: &Binding,
     ) -> Result<CancelOutcome, Error> {
-        let cancel = self.engine.prepare_cancel(store.class(), binding)?;
+        let cancel = Cancel::new(&self.engine.context(store.class()), binding)?;
         self.run(store, &cancel).await
     }
 
@@ -165,7 +181,7 @@ impl AsyncEngine {
         binding: &Binding,
         report: DeliveryReport,
     ) -> Result<ReportOutcome, Error> {
-        let report = self.engine.prepare_report(store.class(), binding, report)?;
+        let report = Report::new(&self.engine.context(store.class()), binding, report)?;
         self.run(store, &report).await
     }
 
@@ -179,7 +195,7 @@ impl AsyncEngine {
         store: &impl AsyncStore,
         binding: &Binding,
     ) -> Result<Option<Status>, Error> {
-        let look = self.engine.prepare_status(store.class(), binding)?;
+        let look = ReadStatus::new(&self.engine.context(store.class()), binding)?;
         self.run(store, &look).await
     }
 
@@ -194,7 +210,7 @@ impl AsyncEngine {
         tenant: &str,
         user: &str,
     ) -> Result<UnlockOutcome, Error> {
-        let unlock = self.engine.prepare_unlock(tenant, user);
+        let unlock = Unlock::new(&self.engine.context(store.class()), tenant, user);
         self.run(store, &unlock).await
     }
 
@@ -210,7 +226,7 @@ impl AsyncEngine {
         reason: &str,
     ) -> Result<ResetOutcome, Error> {
         let class = store.class();
-        let reset = self.engine.prepare_reset_slot(class, binding, reason)?;
+        let reset = ResetSlot::new(&self.engine.context(class), binding, reason)?;
         self.run(store, &reset).await
     }
 
@@ -226,9 +242,12 @@ impl AsyncEngine {
         recipient: &Recipient,
         reason: &str,
     ) -> Result<ResetOutcome, Error> {
-        let reset = self
-            .engine
-            .prepare_reset_recipient(tenant, recipient, reason)?;
+        let reset = ResetMeter::of_recipient(
+            &self.engine.context(store.class()),
+            tenant,
+            recipient,
+            reason,
+        )?;
         self.run(store, &reset).await
     }
 
@@ -244,7 +263,7 @@ impl AsyncEngine {
         user: &str,
         reason: &str,
     ) -> Result<ResetOutcome, Error> {
-        let reset = self.engine.prepare_reset_user(tenant, user, reason)?;
+        let reset = ResetMeter::of_user(&self.engine.context(store.class()), tenant, user, reason)?;
         self.run(store, &reset).await
     }
 
@@ -275,7 +294,7 @@ impl AsyncEngine {
         target: &Target<'_>,
         limit: usize,
     ) -> Result<Vec<SignatureRecord>, Error> {
-        let head = self.engine.prepare_chain_head(tenant, target);
+        let head = ReadChainHead::new(&self.engine.context(store.class()), tenant, target);
         let mut trail = Trail::new(&head, &self.run(store, &head).await?, limit);
         while let Some(read) = trail.next(&self.engine.shared.keys) {
             trail.follow(self.run(store, &read).await?)?;
@@ -295,7 +314,7 @@ impl AsyncEngine {
         tenant: &str,
         target: &Target<'_>,
     ) -> Result<ChainHead, Error> {
-        let read = self.engine.prepare_chain_head(tenant, target);
+        let read = ReadChainHead::new(&self.engine.context(store.class()), tenant, target);
         self.run(store, &read).await
     }
 
@@ -309,7 +328,7 @@ impl AsyncEngine {
         store: &impl AsyncStore,
         request: &EraseRequest<'_>,
     ) -> Result<EraseOutcome, Error> {
-        let erase = self.engine.prepare_erase(request);
+        let erase = Erase::new(&self.engine.context(store.class()), request);
         self.run(store, &erase).await
     }
 
@@ -342,8 +361,8 @@ impl AsyncEngine {
         store: &impl AsyncStore,
         confirmed: bool,
     ) -> Result<Timestamp, Error> {
-        let now = match self.engine.prepare_purge(store.class(), confirmed)? {
-            ControlFlow::Continue(mut admit) => {
+        let now = match self.engine.prepare_purge(store.class(), confirmed) {
+            Some(mut admit) => {
                 let mut admitted = self.run(store, &admit).await?;
                 if admitted.is_first && store.has_cells().await? != Some(false) {
                     admit.is_begun = true;
@@ -351,7 +370,7 @@ impl AsyncEngine {
                 }
                 admitted.now
             }
-            ControlFlow::Break(now) => now,
+            None => self.engine.admit_alone(confirmed)?,
         };
         self.engine.purges_at(now, confirmed);
         Ok(now)

@@ -2,19 +2,12 @@
 
 use alloc::string::String;
 
-use arrayvec::ArrayVec;
-
 use super::Engine;
-use super::prepare::check_reason;
-use crate::oath::attempt::Attempt;
-use crate::oath::{
-    Acceptance, Answer, Device, Error as OathError, Hotp, MAX_DEVICES, Ocra, QuestionKind, Totp,
-};
-use crate::operation::oath::VerifyOath;
+use crate::oath::{Acceptance, Answer, Device, Hotp, Ocra, Totp};
+use crate::operation::oath::{VerifyOath, question};
 use crate::operation::reset::ResetOutcome;
 use crate::operation::reset_device::ResetDevice;
-use crate::reveal;
-use crate::store::{self, Class};
+use crate::store::Class;
 use crate::{Binding, Error, Finding, Odds, Store, Verdict, findings};
 
 /// Codes that the user's own device makes.
@@ -40,7 +33,7 @@ use crate::{Binding, Error, Finding, Odds, Store, Verdict, findings};
 /// engine began is [`AlreadyUsed`](crate::Rejection::AlreadyUsed); OCRA asks other questions. A new
 /// index secret is an empty store: raise the epoch with it.
 impl Engine {
-    /// Judges a entered HOTP code, from the counter that is expected over `look_ahead` more.
+    /// Judges an entered HOTP code, from the counter that is expected over `look_ahead` more.
     ///
     /// ```
     /// use otp_engine::oath::{HashFunction, Hotp, Secret};
@@ -60,7 +53,7 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// [`Error`]: nothing was accepted. Only a [`Permanent`](store::Class::Permanent) store is taken:
+    /// [`Error`]: nothing was accepted. Only a [`Permanent`](Class::Permanent) store is taken:
     /// a counter that is forgotten makes every code good again.
     pub fn verify_hotp(
         &self,
@@ -89,11 +82,18 @@ impl Engine {
         look_ahead: u16,
     ) -> Result<Verdict<Acceptance>, Error> {
         let (device, pair) = (Device::hotp(hotp, 0), [first, second]);
-        let verify = self.prepare_pair(store.class(), binding, device, pair, look_ahead)?;
+        let verify = VerifyOath::pair(
+            &self.context(store.class()),
+            binding,
+            device,
+            pair,
+            look_ahead,
+            self.shared.began,
+        )?;
         self.run(store, &verify)
     }
 
-    /// Judges a entered TOTP code, `window` steps around our time, and around that of the user's device
+    /// Judges an entered TOTP code, `window` steps around our time, and around that of the user's device
     /// where it is known to drift: the drift is followed by a step a day at most, up to ten, once
     /// three codes in a row were ahead of it or behind. A code that was entered late moves nothing.
     ///
@@ -127,7 +127,14 @@ impl Engine {
         window: u16,
     ) -> Result<Verdict<Acceptance>, Error> {
         let (device, pair) = (Device::totp(totp, 0), [first, second]);
-        let verify = self.prepare_pair(store.class(), binding, device, pair, window)?;
+        let verify = VerifyOath::pair(
+            &self.context(store.class()),
+            binding,
+            device,
+            pair,
+            window,
+            self.shared.began,
+        )?;
         self.run(store, &verify)
     }
 
@@ -142,15 +149,8 @@ impl Engine {
     /// [`Error::Oath`] where the suite asks fewer than 16 hexadecimal digits (`QH16`): with less than
     /// 64 bits, somebody finds another binding with the same question.
     pub fn ocra_question(&self, binding: &Binding, ocra: &Ocra) -> Result<String, Error> {
-        self.admits(binding)?;
-        let (kind, length) = ocra.suite().question();
-        if kind != QuestionKind::Hexadecimal || length < 16 {
-            return Err(Error::Oath(OathError::Suite(
-                "must ask QH16 or longer for the digest of a binding",
-            )));
-        }
-        let digest = self.shared.keys.question(binding);
-        Ok(digest.question(length.into()))
+        // Which store is asked makes no difference to a question.
+        question(&self.context(Class::Permanent), binding, ocra)
     }
 
     /// Judges what the user's device answered to the [question](Self::ocra_question) of this
@@ -180,7 +180,7 @@ impl Engine {
     ///
     /// [`Error`]: nothing was accepted. [`Error::Oath`] as for
     /// [`ocra_question`](Self::ocra_question), and for a PIN or session that the suite lacks or does
-    /// not ask for. Only a [`Permanent`](store::Class::Permanent) store is taken, but for a suite
+    /// not ask for. Only a [`Permanent`](Class::Permanent) store is taken, but for a suite
     /// whose answers are good once by their time step alone.
     pub fn verify_ocra(
         &self,
@@ -193,8 +193,8 @@ impl Engine {
         self.verify_devices(store, binding, &devices, answer.entered)
     }
 
-    /// Judges a entered text that may be a code of any of a user's devices, at most
-    /// [`MAX_DEVICES`]: one attempt, whichever of them made it.
+    /// Judges an entered text that may be a code of any of a user's devices, at most
+    /// [`MAX_DEVICES`](crate::oath::MAX_DEVICES): one attempt, whichever of them made it.
     /// [`device`](Acceptance::device) of the acceptance says which one did; where several could have,
     /// it is the first.
     ///
@@ -227,7 +227,13 @@ impl Engine {
         devices: &[Device<'_>],
         entered: &(impl AsRef<[u8]> + ?Sized),
     ) -> Result<Verdict<Acceptance>, Error> {
-        let verify = self.prepare_devices(store.class(), binding, devices, entered.as_ref())?;
+        let verify = VerifyOath::one(
+            &self.context(store.class()),
+            binding,
+            devices,
+            entered.as_ref(),
+            self.shared.began,
+        )?;
         self.run(store, &verify)
     }
 
@@ -251,7 +257,7 @@ impl Engine {
         device: &Device<'_>,
         reason: &str,
     ) -> Result<ResetOutcome, Error> {
-        let reset = self.prepare_reset_device(tenant, user, device, reason)?;
+        let reset = ResetDevice::new(&self.context(store.class()), tenant, user, device, reason)?;
         self.run(store, &reset)
     }
 
@@ -279,89 +285,5 @@ impl Engine {
     /// ASVS 5.0 and NIST SP 800-63B-4.
     pub fn device_findings(&self, devices: &[Device<'_>]) -> impl Iterator<Item = Finding> + use<> {
         findings::of_devices(devices, self.rate_limits())
-    }
-
-    pub(super) fn prepare_devices<'a>(
-        &self,
-        class: Class,
-        binding: &'a Binding,
-        devices: &[Device<'a>],
-        entered: &'a [u8],
-    ) -> Result<VerifyOath<'a>, Error> {
-        if devices.is_empty() || devices.len() > MAX_DEVICES {
-            let count = devices.len();
-            return Err(Error::Oath(OathError::Devices { count }));
-        }
-        let attempt = |device: &Device<'a>| {
-            let question = match device.as_ocra() {
-                Some(ocra) => self.ocra_question(binding, ocra)?,
-                None => String::new(),
-            };
-            Attempt::one(*device, entered, question).map_err(Error::Oath)
-        };
-        let attempts = devices.iter().map(attempt);
-        self.prepare_attempts(class, binding, attempts.collect::<Result<_, Error>>()?)
-    }
-
-    pub(super) fn prepare_pair<'a>(
-        &self,
-        class: Class,
-        binding: &'a Binding,
-        device: Device<'a>,
-        pair: [&'a str; 2],
-        reach: u16,
-    ) -> Result<VerifyOath<'a>, Error> {
-        let attempt = Attempt::two(device, pair.map(str::as_bytes), reach).map_err(Error::Oath)?;
-        self.prepare_attempts(class, binding, ArrayVec::from_iter([attempt]))
-    }
-
-    pub(super) fn prepare_reset_device<'a>(
-        &self,
-        tenant: &'a str,
-        user: &'a str,
-        device: &Device<'a>,
-        reason: &'a str,
-    ) -> Result<ResetDevice<'a>, Error> {
-        Ok(ResetDevice {
-            key: self
-                .shared
-                .keys
-                .tenant(tenant)
-                .credential(device.name(), None),
-            tenant,
-            user,
-            device: *device,
-            reason: check_reason(reason)?,
-        })
-    }
-
-    /// Fails where what was used would be forgotten.
-    fn prepare_attempts<'a>(
-        &self,
-        class: Class,
-        binding: &'a Binding,
-        attempts: ArrayVec<Attempt<'a>, MAX_DEVICES>,
-    ) -> Result<VerifyOath<'a>, Error> {
-        self.admits(binding)?;
-        let is_twice = |at: usize| {
-            attempts[..at]
-                .iter()
-                .any(|one| reveal::equal(one.name(), attempts[at].name()))
-        };
-        if (0..attempts.len()).any(is_twice) {
-            let count = attempts.len();
-            return Err(Error::Oath(OathError::Devices { count }));
-        }
-        if !attempts.iter().all(|one| one.can_be_kept_in(class)) {
-            return Err(store::Error::Unsupported.into());
-        }
-        self.can_keep_locks(class)?;
-        // A stop without end is none where cells expire.
-        if class == Class::Expiring && self.shared.rate_limits.device_hard_stop().is_some() {
-            return Err(Error::LockWithoutEnd);
-        }
-        let began = self.shared.began.ok_or(Error::Clock)?;
-        let context = self.context(class);
-        Ok(VerifyOath::new(&context, binding, attempts, began))
     }
 }

@@ -1,4 +1,4 @@
-//! What is made of a entered code, for a credential as it stands: pure decisions.
+//! What is made of an entered code, for a credential as it stands: pure decisions.
 
 use core::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::Timestamp;
 use crate::keys::CredentialName;
 use crate::store::Class;
 
-/// What a entered code is, for a credential as it stands.
+/// What an entered code is, for a credential as it stands.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Found {
     /// Right and not used before.

@@ -1,4 +1,4 @@
-//! A entered code against all codes of a window, without a way out in the middle.
+//! An entered code against all codes of a window, without a way out in the middle.
 
 use core::hint::black_box;
 

@@ -59,7 +59,7 @@ impl Hotp {
         Code::decimal(self.truncated(counter).into(), self.digits)
     }
 
-    /// Looks for a entered code from `counter` on, over `look_ahead` counters more; returns the lowest
+    /// Looks for an entered code from `counter` on, over `look_ahead` counters more; returns the lowest
     /// one that matches. The next code to accept is the one after.
     ///
     /// All of them are computed, whichever matches. Each makes a guess as much likelier to be

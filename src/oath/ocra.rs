@@ -256,7 +256,7 @@ impl Ocra {
         ))
     }
 
-    /// Looks for a entered code from the counter on, and around the time, as far as `reach` says;
+    /// Looks for an entered code from the counter on, and around the time, as far as `reach` says;
     /// returns the lowest counter and the latest step that match.
     ///
     /// All of them are computed, whichever matches. Text that is no code matches none.

@@ -60,7 +60,7 @@ impl Totp {
         Some(Code::decimal(self.truncated(step).into(), self.digits))
     }
 
-    /// Looks for a entered code in the step of `now` and `window` steps before and after it; returns
+    /// Looks for an entered code in the step of `now` and `window` steps before and after it; returns
     /// the latest one that matches. Whoever accepts it must accept no step up to it again.
     ///
     /// All of them are computed, whichever matches. Each makes a guess as much likelier to be

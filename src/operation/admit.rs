@@ -6,7 +6,7 @@ use super::{Context, Decision, Operation, Subject};
 use crate::event::EventKinds;
 use crate::newest::Newest;
 use crate::seal::{LoadedCells, Writes};
-use crate::store::{Key, Kind};
+use crate::store::{Class, Key, Kind};
 use crate::{Error, Timestamp};
 
 /// Compares the clock with what the store and this process know, and leaves a mark for the others.
@@ -25,6 +25,19 @@ pub(crate) struct Admitted {
     /// No purge has left a mark yet. A store without a cell gets none either: it would no longer
     /// be a new one, which [`Engine::check_store`](crate::Engine::check_store) begins.
     pub(crate) is_first: bool,
+}
+
+impl<'a> AdmitPurge<'a> {
+    /// `None` where there is nobody to ask: a store in this process knows no more than the engine, and
+    /// one that expires keeps no mark.
+    pub(crate) fn new(context: &Context<'_>, newest: &'a Newest, confirmed: bool) -> Option<Self> {
+        (context.class == Class::Permanent).then(|| Self {
+            key: context.keys.tenant("").purge_mark(),
+            newest,
+            confirmed,
+            is_begun: false,
+        })
+    }
 }
 
 impl Operation for AdmitPurge<'_> {

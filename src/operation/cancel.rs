@@ -5,7 +5,7 @@ use crate::challenge::{Challenge, ChallengeState};
 use crate::event::{EventKind, EventKinds};
 use crate::seal::{LoadedCells, Writes};
 use crate::store::Key;
-use crate::{Error, Timestamp};
+use crate::{Binding, Error, Timestamp};
 
 /// The answer of [`Engine::cancel`](crate::Engine::cancel).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -23,6 +23,16 @@ pub enum CancelOutcome {
 /// Calls off the challenge of a binding.
 pub(crate) struct Cancel<'a> {
     pub(crate) target: BindingCells<'a>,
+}
+
+impl<'a> Cancel<'a> {
+    /// # Errors
+    ///
+    /// As [`Context::admits`].
+    pub(crate) fn new(context: &Context<'a>, binding: &'a Binding) -> Result<Self, Error> {
+        let target = BindingCells::admitted(context, binding)?;
+        Ok(Self { target })
+    }
 }
 
 impl Operation for Cancel<'_> {

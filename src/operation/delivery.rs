@@ -11,7 +11,7 @@ use crate::event::{EventKind, EventKinds};
 use crate::meter::Meter;
 use crate::seal::{LoadedCells, Writes};
 use crate::store::Key;
-use crate::{ChallengeId, Error, Timestamp};
+use crate::{Binding, ChallengeId, Error, Timestamp};
 
 /// What a host reports of a send.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -66,6 +66,20 @@ pub enum ReportOutcome {
 pub(crate) struct Report<'a> {
     pub(crate) target: BindingCells<'a>,
     pub(crate) report: DeliveryReport,
+}
+
+impl<'a> Report<'a> {
+    /// # Errors
+    ///
+    /// As [`Context::admits`].
+    pub(crate) fn new(
+        context: &Context<'a>,
+        binding: &'a Binding,
+        report: DeliveryReport,
+    ) -> Result<Self, Error> {
+        let target = BindingCells::admitted(context, binding)?;
+        Ok(Self { target, report })
+    }
 }
 
 impl Operation for Report<'_> {

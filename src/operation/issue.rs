@@ -12,13 +12,36 @@ use crate::meter::Meter;
 use crate::seal::{LoadedCells, Writes};
 use crate::store::Key;
 use crate::{
-    ChallengeId, Error, Issuance, Issued, Policy, Refusal, RefusalReason, Resend, Timestamp,
+    Binding, ChallengeId, Error, Issuance, Issued, Policy, Refusal, RefusalReason, Resend,
+    Timestamp,
 };
 
 /// Issues a code for a binding; `id` is fresh, and used if a new challenge is made.
 pub(crate) struct Issue<'a> {
     pub(crate) target: BindingCells<'a>,
     pub(crate) id: ChallengeId,
+}
+
+impl<'a> Issue<'a> {
+    /// `id` is drawn for this issue.
+    ///
+    /// # Errors
+    ///
+    /// As [`Context::admits`], [`Context::can_keep_records`] and [`Context::can_keep_locks`].
+    pub(crate) fn new(
+        context: &Context<'a>,
+        binding: &'a Binding,
+        id: [u8; 16],
+        now: impl FnOnce() -> Result<Timestamp, Error>,
+    ) -> Result<Self, Error> {
+        let target = BindingCells::admitted(context, binding)?;
+        context.can_keep_records(now)?;
+        context.can_keep_locks()?;
+        Ok(Self {
+            target,
+            id: ChallengeId::from_bytes(id),
+        })
+    }
 }
 
 impl Operation for Issue<'_> {

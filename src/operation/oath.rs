@@ -1,6 +1,8 @@
 //! Verify a code that a device of the user's made: good once, wrong guesses counted for the device
 //! and for the user.
 
+use alloc::string::String;
+
 use arrayvec::ArrayVec;
 
 use super::{Context, Decision, Operation, Subject, put_meter, read_meter};
@@ -8,9 +10,10 @@ use crate::event::{EventKind, EventKinds};
 use crate::meter::Meter;
 use crate::oath::attempt::{Attempt, EnteredCode, Found, Fresh, KEEP, Moment};
 use crate::oath::credential::Credential;
-use crate::oath::{Acceptance, MAX_DEVICES};
+use crate::oath::{Acceptance, Device, Error as OathError, MAX_DEVICES, Ocra, QuestionKind};
+use crate::reveal;
 use crate::seal::{LoadedCell, LoadedCells, Writes};
-use crate::store::{Class, Key, Kind, MAX_CELLS};
+use crate::store::{self, Class, Key, Kind, MAX_CELLS};
 use crate::{Binding, Error, Rejection, Timestamp, Verdict};
 
 /// Judges one entered text at the devices of a user.
@@ -24,13 +27,74 @@ pub(crate) struct VerifyOath<'a> {
 }
 
 impl<'a> VerifyOath<'a> {
-    /// `began` is when the engine did.
-    pub(crate) fn new(
+    /// One text that any of the devices may have made; `began` is when the engine did.
+    ///
+    /// # Errors
+    ///
+    /// As [`Context::admits`] and [`question`], and where what was used would be forgotten.
+    pub(crate) fn one(
+        context: &Context<'_>,
+        binding: &'a Binding,
+        devices: &[Device<'a>],
+        entered: &'a [u8],
+        began: Option<Timestamp>,
+    ) -> Result<Self, Error> {
+        if devices.is_empty() || devices.len() > MAX_DEVICES {
+            let count = devices.len();
+            return Err(Error::Oath(OathError::Devices { count }));
+        }
+        let attempt = |device: &Device<'a>| {
+            let question = match device.as_ocra() {
+                Some(ocra) => question(context, binding, ocra)?,
+                None => String::new(),
+            };
+            Attempt::one(*device, entered, question).map_err(Error::Oath)
+        };
+        let attempts = devices.iter().map(attempt).collect::<Result<_, Error>>()?;
+        Self::new(context, binding, attempts, began)
+    }
+
+    /// Two codes in a row of one device.
+    ///
+    /// # Errors
+    ///
+    /// As [`one`](Self::one).
+    pub(crate) fn pair(
+        context: &Context<'_>,
+        binding: &'a Binding,
+        device: Device<'a>,
+        pair: [&'a str; 2],
+        reach: u16,
+        began: Option<Timestamp>,
+    ) -> Result<Self, Error> {
+        let attempt = Attempt::two(device, pair.map(str::as_bytes), reach).map_err(Error::Oath)?;
+        Self::new(context, binding, ArrayVec::from_iter([attempt]), began)
+    }
+
+    fn new(
         context: &Context<'_>,
         binding: &'a Binding,
         attempts: ArrayVec<Attempt<'a>, MAX_DEVICES>,
-        began: Timestamp,
-    ) -> Self {
+        began: Option<Timestamp>,
+    ) -> Result<Self, Error> {
+        context.admits(binding)?;
+        let is_twice = |at: usize| {
+            attempts[..at]
+                .iter()
+                .any(|one| reveal::equal(one.name(), attempts[at].name()))
+        };
+        if (0..attempts.len()).any(is_twice) {
+            let count = attempts.len();
+            return Err(Error::Oath(OathError::Devices { count }));
+        }
+        if !attempts.iter().all(|one| one.can_be_kept_in(context.class)) {
+            return Err(store::Error::Unsupported.into());
+        }
+        context.can_keep_locks()?;
+        // A stop without end is none where cells expire.
+        if context.class == Class::Expiring && context.rate_limits.device_hard_stop().is_some() {
+            return Err(Error::LockWithoutEnd);
+        }
         let names = context.keys.tenant(binding.tenant());
         let mut keys = ArrayVec::new();
         keys.extend(
@@ -46,12 +110,12 @@ impl<'a> VerifyOath<'a> {
         if context.rate_limits.is_limited() {
             keys.push(names.user_meter(binding.user()));
         }
-        Self {
+        Ok(Self {
             binding,
             attempts,
             keys,
-            began,
-        }
+            began: began.ok_or(Error::Clock)?,
+        })
     }
 
     /// Returns where the mark of the attempt `at` stands, if it has one.
@@ -100,6 +164,26 @@ impl<'a> VerifyOath<'a> {
         };
         self.attempts.iter().enumerate().map(judge).collect()
     }
+}
+
+/// Returns the question that a device is asked for `binding`.
+///
+/// # Errors
+///
+/// As [`Context::admits`]; [`Error::Oath`] where the suite asks fewer than 16 hexadecimal digits.
+pub(crate) fn question(
+    context: &Context<'_>,
+    binding: &Binding,
+    ocra: &Ocra,
+) -> Result<String, Error> {
+    context.admits(binding)?;
+    let (kind, length) = ocra.suite().question();
+    if kind != QuestionKind::Hexadecimal || length < 16 {
+        return Err(Error::Oath(OathError::Suite(
+            "must ask QH16 or longer for the digest of a binding",
+        )));
+    }
+    Ok(context.keys.question(binding).question(length.into()))
 }
 
 impl Operation for VerifyOath<'_> {

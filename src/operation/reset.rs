@@ -7,7 +7,7 @@ use crate::event::{EventKind, EventKinds};
 use crate::meter::Meter;
 use crate::seal::{LoadedCells, Writes};
 use crate::store::{Key, Kind};
-use crate::{ChallengeId, Error, Timestamp};
+use crate::{Binding, ChallengeId, Error, Recipient, Timestamp, shown};
 
 /// The answer of the resets, such as [`Engine::reset_slot`](crate::Engine::reset_slot).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -26,6 +26,22 @@ pub enum ResetOutcome {
 pub(crate) struct ResetSlot<'a> {
     pub(crate) target: BindingCells<'a>,
     pub(crate) reason: &'a str,
+}
+
+impl<'a> ResetSlot<'a> {
+    /// # Errors
+    ///
+    /// [`Error::ResetReason`].
+    pub(crate) fn new(
+        context: &Context<'a>,
+        binding: &'a Binding,
+        reason: &'a str,
+    ) -> Result<Self, Error> {
+        Ok(Self {
+            target: BindingCells::new(context, binding),
+            reason: check_reason(reason)?,
+        })
+    }
 }
 
 impl Operation for ResetSlot<'_> {
@@ -67,6 +83,40 @@ pub(crate) struct ResetMeter<'a> {
     pub(crate) key: Key,
     pub(crate) subject: Subject<'a>,
     pub(crate) reason: &'a str,
+}
+
+impl<'a> ResetMeter<'a> {
+    /// # Errors
+    ///
+    /// [`Error::ResetReason`].
+    pub(crate) fn of_recipient(
+        context: &Context<'_>,
+        tenant: &'a str,
+        recipient: &'a Recipient,
+        reason: &'a str,
+    ) -> Result<Self, Error> {
+        Ok(Self {
+            key: context.keys.tenant(tenant).recipient_meter(recipient),
+            subject: Subject::Recipient { tenant, recipient },
+            reason: check_reason(reason)?,
+        })
+    }
+
+    /// # Errors
+    ///
+    /// [`Error::ResetReason`].
+    pub(crate) fn of_user(
+        context: &Context<'_>,
+        tenant: &'a str,
+        user: &'a str,
+        reason: &'a str,
+    ) -> Result<Self, Error> {
+        Ok(Self {
+            key: context.keys.tenant(tenant).user_meter(user),
+            subject: Subject::User { tenant, user },
+            reason: check_reason(reason)?,
+        })
+    }
 }
 
 impl Operation for ResetMeter<'_> {
@@ -124,3 +174,15 @@ pub(super) fn decided(
     };
     Decision { answer, events, id }
 }
+
+/// Returns the reason of a reset if it is one that an audit log can hold.
+pub(super) fn check_reason(reason: &str) -> Result<&str, Error> {
+    let fits = reason.len() <= MAX_REASON && shown::shows(reason);
+    if !fits || shown::first_hidden(reason).is_some() {
+        return Err(Error::ResetReason);
+    }
+    Ok(reason)
+}
+
+/// The longest reason of a reset in bytes.
+const MAX_REASON: usize = 256;

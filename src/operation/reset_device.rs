@@ -2,7 +2,7 @@
 //! was used stays used.
 
 use super::oath::put_credential;
-use super::reset::{ResetOutcome, decided};
+use super::reset::{ResetOutcome, check_reason, decided};
 use super::{Context, Decision, Operation, Subject};
 use crate::event::EventKind;
 use crate::oath::Device;
@@ -18,6 +18,27 @@ pub(crate) struct ResetDevice<'a> {
     pub(crate) user: &'a str,
     pub(crate) device: Device<'a>,
     pub(crate) reason: &'a str,
+}
+
+impl<'a> ResetDevice<'a> {
+    /// # Errors
+    ///
+    /// [`Error::ResetReason`].
+    pub(crate) fn new(
+        context: &Context<'_>,
+        tenant: &'a str,
+        user: &'a str,
+        device: &Device<'a>,
+        reason: &'a str,
+    ) -> Result<Self, Error> {
+        Ok(Self {
+            key: context.keys.tenant(tenant).credential(device.name(), None),
+            tenant,
+            user,
+            device: *device,
+            reason: check_reason(reason)?,
+        })
+    }
 }
 
 impl Operation for ResetDevice<'_> {

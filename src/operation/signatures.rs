@@ -15,6 +15,13 @@ pub(crate) struct ReadChainHead<'a> {
     pub(crate) tenant: &'a str,
 }
 
+impl<'a> ReadChainHead<'a> {
+    pub(crate) fn new(context: &Context<'_>, tenant: &'a str, target: &Target<'_>) -> Self {
+        let key = context.keys.tenant(tenant).chain_head(target);
+        Self { key, tenant }
+    }
+}
+
 impl Operation for ReadChainHead<'_> {
     type Answer = ChainHead;
 
@@ -144,6 +151,20 @@ pub(crate) struct Erase<'a> {
     pub(crate) key: Key,
     pub(crate) tenant: &'a str,
     pub(crate) details: &'a [RecordDetail],
+}
+
+impl<'a> Erase<'a> {
+    pub(crate) fn new(context: &Context<'_>, request: &EraseRequest<'a>) -> Self {
+        let head = context
+            .keys
+            .tenant(request.tenant)
+            .chain_head(&request.target);
+        Self {
+            key: context.keys.record_key(&head, request.sequence),
+            tenant: request.tenant,
+            details: request.details,
+        }
+    }
 }
 
 impl Operation for Erase<'_> {

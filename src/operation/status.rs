@@ -6,7 +6,7 @@ use crate::event::EventKinds;
 use crate::meter::Meter;
 use crate::seal::{LoadedCells, Writes};
 use crate::store::Key;
-use crate::{ChallengeId, Error, Timestamp};
+use crate::{Binding, ChallengeId, Error, Timestamp};
 
 /// How the challenge of a binding stands.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -50,6 +50,16 @@ pub enum Lock {
 /// Looks at the challenge of a binding.
 pub(crate) struct ReadStatus<'a> {
     pub(crate) target: BindingCells<'a>,
+}
+
+impl<'a> ReadStatus<'a> {
+    /// # Errors
+    ///
+    /// As [`Context::admits`].
+    pub(crate) fn new(context: &Context<'a>, binding: &'a Binding) -> Result<Self, Error> {
+        let target = BindingCells::admitted(context, binding)?;
+        Ok(Self { target })
+    }
 }
 
 impl Operation for ReadStatus<'_> {

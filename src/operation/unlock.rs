@@ -27,6 +27,13 @@ pub(crate) struct Unlock<'a> {
     pub(crate) user: &'a str,
 }
 
+impl<'a> Unlock<'a> {
+    pub(crate) fn new(context: &Context<'_>, tenant: &'a str, user: &'a str) -> Self {
+        let key = context.keys.tenant(tenant).user_meter(user);
+        Self { key, tenant, user }
+    }
+}
+
 impl Operation for Unlock<'_> {
     type Answer = UnlockOutcome;
 

@@ -50,7 +50,7 @@ pub struct Submission<'a> {
 }
 
 impl<'a> Submission<'a> {
-    /// Submits a entered text. Any bytes are an answer: text that is no code is
+    /// Submits an entered text. Any bytes are an answer: text that is no code is
     /// [`Malformed`](Rejection::Malformed).
     pub fn new(binding: &'a Binding, entered: &'a (impl AsRef<[u8]> + ?Sized)) -> Self {
         Self {
@@ -92,6 +92,41 @@ pub(crate) struct Verify<'a> {
     pub(crate) evidence: CheckedEvidence<'a>,
     /// Fresh ones, where the engine signs.
     pub(crate) salts: Salts,
+}
+
+impl<'a> Verify<'a> {
+    /// `draw` fills the salts of the record, where there will be one.
+    ///
+    /// The inner `Err` is the evidence's: no store is asked then.
+    ///
+    /// # Errors
+    ///
+    /// As [`Context::admits`] and [`Context::can_keep_records`].
+    pub(crate) fn new(
+        context: &Context<'a>,
+        submission: Submission<'a>,
+        draw: impl FnOnce(&mut [u8]) -> Result<(), Error>,
+        now: impl FnOnce() -> Result<Timestamp, Error>,
+    ) -> Result<Result<Self, EvidenceFault>, Error> {
+        let binding = submission.binding;
+        let mut target = BindingCells::admitted(context, binding)?;
+        let evidence = match submission.evidence.check(context.policy, binding) {
+            Ok(evidence) => evidence,
+            Err(fault) => return Ok(Err(fault)),
+        };
+        let mut salts = Salts::default();
+        if context.signer.is_some() {
+            context.can_keep_records(now)?;
+            draw(salts.as_flattened_mut())?;
+            target.add_chain_head();
+        }
+        Ok(Ok(Self {
+            target,
+            submission,
+            evidence,
+            salts,
+        }))
+    }
 }
 
 impl Operation for Verify<'_> {

@@ -168,7 +168,7 @@ pub enum RecordCheck {
 
 /// Verifies the records of one field, **newest first**, as `signatures` returns them.
 ///
-/// The chain must begin at place 1, unless [`ExpectedChain::first`] says that older records are left
+/// The chain must begin at place 1, unless [`ExpectedChain::first_sequence`] says that older records are left
 /// out. That the newest are all there shows only against the chain head: [`ExpectedChain::chain_head`]. Purpose,
 /// user and content may differ from record to record, and are not compared here.
 ///

@@ -212,7 +212,7 @@ fn issue(engine: &Engine, store: &dyn Store, binding: &Binding) -> Option<Sent> 
     }
 }
 
-/// Judges a entered text; `None` is an error: no answer is known. An acceptance has its record.
+/// Judges an entered text; `None` is an error: no answer is known. An acceptance has its record.
 fn answer(
     engine: &Engine,
     store: &dyn Store,

@@ -2,12 +2,14 @@
 
 use super::AsyncEngine;
 use crate::oath::{Acceptance, Answer, Device, Hotp, Ocra, Totp};
+use crate::operation::oath::VerifyOath;
+use crate::operation::reset_device::ResetDevice;
 use crate::{AsyncStore, Binding, Error, ResetOutcome, Verdict};
 
 /// Codes that the user's own device makes; the question of an OCRA suite is
 /// [`Engine::ocra_question`](crate::Engine::ocra_question)'s.
 impl AsyncEngine {
-    /// Judges a entered HOTP code: [`Engine::verify_hotp`](crate::Engine::verify_hotp).
+    /// Judges an entered HOTP code: [`Engine::verify_hotp`](crate::Engine::verify_hotp).
     ///
     /// # Errors
     ///
@@ -40,13 +42,18 @@ impl AsyncEngine {
     ) -> Result<Verdict<Acceptance>, Error> {
         let (device, pair) = (Device::hotp(hotp, 0), [first, second]);
         let class = store.class();
-        let verify = self
-            .engine
-            .prepare_pair(class, binding, device, pair, look_ahead)?;
+        let verify = VerifyOath::pair(
+            &self.engine.context(class),
+            binding,
+            device,
+            pair,
+            look_ahead,
+            self.engine.shared.began,
+        )?;
         self.run(store, &verify).await
     }
 
-    /// Judges a entered TOTP code: [`Engine::verify_totp`](crate::Engine::verify_totp).
+    /// Judges an entered TOTP code: [`Engine::verify_totp`](crate::Engine::verify_totp).
     ///
     /// # Errors
     ///
@@ -79,9 +86,14 @@ impl AsyncEngine {
     ) -> Result<Verdict<Acceptance>, Error> {
         let (device, pair) = (Device::totp(totp, 0), [first, second]);
         let class = store.class();
-        let verify = self
-            .engine
-            .prepare_pair(class, binding, device, pair, window)?;
+        let verify = VerifyOath::pair(
+            &self.engine.context(class),
+            binding,
+            device,
+            pair,
+            window,
+            self.engine.shared.began,
+        )?;
         self.run(store, &verify).await
     }
 
@@ -103,7 +115,7 @@ impl AsyncEngine {
             .await
     }
 
-    /// Judges a entered text that may be a code of any of a user's devices:
+    /// Judges an entered text that may be a code of any of a user's devices:
     /// [`Engine::verify_devices`](crate::Engine::verify_devices).
     ///
     /// # Errors
@@ -117,9 +129,13 @@ impl AsyncEngine {
         entered: &(impl AsRef<[u8]> + ?Sized),
     ) -> Result<Verdict<Acceptance>, Error> {
         let (class, entered) = (store.class(), entered.as_ref());
-        let verify = self
-            .engine
-            .prepare_devices(class, binding, devices, entered)?;
+        let verify = VerifyOath::one(
+            &self.engine.context(class),
+            binding,
+            devices,
+            entered,
+            self.engine.shared.began,
+        )?;
         self.run(store, &verify).await
     }
 
@@ -136,9 +152,13 @@ impl AsyncEngine {
         device: &Device<'_>,
         reason: &str,
     ) -> Result<ResetOutcome, Error> {
-        let reset = self
-            .engine
-            .prepare_reset_device(tenant, user, device, reason)?;
+        let reset = ResetDevice::new(
+            &self.engine.context(store.class()),
+            tenant,
+            user,
+            device,
+            reason,
+        )?;
         self.run(store, &reset).await
     }
 }

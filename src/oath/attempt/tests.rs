@@ -1,4 +1,4 @@
-//! Tests of what a entered code is.
+//! Tests of what an entered code is.
 
 use alloc::format;
 

@@ -1,4 +1,4 @@
-//! What a entered text is worth, and what it costs.
+//! What an entered text is worth, and what it costs.
 
 use otp_engine::{ChallengeState, Lock, Rejection, Timestamp};
 
