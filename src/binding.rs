@@ -134,7 +134,7 @@ impl Binding {
         }
     }
 
-    /// Returns whose data this is: the keys of two tenants never meet.
+    /// Returns whose data this is: the keys of two tenants never coincide.
     #[must_use]
     pub fn tenant(&self) -> &str {
         self.member(0)

@@ -1,11 +1,11 @@
-//! What an audit log hears: one or more events for each committed decision.
+//! What an audit log receives: one or more events for each committed decision.
 
 use crate::{Binding, ChallengeId, Recipient, RefusalReason, Rejection, Timestamp};
 
-/// Hears what the engine did, after the commit and before the answer leaves.
+/// Is notified of what the engine did, after the commit and before the answer leaves.
 ///
 /// It is called on the caller's thread and holds up the answer: hand events on, do not work here.
-/// A decision that was not committed is never heard of. Codes and whole numbers are not in events.
+/// It is never notified of a decision that was not committed. Codes and whole numbers are not in events.
 pub trait Observer: Send + Sync {
     /// Takes note of one event.
     fn observe(&self, event: &Event<'_>);
@@ -19,15 +19,15 @@ impl<F: Fn(&Event<'_>) + Send + Sync> Observer for F {
     }
 }
 
-/// Something that happened.
+/// One thing that the engine did.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Event<'a> {
-    /// When, by the engine's clock.
+    /// The instant of the decision, by the engine's clock.
     pub at: Timestamp,
-    /// What.
+    /// What was done.
     pub kind: EventKind,
-    /// Whose data.
+    /// The tenant, as the binding names it.
     pub tenant: &'a str,
     /// The user whom it concerns; empty for the reset of a recipient.
     pub user: &'a str,

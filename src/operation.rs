@@ -57,7 +57,7 @@ pub(crate) trait Operation {
     /// Names whom the events concern.
     fn subject(&self) -> Subject<'_>;
 
-    /// Returns why it is done, where somebody must say so.
+    /// Returns the reason that an administrator must give.
     fn reason(&self) -> Option<&str> {
         None
     }

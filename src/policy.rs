@@ -7,7 +7,7 @@ use crate::{CodeKind, EvidenceKind, EvidenceSet, RateLimits};
 
 /// The limits of one kind of code.
 ///
-/// Every knob has a default that can be shipped as it is, and bounds outside of which a policy
+/// Every setting has a default that can be shipped as it is, and bounds outside of which a policy
 /// cannot be built. `Policy` is `Copy` and needs no engine.
 ///
 /// ```
@@ -138,7 +138,7 @@ impl Policy {
         self.evidence
     }
 
-    /// Returns the chance of guessing, at most, for somebody who never stops.
+    /// Returns the chance of guessing, at most, an upper bound for a persistent attacker.
     ///
     /// Each is a sum over guesses (the union bound), so it is never too low. With meters a user has
     /// no more compared wrong guesses in a day than the rate limit for failures; without, a slot opens
@@ -304,7 +304,7 @@ impl PolicyBuilder {
     ///
     /// # Errors
     ///
-    /// [`OutOfBounds`] names the knob, its value and its bounds.
+    /// [`OutOfBounds`] names the setting, its value and its bounds.
     pub fn build(self) -> Result<Policy, OutOfBounds> {
         let policy = self.policy;
         match policy.code {
@@ -326,11 +326,11 @@ impl PolicyBuilder {
     }
 }
 
-/// A knob that is out of its bounds: its name, its value and the bounds.
+/// A setting that is out of its bounds: its name, its value and the bounds.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct OutOfBounds {
-    /// The name of the knob, as its setter has it.
+    /// The name of the setting, as its setter has it.
     pub field: &'static str,
     /// The value that it was given, in whole units.
     pub value: u64,
@@ -340,7 +340,7 @@ pub struct OutOfBounds {
     pub max: u64,
     /// What it is counted in: ` s` or nothing.
     unit: &'static str,
-    /// Whether the value has a part of a second, which no knob takes.
+    /// Whether the value has a part of a second, which no setting takes.
     has_part: bool,
 }
 
@@ -426,7 +426,7 @@ mod tests {
     #[test]
     fn every_knob_builds_at_its_bounds_and_not_past_them() {
         type Set = fn(PolicyBuilder, u64) -> PolicyBuilder;
-        let knobs: [(&str, u64, u64, Set); 8] = [
+        let settings: [(&str, u64, u64, Set); 8] = [
             ("digits", 6, 10, |policy, value| {
                 policy.digits(u8::try_from(value).unwrap())
             }),
@@ -452,7 +452,7 @@ mod tests {
                 policy.max_sends(u8::try_from(value).unwrap())
             }),
         ];
-        for (name, min, max, set) in knobs {
+        for (name, min, max, set) in settings {
             for value in [min, min + 1, max - 1, max] {
                 assert!(
                     set(Policy::builder(), value).build().is_ok(),

@@ -290,7 +290,7 @@ impl RateLimitsBuilder {
     ///
     /// # Errors
     ///
-    /// [`OutOfBounds`] names the knob, its value and its bounds.
+    /// [`OutOfBounds`] names the setting, its value and its bounds.
     pub fn build(self) -> Result<RateLimits, OutOfBounds> {
         let rate_limits = self.rate_limits;
         let most = MAX_COUNT as u64;
@@ -335,7 +335,7 @@ mod tests {
     #[test]
     fn every_knob_builds_at_its_bounds_and_not_past_them() {
         type Set = fn(RateLimitsBuilder, u8) -> RateLimitsBuilder;
-        let knobs: [(&str, u8, u8, Set); 7] = [
+        let settings: [(&str, u8, u8, Set); 7] = [
             (
                 "device_failures_per_day",
                 1,
@@ -379,7 +379,7 @@ mod tests {
                 RateLimitsBuilder::recipient_sends_per_day,
             ),
         ];
-        for (name, min, max, set) in knobs {
+        for (name, min, max, set) in settings {
             for value in [min, min + 1, max - 1, max] {
                 assert!(
                     set(RateLimits::builder(), value).build().is_ok(),

@@ -223,7 +223,7 @@ impl Rejection {
     }
 }
 
-/// A rejection as an untrusted caller hears it.
+/// A rejection as it may be shown to an untrusted caller.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum PublicRejection {

@@ -46,11 +46,11 @@ mod oath;
 ///   code used up, a send charged. The next call tells.
 /// * The answer is gone with the future, and cannot be had a second time: a code that was accepted
 ///   in that very moment is [`AlreadyUsed`](crate::Rejection::AlreadyUsed) from then on. The
-///   observer hears nothing of such a commit, and a signature record that it appended is found by
+///   observer is not notified of such a commit, and a signature record that it appended is found by
 ///   [`latest_signature`](Self::latest_signature).
 ///
 /// What was applied is never taken back: who drops futures in order to guess more often gains
-/// nothing. Where an answer must be heard whatever becomes of the client, let a task of its own
+/// nothing. Where an answer must arrive whatever becomes of the client, let a task of its own
 /// await the operation.
 ///
 /// ```

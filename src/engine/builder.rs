@@ -39,7 +39,7 @@ impl EngineBuilder {
         self
     }
 
-    /// Sets who hears of what happens.
+    /// Sets the observer, which is notified of every committed decision.
     pub fn observer(mut self, observer: impl Observer + 'static) -> Self {
         self.shared.observer = Some(Box::new(observer));
         self

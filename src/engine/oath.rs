@@ -147,7 +147,7 @@ impl Engine {
     /// # Errors
     ///
     /// [`Error::Oath`] where the suite asks fewer than 16 hexadecimal digits (`QH16`): with less than
-    /// 64 bits, somebody finds another binding with the same question.
+    /// 64 bits, an attacker can find another binding with the same question.
     pub fn ocra_question(&self, binding: &Binding, ocra: &Ocra) -> Result<String, Error> {
         // Which store is asked makes no difference to a question.
         question(&self.context(Class::Permanent), binding, ocra)

@@ -77,7 +77,7 @@ impl<'a, O: Operation> Round<'a, O> {
         self.operation.decide(&context, loaded, writes, self.now)
     }
 
-    /// Hands out the answer, after the observer heard of it: for a commit that is `Done`, or a
+    /// Hands out the answer, after the observer was notified: for a commit that is `Done`, or a
     /// decision that writes nothing.
     pub(super) fn settle(&self, decision: Decision<O::Answer>) -> O::Answer {
         let Decision { answer, events, id } = decision;
@@ -89,7 +89,7 @@ impl<'a, O: Operation> Round<'a, O> {
 
 /// The record that the chain head does not count, over the rounds of one operation.
 ///
-/// Chain head and record come in one commit. So somebody may have signed between the two loads, and the
+/// Chain head and record come in one commit. So another signer may have committed between the two loads, and the
 /// page of the next round counts the record; or chain head and records do not belong together.
 #[derive(Default)]
 pub(super) struct Uncounted {
@@ -159,6 +159,6 @@ impl Engine {
 /// How often an operation is decided at most. Meters shared by many slots made it 59 with eight
 /// writers on one chain head.
 ///
-/// Each lost round is the commit of somebody else, and attempts and rate limits bound those: the bound
-/// is never met but where a store answers `Conflict` for no reason.
+/// Each lost round is another caller's commit, and attempts and rate limits bound those: the bound
+/// is never reached but where a store answers `Conflict` for no reason.
 pub(super) const ROUNDS: u32 = 200;

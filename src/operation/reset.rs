@@ -161,7 +161,7 @@ impl Operation for ResetMeter<'_> {
     }
 }
 
-/// Answers a reset; nothing is heard of one that lifted nothing.
+/// Answers a reset; one that lifted nothing makes no event.
 pub(super) fn decided(
     lifted: bool,
     event: EventKind,

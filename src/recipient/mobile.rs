@@ -46,7 +46,7 @@ impl Mobile {
     /// Reads a number that has its country code, after `+`, `00` or nothing.
     ///
     /// ASCII digits are read; spaces, no-break spaces, dashes, dots and parentheses are dropped.
-    /// What looks like a number may be somebody else's, so nothing is guessed: a trunk `0` or `(0)`
+    /// What looks like a number may be another person's, so nothing is guessed: a trunk `0` or `(0)`
     /// after the country code is refused, as are digits of other scripts. A 0 that is part of the
     /// number stays: in +39, +225, +226, +229, +241, +242, +378 and +992.
     ///

@@ -42,7 +42,7 @@ class NotConfigured(Exception):
 def engine(limits: Mapping[str, int] | None = None) -> otp.Engine:
     """Return the engine of this process with these limits of users and numbers.
 
-    ``limits`` are the knobs of the engine's ``Budgets``; without them it has the engine's own.
+    ``limits`` are the settings of the engine's ``Budgets``; without them it has the engine's own.
     """
     made = _of_process()
     named = tuple(sorted((limits or {}).items()))

@@ -42,7 +42,7 @@ pub struct User {
     pub id: String,
     /// What they are called: at most 256 bytes of it enter a record.
     pub name: String,
-    /// Whose data they work on: 1 to 128 bytes. Two tenants never meet.
+    /// Whose data they work on: 1 to 128 bytes. No data is shared between two tenants.
     pub tenant: String,
     /// Their registered number, with its country code; `None` where there is no usable one.
     pub mobile: Option<Mobile>,

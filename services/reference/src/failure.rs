@@ -1,4 +1,4 @@
-//! What kind of failure a 500 is: the client hears whether to wait, the log and the counts tell the
+//! What kind of failure a 500 is: the client is told whether to wait, the log and the counts tell the
 //! kinds apart.
 
 use otp_engine::store;
@@ -65,7 +65,7 @@ impl Failure {
         }
     }
 
-    /// Returns what the client hears: what to do, and nothing of the cause.
+    /// Returns what the client is told: what to do, and nothing of the cause.
     pub(crate) const fn message(self) -> &'static str {
         match self {
             Self::Full => "The store is full; try again later",

@@ -39,7 +39,7 @@ pub(crate) fn find(store: &dyn Store, challenge: ChallengeId) -> Result<Option<S
     Ok(body.and_then(|body| String::from_utf8(body).ok()))
 }
 
-/// The engine's own keys are 256 bits of a keyed hash: these meet none of them.
+/// The engine's own keys are 256 bits of a keyed hash: these equal none of them.
 fn key(challenge: ChallengeId) -> Key {
     let name = ["otp-engine-reference redirect", &challenge.to_string()];
     Key::from_bytes(*ContentDigest::of_fields(&name).as_bytes())

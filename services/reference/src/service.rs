@@ -40,7 +40,7 @@ pub(crate) type Outcome<T> = Result<T, Ended>;
 
 /// There is nothing more to do.
 pub(crate) enum Ended {
-    /// The client hears this.
+    /// This is returned to the client.
     Answered(Value),
     /// Nobody is logged in.
     LoggedOut,

@@ -45,7 +45,7 @@ pub(crate) const PURGE: &str = "
         SELECT ctid FROM SCHEMA.otp_cell WHERE discard_after < $1
             ORDER BY discard_after LIMIT $2 FOR UPDATE SKIP LOCKED))";
 
-/// What the server's owner wants of a session, not what somebody set in it.
+/// What the server's owner wants of a session, not what another client set in it.
 pub(crate) const SERVER_CHECK: &str = "
     SELECT pg_is_in_recovery() AS standby,
         max(reset_val) FILTER (WHERE name = 'fsync') AS fsync,

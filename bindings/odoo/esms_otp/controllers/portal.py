@@ -37,7 +37,7 @@ class EsmsOtpPortal(CustomerPortal):
 
     @http.route(_PAGE, **_NAMED)
     def esms_otp_sign(self, model, record, field, redirect_url=None, **_query):
-        """Show the page; whoever may not sign here hears what a wrong address hears."""
+        """Show the page; who may not sign here gets the answer of a wrong address."""
         asked, found, policy = _asked(model, record, field, redirect_url)
         if found is None:
             return request.not_found()
