@@ -7,51 +7,23 @@
 use alloc::vec::Vec;
 
 use crate::Error;
+pub(crate) use crate::record::ChainHead;
 
-/// How many signature records a target has, and the SHA-256 digest of the newest.
-///
-/// [`Engine::chain_head`](crate::Engine::chain_head) returns it, and
-/// [`ExpectedChain::chain_head`](crate::ExpectedChain::chain_head) takes it: keep it where nobody can
-/// change it, and a later verifier notices that the newest records are missing.
-///
-/// ```
-/// use otp_engine::ChainHead;
-///
-/// let head = ChainHead::new(5, Some([7; 32]));
-/// assert_eq!((head.count(), head.digest()), (5, Some([7; 32])));
-/// assert_eq!(ChainHead::default().count(), 0);
-/// ```
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct ChainHead {
-    count: u64,
-    digest: Option<[u8; 32]>,
-}
-
-impl ChainHead {
-    /// Puts a head together: `count` records, the newest with `digest`, where that is known.
-    #[must_use]
-    pub const fn new(count: u64, digest: Option<[u8; 32]>) -> Self {
-        Self { count, digest }
-    }
-
-    /// Returns how many records there are.
-    #[must_use]
-    pub const fn count(&self) -> u64 {
-        self.count
-    }
-
-    /// Returns the SHA-256 digest of the newest record; `None` where there is none, or it is not known.
-    #[must_use]
-    pub const fn digest(&self) -> Option<[u8; 32]> {
-        self.digest
-    }
-
+/// The cell that keeps a chain head.
+pub(crate) trait Stored: Sized {
     /// Reads the cell; an absent one is a chain without records.
     ///
     /// # Errors
     ///
     /// [`Error::Tampered`] for whatever [`write`](Self::write) does not write.
-    pub(crate) fn read(body: Option<&[u8]>) -> Result<Self, Error> {
+    fn read(body: Option<&[u8]>) -> Result<Self, Error>;
+
+    /// Appends the bytes of the cell, format 1; see docs/formats.md. A chain without records has none.
+    fn write(&self, body: &mut Vec<u8>);
+}
+
+impl Stored for ChainHead {
+    fn read(body: Option<&[u8]>) -> Result<Self, Error> {
         let Some(body) = body else {
             return Ok(Self::default());
         };
@@ -60,24 +32,15 @@ impl ChainHead {
             let (count, rest) = rest.split_first_chunk()?;
             let count = u64::from_be_bytes(*count);
             let digest = Some(rest.try_into().ok()?);
-            (*format == FORMAT && count > 0).then_some(Self { count, digest })
+            (*format == FORMAT && count > 0).then(|| Self::new(count, digest))
         };
         head().ok_or(Error::Tampered)
     }
 
-    /// Appends the bytes of the cell, format 1; see docs/formats.md. A chain without records has none.
-    pub(crate) fn write(&self, body: &mut Vec<u8>) {
+    fn write(&self, body: &mut Vec<u8>) {
         body.push(FORMAT);
-        body.extend(self.count.to_be_bytes());
-        body.extend(self.digest.unwrap_or_default());
-    }
-
-    /// Returns the head after one more record.
-    pub(crate) const fn append(&self, digest: [u8; 32]) -> Self {
-        Self {
-            count: self.count.saturating_add(1),
-            digest: Some(digest),
-        }
+        body.extend(self.count().to_be_bytes());
+        body.extend(self.digest().unwrap_or_default());
     }
 }
 

@@ -96,7 +96,6 @@ mod chain_head;
 mod challenge;
 mod clock;
 mod code;
-mod disclosure;
 mod engine;
 mod entered;
 mod error;
@@ -110,8 +109,6 @@ mod image;
 #[cfg(test)]
 #[cfg(feature = "std")]
 mod interleavings;
-mod json;
-mod jws;
 mod keys;
 mod mac;
 mod message;
@@ -122,17 +119,25 @@ mod operation;
 mod policy;
 mod rate_limits;
 mod recipient;
-mod record;
-mod reveal;
 mod seal;
 mod shown;
-mod signing;
 pub mod store;
-mod timestamp;
 mod verdict;
 
+#[doc(inline)]
+pub use otp_base::Timestamp;
+use otp_base::{reveal, timestamp};
+#[doc(inline)]
+pub use otp_record as record;
+#[doc(inline)]
+pub use otp_record::{
+    Algorithm, ChainHead, ChainVerdict, Channel, DocumentFacts, Erasure, Expected, ExpectedChain,
+    ImageFacts, JwsError, JwsPart, KeyError, KeyId, OtpFacts, RecordCheck, RecordDetail,
+    RecordError, RecordFact, RecordFault, RecordId, SignatureRecord, SigningKey, VerifiedRecord,
+    VerifyingKey, VerifyingKeys, verify_chain, verify_record,
+};
+
 pub use binding::{Binding, BindingBuilder, BindingError, ContentDigest, MAX_MEMBER, Target};
-pub use chain_head::ChainHead;
 pub use challenge::{ChallengeState, DeliveryStatus, GatewayStatus};
 #[cfg(feature = "std")]
 pub use clock::SystemClock;
@@ -146,7 +151,6 @@ pub use event::{Event, EventKind, Observer};
 pub use evidence::{Evidence, EvidenceFault, EvidenceKind, EvidenceSet};
 pub use findings::Finding;
 pub use id::{ChallengeId, ParseIdError};
-pub use jws::{JwsError, JwsPart};
 pub use keys::{KeyRing, KeyRingBuilder, KeyRingError, MAX_KID, MIN_SECRET};
 pub use message::{Encoding, Message, MessageError, MessageTemplate, MessageTemplateBuilder};
 pub use operation::canary::StoreCheck;
@@ -160,18 +164,11 @@ pub use operation::verify::Submission;
 pub use policy::{ContentRule, Odds, OutOfBounds, Policy, PolicyBuilder, Resend};
 pub use rate_limits::{RateLimit, RateLimits, RateLimitsBuilder};
 pub use recipient::{CountryCode, Email, Mobile, Recipient, RecipientError};
-pub use record::{
-    ChainVerdict, Channel, DocumentFacts, Erasure, Expected, ExpectedChain, ImageFacts, OtpFacts,
-    RecordCheck, RecordDetail, RecordError, RecordFact, RecordFault, RecordId, SignatureRecord,
-    VerifiedRecord, verify_chain, verify_record,
-};
-pub use signing::{Algorithm, KeyError, KeyId, SigningKey, VerifyingKey, VerifyingKeys};
 #[cfg(feature = "async")]
 pub use store::AsyncStore;
 #[cfg(feature = "std")]
 pub use store::MemoryStore;
 pub use store::Store;
-pub use timestamp::Timestamp;
 pub use verdict::{
     Acceptance, Issuance, Issued, PublicRejection, Refusal, RefusalReason, Rejection, Verdict,
 };

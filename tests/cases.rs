@@ -159,10 +159,12 @@ fn tests_of(root: &Path) -> BTreeMap<u32, Vec<(String, String)>> {
 }
 
 fn files_under(root: &Path) -> Vec<PathBuf> {
-    let mut folders: Vec<PathBuf> = ["src", "tests", "stores", "bindings", "services", "fuzz"]
-        .iter()
-        .map(|folder| root.join(folder))
-        .collect();
+    let mut folders: Vec<PathBuf> = [
+        "src", "crates", "tests", "stores", "bindings", "services", "fuzz",
+    ]
+    .iter()
+    .map(|folder| root.join(folder))
+    .collect();
     let mut files = Vec::new();
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).into_iter().flatten().flatten() {

@@ -78,7 +78,10 @@ fn constant(source: &str, name: &str) -> u64 {
 /// Returns the sources that have a format, in order.
 fn sources_with_a_format() -> Vec<String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let (mut folders, mut found) = (vec![root.join("src")], Vec::new());
+    let (mut folders, mut found) = (
+        ["src", "crates"].map(|folder| root.join(folder)).to_vec(),
+        Vec::new(),
+    );
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();

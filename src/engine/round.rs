@@ -2,7 +2,7 @@
 //! how the commit went.
 
 use super::Engine;
-use crate::chain_head::ChainHead;
+use crate::chain_head::{ChainHead, Stored as _};
 use crate::event::{Event, EventKinds};
 use crate::operation::{Decision, Operation, Subject};
 use crate::seal::{LoadedCells, Seal, Writes};

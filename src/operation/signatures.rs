@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use super::{Context, Decision, Operation, Subject};
-use crate::chain_head::ChainHead;
+use crate::chain_head::{ChainHead, Stored as _};
 use crate::event::EventKinds;
 use crate::seal::{LoadedCells, Writes};
 use crate::store::{Key, Kind};

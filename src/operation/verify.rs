@@ -7,7 +7,7 @@ use super::{
     BindingCells, Context, Decision, Operation, RECIPIENT, SLOT, Subject, USER, put_meter,
     put_slot, read_meter,
 };
-use crate::chain_head::ChainHead;
+use crate::chain_head::{ChainHead, Stored as _};
 use crate::challenge::{Challenge, ChallengeState};
 use crate::entered::EnteredCode;
 use crate::event::{EventKind, EventKinds};

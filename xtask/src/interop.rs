@@ -149,6 +149,8 @@ fn demo(job: &mut Job<'_>, folder: &Path) -> Vec<Check> {
             "run",
             "--locked",
             "--quiet",
+            "--package",
+            "otp-record",
             "--example",
             "verify_record",
             "--",

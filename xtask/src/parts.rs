@@ -130,12 +130,13 @@ const TESTS: Part = Part {
 
 const PACKAGE: Part = Part {
     name: "package",
-    about: "the core packs, builds from its package, and the package is complete",
+    about: "the core and its crates pack, build from their packages, and the core's is complete",
     runs: Runs::Always,
     needs: &[],
     steps: &[
         Step::Command {
-            line: "cargo package --package otp-engine --allow-dirty --locked",
+            line: "cargo package --package otp-base --package otp-record --package otp-engine \
+                   --allow-dirty --locked",
             env: &[],
             code: 0,
         },
@@ -172,7 +173,7 @@ const EXAMPLE: Part = Part {
             code: 2,
         },
         Step::Command {
-            line: "cargo run --locked --example verify_record -- \
+            line: "cargo run --locked --package otp-record --example verify_record -- \
                    --keys tests/vectors/records/first.jwks --tenant acme --count 1 \
                    tests/vectors/records/first.sd-jwt",
             env: &[],
@@ -180,7 +181,7 @@ const EXAMPLE: Part = Part {
         },
         // Another tenant's.
         Step::Command {
-            line: "cargo run --locked --example verify_record -- \
+            line: "cargo run --locked --package otp-record --example verify_record -- \
                    --keys tests/vectors/records/first.jwks --tenant globex \
                    tests/vectors/records/first.sd-jwt",
             env: &[],
@@ -188,7 +189,7 @@ const EXAMPLE: Part = Part {
         },
         // The page counts one more.
         Step::Command {
-            line: "cargo run --locked --example verify_record -- \
+            line: "cargo run --locked --package otp-record --example verify_record -- \
                    --keys tests/vectors/records/first.pem --count 2 \
                    tests/vectors/records/first.sd-jwt",
             env: &[],
@@ -196,13 +197,13 @@ const EXAMPLE: Part = Part {
         },
         // A file that holds no record, and one that holds no key.
         Step::Command {
-            line: "cargo run --locked --example verify_record -- \
+            line: "cargo run --locked --package otp-record --example verify_record -- \
                    --keys tests/vectors/records/first.jwks Cargo.toml",
             env: &[],
             code: 2,
         },
         Step::Command {
-            line: "cargo run --locked --example verify_record -- \
+            line: "cargo run --locked --package otp-record --example verify_record -- \
                    --keys Cargo.toml tests/vectors/records/first.sd-jwt",
             env: &[],
             code: 2,

@@ -1,8 +1,8 @@
 //! The one place where what depends on a secret becomes public.
 //!
-//! Nothing else in this crate branches on a secret, or indexes by one. `bindings/c/tests/constant_time.c`
+//! Nothing else in these crates branches on a secret, or indexes by one. `bindings/c/tests/constant_time.c`
 //! shows that on the shipped library: the secrets are undefined memory to memcheck, which reports whatever
-//! depends on them but for [`reveal`] and [`publish_byte`], excused in `constant_time.supp`.
+//! depends on them but for [`reveal`] and `publish_byte`, excused in `constant_time.supp`.
 
 use core::hint::black_box;
 
@@ -12,7 +12,8 @@ use core::hint::black_box;
 /// a comparison would do. It is excused by its name: hence the attribute. A pattern that matches the
 /// module's name alone would excuse [`equal`] too, and miss an early exit there.
 #[inline(never)]
-pub(crate) fn reveal(bit: u8) -> bool {
+#[must_use]
+pub fn reveal(bit: u8) -> bool {
     static OUTCOMES: [bool; 2] = [false, true];
     black_box(&OUTCOMES)[usize::from(bit & 1)]
 }
@@ -20,7 +21,8 @@ pub(crate) fn reveal(bit: u8) -> bool {
 /// Makes bytes public that leave as they are: a signature, a record's name, a question.
 ///
 /// What writes them as text may branch on each of them.
-pub(crate) fn publish<const N: usize>(bytes: [u8; N]) -> [u8; N] {
+#[must_use]
+pub fn publish<const N: usize>(bytes: [u8; N]) -> [u8; N] {
     bytes.map(publish_byte)
 }
 
@@ -45,7 +47,8 @@ static BYTES: [u8; 256] = {
 /// Tells whether `a` and `b` are the same bytes; only the answer depends on what they hold.
 ///
 /// The lengths are public: slices of unequal length are unequal, and no byte is read.
-pub(crate) fn equal(a: &[u8], b: &[u8]) -> bool {
+#[must_use]
+pub fn equal(a: &[u8], b: &[u8]) -> bool {
     if a.len() != b.len() {
         return false;
     }

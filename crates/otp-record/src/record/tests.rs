@@ -447,7 +447,7 @@ fn hs256_records_verify_with_the_secret_alone() {
 ///
 /// `OTP_WRITE_GOLDEN_RECORDS=1` writes them: once for a format, as writing them anew hides a drift.
 #[test]
-#[cfg(feature = "std")]
+
 fn case_93_records_are_made_as_the_golden_files_have_them() {
     let (old, new) = (
         SigningKey::from_seed(&[1; 32])

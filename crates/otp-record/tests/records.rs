@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use base64ct::{Base64UrlUnpadded, Encoding};
 use ed25519_dalek::Signer;
 use hmac::{Hmac, KeyInit, Mac};
-use otp_engine::{
+use otp_record::{
     ChainHead, Expected, ExpectedChain, JwsError, JwsPart, KeyId, RecordCheck, RecordDetail,
     RecordError, RecordFact, RecordFault, SignatureRecord, SigningKey, Timestamp, VerifiedRecord,
     VerifyingKey, VerifyingKeys, verify_chain, verify_record,

@@ -1,6 +1,6 @@
 //! Verifies signature records with public keys alone: no engine, no store.
 //!
-//! `cargo run --example verify_record -- --keys tests/vectors/records/first.jwks
+//! `cargo run -p otp-record --example verify_record -- --keys tests/vectors/records/first.jwks
 //! tests/vectors/records/first.sd-jwt`
 #![expect(clippy::print_stdout, reason = "a program for the terminal")]
 
@@ -8,11 +8,11 @@ use core::fmt::{Display, Write as _};
 use std::io::Read as _;
 use std::process::ExitCode;
 
-use otp_engine::{
-    ChainHead, ContentDigest, Expected, ExpectedChain, JwsError, RecordCheck, RecordDetail,
-    RecordFault, SignatureRecord, Timestamp, VerifiedRecord, VerifyingKeys, verify_chain,
-    verify_record,
+use otp_record::{
+    ChainHead, Expected, ExpectedChain, JwsError, RecordCheck, RecordDetail, RecordFault,
+    SignatureRecord, Timestamp, VerifiedRecord, VerifyingKeys, verify_chain, verify_record,
 };
+use sha2::{Digest as _, Sha256};
 
 const HELP: &str = "\
 Verifies the signature records of one field, each by itself and all as a chain.
@@ -363,7 +363,7 @@ impl Options {
             }
         }
         if let Some(document) = document {
-            expected = expected.content(*ContentDigest::of(document).as_bytes());
+            expected = expected.content(Sha256::digest(document).into());
         }
         expected
     }

@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use crate::Timestamp;
-use crate::reveal::publish;
+use otp_base::reveal::publish;
 pub use verifying::{VerifyingKey, VerifyingKeys};
 
 /// A key that signs records as the operator.
@@ -25,7 +25,7 @@ pub use verifying::{VerifyingKey, VerifyingKeys};
 /// years. The secret is wiped when dropped, and never printed.
 ///
 /// ```
-/// use otp_engine::{SigningKey, Timestamp, VerifyingKeys};
+/// use otp_record::{SigningKey, Timestamp, VerifyingKeys};
 ///
 /// let key = SigningKey::from_seed(&[7; 32]).not_before(Timestamp::from_unix(1_700_000_000));
 /// let keys: VerifyingKeys = [key.verifying_key()].into_iter().collect();
@@ -216,8 +216,9 @@ impl SigningKey {
         }
     }
 
-    /// Fails where this key may not sign at `now`; ask before an answer is judged.
-    pub(crate) fn signs_at(&self, now: Timestamp) -> Result<(), KeyError> {
+    /// Fails where this key may not sign at `now`; the engine asks before it judges an answer.
+    #[doc(hidden)]
+    pub fn signs_at(&self, now: Timestamp) -> Result<(), KeyError> {
         match self.window {
             Window {
                 not_before: Some(not_before),

@@ -9,7 +9,7 @@ use base64ct::{Base64UrlUnpadded, Encoding};
 use sha2::{Digest, Sha256};
 
 use crate::json::{self, Value};
-use crate::reveal::publish;
+use otp_base::reveal::publish;
 
 /// The longest disclosure, in characters: a value of about 3,000 bytes.
 pub(crate) const MAX_DISCLOSURE: usize = 4096;

@@ -1,7 +1,9 @@
 //! Signature records: the evidence that a code was answered, as a JWS and disclosures beside it.
 
 mod chain;
-pub(crate) mod facts;
+mod chain_head;
+#[doc(hidden)]
+pub mod facts;
 mod fault;
 mod payload;
 mod verify;
@@ -17,6 +19,7 @@ use crate::Timestamp;
 use crate::disclosure;
 use crate::jws::Compact;
 pub use chain::{ChainVerdict, ExpectedChain, RecordCheck, verify_chain};
+pub use chain_head::ChainHead;
 pub use fault::{RecordError, RecordFact, RecordFault};
 use payload::Payload;
 pub use payload::{Channel, DocumentFacts, ImageFacts, OtpFacts};
@@ -36,14 +39,14 @@ const MAX_STORED: usize = 64 * 1024;
 ///
 /// ```
 /// # let line = include_str!("../tests/vectors/records/first.sd-jwt").trim_end();
-/// use otp_engine::{RecordDetail, SignatureRecord, Timestamp};
+/// use otp_record::{RecordDetail, SignatureRecord, Timestamp};
 ///
 /// let record = SignatureRecord::from_sd_jwt(line)?;
 /// assert_eq!(record.sequence(), 1);
 /// let (erased, erasure) = record.erase(&[RecordDetail::Number], Timestamp::from_unix(1_800_000_000));
 /// assert_eq!(erasure.details(), [RecordDetail::Number]);
 /// assert_eq!(erased.jws(), record.jws());
-/// # Ok::<(), otp_engine::RecordError>(())
+/// # Ok::<(), otp_record::RecordError>(())
 /// ```
 #[derive(Clone, Eq, PartialEq)]
 pub struct SignatureRecord {

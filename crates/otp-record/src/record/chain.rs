@@ -14,7 +14,7 @@ use crate::signing::VerifyingKeys;
 /// by [`Expected`](crate::Expected).
 ///
 /// ```
-/// use otp_engine::{ChainHead, ExpectedChain};
+/// use otp_record::{ChainHead, ExpectedChain};
 ///
 /// let expected = ExpectedChain::new()
 ///     .tenant("acme")
@@ -175,7 +175,7 @@ pub enum RecordCheck {
 /// ```
 /// # let lines = include_str!("../../tests/vectors/records/first.sd-jwt");
 /// # let jwk_set = include_str!("../../tests/vectors/records/first.jwks");
-/// use otp_engine::{RecordCheck, ExpectedChain, SignatureRecord, VerifyingKeys, verify_chain};
+/// use otp_record::{RecordCheck, ExpectedChain, SignatureRecord, VerifyingKeys, verify_chain};
 ///
 /// let keys = VerifyingKeys::from_jwk_set(jwk_set)?;
 /// let records = [SignatureRecord::from_sd_jwt(lines.trim_end())?];

@@ -19,7 +19,7 @@ use crate::signing::{KeyId, VerifyingKeys};
 /// together, see [`ExpectedChain`](crate::ExpectedChain).
 ///
 /// ```
-/// use otp_engine::Expected;
+/// use otp_record::Expected;
 ///
 /// let expected = Expected::new()
 ///     .tenant("acme")
@@ -60,7 +60,7 @@ pub struct VerifiedRecord {
 /// ```
 /// # let line = include_str!("../../tests/vectors/records/first.sd-jwt").trim_end();
 /// # let jwk_set = include_str!("../../tests/vectors/records/first.jwks");
-/// use otp_engine::{Expected, SignatureRecord, VerifyingKeys, verify_record};
+/// use otp_record::{Expected, SignatureRecord, VerifyingKeys, verify_record};
 ///
 /// let keys = VerifyingKeys::from_jwk_set(jwk_set)?;
 /// let record = SignatureRecord::from_sd_jwt(line)?;

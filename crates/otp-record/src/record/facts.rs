@@ -1,4 +1,10 @@
-//! Making a record: plain facts in, one signed record out.
+//! Making a record: plain facts in, one signed record out. For otp-engine; no part of the public API.
+#![expect(
+    clippy::exhaustive_enums,
+    clippy::exhaustive_structs,
+    missing_debug_implementations,
+    reason = "the engine alone makes records, and they hold what no log may show"
+)]
 
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -13,50 +19,50 @@ use crate::jws::{self, MAX_PAYLOAD};
 use crate::signing::{KeyError, SigningKey};
 
 /// How many salts a record may need: one for each detail, a record having one address.
-pub(crate) const SALTS: usize = 6;
+pub const SALTS: usize = 6;
 
 /// Fresh random salts, for one record alone.
-pub(crate) type Salts = [[u8; SALT]; SALTS];
+pub type Salts = [[u8; SALT]; SALTS];
 
 /// What a record is made of. Texts are taken as they are: their words have checked them.
 #[derive(Clone, Copy)]
-pub(crate) struct Facts<'a> {
-    pub(crate) tenant: &'a str,
-    pub(crate) id: RecordId,
-    pub(crate) verified_at: Timestamp,
-    pub(crate) purpose: &'a str,
+pub struct Facts<'a> {
+    pub tenant: &'a str,
+    pub id: RecordId,
+    pub verified_at: Timestamp,
+    pub purpose: &'a str,
     /// The record's place in its field, from 1.
-    pub(crate) n: u64,
+    pub n: u64,
     /// The digest of the record before: of each but the first.
-    pub(crate) prev: Option<[u8; 32]>,
-    pub(crate) model: &'a str,
-    pub(crate) field: &'a str,
-    pub(crate) record: &'a str,
-    pub(crate) revision: Option<&'a str>,
-    pub(crate) content: Option<Content<'a>>,
-    pub(crate) user: &'a str,
-    pub(crate) user_name: Option<&'a str>,
-    pub(crate) signer_name: Option<&'a str>,
-    pub(crate) address: Address<'a>,
-    pub(crate) ip: Option<&'a str>,
-    pub(crate) agent: Option<&'a str>,
-    pub(crate) otp: Otp<'a>,
-    pub(crate) image: Option<Image<'a>>,
-    pub(crate) consent: Option<&'a str>,
+    pub prev: Option<[u8; 32]>,
+    pub model: &'a str,
+    pub field: &'a str,
+    pub record: &'a str,
+    pub revision: Option<&'a str>,
+    pub content: Option<Content<'a>>,
+    pub user: &'a str,
+    pub user_name: Option<&'a str>,
+    pub signer_name: Option<&'a str>,
+    pub address: Address<'a>,
+    pub ip: Option<&'a str>,
+    pub agent: Option<&'a str>,
+    pub otp: Otp<'a>,
+    pub image: Option<Image<'a>>,
+    pub consent: Option<&'a str>,
 }
 
 /// What was approved: `Binding.content`, and what is known of the document.
 #[derive(Clone, Copy)]
-pub(crate) struct Content<'a> {
-    pub(crate) digest: [u8; 32],
-    pub(crate) guessing: Guessing,
-    pub(crate) size: Option<u64>,
-    pub(crate) media_type: Option<&'a str>,
+pub struct Content<'a> {
+    pub digest: [u8; 32],
+    pub guessing: Guessing,
+    pub size: Option<u64>,
+    pub media_type: Option<&'a str>,
 }
 
 /// Whether someone who holds the digest alone can find the content by trying.
 #[derive(Clone, Copy, Eq, PartialEq)]
-pub(crate) enum Guessing {
+pub enum Guessing {
     /// A document: the digest stands in the payload.
     Hopeless,
     /// Under 64 bits of entropy, an amount say: the digest is committed to, and can be erased.
@@ -65,32 +71,32 @@ pub(crate) enum Guessing {
 
 /// Where the code was sent.
 #[derive(Clone, Copy)]
-pub(crate) enum Address<'a> {
+pub enum Address<'a> {
     Number(&'a str),
     Email(&'a str),
 }
 
 /// What is told of the code: never its digits, nor what they derive from.
 #[derive(Clone, Copy)]
-pub(crate) struct Otp<'a> {
-    pub(crate) id: &'a str,
-    pub(crate) sent_at: Timestamp,
-    pub(crate) attempts: u32,
-    pub(crate) sends: u32,
-    pub(crate) digits: u32,
+pub struct Otp<'a> {
+    pub id: &'a str,
+    pub sent_at: Timestamp,
+    pub attempts: u32,
+    pub sends: u32,
+    pub digits: u32,
 }
 
 /// The captured signature; the bytes stay with the host.
 #[derive(Clone, Copy)]
-pub(crate) struct Image<'a> {
-    pub(crate) digest: [u8; 32],
-    pub(crate) size: u64,
-    pub(crate) media_type: &'a str,
+pub struct Image<'a> {
+    pub digest: [u8; 32],
+    pub size: u64,
+    pub media_type: &'a str,
 }
 
 /// The reason why facts make no record.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Unfit {
+pub enum Unfit {
     /// The key may not sign at `verified_at`.
     Key(KeyError),
     /// A detail is longer than a disclosure may be: about 3,000 bytes.
@@ -102,11 +108,7 @@ pub(crate) enum Unfit {
 }
 
 /// Signs `facts`; `key` must be in use at `verified_at`.
-pub(crate) fn sign(
-    facts: &Facts<'_>,
-    salts: &Salts,
-    key: &SigningKey,
-) -> Result<SignatureRecord, Unfit> {
+pub fn sign(facts: &Facts<'_>, salts: &Salts, key: &SigningKey) -> Result<SignatureRecord, Unfit> {
     key.signs_at(facts.verified_at).map_err(Unfit::Key)?;
     let (payload, disclosures) = facts.payload(salts)?;
     Ok(SignatureRecord {

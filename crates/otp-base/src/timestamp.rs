@@ -11,7 +11,7 @@ use time::UtcDateTime;
 ///
 /// ```
 /// use core::time::Duration;
-/// use otp_engine::Timestamp;
+/// use otp_base::Timestamp;
 ///
 /// let issued_at = Timestamp::from_unix(1_715_767_200);
 /// let expires_at = issued_at.saturating_add(Duration::from_secs(180));
@@ -56,13 +56,17 @@ impl Timestamp {
     }
 
     /// Says whether this lies so far ahead of `now` that one of the two clocks was wrong.
-    pub(crate) fn is_far_ahead_of(self, now: Self) -> bool {
+    #[doc(hidden)]
+    #[must_use]
+    pub fn is_far_ahead_of(self, now: Self) -> bool {
         self > now.saturating_add(FUTURE)
     }
 
     /// Returns the instant as a decision reads it: one that is far ahead is read as the present. It
     /// counts, and is kept as it was: the clock that is wrong may be this one.
-    pub(crate) fn read_at(self, now: Self) -> Self {
+    #[doc(hidden)]
+    #[must_use]
+    pub fn read_at(self, now: Self) -> Self {
         if self.is_far_ahead_of(now) { now } else { self }
     }
 
@@ -76,7 +80,8 @@ impl Timestamp {
 /// How far ahead of the clock an instant of the future is honoured, and how far past the newest
 /// committed time a purge believes the clock: a day, as long as the longest window. Cells are kept
 /// for as much longer than any answer needs them.
-pub(crate) const FUTURE: Duration = Duration::from_secs(86_400);
+#[doc(hidden)]
+pub const FUTURE: Duration = Duration::from_secs(86_400);
 
 impl From<UtcDateTime> for Timestamp {
     fn from(utc: UtcDateTime) -> Self {

@@ -1,0 +1,18 @@
+//! What [otp-record], [otp-oath] and [otp-engine] share: an instant, and the one place where what
+//! depends on a secret becomes public.
+//!
+//! Depend on one of those three instead: they re-export what you need of this crate, and anything
+//! else here may change with any release.
+//!
+//! [otp-engine]: https://crates.io/crates/otp-engine
+//! [otp-oath]: https://crates.io/crates/otp-oath
+//! [otp-record]: https://crates.io/crates/otp-record
+#![no_std]
+
+#[cfg(test)]
+extern crate std;
+
+pub mod reveal;
+pub mod timestamp;
+
+pub use timestamp::Timestamp;
