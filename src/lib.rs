@@ -62,7 +62,7 @@
 //! | PostgreSQL | `otp-engine-postgres` | many hosts |
 //! | Redis | `otp-engine-redis` | many hosts, codes without signature records |
 //!
-//! Any other store implements [`Store`] and proves itself with `store::conformance`.
+//! Any other store implements [`Store`] and proves itself with the crate `otp-store-tests`.
 //!
 //! # Features
 //!
@@ -70,7 +70,6 @@
 //! |---|---|---|
 //! | `std` | yes | the system's clock and randomness, [`MemoryStore`] |
 //! | `async` | no | `AsyncEngine` over an `AsyncStore`, on any runtime |
-//! | `conformance` | no | `store::conformance`, the tests that a store must pass |
 //!
 //! Without `std` the crate needs `alloc` alone; the host gives a [`Clock`] and randomness to
 //! [`EngineBuilder`].

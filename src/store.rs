@@ -9,8 +9,6 @@ use crate::Timestamp;
 
 #[cfg(feature = "async")]
 mod asynchronous;
-#[cfg(feature = "conformance")]
-pub mod conformance;
 #[cfg(feature = "std")]
 mod memory;
 
@@ -22,7 +20,7 @@ pub use memory::MemoryStore;
 /// A place to keep cells: small, versioned, opaque bodies under opaque keys.
 ///
 /// The engine's whole safety under races and crashes rests on this contract; the suite in
-/// `store::conformance` (feature `conformance`) checks an implementation against it.
+/// the crate `otp-store-tests` checks an implementation against it.
 ///
 /// # Contract
 ///

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use otp_core::MemoryStore;
-use otp_core::store::{Store, conformance};
+use otp_core::Store;
 use otp_engine_sqlite::SqliteStore;
 
 use crate::fork::Generation;
@@ -164,7 +164,7 @@ pub unsafe extern "C" fn otp_store_check(
         let store = unsafe { lend(store, "store")? };
         store.generation.check("store")?;
         let make = || -> Box<dyn Store> { Box::new(Shared(Arc::clone(&store.store))) };
-        let report = conformance::check(&make, &conformance::Options::new());
+        let report = otp_store_tests::check(&make, &otp_store_tests::Options::new());
         // SAFETY: asked above.
         unsafe {
             hand_out(passed_out, i32::from(report.passed()));

@@ -5,12 +5,9 @@ use std::{sync::Mutex, thread};
 
 use otp_engine::{
     Timestamp,
-    store::{
-        Cell, Class, Commit, Error, Key, Store, Version, Write,
-        conformance::{self, Options, Outcome, Report},
-        has_twice_one_key,
-    },
+    store::{Cell, Class, Commit, Error, Key, Store, Version, Write, has_twice_one_key},
 };
+use otp_store_tests::{Options, Outcome, Report};
 
 use crate::PATIENCE;
 
@@ -148,7 +145,7 @@ pub fn are_caught(open: &dyn Fn(Flaw) -> Box<dyn Store>) {
         // Each with a seed of its own: they are on the same server.
         let report = || {
             let options = Options::new().slots(30).cells(100).patience(2 * PATIENCE);
-            let report = conformance::check(&|| open(flaw), &options);
+            let report = otp_store_tests::check(&|| open(flaw), &options);
             // Nothing else is wrong with it: it works as long as nobody else is there.
             for check in ALONE {
                 let outcome = outcome(&report, check);
@@ -183,7 +180,7 @@ pub fn outcome<'a>(report: &'a Report, check: &str) -> &'a Outcome {
 /// Shows that a store passes the suite, but for the checks that do not apply to it.
 pub fn passes(make: &dyn Fn() -> Box<dyn Store>, options: &Options, not_applicable: &[&str]) {
     let options = options.clone().patience(2 * PATIENCE);
-    let report = conformance::check(make, &options);
+    let report = otp_store_tests::check(make, &options);
     assert!(report.passed(), "{report}");
     for line in report.lines() {
         let is_applied = *line.outcome() == Outcome::Passed;

@@ -19,10 +19,8 @@
 use core::{hash::BuildHasher, time::Duration};
 use std::{collections::hash_map::RandomState, thread};
 
-use otp_engine::{
-    Store,
-    store::conformance::{Fault, Storm},
-};
+use otp_engine::Store;
+use otp_store_tests::{Fault, Storm};
 
 use crate::{Folder, Part, Player};
 

@@ -5,12 +5,12 @@ use std::{
 };
 
 use ::postgres::{Client, NoTls};
-use otp_engine::store::conformance::{self, Options};
 use otp_engine_testkit::{
     FailingDisk, Folder, PostgresServer, Proxy,
     cells::{BODY, LATER, text, version, write},
     scenarios, wait_until,
 };
+use otp_store_tests::Options;
 
 use super::*;
 use crate::statements::{COMMIT, LOAD};
@@ -713,7 +713,7 @@ fn passes_under(isolation: &'static str) {
     let mut options = PostgresOptions::new();
     options.isolation = isolation;
     let make = || Box::new(options.open(&server.url()).unwrap()) as Box<dyn Store>;
-    let report = conformance::check(&make, &Options::new().slots(20).cells(50));
+    let report = otp_store_tests::check(&make, &Options::new().slots(20).cells(50));
     assert!(report.passed(), "{isolation}\n{report}");
 }
 

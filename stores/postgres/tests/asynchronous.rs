@@ -2,13 +2,14 @@
 //! forget the versions, or compare them apart from writing, fail in the same storm.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use otp_engine::store::{Store, conformance::Options};
+use otp_engine::Store;
 use otp_engine_postgres::AsyncPostgresStore;
 use otp_engine_testkit::{
     PostgresServer,
     broken::passes,
     scenarios::{self, bridge, storm_of_tasks},
 };
+use otp_store_tests::Options;
 use tokio::runtime::Runtime;
 
 #[path = "conformance/broken.rs"]

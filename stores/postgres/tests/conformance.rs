@@ -2,12 +2,13 @@
 //! fail in it on the same server.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use otp_engine::store::{Store, conformance::Options};
+use otp_engine::Store;
 use otp_engine_postgres::{PostgresOptions, PostgresStore};
 use otp_engine_testkit::{
     PostgresServer,
     broken::{are_caught, passes},
 };
+use otp_store_tests::Options;
 
 #[path = "conformance/broken.rs"]
 mod broken;

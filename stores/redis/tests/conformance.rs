@@ -2,12 +2,13 @@
 //! from writing, fail in it on the same server.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use otp_engine::store::{Store, conformance::Options};
+use otp_engine::Store;
 use otp_engine_redis::RedisOptions;
 use otp_engine_testkit::{
     PATIENCE, RedisServer,
     broken::{are_caught, passes},
 };
+use otp_store_tests::Options;
 
 #[path = "conformance/broken.rs"]
 mod broken;

@@ -2,9 +2,10 @@
 //! versions, or the transaction, fail in it on such a file.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use otp_engine::{Store, store::conformance::Options};
+use otp_engine::Store;
 use otp_engine_sqlite::{SqliteOptions, SqliteStore};
 use otp_engine_testkit::broken::{are_caught, passes};
+use otp_store_tests::Options;
 
 #[path = "conformance/broken.rs"]
 mod broken;

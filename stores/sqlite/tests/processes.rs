@@ -109,7 +109,7 @@ fn a_storm_of_cells_catches_the_cellwise_store() {
     });
 }
 
-fn storm_of_cells(test: &str, kind: &str) -> Result<(), otp_engine::store::conformance::Fault> {
+fn storm_of_cells(test: &str, kind: &str) -> Result<(), otp_store_tests::Fault> {
     let folder = Folder::new();
     let text = format!("{kind} {}", file_in(&folder));
     scenarios::storm_of_cells(test, &text, &*open(&text), 150)

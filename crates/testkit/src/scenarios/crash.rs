@@ -1,6 +1,6 @@
 //! Writers and server killed in the middle of commits, again and again.
 
-use otp_engine::store::conformance::{CrashTrial, Fault};
+use otp_store_tests::{CrashTrial, Fault};
 
 use super::{CRASH, Mortal, Open, seed};
 use crate::{Folder, Player, wait_until};

@@ -11,8 +11,9 @@ use std::{fs, path::Path, sync::Arc, thread, time::Instant};
 
 use otp_engine::{
     AsyncEngine, AsyncStore, Binding, Clock, Error, Store, Submission, SystemClock, Timestamp,
-    store::{self, Cell, Class, Commit, Key, Write, conformance::Blocking},
+    store::{self, Cell, Class, Commit, Key, Write},
 };
+use otp_store_tests::Blocking;
 use tokio::{
     runtime::{Builder, Handle, Runtime},
     sync::{Barrier, Semaphore},

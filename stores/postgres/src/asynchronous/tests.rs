@@ -1,16 +1,14 @@
 use std::sync::Arc;
 
 use ::postgres::{Client, NoTls};
-use otp_engine::{
-    Store,
-    store::conformance::{self, Options},
-};
+use otp_engine::Store;
 use otp_engine_testkit::{
     Folder, Pooler, PostgresServer, Proxy,
     cells::{text, version, write},
     scenarios::{self, Bridged, Tasks, bridge},
     wait_until,
 };
+use otp_store_tests::Options;
 use tokio::{runtime::Runtime, sync::Barrier};
 
 use super::*;
@@ -322,6 +320,6 @@ fn case_220_the_suite_passes_behind_a_pooler() {
         let store = open(&runtime, &PostgresOptions::new(), &pooler.url());
         Box::new(store.unwrap()) as Box<dyn Store>
     };
-    let report = conformance::check(&make, &Options::new().slots(12).cells(40));
+    let report = otp_store_tests::check(&make, &Options::new().slots(12).cells(40));
     assert!(report.passed(), "{report}");
 }

@@ -175,7 +175,7 @@ fn case_220_the_suite_passes_behind_a_pooler() {
         number.fetch_add(1, Ordering::SeqCst);
         Box::new(PostgresStore::open(&pooler.url()).unwrap()) as Box<dyn Store>
     };
-    let report = conformance::check(&make, &Options::new().slots(12).cells(40));
+    let report = otp_store_tests::check(&make, &Options::new().slots(12).cells(40));
     assert!(report.passed(), "{report}");
     assert!(number.into_inner() > 0);
 }

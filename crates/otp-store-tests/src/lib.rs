@@ -14,12 +14,15 @@
 //! purges with a clock that stands in the year 2100.
 //!
 //! ```
-//! use otp_engine::store::{MemoryStore, conformance};
+//! use otp_engine::MemoryStore;
+//! use otp_store_tests::{Options, check};
 //!
-//! let options = conformance::Options::new().threads(4).slots(20).cells(100);
-//! let report = conformance::check(&|| Box::new(MemoryStore::new()), &options);
+//! let options = Options::new().threads(4).slots(20).cells(100);
+//! let report = check(&|| Box::new(MemoryStore::new()), &options);
 //! assert!(report.passed(), "{report}");
 //! ```
+
+extern crate alloc;
 
 use alloc::{boxed::Box, format, string::String, sync::Arc, vec::Vec};
 use core::{any::Any, time::Duration};
@@ -28,7 +31,7 @@ use std::{
     thread,
 };
 
-use super::Store;
+use otp_engine::Store;
 
 #[cfg(feature = "async")]
 mod blocking;
@@ -223,3 +226,9 @@ const CHECKS: &[Check] = &[
         run: capacity::full,
     },
 ];
+
+#[cfg(doctest)]
+mod documents {
+    #[doc = include_str!("../README.md")]
+    struct Readme;
+}

@@ -3,7 +3,7 @@
 use alloc::{string::String, vec::Vec};
 use core::{fmt, str::FromStr};
 
-use crate::store::conformance::Fault;
+use crate::Fault;
 
 /// What one player of a [`Storm`](super::Storm) was told; its text passes from one process to another.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]

@@ -11,7 +11,7 @@ use super::{
     Fault,
     probe::{Keys, NOW, draw, failed, load, load_all, mix, must, version, write},
 };
-use crate::store::{Cell, Commit, Key, Store};
+use otp_engine::store::{Cell, Commit, Key, Store};
 
 /// A trial by crashes: writers commit to colliding cells until they are killed.
 ///

@@ -8,7 +8,7 @@ use super::{
     Fault,
     probe::{Finding, LATER, NOW, Probe, failed, must, version, write},
 };
-use crate::{
+use otp_engine::{
     Timestamp,
     store::{Class, Commit, Key, Write},
 };

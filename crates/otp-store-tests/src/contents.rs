@@ -4,7 +4,7 @@ use alloc::{vec, vec::Vec};
 use std::thread;
 
 use super::probe::{Finding, LATER, NOW, Probe, draw, failed, mix, must, version, write};
-use crate::{
+use otp_engine::{
     Timestamp,
     store::{Class, Commit, Error, Key, MAX_BODY, MAX_CELLS, Version, Write},
 };

@@ -6,7 +6,7 @@ use super::{
     Fault,
     probe::{Finding, NOW, Probe, failed, must, version, write},
 };
-use crate::store::{Commit, Error, MAX_CELLS};
+use otp_engine::store::{Commit, Error, MAX_CELLS};
 
 pub(super) fn kept(probe: &Probe) -> Result<(), Finding> {
     let (inserted, _) = fill(probe)?;

@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 use core::{fmt, future::Future, pin::Pin, pin::pin};
 
-use crate::{
+use otp_engine::{
     AsyncStore, Timestamp,
     store::{Cell, Class, Commit, Error, Key, Store, Write},
 };
@@ -16,10 +16,11 @@ use crate::{
 ///
 /// ```
 /// use core::{hint, task::{Context, Waker}};
-/// use otp_engine::store::{MemoryStore, conformance::{self, Blocking, Options}};
+/// use otp_engine::MemoryStore;
+/// use otp_store_tests::{Blocking, Options, check};
 ///
 /// let options = Options::new().threads(4).slots(20).cells(100);
-/// let report = conformance::check(&|| {
+/// let report = check(&|| {
 ///     Box::new(Blocking::new(MemoryStore::new(), |mut future| {
 ///         while future.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending() {
 ///             hint::spin_loop();

@@ -4,7 +4,7 @@ use alloc::{format, string::String, sync::Arc, vec::Vec};
 use core::{error::Error as _, time::Duration};
 
 use super::{Fault, Options};
-use crate::{
+use otp_engine::{
     Timestamp,
     store::{Cell, Class, Commit, Error, Key, Kind, MAX_CELLS, Store, Version, Write},
 };
@@ -32,7 +32,7 @@ impl From<Fault> for Finding {
 macro_rules! must {
     ($holds:expr, $($text:tt)+) => {
         if !$holds {
-            return Err($crate::store::conformance::Fault(alloc::format!($($text)+)).into());
+            return Err($crate::Fault(alloc::format!($($text)+)).into());
         }
     };
 }

@@ -3,7 +3,7 @@
 use alloc::{format, string::String, vec, vec::Vec};
 
 use super::probe::{Finding, NOW, Probe, must, write};
-use crate::store::{Commit, Error, MAX_CELLS, Version, Write};
+use otp_engine::store::{Commit, Error, MAX_CELLS, Version, Write};
 
 /// What is wrong with the one write that must stop its commit: what it expects, what is there.
 const WRONG: [(&str, u64, u64); 4] = [

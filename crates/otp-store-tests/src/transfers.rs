@@ -7,7 +7,7 @@ use super::{
     Fault,
     probe::{Finding, Probe, draw, mix, must, version, write},
 };
-use crate::store::{Cell, Commit};
+use otp_engine::store::{Cell, Commit};
 
 const ACCOUNTS: u64 = 12;
 

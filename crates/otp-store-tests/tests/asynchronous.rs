@@ -5,22 +5,22 @@ use core::future::Future;
 use core::ops::Deref;
 use core::pin::Pin;
 
-use otp_engine::store::conformance::{self, Blocking, Options, Outcome, Report};
 use otp_engine::store::{Cell, Class, Commit, Error, Key, Write};
 use otp_engine::{AsyncStore, MemoryStore, Store, Timestamp};
+use otp_store_tests::{Blocking, Options, Outcome, Report};
 
 use broken::{Naive, Shelf};
 use by_hand::{block_on, pending, poll};
 use ledger::{Flaw, Ledger, Pauses};
 
 #[allow(dead_code, reason = "the tools are shared, and this file uses a part")]
-#[path = "conformance_memory/broken.rs"]
+#[path = "memory/broken.rs"]
 mod broken;
 #[allow(dead_code, reason = "the tools are shared, and this file uses a part")]
-#[path = "asynchronous/by_hand.rs"]
+#[path = "../../../tests/asynchronous/by_hand.rs"]
 mod by_hand;
 #[allow(dead_code, reason = "the tools are shared, and this file uses a part")]
-#[path = "asynchronous/ledger.rs"]
+#[path = "../../../tests/asynchronous/ledger.rs"]
 mod ledger;
 
 /// What blocks in these tests.
@@ -33,7 +33,7 @@ fn small() -> Options {
 }
 
 fn check<S: AsyncStore + 'static>(make: impl Fn() -> S) -> Report {
-    conformance::check(&|| Box::new(Blocking::new(make(), wait)), &small())
+    otp_store_tests::check(&|| Box::new(Blocking::new(make(), wait)), &small())
 }
 
 fn pausing() -> Pauses {

@@ -4,12 +4,10 @@
 use core::time::Duration;
 use std::{collections::BTreeMap, sync::Arc};
 
-use otp_engine::store::{
-    Class, MemoryStore, Store,
-    conformance::{self, CrashTrial, Fault, Options, Outcome, Report, Storm},
-};
+use otp_engine::store::{Class, MemoryStore, Store};
+use otp_store_tests::{CrashTrial, Fault, Options, Outcome, Report, Storm};
 
-#[path = "conformance_memory/broken.rs"]
+#[path = "memory/broken.rs"]
 mod broken;
 
 use broken::{Naive, Shelf};
@@ -20,7 +18,7 @@ fn small() -> Options {
 }
 
 fn passes(make: &dyn Fn() -> Box<dyn Store>, options: &Options) -> BTreeMap<&'static str, Outcome> {
-    let report = conformance::check(make, options);
+    let report = otp_store_tests::check(make, options);
     assert!(report.passed(), "{report}");
     let lines = report.lines().iter();
     lines
@@ -67,7 +65,7 @@ fn the_shelf_without_a_fault_passes() {
 
 #[track_caller]
 fn caught(naive: Naive, by: &[&str]) {
-    let report = conformance::check(&|| Box::new(Shelf::new(naive)), &small());
+    let report = otp_store_tests::check(&|| Box::new(Shelf::new(naive)), &small());
     for check in by {
         match outcome(&report, check) {
             // Only the store that locks in an order of its own may be caught by its hanging.
@@ -197,7 +195,7 @@ fn a_store_that_panics_is_reported() {
 /// For stores that hang, or whose panic leaves others waiting.
 fn impatient(naive: Naive) -> Report {
     let options = small().patience(Duration::from_secs(3));
-    conformance::check(&|| Box::new(Shelf::new(naive)), &options)
+    otp_store_tests::check(&|| Box::new(Shelf::new(naive)), &options)
 }
 
 #[test]
@@ -257,7 +255,7 @@ fn a_storm_judges_that_a_success_was_told_twice() {
 #[test]
 fn a_text_that_is_no_tally_is_refused() {
     for text in ["", "1 2", "1 2 x", "1 2 3 x", "1 2 4294967296", "-1 2 3"] {
-        assert!(text.parse::<conformance::Tally>().is_err(), "{text:?}");
+        assert!(text.parse::<otp_store_tests::Tally>().is_err(), "{text:?}");
     }
 }
 
