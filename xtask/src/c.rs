@@ -4,167 +4,180 @@
 mod abi;
 mod build;
 mod constant_time;
-mod dump;
 mod installed;
 mod layout;
-mod linking;
-mod memory;
 mod symbols;
 mod vectors;
 
-use std::{fs, io};
+use std::path::PathBuf;
 
-use build::{
-    Language, Linked, PLANTED, c, caught, compiler, cpp, generated, plain, program, source,
-};
+use anyhow::{Context, Result, ensure};
+use xshell::cmd;
+
+use crate::job::{Job, Ran};
+use build::{Language, Linked, PLANTED, compiler, folder, plain, program, source, surrounded};
 
 pub(crate) use abi::checks as abi;
 pub(crate) use build::named;
 pub(crate) use constant_time::checks as constant_time;
-pub(crate) use dump::checks as dump;
 pub(crate) use installed::checks as installed;
 pub(crate) use layout::checks as layout;
-pub(crate) use linking::checks as linking;
-pub(crate) use memory::{sanitizers, valgrind};
 pub(crate) use symbols::checks as symbols;
 pub(crate) use vectors::checks as vectors;
 
-use crate::job::Job;
-use crate::part::Check;
-use constant_time::HARNESS;
-
 /// The test programs in `bindings/c/tests`.
-const TESTS: &[&str] = &[
-    "smoke",
-    "misuse",
-    "arguments",
-    "threads",
-    "store",
-    "fork",
-    "layout",
-    "vectors",
-    "privacy",
-    "oath",
-    "restored",
-];
+const TESTS: &str =
+    "smoke misuse arguments threads store fork layout vectors privacy oath restored";
 
 /// Those that run in their own way: one is looked at from outside, one marks its secrets for memcheck.
-const ALONE: &[&str] = &[DUMP, HARNESS];
+const ALONE: [&str; 2] = [DUMP, constant_time::HARNESS];
 
 const DUMP: &str = "dump";
 
-const LANGUAGES: &[Language] = &[
-    c("c99"),
-    c("c11"),
-    c("c17"),
-    cpp("c++11"),
-    cpp("c++14"),
-    cpp("c++17"),
-    cpp("c++20"),
-];
+/// The example, in both languages.
+const EXAMPLE: &str = "examples/c/sign_loan_offer";
 
 /// The header and all C tests compile under every standard without a warning.
-pub(crate) fn compiles(job: &mut Job<'_>) -> Vec<Check> {
-    let mut checks = vec![Check::new(
-        "every program in bindings/c/tests is among those that run",
-        all_listed(job),
-    )];
-    for language in LANGUAGES {
-        let mut sources = vec!["include/otp_engine.h".to_owned()];
-        sources.extend(TESTS.iter().chain(ALONE).map(|name| source(name)));
-        sources.push(match language.name {
-            "c" => "examples/c/sign_loan_offer.c".to_owned(),
-            _ => "examples/c/sign_loan_offer.cpp".to_owned(),
+pub(crate) fn compiles(job: &mut Job<'_>) {
+    job.check("every program in bindings/c/tests runs", all_listed);
+    let generated = folder(job).join("generated");
+    for standard in ["c99", "c11", "c17", "c++11", "c++14", "c++17", "c++20"] {
+        let language = Language(standard);
+        let tests = TESTS.split(' ').chain(ALONE).map(source);
+        job.check(format!("all sources are clean {standard}"), |job| {
+            let command = compiler(job, language)
+                .args(["-fsyntax-only", "-I"])
+                .arg(generated.clone())
+                .arg("include/otp_engine.h")
+                .args(tests)
+                .arg(format!("{EXAMPLE}.{}", language.extension()));
+            job.pass(command).map(drop)
         });
-        let mut command = compiler(job, *language);
-        command
-            .arg("-fsyntax-only")
-            .arg("-I")
-            .arg(generated(job))
-            .args(sources);
-        checks.push(Check::new(
-            format!("header, tests and example are clean {}", language.standard),
-            job.run(&mut command).and_then(|ran| ran.succeeded()),
-        ));
     }
-    for language in [c("c11"), cpp("c++17")] {
-        let mut command = compiler(job, language);
-        command
-            .args(["-c", "-o", "/dev/null"]) // the syntax alone does not tell
-            .arg(format!("{PLANTED}/ignored.c"));
-        checks.push(Check::new(
-            format!("an ignored status is caught by {}", language.compiler),
-            job.run(&mut command)
-                .and_then(|ran| caught(ran.status.success(), &ran.output, "unused-result")),
-        ));
+    for standard in ["c11", "c++17"] {
+        job.check(format!("an ignored status is no {standard}"), |job| {
+            // The syntax alone does not tell.
+            let command = compiler(job, Language(standard)).args(["-c", "-o", "/dev/null"]);
+            job.run(command.arg(format!("{PLANTED}/ignored.c")))?
+                .caught("unused-result")
+        });
     }
-    checks
 }
 
 /// All C tests and the examples pass, linked dynamically and statically, as C and as C++.
-pub(crate) fn passes(job: &mut Job<'_>) -> Vec<Check> {
-    let mut checks = Vec::new();
-    for (language, linked, how) in [
-        (c("c99"), Linked::Dynamically, "c99, dynamic"),
-        (c("c17"), Linked::Statically, "c17, static"),
-        (cpp("c++11"), Linked::Statically, "c++11, static"),
-        (cpp("c++20"), Linked::Dynamically, "c++20, dynamic"),
+pub(crate) fn passes(job: &mut Job<'_>) {
+    let mut guide = None;
+    job.check("docs/getting-started.md holds a C program", |job| {
+        guide = Some(write_guide(job)?);
+        Ok(())
+    });
+    for (standard, linked) in [
+        ("c99", Linked::Dynamically),
+        ("c17", Linked::Statically),
+        ("c++11", Linked::Statically),
+        ("c++20", Linked::Dynamically),
     ] {
-        let examples = match language.name {
-            "c" => match guide(job) {
-                Ok(guide) => vec!["examples/c/sign_loan_offer.c".into(), guide],
-                Err(error) => return vec![Check::new("the guide has its program", Err(error))],
-            },
-            _ => vec!["examples/c/sign_loan_offer.cpp".into()],
-        };
-        for source in TESTS.iter().map(|name| source(name)).chain(examples) {
-            let found = program(job, &source, language, linked)
-                .and_then(|program| job.run(&mut plain(job, &program)))
-                .and_then(|ran| ran.succeeded());
-            let name = if source.ends_with(GUIDE) {
-                "the C of docs/getting-started.md"
-            } else {
-                &source
-            };
-            checks.push(Check::new(format!("{name} passes: {how}"), found));
+        let language = Language(standard);
+        let mut sources: Vec<_> = TESTS.split(' ').map(source).collect();
+        sources.push(format!("{EXAMPLE}.{}", language.extension()));
+        sources.extend(guide.clone().filter(|_| language.extension() == "c"));
+        for source in sources {
+            job.check(format!("{source} passes: {standard}, {linked:?}"), |job| {
+                let program = program(job, &source, language, linked)?;
+                job.pass(plain(job, &program)).map(drop)
+            });
         }
     }
-    checks
 }
 
-/// The file that holds the guide's C program while it is tested.
-const GUIDE: &str = "getting_started.c";
-
 /// Writes the guide's C program into a file of its own, and returns its path.
-fn guide(job: &Job<'_>) -> Result<String, String> {
-    let write = || {
-        let page = fs::read_to_string(job.world.root.join("docs/getting-started.md"))?;
-        let start = page.split_once("\n```c\n").map(|(_, rest)| rest);
-        let program = start.and_then(|rest| rest.split_once("\n```"));
-        let (program, _) =
-            program.ok_or_else(|| io::Error::other("docs/getting-started.md: no C"))?;
-        fs::create_dir_all(generated(job))?;
-        let path = generated(job).join(GUIDE);
-        fs::write(&path, program)?;
-        Ok(path.display().to_string())
-    };
-    write().map_err(|error: io::Error| error.to_string())
+fn write_guide(job: &mut Job<'_>) -> Result<String> {
+    let page = job.world.read("docs/getting-started.md")?;
+    let start = page.split_once("\n```c\n").map(|(_, rest)| rest);
+    let program = start.and_then(|rest| rest.split_once("\n```"));
+    let path = folder(job).join("generated/getting_started.c");
+    job.sh()
+        .write_file(&path, program.context("it has none")?.0)?;
+    Ok(path.display().to_string())
 }
 
 /// A program that no list names would be compiled by nobody and shown as the test of its cases.
-fn all_listed(job: &Job<'_>) -> Result<(), String> {
-    let folder = job.world.root.join("bindings/c/tests");
-    let entries = fs::read_dir(folder).map_err(|error| error.to_string())?;
-    let mut found: Vec<_> = entries
-        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-        .filter_map(|name| Some(name.strip_suffix(".c")?.to_owned()))
-        .collect();
-    let mut listed: Vec<_> = TESTS.iter().chain(ALONE).map(ToString::to_string).collect();
-    found.sort();
-    listed.sort();
-    if found == listed {
-        Ok(())
-    } else {
-        Err(format!("found {found:?}, listed {listed:?}"))
+fn all_listed(job: &mut Job<'_>) -> Result<()> {
+    let files = job.sh().read_dir("bindings/c/tests")?;
+    let is_source = |path: &PathBuf| path.extension().is_some_and(|its| its == "c");
+    let stem = |path: PathBuf| path.file_stem().unwrap_or_default().display().to_string();
+    let found: Vec<_> = files.into_iter().filter(is_source).map(stem).collect();
+    let mut listed: Vec<_> = TESTS.split(' ').chain(ALONE).collect();
+    listed.sort_unstable();
+    ensure!(found == listed, "found {found:?}, listed {listed:?}");
+    Ok(())
+}
+
+/// A core dump after use holds no code and no secret; a program that does not wipe is the control.
+pub(crate) fn dump(job: &mut Job<'_>) {
+    for linked in [Linked::Dynamically, Linked::Statically] {
+        let dumped = |job: &mut Job<'_>, args: &[&str]| {
+            let program = program(job, &source(DUMP), Language("c11"), linked)?;
+            job.run(plain(job, &program).args(args))
+        };
+        for (what, args, all) in [
+            ("ten digits", &[][..], "9 needles, 9 found"),
+            ("a token", &["--token"], "5 needles, 5 found"),
+        ] {
+            let how = format!("{what}, {linked:?}");
+            job.check(format!("a dump holds no secret: {how}"), |job| {
+                let output = dumped(job, args)?.code(0)?;
+                ensure!(output.contains(" 0 found,"), "see the log");
+                Ok(())
+            });
+            job.check(format!("what is not wiped is found: {how}"), |job| {
+                dumped(job, &[args, &["--unwiped"]].concat())?.caught(all)
+            });
+        }
     }
+}
+
+/// Memcheck finds no error and no leak of any kind in the C tests.
+pub(crate) fn valgrind(job: &mut Job<'_>) {
+    let memcheck = |job: &mut Job<'_>, source: &str, kinds: &str| -> Result<Ran> {
+        let program = program(job, source, Language("c11"), Linked::Dynamically)?;
+        let kinds = format!("--errors-for-leak-kinds={kinds}");
+        // The conformance suite takes minutes in there, and runs in every other build.
+        let command = cmd!(
+            job.sh(),
+            "valgrind --leak-check=full --show-leak-kinds=all --error-exitcode=99
+             --num-callers=30 {kinds} {program} --quick"
+        );
+        job.run(surrounded(job, command))
+    };
+    for name in TESTS.split(' ') {
+        // A child leaves what it inherited where it is, by design: its frees do nothing.
+        let kinds = if name == "fork" { "none" } else { "all" };
+        job.check(format!("{name} is clean in memcheck"), |job| {
+            let output = memcheck(job, &source(name), kinds)?.code(0)?;
+            ensure!(output.contains("ERROR SUMMARY: 0 errors"), "see the log");
+            Ok(())
+        });
+    }
+    job.check("a planted leak is caught by memcheck", |job| {
+        memcheck(job, &format!("{PLANTED}/leak.c"), "all")?.caught("definitely lost")
+    });
+}
+
+/// The sanitizers find nothing in the C tests against the static library.
+pub(crate) fn sanitizers(job: &mut Job<'_>) {
+    let sanitized = |job: &mut Job<'_>, source: &str| {
+        let program = program(job, source, Language("c11"), Linked::Sanitized)?;
+        let symbols = job.world.ask(cmd!(job.sh(), "nm {program}"))?;
+        ensure!(symbols.contains("__asan_init"), "it holds no sanitizer");
+        job.run(plain(job, &program))
+    };
+    for name in TESTS.split(' ') {
+        job.check(format!("{name} is clean under the sanitizers"), |job| {
+            sanitized(job, &source(name))?.code(0).map(drop)
+        });
+    }
+    job.check("a planted double free is caught by ASan", |job| {
+        sanitized(job, &format!("{PLANTED}/double_free.c"))?.caught("AddressSanitizer")
+    });
 }

@@ -5,105 +5,156 @@ use std::ffi::OsString;
 
 use lexopt::prelude::*;
 
-use crate::part::{Part, Runs};
-use crate::{bench, parts};
+use crate::bench;
+use crate::parts;
+use crate::runner::Part;
 
 /// One of the subcommands.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Task {
-    Test,
-    Soak,
-    Coverage,
-    Odoo,
-    Service,
+#[derive(Debug)]
+pub(crate) struct Task {
+    pub(crate) name: &'static str,
+    about: &'static str,
+    /// The options that it takes.
+    takes: &'static [&'static str],
+    pub(crate) parts: &'static [Part],
+    /// More about it, at the end of its help.
+    more: &'static str,
 }
 
-impl Task {
-    const ALL: [Self; 5] = [
-        Self::Test,
-        Self::Soak,
-        Self::Coverage,
-        Self::Odoo,
-        Self::Service,
-    ];
+const OF_PARTS: &[&str] = &["only", "list", "seed", "verbose"];
+const OF_SERVERS: &[&str] = &["test", "only", "list", "seed", "verbose"];
+const CODES: &str = "A failing part does not stop the others. The last line is 'N passed, N failed'.\n\
+    exit code: 0 all passed, 1 something failed, 2 the command line is wrong\n";
 
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Self::Test => "test",
-            Self::Soak => "soak",
-            Self::Coverage => "coverage",
-            Self::Odoo => "odoo",
-            Self::Service => "service",
-        }
-    }
+pub(crate) const TASKS: &[Task] = &[
+    Task {
+        name: "test",
+        about: "everything that each change must pass",
+        takes: OF_PARTS,
+        parts: parts::TEST,
+        more: CODES,
+    },
+    Task {
+        name: "soak",
+        about: "the long runs before a release; prints the figures of docs/testing.md",
+        takes: OF_PARTS,
+        parts: parts::SOAK,
+        more: CODES,
+    },
+    Task {
+        name: "coverage",
+        about: "line coverage of the decision modules; fails under 100 %",
+        takes: OF_PARTS,
+        parts: parts::COVERAGE,
+        more: CODES,
+    },
+    Task {
+        name: "odoo",
+        about: "starts a real Odoo with the demo; with --test it tests the addon on one",
+        takes: OF_SERVERS,
+        parts: parts::ODOO,
+        more: CODES,
+    },
+    Task {
+        name: "service",
+        about: "starts the reference service's demo; with --test it tests the service",
+        takes: OF_SERVERS,
+        parts: parts::SERVICES,
+        more: CODES,
+    },
+    Task {
+        name: "bench",
+        about: "compares our rows with floors and with other libraries; takes minutes",
+        takes: &["only", "check", "write", "quick"],
+        parts: &[],
+        more: "exit code: 0 good, 1 something failed or a goal is missed, 2 the command line is wrong,\n\
+               3 the machine is too noisy to say\n",
+    },
+    Task {
+        name: "header",
+        about: "writes include/otp_engine.h; with --verify it only compares",
+        takes: &["verify"],
+        parts: &[],
+        more: "exit code: 0 good, 1 the header is not what its sources say, 2 the command line is wrong\n",
+    },
+];
 
-    /// What to type to run its parts.
-    pub(crate) const fn command(self) -> &'static str {
-        match self {
-            Self::Odoo => "odoo --test",
-            Self::Service => "service --test",
-            other => other.name(),
-        }
-    }
-
-    const fn about(self) -> &'static str {
-        match self {
-            Self::Test => "everything that each change must pass",
-            Self::Soak => "the long runs before a release; prints the figures of docs/testing.md",
-            Self::Coverage => "line coverage of the decision modules; fails under 100 %",
-            Self::Odoo => "starts a real Odoo with the demo; with --test it tests the addon on one",
-            Self::Service => {
-                "starts the reference service's demo; with --test it tests the service"
-            }
-        }
-    }
-
-    pub(crate) const fn parts(self) -> &'static [Part] {
-        match self {
-            Self::Test => parts::TEST,
-            Self::Soak => parts::SOAK,
-            Self::Coverage => parts::COVERAGE,
-            Self::Odoo => parts::ODOO,
-            Self::Service => parts::SERVICES,
-        }
-    }
-}
-
-const BENCH_ABOUT: &str = "compares our rows with floors and with other libraries; takes minutes";
-
-/// What happens to the output of a part that passes.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(crate) enum Output {
-    #[default]
-    OfFailures,
-    OfAll,
-}
-
-/// The options of a run.
-#[derive(Debug, Default, Eq, PartialEq)]
-pub(crate) struct Options {
-    pub(crate) only: Vec<String>,
-    pub(crate) seed: Option<u64>,
-    pub(crate) output: Output,
-}
+/// Every option, as it is typed, and what it does.
+const OPTIONS: &[(&str, &str, &str)] = &[
+    (
+        "only",
+        "--only NAME[,NAME]",
+        "run these parts (or groups) alone",
+    ),
+    ("list", "--list", "print the parts and stop"),
+    (
+        "seed",
+        "--seed N",
+        "replay a run: N becomes OTP_TEST_SEED and PROPTEST_RNG_SEED\n                      \
+         (without it: OTP_TEST_SEED if set, else a new one; it is printed)",
+    ),
+    (
+        "verbose",
+        "-v, --verbose",
+        "show the output of passing parts too; all of it is kept in\n                      \
+         target/xtask/log/",
+    ),
+    (
+        "test",
+        "--test",
+        "run the tests instead; the other options need it",
+    ),
+    (
+        "check",
+        "--check",
+        "fail where a gated goal of benches/goals.toml is missed",
+    ),
+    (
+        "write",
+        "--write",
+        "write the tables and the chart of docs/performance.md, of a whole run",
+    ),
+    (
+        "quick",
+        "--quick",
+        "a round or two of each row, to see that it runs",
+    ),
+    ("verify", "--verify", "compare only"),
+    ("help", "-h, --help", "print this"),
+];
 
 /// What is asked for.
-#[derive(Debug, Eq, PartialEq)]
-pub(crate) enum Request {
-    Help(Option<Task>),
-    List(Task),
-    Run(Task, Options),
-    /// Write the C header, or say whether it is as its sources are.
-    Header {
-        verify: bool,
-    },
-    /// Measure our rows beside those of others.
-    Bench(bench::Options),
-    BenchHelp,
-    /// Start an Odoo to try the addon on.
-    Odoo,
-    /// Start the reference service's demo.
-    Service,
+#[derive(Debug, Default)]
+pub(crate) struct Options {
+    /// Nothing where only the help is asked for.
+    pub(crate) task: Option<&'static Task>,
+    pub(crate) only: Vec<String>,
+    pub(crate) seed: Option<u64>,
+    flags: Vec<String>,
+}
+
+impl Options {
+    pub(crate) fn has(&self, flag: &str) -> bool {
+        self.flags.iter().any(|given| given == flag)
+    }
+
+    /// Says what cannot be asked for together.
+    fn contradiction(&self) -> Option<&'static str> {
+        let plain = self.only.is_empty() && self.seed.is_none() && self.flags.is_empty();
+        match self.task {
+            None => Some("no task given"),
+            Some(task) if task.takes.contains(&"test") && !self.has("test") && !plain => {
+                (!self.has("list")).then_some("these options need --test")
+            }
+            _ if self.has("quick") && (self.has("check") || self.has("write")) => {
+                Some("--quick measures nothing that --check or --write could use")
+            }
+            _ if self.has("write") && !self.only.is_empty() => {
+                Some("--write takes a whole run, without --only")
+            }
+            _ => None,
+        }
+    }
 }
 
 /// Reads the arguments that follow `cargo xtask`.
@@ -111,231 +162,152 @@ pub(crate) enum Request {
 /// # Errors
 ///
 /// The sentence to show, where an argument is unknown, incomplete or missing.
-pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Request, String> {
-    read(lexopt::Parser::from_args(args)).map_err(|error| error.to_string())
-}
-
-fn read(mut parser: lexopt::Parser) -> Result<Request, lexopt::Error> {
-    if let Some(bench) = parser.try_raw_args()
-        && bench.peek().is_some_and(|task| task == "bench")
-    {
-        return read_bench(parser);
-    }
-    let mut task = None;
-    let mut header = None;
-    let mut test = false;
-    let mut help = false;
-    let mut list = false;
+pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Options, lexopt::Error> {
+    let mut parser = lexopt::Parser::from_args(args);
     let mut options = Options::default();
     while let Some(arg) = parser.next()? {
+        let takes = |name: &str| options.task.is_some_and(|task| task.takes.contains(&name));
         match arg {
-            Short('h') | Long("help") => help = true,
-            Value(name) if task.is_none() && header.is_none() && name == "header" => {
-                header = Some(false);
-            }
-            Long("verify") if header.is_some() => header = Some(true),
-            Long("test") if matches!(task, Some(Task::Odoo | Task::Service)) => test = true,
-            Value(name) if task.is_none() && header.is_none() => {
-                let found = Task::ALL.into_iter().find(|task| name == task.name());
-                task = Some(found.ok_or_else(|| {
-                    lexopt::Error::from(format!("unknown task '{}'", name.display()))
-                })?);
-            }
-            Long("list") if task.is_some() => list = true,
-            Short('v') | Long("verbose") if task.is_some() => options.output = Output::OfAll,
-            Long("seed") if task.is_some() => options.seed = Some(parser.value()?.parse()?),
-            Long("only") if task.is_some() => {
+            Short('h') | Long("help") => options.flags.push("help".into()),
+            Short('v') if takes("verbose") => options.flags.push("verbose".into()),
+            Long("seed") if takes("seed") => options.seed = Some(parser.value()?.parse()?),
+            Long("only") if takes("only") => {
                 let names = parser.value()?.string()?;
                 options.only.extend(names.split(',').map(str::to_owned));
             }
-            _ => return Err(arg.unexpected()),
-        }
-    }
-    if let (false, Some(verify)) = (help, header) {
-        return Ok(Request::Header { verify });
-    }
-    match task {
-        _ if help => Ok(Request::Help(task)),
-        Some(task) if list => Ok(Request::List(task)),
-        Some(Task::Odoo) if !test && options == Options::default() => Ok(Request::Odoo),
-        Some(Task::Service) if !test && options == Options::default() => Ok(Request::Service),
-        Some(Task::Odoo | Task::Service) if !test => Err("these options need --test".into()),
-        Some(task) => Ok(Request::Run(task, options)),
-        None => Err("no task given".into()),
-    }
-}
-
-/// Reads the arguments of a benchmark, whose options are its own.
-fn read_bench(mut parser: lexopt::Parser) -> Result<Request, lexopt::Error> {
-    let mut options = bench::Options::default();
-    while let Some(arg) = parser.next()? {
-        match arg {
-            Value(task) if task == "bench" => {}
-            Short('h') | Long("help") => return Ok(Request::BenchHelp),
-            Long("quick") => options.quick = true,
-            Long("check") => options.check = true,
-            Long("write") => options.write = true,
-            Long("only") => {
-                let names = parser.value()?.string()?;
-                options.only.extend(names.split(',').map(str::to_owned));
+            Long(name) if takes(name) => options.flags.push(name.to_owned()),
+            Value(name) if options.task.is_none() => {
+                options.task = TASKS.iter().find(|task| name == task.name);
+                if options.task.is_none() {
+                    return Err(format!("unknown task '{}'", name.display()).into());
+                }
             }
             _ => return Err(arg.unexpected()),
         }
     }
     match options.contradiction() {
-        Some(contradiction) => Err(contradiction.into()),
-        None => Ok(Request::Bench(options)),
+        Some(contradiction) if !options.has("help") => Err(contradiction.into()),
+        _ => Ok(options),
     }
-}
-
-/// Returns the help text of the benchmark.
-pub(crate) fn bench_help() -> String {
-    let groups: Vec<_> = bench::PROGRAMS.iter().map(|program| program.name).collect();
-    format!(
-        "cargo xtask bench: {BENCH_ABOUT}\n\n\
-         usage: cargo xtask bench [--only GROUP[,GROUP]] [--check] [--write] [--quick]\n\n\
-         groups, in the order in which they run:\n  {}\n\n\
-         options:\n  \
-         --only GROUP  measure these groups alone\n  \
-         --check       fail where a gated goal of benches/goals.toml is missed\n  \
-         --write       write the tables and the chart of docs/performance.md, of a whole run\n  \
-         --quick       a round or two of each row, to see that it runs\n  \
-         -h, --help    print this\n\n\
-         target/xtask/bench.json holds the figures of the latest run that was not quick.\n\
-         exit code: 0 good, 1 something failed or a goal is missed, 2 the command line is wrong,\n\
-         3 the machine is too noisy to say\n",
-        groups.join(", ")
-    )
 }
 
 /// Returns the help text of `task`, or of the whole.
-pub(crate) fn help(task: Option<Task>) -> String {
+pub(crate) fn help(task: Option<&Task>) -> String {
     let Some(task) = task else {
         let mut text = String::from("usage: cargo xtask TASK [OPTIONS]\n\ntasks:\n");
-        for task in Task::ALL {
-            let _ = writeln!(text, "  {:<10} {}", task.name(), task.about());
+        for task in TASKS {
+            let _ = writeln!(text, "  {:<10} {}", task.name, task.about);
         }
-        let _ = writeln!(text, "  {:<10} {BENCH_ABOUT}", "bench");
-        let _ = writeln!(
-            text,
-            "  {:<10} writes include/otp_engine.h; with --verify it only compares",
-            "header"
-        );
         text.push_str("\n'cargo xtask TASK --help' explains the parts and options of a task.\n");
         return text;
     };
-    format!(
-        "cargo xtask {name}: {about}\n\n\
-         usage: {plain}cargo xtask {command} [--only PART[,PART]] [--list] [--seed N] [--verbose]\n\n\
-         parts, in the order in which they run:\n{list}\n\
-         options:\n  \
-         --only PART[,PART]  run these parts alone\n  \
-         --list              print the parts and stop\n  \
-         --seed N            replay a run: N becomes OTP_TEST_SEED and PROPTEST_RNG_SEED\n                      \
-         (without it: OTP_TEST_SEED if set, else a new one; it is printed)\n  \
-         -v, --verbose       show the output of passing parts too; all of it is kept in\n                      \
-         target/xtask/log/\n  \
-         -h, --help          print this\n\n\
-         A failing part does not stop the others. The last line is 'N passed, N failed'.\n\
-         exit code: 0 all passed, 1 something failed, 2 the command line is wrong\n",
-        name = task.name(),
-        command = task.command(),
-        plain = if task.command() == task.name() {
-            String::new()
-        } else {
-            format!("cargo xtask {}\n       ", task.name())
-        },
-        about = task.about(),
-        list = list(task.parts()),
-    )
+    let Task {
+        name, about, more, ..
+    } = task;
+    let mut text = format!("cargo xtask {name}: {about}\n\nusage: cargo xtask {name} [OPTIONS]\n");
+    if !task.parts.is_empty() {
+        let _ = write!(
+            text,
+            "\nparts, in the order in which they run:\n{}",
+            task.list()
+        );
+    }
+    if *name == "bench" {
+        let groups: Vec<_> = bench::PROGRAMS.iter().map(|program| program.name).collect();
+        let groups = groups.join(", ");
+        let _ = writeln!(
+            text,
+            "\ngroups, in the order in which they run:\n  {groups}"
+        );
+    }
+    text.push_str("\noptions:\n");
+    for (option, typed, does) in OPTIONS {
+        if *option == "help" || task.takes.contains(option) {
+            let _ = writeln!(text, "  {typed:<19} {does}");
+        }
+    }
+    text + "\n" + more
 }
 
-/// Returns one line for each of `parts`.
-pub(crate) fn list(parts: &[Part]) -> String {
-    let mut text = String::new();
-    for part in parts {
-        let when = match part.runs {
-            Runs::Always => "",
-            Runs::OnlyByName => " (runs only with --only)",
+impl Task {
+    /// What to type to run its parts.
+    pub(crate) fn runs(&self) -> String {
+        let test = if self.takes.contains(&"test") {
+            " --test"
+        } else {
+            ""
         };
-        let _ = writeln!(text, "  {:<12} {}{when}", part.name, part.about);
+        format!("{}{test}", self.name)
     }
-    text
+
+    /// Returns one line for each part.
+    pub(crate) fn list(&self) -> String {
+        let line = |part: &Part| format!("  {:<12} {}\n", part.name, part.about);
+        self.parts.iter().map(line).collect()
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn parsed(line: &str) -> Result<Request, String> {
+    fn parsed(line: &str) -> Result<Options, lexopt::Error> {
         parse(line.split_whitespace().map(OsString::from))
+    }
+
+    /// The task, and whether it is to be run.
+    fn asked(line: &str) -> (&'static str, bool) {
+        let options = parsed(line).unwrap();
+        (
+            options.task.map_or("", |task| task.name),
+            !options.has("help"),
+        )
     }
 
     #[test]
     fn a_run_takes_parts_seed_and_verbosity() {
-        let options = Options {
-            only: vec!["fmt".into(), "deps".into(), "doc".into()],
-            seed: Some(7),
-            output: Output::OfAll,
-        };
-        assert_eq!(
-            parsed("test --only fmt,deps --seed=7 -v --only doc"),
-            Ok(Request::Run(Task::Test, options))
-        );
+        let options = parsed("test --only fmt,deps --seed=7 -v --only doc").unwrap();
+        assert_eq!(options.only, ["fmt", "deps", "doc"]);
+        assert_eq!((options.seed, options.has("verbose")), (Some(7), true));
     }
 
     #[test]
     fn the_header_is_written_or_verified() {
-        assert_eq!(parsed("header"), Ok(Request::Header { verify: false }));
-        let verified = Ok(Request::Header { verify: true });
-        assert_eq!(parsed("header --verify"), verified);
-        assert_eq!(parsed("header --help"), Ok(Request::Help(None)));
+        assert!(!parsed("header").unwrap().has("verify"));
+        assert!(parsed("header --verify").unwrap().has("verify"));
+        assert_eq!(asked("header --help"), ("header", false));
+        assert!(help(parsed("header -h").unwrap().task).contains("--verify"));
     }
 
     #[test]
     fn a_benchmark_takes_its_own_options() {
-        let options = bench::Options {
-            only: vec!["oath".into(), "hot".into()],
-            check: true,
-            ..bench::Options::default()
-        };
-        assert_eq!(
-            parsed("bench --only oath,hot --check"),
-            Ok(Request::Bench(options))
-        );
-        assert_eq!(parsed("bench --help"), Ok(Request::BenchHelp));
-        assert!(help(None).contains("bench") && bench_help().contains("c-oath"));
+        let options = parsed("bench --only oath,hot --check").unwrap();
+        assert_eq!(options.only, ["oath", "hot"]);
+        assert!(options.has("check") && !options.has("quick"));
+        assert_eq!(asked("bench --help"), ("bench", false));
+        assert!(help(parsed("bench --help").unwrap().task).contains("c-oath"));
     }
 
     #[test]
     fn an_odoo_or_the_service_is_started_or_tested() {
-        assert_eq!(parsed("odoo"), Ok(Request::Odoo));
-        assert_eq!(parsed("service"), Ok(Request::Service));
-        let seeded = Options {
-            seed: Some(7),
-            ..Options::default()
-        };
-        assert_eq!(
-            parsed("odoo --test --seed 7"),
-            Ok(Request::Run(Task::Odoo, seeded))
-        );
-        assert_eq!(
-            parsed("service --test"),
-            Ok(Request::Run(Task::Service, Options::default()))
-        );
-        let shown = "usage: cargo xtask odoo\n       cargo xtask odoo --test [";
-        assert!(help(Some(Task::Odoo)).contains(shown));
+        assert!(!parsed("odoo").unwrap().has("test"));
+        let options = parsed("odoo --test --seed 7").unwrap();
+        assert!(options.has("test") && options.seed == Some(7));
+        assert!(parsed("service --test").unwrap().has("test"));
+        assert_eq!(options.task.unwrap().runs(), "odoo --test");
     }
 
     #[test]
     fn help_exists_at_both_levels_and_names_every_part() {
-        assert_eq!(parsed("--help"), Ok(Request::Help(None)));
-        for task in Task::ALL {
-            assert!(help(None).contains(task.name()));
-            let line = format!("{} --help", task.name());
-            assert_eq!(parsed(&line), Ok(Request::Help(Some(task))));
-            for part in task.parts() {
+        assert_eq!(asked("--help"), ("", false));
+        for task in TASKS {
+            assert!(help(None).contains(task.name));
+            assert_eq!(asked(&format!("{} --help", task.name)), (task.name, false));
+            for part in task.parts {
                 assert!(help(Some(task)).contains(part.about), "{}", part.name);
+            }
+            for option in task.takes {
+                assert!(OPTIONS.iter().any(|(known, ..)| known == option));
             }
         }
     }

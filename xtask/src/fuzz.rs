@@ -1,11 +1,11 @@
 //! Fuzzing: each target for a minute under libFuzzer and AddressSanitizer, and a planted fault.
 
-use std::fs;
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+
+use anyhow::{Context, Result, bail, ensure};
+use xshell::{Shell, cmd};
 
 use crate::job::{Job, Ran};
-use crate::part::Check;
 
 /// How long a target runs, in seconds.
 const SECONDS: u32 = 60;
@@ -14,95 +14,85 @@ const SECONDS: u32 = 60;
 const CONTROL: &str = "planted";
 
 /// Builds all targets, and runs one after the other.
-pub(crate) fn checks(job: &mut Job<'_>) -> Vec<Check> {
+pub(crate) fn checks(job: &mut Job<'_>) {
     let home = job.world.own("fuzz");
-    let targets = match targets(&job.world.root) {
-        Ok(targets) => targets,
-        Err(error) => return vec![Check::new("there are fuzz targets", Err(error))],
-    };
-    // By itself, so that the minute of a target is its own.
-    let built = cargo_fuzz(job, &home, "build", &[]).and_then(|ran| ran.succeeded());
-    let mut checks = vec![Check::new("the fuzz targets build", built)];
-    println!();
-    for name in targets {
-        let found = fuzz(job, &home, &name);
-        let told = match &found {
-            Ok((runs, None)) => format!("{runs} runs in {SECONDS} s, 0 crashes"),
-            Ok((runs, Some(panic))) => format!("{runs} runs, 1 crash: {panic}"),
-            Err(error) => error.clone(),
+    let mut names = Vec::new();
+    job.check("the fuzz targets build", |job| {
+        names = targets(job.sh(), &job.world.root)?;
+        // By itself, so that the minute of a target is its own.
+        cargo_fuzz(job, &home, &["build"])?.code(0).map(drop)
+    });
+    for name in names {
+        let claim = match &*name {
+            CONTROL => "the planted fault is found".to_owned(),
+            _ => format!("{name} takes whatever comes"),
         };
-        println!("      {name}: {told}");
-        let _ = std::io::stdout().flush();
-        job.figure(format!("fuzz target {name}"), &told);
-        checks.push(match &*name {
-            CONTROL => Check::new("the planted fault is found", planted(found)),
-            _ => Check::new(format!("{name} takes whatever comes"), sound(found)),
+        job.check(claim, |job| {
+            let (runs, panic) = fuzzed(job, &home, &name)?;
+            let told = match &panic {
+                None => format!("{runs} runs in {SECONDS} s, 0 crashes"),
+                Some(panic) => format!("{runs} runs, 1 crash: {panic}"),
+            };
+            job.figure(format!("fuzz target {name}"), told);
+            judge(&name, runs, panic)
         });
     }
-    checks
 }
 
-/// How often a target ran, and what it panicked with, if it did.
-type Found = Result<(u64, Option<String>), String>;
-
-/// Runs a target from its corpus on; new inputs go to a folder of their own.
-fn fuzz(job: &mut Job<'_>, home: &Path, name: &str) -> Found {
-    let fresh = home.join("corpus").join(name);
-    let artifacts = home.join("artifacts").join(name);
-    for folder in [&fresh, &artifacts] {
-        fs::create_dir_all(folder).map_err(|error| error.to_string())?;
-    }
-    let known = format!("fuzz/corpus/{name}");
-    let mut args = vec![name.to_owned(), fresh.display().to_string()];
+/// Runs a target from its corpus on, new inputs go to a folder of their own; returns how often it ran, and
+/// what it panicked with, if it did.
+fn fuzzed(job: &mut Job<'_>, home: &Path, name: &str) -> Result<(u64, Option<String>)> {
+    let fresh = job.sh().create_dir(home.join("corpus").join(name))?;
+    let artifacts = job.sh().create_dir(home.join("artifacts").join(name))?;
+    let (fresh, known) = (fresh.display().to_string(), format!("fuzz/corpus/{name}"));
+    let mut args = vec!["run", name, &fresh];
     if name != CONTROL {
-        args.push(known);
+        args.push(&known);
     }
-    args.push("--".into());
-    args.push(format!("-max_total_time={SECONDS}"));
-    args.push(format!("-artifact_prefix={}/", artifacts.display()));
-    args.push(format!("-seed={}", job.world.seed % u64::from(u32::MAX)));
-    args.push("-print_final_stats=1".into());
-    let args: Vec<&str> = args.iter().map(String::as_str).collect();
-    let ran = cargo_fuzz(job, home, "run", &args)?;
-    let ended = ran.succeeded();
-    let runs = runs(&ran.output).ok_or("libFuzzer does not say how often it ran")?;
-    let panic = ended.err().map(|status| reason(&ran.output, &status));
-    Ok((runs, panic))
+    let options = [
+        format!("-max_total_time={SECONDS}"),
+        format!("-artifact_prefix={}/", artifacts.display()),
+        format!("-seed={}", job.world.seed % u64::from(u32::MAX)),
+    ];
+    args.extend(["--", "-print_final_stats=1"]);
+    args.extend(options.iter().map(String::as_str));
+    let Ran { status, output } = cargo_fuzz(job, home, &args)?;
+    let runs = runs(&output).context("libFuzzer does not say how often it ran")?;
+    Ok((
+        runs,
+        (!status.success()).then(|| reason(&output, &status.to_string())),
+    ))
 }
 
-fn cargo_fuzz(job: &mut Job<'_>, home: &Path, verb: &str, args: &[&str]) -> Result<Ran, String> {
-    let mut command = job.world.command("cargo");
-    command.args(["fuzz", verb]).args(args);
+fn cargo_fuzz(job: &mut Job<'_>, home: &Path, args: &[&str]) -> Result<Ran> {
     // The sanitizer's flags are not those of a stable compiler; nothing that is shipped is built so.
-    command.env("RUSTC_BOOTSTRAP", "1");
-    command.env("CARGO_TARGET_DIR", home.join("target"));
-    command.env("TMPDIR", home);
-    job.run(&mut command)
+    let command = cmd!(job.sh(), "cargo fuzz {args...}").env("RUSTC_BOOTSTRAP", "1");
+    job.run(
+        command
+            .env("CARGO_TARGET_DIR", home.join("target"))
+            .env("TMPDIR", home),
+    )
 }
 
 /// Returns the names of all targets.
-fn targets(root: &Path) -> Result<Vec<String>, String> {
-    let folder = root.join("fuzz/fuzz_targets");
-    let entries = fs::read_dir(&folder).map_err(|error| error.to_string())?;
-    let files = entries.flatten().map(|entry| entry.path());
-    let name = |file: PathBuf| Some(file.file_stem()?.to_str()?.to_owned());
-    let mut names: Vec<_> = files.filter_map(name).collect();
-    names.sort();
-    match names.contains(&CONTROL.to_owned()) && names.len() > 1 {
-        true => Ok(names),
-        false => Err(format!("{}: {names:?}", folder.display())),
-    }
+fn targets(sh: &Shell, root: &Path) -> Result<Vec<String>> {
+    let files = sh.read_dir(root.join("fuzz/fuzz_targets"))?;
+    let stems = files.iter().filter_map(|file| file.file_stem()?.to_str());
+    let names: Vec<_> = stems.map(str::to_owned).collect();
+    let has_control = names.iter().any(|name| name == CONTROL);
+    ensure!(has_control && names.len() > 1, "{names:?}");
+    Ok(names)
 }
 
 /// Reads how many inputs libFuzzer ran.
 fn runs(output: &str) -> Option<u64> {
-    let said = |line: &str| {
+    let told = |line: &str| {
         line.strip_prefix("stat::number_of_executed_units:")?
             .trim()
             .parse()
             .ok()
     };
-    output.lines().find_map(said)
+    output.lines().find_map(told)
 }
 
 /// Reads what a target panicked with; else how the run ended.
@@ -113,18 +103,12 @@ fn reason(output: &str, status: &str) -> String {
     said.or(panicked).unwrap_or(status).to_owned()
 }
 
-fn sound(found: Found) -> Result<(), String> {
-    match found? {
-        (0, _) => Err("it executed nothing".into()),
-        (_, Some(panic)) => Err(panic),
-        _ => Ok(()),
-    }
-}
-
-fn planted(found: Found) -> Result<(), String> {
-    match found? {
-        (1.., Some(panic)) if panic.contains("the planted fault") => Ok(()),
-        other => Err(format!("{other:?}")),
+fn judge(name: &str, runs: u64, panic: Option<String>) -> Result<()> {
+    ensure!(runs > 0, "it executed nothing");
+    match panic {
+        Some(panic) if name == CONTROL && panic.contains("the planted fault") => Ok(()),
+        None if name != CONTROL => Ok(()),
+        other => bail!("{}", other.unwrap_or_else(|| "it went through".into())),
     }
 }
 
@@ -146,17 +130,20 @@ mod tests {
 
     #[test]
     fn a_target_that_ran_nothing_or_crashed_fails_and_the_control_must_crash() {
-        let crash = |panic: &str| Ok((9, Some(panic.to_owned())));
-        assert_eq!(sound(Ok((9, None))), Ok(()));
-        assert!(sound(Ok((0, None))).is_err() && sound(crash("index")).is_err());
-        assert_eq!(planted(crash("the planted fault")), Ok(()));
-        assert!(planted(crash("index")).is_err() && planted(Ok((9, None))).is_err());
+        let crash = |panic: &str| Some(panic.to_owned());
+        assert!(judge("cell", 9, None).is_ok());
+        assert!(judge("cell", 0, None).is_err() && judge("cell", 9, crash("index")).is_err());
+        assert!(judge(CONTROL, 9, crash("the planted fault")).is_ok());
+        assert!(judge(CONTROL, 9, crash("index")).is_err() && judge(CONTROL, 9, None).is_err());
     }
 
     #[test]
     fn all_targets_are_found() {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-        assert!(targets(&root).unwrap().len() > 15);
-        assert!(targets(Path::new("no/such/folder")).is_err());
+        let (sh, root) = (
+            Shell::new().unwrap(),
+            Path::new(env!("CARGO_MANIFEST_DIR")).join(".."),
+        );
+        assert!(targets(&sh, &root).unwrap().len() > 15);
+        assert!(targets(&sh, Path::new("no/such/folder")).is_err());
     }
 }

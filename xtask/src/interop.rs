@@ -5,20 +5,19 @@
 //! records with the fault that it is there to find. What a tool must not care about, it must let
 //! pass: else it may be refusing for another reason.
 
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+use xshell::{Cmd, cmd};
 
 use crate::dependencies::CORE;
-use crate::job::{Job, Ran};
-use crate::part::Check;
-use crate::tally::{Ended, Tally};
+use crate::job::Job;
 
 const SCRIPT: &str = "tests/vectors/records/stock.py";
 const GOLDEN: &str = "tests/vectors/records/golden-v1.json";
 
-/// Makes images with faults and lets Pillow judge them; how many.
-const IMAGES: (&str, &str) = ("tests/vectors/images/mutate.py", "2000");
+/// Makes images with faults and lets Pillow judge them.
+const IMAGES: &str = "tests/vectors/images/mutate.py";
 
 /// The tools, as the script calls them.
 const TOOLS: [&str; 5] = ["pyjwt", "joserfc", "openssl", "rfc8785", "sd-jwt"];
@@ -33,161 +32,127 @@ const FAULTS: [(&str, &[&str]); 3] = [
 /// The script's exit code where a tool refuses a record.
 const REFUSED: i32 = 3;
 
-/// How many tests there are of what is exchanged.
-const TESTS: u64 = 5;
+/// What is told of the tests of what is exchanged.
+const TESTS: &str = "test result: ok. 5 passed; 0 failed";
 
-/// Lets each side judge what the other made.
-pub(crate) fn checks(job: &mut Job<'_>) -> Vec<Check> {
+/// Lets each side judge what the other made: 1,000 records of ours, those that PyJWT and joserfc made now, and
+/// 2,000 images with faults, of which none may be taken that Pillow does not open.
+pub(crate) fn checks(job: &mut Job<'_>) {
     let home = job.world.own("interop");
-    let made = made(job, &home);
-    let mut checks = vec![Check::new(
-        "1,000 records are made, those that PyJWT and joserfc made now verify, and of 2,000 images \
-         with faults none is taken that Pillow does not open",
-        made,
-    )];
+    job.check("what both sides made is exchanged", |job| made(job, &home));
     let fresh = home.join("fresh.json");
     for (name, file) in [("golden", Path::new(GOLDEN)), ("fresh", &fresh)] {
+        let judged = |job: &mut Job<'_>, tool: &str, file: &Path, code: i32| {
+            let command = script(job, &["check", tool]).arg(file);
+            job.run(command)?.code(code).map(drop)
+        };
         for tool in TOOLS {
-            let held = ended(job, script(job, &["check", tool]).arg(file), 0);
-            checks.push(Check::new(
-                format!("{tool} holds the {name} records for good"),
-                held,
-            ));
+            job.check(format!("{tool} holds the {name} records for good"), |job| {
+                judged(job, tool, file, 0)
+            });
         }
+        // A fault in every record of the file: those who see it refuse, the others do not.
         for (fault, seeing) in FAULTS {
-            checks.extend(planted(job, &home, (name, file), fault, seeing));
+            let spoilt = home.join(format!("{name}-{fault}.json"));
+            job.check(format!("the {name} records are spoilt: {fault}"), |job| {
+                let command = script(job, &["spoil", fault]).arg(file).arg(&spoilt);
+                job.pass(command).map(drop)
+            });
+            for tool in TOOLS {
+                let (does, code) = match seeing.contains(&tool) {
+                    true => ("refuses", REFUSED),
+                    false => ("does not look at", 0),
+                };
+                let claim =
+                    format!("{tool} {does} a planted fault, {fault}, in the {name} records");
+                job.check(claim, |job| judged(job, tool, &spoilt, code));
+            }
         }
     }
-    checks.extend(demo(job, &home.join("demo")));
-    checks
+    demo(job, &home.join("demo"));
 }
 
 /// Makes records on both sides; ours judges theirs.
-fn made(job: &mut Job<'_>, home: &Path) -> Result<(), String> {
-    fs::create_dir_all(home).map_err(|error| error.to_string())?;
-    let (theirs, ours) = (home.join("made.json"), home.join("fresh.json"));
+fn made(job: &mut Job<'_>, home: &Path) -> Result<()> {
+    let (sh, seed) = (job.sh(), job.world.seed.to_string());
+    sh.create_dir(home)?;
+    let (theirs, ours, images) = (
+        home.join("made.json"),
+        home.join("fresh.json"),
+        home.join("images"),
+    );
     for file in [&theirs, &ours] {
-        if file.exists() {
-            fs::remove_file(file).map_err(|error| error.to_string())?; // an earlier run's
-        }
+        sh.remove_path(file)?; // an earlier run's
     }
-    let seed = job.world.seed.to_string();
-    let mut make = script(job, &["make"]);
-    ended(job, make.arg(&theirs).arg(&seed), 0)?;
-    let (images, (mutate, count)) = (home.join("images"), IMAGES);
-    let mut mutate = python(job, mutate);
-    ended(job, mutate.arg(&images).args([count, &seed]), 0)?;
-    let mut test = job.world.command("cargo");
-    test.args(["test", "--locked", "--package", CORE, "--all-features"]);
-    test.args(["--test", "signatures", "interop::"]);
-    test.env("OTP_INTEROP_DIR", home);
-    test.env("OTP_STOCK_MADE", &theirs);
-    test.env("OTP_IMAGES_DIR", &images);
-    let ran = job.run(&mut test)?;
-    ran.succeeded()?;
-    let (tally, wrong) = Tally::of_tests(&ran.output, Ended::WithSuccess);
-    if let Some(wrong) = wrong {
-        return Err(wrong.into());
-    }
-    if tally.passed != TESTS {
-        return Err(format!("{} tests passed, expected {TESTS}", tally.passed));
-    }
-    match ours.exists() {
-        true => Ok(()),
-        false => Err("no record was written".into()),
-    }
-}
-
-/// Puts a fault into every record of a file: those who see it refuse, the others do not.
-fn planted(
-    job: &mut Job<'_>,
-    home: &Path,
-    (name, file): (&str, &Path),
-    fault: &str,
-    seeing: &[&str],
-) -> Vec<Check> {
-    let spoilt = home.join(format!("{name}-{fault}.json"));
-    let mut spoil = script(job, &["spoil", fault]);
-    let spoil = ended(job, spoil.arg(file).arg(&spoilt), 0);
-    let judge = |tool: &&str| {
-        let sees = seeing.contains(tool);
-        let code = if sees { REFUSED } else { 0 };
-        let found = spoil
-            .clone()
-            .and_then(|()| ended(job, script(job, &["check", tool]).arg(&spoilt), code));
-        let does = if sees { "refuses" } else { "does not look at" };
-        Check::new(
-            format!("{tool} {does} a planted fault, {fault}, in the {name} records"),
-            found,
-        )
-    };
-    TOOLS.iter().map(judge).collect()
+    let make = script(job, &["make"]).arg(&theirs).arg(&seed);
+    job.pass(make)?;
+    let python = job.world.venv("python");
+    job.pass(cmd!(sh, "{python} {IMAGES} {images} 2000 {seed}"))?;
+    let test = cmd!(
+        sh,
+        "cargo test --locked --package {CORE} --all-features --test signatures interop::"
+    );
+    let test = test
+        .env("OTP_INTEROP_DIR", home)
+        .env("OTP_STOCK_MADE", theirs);
+    let output = job.pass(test.env("OTP_IMAGES_DIR", images))?;
+    ensure!(output.contains(TESTS), "not said: {TESTS}");
+    ensure!(ours.exists(), "no record was written");
+    Ok(())
 }
 
 /// Runs the commands that the example prints, as they are printed; and again on a spoilt record.
-fn demo(job: &mut Job<'_>, folder: &Path) -> Vec<Check> {
-    let blocks = printed(job, folder);
-    let names = ["PyJWT", "OpenSSL", "what was signed"];
-    let mut checks = vec![Check::new(
-        "the example prints how to verify its record",
-        match &blocks {
-            Ok(blocks) if blocks.len() != names.len() => Err("other blocks than three".into()),
-            Ok(_) => Ok(()),
-            Err(error) => Err(error.clone()),
-        },
-    )];
-    let blocks = blocks.unwrap_or_default();
-    for (name, block) in names.iter().zip(&blocks) {
-        let ran = shell(job, folder, block);
-        let good = ran.and_then(|ran| ran.succeeded());
-        checks.push(Check::new(format!("its commands work: {name}"), good));
-    }
-    let record = folder.join("record.sd-jwt");
-    let verify = |job: &mut Job<'_>, code| {
-        let mut example = job.world.command("cargo");
-        example.args([
-            "run",
-            "--locked",
-            "--quiet",
-            "--package",
-            "otp-record",
-            "--example",
-            "verify_record",
-            "--",
-        ]);
-        example.arg("--keys").arg(folder.join("keys.jwks"));
-        example.arg("--document").arg(folder.join("offer.txt"));
-        ended(job, example.arg(&record), code)
+fn demo(job: &mut Job<'_>, folder: &Path) {
+    let (sh, names) = (job.sh(), ["PyJWT", "OpenSSL", "what was signed"]);
+    let mut printed = Vec::new();
+    job.check("the example prints how to verify its record", |job| {
+        let output = job.pass(cmd!(
+            sh,
+            "cargo run --locked --quiet --example sign_loan_offer -- --demo --out {folder}"
+        ))?;
+        printed = blocks(&output).context("no commands are printed")?;
+        ensure!(printed.len() == names.len(), "other blocks than three");
+        Ok(())
+    });
+    let run = |job: &mut Job<'_>, block: &str, code: i32| {
+        let script = folder.join("commands.sh");
+        sh.write_file(&script, block)?;
+        let venv = job.world.own("venv/bin");
+        let path = format!("{}:{}", venv.display(), sh.var("PATH")?);
+        job.run(cmd!(sh, "sh -e {script}").env("PATH", path))?
+            .code(code)
+            .map(drop)
     };
-    checks.push(Check::new("verify_record holds its record", verify(job, 0)));
-    let spoilt = spoil(&record);
-    for (name, block) in names.iter().zip(&blocks).take(2) {
-        let ran = spoilt.clone().and_then(|()| shell(job, folder, block));
-        let refused = ran.and_then(|ran| match ran.status.code() {
-            Some(1) => Ok(()),
-            _ => Err(format!("{}, expected a refusal", ran.status)),
+    let record = folder.join("record.sd-jwt");
+    let verify = |job: &mut Job<'_>, code: i32| {
+        let (keys, document) = (folder.join("keys.jwks"), folder.join("offer.txt"));
+        job.run(cmd!(
+            sh,
+            "cargo run --locked --quiet --package otp-record --example verify_record --
+             --keys {keys} --document {document} {record}"
+        ))?
+        .code(code)
+        .map(drop)
+    };
+    for (name, block) in names.iter().zip(&printed) {
+        job.check(format!("its commands work: {name}"), |job| {
+            run(job, block, 0)
         });
-        checks.push(Check::new(
-            format!("{name} refuses it once spoilt"),
-            refused,
-        ));
     }
-    let refused = spoilt.and_then(|()| verify(job, 1));
-    checks.push(Check::new("verify_record refuses it once spoilt", refused));
-    checks
+    job.check("verify_record holds its record", |job| verify(job, 0));
+    job.check("its record is spoilt", |_| {
+        Ok(sh.write_file(&record, spoilt(&sh.read_file(&record)?)?)?)
+    });
+    for (name, block) in names.iter().zip(&printed).take(2) {
+        job.check(format!("{name} refuses it once spoilt"), |job| {
+            run(job, block, 1)
+        });
+    }
+    job.check("verify_record refuses it once spoilt", |job| verify(job, 1));
 }
 
 /// Returns the blocks of commands that the example prints last, each with the line that enters the
 /// directory.
-fn printed(job: &mut Job<'_>, folder: &Path) -> Result<Vec<String>, String> {
-    let mut example = job.world.command("cargo");
-    example.args(["run", "--locked", "--quiet", "--example", "sign_loan_offer"]);
-    example.args(["--", "--demo", "--out"]).arg(folder);
-    let ran = job.run(&mut example)?;
-    ran.succeeded()?;
-    blocks(&ran.output).ok_or_else(|| "no commands are printed".into())
-}
-
 fn blocks(output: &str) -> Option<Vec<String>> {
     let (_, last) = output.split_once("\n# 8. ")?;
     let mut blocks = last.split("\n\n");
@@ -196,50 +161,23 @@ fn blocks(output: &str) -> Option<Vec<String>> {
 }
 
 /// Changes one digit of what is signed: the payload's last but one character.
-fn spoil(record: &Path) -> Result<(), String> {
-    let text = fs::read_to_string(record).map_err(|error| error.to_string())?;
-    let end = text.rfind('.').ok_or("the record is no JWS")?;
-    let other = if text[..end - 1].ends_with('A') {
+fn spoilt(record: &str) -> Result<String> {
+    let end = record.rfind('.').context("the record is no JWS")?;
+    let other = if record[..end - 1].ends_with('A') {
         "B"
     } else {
         "A"
     };
-    let spoilt = format!("{}{other}{}", &text[..end - 2], &text[end - 1..]);
-    fs::write(record, spoilt).map_err(|error| error.to_string())
+    Ok(format!(
+        "{}{other}{}",
+        &record[..end - 2],
+        &record[end - 1..]
+    ))
 }
 
-fn shell(job: &mut Job<'_>, folder: &Path, block: &str) -> Result<Ran, String> {
-    let script = folder.join("commands.sh");
-    fs::write(&script, block).map_err(|error| error.to_string())?;
-    let mut command = job.world.command("sh");
-    let venv = job.world.own("venv").join("bin");
-    let inherited = std::env::var_os("PATH").unwrap_or_default();
-    let paths = core::iter::once(venv).chain(std::env::split_paths(&inherited));
-    let path = std::env::join_paths(paths).map_err(|error| error.to_string())?;
-    command.arg("-e").arg(&script).env("PATH", path);
-    job.run(&mut command)
-}
-
-fn script(job: &Job<'_>, arguments: &[&str]) -> Command {
-    let mut command = python(job, SCRIPT);
-    command.args(arguments);
-    command
-}
-
-fn python(job: &Job<'_>, script: &str) -> Command {
-    let python: PathBuf = job.world.own("venv").join("bin").join("python");
-    let mut command = job.world.command(&python.to_string_lossy());
-    command.arg(script);
-    command
-}
-
-fn ended(job: &mut Job<'_>, command: &mut Command, code: i32) -> Result<(), String> {
-    let ran = job.run(command)?;
-    if ran.status.code() == Some(code) {
-        Ok(())
-    } else {
-        Err(format!("{}, expected {code}", ran.status))
-    }
+fn script<'a>(job: &Job<'a>, arguments: &[&str]) -> Cmd<'a> {
+    let python = job.world.venv("python");
+    cmd!(job.sh(), "{python} {SCRIPT} {arguments...}")
 }
 
 #[cfg(test)]

@@ -8,102 +8,88 @@ mod command_line;
 mod coverage;
 mod dependencies;
 mod fuzz;
-mod graph;
 mod instructions;
 mod interop;
 mod job;
-mod licence;
-mod llvm;
-mod modules;
 mod mutants;
 mod need;
 mod nostd;
 mod odoo;
 mod package;
-mod part;
 mod parts;
-mod pytest;
 mod python;
-mod report;
 mod runner;
 mod service;
-mod tally;
 mod upgrade;
 mod world;
 
 use std::env;
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 
-use command_line::{Request, Task};
+use anyhow::{Result, ensure};
+use xshell::cmd;
+
+use command_line::Options;
 use world::World;
 
 /// The exit code for a command line that cannot be understood.
 const USAGE: u8 = 2;
 
 fn main() -> ExitCode {
-    match command_line::parse(env::args_os().skip(1)) {
-        Ok(Request::Help(task)) => {
-            print!("{}", command_line::help(task));
-            ExitCode::SUCCESS
-        }
-        Ok(Request::List(task)) => {
-            print!("{}", command_line::list(task.parts()));
-            ExitCode::SUCCESS
-        }
-        Ok(Request::Header { verify }) => header(verify),
-        Ok(Request::BenchHelp) => {
-            print!("{}", command_line::bench_help());
-            ExitCode::SUCCESS
-        }
-        Ok(Request::Bench(options)) => bench::run(&World::new(None), &options),
-        Ok(Request::Odoo) => odoo::serve(),
-        Ok(Request::Service) => service::serve(),
-        Ok(Request::Run(task, options)) => run(task, &options),
-        Err(error) => {
-            eprintln!("error: {error}\n\nfor help: cargo xtask --help, or cargo xtask TASK --help");
-            ExitCode::from(USAGE)
-        }
+    let options = match command_line::parse(env::args_os().skip(1)) {
+        Ok(options) => options,
+        Err(error) => return wrong(error),
+    };
+    let Some(task) = options.task.filter(|_| !options.has("help")) else {
+        print!("{}", command_line::help(options.task));
+        return ExitCode::SUCCESS;
+    };
+    if options.has("list") {
+        print!("{}", task.list());
+        return ExitCode::SUCCESS;
     }
+    let ended = World::new(options.seed).and_then(|world| match task.name {
+        "header" => header(&world, options.has("verify")),
+        "bench" => bench::run(&world, &options),
+        "odoo" if !options.has("test") => odoo::serve(&world),
+        "service" if !options.has("test") => service::serve(&world),
+        _ => Ok(run(&world, &options)),
+    });
+    ended.unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+fn wrong(error: impl core::fmt::Display) -> ExitCode {
+    eprintln!("error: {error}\n\nfor help: cargo xtask --help, or cargo xtask TASK --help");
+    ExitCode::from(USAGE)
 }
 
 /// Writes the C header, or compares it; a program of its own, as its generator is large.
-fn header(verify: bool) -> ExitCode {
-    let mut command = World::new(None).command("cargo");
-    command.args([
-        "run",
-        "--locked",
-        "--quiet",
-        "--package",
-        "otp-engine-header",
-        "--",
-    ]);
-    if verify {
-        command.arg("--verify");
-    }
-    match command.status() {
-        Ok(status) if status.success() => ExitCode::SUCCESS,
-        Ok(_) => ExitCode::FAILURE,
-        Err(error) => {
-            eprintln!("error: cargo: {error}");
-            ExitCode::FAILURE
-        }
-    }
+fn header(world: &World, verify: bool) -> Result<ExitCode> {
+    let verify = verify.then_some("--verify");
+    let header = cmd!(
+        world.sh,
+        "cargo run --locked --quiet --package otp-engine-header --"
+    );
+    until_its_end(header.args(verify))
 }
 
-fn run(task: Task, options: &command_line::Options) -> ExitCode {
-    let chosen = match part::choose(task.parts(), &options.only) {
-        Ok(chosen) => chosen,
-        Err(error) => {
-            eprintln!("error: {error}");
-            return ExitCode::from(USAGE);
-        }
+/// Runs a command on the terminal, as its user does.
+fn until_its_end(command: impl Into<Command>) -> Result<ExitCode> {
+    let status = command.into().status()?;
+    ensure!(status.success(), "{status}");
+    Ok(ExitCode::SUCCESS)
+}
+
+fn run(world: &World, options: &Options) -> ExitCode {
+    let Some(task) = options.task else {
+        return wrong("no task given");
     };
-    let world = World::new(options.seed);
-    let report = runner::run(&world, task, &chosen, options.output);
-    print!("{}", report.text());
-    if report.failed() {
-        ExitCode::FAILURE
-    } else {
-        ExitCode::SUCCESS
+    match runner::choose("part", task.parts, |part| part.name, &options.only) {
+        Ok(parts) if runner::run(world, task, &parts, options) => ExitCode::SUCCESS,
+        Ok(_) => ExitCode::FAILURE,
+        Err(error) => wrong(error),
     }
 }

@@ -5,31 +5,30 @@
 //! installed under `target/xtask/`, so that nobody's own are touched; only Debian's packages and
 //! the toolchain's components are the machine's.
 
-use core::sync::atomic::Ordering;
 use core::time::Duration;
-use std::fs;
+use std::sync::Once;
 use std::thread;
 
+use anyhow::{Context, Result, bail};
+use xshell::cmd;
+
+use crate::coverage;
 use crate::job::Job;
-use crate::llvm;
-use crate::world::World;
 
 /// Something that must be installed before a part can run.
 #[derive(Debug)]
 pub(crate) enum Need {
-    /// Debian packages.
-    Apt(&'static [&'static str]),
+    /// Debian packages, between spaces.
+    Apt(&'static str),
     /// A component of the toolchain that is the subcommand of cargo with this name.
     Component(&'static str),
-    /// A subcommand of cargo, in exactly this version: its figures are compared over time.
-    CargoTool {
-        name: &'static str,
-        version: &'static str,
-    },
+    /// A subcommand of cargo, and its version, exactly: its figures are compared over time.
+    CargoTool(&'static str, &'static str),
     /// The LLVM programs that read the profiles of the compiler in use.
     LlvmTools,
-    /// Python packages, each as `name==version`, for the Python under `target/xtask/venv/`.
-    Pip(&'static [&'static str]),
+    /// Python packages for the Python under `target/xtask/venv/`: the file in `xtask/requirements`
+    /// that pins them all, those too that they depend on, as a run of today must be that of tomorrow.
+    Pip(&'static str),
 }
 
 /// Installs those of `needs` that are absent.
@@ -37,72 +36,67 @@ pub(crate) enum Need {
 /// # Errors
 ///
 /// What to install by hand, where the runner may not (it is not root on Debian) or cannot.
-pub(crate) fn install(job: &mut Job<'_>, needs: &[Need]) -> Result<(), String> {
+pub(crate) fn install(job: &mut Job<'_>, needs: &[Need]) -> Result<()> {
     for need in needs {
         match need {
             Need::Apt(packages) => apt(job, packages)?,
             Need::Component(name) => component(job, name)?,
-            Need::CargoTool { name, version } => cargo_tool(job, name, version)?,
+            Need::CargoTool(name, version) => cargo_tool(job, name, version)?,
             Need::LlvmTools => {
-                if llvm::tools(job.world).is_none() {
-                    apt(job, &[&llvm::package(job.world)?])?;
-                    llvm::tools(job.world).ok_or("llvm-cov is still not found")?;
+                if coverage::llvm(job.world).is_none() {
+                    apt(job, &coverage::llvm_package(job.world)?)?;
+                    coverage::llvm(job.world).context("llvm-cov is still not found")?;
                 }
             }
-            Need::Pip(packages) => pip(job, packages)?,
+            Need::Pip(list) => pip(job, list)?,
         }
     }
     Ok(())
 }
 
-fn apt(job: &mut Job<'_>, packages: &[&str]) -> Result<(), String> {
-    let there = |package: &str| {
-        let answer = job
-            .world
-            .ask("dpkg-query", &["-W", "-f=${db:Status-Status}", package]);
-        answer.as_deref() == Some("installed")
+fn apt(job: &mut Job<'_>, packages: &str) -> Result<()> {
+    let (sh, world) = (job.sh(), job.world);
+    let form = "${db:Status-Status}";
+    let is_absent = |package: &&str| {
+        let status = world.ask(cmd!(sh, "dpkg-query -W -f {form} {package}"));
+        status.unwrap_or_default() != "installed"
     };
-    let absent: Vec<_> = packages
-        .iter()
-        .copied()
-        .filter(|package| !there(package))
-        .collect();
+    let absent: Vec<_> = packages.split_whitespace().filter(is_absent).collect();
     if absent.is_empty() {
         return Ok(());
     }
     let by_hand = format!("please install: apt-get install {}", absent.join(" "));
-    if !may_use_apt(job.world) {
-        return Err(by_hand);
+    let is_root = world.ask(cmd!(sh, "id -u")).unwrap_or_default() == "0";
+    if !is_root || world.ask(cmd!(sh, "apt-get --version")).is_err() {
+        bail!(by_hand);
     }
-    if !job.world.apt_updated.swap(true, Ordering::Relaxed) {
-        apt_get(job, &["update", "-q"]).map_err(|error| format!("{error}; {by_hand}"))?;
-    }
-    let mut args = vec!["install", "-q", "-y", "--no-install-recommends"];
-    args.extend(&absent);
-    apt_get(job, &args).map_err(|error| format!("{error}; {by_hand}"))
+    static UPDATED: Once = Once::new();
+    let mut updated = Ok(());
+    UPDATED.call_once(|| updated = apt_get(job, &["update", "-q"]));
+    let install = ["install", "-q", "-y", "--no-install-recommends"];
+    updated
+        .and_then(|()| apt_get(job, &[&install, &*absent].concat()))
+        .context(by_hand)
 }
 
-/// How long somebody else's installation is waited for.
-const LOCKED: Duration = Duration::from_secs(600);
-const PAUSE: Duration = Duration::from_secs(2);
+/// How long another installation is waited for, in seconds, and the pause between two tries.
+const LOCKED: u64 = 600;
+const PAUSE: u64 = 2;
 
-fn apt_get(job: &mut Job<'_>, args: &[&str]) -> Result<(), String> {
-    let mut tries = LOCKED.as_secs() / PAUSE.as_secs();
+fn apt_get(job: &mut Job<'_>, args: &[&str]) -> Result<()> {
+    let mut tries = LOCKED / PAUSE;
     loop {
-        let mut command = job.world.command("apt-get");
         // For dpkg's lock apt waits itself; for those on its lists and archives it does not.
-        let timeout = format!("DPkg::Lock::Timeout={}", LOCKED.as_secs());
-        command.args(["-o", &timeout]).args(args);
-        command.env("DEBIAN_FRONTEND", "noninteractive");
-        command.env("LC_ALL", "C"); // what it says of a lock is read
-        let ran = job.run(&mut command)?;
+        let timeout = format!("DPkg::Lock::Timeout={LOCKED}");
+        let command = cmd!(job.sh(), "apt-get -o {timeout} {args...}")
+            .env("DEBIAN_FRONTEND", "noninteractive")
+            .env("LC_ALL", "C"); // what it says of a lock is read
+        let ran = job.run(command)?;
         if ran.status.success() || !is_locked(&ran.output) || tries == 0 {
-            return ran
-                .succeeded()
-                .map_err(|error| format!("apt-get {}: {error}", args[0]));
+            return ran.code(0).map(drop).context("apt-get");
         }
         tries -= 1;
-        thread::sleep(PAUSE);
+        thread::sleep(Duration::from_secs(PAUSE));
     }
 }
 
@@ -111,48 +105,42 @@ fn is_locked(output: &str) -> bool {
     output.contains("E: Could not get lock")
 }
 
-fn may_use_apt(world: &World) -> bool {
-    world.ask("id", &["-u"]).as_deref() == Some("0")
-        && world.ask("apt-get", &["--version"]).is_some()
-}
-
-fn component(job: &mut Job<'_>, name: &str) -> Result<(), String> {
-    if job.world.ask("cargo", &[name, "--version"]).is_some() {
+fn component(job: &mut Job<'_>, name: &str) -> Result<()> {
+    if job
+        .world
+        .ask(cmd!(job.sh(), "cargo {name} --version"))
+        .is_ok()
+    {
         return Ok(());
     }
     // The component with `cargo fmt` is rustfmt.
     let component = if name == "fmt" { "rustfmt" } else { name };
-    let mut command = job.world.command("rustup");
-    command.args(["component", "add", component]);
-    let added = job.run(&mut command).and_then(|ran| ran.succeeded());
-    added.map_err(|error| format!("please run: rustup component add {component} ({error})"))
+    job.pass(cmd!(job.sh(), "rustup component add {component}"))
+        .map(drop)
+        .with_context(|| format!("please run: rustup component add {component}"))
 }
 
-fn cargo_tool(job: &mut Job<'_>, name: &str, version: &str) -> Result<(), String> {
+fn cargo_tool(job: &mut Job<'_>, name: &str, version: &str) -> Result<()> {
     // `cargo c` is short for `cargo check`.
     let subcommand = match name {
         "cargo-c" => "cinstall",
-        _ => name.strip_prefix("cargo-").unwrap_or(name),
+        _ => name.trim_start_matches("cargo-"),
     };
-    let there = |world: &World| {
-        let answer = world.ask("cargo", &[subcommand, "--version"]);
-        answer.is_some_and(|answer| states(&answer, version))
+    let (sh, world) = (job.sh(), job.world);
+    let is_there = || {
+        let answer = world.ask(cmd!(sh, "cargo {subcommand} --version"));
+        answer.is_ok_and(|answer| states(&answer, version))
     };
-    if there(job.world) {
+    if is_there() {
         return Ok(());
     }
-    let mut command = job.world.command("cargo");
-    command.args(["install", "--locked", "--quiet", "--root"]);
-    command.arg(job.world.own("tools"));
-    command.arg(format!("{name}@{version}"));
-    let installed = job.run(&mut command).and_then(|ran| ran.succeeded());
-    installed
-        .and_then(|()| {
-            there(job.world)
-                .then_some(())
-                .ok_or_else(|| "it is not found".into())
-        })
-        .map_err(|error| format!("please run: cargo install --locked {name}@{version} ({error})"))
+    let root = world.own("tools");
+    job.pass(cmd!(
+        sh,
+        "cargo install --locked --quiet --root {root} {name}@{version}"
+    ))
+    .and_then(|_| is_there().then_some(()).context("it is not found"))
+    .with_context(|| format!("please run: cargo install --locked {name}@{version}"))
 }
 
 /// Says whether `answer`, such as `cargo-mutants 27.1.0`, states `version`.
@@ -160,43 +148,39 @@ fn states(answer: &str, version: &str) -> bool {
     answer.split_whitespace().any(|word| word == version)
 }
 
-fn pip(job: &mut Job<'_>, packages: &[&str]) -> Result<(), String> {
+fn pip(job: &mut Job<'_>, list: &str) -> Result<()> {
+    let sh = job.sh();
+    let wanted = job.world.read(&format!("xtask/requirements/{list}.txt"))?;
     let home = job.world.own("venv");
     let stamp = home.join("installed.txt"); // inside, so that it goes when the packages go
-    let installed = fs::read_to_string(&stamp).unwrap_or_default();
-    let absent = absent(&installed, packages);
+    let installed = sh.read_file(&stamp).unwrap_or_default();
+    let absent = absent(&installed, &wanted);
     if absent.is_empty() {
         return Ok(());
     }
     if !stamp.exists() {
-        apt(job, &["python3-venv"])?;
-        let mut command = job.world.command("python3");
-        command.args(["-m", "venv", "--clear"]).arg(&home);
-        job.run(&mut command)?.succeeded()?;
+        apt(job, "python3-venv")?;
+        job.pass(cmd!(sh, "python3 -m venv --clear {home}"))?;
     }
-    let program = home.join("bin").join("pip");
-    let mut command = job.world.command(&program.to_string_lossy());
-    command.args(["install", "--quiet"]).args(&absent);
-    job.run(&mut command)?
-        .succeeded()
-        .map_err(|error| format!("pip install {}: {error}", absent.join(" ")))?;
-    let all = format!("{installed}{}\n", absent.join("\n"));
-    fs::write(stamp, all).map_err(|error| error.to_string())
+    let (program, packages) = (home.join("bin/pip"), &absent);
+    job.pass(cmd!(sh, "{program} install --quiet {packages...}"))
+        .with_context(|| format!("pip install {}", absent.join(" ")))?;
+    Ok(sh.write_file(stamp, format!("{installed}{}\n", absent.join("\n")))?)
 }
 
-/// Returns those of `wanted` that are not among the lines of `installed`.
-fn absent<'a>(installed: &str, wanted: &[&'a str]) -> Vec<&'a str> {
-    let there = |package: &&str| installed.lines().any(|line| line == *package);
+/// Returns the lines of `wanted` that are not among those of `installed`.
+fn absent<'a>(installed: &str, wanted: &'a str) -> Vec<&'a str> {
+    let is_absent = |package: &&str| !installed.lines().any(|line| line == *package);
     wanted
-        .iter()
-        .copied()
-        .filter(|package| !there(package))
+        .lines()
+        .filter(|line| !line.is_empty() && is_absent(line))
         .collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::world::World;
 
     #[test]
     fn another_installation_is_waited_for_and_no_other_failure_is() {
@@ -218,20 +202,19 @@ mod tests {
     #[test]
     fn python_packages_count_only_in_the_version_that_is_wanted() {
         let installed = "ruff==0.8.1\nmypy==1.13.0\n";
-        assert_eq!(absent(installed, &["mypy==1.13.0"]), [""; 0]);
+        assert_eq!(absent(installed, "mypy==1.13.0\n"), [""; 0]);
         assert_eq!(
-            absent(installed, &["mypy==1.13", "ruff==0.8.1"]),
+            absent(installed, "mypy==1.13\nruff==0.8.1\n"),
             ["mypy==1.13"]
         );
-        assert_eq!(absent("", &["mypy==1.13.0"]), ["mypy==1.13.0"]);
+        assert_eq!(absent("", "mypy==1.13.0"), ["mypy==1.13.0"]);
     }
 
     #[test]
     fn where_nothing_is_wanted_nothing_is_done() {
-        let world = World::new(Some(1));
-        let mut job = Job::new(&world, "self-test-need").unwrap();
-        let needs = [Need::Apt(&[]), Need::Pip(&[])];
-        assert_eq!(install(&mut job, &needs), Ok(()));
+        let world = World::new(Some(1)).unwrap();
+        let mut job = Job::new(&world, "self-test", "need").unwrap();
+        assert!(install(&mut job, &[Need::Apt("")]).is_ok());
         assert_eq!(job.text(), "");
     }
 }

@@ -4,12 +4,13 @@
 //! brings a panic handler of its own, which the compiler refuses wherever std is among the crates,
 //! at any depth. The refusal is seen in the same run, on a crate that does use std.
 
-use std::fs;
 use std::path::Path;
+
+use anyhow::{Result, bail, ensure};
+use xshell::cmd;
 
 use crate::dependencies::CORE;
 use crate::job::Job;
-use crate::part::Check;
 
 const PROBE: &str = "#![no_std]
 use subject as _;
@@ -24,36 +25,41 @@ fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
 const REFUSAL: &str = "duplicate lang item `panic_impl`";
 
 /// Builds the core without default features, and probes what came out.
-pub(crate) fn checks(job: &mut Job<'_>) -> Vec<Check> {
-    let home = job.world.own("nostd");
-    let mut checks = vec![
-        Check::new("the core builds without std", build(job, &home, None)),
-        Check::new(
-            "no crate behind it takes std",
-            probe(job, &home, &home.join("debug/libotp_engine.rlib")).and_then(
-                |found| match found {
-                    Std::Absent => Ok(()),
-                    Std::Taken => Err("std is among its crates".into()),
-                },
-            ),
-        ),
-        Check::new("the probe sees std where it is taken", control(job, &home)),
-    ];
-    let targets = job.world.ask("rustup", &["target", "list", "--installed"]);
-    let bare: Vec<_> = targets
-        .iter()
-        .flat_map(|targets| targets.lines())
-        .filter(|target| is_bare(target))
-        .map(str::to_owned)
-        .collect();
+pub(crate) fn checks(job: &mut Job<'_>) {
+    let (sh, home) = (job.sh(), job.world.own("nostd"));
+    let build = |job: &mut Job<'_>, target: &[&str]| {
+        let features = [
+            "--no-default-features",
+            "--features",
+            "async",
+            "--target-dir",
+        ];
+        let build = cmd!(
+            sh,
+            "cargo build --locked --package {CORE} --lib {features...} {home}"
+        );
+        job.pass(build.args(target)).map(drop)
+    };
+    job.check("the core builds without std", |job| build(job, &[]));
+    job.check("no crate behind it takes std", |job| {
+        let takes = takes_std(job, &home, &home.join("debug/libotp_engine.rlib"))?;
+        ensure!(!takes, "std is among its crates");
+        Ok(())
+    });
+    job.check("the probe sees std where it is taken", |job| {
+        control(job, &home)
+    });
+    let targets = job.world.ask(cmd!(sh, "rustup target list --installed"));
+    let targets = targets.unwrap_or_default();
+    let bare: Vec<_> = targets.lines().filter(|target| is_bare(target)).collect();
     if bare.is_empty() {
         job.note("no target without std is installed (rustup target add thumbv7em-none-eabi)");
     }
     for target in bare {
-        let built = build(job, &home, Some(&target));
-        checks.push(Check::new(format!("the core builds for {target}"), built));
+        job.check(format!("the core builds for {target}"), |job| {
+            build(job, &["--target", target])
+        });
     }
-    checks
 }
 
 /// Says whether `target` has no operating system, hence no std.
@@ -61,91 +67,56 @@ fn is_bare(target: &str) -> bool {
     target.split('-').any(|word| word == "none")
 }
 
-fn build(job: &mut Job<'_>, home: &Path, target: Option<&str>) -> Result<(), String> {
-    let mut command = job.world.command("cargo");
-    command.args([
-        "build",
-        "--locked",
-        "--package",
-        CORE,
-        "--lib",
-        "--no-default-features",
-        "--features",
-        "async",
-    ]);
-    command.arg("--target-dir").arg(home);
-    if let Some(target) = target {
-        command.args(["--target", target]);
-    }
-    job.run(&mut command)?.succeeded()
-}
-
-/// Whether std is among the crates behind a library.
-enum Std {
-    Absent,
-    Taken,
-}
-
-fn probe(job: &mut Job<'_>, home: &Path, library: &Path) -> Result<Std, String> {
-    fs::create_dir_all(home).map_err(|error| error.to_string())?;
+/// Says whether std is among the crates behind a library.
+fn takes_std(job: &mut Job<'_>, home: &Path, library: &Path) -> Result<bool> {
     let source = home.join("probe.rs");
-    fs::write(&source, PROBE).map_err(|error| error.to_string())?;
-    let mut command = job.world.command("rustc");
-    command.args([
-        "--edition",
-        "2024",
-        "--crate-type",
-        "rlib",
-        "--emit",
-        "metadata",
-    ]);
-    command
-        .arg("--extern")
-        .arg(format!("subject={}", library.display()));
-    command
-        .arg("-L")
-        .arg(format!("dependency={}", home.join("debug/deps").display()));
-    command.arg("--out-dir").arg(home).arg(&source);
-    let ran = job.run(&mut command)?;
-    match ran.succeeded() {
-        Ok(()) => Ok(Std::Absent),
-        Err(_) if ran.output.contains(REFUSAL) => Ok(Std::Taken),
-        Err(error) => Err(error),
+    job.sh().write_file(&source, PROBE)?;
+    let (subject, deps) = (
+        format!("subject={}", library.display()),
+        format!("dependency={}", home.join("debug/deps").display()),
+    );
+    let ran = job.run(cmd!(
+        job.sh(),
+        "rustc --edition 2024 --crate-type rlib --emit metadata --extern {subject} -L {deps}
+         --out-dir {home} {source}"
+    ))?;
+    match ran.status.success() {
+        true => Ok(false),
+        false if ran.output.contains(REFUSAL) => Ok(true),
+        false => bail!("{}", ran.status),
     }
 }
 
 /// Probes a crate without std that depends on one with it.
-fn control(job: &mut Job<'_>, home: &Path) -> Result<(), String> {
-    let write = |name: &str, text| fs::write(home.join(name), text);
-    fs::create_dir_all(home)
-        .and_then(|()| {
-            write(
-                "inner.rs",
-                "pub fn now() -> std::time::SystemTime { std::time::UNIX_EPOCH }",
-            )
-        })
-        .and_then(|()| write("outer.rs", "#![no_std]\npub use inner::now;"))
-        .map_err(|error| error.to_string())?;
-    for name in ["inner", "outer"] {
-        let mut command = job.world.command("rustc");
-        command.args(["--edition", "2024", "--crate-type", "rlib"]);
-        command.arg("--out-dir").arg(home).arg("-L").arg(home);
-        if name == "outer" {
-            command.args(["--extern", "inner"]);
-        }
-        command.arg(home.join(name).with_extension("rs"));
-        job.run(&mut command)?.succeeded()?;
+fn control(job: &mut Job<'_>, home: &Path) -> Result<()> {
+    let sh = job.sh();
+    for (name, text, inner) in [
+        (
+            "inner",
+            "pub fn now() -> std::time::SystemTime { std::time::UNIX_EPOCH }",
+            &[][..],
+        ),
+        (
+            "outer",
+            "#![no_std]\npub use inner::now;",
+            &["--extern", "inner"],
+        ),
+    ] {
+        let source = home.join(name).with_extension("rs");
+        sh.write_file(&source, text)?;
+        let rustc = cmd!(
+            sh,
+            "rustc --edition 2024 --crate-type rlib --out-dir {home} -L {home}"
+        );
+        job.pass(rustc.args(inner).arg(source))?;
     }
     // The probe looks for what a library needs where cargo puts it.
-    fs::copy(
-        home.join("libinner.rlib"),
-        home.join("debug/deps/libinner.rlib"),
-    )
-    .map_err(|error| error.to_string())?;
-    match probe(job, home, &home.join("libouter.rlib"))? {
-        Std::Taken => Ok(()),
-        Std::Absent => Err("it did not".into()),
-    }
+    sh.copy_file(home.join("libinner.rlib"), home.join("debug/deps"))?;
+    ensure!(
+        takes_std(job, home, &home.join("libouter.rlib"))?,
+        "it did not"
+    );
+    Ok(())
 }
 
 #[cfg(test)]

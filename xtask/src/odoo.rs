@@ -4,27 +4,38 @@
 //! and its database from a PostgreSQL cluster of its own, without a port. All of it is kept in one
 //! folder between runs; nothing of the machine's is touched.
 
-mod demo;
 mod distribution;
 mod home;
 mod sources;
 mod verdict;
 
-use core::hash::BuildHasher;
-use std::hash::RandomState;
-use std::net::TcpListener;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use core::time::Duration;
+use std::net::TcpStream;
+use std::path::PathBuf;
+use std::process::{Command, ExitCode};
+use std::{fs, thread};
 
-pub(crate) use demo::serve;
-pub(crate) use sources::checks as sources;
+use anyhow::{Result, bail, ensure};
+use xshell::{Cmd, cmd};
 
 use crate::cluster::{self, Cluster};
-use crate::job::Job;
-use crate::part::Check;
-use crate::pytest;
+use crate::job::{Job, Ran};
+use crate::need::{self, Need};
+use crate::python::{in_groups, pytest};
+use crate::world::World;
 use distribution::Distribution;
 use home::Home;
+use port::free_port;
+
+pub(crate) use sources::checks as sources;
+
+#[path = "../../crates/testkit/src/port.rs"]
+mod port;
+
+pub(crate) const NEEDS: &[Need] = &[
+    Need::Apt("postgresql libxml2-utils chromium openssl"),
+    Need::Pip("odoo"),
+];
 
 /// Where the addons are.
 const FOLDER: &str = "bindings/odoo";
@@ -32,129 +43,134 @@ const FOLDER: &str = "bindings/odoo";
 const TEMPLATE: &str = "otp_template";
 /// The database with the addon, in which its own tests ran.
 const TESTED: &str = "otp_tested";
+/// That of the demo, made afresh each time.
+const DEMO: &str = "otp_demo";
 /// Odoo's role, which owns its databases and is no superuser.
 const USER: &str = "odoo";
 /// A run with fewer test cases has lost some.
 const LEAST_TESTS: u64 = 150;
 
-/// Installs the addon into a real Odoo and runs its tests, from within and from outside.
-pub(crate) fn server(job: &mut Job<'_>) -> Vec<Check> {
-    let found = Home::open(job.world).and_then(|home| {
-        let distribution = distribution::ready(job, &home)?;
-        Ok((home, distribution))
-    });
-    let (home, version) = match found {
-        Ok((home, Distribution::Version(version))) => (home, version),
-        Ok((_, Distribution::Gone(why))) => {
-            job.skip(format!(
-                "SKIPPED: nothing ran on a real Odoo, as its package cannot be had: {why}"
-            ));
-            return Vec::new();
-        }
-        Err(error) => return vec![Check::new("a real Odoo is at hand", Err(error))],
-    };
-    job.figure("Odoo", &version);
-    match Odoo::start(job, home, &version) {
-        Ok(odoo) => tests(job, &odoo),
-        Err(error) => vec![Check::new("Odoo runs here", Err(error))],
-    }
-}
-
-fn tests(job: &mut Job<'_>, odoo: &Odoo) -> Vec<Check> {
-    let tested = odoo.database(job, TESTED, TEMPLATE);
-    let ran = tested.and_then(|()| {
-        let mut run = odoo.command(job)?;
-        run.args([
-            "-d",
-            TESTED,
-            "-i",
-            "esms_otp,esms_otp_demo",
-            "--workers",
-            "0",
-        ]);
-        run.args([
-            "--test-tags",
-            "/esms_otp,/esms_otp_demo",
-            "--stop-after-init",
-        ]);
-        job.run(&mut run)
-    });
-    let mut checks = match ran {
-        Ok(ran) => verdict::of(&ran.output, ran.succeeded(), LEAST_TESTS),
-        Err(error) => vec![Check::new("the addon installs", Err(error))],
-    };
-    let planted = odoo.command(job).and_then(|mut run| {
-        run.args(["-d", TESTED, "-i", "esms_otp_faults", "--stop-after-init"]);
-        job.run(&mut run)?.succeeded()
-    });
-    let ready = planted.is_ok();
-    checks.push(Check::new("the planted faults install", planted));
-    if ready {
-        checks.extend(from_outside(job, odoo));
-    }
-    checks
-}
-
-/// The tests that drive servers of their own, in groups that take about as long as each other.
-const FROM_OUTSIDE: &[&[&str]] = &[
-    &[
-        "tests/test_parallel.py",
-        "tests/test_crash.py",
-        "tests/test_reruns.py",
-        "tests/test_existing_backend.py",
-        "tests/test_canary.py",
-    ],
-    &[
-        "tests/test_workers.py",
-        "tests/test_lifecycle.py",
-        "tests/test_keys.py",
-        "tests/test_erasure.py",
-        "tests/test_slow_gateway.py",
-    ],
-    &["tests_browser"],
+/// The tests that drive servers of their own, in groups that take about as long as each other; beside them
+/// those in a browser.
+const FROM_OUTSIDE: &[&str] = &[
+    "test_parallel.py test_crash.py test_reruns.py test_existing_backend.py test_canary.py",
+    "test_workers.py test_lifecycle.py test_keys.py test_erasure.py test_slow_gateway.py",
 ];
 
-fn from_outside(job: &mut Job<'_>, odoo: &Odoo) -> Vec<Check> {
-    let groups = FROM_OUTSIDE.iter().map(|group| {
-        let mut run = odoo.python(job);
-        run.args([
-            "-m",
-            "pytest",
-            "-rA",
-            "--tb=short",
-            "-p",
-            "no:cacheprovider",
-        ]);
-        run.args(group.iter().map(|name| format!("{FOLDER}/{name}")));
-        run.env("OTP_ODOO_CONF", odoo.conf())
-            .env("OTP_ODOO_SCRIPT", odoo.home.script())
-            .env("OTP_ODOO_DATA", odoo.home.data())
-            .env("OTP_ODOO_TEMPLATE", TESTED)
-            .env("OTP_ODOO_PG_BIN", odoo.cluster.programs())
-            .env("PGHOST", odoo.cluster.socket())
-            .env("PGPORT", "5432")
-            .env("PGUSER", USER);
-        run
+/// Installs the addon into a real Odoo and runs its tests, from within and from outside.
+pub(crate) fn server(job: &mut Job<'_>) {
+    let mut started = None;
+    let mut gone = None;
+    job.check("a real Odoo runs here, unless its package is gone", |job| {
+        let home = Home::open(job.world)?;
+        match distribution::ready(job, &home)? {
+            Distribution::Version(version) => {
+                job.figure("Odoo", &version);
+                started = Some(Odoo::start(job, home, &version)?);
+            }
+            Distribution::Gone(why) => gone = Some(why),
+        }
+        Ok(())
     });
-    let groups = groups.collect();
-    let mut checks = vec![Check::new(
-        "each file of tests is in a group",
-        all_in_groups(&job.world.root.join(FOLDER).join("tests")),
-    )];
-    checks.extend(pytest::checks_at_once(job, groups));
-    checks
+    if let Some(why) = gone {
+        job.skip(format!(
+            "SKIPPED: nothing ran on a real Odoo, as its package cannot be had: {why}"
+        ));
+    }
+    if let Some(odoo) = started {
+        tests(job, &odoo);
+    }
 }
 
-/// A file that was added must not be forgotten.
-fn all_in_groups(folder: &Path) -> Result<(), String> {
-    for path in files(folder, "py") {
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let listed = format!("tests/{name}");
-        if name.starts_with("test_") && !FROM_OUTSIDE.concat().contains(&&*listed) {
-            return Err(listed);
-        }
+fn tests(job: &mut Job<'_>, odoo: &Odoo) {
+    let tested = odoo.database(job, TESTED).and_then(|()| {
+        let tags = "--workers 0 --test-tags /esms_otp,/esms_otp_demo --stop-after-init";
+        job.run(odoo.command(
+            job,
+            &format!("-d {TESTED} -i esms_otp,esms_otp_demo {tags}"),
+        ))
+    });
+    match tested {
+        Ok(Ran { status, output }) => verdict::judge(job, &output, status.success(), LEAST_TESTS),
+        Err(error) => job.fail(format_args!("the addon installs: {error:#}")),
     }
-    Ok(())
+    let failed = job.outcome.failed;
+    job.check("the planted faults install", |job| {
+        let install = format!("-d {TESTED} -i esms_otp_faults --stop-after-init");
+        job.pass(odoo.command(job, &install)).map(drop)
+    });
+    let tests = format!("{FOLDER}/tests");
+    job.check("each file of tests is in a group", |job| {
+        in_groups(job, &tests, FROM_OUTSIDE)
+    });
+    if job.outcome.failed > failed {
+        return;
+    }
+    let in_folder = |group: &&str| {
+        let files = group.split(' ').map(|name| format!("{tests}/{name}"));
+        files.collect()
+    };
+    let mut groups: Vec<Vec<_>> = FROM_OUTSIDE.iter().map(in_folder).collect();
+    groups.push(vec![format!("{FOLDER}/tests_browser")]);
+    let python = odoo.home.path("venv/bin/python");
+    let from_outside = |group: Vec<String>| -> Command {
+        let run = pytest(cluster::mortal(job.world, &python));
+        let postgres = Cluster::program("postgres");
+        odoo.cluster
+            .known_to(odoo.home.surround(run))
+            .args(group)
+            .env("OTP_ODOO_CONF", odoo.home.path("odoo.conf"))
+            .env("OTP_ODOO_SCRIPT", odoo.home.path(home::SCRIPT))
+            .env("OTP_ODOO_DATA", odoo.home.path("data"))
+            .env("OTP_ODOO_TEMPLATE", TESTED)
+            .env("OTP_ODOO_PG_BIN", postgres.parent().unwrap_or(&postgres))
+            .into()
+    };
+    let groups = groups.into_iter().map(from_outside).collect();
+    job.tests_at_once(groups);
+}
+
+/// `cargo xtask odoo`: sets everything up, tells how to use it, and serves until it is interrupted.
+pub(crate) fn serve(world: &World) -> Result<ExitCode> {
+    println!("setting up Odoo; the first time takes some minutes");
+    let mut job = Job::new(world, "odoo", "demo")?;
+    demo(&mut job).inspect_err(|_| eprint!("{}", job.text()))
+}
+
+fn demo(job: &mut Job<'_>) -> Result<ExitCode> {
+    need::install(job, NEEDS)?;
+    let home = Home::open(job.world)?;
+    let version = match distribution::ready(job, &home)? {
+        Distribution::Version(version) => version,
+        Distribution::Gone(why) => bail!("Odoo cannot be had: {why}"),
+    };
+    let odoo = Odoo::start(job, home, &version)?;
+    odoo.database(job, DEMO)?;
+    let install = format!("-d {DEMO} -i esms_otp_demo --stop-after-init");
+    job.pass(odoo.command(job, &install))?;
+    let port = free_port();
+    // Of two ports the last one counts.
+    let serve = format!(
+        "--http-port {port} -d {DEMO} --db-filter ^{DEMO}$ --max-cron-threads 0 --log-level warn \
+         --log-handler odoo.addons.esms_otp:INFO"
+    );
+    let mut server = Command::from(odoo.command(job, &serve)).spawn()?;
+    // Not before it answers: the lines are there to be copied at once.
+    while server.try_wait().is_ok_and(|ended| ended.is_none())
+        && TcpStream::connect(("127.0.0.1", port)).is_err()
+    {
+        thread::sleep(Duration::from_millis(100));
+    }
+    println!("{}", told(&format!("http://127.0.0.1:{port}"), &version));
+    let ended = server.wait()?;
+    ensure!(ended.success(), "Odoo ended, {ended}");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// How to use the server at `url`.
+fn told(url: &str, version: &str) -> String {
+    let told = include_str!("odoo/demo.txt").replace("{url}", url);
+    told.replace("{version}", version).replace("{DEMO}", DEMO)
 }
 
 /// A real Odoo, ready to run on a running cluster.
@@ -166,122 +182,69 @@ struct Odoo {
 
 impl Odoo {
     /// Brings everything up to date that `home` keeps, and starts the cluster.
-    fn start(job: &mut Job<'_>, home: Home, version: &str) -> Result<Self, String> {
-        home.install_packages(job)?;
-        home.install_engine(job)?;
+    fn start(job: &mut Job<'_>, home: Home, version: &str) -> Result<Self> {
+        home.install(job)?;
         home.make_keys(job)?;
         let cluster = Cluster::start(job, &home.path(""), USER, cluster::NO_FLUSHES)?;
+        let addons = job.world.root.join(FOLDER);
+        let text = format!(
+            "[options]\naddons_path = {},{},{}\ndata_dir = {}\ndb_host = {}\ndb_port = 5432\n\
+             db_user = {USER}\nhttp_interface = 127.0.0.1\n",
+            home.path(home::ADDONS).display(),
+            addons.display(),
+            addons.join("tests/addons").display(),
+            home.path("data").display(),
+            cluster.socket().display(),
+        );
+        job.sh().write_file(home.path("odoo.conf"), text)?;
         let odoo = Self { cluster, home };
-        odoo.write_conf(job)?;
         odoo.make_template(job, version)?;
         Ok(odoo)
     }
 
-    fn conf(&self) -> PathBuf {
-        self.home.path("odoo.conf")
-    }
-
-    fn write_conf(&self, job: &Job<'_>) -> Result<(), String> {
-        let root = job.world.root.join(FOLDER);
-        let text = format!(
-            "[options]\naddons_path = {},{},{}\ndata_dir = {}\ndb_host = {}\ndb_port = 5432\n\
-             db_user = {}\nhttp_interface = 127.0.0.1\n",
-            self.home.addons().display(),
-            root.display(),
-            root.join("tests/addons").display(),
-            self.home.data().display(),
-            self.cluster.socket().display(),
-            USER,
-        );
-        std::fs::write(self.conf(), text).map_err(|error| error.to_string())
-    }
-
     /// Makes the database that the others are copied from, once for each version of Odoo.
-    fn make_template(&self, job: &mut Job<'_>, version: &str) -> Result<(), String> {
+    fn make_template(&self, job: &mut Job<'_>, version: &str) -> Result<()> {
         let stamp = self.cluster.folder().join("template.txt"); // goes when the cluster goes
-        if std::fs::read_to_string(&stamp).is_ok_and(|made| made == version) {
+        if fs::read_to_string(&stamp).is_ok_and(|made| made == version) {
             return Ok(());
         }
         self.drop_database(job, TEMPLATE)?;
-        self.cluster.run(job, "createdb", &[TEMPLATE])?;
-        let mut run = self.command(job)?;
-        run.args(["-d", TEMPLATE, "-i", "base,web,portal,mail"]);
-        run.args(["--without-demo", "--stop-after-init"]);
-        job.run(&mut run)?.succeeded()?;
-        std::fs::write(stamp, version).map_err(|error| error.to_string())
+        self.cluster.run(job, &format!("createdb {TEMPLATE}"))?;
+        let make = "-i base,web,portal,mail --without-demo --stop-after-init";
+        job.pass(self.command(job, &format!("-d {TEMPLATE} {make}")))?;
+        Ok(fs::write(stamp, version)?)
     }
 
-    /// Makes `name` a copy of the database `template`.
-    fn database(&self, job: &mut Job<'_>, name: &str, template: &str) -> Result<(), String> {
+    /// Makes `name` a copy of the template.
+    fn database(&self, job: &mut Job<'_>, name: &str) -> Result<()> {
         self.drop_database(job, name)?;
-        self.cluster.run(job, "createdb", &["-T", template, name])?;
-        let files = self.home.data().join("filestore");
-        if !files.join(template).exists() {
-            return Ok(());
-        }
-        let mut copy = job.world.command("cp");
-        copy.arg("-R")
-            .arg(files.join(template))
-            .arg(files.join(name));
-        job.run(&mut copy)?.succeeded()
-    }
-
-    fn drop_database(&self, job: &mut Job<'_>, name: &str) -> Result<(), String> {
-        let args = ["--if-exists", "--force", name];
-        self.cluster.run(job, "dropdb", &args)?;
-        let files = self.home.data().join("filestore").join(name);
-        if files.exists() {
-            std::fs::remove_dir_all(files).map_err(|error| error.to_string())?;
+        self.cluster
+            .run(job, &format!("createdb -T {TEMPLATE} {name}"))?;
+        let (from, to) = (self.files(TEMPLATE), self.files(name));
+        if from.exists() {
+            job.pass(cmd!(job.sh(), "cp -R {from} {to}"))?;
         }
         Ok(())
     }
 
-    /// The Python that Odoo runs in, with what it and the addon take from the environment.
-    fn python(&self, job: &Job<'_>) -> Command {
-        self.home
-            .surround(cluster::mortal(job.world, &self.home.python()))
+    fn drop_database(&self, job: &mut Job<'_>, name: &str) -> Result<()> {
+        self.cluster
+            .run(job, &format!("dropdb --if-exists --force {name}"))?;
+        Ok(job.sh().remove_path(self.files(name))?)
+    }
+
+    fn files(&self, database: &str) -> PathBuf {
+        self.home.path("data/filestore").join(database)
     }
 
     /// An Odoo command on ports that nobody else has.
-    fn command(&self, job: &Job<'_>) -> Result<Command, String> {
-        let mut command = self.python(job);
-        command.arg(self.home.script()).arg("-c").arg(self.conf());
-        command.args(["--http-port", &free_port()?.to_string()]);
-        command.args(["--gevent-port", &free_port()?.to_string()]);
-        Ok(command)
+    fn command<'a>(&self, job: &Job<'a>, args: &str) -> Cmd<'a> {
+        let python = cluster::mortal(job.world, &self.home.path("venv/bin/python"));
+        let python = python.arg(self.home.path(home::SCRIPT)).arg("-c");
+        let ports = format!("--http-port {} --gevent-port {}", free_port(), free_port());
+        let command = python
+            .arg(self.home.path("odoo.conf"))
+            .args(ports.split(' '));
+        self.home.surround(command.args(args.split(' ')))
     }
-}
-
-/// Returns a port on which nobody listens, from below those that the kernel lends to connections:
-/// one of these could take it while its server starts.
-fn free_port() -> Result<u16, String> {
-    let lent = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range");
-    let lent = lent.unwrap_or_default();
-    let lowest_lent = lent
-        .split_whitespace()
-        .next()
-        .and_then(|it| it.parse().ok());
-    let ports = LOWEST_PORT..lowest_lent.unwrap_or(32_768).max(LOWEST_PORT + 1_000);
-    let any = RandomState::new().hash_one(std::process::id());
-    let skipped = usize::try_from(any % 1_000_000).unwrap_or_default() % ports.len();
-    let is_free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
-    let mut all = ports.clone().cycle().skip(skipped).take(ports.len());
-    all.find(is_free).ok_or_else(|| "no port is free".into())
-}
-
-const LOWEST_PORT: u16 = 10_000;
-
-/// Returns the files below `folder` whose names end with `.` and `extension`, sorted.
-fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for path in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-        let path = path.path();
-        if path.is_dir() {
-            found.extend(files(&path, extension));
-        } else if path.extension().is_some_and(|its| its == extension) {
-            found.push(path);
-        }
-    }
-    found.sort();
-    found
 }

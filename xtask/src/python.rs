@@ -3,180 +3,224 @@
 //! The tests run against the installed wheel, from an environment of its own: a package that only
 //! works from its sources would pass otherwise.
 
-mod memcheck;
-
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
-use crate::job::{Job, Ran};
-use crate::part::Check;
-use crate::pytest;
+use anyhow::{Result, ensure};
+use xshell::{Cmd, cmd};
+
+use crate::job::Job;
 
 const PACKAGE: &str = "bindings/python";
 const EXAMPLES: &str = "examples/python";
 const BENCHES: &str = "benches/peers/python";
+const CONFIG: &str = "bindings/python/pyproject.toml";
 
-/// What is in the wheel, beside what hatchling writes.
-const WHEEL: &str = "import glob, sys, zipfile
-wheels = glob.glob(sys.argv[1] + '/otp_engine-*.whl')
-assert len(wheels) == 1, wheels
-python, abi, platform = wheels[0][:-4].split('-')[-3:]
-assert (python, abi) == ('py3', 'none') and platform != 'any', wheels
-names = zipfile.ZipFile(wheels[0]).namelist()
-assert 'otp_engine/py.typed' in names, names
-libraries = [n for n in names if n.endswith(('.so', '.dylib', '.dll'))]
-assert len(libraries) == 1 and libraries[0].startswith('otp_engine/'), names
-assert not [n for n in names if 'tests' in n], names
-assert 'otp_engine/stores/commit.lua' in names, names
-about = zipfile.ZipFile(wheels[0]).read([n for n in names if n.endswith('/METADATA')][0]).decode()
-needed = [line for line in about.splitlines() if line.startswith('Requires-Dist:')]
-assert needed and all('extra ==' in line for line in needed), needed
-";
-
-/// Programs on the Rust stores, beside which the Python ones work; with the features that the part
-/// `test` has built all with.
-const DESKS: &str = "build --locked --workspace --exclude otp-engine --all-features \
-                     --example postgres_desk --example redis_desk";
+/// pytest stays where it is: the fresh environment holds the package and nothing else.
+const PYTEST: &str = "import glob, runpy, sys; sys.path += glob.glob(sys.argv.pop(1)); \
+                      runpy.run_module('pytest', run_name='__main__')";
 
 /// Builds the wheel, installs it afresh, and runs tools and tests.
-pub(crate) fn checks(job: &mut Job<'_>) -> Vec<Check> {
-    let home = job.world.own("python");
-    let fresh = home.join("installed");
-    let wheels = home.join("wheels");
-    let mut checks = vec![
-        Check::new("the wheel builds", build(job, &wheels)),
-        Check::new(
-            "it is for any Python 3 on this platform, and whole",
-            in_tools(job, "python", |run| {
-                run.args(["-c", WHEEL]).arg(&wheels);
-            }),
+pub(crate) fn checks(job: &mut Job<'_>) {
+    let (sh, home, python) = (job.sh(), job.world.own("python"), job.world.venv("python"));
+    let (fresh, wheels, pip) = (
+        home.join("installed"),
+        home.join("wheels"),
+        job.world.venv("pip"),
+    );
+    let inner = fresh.join("bin/python");
+    job.check("the wheel builds", |job| build(job, &wheels));
+    job.passes(
+        "it is for any Python 3 on this platform, and whole",
+        cmd!(sh, "{python} {PACKAGE}/check_wheel.py {wheels}"),
+    );
+    job.check("it installs into a fresh environment", |job| {
+        job.pass(cmd!(sh, "{python} -m venv --clear --without-pip {fresh}"))?;
+        let into = ["--quiet", "--no-deps", "--no-index", "--find-links"];
+        job.pass(cmd!(
+            sh,
+            "{pip} --python {inner} install {into...} {wheels} otp-engine"
+        ))
+        .map(drop)
+    });
+    // Beside them the Python stores work; with the features that the part `test` has built all with.
+    job.passes(
+        "the examples of the Rust stores build",
+        cmd!(
+            sh,
+            "cargo build --locked --workspace --exclude otp-engine --all-features
+             --example postgres_desk --example redis_desk"
         ),
-        Check::new(
-            "it installs into a fresh environment",
-            install(job, &wheels, &fresh),
-        ),
-        Check::new("the examples of the Rust stores build", {
-            let mut cargo = job.world.command("cargo");
-            cargo.args(DESKS.split_whitespace());
-            cargo.env("CARGO_TARGET_DIR", &job.world.target);
-            ended(job, &mut cargo)
-        }),
-        Check::new("the demo runs from the installed wheel", {
-            let mut demo = installed(job, &fresh);
-            demo.args(["-m", "otp_engine", "demo"]).current_dir(&home);
-            ended(job, &mut demo)
-        }),
-    ];
-    checks.extend(tests(job, &fresh));
-    checks.extend(memcheck::checks(job, &fresh));
-    let config = format!("{PACKAGE}/pyproject.toml");
-    checks.push(Check::new(
-        "mypy --strict finds nothing in the package, the example and the rows",
-        in_tools(job, "mypy", |run| {
-            run.args(["--strict", "--config-file", &config]);
-            run.arg(format!("{PACKAGE}/src/otp_engine"));
-            run.args([EXAMPLES, BENCHES]);
-            run.env("MYPYPATH", format!("{PACKAGE}/src"));
-        }),
-    ));
-    for args in [&["check"][..], &["format", "--check"]] {
-        for folder in [PACKAGE, EXAMPLES, BENCHES] {
-            checks.push(Check::new(
-                format!("ruff {} finds nothing in {folder}", args.join(" ")),
-                in_tools(job, "ruff", |run| {
-                    run.args(args).arg(folder);
-                    if folder == EXAMPLES {
-                        run.args(["--config", &config]); // the others find theirs by themselves
-                    }
-                }),
-            ));
-        }
+    );
+    job.check("the demo runs from the installed wheel", |job| {
+        let mut demo = Command::from(installed(cmd!(sh, "{inner} -m otp_engine demo")));
+        demo.current_dir(&home);
+        job.pass(demo).map(drop)
+    });
+    let packages = job.world.own("venv/lib/python3*/site-packages");
+    let tests = installed(cmd!(sh, "{inner} -P -c {PYTEST} {packages} -rA --tb=short"))
+        .args(["-p", "no:cacheprovider", &format!("{PACKAGE}/tests")])
+        .env("OTP_RUST_EXAMPLES", job.world.target.join("debug/examples"));
+    job.tests(tests);
+    memcheck(job, &inner);
+    job.check(
+        "mypy --strict finds nothing in package and examples",
+        |job| {
+            let (mypy, path) = (job.world.venv("mypy"), format!("{PACKAGE}/src"));
+            let mypy = cmd!(
+                sh,
+                "{mypy} --strict --config-file {CONFIG} {path}/otp_engine {EXAMPLES} {BENCHES}"
+            );
+            job.pass(mypy.env("MYPYPATH", path)).map(drop)
+        },
+    );
+    for folder in [PACKAGE, BENCHES] {
+        lint(job, folder, &[]);
     }
-    checks.push(Check::new(
+    lint(job, EXAMPLES, &["--config", CONFIG]); // the others find theirs by themselves
+    job.passes(
         "the declarations are those of the header",
-        in_tools(job, "python", |run| {
-            run.arg(format!("{PACKAGE}/gen_bindings.py"))
-                .arg("--verify");
-        }),
-    ));
-    checks
+        cmd!(sh, "{python} {PACKAGE}/gen_bindings.py --verify"),
+    );
 }
 
 /// Builds the wheel into `wheels`, which holds nothing else then.
-pub(crate) fn build(job: &mut Job<'_>, wheels: &Path) -> Result<(), String> {
-    emptied(wheels)?;
-    in_tools(job, "pip", |run| {
-        // hatchling is among what the part needs: nothing is fetched here.
-        run.args(["wheel", "--quiet", "--no-deps", "--no-build-isolation"]);
-        run.arg("--wheel-dir")
-            .arg(wheels)
-            .arg(format!("./{PACKAGE}"));
-    })
+pub(crate) fn build(job: &mut Job<'_>, wheels: &Path) -> Result<()> {
+    let (sh, pip) = (job.sh(), job.world.venv("pip"));
+    sh.remove_path(wheels)?; // an earlier run's
+    sh.create_dir(wheels)?;
+    // hatchling is among what the part needs: nothing is fetched here.
+    let how = "--quiet --no-deps --no-build-isolation --wheel-dir".split(' ');
+    let command = cmd!(sh, "{pip} wheel {how...} {wheels} ./{PACKAGE}");
+    job.pass(command).map(drop)
 }
 
-fn install(job: &mut Job<'_>, wheels: &Path, fresh: &Path) -> Result<(), String> {
-    let made = in_tools(job, "python", |run| {
-        run.args(["-m", "venv", "--clear", "--without-pip"])
-            .arg(fresh);
-    });
-    made.and_then(|()| {
-        in_tools(job, "pip", |run| {
-            run.arg("--python").arg(python(fresh));
-            run.args(["install", "--quiet", "--no-deps", "--no-index"]);
-            run.arg("--find-links").arg(wheels).arg("otp-engine");
-        })
-    })
-}
-
-/// Runs pytest on the installed package; each test is a check.
-fn tests(job: &mut Job<'_>, fresh: &Path) -> Vec<Check> {
-    let tools = job.world.own("venv");
-    // pytest stays where it is: the fresh environment holds the package and nothing else.
-    let find = "import glob, runpy, sys; sys.path += glob.glob(sys.argv.pop(1)); \
-                runpy.run_module('pytest', run_name='__main__')";
-    let mut run = installed(job, fresh);
-    run.args(["-P", "-c", find]);
-    run.arg(tools.join("lib/python3*/site-packages"));
-    run.args(["-rA", "--tb=short", "-p", "no:cacheprovider"]);
-    run.arg(format!("{PACKAGE}/tests"));
-    run.env("OTP_RUST_EXAMPLES", job.world.target.join("debug/examples"));
-    pytest::checks(job, &mut run)
-}
-
-fn emptied(folder: &Path) -> Result<(), String> {
-    if folder.exists() {
-        fs::remove_dir_all(folder).map_err(|error| error.to_string())?; // an earlier run's
-    }
-    fs::create_dir_all(folder).map_err(|error| error.to_string())
-}
-
-fn python(environment: &Path) -> PathBuf {
-    environment.join("bin").join("python")
-}
-
-/// The Python of an environment, which finds no library but the one in the wheel.
-fn installed(job: &Job<'_>, fresh: &Path) -> Command {
-    let mut command = job.world.command(&python(fresh).to_string_lossy());
+/// A command that finds no library but the one in the wheel.
+fn installed(command: Cmd<'_>) -> Cmd<'_> {
     command
         .env_remove("OTP_ENGINE_LIBRARY")
-        .env_remove("PYTHONPATH");
-    command
+        .env_remove("PYTHONPATH")
 }
 
-/// Runs a program of the environment that holds the tools.
-fn in_tools(
-    job: &mut Job<'_>,
-    program: &str,
-    with: impl FnOnce(&mut Command),
-) -> Result<(), String> {
-    let path = job.world.own("venv").join("bin").join(program);
-    let mut command = job.world.command(&path.to_string_lossy());
-    command.env("CARGO_TARGET_DIR", &job.world.target);
-    with(&mut command);
-    ended(job, &mut command)
+/// Makes a Python a pytest whose tests [`Job::tests`] counts; the files are to be added.
+pub(crate) fn pytest(python: Cmd<'_>) -> Cmd<'_> {
+    let how = "-m pytest -rA --tb=short -p no:cacheprovider";
+    python
+        .args(how.split(' '))
+        .env("PYTHONDONTWRITEBYTECODE", "1")
 }
 
-fn ended(job: &mut Job<'_>, command: &mut Command) -> Result<(), String> {
-    job.run(command).and_then(|ran: Ran| ran.succeeded())
+/// Lets ruff judge the sources in `folder`.
+pub(crate) fn lint(job: &mut Job<'_>, folder: &str, config: &[&str]) {
+    let ruff = job.world.venv("ruff");
+    for how in [&["check"][..], &["format", "--check"]] {
+        job.passes(
+            format!("ruff {} finds nothing in {folder}", how.join(" ")),
+            cmd!(job.sh(), "{ruff} {how...} {folder} {config...}"),
+        );
+    }
+}
+
+/// Requires that each file of tests in `folder` is in a group: one that was added must not be forgotten.
+pub(crate) fn in_groups(job: &Job<'_>, folder: &str, groups: &[&str]) -> Result<()> {
+    for file in job.sh().read_dir(folder)? {
+        let name = file.file_name().unwrap_or_default().to_string_lossy();
+        let is_test = name.starts_with("test_") && name.ends_with(".py");
+        let mut names = groups.iter().flat_map(|group| group.split(' '));
+        ensure!(
+            !is_test || names.any(|its| its == name),
+            "{name} is in none"
+        );
+    }
+    Ok(())
+}
+
+/// The ends of handles under valgrind's memcheck, from the installed wheel: closed in the middle of calls,
+/// collected, and overtaken by the end of the interpreter.
+///
+/// CPython itself makes memcheck complain. What counts is what has the library in its stack, by a
+/// report that names the object of every frame; a planted use of freed memory must be in it.
+fn memcheck(job: &mut Job<'_>, python: &Path) {
+    for (way, claim) in [
+        (
+            "close",
+            "closing while other threads are in calls is clean in memcheck",
+        ),
+        ("collect", "garbage collection is clean in memcheck"),
+        (
+            "shutdown",
+            "the interpreter's end amid calls is clean in memcheck",
+        ),
+        (
+            "planted",
+            "a planted use of a freed engine is caught by memcheck",
+        ),
+    ] {
+        job.check(claim, |job| {
+            let (wrong, lost) = watched(job, python, way)?;
+            if way == "planted" {
+                ensure!(wrong > 0, "it went through");
+                return Ok(());
+            }
+            ensure!(wrong == 0, "{wrong} errors in the library");
+            // A process that ends leaves what its threads were using.
+            ensure!(lost == 0 || way == "shutdown", "{lost} blocks are lost");
+            Ok(())
+        });
+    }
+}
+
+fn watched(job: &mut Job<'_>, python: &Path, way: &str) -> Result<(usize, usize)> {
+    let report = job.world.own(&format!("python/memcheck-{way}.xml"));
+    // Without --fair-sched one spinning thread may keep the others waiting for minutes on an idle machine.
+    // Python itself and not a script that starts it, which would be looked at in its place.
+    let command = cmd!(
+        job.sh(),
+        "valgrind -q --num-callers=40 --leak-check=full --fair-sched=yes
+         --show-leak-kinds=definite --xml=yes --xml-file={report}
+         {python} {PACKAGE}/tests/lifecycle.py {way}"
+    );
+    let command = command
+        .env("PYTHONMALLOC", "malloc")
+        .env("PYTHONDONTWRITEBYTECODE", "1");
+    let output = job.pass(installed(command))?;
+    let came_to_its_end = way == "planted" || output.contains(&format!("{way}: done"));
+    ensure!(came_to_its_end, "it did not come to its end");
+    read(&job.sh().read_file(&report)?)
+}
+
+/// Counts what has the library in its stack: memory that was used when it was not there, and memory that nobody
+/// refers to any more.
+fn read(report: &str) -> Result<(usize, usize)> {
+    ensure!(report.contains("<state>FINISHED</state>"), "it has no end");
+    let errors = report.split("<error>").skip(1);
+    let errors = errors.map(|error| error.split("</error>").next().unwrap_or(error));
+    let (lost, wrong): (Vec<_>, Vec<_>) = errors
+        .filter(|error| error.contains("libotp_engine"))
+        .partition(|error| error.contains("<kind>Leak_"));
+    Ok((wrong.len(), lost.len()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(kind: &str, object: &str) -> String {
+        format!("<error><kind>{kind}</kind><frame><obj>{object}</obj></frame></error>")
+    }
+
+    #[test]
+    fn what_the_library_did_is_told_from_what_others_did() {
+        let own = "/site-packages/otp_engine/libotp_engine.so";
+        let report = [
+            error("InvalidRead", own),
+            error("UninitCondition", "/lib/ld.so"),
+            error("Leak_DefinitelyLost", own),
+            "<state>FINISHED</state>".to_owned(),
+        ]
+        .concat();
+        assert_eq!(read(&report).unwrap(), (1, 1));
+        assert!(read(&error("InvalidRead", own)).is_err());
+        assert_eq!(read("<state>FINISHED</state>").unwrap(), (0, 0));
+    }
 }

@@ -1,153 +1,88 @@
 //! The reference service as its users see it: its tests from outside, and its demo.
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use xshell::{Cmd, cmd};
 
 use crate::cluster::Cluster;
 use crate::job::Job;
-use crate::part::Check;
-use crate::pytest;
+use crate::python::{in_groups, lint, pytest};
 use crate::world::World;
 
 const PACKAGE: &str = "otp-engine-reference";
 const FOLDER: &str = "services/reference/outside";
 /// The role that owns the tests' databases.
 const USER: &str = "service";
-/// With the features that the part `test` builds it with: after that there is nothing to build.
-const AS_TESTED: &[&str] = &[
-    "test",
-    "--no-run",
-    "--workspace",
-    "--exclude=otp-engine",
-    "--all-features",
-    "--test=service",
-];
-const OPTIMISED: &[&str] = &["build", "--release", "--package", PACKAGE];
 /// How long the soak's load lasts, in seconds.
 const LOAD: &str = "60";
 
 /// The tests, in groups that take about as long as each other.
-const GROUPS: &[&[&str]] = &[
-    &["test_page.py", "test_verify.py"],
-    &[
-        "test_judge.py",
-        "test_storm.py",
-        "test_openapi.py",
-        "test_load.py",
-    ],
+const GROUPS: &[&str] = &[
+    "test_page.py test_verify.py",
+    "test_judge.py test_storm.py test_openapi.py test_load.py",
 ];
 
 /// Builds the service, judges the tests' sources, and runs them.
-pub(crate) fn checks(job: &mut Job<'_>) -> Vec<Check> {
-    let mut checks = sources(job);
-    checks.push(Check::new(
-        "each file of tests is in a group",
-        all_in_groups(&job.world.root.join(FOLDER)),
-    ));
-    let started = build(job, AS_TESTED, "debug").and_then(|program| {
-        let home = job.world.own("service");
-        std::fs::create_dir_all(&home).map_err(|error| error.to_string())?;
-        Ok((program, Cluster::start(job, &home, USER, &[])?))
+pub(crate) fn checks(job: &mut Job<'_>) {
+    let sh = job.sh();
+    lint(job, FOLDER, &[]);
+    job.check(format!("mypy --strict finds nothing in {FOLDER}"), |job| {
+        let (mypy, cache) = (job.world.venv("mypy"), job.world.own("mypy"));
+        job.pass(cmd!(sh, "{mypy} --strict --cache-dir {cache} {FOLDER}"))
+            .map(drop)
     });
-    let (program, cluster) = match started {
-        Ok(started) => started,
-        Err(error) => {
-            checks.push(Check::new("the service and a database start", Err(error)));
-            return checks;
-        }
-    };
-    let groups = GROUPS.iter().map(|group| {
-        let mut run = tests(job.world, &program, group);
-        run.env("PGHOST", cluster.socket()).env("PGUSER", USER);
-        run
+    job.check("each file of tests is in a group", |job| {
+        in_groups(job, FOLDER, GROUPS)
     });
-    let groups = groups.collect();
-    checks.extend(pytest::checks_at_once(job, groups));
-    checks
+    let mut started = None;
+    job.check("the service and a database start", |job| {
+        // With the features that the part `test` builds it with: after that there is nothing to build.
+        job.pass(cmd!(
+            sh,
+            "cargo test --no-run --workspace --exclude=otp-engine --all-features --test=service --locked"
+        ))?;
+        let home = sh.create_dir(job.world.own("service"))?;
+        started = Some(Cluster::start(job, &home, USER, &[])?);
+        Ok(())
+    });
+    if let Some(cluster) = started {
+        let groups = GROUPS
+            .iter()
+            .map(|group| cluster.known_to(tests(job, "debug", group)).into());
+        let groups = groups.collect();
+        job.tests_at_once(groups);
+    }
 }
 
 /// Loads an optimised service for longer.
-pub(crate) fn load(job: &mut Job<'_>) -> Vec<Check> {
-    match build(job, OPTIMISED, "release") {
-        Ok(program) => {
-            let mut run = tests(job.world, &program, &["test_load.py"]);
-            run.env("OTP_LOAD_SECONDS", LOAD);
-            pytest::checks(job, &mut run)
-        }
-        Err(error) => vec![Check::new("the optimised service builds", Err(error))],
-    }
+pub(crate) fn load(job: &mut Job<'_>) {
+    job.passes(
+        "the optimised service builds",
+        cmd!(
+            job.sh(),
+            "cargo build --release --package {PACKAGE} --locked"
+        ),
+    );
+    let tests = tests(job, "release", "test_load.py").env("OTP_LOAD_SECONDS", LOAD);
+    job.tests(tests);
 }
 
 /// `cargo xtask service`: the demo, until it is interrupted.
-pub(crate) fn serve() -> ExitCode {
-    let world = World::new(None);
-    let mut run = world.command("cargo");
-    run.args(["run", "--locked", "--package", PACKAGE, "--", "--demo"]);
-    run.arg("--data").arg(world.own("service-demo"));
-    match run.status() {
-        Ok(status) if status.success() => ExitCode::SUCCESS,
-        Ok(_) => ExitCode::FAILURE,
-        Err(error) => {
-            eprintln!("error: cargo: {error}");
-            ExitCode::FAILURE
-        }
-    }
+pub(crate) fn serve(world: &World) -> Result<ExitCode> {
+    let data = world.own("service-demo");
+    crate::until_its_end(cmd!(
+        world.sh,
+        "cargo run --locked --package {PACKAGE} -- --demo --data {data}"
+    ))
 }
 
-/// Builds the program by a command of cargo, and returns where that leaves it.
-fn build(job: &mut Job<'_>, by: &[&str], folder: &str) -> Result<PathBuf, String> {
-    let mut build = job.world.command("cargo");
-    build.args(by).arg("--locked");
-    job.run(&mut build)?.succeeded()?;
-    Ok(job.world.target.join(folder).join(PACKAGE))
-}
-
-fn tests(world: &World, program: &Path, names: &[&str]) -> Command {
-    let mut run = tool(world, "python");
-    run.args(["-m", "pytest", "-rA", "--tb=short"]);
-    run.args(["-p", "no:cacheprovider"]);
-    run.args(names.iter().map(|name| format!("{FOLDER}/{name}")));
-    run.env("OTP_SERVICE", program);
-    run.env("PYTHONDONTWRITEBYTECODE", "1");
-    run
-}
-
-fn sources(job: &mut Job<'_>) -> Vec<Check> {
-    let mut checks = Vec::new();
-    for args in [&["check"][..], &["format", "--check"]] {
-        let mut ruff = tool(job.world, "ruff");
-        ruff.args(args).arg(FOLDER);
-        let claim = format!("ruff {} finds nothing in {FOLDER}", args.join(" "));
-        checks.push(Check::new(claim, ended(job, &mut ruff)));
-    }
-    let mut mypy = tool(job.world, "mypy");
-    mypy.args(["--strict", "--cache-dir"])
-        .arg(job.world.own("mypy"))
-        .arg(FOLDER);
-    let claim = format!("mypy --strict finds nothing in {FOLDER}");
-    checks.push(Check::new(claim, ended(job, &mut mypy)));
-    checks
-}
-
-/// A file that was added must not be forgotten.
-fn all_in_groups(folder: &Path) -> Result<(), String> {
-    let files = std::fs::read_dir(folder).map_err(|error| error.to_string())?;
-    for file in files.flatten() {
-        let name = file.file_name();
-        let name = name.to_string_lossy();
-        if name.starts_with("test_") && !GROUPS.concat().contains(&&*name) {
-            return Err(name.into_owned());
-        }
-    }
-    Ok(())
-}
-
-/// A program of the environment that holds the tools.
-fn tool(world: &World, name: &str) -> Command {
-    let path = world.own("venv").join("bin").join(name);
-    world.command(&path.to_string_lossy())
-}
-
-fn ended(job: &mut Job<'_>, command: &mut Command) -> Result<(), String> {
-    job.run(command)?.succeeded()
+fn tests<'a>(job: &Job<'a>, profile: &str, names: &str) -> Cmd<'a> {
+    let program: PathBuf = job.world.target.join(profile).join(PACKAGE);
+    let files = names.split(' ').map(|name| format!("{FOLDER}/{name}"));
+    let python = job.world.venv("python");
+    pytest(cmd!(job.sh(), "{python}"))
+        .args(files)
+        .env("OTP_SERVICE", program)
 }

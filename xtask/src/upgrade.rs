@@ -1,11 +1,12 @@
 //! Two versions of the library on one store: the version before, built from the history, beside this one.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::job::{Figure, Job};
-use crate::part::Check;
+use anyhow::{Context, Result, bail, ensure};
+use xshell::cmd;
+
+use crate::job::{self, Job};
 
 /// The version before: docs/formats.md, *Upgrading*.
 const BEFORE: &str = "9161168";
@@ -16,155 +17,137 @@ const BESIDE: &str = "OTP_UPGRADE_BEFORE";
 /// What the storms of `tests/processes.rs` say when half of the players were of the version before.
 const PLAYED: &str = "players of the version before";
 
-/// The stores, each with its storms in which 8 processes guess at the same codes.
-const STORMS: &[(&str, &[&str])] = &[
+/// The stores, their types, and what is killed in the second of the storms in which 8 processes guess at the
+/// same codes.
+const STORES: &[(&str, &str, &str)] = &[
     (
-        "otp-engine-sqlite",
-        &[
-            "case_56_a_code_is_accepted_once_and_compared_so_often_by_all_processes",
-            "case_56_a_code_is_accepted_once_though_processes_are_killed",
-        ],
+        "sqlite",
+        "otp_engine_sqlite::SqliteStore",
+        "processes_are_killed",
     ),
     (
-        "otp-engine-postgres",
-        &[
-            "case_56_a_code_is_accepted_once_and_compared_so_often_by_all_processes",
-            "case_56_a_code_is_accepted_once_though_processes_and_server_are_killed",
-        ],
+        "postgres",
+        "otp_engine_postgres::PostgresStore",
+        "processes_and_server_are_killed",
     ),
 ];
 
 /// Builds the version before, and lets it play half of each storm.
-pub(crate) fn checks(job: &mut Job<'_>) -> Vec<Check> {
-    let commit = format!("{BEFORE}^{{commit}}");
-    let known = job
-        .world
-        .ask("git", &["rev-parse", "--verify", "--quiet", &commit]);
-    if known.is_none() {
-        let error = format!("the history here lacks {BEFORE}: fetch it whole");
-        return vec![Check::new("the version before is at hand", Err(error))];
-    }
-    let home = job.world.own("before");
-    let mut checks = Vec::new();
-    for (package, storms) in STORMS {
-        let player = source(job, &home).and_then(|source| build(job, &home, &source, package));
-        let player = match player {
-            Ok(player) => player,
-            Err(error) => {
-                let claim = format!("the tests of {package} of {BEFORE} build");
-                checks.push(Check::new(claim, Err(error)));
-                continue;
-            }
-        };
-        for storm in *storms {
-            let claim = format!("{package}: {storm}, half of the players of {BEFORE}");
-            checks.push(Check::new(claim, rage(job, package, storm, &player)));
+pub(crate) fn checks(job: &mut Job<'_>) {
+    let (home, mut is_there) = (job.world.own("before"), false);
+    job.check("the version before is at hand", |job| {
+        let (sh, source) = (job.sh(), home.join("source"));
+        if !source.join("Cargo.toml").exists() {
+            job.pass(cmd!(
+                sh,
+                "git worktree add --force --detach {source} {BEFORE}"
+            ))
+            .with_context(|| format!("the history here lacks {BEFORE}: fetch it whole"))?;
         }
-        for (program, is_idle) in [
-            (meeting(job, &home, package), false),
-            (Ok(PathBuf::from("/bin/true")), true),
-        ] {
-            let met = program.and_then(|program| meet(job, package, &program));
-            checks.push(match is_idle {
-                false => {
-                    let claim =
-                        format!("{package}: devices, codes and records, in turn with {BEFORE}");
-                    Check::new(claim, met)
-                }
-                true => {
-                    let claim = format!("{package}: one that answers nothing is noticed");
-                    Check::new(claim, noticed(met))
-                }
+        is_there = true;
+        Ok(())
+    });
+    if !is_there {
+        return;
+    }
+    for (store, kind, killed) in STORES {
+        let package = format!("otp-engine-{store}");
+        let storms = [
+            "case_56_a_code_is_accepted_once_and_compared_so_often_by_all_processes".to_owned(),
+            format!("case_56_a_code_is_accepted_once_though_{killed}"),
+        ];
+        let mut player = PathBuf::new();
+        job.check(format!("the tests of {package} of {BEFORE} build"), |job| {
+            let build = format!("test --no-run --test processes --package {package}");
+            let output = built(job, &home, &build)?;
+            player = executable(&output).context("cargo names no executable")?;
+            Ok(())
+        });
+        for storm in &storms {
+            job.check(format!("{package}: {storm}, beside {BEFORE}"), |job| {
+                raged(job, &package, storm, &player)
             });
         }
-        // The control: players that do not play must not go unnoticed.
-        let claim = format!("{package}: a version before that does nothing is noticed");
-        let idle = rage(job, package, storms[0], Path::new("/bin/true"));
-        checks.push(Check::new(claim, noticed(idle)));
+        let mut program = PathBuf::new();
+        job.check(format!("{package}: in turn with {BEFORE}"), |job| {
+            program = meeting(job, &home, store, kind, &package)?;
+            met(job, &package, &program)
+        });
+        // The controls: what answers nothing and plays nothing must not go unnoticed.
+        let idle = Path::new("/bin/true");
+        job.check(format!("{package}: no answer is noticed"), |job| {
+            noticed(met(job, &package, idle))
+        });
+        job.check(format!("{package}: an idle player is noticed"), |job| {
+            noticed(raged(job, &package, &storms[0], idle))
+        });
     }
-    checks
 }
 
-/// Returns the sources of the version before, in a work tree of their own.
-fn source(job: &mut Job<'_>, home: &Path) -> Result<PathBuf, String> {
-    let source = home.join("source");
-    if !source.join("Cargo.toml").exists() {
-        let mut add = job.world.command("git");
-        add.args(["worktree", "add", "--force", "--detach"]);
-        add.arg(&source).arg(BEFORE);
-        job.run(&mut add)?.succeeded()?;
-    }
-    Ok(source)
-}
-
-/// Builds the processes' test of a store as it was, and returns where that is.
-fn build(job: &mut Job<'_>, home: &Path, source: &Path, package: &str) -> Result<PathBuf, String> {
-    let mut build = job.world.command("cargo");
-    build.args([
-        "test",
-        "--locked",
-        "--no-run",
-        "--test",
-        "processes",
-        "--package",
-        package,
-    ]);
-    build
-        .current_dir(source)
-        .env("CARGO_TARGET_DIR", home.join("target"));
-    let ran = job.run(&mut build)?;
-    ran.succeeded()?;
-    executable(&ran.output).ok_or_else(|| "cargo names no executable".into())
+/// Runs cargo on the version before.
+fn built(job: &mut Job<'_>, home: &Path, line: &str) -> Result<String> {
+    let (line, target) = (line.split(' '), home.join("target"));
+    let cargo = cmd!(job.sh(), "cargo {line...} --locked").env("CARGO_TARGET_DIR", target);
+    let mut cargo = Command::from(cargo);
+    cargo.current_dir(home.join("source"));
+    job.pass(cargo)
 }
 
 /// Turns it round: what must fail has.
-fn noticed(ran: Result<(), String>) -> Result<(), String> {
-    match ran {
-        Ok(()) => Err("it passed".into()),
-        Err(_) => Ok(()),
-    }
+fn noticed(ran: Result<()>) -> Result<()> {
+    ensure!(ran.is_err(), "it passed");
+    Ok(())
 }
 
 /// Builds `tests/vectors/upgrade/meet.rs` by the version before, as an example of one of its stores.
-fn meeting(job: &mut Job<'_>, home: &Path, package: &str) -> Result<PathBuf, String> {
-    let store = package.rsplit('-').next().unwrap_or(package);
-    let (source, name) = (home.join("source"), format!("meet_{store}"));
-    let made = || {
-        let folder = source.join("stores").join(store).join("examples");
-        fs::create_dir_all(&folder)?;
-        let text = fs::read_to_string(job.world.root.join("tests/vectors/upgrade/meet.rs"))?;
-        let kind = match store {
-            "sqlite" => "otp_engine_sqlite::SqliteStore",
-            _ => "otp_engine_postgres::PostgresStore",
-        };
-        let open =
-            format!("\nfn open(address: &str) -> {kind} {{ {kind}::open(address).unwrap() }}\n");
-        fs::write(folder.join(&name).with_extension("rs"), text + &open)
-    };
-    made().map_err(|error| error.to_string())?;
-    let mut build = job.world.command("cargo");
-    build.args(["build", "--locked", "--package", package, "--example"]);
-    build.arg(&name);
-    let target = home.join("target");
-    build.current_dir(&source).env("CARGO_TARGET_DIR", &target);
-    job.run(&mut build)?.succeeded()?;
-    Ok(target.join("debug/examples").join(name))
+fn meeting(
+    job: &mut Job<'_>,
+    home: &Path,
+    store: &str,
+    kind: &str,
+    package: &str,
+) -> Result<PathBuf> {
+    let name = format!("meet_{store}");
+    let text = job.world.read("tests/vectors/upgrade/meet.rs")?;
+    let open = format!("\nfn open(address: &str) -> {kind} {{ {kind}::open(address).unwrap() }}\n");
+    let path = home.join(format!("source/stores/{store}/examples/{name}.rs"));
+    job.sh().write_file(path, text + &open)?;
+    built(
+        job,
+        home,
+        &format!("build --package {package} --example {name}"),
+    )?;
+    Ok(home.join("target/debug/examples").join(name))
 }
 
 /// Runs the test in which this version and that program ask in turn.
-fn meet(job: &mut Job<'_>, package: &str, program: &Path) -> Result<(), String> {
-    let mut run = job.world.command("cargo");
-    run.args(["test", "--locked", "--all-features", "--test", "upgrade"]);
-    run.args(["--package", package, "--", "--ignored", "--show-output"]);
-    run.arg("soak_upgrade");
-    run.env(BESIDE, program);
-    let ran = job.run(&mut run)?;
-    ran.succeeded()?;
-    let figures: Vec<_> = ran.output.lines().filter_map(Figure::of_line).collect();
-    if figures.is_empty() {
-        return Err("no test ran".into());
+fn met(job: &mut Job<'_>, package: &str, program: &Path) -> Result<()> {
+    let line = "upgrade -- --ignored --show-output soak_upgrade";
+    figures(job, package, line, (BESIDE, program), "")
+}
+
+/// Runs one storm; the other half of its players, its judges and its server are of this version.
+fn raged(job: &mut Job<'_>, package: &str, storm: &str, player: &Path) -> Result<()> {
+    let line = format!("processes -- --exact {storm} --show-output");
+    figures(job, package, &line, (PLAYER, player), PLAYED)
+}
+
+/// Runs a test that must tell a figure whose name begins so: else it did not run, or in part.
+fn figures(
+    job: &mut Job<'_>,
+    package: &str,
+    line: &str,
+    (name, program): (&str, &Path),
+    begins: &str,
+) -> Result<()> {
+    let test = format!("test --locked --all-features --package {package} --test {line}");
+    let test = test.split(' ');
+    let output = job.pass(cmd!(job.sh(), "cargo {test...}").env(name, program))?;
+    let figures: Vec<_> = job::figures(&output).collect();
+    if !figures.iter().any(|(what, _)| what.starts_with(begins)) {
+        bail!("it tells no figure {begins}");
     }
-    job.figures.extend(figures);
+    job.outcome.figures.extend(figures);
     Ok(())
 }
 
@@ -176,30 +159,6 @@ fn executable(output: &str) -> Option<PathBuf> {
         .find(|line| line.trim().starts_with("Executable "))?;
     let (_, path) = line.rsplit_once('(')?;
     Some(path.trim_end().strip_suffix(')')?.into())
-}
-
-/// Runs one storm; the other half of its players, its judges and its server are of this version.
-fn rage(job: &mut Job<'_>, package: &str, storm: &str, player: &Path) -> Result<(), String> {
-    let mut run: Command = job.world.command("cargo");
-    run.args([
-        "test",
-        "--locked",
-        "--all-features",
-        "--test",
-        "processes",
-        "--package",
-        package,
-    ]);
-    run.args(["--", "--exact", storm, "--show-output"]);
-    run.env(PLAYER, player);
-    let ran = job.run(&mut run)?;
-    ran.succeeded()?;
-    let figures: Vec<_> = ran.output.lines().filter_map(Figure::of_line).collect();
-    if !figures.iter().any(|figure| figure.what.starts_with(PLAYED)) {
-        return Err("no player of the version before played".into());
-    }
-    job.figures.extend(figures);
-    Ok(())
 }
 
 #[cfg(test)]

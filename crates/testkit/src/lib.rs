@@ -14,17 +14,19 @@
     reason = "for tests alone: what fails here is a failed test, and a test may wait"
 )]
 
-use core::{hash::BuildHasher, time::Duration};
-use std::{fs, hash::RandomState, net::TcpListener, thread, time::Instant};
+use core::time::Duration;
+use std::{thread, time::Instant};
 
 pub mod bench;
 pub mod broken;
 pub mod cells;
+mod cluster;
 mod disk;
 mod folder;
 mod patroni;
 mod player;
 mod pooler;
+mod port;
 mod postgres;
 mod process;
 mod proxy;
@@ -55,29 +57,11 @@ pub fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
 /// How long a test waits for what is not its subject: busy disks and processors take their time.
 pub const PATIENCE: Duration = Duration::from_secs(180);
 
-/// Returns a port of loopback on which nobody listens, from below those that the kernel lends to
-/// connections: one of these could take a port before its server does.
+/// Returns a port of loopback on which nobody listens.
 #[must_use]
 pub fn free_port() -> u16 {
-    let lent = fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").unwrap_or_default();
-    let lowest_lent = lent
-        .split_whitespace()
-        .next()
-        .and_then(|it| it.parse().ok());
-    let ports = LOWEST_PORT..lowest_lent.unwrap_or(32_768).max(LOWEST_PORT + 1_000);
-    let any = RandomState::new().hash_one(std::process::id());
-    let skipped = usize::try_from(any % 1_000_000).unwrap() % ports.len();
-    let is_free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
-    ports
-        .clone()
-        .cycle()
-        .skip(skipped)
-        .take(ports.len())
-        .find(is_free)
-        .expect("a free port")
+    port::free_port()
 }
-
-const LOWEST_PORT: u16 = 10_000;
 
 /// Returns what `work` returns, and how long it took.
 pub fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {

@@ -6,16 +6,17 @@ use std::{
     fs::{self, File},
     io::{Read as _, Write as _},
     net::{TcpListener, TcpStream},
-    os::unix::fs::chown,
     path::{Path, PathBuf},
     process::{Child, Stdio},
     thread,
 };
 
 use crate::{
-    Folder, free_port,
-    postgres::{OWNER, own_folder, program},
-    process::{children, is_alive, is_root, is_stopped, mortal_as, program_of, signal, user},
+    Folder,
+    cluster::{as_owner, own, program},
+    free_port,
+    postgres::own_folder,
+    process::{children, is_alive, is_stopped, program_of, signal},
     wait_until,
 };
 
@@ -61,7 +62,7 @@ impl Patroni {
         let folder = own_folder();
         let (client, peer) = (next_free_port(), next_free_port());
         let url = |port: u16| format!("http://127.0.0.1:{port}");
-        let etcd = mortal_as(OWNER, &program_of("etcd-server", "etcd"))
+        let etcd = as_owner("KILL", &program_of("etcd-server", "etcd"))
             .arg("--data-dir")
             .arg(folder.path().join("etcd"))
             .args(["--listen-client-urls", &url(client)])
@@ -92,9 +93,7 @@ impl Patroni {
             let text = configuration(cluster.folder.path(), node, client, is_synchronous);
             let file = cluster.folder.path().join(node.name).with_extension("yml");
             fs::write(&file, text).unwrap();
-            if let (true, Some((user, group))) = (is_root(), user(OWNER)) {
-                chown(&file, Some(user), Some(group)).unwrap();
-            }
+            own(&file).unwrap();
             cluster.begin(at);
             if at == 0 {
                 wait_until("a leader is there", || cluster.leader().is_some());
@@ -128,7 +127,7 @@ impl Patroni {
     fn begin(&mut self, at: usize) {
         let node = &mut self.nodes[at];
         let file = self.folder.path().join(node.name).with_extension("yml");
-        let started = mortal_as(OWNER, &program_of("patroni", "patroni"))
+        let started = as_owner("KILL", &program_of("patroni", "patroni"))
             .arg(file)
             .stdin(Stdio::null())
             .stdout(log(self.folder.path(), "patroni.log"))

@@ -2,14 +2,15 @@
 
 use std::{
     fs::{self, File},
-    os::unix::{fs::chown, net::UnixStream},
+    os::unix::net::UnixStream,
     process::{Child, Stdio},
 };
 
 use crate::{
     Folder, PostgresServer,
-    postgres::{OWNER, own_folder},
-    process::{is_root, mortal_as, program_of, user},
+    cluster::{as_owner, own},
+    postgres::own_folder,
+    process::program_of,
     wait_until,
 };
 
@@ -40,12 +41,10 @@ impl Pooler {
         for (name, text) in [("ini", &text), ("users", &users)] {
             let file = folder.path().join(name);
             fs::write(&file, text).unwrap();
-            if let (true, Some((user, group))) = (is_root(), user(OWNER)) {
-                chown(&file, Some(user), Some(group)).unwrap();
-            }
+            own(&file).unwrap();
         }
         let log = File::create(folder.path().join("out")).unwrap();
-        let bouncer = mortal_as(OWNER, &program_of("pgbouncer", "pgbouncer"))
+        let bouncer = as_owner("KILL", &program_of("pgbouncer", "pgbouncer"))
             .arg(folder.path().join("ini"))
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())

@@ -2,14 +2,14 @@
 
 use std::{
     fs::{self, File},
-    os::unix::fs::chown,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Child, Command},
 };
 
 use crate::{
     Folder,
-    process::{children, is_alive, is_root, is_stopped, mortal_as, signal, user},
+    cluster::{as_owner, is_ready, make, own, program, server},
+    process::{children, is_alive, is_stopped, signal},
     wait_until,
 };
 
@@ -46,7 +46,7 @@ impl PostgresServer {
     #[must_use]
     pub fn standby(&self) -> Self {
         let folder = own_folder();
-        let made = mortal_as(OWNER, &program("pg_basebackup"))
+        let made = as_owner("KILL", &program("pg_basebackup"))
             .args(["--username=otp", "--checkpoint=fast", "--wal-method=stream"])
             .args(["--no-sync", "--write-recovery-conf", "--host"])
             .arg(self.folder.path())
@@ -106,18 +106,10 @@ impl PostgresServer {
             .append(true)
             .open(self.folder.path().join("log"))
             .unwrap();
-        let mut command = mortal_as(OWNER, &program("postgres"));
-        command.arg("-D").arg(self.data());
-        let socket = format!(
-            "unix_socket_directories={}",
-            self.folder.path().to_str().unwrap()
-        );
-        let own = ["listen_addresses=", "shared_buffers=16MB", &*socket];
-        for setting in own.into_iter().chain(self.settings.iter().map(|it| &**it)) {
-            command.args(["-c", setting]);
-        }
+        let mut settings = vec!["shared_buffers=16MB"];
+        settings.extend(self.settings.iter().map(|setting| &**setting));
+        let mut command = server(&self.data(), self.folder.path(), &settings, "KILL");
         let postmaster = command
-            .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())
             .stderr(log)
             .spawn()
@@ -126,17 +118,8 @@ impl PostgresServer {
         self.postmaster = Some(postmaster);
         wait_until("PostgreSQL is ready", || {
             assert!(is_alive(own), "PostgreSQL ended:\n{}", self.log());
-            self.is_ready(own)
+            is_ready(&self.data(), own)
         });
-    }
-
-    /// The postmaster says so in a file, which may still be that of one that was killed.
-    fn is_ready(&self, postmaster: u32) -> bool {
-        let file = self.folder.path().join("data/postmaster.pid");
-        let text = fs::read_to_string(file).unwrap_or_default();
-        let lines: Vec<_> = text.lines().map(str::trim).collect();
-        lines.first() == Some(&&*postmaster.to_string())
-            && matches!(lines.get(7), Some(&"ready" | &"standby"))
     }
 
     /// Stops the server as an administrator does: no connection survives, all is kept.
@@ -175,10 +158,7 @@ impl Drop for PostgresServer {
 /// Makes a folder that is its owner's, who runs the server.
 pub(crate) fn own_folder() -> Folder {
     let folder = Folder::new();
-    if is_root() {
-        let (user, group) = user(OWNER).unwrap_or_else(|| panic!("no user {OWNER}; {MISSING}"));
-        chown(folder.path(), Some(user), Some(group)).unwrap();
-    }
+    own(folder.path()).unwrap();
     folder
 }
 
@@ -191,15 +171,13 @@ fn make_cluster(data: &Path) {
     if kept.exists() && copy(&kept, data) {
         return;
     }
-    let made = mortal_as(OWNER, &initdb)
-        .args(["--username=otp", "--auth=trust", "--encoding=UTF8"])
-        .args(["--locale=C", "--no-sync", "--no-instructions"])
-        .args(["--wal-segsize=1", "-D"])
-        .arg(data)
-        .output()
-        .unwrap();
-    let stderr = String::from_utf8_lossy(&made.stderr);
-    assert!(made.status.success(), "initdb: {stderr}");
+    let how = [
+        "--locale=C",
+        "--no-sync",
+        "--no-instructions",
+        "--wal-segsize=1",
+    ];
+    make(data, "otp", &how).unwrap();
     let own = exe.with_file_name(format!("postgresql-{}", std::process::id()));
     if !copy(data, &own) || fs::rename(&own, &kept).is_err() {
         fs::remove_dir_all(&own).ok(); // another test was first, or there is no room
@@ -210,32 +188,6 @@ fn copy(from: &Path, to: &Path) -> bool {
     let copied = Command::new("cp").arg("-a").args([from, to]).output();
     copied.unwrap().status.success()
 }
-
-/// Returns the program of the newest version that is installed.
-pub(crate) fn program(name: &str) -> PathBuf {
-    let mut found: Vec<(u32, PathBuf)> = fs::read_dir("/usr/lib/postgresql")
-        .into_iter()
-        .flatten()
-        .filter_map(|version| {
-            let path = version.ok()?.path();
-            let program = path.join("bin").join(name);
-            let version = path.file_name()?.to_str()?.parse().ok()?;
-            program.exists().then_some((version, program))
-        })
-        .collect();
-    found.sort_unstable();
-    if let Some((_, program)) = found.pop() {
-        return program;
-    }
-    let there = Command::new(name).arg("--version").output().is_ok();
-    assert!(there, "{MISSING}");
-    name.into()
-}
-
-/// Who runs the server where this process is root's.
-pub(crate) const OWNER: &str = "postgres";
-
-const MISSING: &str = "PostgreSQL is not installed: apt-get install postgresql";
 
 impl crate::scenarios::Mortal for PostgresServer {
     fn kill(&mut self) {

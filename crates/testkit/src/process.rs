@@ -13,37 +13,12 @@ pub(crate) fn mortal(program: &Path) -> Command {
     command
 }
 
-/// As [`mortal`], as the user `owner` where this process is root's: initdb refuses root.
-pub(crate) fn mortal_as(owner: &str, program: &Path) -> Command {
-    let mut command = Command::new("setpriv");
-    command.args(["--pdeathsig", "KILL"]);
-    if is_root() {
-        command.args(["--reuid", owner, "--regid", owner, "--init-groups"]);
-    }
-    command.arg(program);
-    command
-}
-
 /// Returns a program that Debian may keep out of a user's way.
 pub(crate) fn program_of(package: &str, name: &str) -> PathBuf {
     let found =
         ["/usr/sbin", "/usr/bin", "/usr/local/bin"].map(|folder| Path::new(folder).join(name));
     let found = found.into_iter().find(|path| path.exists());
     found.unwrap_or_else(|| panic!("{name} is not installed: apt-get install {package}"))
-}
-
-pub(crate) fn is_root() -> bool {
-    number(&["-u"]) == Some(0)
-}
-
-/// Returns the numbers of the user `name` and of its group.
-pub(crate) fn user(name: &str) -> Option<(u32, u32)> {
-    Option::zip(number(&["-u", name]), number(&["-g", name]))
-}
-
-fn number(args: &[&str]) -> Option<u32> {
-    let output = Command::new("id").args(args).output().ok()?;
-    String::from_utf8(output.stdout).ok()?.trim().parse().ok()
 }
 
 /// Returns the processes whose parent is `parent`.

@@ -1,9 +1,10 @@
 //! The goals of `benches/goals.toml`, and whether a run meets them.
 
-use toml::{Table, Value};
+use anyhow::{Context, Result, bail, ensure};
+use serde::Deserialize;
 
-use super::row::{Row, Rows};
-use super::statistics::{Spread, ratio};
+use super::chart::Panel;
+use super::rows::{Row, Rows, median, ratio};
 
 /// How far floors of two processes may lie apart before rows of both have no ratio.
 const FLOORS_APART: f64 = 0.05;
@@ -12,29 +13,61 @@ const QUIET: f64 = 0.03;
 /// The fewest rounds, of those that a control lets count, that make a figure.
 const ENOUGH: usize = 10;
 
+/// What `benches/goals.toml` holds.
+#[derive(Debug, Deserialize)]
+pub(crate) struct File {
+    #[serde(rename = "goal")]
+    pub(crate) goals: Vec<Goal>,
+    #[serde(rename = "chart")]
+    pub(crate) panels: Vec<Panel>,
+}
+
 /// Something that a run shall show.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Goal {
     pub(crate) name: String,
     pub(crate) claim: String,
-    numerator: Vec<Term>,
+    numerator: Terms,
     /// Nothing where the numerator itself is the figure.
-    denominator: Vec<Term>,
-    pub(crate) limit: Limit,
+    denominator: Option<Terms>,
+    at_most: Option<f64>,
+    at_least: Option<f64>,
+    within: Option<f64>,
     tolerance: f64,
-    pub(crate) judge: Judge,
+    judge: Judge,
+    /// Why it is not judged.
+    pub(crate) reason: Option<String>,
     /// Rounds count only where these two rows have at least this ratio.
-    control: Option<(String, String, f64)>,
+    control: Option<Control>,
 }
 
-/// A row that is added, or taken away.
-#[derive(Clone, Debug)]
-struct Term {
-    path: String,
-    sign: f64,
+/// Rows that are added, or, after `- `, taken away.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+enum Terms {
+    One(String),
+    Sum(Vec<String>),
 }
 
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
+#[serde(rename_all = "lowercase")]
+enum Judge {
+    /// A miss fails `--check`.
+    Gate,
+    /// It is shown alone, for its reason.
+    Report,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Control {
+    numerator: String,
+    denominator: String,
+    at_least: f64,
+}
+
+#[derive(Clone, Copy, Debug)]
 pub(crate) enum Limit {
     /// A cost.
     AtMost(f64),
@@ -42,14 +75,6 @@ pub(crate) enum Limit {
     AtLeast(f64),
     /// A likeness: neither is more than this share above the other.
     Within(f64),
-}
-
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) enum Judge {
-    /// A miss fails `--check`.
-    Gate,
-    /// It is shown alone, for this reason.
-    Report(String),
 }
 
 /// What a run says about a goal.
@@ -63,100 +88,97 @@ pub(crate) enum Verdict {
     Absent(String),
 }
 
-impl Goal {
-    /// Reads the goals.
+impl File {
+    /// Reads the goals, and the panels of the chart.
     ///
     /// # Errors
     ///
     /// The goal and the member that cannot be read.
-    pub(crate) fn read(text: &str) -> Result<Vec<Self>, String> {
-        let file: Table = text.parse().map_err(|error| format!("{error}"))?;
-        let goals = file.get("goal").and_then(Value::as_array);
-        let goals = goals.ok_or("there is no goal")?;
-        goals.iter().map(Self::of).collect()
-    }
-
-    fn of(goal: &Value) -> Result<Self, String> {
-        let goal = goal.as_table().ok_or("a goal is a table")?;
-        let claim = goal.get("claim").and_then(Value::as_str).unwrap_or("?");
-        Self::of_table(goal).map_err(|error| format!("{claim}: {error}"))
-    }
-
-    fn of_table(goal: &Table) -> Result<Self, String> {
-        const MEMBERS: [&str; 11] = [
-            "name",
-            "claim",
-            "numerator",
-            "denominator",
-            "at_most",
-            "at_least",
-            "within",
-            "tolerance",
-            "judge",
-            "reason",
-            "control",
-        ];
-        if let Some(other) = goal.keys().find(|key| !MEMBERS.contains(&key.as_str())) {
-            return Err(format!("a goal has no {other}"));
-        }
-        let text = |key: &str| goal.get(key).and_then(Value::as_str).map(str::to_owned);
-        let needed = |key: &str| text(key).ok_or(format!("{key} is missing"));
-        let limit = |key, make: fn(f64) -> Limit| number(goal, key).map(make);
-        let mut limits = [
-            limit("at_most", Limit::AtMost),
-            limit("at_least", Limit::AtLeast),
-            limit("within", Limit::Within),
-        ]
-        .into_iter()
-        .flatten();
-        let (Some(limit), None) = (limits.next(), limits.next()) else {
-            return Err("it needs one of at_most, at_least and within".into());
-        };
-        let judge = match (&*needed("judge")?, text("reason")) {
-            ("gate", None) => Judge::Gate,
-            ("report", Some(reason)) => Judge::Report(reason),
-            _ => return Err("judge is \"gate\", or \"report\" with a reason".into()),
-        };
-        let control = match goal.get("control").map(Value::as_table) {
-            None => None,
-            Some(control) => {
-                let control = control.ok_or("a control is a table")?;
-                let path = |key: &str| control.get(key).and_then(Value::as_str).map(str::to_owned);
-                let read = (
-                    path("numerator"),
-                    path("denominator"),
-                    number(control, "at_least"),
-                );
-                let (Some(above), Some(below), Some(least)) = read else {
-                    return Err("a control has numerator, denominator and at_least".into());
-                };
-                Some((above, below, least))
+    pub(crate) fn read(text: &str) -> Result<Self> {
+        let file: Self = toml::from_str(text)?;
+        for goal in &file.goals {
+            goal.limit().with_context(|| goal.claim.clone())?;
+            if goal.reason.is_none() != goal.is_gate() {
+                bail!("{}: a report alone has a reason", goal.claim);
             }
+        }
+        Ok(file)
+    }
+
+    /// Returns the rows that the goals and the panels name.
+    pub(crate) fn paths(&self) -> impl Iterator<Item = &str> {
+        let charted = self
+            .panels
+            .iter()
+            .flat_map(|panel| &panel.rows)
+            .map(String::as_str);
+        self.goals.iter().flat_map(Goal::paths).chain(charted)
+    }
+}
+
+impl Terms {
+    fn signed(&self) -> Vec<(&str, f64)> {
+        let all = match self {
+            Self::One(path) => core::slice::from_ref(path),
+            Self::Sum(paths) => paths,
         };
-        Ok(Self {
-            name: needed("name")?,
-            claim: needed("claim")?,
-            numerator: terms(goal.get("numerator"))?,
-            denominator: goal
-                .get("denominator")
-                .map_or(Ok(Vec::new()), |rows| terms(Some(rows)))?,
-            limit,
-            tolerance: number(goal, "tolerance").ok_or("tolerance is missing")?,
-            judge,
-            control,
-        })
+        let sign = |path| str::strip_prefix(path, "- ").map_or((path, 1.0), |path| (path, -1.0));
+        all.iter().map(|path| sign(path)).collect()
+    }
+
+    /// Returns the only row.
+    fn only<'a>(&self, rows: &'a Rows) -> Option<&'a Row> {
+        match self.signed()[..] {
+            [(path, _)] => rows.find(path),
+            _ => None,
+        }
+    }
+
+    fn sum(&self, rows: &Rows) -> Result<Vec<f64>> {
+        let mut sum = Vec::new();
+        for (path, sign) in self.signed() {
+            let samples = rows.find(path).and_then(Row::samples);
+            let samples = samples.with_context(|| format!("without rounds: {path}"))?;
+            if sum.is_empty() {
+                sum = vec![0.0; samples.len()];
+            }
+            ensure!(sum.len() == samples.len(), "with rounds of its own: {path}");
+            for (sum, sample) in sum.iter_mut().zip(samples) {
+                *sum += sign * sample;
+            }
+        }
+        Ok(sum)
+    }
+}
+
+impl Goal {
+    pub(crate) fn is_gate(&self) -> bool {
+        self.judge == Judge::Gate
+    }
+
+    /// Returns the one limit that it has.
+    pub(crate) fn limit(&self) -> Result<Limit> {
+        match (self.at_most, self.at_least, self.within) {
+            (Some(limit), None, None) => Ok(Limit::AtMost(limit)),
+            (None, Some(limit), None) => Ok(Limit::AtLeast(limit)),
+            (None, None, Some(share)) => Ok(Limit::Within(share)),
+            _ => bail!("it needs one of at_most, at_least and within"),
+        }
     }
 
     /// Returns the rows that it names.
     pub(crate) fn paths(&self) -> impl Iterator<Item = &str> {
-        let terms = self.numerator.iter().chain(&self.denominator);
+        let terms = [Some(&self.numerator), self.denominator.as_ref()]
+            .into_iter()
+            .flatten();
         let control = self
             .control
             .iter()
-            .flat_map(|(above, below, _)| [above, below]);
+            .flat_map(|its| [&*its.numerator, &*its.denominator]);
         terms
-            .map(|term| &*term.path)
-            .chain(control.map(String::as_str))
+            .flat_map(|terms| terms.signed())
+            .map(|(path, _)| path)
+            .chain(control)
     }
 
     /// Judges a run.
@@ -169,150 +191,85 @@ impl Goal {
                 && let Some(noise) = rows.noise(row)
                 && noise > self.tolerance.max(QUIET)
             {
-                let (process, group) = (&row.process, &row.group);
-                let percent = 100.0 * noise;
-                let group = format!("{process} / {group}");
-                return Verdict::Noisy(format!("{group}: its floor differs by {percent:.0} %"));
+                let (process, group, percent) = (&row.process, &row.group, 100.0 * noise);
+                let why = format!("{process} / {group}: its floor differs by {percent:.0} %");
+                return Verdict::Noisy(why);
             }
         }
         match self.found(rows) {
-            Ok(found) if self.limit.is_met(found, self.tolerance) => Verdict::Met(found),
+            Ok(found) if self.is_met(found) => Verdict::Met(found),
             Ok(found) => Verdict::Missed(found),
-            Err(why) => Verdict::Noisy(why),
+            Err(why) => Verdict::Noisy(why.to_string()),
         }
     }
 
-    fn found(&self, rows: &Rows) -> Result<f64, String> {
-        let figure = |terms: &[Term]| match terms {
-            [only] => rows.find(&only.path).and_then(Row::figure),
-            _ => None,
+    fn is_met(&self, found: f64) -> bool {
+        let tolerance = 1.0 + self.tolerance;
+        self.limit().is_ok_and(|limit| match limit {
+            Limit::AtMost(limit) => found <= limit * tolerance,
+            Limit::AtLeast(limit) => found >= limit / tolerance,
+            Limit::Within(share) => found.max(1.0 / found) <= (1.0 + share) * tolerance,
+        })
+    }
+
+    fn found(&self, rows: &Rows) -> Result<f64> {
+        let above = self.numerator.only(rows);
+        let Some(denominator) = &self.denominator else {
+            let figure = above.and_then(Row::figure);
+            let middle = || median(&self.numerator.sum(rows)?).context("no round");
+            return figure.map_or_else(middle, Ok);
         };
-        match (figure(&self.numerator), figure(&self.denominator)) {
-            (Some(value), None) if self.denominator.is_empty() => return Ok(value),
-            (Some(above), Some(below)) => return Ok(above / below),
-            _ => {}
+        if let (Some(above), Some(below)) = (above, denominator.only(rows)) {
+            if let (Some(above), Some(below)) = (above.figure(), below.figure()) {
+                return Ok(above / below);
+            }
+            if above.process != below.process {
+                return across(rows, above, below);
+            }
         }
-        if let ([above], [below]) = (&*self.numerator, &*self.denominator)
-            && let (Some(above), Some(below)) = (rows.find(&above.path), rows.find(&below.path))
-            && above.process != below.process
-        {
-            return across(rows, above, below);
-        }
-        let counts = self.rounds_that_count(rows)?;
-        let above = sum(&self.numerator, rows)?;
-        if self.denominator.is_empty() {
-            return middle(&above).ok_or_else(|| "no round".into());
-        }
-        let below = sum(&self.denominator, rows)?;
-        if above.len() != below.len() {
-            return Err("its rows have different rounds".into());
-        }
+        let (above, below) = (self.numerator.sum(rows)?, denominator.sum(rows)?);
+        ensure!(above.len() == below.len(), "its rows have different rounds");
+        let counts = self.rounds_that_count(rows, above.len())?;
         let chosen = |values: Vec<f64>| -> Vec<f64> {
-            let all = values.into_iter().enumerate();
-            all.filter(|(at, _)| counts.as_ref().is_none_or(|counts| counts[*at]))
-                .map(|(_, value)| value)
+            let all = values.into_iter().zip(&counts);
+            all.filter(|(_, counts)| **counts)
+                .map(|(value, _)| value)
                 .collect()
         };
-        ratio(&chosen(above), &chosen(below)).ok_or_else(|| "no round".into())
+        ratio(&chosen(above), &chosen(below)).context("no round")
     }
 
-    /// Says which rounds the control lets count; `None` where all do.
-    fn rounds_that_count(&self, rows: &Rows) -> Result<Option<Vec<bool>>, String> {
-        let Some((above, below, least)) = &self.control else {
-            return Ok(None);
+    /// Says which of `all` rounds the control lets count.
+    fn rounds_that_count(&self, rows: &Rows, all: usize) -> Result<Vec<bool>> {
+        let Some(control) = &self.control else {
+            return Ok(vec![true; all]);
         };
         let samples = |path: &str| rows.find(path).and_then(Row::samples).unwrap_or(&[]);
-        let rounds = samples(above).iter().zip(samples(below));
+        let rounds = samples(&control.numerator)
+            .iter()
+            .zip(samples(&control.denominator));
         let counts: Vec<_> = rounds
-            .map(|(above, below)| above / below >= *least)
+            .map(|(above, below)| above / below >= control.at_least)
             .collect();
         let good = counts.iter().filter(|counts| **counts).count();
-        if good < ENOUGH {
-            let all = counts.len();
-            return Err(format!("in {good} of {all} rounds alone its control holds"));
-        }
-        Ok(Some(counts))
-    }
-}
-
-impl Limit {
-    pub(crate) fn is_met(self, found: f64, tolerance: f64) -> bool {
-        match self {
-            Self::AtMost(limit) => found <= limit * (1.0 + tolerance),
-            Self::AtLeast(limit) => found >= limit / (1.0 + tolerance),
-            Self::Within(share) => found.max(1.0 / found) <= (1.0 + share) * (1.0 + tolerance),
-        }
+        ensure!(good >= ENOUGH, "its control holds in {good} rounds");
+        Ok(counts)
     }
 }
 
 /// Compares rows of two processes by what each is to its own floor.
-fn across(rows: &Rows, above: &Row, below: &Row) -> Result<f64, String> {
-    let floors = |row: &Row| {
-        let floor = rows.floor(row).and_then(Row::samples);
-        let to_floor = row
-            .samples()
+fn across(rows: &Rows, above: &Row, below: &Row) -> Result<f64> {
+    let floors = |row| {
+        let floor = rows.floor(row).and_then(median);
+        rows.to_floor(row)
             .zip(floor)
-            .and_then(|(row, floor)| ratio(row, floor));
-        to_floor.zip(floor.and_then(middle))
+            .context("a row without a floor")
     };
-    let (Some((above, one)), Some((below, other))) = (floors(above), floors(below)) else {
-        return Err("a row without a floor".into());
-    };
+    let ((above, one), (below, other)) = (floors(above)?, floors(below)?);
     let apart = (one / other).max(other / one) - 1.0;
-    if apart > FLOORS_APART {
-        let percent = 100.0 * apart;
-        return Err(format!(
-            "the floors of its processes lie {percent:.0} % apart"
-        ));
-    }
+    let percent = 100.0 * apart;
+    ensure!(apart <= FLOORS_APART, "its floors lie {percent:.0} % apart");
     Ok(above / below)
-}
-
-fn sum(terms: &[Term], rows: &Rows) -> Result<Vec<f64>, String> {
-    let mut sum: Option<Vec<f64>> = None;
-    for Term { path, sign } in terms {
-        let samples = rows.find(path).and_then(Row::samples);
-        let samples = samples.ok_or_else(|| format!("without rounds: {path}"))?;
-        let signed = samples.iter().map(|sample| sign * sample);
-        sum = match sum {
-            None => Some(signed.collect()),
-            Some(sum) if sum.len() == samples.len() => {
-                Some(sum.into_iter().zip(signed).map(|(a, b)| a + b).collect())
-            }
-            Some(_) => return Err(format!("with rounds of its own: {path}")),
-        };
-    }
-    sum.ok_or_else(|| "no row".into())
-}
-
-fn middle(samples: &[f64]) -> Option<f64> {
-    Spread::of(samples).map(|spread| spread.median)
-}
-
-fn number(table: &Table, key: &str) -> Option<f64> {
-    let value = table.get(key)?;
-    value
-        .as_float()
-        .or_else(|| value.as_integer().map(|whole| whole as f64))
-}
-
-/// Reads one row or several; one that begins with `- ` is taken away.
-fn terms(value: Option<&Value>) -> Result<Vec<Term>, String> {
-    let term = |path: &Value| {
-        let path = path.as_str().ok_or("a row is a text")?;
-        let (path, sign) = path
-            .strip_prefix("- ")
-            .map_or((path, 1.0), |path| (path, -1.0));
-        Ok(Term {
-            path: path.to_owned(),
-            sign,
-        })
-    };
-    match value {
-        Some(Value::Array(rows)) => rows.iter().map(term).collect(),
-        Some(row) => term(row).map(|term| vec![term]),
-        None => Err("numerator is missing".into()),
-    }
 }
 
 #[cfg(test)]

@@ -32,6 +32,10 @@ tolerance = 0.03
 judge = "gate"
 "#;
 
+fn file() -> File {
+    File::read(&format!("{FILE}[[chart]]\ntitle = \"x\"\nrows = []\n")).unwrap()
+}
+
 fn rows(row: u32, again: u32, peer: &str) -> Rows {
     let printed = format!(
         "{{\"process\":\"rust\"}}\n\
@@ -43,7 +47,7 @@ fn rows(row: u32, again: u32, peer: &str) -> Rows {
 }
 
 fn code(rows: &Rows, in_part: bool) -> ExitCode {
-    ended(&judge(&Goal::read(FILE).unwrap(), rows, in_part))
+    ended(&judge(&file().goals, rows, in_part))
 }
 
 /// As `ExitCode` has no comparison.
@@ -74,7 +78,7 @@ fn a_missed_gate_fails_a_missed_report_does_not_and_noise_has_a_code_of_its_own(
 
 #[test]
 fn only_a_gate_makes_a_noisy_program_run_again() {
-    let goals = Goal::read(FILE).unwrap();
+    let goals = file().goals;
     assert!(is_noisy(&goals, &rows(120, 110, "")));
     assert!(!is_noisy(&goals, &rows(200, 100, "")));
     assert!(!is_noisy(&goals[1..2], &rows(120, 110, "")));
@@ -92,23 +96,36 @@ fn tables_take_the_place_between_the_marks_and_nothing_else() {
 
 #[test]
 fn the_goals_of_the_project_can_be_read_and_name_programs_that_are_run() {
-    let (goals, panels) = read(&World::new(Some(1))).unwrap();
+    let file = File::read(include_str!("../../../benches/goals.toml")).unwrap();
     let processes = ["rust", "c", "python", "postgres", "redis", "sqlite"];
-    let named = goals.iter().flat_map(Goal::paths);
-    for path in named.chain(panels.iter().flat_map(Panel::paths)) {
+    for path in file.paths() {
         let process = path.split(" / ").next().unwrap();
         assert!(processes.contains(&process), "{path}");
     }
-    assert!(goals.iter().any(|goal| goal.judge == Judge::Gate));
+    assert!(file.goals.iter().any(Goal::is_gate));
+}
+
+#[test]
+fn a_file_without_goals_or_a_panel_without_rows_is_refused() {
+    assert!(File::read(FILE).is_err());
+    assert!(File::read(&format!("{FILE}[[chart]]\ntitle = \"x\"")).is_err());
+}
+
+#[test]
+fn the_processor_is_named_where_linux_names_it() {
+    let info = "processor\t: 0\nmodel name\t: AMD EPYC\nmodel\t\t: 1\n";
+    assert_eq!(cpu(info), "AMD EPYC");
+    assert_eq!(cpu(""), "unknown processor");
 }
 
 #[test]
 fn a_row_that_is_named_and_not_measured_is_told() {
-    let goals = Goal::read(FILE).unwrap();
     let all = "{\"process\":\"c\"}\n\
                {\"group\":\"g\",\"row\":\"floor\",\"clock\":\"cpu\",\"samples\":[1]}\n\
                {\"group\":\"g\",\"row\":\"liboath\",\"clock\":\"cpu\",\"samples\":[1]}";
-    assert_eq!(unmeasured(&goals, &[], &rows(1, 1, all)), Ok(()));
-    let told = unmeasured(&goals, &[], &rows(1, 1, "")).unwrap_err();
+    assert!(all_measured(&file(), &rows(1, 1, all)).is_ok());
+    let told = all_measured(&file(), &rows(1, 1, ""))
+        .unwrap_err()
+        .to_string();
     assert_eq!(told, "c / g / liboath; c / g / floor");
 }

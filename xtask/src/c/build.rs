@@ -1,55 +1,41 @@
 //! How the programs of the C side are compiled, linked and started.
 
-use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
-use super::linking::SONAME;
+use anyhow::Result;
+use xshell::{Cmd, cmd};
+
 use crate::job::Job;
+use crate::world::World;
+
+/// What the dynamic linker looks for; another number comes with an incompatible ABI.
+pub(super) const SONAME: &str = "libotp_engine.so.0";
 
 /// Where planted faults are.
 pub(super) const PLANTED: &str = "bindings/c/tests/planted";
 
-const WARNINGS: &[&str] = &["-Wall", "-Wextra", "-Wpedantic", "-Werror"];
+pub(super) const HEADER: &str = "include/otp_engine.h";
 
 /// What a static program needs behind the archive, as the header says.
-pub(super) const STATIC_LIBRARIES: &[&str] = &[
-    "-lgcc_s",
-    "-lutil",
-    "-lrt",
-    "-lpthread",
-    "-lm",
-    "-ldl",
-    "-lc",
-];
+pub(super) const STATIC_LIBRARIES: &str = "-lgcc_s -lutil -lrt -lpthread -lm -ldl -lc";
 
-/// The language in which a source is read.
+/// The standard by which a source is read, `c99` or `c++17`.
 #[derive(Clone, Copy)]
-pub(super) struct Language {
-    pub(super) compiler: &'static str,
-    pub(super) name: &'static str,
-    pub(super) standard: &'static str,
-}
+pub(super) struct Language(pub(super) &'static str);
 
-pub(super) const fn c(standard: &'static str) -> Language {
-    Language {
-        compiler: "gcc",
-        name: "c",
-        standard,
+impl Language {
+    fn is_cpp(self) -> bool {
+        self.0.starts_with("c++")
     }
-}
 
-pub(super) const fn cpp(standard: &'static str) -> Language {
-    Language {
-        compiler: "g++",
-        name: "c++",
-        standard,
+    pub(super) fn extension(self) -> &'static str {
+        if self.is_cpp() { "cpp" } else { "c" }
     }
 }
 
 /// How a program gets the library.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Linked {
     Dynamically,
     Statically,
@@ -63,18 +49,26 @@ pub(super) fn source(name: &str) -> String {
     format!("bindings/c/tests/{name}.c")
 }
 
-pub(super) fn compiler(job: &Job<'_>, language: Language) -> Command {
-    let mut command = job.world.command(language.compiler);
-    command
-        .arg(format!("-std={}", language.standard))
-        .args(WARNINGS)
-        .args(["-Iinclude", "-x", language.name]);
-    command
+/// Where the C side's files of a run are.
+pub(super) fn folder(job: &Job<'_>) -> PathBuf {
+    job.world.own("c")
 }
 
-/// Where the headers are that a run generates.
-pub(super) fn generated(job: &Job<'_>) -> PathBuf {
-    job.world.own("c").join("generated")
+pub(super) fn library(world: &World, name: &str) -> PathBuf {
+    world.target.join("release").join(name)
+}
+
+pub(super) fn compiler<'a>(job: &Job<'a>, language: Language) -> Cmd<'a> {
+    let (compiler, name) = if language.is_cpp() {
+        ("g++", "c++")
+    } else {
+        ("gcc", "c")
+    };
+    let standard = language.0;
+    cmd!(
+        job.sh(),
+        "{compiler} -std={standard} -Wall -Wextra -Wpedantic -Werror -Iinclude -x {name}"
+    )
 }
 
 /// Builds one program.
@@ -83,8 +77,8 @@ pub(super) fn program(
     source: &str,
     language: Language,
     linked: Linked,
-) -> Result<PathBuf, String> {
-    let headers = generated(job);
+) -> Result<PathBuf> {
+    let headers = folder(job).join("generated");
     program_with(job, source, language, linked, &headers)
 }
 
@@ -95,84 +89,59 @@ pub(super) fn program_with(
     language: Language,
     linked: Linked,
     headers: &Path,
-) -> Result<PathBuf, String> {
-    let folder = job.world.own("c");
-    fs::create_dir_all(&folder).map_err(|error| error.to_string())?;
+) -> Result<PathBuf> {
+    let folder = folder(job);
+    job.sh().create_dir(&folder)?;
     let program = folder.join(source.replace(['/', '.'], "-"));
-    let mut command = compiler(job, language);
-    command.args(["-g", "-O1", "-I"]).arg(headers);
-    if matches!(linked, Linked::Sanitized) {
-        command.args(["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]);
+    let mut command = compiler(job, language)
+        .args(["-g", "-O1", "-I"])
+        .arg(headers);
+    if linked == Linked::Sanitized {
+        command = command.args(["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]);
     }
-    command.arg(source).args(["-x", "none", "-o"]).arg(&program);
-    match linked {
+    command = command.arg(source).args(["-x", "none", "-o"]).arg(&program);
+    if linked == Linked::Lean {
+        command = command.arg("-Wl,--gc-sections");
+    }
+    command = match linked {
         Linked::Dynamically => {
-            let library = job.world.target.join("release/libotp_engine.so");
-            let search = named(&folder, &library)?;
+            let search = named(job.world, &folder, &library(job.world, "libotp_engine.so"))?;
             let search = search.display();
-            command.args([
-                format!("-L{search}"),
-                format!("-Wl,-rpath,{search}"),
-                "-lotp_engine".to_owned(),
-                "-lpthread".to_owned(),
-            ]);
+            command
+                .args([format!("-L{search}"), format!("-Wl,-rpath,{search}")])
+                .args(["-lotp_engine", "-lpthread"])
         }
-        Linked::Lean => {
-            command.arg("-Wl,--gc-sections");
-        }
-        Linked::Statically | Linked::Sanitized => {}
-    }
-    if !matches!(linked, Linked::Dynamically) {
-        command
-            .arg(job.world.target.join("release/libotp_engine.a"))
-            .args(STATIC_LIBRARIES);
-    }
-    job.run(&mut command)?.succeeded()?;
+        _ => command
+            .arg(library(job.world, "libotp_engine.a"))
+            .args(STATIC_LIBRARIES.split(' ')),
+    };
+    job.pass(command)?;
     Ok(program)
 }
 
 /// Makes a folder below `home` with the library under the names by which it is linked and found, as an
 /// installed one is: cargo leaves it without the second.
-pub(crate) fn named(home: &Path, library: &Path) -> Result<PathBuf, String> {
-    let folder = home.join("lib");
-    fs::create_dir_all(&folder).map_err(|error| error.to_string())?;
+pub(crate) fn named(world: &World, home: &Path, library: &Path) -> Result<PathBuf> {
+    let folder = world.sh.create_dir(home.join("lib"))?;
     for name in ["libotp_engine.so", SONAME] {
         let link = folder.join(name);
-        if fs::symlink_metadata(&link).is_ok() {
-            fs::remove_file(&link).map_err(|error| error.to_string())?; // an earlier run's
-        }
-        symlink(library, link).map_err(|error| error.to_string())?;
+        world.sh.remove_path(&link)?; // an earlier run's
+        symlink(library, link)?;
     }
     Ok(folder)
 }
 
 /// A run of `program` in which nothing of the environment counts.
-pub(super) fn plain(job: &Job<'_>, program: &Path) -> Command {
-    let mut command = job.world.command(&program.to_string_lossy());
+pub(super) fn plain<'a>(job: &Job<'a>, program: &Path) -> Cmd<'a> {
+    surrounded(job, cmd!(job.sh(), "{program}"))
+}
+
+/// Gives a run what the tests ask of the environment, and nothing else.
+pub(super) fn surrounded<'a>(job: &Job<'a>, command: Cmd<'a>) -> Cmd<'a> {
     command
-        .env("OTP_TEST_FOLDER", job.world.own("c"))
+        .env("OTP_TEST_FOLDER", folder(job))
+        // With it a caught panic leaves reachable blocks.
         .env_remove("RUST_BACKTRACE")
         // Cargo puts its own folders there: a debug library in them would be run in the place of ours.
-        .env_remove("LD_LIBRARY_PATH");
-    command
-}
-
-pub(super) fn caught(success: bool, output: &str, word: &str) -> Result<(), String> {
-    match (success, output.contains(word)) {
-        (false, true) => Ok(()),
-        (true, _) => Err("it went through".into()),
-        (false, false) => Err(format!("it failed, but not by {word}")),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_planted_fault_counts_as_caught_only_for_its_own_reason() {
-        assert_eq!(caught(false, "definitely lost", "definitely lost"), Ok(()));
-        assert!(caught(true, "definitely lost", "definitely lost").is_err());
-        assert!(caught(false, "no such file", "definitely lost").is_err());
-    }
+        .env_remove("LD_LIBRARY_PATH")
 }

@@ -1,139 +1,99 @@
 //! What a run of Odoo's own tests says.
 
-use core::fmt::{self, Display, Formatter};
 use std::collections::BTreeSet;
 
-use crate::part::Check;
+use anyhow::{Result, bail, ensure};
+
+use crate::job::Job;
 
 /// Reads the log of a run, where each test is a check; `least` tests must have run, none left out.
 ///
 /// The exit status alone is not enough: with no test at all it is success.
-pub(super) fn of(log: &str, ended: Result<(), String>, least: u64) -> Vec<Check> {
+pub(super) fn judge(job: &mut Job<'_>, log: &str, ended_well: bool, least: u64) {
     let started: BTreeSet<_> = messages(log).filter_map(started).collect();
     let failed: BTreeSet<_> = messages(log).filter_map(failed).collect();
-    let mut checks: Vec<_> = started
-        .iter()
-        .map(|test| {
-            let found = match failed.contains(test) {
-                true => Err("see above".into()),
-                false => Ok(()),
-            };
-            Check::new(test.to_string(), found)
-        })
-        .collect();
-    let left_out = messages(log).find(|message| message.text.starts_with("skipped "));
-    checks.push(Check::new(
-        "no test of the addon is left out",
-        left_out.map_or(Ok(()), |message| Err(message.text.into())),
-    ));
-    let totals: Vec<_> = messages(log).filter_map(|it| Total::of(it.text)).collect();
-    let found = match (totals.as_slice(), ended) {
-        ([total], Ok(())) => total.judge(started.len() as u64, least),
-        ([_], Err(error)) => Err(error),
-        (all, _) => Err(format!("{} result lines, expected one", all.len())),
-    };
-    checks.push(Check::new("Odoo's result line says so too", found));
-    checks
+    for test in &started {
+        job.check(test, |_| {
+            ensure!(!failed.contains(test), "see above");
+            Ok(())
+        });
+    }
+    job.check("no test of the addon is left out", |_| {
+        match messages(log).find(|(_, text)| text.starts_with("skipped ")) {
+            Some((_, text)) => bail!("{text}"),
+            None => Ok(()),
+        }
+    });
+    job.check("Odoo's result line says so too", |_| {
+        ensure!(ended_well, "the run failed");
+        let totals: Vec<_> = messages(log).filter_map(|(_, text)| total(text)).collect();
+        let [(failed, tests)] = totals[..] else {
+            bail!("{} result lines, expected one", totals.len());
+        };
+        agree(failed, tests, u64::try_from(started.len())?, least)
+    });
 }
 
-/// A line of a log without time, process, level and database.
-#[derive(Clone, Copy, Debug)]
-struct Message<'a> {
-    logger: &'a str,
-    text: &'a str,
+fn agree(failed: u64, tests: u64, started: u64, least: u64) -> Result<()> {
+    ensure!(failed == 0, "{failed} failed");
+    ensure!(tests >= least, "{tests} tests, expected {least} or more");
+    ensure!(
+        tests == started,
+        "{tests} tests, but {started} were started"
+    );
+    Ok(())
 }
 
-fn messages(log: &str) -> impl Iterator<Item = Message<'_>> {
+/// Logger and text of each line of a log, without time, process, level and database.
+fn messages(log: &str) -> impl Iterator<Item = (&str, &str)> {
     log.lines().filter_map(|line| {
         let (head, text) = line.split_once(": ")?;
         let dated = head.starts_with(|first: char| first.is_ascii_digit());
         let logger = head.rsplit(' ').next().filter(|_| dated)?;
-        let text = text.trim_end();
-        Some(Message { logger, text })
+        Some((logger.trim_start_matches("odoo.addons."), text.trim_end()))
     })
 }
 
-/// A test, with the module that it is in.
-#[derive(Debug, Eq, Ord, PartialEq, PartialOrd)]
-struct Test<'a> {
-    module: &'a str,
-    name: &'a str,
+/// The test that a message names, with the module that it is in.
+fn started((logger, text): (&str, &str)) -> Option<String> {
+    let name = text.strip_prefix("Starting ")?.strip_suffix(" ...")?;
+    Some(format!("{logger}: {name}"))
 }
 
-impl Display for Test<'_> {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let module = self.module.strip_prefix("odoo.addons.");
-        write!(f, "{}: {}", module.unwrap_or(self.module), self.name)
-    }
-}
-
-fn started(Message { logger, text }: Message<'_>) -> Option<Test<'_>> {
-    Some(Test {
-        module: logger,
-        name: text.strip_prefix("Starting ")?.strip_suffix(" ...")?,
-    })
-}
-
-fn failed(Message { logger, text }: Message<'_>) -> Option<Test<'_>> {
+fn failed((logger, text): (&str, &str)) -> Option<String> {
     let name = text
         .strip_prefix("FAIL: ")
         .or_else(|| text.strip_prefix("ERROR: "))?;
-    Some(Test {
-        module: logger,
-        name: name.split(" (").next()?, // what follows tells a part of it
-    })
+    let name = name.split(" (").next()?; // what follows tells a part of it
+    Some(format!("{logger}: {name}"))
 }
 
-/// The line at the end: `0 failed, 0 error(s) of 12 tests when loading database 'x'`.
-#[derive(Debug, Eq, PartialEq)]
-struct Total {
-    failed: u64,
-    errors: u64,
-    tests: u64,
-}
-
-impl Total {
-    fn of(text: &str) -> Option<Self> {
-        let (counts, _) = text.split_once(" tests when loading database")?;
-        let (failed, rest) = counts.split_once(" failed, ")?;
-        let (errors, tests) = rest.split_once(" error(s) of ")?;
-        Some(Self {
-            failed: failed.parse().ok()?,
-            errors: errors.parse().ok()?,
-            tests: tests.parse().ok()?,
-        })
-    }
-
-    fn judge(&self, started: u64, least: u64) -> Result<(), String> {
-        if self.failed + self.errors > 0 {
-            Err(format!("{} failed, {} errors", self.failed, self.errors))
-        } else if self.tests < least {
-            Err(format!("{} tests, expected {least} or more", self.tests))
-        } else if self.tests != started {
-            Err(format!("{} tests, but {started} were started", self.tests))
-        } else {
-            Ok(())
-        }
-    }
+/// Failures and tests of the line at the end: `0 failed, 0 error(s) of 12 tests when loading database 'x'`.
+fn total(text: &str) -> Option<(u64, u64)> {
+    let (counts, _) = text.split_once(" tests when loading database")?;
+    let (failed, rest) = counts.split_once(" failed, ")?;
+    let (errors, tests) = rest.split_once(" error(s) of ")?;
+    let errors: u64 = errors.parse().ok()?;
+    Some((failed.parse::<u64>().ok()? + errors, tests.parse().ok()?))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::world::World;
 
     const HEAD: &str = "2026-11-23 19:00:00,000 7 INFO db odoo.addons.x.tests.test_a";
 
     fn log(lines: &[&str]) -> String {
-        lines
-            .iter()
-            .map(|line| format!("{HEAD}: {line}\n"))
-            .collect()
+        let line = |line: &&str| format!("{HEAD}: {line}\n");
+        lines.iter().map(line).collect()
     }
 
-    fn outcome(log: &str, ended: Result<(), String>, least: u64) -> (usize, usize) {
-        let checks = of(log, ended, least);
-        let failed = checks.iter().filter(|check| check.found.is_err()).count();
-        (checks.len() - failed, failed)
+    fn outcome(log: &str, ended_well: bool, least: u64) -> (u64, u64, String) {
+        let world = World::new(Some(1)).unwrap();
+        let mut job = Job::new(&world, "self-test", "verdict").unwrap();
+        judge(&mut job, log, ended_well, least);
+        (job.outcome.passed, job.outcome.failed, job.text())
     }
 
     const TWO: [&str; 3] = [
@@ -143,32 +103,34 @@ mod tests {
     ];
 
     #[test]
-    fn each_test_is_a_check_beside_the_two_on_the_whole() {
-        assert_eq!(outcome(&log(&TWO), Ok(()), 2), (4, 0));
-    }
+    fn a_whole_run_passes_and_a_failed_or_lost_test_does_not() {
+        let (passed, failed, _) = outcome(&log(&TWO), true, 2);
+        assert_eq!(
+            (passed, failed),
+            (4, 0),
+            "each test beside the two on the whole"
+        );
 
-    #[test]
-    fn a_failed_test_is_named() {
         let mut lines = TWO.to_vec();
         lines[2] = "1 failed, 0 error(s) of 2 tests when loading database 'db'";
         lines.insert(1, "FAIL: TestA.test_one (some subtest)");
-        let checks = of(&log(&lines), Err("exit status: 1".into()), 2);
-        let failed: Vec<_> = checks.iter().filter(|check| check.found.is_err()).collect();
-        assert_eq!(failed[0].claim, "x.tests.test_a: TestA.test_one");
-        assert_eq!(failed.len(), 2);
-    }
+        let (_, failed, text) = outcome(&log(&lines), false, 2);
+        assert_eq!(failed, 2);
+        assert!(
+            text.contains("FAILED: x.tests.test_a: TestA.test_one"),
+            "{text}"
+        );
 
-    #[test]
-    fn a_run_that_lost_tests_has_failed() {
-        assert_eq!(outcome(&log(&TWO), Ok(()), 3).1, 1, "too few");
-        assert_eq!(outcome(&log(&TWO[..2]), Ok(()), 2).1, 1, "no result");
-        assert_eq!(outcome("", Ok(()), 1).1, 1, "nothing at all");
-        let error = Err("exit status: 255".into());
-        assert_eq!(outcome(&log(&TWO), error, 2).1, 1, "it ended badly");
+        let failures =
+            |lines: &[&str], ended_well, least| outcome(&log(lines), ended_well, least).1;
+        assert_eq!(failures(&TWO, true, 3), 1, "too few");
+        assert_eq!(failures(&TWO[..2], true, 2), 1, "no result");
+        assert_eq!(failures(&[], true, 1), 1, "nothing at all");
+        assert_eq!(failures(&TWO, false, 1), 1, "it ended badly");
         let mut lines = TWO.to_vec();
         lines.insert(0, "skipped TestA.test_one : no browser");
-        assert_eq!(outcome(&log(&lines), Ok(()), 2).1, 1, "one was left out");
+        assert_eq!(failures(&lines, true, 2), 1, "one was left out");
         lines[0] = "Starting TestA.test_three ...";
-        assert_eq!(outcome(&log(&lines), Ok(()), 2).1, 1, "one did not count");
+        assert_eq!(failures(&lines, true, 2), 1, "one did not count");
     }
 }

@@ -1,0 +1,19 @@
+"""Requires that the folder holds one wheel, for any Python 3 on this platform, and whole."""
+
+import glob
+import sys
+import zipfile
+
+wheels = glob.glob(sys.argv[1] + "/otp_engine-*.whl")
+assert len(wheels) == 1, wheels
+python, abi, platform = wheels[0][:-4].split("-")[-3:]
+assert (python, abi) == ("py3", "none") and platform != "any", wheels
+names = zipfile.ZipFile(wheels[0]).namelist()
+assert "otp_engine/py.typed" in names, names
+libraries = [n for n in names if n.endswith((".so", ".dylib", ".dll"))]
+assert len(libraries) == 1 and libraries[0].startswith("otp_engine/"), names
+assert not [n for n in names if "tests" in n], names
+assert "otp_engine/stores/commit.lua" in names, names
+about = zipfile.ZipFile(wheels[0]).read(next(n for n in names if n.endswith("/METADATA"))).decode()
+needed = [line for line in about.splitlines() if line.startswith("Requires-Dist:")]
+assert needed and all("extra ==" in line for line in needed), needed

@@ -1,0 +1,3 @@
+class Planted:
+    def save(self):
+        self.env.cr.commit()
