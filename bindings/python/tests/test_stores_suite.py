@@ -1,13 +1,16 @@
 """The suite that every store must pass, on real servers; and twins that must fail it."""
 
-import pathlib
+import inspect
 import re
+from importlib.resources import files
+from types import ModuleType
 
 import pytest
 import stores
 from servers import PATIENCE
 from support import REPOSITORY
 
+from otp_engine import stores as stores_package
 from otp_engine.stores import _postgres_layout, _redis_session
 
 STORM = "a storm of guesses is counted exactly"
@@ -26,37 +29,25 @@ def test_the_store_passes_the_suite_and_naive_twins_fail_it(kind: str) -> None:
             assert not passed and re.search(rf"FAILED +{STORM}", report), (flaw, report)
 
 
-def bare(text: str) -> str:
-    """Return a text without differences of layout."""
-    return " ".join(text.replace("\\\\", "\\").split())
-
-
-def rust(crate: str) -> str:
-    sources = sorted((REPOSITORY / "stores" / crate / "src").rglob("*.rs"))
-    return bare("\n".join(path.read_text() for path in sources))
+def carried(crate: str, folder: str, module: ModuleType) -> None:
+    """The package has the crate's files, the same bytes, and both read every one of them."""
+    originals = REPOSITORY / "stores" / crate / "src" / folder
+    sources = "".join(path.read_text() for path in originals.parent.glob("*.rs"))
+    copies = files(stores_package).joinpath(folder)
+    names = {path.name for path in originals.iterdir()}
+    assert names and names == {path.name for path in copies.iterdir()}
+    for name in names:
+        assert copies.joinpath(name).read_bytes() == (originals / name).read_bytes(), name
+        assert f'include_str!("{folder}/{name}")' in sources, name
+        assert f'"{name.removesuffix(".sql")}"' in inspect.getsource(module), name
 
 
 def test_the_statements_are_those_of_the_rust_store() -> None:
-    sources = rust("postgres")
-    texts = [
-        value
-        for value in vars(_postgres_layout).values()
-        if isinstance(value, str) and "SCHEMA.otp" in value
-    ]
-    texts += [*_postgres_layout.MIGRATIONS, _postgres_layout.TABLE_CHECK]
-    texts += [_postgres_layout.SERVER_CHECK, f'"{_postgres_layout.COLUMNS}"']
-    texts.remove(_postgres_layout.LAYOUT_FOUND)  # put together there
-    assert len(texts) == 9
-    for text in texts:
-        assert bare(text) in sources, text
-        changed = bare(text).replace("otp", "0tp").replace("fsync", "sync").replace("k b", "k  b")
-        assert changed not in sources
+    carried("postgres", "sql", _postgres_layout)
+    sources = (REPOSITORY / "stores" / "postgres" / "src" / "layout.rs").read_text()
     assert f"NEWEST: i32 = {_postgres_layout.NEWEST};" in sources
-    assert len(_postgres_layout.MIGRATIONS) == _postgres_layout.NEWEST
-    assert f"{_postgres_layout.MIGRATION_LOCK:#x}".replace("0x", "") in sources.replace("_", "")
 
 
 def test_the_script_is_that_of_the_rust_store() -> None:
-    path = REPOSITORY / "stores" / "redis" / "src" / "commit.lua"
-    assert path.read_text() == _redis_session.COMMIT
-    assert pathlib.Path(path).stat().st_size > 500 and PATIENCE > 30
+    carried("redis", "lua", _redis_session)
+    assert len(_redis_session.COMMIT) > 500 and PATIENCE > 30

@@ -8,7 +8,7 @@ use otp_engine::{
 };
 use otp_engine_pool::AsyncPool;
 
-use crate::{PostgresOptions, breaker::Breaker, contract, open::OpenError, session::Session};
+use crate::{PostgresOptions, breaker::Breaker, contract, error::OpenError, session::Session};
 
 /// Cells in a PostgreSQL table, for callers on a Tokio runtime whose I/O and time are enabled.
 ///

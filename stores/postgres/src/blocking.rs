@@ -7,7 +7,7 @@ use std::io;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::{
-    open::{OpenError, Reason},
+    error::{OpenError, Reason},
     session::Session,
 };
 

@@ -71,6 +71,7 @@ mod backend;
 mod blocking;
 mod breaker;
 mod contract;
+mod error;
 mod fault;
 mod hosts;
 mod layout;
@@ -81,7 +82,8 @@ mod statements;
 
 #[cfg(feature = "async")]
 pub use asynchronous::AsyncPostgresStore;
-pub use open::{OpenError, PostgresOptions};
+pub use error::OpenError;
+pub use open::PostgresOptions;
 /// The client, for its `Config` and its traits of TLS.
 pub use tokio_postgres;
 

@@ -16,7 +16,7 @@ use tokio_postgres::{
     tls::{MakeTlsConnect, TlsConnect},
 };
 
-use crate::open::Reason;
+use crate::error::{OpenError, Reason};
 
 /// A connection, driven by whoever waits for an answer; no thread is started.
 pub(crate) struct Link {
@@ -36,6 +36,18 @@ type Cancelling = Pin<Box<dyn Future<Output = ()> + Send>>;
 pub(crate) struct Silent {
     /// The server was asked to end the wait for a standby, and said that it did.
     pub(crate) has_ended: bool,
+}
+
+impl From<Silent> for Reason {
+    fn from(_: Silent) -> Self {
+        Self::Silent
+    }
+}
+
+impl From<Silent> for OpenError {
+    fn from(silent: Silent) -> Self {
+        Reason::from(silent).into()
+    }
 }
 
 impl Link {

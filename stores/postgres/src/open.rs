@@ -12,19 +12,16 @@ use tokio_postgres::{
 use crate::{
     PostgresStore, backend,
     blocking::{self, BlockingSession},
+    error::{OpenError, Reason},
     hosts::{Hosts, Place},
     layout,
     link::Link,
     session::Session,
-    statements::SERVER_CHECK,
+    statements::CHECK_SERVER,
 };
 
 #[cfg(feature = "async")]
 mod asynchronous;
-mod error;
-
-pub use error::OpenError;
-pub(crate) use error::Reason;
 
 /// How a [`PostgresStore`] works; the defaults are what [`PostgresStore::open`] takes.
 ///
@@ -278,7 +275,7 @@ impl PostgresOptions {
 
     /// Every connection is checked, as the next server may be another one.
     async fn check_server(&self, client: &Client) -> Result<Server, OpenError> {
-        let row = client.query_typed_one(SERVER_CHECK, &[]).await?;
+        let row = client.query_typed_one(CHECK_SERVER, &[]).await?;
         if row.get("standby") {
             return Err(Reason::Standby.into());
         }

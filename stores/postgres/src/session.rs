@@ -17,11 +17,11 @@ use tokio_postgres::{
 };
 
 use crate::{
+    error::OpenError,
     fault::Fault,
     hosts::Place,
     link::Link,
-    open::OpenError,
-    statements::{COMMIT, HAS_CELLS, LOAD, PURGE},
+    statements::{COMMIT, HAS_CELLS, LOAD, PURGE, in_schema},
 };
 
 /// A connection whose server and table were checked.
@@ -68,10 +68,8 @@ impl Session {
         answer_timeout: Duration,
     ) -> Result<Self, OpenError> {
         let answer_timeout = Some(answer_timeout);
-        let load = LOAD.replace("SCHEMA", schema);
-        let commit = COMMIT
-            .replace("SCHEMA", schema)
-            .replace("DURABILITY", durability);
+        let load = in_schema(LOAD, schema);
+        let commit = in_schema(COMMIT, schema).replace("DURABILITY", durability);
         let asks = link.wait(answer_timeout, async |client| {
             if let Some(begin) = begin {
                 return Ok(Asks::Any {
@@ -89,8 +87,8 @@ impl Session {
             link,
             place,
             asks,
-            has_cells: HAS_CELLS.replace("SCHEMA", schema),
-            purge: PURGE.replace("SCHEMA", schema),
+            has_cells: in_schema(HAS_CELLS, schema),
+            purge: in_schema(PURGE, schema),
             answer_timeout,
         })
     }

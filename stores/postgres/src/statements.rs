@@ -1,57 +1,27 @@
-//! What is asked of the server. `SCHEMA` and `DURABILITY` are put in when a connection is made.
+//! The statements, in the files that the Python package carries too.
+//!
+//! `SCHEMA` stands for the schema, and `DURABILITY` in a commit for its `synchronous_commit`.
 
-pub(crate) const LOAD: &str = "
-    SELECT k, version, discard_after, body FROM SCHEMA.otp_cell WHERE k = ANY($1)";
+pub(crate) const LOAD: &str = include_str!("sql/load.sql");
+pub(crate) const COMMIT: &str = include_str!("sql/commit.sql");
+pub(crate) const HAS_CELLS: &str = include_str!("sql/has_cells.sql");
+pub(crate) const PURGE: &str = include_str!("sql/purge.sql");
+pub(crate) const CHECK_SERVER: &str = include_str!("sql/check_server.sql");
+pub(crate) const CHECK_TABLE: &str = include_str!("sql/check_table.sql");
+pub(crate) const LOCK_MIGRATION: &str = include_str!("sql/lock_migration.sql");
+pub(crate) const HAS_SCHEMA: &str = include_str!("sql/has_schema.sql");
+pub(crate) const HAS_LAYOUT: &str = include_str!("sql/has_layout.sql");
+pub(crate) const FIND_LAYOUT: &str = include_str!("sql/find_layout.sql");
+pub(crate) const LAYOUT_TABLE: &str = include_str!("sql/layout_table.sql");
 
-/// Compares all versions under the rows' locks, taken in the order of the keys, so that no two
-/// commits can wait in a ring; then writes all, or none and says 0. Where another commit inserts a
-/// row amid this, it is missing in `done`, and the division by zero undoes all.
-///
-/// What the commit rests on is set here, for its transaction alone, whatever the session holds:
-/// that it is flushed, and that a wait for a standby which is cut short is told. A lost race has
-/// nothing to flush.
-pub(crate) const COMMIT: &str = "
-    WITH wanted AS MATERIALIZED (
-        SELECT k, expected, till, body
-            FROM unnest($1::bytea[], $2::bigint[], $3::bigint[], $4::bytea[])
-                AS w (k, expected, till, body)
-    ), there AS MATERIALIZED (
-        SELECT k, version FROM SCHEMA.otp_cell WHERE k = ANY($1) ORDER BY k FOR UPDATE
-    ), fits AS MATERIALIZED (
-        SELECT NOT EXISTS (
-            SELECT FROM wanted LEFT JOIN there USING (k) WHERE expected <> coalesce(version, 0)
-        ) AS all_do
-    ), done AS (
-        INSERT INTO SCHEMA.otp_cell AS c (k, version, discard_after, body)
-        SELECT k, expected + 1, till, body FROM wanted WHERE (SELECT all_do FROM fits) ORDER BY k
-        ON CONFLICT (k) DO UPDATE
-            SET version = excluded.version, discard_after = excluded.discard_after,
-                body = excluded.body
-            WHERE c.version = excluded.version - 1
-        RETURNING 1
-    )
-    SELECT CASE WHEN all_do THEN 1 / ((SELECT count(*) FROM done) = $5::bigint)::int ELSE 0 END,
-        set_config('synchronous_commit', CASE WHEN all_do THEN 'DURABILITY' ELSE 'off' END, true),
-        set_config('client_min_messages', 'warning', true)
-        FROM fits";
+/// Each brings the layout of its number about. One that was released is never changed.
+pub(crate) const MIGRATIONS: &[&str] = &[include_str!("sql/layout_1.sql")];
 
-pub(crate) const HAS_CELLS: &str = "SELECT EXISTS (SELECT FROM SCHEMA.otp_cell)";
-
-/// Finds its rows and deletes them by their places, one plan whatever the statistics say: the
-/// subquery is an array, so it runs once, and neither the rows nor `LIMIT` depend on a join. No
-/// index fits `coalesce`, which keeps a cell whose end was moved in the meantime.
-pub(crate) const PURGE: &str = "
-    DELETE FROM SCHEMA.otp_cell WHERE coalesce(discard_after < $1, false) AND ctid = ANY(ARRAY(
-        SELECT ctid FROM SCHEMA.otp_cell WHERE discard_after < $1
-            ORDER BY discard_after LIMIT $2 FOR UPDATE SKIP LOCKED))";
-
-/// What the server's owner wants of a session, not what another client set in it.
-pub(crate) const SERVER_CHECK: &str = "
-    SELECT pg_is_in_recovery() AS standby,
-        max(reset_val) FILTER (WHERE name = 'fsync') AS fsync,
-        max(reset_val) FILTER (WHERE name = 'full_page_writes') AS full_page_writes,
-        max(reset_val) FILTER (WHERE name = 'default_transaction_read_only') AS
-            transaction_read_only,
-        max(reset_val) FILTER (WHERE name = 'synchronous_commit') AS synchronous_commit,
-        pg_backend_pid() AS process
-        FROM pg_catalog.pg_settings";
+/// Returns a statement for `schema`, without the remarks of its file: the server needs none.
+pub(crate) fn in_schema(statement: &str, schema: &str) -> String {
+    let lines = statement.lines().filter(|line| !line.starts_with("--"));
+    lines
+        .collect::<Vec<_>>()
+        .join("\n")
+        .replace("SCHEMA", schema)
+}

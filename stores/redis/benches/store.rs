@@ -114,7 +114,7 @@ impl Bare {
     fn new(url: &str) -> Self {
         let mut connection = Client::open(url).unwrap().get_connection().unwrap();
         let id: u64 = cmd("CLIENT").arg("ID").query(&mut connection).unwrap();
-        let script = Script::new(include_str!("../src/commit.lua"));
+        let script = Script::new(include_str!("../src/lua/commit.lua"));
         script.prepare_invoke().load(&mut connection).unwrap();
         Self {
             connection,

@@ -121,7 +121,7 @@ fn cell(value: &Value) -> Result<Option<Cell>, Fault> {
     Ok(Some(Cell::new(version, Some(until), body)))
 }
 
-pub(crate) const COMMIT: &str = include_str!("commit.lua");
+pub(crate) const COMMIT: &str = include_str!("lua/commit.lua");
 
 /// The last millisecond that Lua's numbers tell from the next one.
 const LAST: i64 = 9_007_199_254_740_991;

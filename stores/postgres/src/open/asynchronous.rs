@@ -7,8 +7,8 @@ use tokio_postgres::{
     tls::{MakeTlsConnect, TlsConnect},
 };
 
-use super::{OpenError, PostgresOptions, parse};
-use crate::{AsyncPostgresStore, hosts::Hosts};
+use super::{PostgresOptions, parse};
+use crate::{AsyncPostgresStore, error::OpenError, hosts::Hosts};
 
 impl PostgresOptions {
     /// Does as [`open`](Self::open), for callers that await.

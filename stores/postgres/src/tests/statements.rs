@@ -1,7 +1,7 @@
 //! What the statements do whatever the statistics say, and what they leave in the server's log.
 
 use super::*;
-use crate::statements::PURGE;
+use crate::statements::{PURGE, in_schema};
 
 fn expire(admin: &mut Client, count: u32) {
     let insert = format!(
@@ -57,7 +57,7 @@ fn case_224_a_purge_has_one_plan_whatever_the_statistics_say() {
         "ANALYZE otp_engine.otp_cell",
     ] {
         admin.batch_execute(analyze).unwrap();
-        let purge = PURGE.replace("SCHEMA", "otp_engine");
+        let purge = in_schema(PURGE, "otp_engine");
         admin
             .batch_execute(&format!("PREPARE it AS {purge}"))
             .unwrap();

@@ -3,7 +3,6 @@
 import hashlib
 import struct
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -113,7 +112,7 @@ class Session:
 
     def _check_server(self, connection: Connection) -> tuple[str, int]:
         """Return the ``synchronous_commit`` of each commit, and the process that answered."""
-        row = self._row(connection, layout.SERVER_CHECK)
+        row = self._row(connection, layout.CHECK_SERVER)
         if row[0] != "f":
             raise UnavailableError(
                 "PostgreSQL is in recovery; connect to the primary: a standby may still show a "
@@ -174,22 +173,25 @@ class Session:
 
     def _check_layout(self, connection: Connection) -> None:
         """Check that the table is there, is what is written here, and survives a crash."""
-        schema = self._settings.schema
         found = None
-        if self._row(connection, layout.LAYOUT_THERE, f"{schema}.otp_layout")[0] == "t":
-            found = int(self._row(connection, layout.LAYOUT_FOUND)[0] or 0)
+        if self._row(connection, layout.HAS_LAYOUT)[0] == "t":
+            found = int(self._row(connection, layout.FIND_LAYOUT)[0])
         if found is None or not layout.is_known(found):
             raise UnavailableError(wrong_layout(found))
-        row = self._row(connection, layout.TABLE_CHECK, f"{schema}.otp_cell")
+        row = self._row(connection, layout.CHECK_TABLE)
         if not row:
             raise UnavailableError(wrong_layout(None))
-        for fits, what in (
-            (row[1] == "t", "it is not logged: a crash empties it"),
-            (row[2] == "t", "its column k is no primary key"),
-            (row[3] == "t", "its triggers are missing or disabled"),
-            (row[0] == layout.COLUMNS, "it has other columns"),
+        for fits, what in zip(
+            row,
+            (
+                "it is not logged: a crash empties it",
+                "its column k is no primary key",
+                "its triggers are missing or disabled",
+                "it has other columns",
+            ),
+            strict=True,
         ):
-            if not fits:
+            if fits != "t":
                 raise UnavailableError(f"the table otp_cell cannot be used: {what}")
 
     def _prepare(self, connection: Connection, text: bytes) -> None:
@@ -199,18 +201,15 @@ class Session:
         # A store that was there before has prepared it: under one name there is one text.
         ask(connection, send, self._until(), forgiven="42P05")
 
-    def _row(self, connection: Connection, text: str, *arguments: str) -> list[str]:
+    def _row(self, connection: Connection, text: str) -> list[str]:
         """Return the row of a question; empty where there is none. An absent value is empty."""
-        statement = self._settings.statement(text)
-        result = self._ask(connection, statement, [each.encode() for each in arguments])
+        result = self._ask(connection, self._settings.statement(text))
         if not result.ntuples:
             return []
         return [(result.get_value(0, at) or b"").decode() for at in range(result.nfields)]
 
-    def _ask(
-        self, connection: Connection, statement: bytes, arguments: Sequence[bytes] = ()
-    ) -> PGresult:
-        return ask(connection, query(statement, arguments), self._until())
+    def _ask(self, connection: Connection, statement: bytes) -> PGresult:
+        return ask(connection, query(statement, ()), self._until())
 
     def _run(
         self,

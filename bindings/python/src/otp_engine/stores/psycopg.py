@@ -222,30 +222,28 @@ def migrate(connection: "psycopg.Connection[Any]", *, schema: str = "otp_engine"
     """
     schema = _checked_schema(schema)
 
-    def run(text: str, *values: object) -> "psycopg.Cursor[tuple[Any, ...]]":
+    def run(text: str) -> "psycopg.Cursor[tuple[Any, ...]]":
         cursor = connection.cursor(row_factory=psycopg.rows.tuple_row)
-        return cursor.execute(text.replace("SCHEMA", schema).encode(), values or None)
+        return cursor.execute(text.replace("SCHEMA", schema).encode())
 
-    def one(text: str, *values: object) -> Any:
-        row = run(text, *values).fetchone()
+    def one(text: str) -> Any:
+        row = run(text).fetchone()
         return None if row is None else row[0]
 
     with connection.transaction():
-        run("SELECT pg_advisory_xact_lock(%s)", layout.MIGRATION_LOCK)
+        run(layout.LOCK_MIGRATION)
         # Asked first: even `IF NOT EXISTS` needs the right to make what is there.
-        if not one("SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = %s)", schema):
+        if not one(layout.HAS_SCHEMA):
             connection.execute(f"CREATE SCHEMA {schema}".encode())
         found = 0
-        if one("SELECT to_regclass(%s) IS NOT NULL", f"{schema}.otp_layout"):
-            found = one(layout.LAYOUT_FOUND)
+        if one(layout.HAS_LAYOUT):
+            found = one(layout.FIND_LAYOUT)
         else:
             run(layout.LAYOUT_TABLE)
         if found > layout.NEWEST:
             raise UnavailableError(wrong_layout(found))
-        for number, migration in enumerate(layout.MIGRATIONS, 1):
-            if number > found:
-                run(migration)
-                run("INSERT INTO SCHEMA.otp_layout (number) VALUES (%s)", number)
+        for migration in layout.MIGRATIONS[found:]:
+            run(migration)
 
 
 def _checked_schema(name: str) -> str:

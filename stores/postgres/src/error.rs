@@ -5,8 +5,6 @@ use std::io;
 
 use tokio_postgres::Error;
 
-use crate::{layout, link::Silent};
-
 /// The reason why a store could not be opened; its source tells more.
 #[derive(Debug)]
 pub struct OpenError(Reason);
@@ -24,7 +22,12 @@ pub(crate) enum Reason {
         setting: &'static str,
         found: String,
     },
-    Layout(Option<i32>),
+    NoLayout,
+    Layout {
+        found: i32,
+        /// The layouts that this version works with.
+        known: String,
+    },
     Grants(Error),
     Table(&'static str),
     Transaction(Error),
@@ -61,18 +64,6 @@ impl From<Error> for OpenError {
     }
 }
 
-impl From<Silent> for Reason {
-    fn from(_: Silent) -> Self {
-        Self::Silent
-    }
-}
-
-impl From<Silent> for OpenError {
-    fn from(silent: Silent) -> Self {
-        Self(silent.into())
-    }
-}
-
 impl fmt::Display for OpenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
@@ -94,13 +85,9 @@ impl fmt::Display for OpenError {
                     _ => "which may lose committed answers",
                 })
             }
-            Reason::Layout(None) => f.write_str("table otp_cell not found; run migrate()"),
-            Reason::Layout(Some(found)) => {
-                write!(
-                    f,
-                    "schema layout {found} is not supported; this version supports {}",
-                    layout::known()
-                )
+            Reason::NoLayout => f.write_str("table otp_cell not found; run migrate()"),
+            Reason::Layout { found, known } => {
+                write!(f, "schema layout {found} is not supported; this version supports {known}")
             }
             Reason::Grants(_) => f.write_str("permission denied on table otp_layout; grant SELECT to the role"),
             Reason::Transaction(_) => f.write_str(

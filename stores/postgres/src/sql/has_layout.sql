@@ -1,0 +1,1 @@
+SELECT to_regclass('SCHEMA.otp_layout') IS NOT NULL
