@@ -24,7 +24,7 @@ impl Live<'_> {
             "esms_otp_generation_id": generation(self.id),
             "esms_otp_response_status": gateway_status,
             "duration": minutes(self.expires_at, now),
-            "expiration_time": utc(self.expires_at),
+            "expiration_time": self.expires_at.to_string(),
             "recipient_mobile": self.recipient,
         })
     }
@@ -82,7 +82,7 @@ pub(crate) fn verified(
         "status": 200,
         "message": "OTP verified successfully",
         "esms_otp_generation_id": generation(id),
-        "verified_at": utc(verified_at),
+        "verified_at": verified_at.to_string(),
         "signature_id": signature_id,
         "redirect_url": redirect_url.map_or(Value::Bool(false), Value::from),
     })
@@ -113,15 +113,6 @@ fn locked(retry_at: Option<Timestamp>, now: Timestamp) -> Value {
 /// Returns the contract's name of a challenge.
 fn generation(id: ChallengeId) -> String {
     format!("gen_{id}")
-}
-
-/// Writes an instant as the contract does: UTC, whole seconds, two digits each.
-fn utc(at: Timestamp) -> String {
-    let Some(utc) = at.to_utc() else {
-        return String::new(); // beyond the years that a calendar has
-    };
-    let (date, (hour, minute, second)) = (utc.date(), utc.as_hms());
-    format!("{date} {hour:02}:{minute:02}:{second:02}")
 }
 
 /// Returns the whole minutes that are left, at least one.

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 use otp_record::{
     ChainHead, Expected, ExpectedChain, JwsError, RecordCheck, RecordDetail, RecordFault,
-    SignatureRecord, Timestamp, VerifiedRecord, VerifyingKeys, verify_chain, verify_record,
+    SignatureRecord, VerifiedRecord, VerifyingKeys, verify_chain, verify_record,
 };
 use sha2::{Digest as _, Sha256};
 
@@ -133,7 +133,7 @@ fn facts(said: &VerifiedRecord) -> String {
     );
     facts.add(
         "signed",
-        format_args!("{}, with key {}", utc(said.verified_at()), said.key()),
+        format_args!("{} UTC, with key {}", said.verified_at(), said.key()),
     );
     let reference = [said.model(), said.field(), said.target_id()].map(quoted);
     facts.add(
@@ -166,12 +166,12 @@ fn facts(said: &VerifiedRecord) -> String {
     facts.add(
         "code",
         format_args!(
-            "{} symbols by {}, sent {} ({} in all), answered {} (answer {})",
+            "{} symbols by {}, sent {} UTC ({} in all), answered {} UTC (answer {})",
             otp.digits,
             otp.channel.name(),
-            utc(otp.sent_at),
+            otp.sent_at,
             otp.sends,
-            utc(otp.answered_at),
+            otp.answered_at,
             otp.attempts,
         ),
     );
@@ -256,13 +256,6 @@ fn hex(bytes: &[u8]) -> String {
         let _ = write!(digits, "{byte:02x}");
         digits
     })
-}
-
-fn utc(at: Timestamp) -> String {
-    at.to_utc().map_or_else(
-        || format!("{} s after 1970", at.unix()),
-        |utc| format!("{} {:.8} UTC", utc.date(), utc.time().to_string()),
-    )
 }
 
 #[derive(Default)]

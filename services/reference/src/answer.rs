@@ -38,7 +38,7 @@ impl Live<'_> {
             "esms_otp_generation_id": generation(&self.id.to_string()),
             "esms_otp_response_status": gateway_status,
             "duration": self.minutes,
-            "expiration_time": utc(self.expires_at),
+            "expiration_time": self.expires_at.to_string(),
             "recipient_mobile": shown(self.recipient, self.numbers),
         })
     }
@@ -131,7 +131,7 @@ pub(crate) fn verified(
         "status": 200,
         "message": "OTP verified successfully",
         "esms_otp_generation_id": generation(&id.to_string()),
-        "verified_at": utc(verified_at),
+        "verified_at": verified_at.to_string(),
         "signature_id": signature,
         "redirect_url": or_false(redirect),
     })
@@ -189,7 +189,7 @@ pub(crate) fn signature(signature: &Signature<'_>) -> Value {
         "signer_name": or_false(signature.signer_name.map(str::to_owned)),
         "signature": or_false(image),
         "signature_id": signature.n,
-        "verified_at": utc(signature.verified_at),
+        "verified_at": signature.verified_at.to_string(),
         "esms_otp_generation_id": generation(signature.challenge),
         "recipient_mobile": or_false(recipient),
         "signature_record": signature.jws,
@@ -229,20 +229,6 @@ pub(crate) fn failed(failure: Failure, reference: &str) -> Value {
 /// Returns the contract's name of a challenge.
 fn generation(challenge: &str) -> String {
     format!("{GENERATION}{challenge}")
-}
-
-/// Writes an instant as the contract does: UTC, whole seconds.
-pub(crate) fn utc(instant: Timestamp) -> String {
-    let Some(utc) = instant.to_utc() else {
-        return String::new(); // beyond the years that a calendar has
-    };
-    let (date, time) = (utc.date(), utc.time());
-    format!(
-        "{date} {:02}:{:02}:{:02}",
-        time.hour(),
-        time.minute(),
-        time.second()
-    )
 }
 
 /// Returns the whole minutes that are left, at least one: nobody is told of more time than there is,
