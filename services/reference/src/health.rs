@@ -1,6 +1,6 @@
 //! How the service is: for those who run it, and the keys for those who verify records.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
@@ -9,49 +9,12 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 use crate::app::App;
+use crate::error::chain;
 use crate::failure::Failure;
-use crate::service::chain;
 
 /// The process runs.
 pub(crate) async fn live() -> Json<Value> {
     Json(json!({"status": "live"}))
-}
-
-/// How the newest purge went, for those who watch.
-pub(crate) struct Purge(Mutex<Purged>);
-
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Purged {
-    /// This service does not purge.
-    Off,
-    /// None has ended yet.
-    Pending,
-    Done,
-    /// The store grows until one is done.
-    Failed,
-}
-
-impl Purge {
-    pub(crate) const fn new(is_on: bool) -> Self {
-        Self(Mutex::new(if is_on {
-            Purged::Pending
-        } else {
-            Purged::Off
-        }))
-    }
-
-    pub(crate) fn set(&self, how: Purged) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = how;
-    }
-
-    fn name(&self) -> &'static str {
-        match *self.0.lock().unwrap_or_else(PoisonError::into_inner) {
-            Purged::Off => "off",
-            Purged::Pending => "pending",
-            Purged::Done => "done",
-            Purged::Failed => "failed",
-        }
-    }
 }
 
 /// The store takes writes, and the service is not about to stop. What a purge that fails leaves

@@ -7,8 +7,6 @@ use core::fmt;
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
-use crate::request::is_identifier;
-
 /// What a text of JSON says.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Said {
@@ -38,6 +36,15 @@ pub(crate) fn name(name: &str) -> &str {
         "a member"
     }
 }
+
+/// Says whether a text could name a model, a field or a parameter.
+pub(crate) fn is_identifier(text: &str) -> bool {
+    let known = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'.';
+    (1..=MAX_IDENTIFIER).contains(&text.len()) && text.bytes().all(known)
+}
+
+/// The longest name of a model or field.
+pub(crate) const MAX_IDENTIFIER: usize = 128;
 
 /// Reads any value, and notes what stands twice.
 #[derive(Clone, Copy)]

@@ -14,8 +14,10 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
-use crate::app::{self, App, Peer};
+use crate::app::App;
 use crate::config::Limits;
+use crate::router;
+use crate::routes::Peer;
 
 /// The most bytes of a request's head.
 const MAX_HEAD: usize = 32 * 1024;
@@ -29,7 +31,7 @@ pub(crate) async fn serve(
     limits: Limits,
     stop: impl Future<Output = ()>,
 ) -> bool {
-    let router = app::router(app);
+    let router = router::router(app);
     let places = Arc::new(Semaphore::new(connections as usize));
     let graceful = GracefulShutdown::new();
     let stop = async {

@@ -9,12 +9,11 @@ use otp_engine_postgres::{PostgresOptions, PostgresStore, tokio_postgres};
 use otp_engine_sqlite::SqliteStore;
 
 use crate::config::{GatewayKind, Options};
+use crate::error::{Error, chain};
 use crate::gateway::Gateway;
 use crate::gateway::esms::EsmsGateway;
 use crate::gateway::log::LogGateway;
 use crate::secrets;
-use crate::service::chain;
-use crate::start::Error;
 
 /// Makes the gateway.
 pub(crate) fn gateway(options: &Options) -> Result<Arc<dyn Gateway>, Error> {

@@ -5,7 +5,8 @@ mod schemas;
 use axum::Json;
 use serde_json::{Value, json};
 
-use crate::request::{MAX_ID, MAX_IDENTIFIER, MAX_URL};
+use crate::json::MAX_IDENTIFIER;
+use crate::request::{MAX_ID, MAX_URL};
 
 pub(crate) async fn serve() -> Json<Value> {
     Json(document())

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use otp_engine::ChallengeId;
 use serde_json::{Map, Value};
 
-use crate::json;
+use crate::json::{self, MAX_IDENTIFIER, is_identifier};
 
 /// The largest captured signature, in bytes: the engine's own bound.
 pub(crate) const MAX_IMAGE: usize = 1 << 20;
@@ -15,8 +15,6 @@ pub(crate) const MAX_BASE64: usize = MAX_IMAGE.div_ceil(3) * 4;
 pub(crate) const MAX_NAME: usize = 256;
 /// The longest path to go on at, in characters.
 pub(crate) const MAX_URL: usize = 2048;
-/// The longest name of a model or field.
-pub(crate) const MAX_IDENTIFIER: usize = 128;
 /// The largest id of a record.
 pub(crate) const MAX_ID: u64 = (1 << 31) - 1;
 
@@ -192,12 +190,6 @@ fn text<'a>(name: &str, value: &'a Value) -> Read<&'a str> {
     value
         .as_str()
         .ok_or_else(|| Bad(format!("{name} must be a string")))
-}
-
-/// Says whether a text could name a model, a field or a parameter.
-pub(crate) fn is_identifier(text: &str) -> bool {
-    let known = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'.';
-    (1..=MAX_IDENTIFIER).contains(&text.len()) && text.bytes().all(known)
 }
 
 fn identifier(name: &str, value: &Value) -> Read<String> {

@@ -1,5 +1,6 @@
 //! The three routes: who asks, what the service answers, and the message in between.
 
+use core::net::IpAddr;
 use std::sync::Arc;
 
 use axum::body::Bytes;
@@ -11,12 +12,21 @@ use serde_json::Value;
 use tokio::sync::TryAcquireError;
 
 use crate::answer;
-use crate::app::{Answered, App, Peer};
+use crate::app::App;
 use crate::directory::{Fault, User};
 use crate::envelope::{self, Call, Refused};
+use crate::error::chain;
 use crate::failure::Failure;
 use crate::request::{self, Bad, Query as Params, RequestTarget, Send, Verify};
-use crate::service::{Ended, Origin, Outcome, Shown, chain};
+use crate::service::{Ended, Origin, Outcome, Shown};
+
+/// Where a connection comes from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Peer(pub(crate) IpAddr);
+
+/// The status in an answer's body, for the log.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Answered(pub(crate) u64);
 
 pub(crate) async fn send(State(app): State<Arc<App>>, request: Request) -> Response {
     answer(app, request, Route::Send).await

@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use otp_engine::{KeyRing, SigningKey, Timestamp, VerifyingKeys};
 use serde::Deserialize;
 
-use crate::start::Error;
+use crate::error::Error;
 
 /// What stands before the seed of an Ed25519 key in PKCS#8 version 1 (RFC 8410).
 const PKCS8: &[u8] = b"\x30\x2e\x02\x01\x00\x30\x05\x06\x03\x2b\x65\x70\x04\x22\x04\x20";

@@ -150,14 +150,3 @@ impl RequestTarget {
 
 /// How many cells are dropped at once: others wait no longer than that takes.
 const PURGE_BATCH: usize = 500;
-
-/// Writes an error with its causes.
-pub(crate) fn chain(error: &(dyn core::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(&format!(": {error}"));
-        cause = error.source();
-    }
-    text
-}

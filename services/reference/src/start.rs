@@ -5,7 +5,6 @@ use core::future::Future;
 use core::net::SocketAddr;
 use core::sync::atomic::AtomicBool;
 use core::time::Duration;
-use std::path::Path;
 use std::sync::{Arc, RwLock};
 
 use otp_engine::{Clock, Engine, Event, Recipient, SystemClock, Target, VerifyingKeys};
@@ -13,59 +12,17 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
 use crate::answer::Numbers;
-use crate::app::App;
+use crate::app::{App, Purge, Purged};
 use crate::blocking::BlockingPool;
 use crate::config::Options;
 use crate::directory::demo::DemoDirectory;
 use crate::directory::{Directory, Fault, User};
+use crate::error::{Error, chain};
 use crate::gateway::Gateway;
-use crate::health::{Purge, Purged};
 use crate::metrics::{Events, Metrics};
 use crate::open::Stores;
-use crate::service::{Service, chain};
+use crate::service::Service;
 use crate::{listen, logging, open, secrets};
-
-/// Why the service cannot start; the text names the flag and its bound, never a secret.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Error(String);
-
-impl Error {
-    pub(crate) fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
-    }
-
-    pub(crate) fn file(flag: &str, path: &Path, why: &str) -> Self {
-        Self(format!("{flag}: {} {why}", path.display()))
-    }
-}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl core::error::Error for Error {}
-
-impl From<&str> for Error {
-    fn from(text: &str) -> Self {
-        Self::new(text)
-    }
-}
-
-impl From<&(dyn core::error::Error + Send + Sync + 'static)> for Error {
-    /// Says what failed, with its causes.
-    fn from(error: &(dyn core::error::Error + Send + Sync + 'static)) -> Self {
-        Self::new(chain(error))
-    }
-}
-
-impl From<(&str, std::io::Error)> for Error {
-    /// Says what of the operating system is missing.
-    fn from((what, error): (&str, std::io::Error)) -> Self {
-        Self(format!("{what}: {error}"))
-    }
-}
 
 /// What a host brings: its users and records, and how messages go out.
 #[derive(Clone)]

@@ -5,9 +5,10 @@ use otp_engine::{
 };
 use serde_json::Value;
 
-use super::{Case, Ended, Outcome, Service, chain};
+use super::{Case, Ended, Outcome, Service};
 use crate::answer::{self, Live, Refused, Stands};
 use crate::directory::{Fault, Terms, User};
+use crate::error::chain;
 use crate::gateway::{Reply, Unanswered};
 use crate::redirects;
 use crate::request::Send;

@@ -1,0 +1,105 @@
+//! The routes and what stands around each: limits, counts, one line of log.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::Response;
+use axum::routing::{get, post};
+use tokio::time::Instant;
+
+use crate::app::App;
+use crate::envelope::{self, Refused};
+use crate::routes::Answered;
+use crate::{health, openapi, page, routes};
+
+pub(crate) fn router(app: &Arc<App>) -> Router {
+    let contract = Router::new()
+        .route("/api/esms_otp/send_esms_otp", post(routes::send))
+        .route("/api/esms_otp/verify_esms_otp", post(routes::verify))
+        .route("/api/esms_otp/get_esms_otp_signature", post(routes::get))
+        .route(
+            "/api/esms_otp/get_esms_otp_disclosures",
+            post(routes::disclosures),
+        );
+    Router::new()
+        .merge(contract)
+        .route("/", get(page::index))
+        .route("/{file}", get(page::file))
+        .route("/openapi.json", get(openapi::serve))
+        .route("/health/live", get(health::live))
+        .route("/health/ready", get(health::ready))
+        .route("/metrics", get(health::metrics))
+        .route("/.well-known/jwks.json", get(health::keys))
+        .fallback(no_route)
+        .method_not_allowed_fallback(wrong_method)
+        .layer(DefaultBodyLimit::max(envelope::MAX_BODY))
+        .layer(middleware::from_fn_with_state(app.clone(), around))
+        .with_state(app.clone())
+}
+
+/// Bounds the time of a request, counts it, and writes its line of log.
+async fn around(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let route = route(request.uri().path());
+    let began = Instant::now();
+    let answered = tokio::time::timeout(app.request_timeout, next.run(request)).await;
+    let mut response = answered.unwrap_or_else(|_| {
+        let why = "the request took too long; what it asked for may have been done";
+        axum::response::IntoResponse::into_response(Refused::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            why,
+        ))
+    });
+    let took = began.elapsed();
+    let http = response.status().as_u16();
+    let status = response.extensions().get::<Answered>().map(|it| it.0);
+    app.metrics.request(route, http, status, took);
+    let ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+    tracing::info!(route, http, status, ms, "request");
+    for (name, value) in HEADERS {
+        let headers = response.headers_mut();
+        headers
+            .entry(name)
+            .or_insert(HeaderValue::from_static(value));
+    }
+    response
+}
+
+/// Every answer is of its moment, and nothing to frame or to guess the type of.
+const HEADERS: [(HeaderName, &str); 3] = [
+    (header::CACHE_CONTROL, "no-store"),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (
+        header::CONTENT_SECURITY_POLICY,
+        "default-src 'none'; frame-ancestors 'none'",
+    ),
+];
+
+/// Returns the name of a route: paths that clients make up would be without number.
+fn route(path: &str) -> &'static str {
+    match path {
+        "/api/esms_otp/send_esms_otp" => "send",
+        "/api/esms_otp/verify_esms_otp" => "verify",
+        "/api/esms_otp/get_esms_otp_signature" => "get",
+        "/api/esms_otp/get_esms_otp_disclosures" => "disclosures",
+        "/health/live" | "/health/ready" => "health",
+        "/metrics" => "metrics",
+        "/openapi.json" => "openapi",
+        "/.well-known/jwks.json" => "keys",
+        path if page::has(path) => "page",
+        _ => "unknown",
+    }
+}
+
+async fn no_route() -> Refused {
+    Refused::new(StatusCode::NOT_FOUND, "no such path")
+}
+
+async fn wrong_method() -> Refused {
+    Refused::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "no such method on this path",
+    )
+}
