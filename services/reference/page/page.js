@@ -2,7 +2,7 @@
  * Walks through the contract: ask for a code, answer it, look at the record, verify it. The page
  * holds nothing that the server does not say: after a reload it says it again.
  */
-import { Pad } from "./pad.js";
+import { SignaturePad } from "./pad.js";
 import { isGood, read, verify } from "./verify.js";
 
 const MODEL = "loan.application";
@@ -12,7 +12,7 @@ const INVALID = "Invalid or expired OTP";
 const parts = Object.fromEntries(
     [...document.querySelectorAll("[id]")].map((part) => [part.id, part]),
 );
-const pad = new Pad(parts);
+const pad = new SignaturePad(parts);
 /** The code that was asked for last, and what is shown: the record and what it must be about. */
 const state = {
     generation: null,

@@ -1,4 +1,8 @@
-/** The captured signature: drawn, written from the name, or uploaded. */
+// SPDX-License-Identifier: MIT OR Apache-2.0
+/**
+ * The captured signature: drawn, written from the name, or a picture that is chosen. The portal of
+ * the addon and the page of the reference service show this one file.
+ */
 
 const MAX_BYTES = 2 ** 20;
 const MAX_SIDE = 1200;
@@ -6,43 +10,38 @@ const MIN_SIDE = 8; // of a side, in pixels: smaller ones are refused
 const INK = "#00008b";
 
 export class SignaturePad {
+    /** @param parts the elements `pad`, `preview`, `file`, `name`, `clear` and `write` */
     constructor(parts) {
-        this.canvas = parts.pad;
-        this.preview = parts.preview;
-        this.file = parts.file;
-        this.name = parts.name;
-        this.brush = this.canvas.getContext("2d");
-        this.uploaded = null;
-        this.inked = false;
+        this.parts = parts;
+        this.brush = parts.pad.getContext("2d");
         this.last = null;
-        this.canvas.addEventListener("pointerdown", (event) => this.begin(event));
-        this.canvas.addEventListener("pointermove", (event) => this.draw(event));
+        parts.pad.addEventListener("pointerdown", (event) => {
+            this.last = this.where(event);
+            parts.pad.setPointerCapture(event.pointerId);
+            this.draw(event); // a tap is a dot
+        });
+        parts.pad.addEventListener("pointermove", (event) => this.draw(event));
         for (const end of ["pointerup", "pointercancel"]) {
-            this.canvas.addEventListener(end, () => (this.last = null));
+            parts.pad.addEventListener(end, () => (this.last = null));
         }
         parts.clear.addEventListener("click", () => this.clear());
         parts.write.addEventListener("click", () => this.write());
-        this.file.addEventListener("change", () => this.upload());
+        parts.file.addEventListener("change", () => this.choose());
         this.clear();
     }
 
-    /** Returns the image as a data URL, or null. */
+    /** Returns the picture as a data URL, or null. */
     image() {
-        return this.uploaded || (this.inked ? this.canvas.toDataURL("image/png") : null);
+        return this.chosen || (this.inked ? this.parts.pad.toDataURL("image/png") : null);
     }
 
     clear() {
+        const { pad, file } = this.parts;
         this.brush.fillStyle = "#fff";
-        this.brush.fillRect(0, 0, this.canvas.width, this.canvas.height);
-        this.file.value = "";
+        this.brush.fillRect(0, 0, pad.width, pad.height);
+        file.value = "";
         this.inked = false;
-        this.accept(null);
-    }
-
-    begin(event) {
-        this.last = this.where(event);
-        this.canvas.setPointerCapture(event.pointerId);
-        this.draw(event); // a tap is a dot
+        this.show(null);
     }
 
     draw(event) {
@@ -50,7 +49,7 @@ export class SignaturePad {
             return;
         }
         const to = this.where(event);
-        Object.assign(this.brush, { strokeStyle: INK, lineWidth: 3, lineCap: "round" });
+        Object.assign(this.brush, { strokeStyle: INK, lineWidth: 4, lineCap: "round" });
         this.brush.beginPath();
         this.brush.moveTo(...this.last);
         this.brush.lineTo(...to);
@@ -59,53 +58,61 @@ export class SignaturePad {
         this.inked = true;
     }
 
-    /** For who cannot draw: the typed name, as large as it fits. */
+    /** For those who cannot draw: the typed name, as large as it fits. */
     write() {
-        const name = this.name.value.trim();
+        const { pad, name } = this.parts;
+        const text = name.value.trim();
         this.clear();
-        if (!name) {
-            this.name.focus();
+        if (!text) {
+            name.focus();
             return;
         }
-        const { width, height } = this.canvas;
         Object.assign(this.brush, { fillStyle: INK, textAlign: "center", textBaseline: "middle" });
         this.brush.font = "italic 72px cursive";
-        this.brush.fillText(name, width / 2, height / 2, width - 40);
+        this.brush.fillText(text, pad.width / 2, pad.height / 2, pad.width - 40);
         this.inked = true;
     }
 
-    async upload() {
-        const [file] = this.file.files;
-        if (!file) {
-            return this.accept(null);
-        }
-        const kinds = ["image/png", "image/jpeg"];
+    async choose() {
+        const [file] = this.parts.file.files;
         try {
-            const small = kinds.includes(file.type) && file.size <= MAX_BYTES;
-            const asItIs = small && !(await saysMore(file));
-            this.accept(await (asItIs ? dataUrl(file) : shrunk(file)));
+            this.show(file ? await fitting(file) : null);
         } catch {
-            this.accept(null); // not an image: what is missing is said on submit
-            this.file.value = "";
+            this.parts.file.value = ""; // not an image: what is missing is said on submit
+            this.show(null);
         }
     }
 
-    accept(url) {
-        this.uploaded = url;
-        this.preview.hidden = !url;
-        this.canvas.hidden = Boolean(url);
+    show(url) {
+        const { pad, preview } = this.parts;
+        this.chosen = url;
+        preview.hidden = !url;
+        pad.hidden = Boolean(url);
         if (url) {
-            this.preview.src = url;
+            preview.src = url;
         }
     }
 
     where(event) {
-        const box = this.canvas.getBoundingClientRect();
+        const { pad } = this.parts;
+        const box = pad.getBoundingClientRect();
         return [
-            ((event.clientX - box.left) * this.canvas.width) / box.width,
-            ((event.clientY - box.top) * this.canvas.height) / box.height,
+            ((event.clientX - box.left) * pad.width) / box.width,
+            ((event.clientY - box.top) * pad.height) / box.height,
         ];
     }
+}
+
+/** Returns a small picture as it is. Photos are too large, and say where they were taken: drawn anew. */
+async function fitting(file) {
+    const isSmall = ["image/png", "image/jpeg"].includes(file.type) && file.size <= MAX_BYTES;
+    return isSmall && !(await hasMetadata(file)) ? dataUrl(file) : redrawn(file);
+}
+
+/** Whether a picture has metadata, Exif or XMP, which may say where it was taken: such a one is refused. */
+async function hasMetadata(file) {
+    const text = new TextDecoder("latin1").decode(await file.arrayBuffer());
+    return /Exif\0\0|eXIf|ns\.adobe\.com|adobe\.xmp/.test(text);
 }
 
 function dataUrl(file) {
@@ -117,22 +124,20 @@ function dataUrl(file) {
     });
 }
 
-/** Whether a picture has metadata, Exif or XMP, which may say where it was taken: such a one is refused. */
-async function saysMore(file) {
-    const text = new TextDecoder("latin1").decode(await file.arrayBuffer());
-    return /Exif\0\0|eXIf|ns\.adobe\.com|adobe\.xmp/.test(text);
-}
-
-/** Photos of phones have many megabytes, and say where they were taken: drawn anew they do not. */
-async function shrunk(file) {
+async function redrawn(file) {
     const bitmap = await createImageBitmap(file);
-    const scale = Math.min(1, MAX_SIDE / Math.max(bitmap.width, bitmap.height));
     const canvas = document.createElement("canvas");
-    canvas.width = Math.max(MIN_SIDE, Math.round(bitmap.width * scale));
-    canvas.height = Math.max(MIN_SIDE, Math.round(bitmap.height * scale));
     const brush = canvas.getContext("2d");
-    brush.fillStyle = "#fff";
-    brush.fillRect(0, 0, canvas.width, canvas.height);
-    brush.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
-    return canvas.toDataURL("image/jpeg", 0.85);
+    for (let side = MAX_SIDE; ; side /= 2) {
+        const scale = Math.min(1, side / Math.max(bitmap.width, bitmap.height));
+        canvas.width = Math.max(MIN_SIDE, Math.round(bitmap.width * scale));
+        canvas.height = Math.max(MIN_SIDE, Math.round(bitmap.height * scale));
+        brush.fillStyle = "#fff";
+        brush.fillRect(0, 0, canvas.width, canvas.height);
+        brush.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
+        const url = canvas.toDataURL("image/jpeg", 0.85);
+        if ((url.length * 3) / 4 <= MAX_BYTES) {
+            return url;
+        }
+    }
 }
