@@ -1,66 +1,116 @@
 /*
- * otp_engine.h - an embeddable, no-network engine for one-time codes.
+ * otp_engine.h - an embeddable engine for one-time codes, without a network.
  *
- * It issues a code for one record field, one user and one recipient, judges what was typed exactly
- * once, on any store, and leaves a signature record. It sends nothing: the host does.
+ * It issues a code for one field of one record, one user and one recipient, judges the code that
+ * comes back, accepts it at most once on any store, and leaves a signature record. It sends nothing:
+ * the host sends the code, by SMS or e-mail.
  *
- * CONVENTIONS
- *   Every function that can fail returns an otp_status: did the call work. What the engine decided
- *   stands in the out structure, where 0 is never an acceptance. A wrong code is a decision, not a
- *   failure. On any status but OTP_STATUS_OK out memory is as it was. otp_error_detail() tells more.
- *   Texts and bytes are pointer and length (otp_view), UTF-8, not NUL-terminated; NULL with length 0
- *   is empty. Times are unix seconds. From C come integers, never enums: unknown numbers are
- *   OTP_STATUS_ARGUMENT.
- *   Structures begin with struct_size: set it to sizeof. A larger or smaller one of another version
- *   of this header is served as far as both know it. Where structures lie in an array, their size is
- *   an argument. otp_view, otp_field, otp_buffer, otp_clock and otp_observer have no size, and never
- *   change.
+ * CONTENTS
+ *    1  A program                   5  Threads and callbacks     9  Secrets
+ *    2  What a call returns         6  Fork                     10  Enumerations
+ *    3  Texts, times, structures    7  Panics                   11  Linking
+ *    4  Ownership                   8  Versions
  *
- * REQUESTS
- *   A binding, and for a verify what was typed, is packed into one run of bytes by otp_binding_pack.
- *   Language bindings may pack by themselves: byte 0 is 1, the version; byte 1 the recipient's kind;
- *   byte 2 the content's (0 none, 1 a digest, 2 a digest that could be guessed); byte 3 is 1 if a
- *   challenge id follows; then the lengths of tenant, purpose, model, field, record, user, recipient
- *   and typed text, two bytes each, high byte first; then these texts, then 32 bytes of digest, then
- *   26 characters of challenge id, as said.
+ *   Then the numbers, the types, and the functions in this order:
+ *     errors, bytes        otp_status_text, otp_error_detail, otp_bytes_*, otp_wipe
+ *     keys                 otp_key_ring_*, otp_signing_key_*
+ *     limits               otp_policy_*, otp_rate_limits_default
+ *     engine               otp_engine_new, _with_policy, _free; _issue, _report_delivery, _cancel,
+ *                          _status, _unlock, _reset_*, _purge, _odds, _findings, _issue_many
+ *     binding              otp_binding_check, _new, _free
+ *     verify               otp_engine_verify, _verify_submission, _verify_many
+ *     signature records    otp_engine_signatures, _chain_head, _erase; otp_verify_record, _chain
+ *     stores               otp_store_*; otp_engine_check_store, _adopt_store, _begin_store
+ *     device codes         otp_engine_verify_hotp, _totp, _ocra, _devices, _reset_device, ...;
+ *                          otp_hotp_*, otp_totp_*, otp_ocra_*, otp_base32_*, otp_uri_*
+ *     messages, numbers    otp_message_*, otp_mobile_parse
  *
- * OWNERSHIP
- *   What _new, _open or _from made is ended by its _free; _free(NULL) is harmless. otp_bytes are ended
- *   by otp_bytes_free. user_data passes to the library only if the constructor succeeds, and its
- *   drop_user_data is then called exactly once. An engine keeps copies of keys, not the handles.
+ * 1 A PROGRAM
+ *   Each call should be checked as in section 2; `must` here ends the program on a failure.
  *
- * THREADS
- *   A `const` handle may be used by any number of threads at once; only _free is exclusive, when no
- *   call uses the handle any more. The library starts no thread (but otp_store_check does), installs
- *   no signal handler and no atexit function, and opens no socket.
+ *     static otp_view text(const char *s) { otp_view v = {(const uint8_t *)s, strlen(s)}; return v; }
  *
- * ALIASING
- *   Memory that is passed in is read during the call alone, and must not change during it. Out memory
- *   must not overlap it.
+ *     int main(int argc, char **argv) {
+ *         otp_code_key code = {.kid = text("2026a"), .secret = text("a secret of 32 random bytes or more")};
+ *         otp_key_ring_options keys = {.struct_size = sizeof keys, .codes = &code, .code_count = 1,
+ *             .code_size = sizeof code, .index = text("another one, which is kept for good")};
+ *         otp_binding_options approval = {.struct_size = sizeof approval, .tenant = text("acme"),
+ *             .purpose = text("sign"), .target = {text("loan"), text("client_signature"), text("15")},
+ *             .user = text("7"), .recipient = text("60123456789"), .recipient_kind = OTP_RECIPIENT_MOBILE};
+ *         otp_issued issued = {.struct_size = sizeof issued};
+ *         otp_verdict verdict = {.struct_size = sizeof verdict};
+ *         otp_key_ring *ring; otp_engine *engine; otp_store *store; otp_binding *binding; int32_t keys_are;
+ *         const char *entered = argc > 1 ? argv[1] : "";
+ *         must(otp_key_ring_new(&keys, &ring));
+ *         must(otp_engine_new(ring, NULL, &engine));                // default limits, the system's clock
+ *         must(otp_store_memory_new(0, 0, &store));                 // or otp_store_sqlite_open
+ *         must(otp_engine_check_store(engine, store, &keys_are));   // once at each start
+ *         must(otp_binding_new(engine, &approval, &binding));
+ *         must(otp_engine_issue(engine, store, binding, &issued));
+ *         if (issued.outcome != OTP_OUTCOME_ISSUED) return 1;       // issued.reason, issued.retry_at
+ *         printf("send %s to %s\n", (char *)issued.code, (char *)issued.recipient);
+ *         must(otp_engine_verify(engine, store, binding, (const uint8_t *)entered, strlen(entered), &verdict));
+ *         puts(verdict.outcome == OTP_OUTCOME_ACCEPTED ? "accepted" : "not accepted");
+ *     }
  *
- * RE-ENTRANCY
- *   No lock is held while a callback runs. A call from inside one that makes or uses an engine, or
- *   checks a store, answers OTP_STATUS_REENTERED. Callbacks must not throw, longjmp or unwind.
- *   That is known by the thread. A callback that gives its thread to another stack (a fiber, a
- *   greenlet) which calls the library meanwhile says so by fibers = 1 in its table: calls are then
- *   answered whoever makes them, and the host must see to it that its callbacks make none.
+ * 2 WHAT A CALL RETURNS
+ *   Every function that can fail returns an otp_status, which says whether the call worked. What the
+ *   engine decided is in the out structure: a wrong code is a decision, not a failure, and its status
+ *   is OTP_STATUS_OK. 0 is never an acceptance. On any other status out memory is unchanged.
+ *   otp_error_detail() gives the text of the last failure on this thread: which argument, which bound.
+ *   OTP_STATUS_STORE_UNKNOWN means that the commit may have been applied; ask again.
  *
- * FORK
- *   A handle that was made before fork() answers OTP_STATUS_FORKED in the child, and its _free does
+ * 3 TEXTS, TIMES, STRUCTURES
+ *   Texts and bytes are a pointer and a length (otp_view): UTF-8, not NUL-terminated; NULL with length
+ *   0 is empty. Times are unix seconds. Memory that is passed in is read during the call only and must
+ *   not change meanwhile; out memory must not overlap it.
+ *   Numbers of enumerations are passed as int32_t; an unknown one is OTP_STATUS_ARGUMENT.
+ *   Structures begin with struct_size: set it to sizeof, and unused members to 0. A smaller structure
+ *   of an older header and a larger one of a newer header are served as far as both sides know them.
+ *   Where structures lie in an array, their size is an argument, and struct_size need not be set.
+ *   otp_view, otp_target, otp_code_key, otp_buffer, otp_clock and otp_observer have no struct_size.
+ *
+ * 4 OWNERSHIP
+ *   What a _new, _open or _from function makes is freed by its _free function, once; _free(NULL) does
+ *   nothing. otp_bytes are freed by otp_bytes_free. An engine copies its keys, and a binding its
+ *   options: free or wipe yours at any time after the call. An engine, a store and a binding may be
+ *   freed in any order. user_data passes to the library only if the constructor succeeds; its
+ *   drop_user_data is then called exactly once.
+ *   A binding belongs to the key ring of the engine that it was made with: all engines of that ring
+ *   take it, others answer OTP_STATUS_ARGUMENT.
+ *
+ * 5 THREADS AND CALLBACKS
+ *   Any number of threads may use a const handle at once. Only _free is exclusive: no call may use the
+ *   handle then. The library starts no thread (except otp_store_check), installs no signal handler and
+ *   no atexit function, and opens no socket.
+ *   Callbacks are called on the thread of the call, and no lock is held meanwhile. They must not throw,
+ *   longjmp or unwind. A call from inside a callback that uses or makes an engine, makes a binding or
+ *   checks a store returns OTP_STATUS_REENTERED. This is known by the thread: a host whose callback
+ *   gives its thread to another fiber (a greenlet) that calls the library sets fibers = 1 in the table;
+ *   such calls are then served, and the host must see to it that its callbacks make none.
+ *
+ * 6 FORK
+ *   A handle that was made before fork() returns OTP_STATUS_FORKED in the child, and its _free does
  *   nothing there. Make handles in each process.
  *
- * PANICS
- *   A defect of the library ends as OTP_STATUS_PANICKED; nothing unwinds into C.
+ * 7 PANICS
+ *   A defect of the library ends as OTP_STATUS_PANICKED. Nothing unwinds into C.
  *
- * SECRETS
+ * 8 VERSIONS
+ *   Compare otp_abi_version() with OTP_ABI_VERSION before any other call: it changes with an
+ *   incompatible change only. Numbers never change their meaning, and structures grow at their end.
+ *
+ * 9 SECRETS
  *   otp_wipe() overwrites codes and secrets in your memory; the library wipes its own. No status text
- *   and no detail holds a code, a secret or a whole number.
+ *   and no detail holds a code, a secret or a whole telephone number.
  *
- * ABI
- *   Compare otp_abi_version() with OTP_ABI_VERSION before any other call. Numbers never change.
+ * 10 ENUMERATIONS
+ *   Each is 32 bits wide. C++ and C23 say so by a fixed underlying type (OTP_ENUM_BASE); in older C the
+ *   constants are in the enum and the type of that name is int32_t (OTP_ENUM_TYPE).
  *
- * Link dynamically with -lotp_engine. A static program needs -lgcc_s -lutil -lrt -lpthread -lm -ldl -lc
- * behind libotp_engine.a, which also holds SQLite's own symbols.
+ * 11 LINKING
+ *   `pkg-config --cflags --libs otp_engine`. A static program needs -lgcc_s -lutil -lrt -lpthread -lm
+ *   -ldl -lc behind libotp_engine.a, which also holds SQLite's own symbols.
  */
 
 
@@ -83,63 +133,19 @@
 #else
 #  define OTP_NODISCARD
 #endif
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+#  define OTP_ENUM_BASE : int32_t
+#else
+#  define OTP_ENUM_BASE
+#endif
+#if defined(__cplusplus)
+#  define OTP_ENUM_TYPE(name)
+#elif __STDC_VERSION__ >= 202311L
+#  define OTP_ENUM_TYPE(name) typedef enum name name;
+#else
+#  define OTP_ENUM_TYPE(name) typedef int32_t name;
+#endif
 
-
-/**
- * The recipient is a mobile number.
- */
-#define OTP_RECIPIENT_MOBILE 1
-
-/**
- * The recipient is an e-mail address.
- */
-#define OTP_RECIPIENT_EMAIL 2
-
-/**
- * Room for a code and its NUL.
- */
-#define OTP_CODE_CAPACITY 27
-
-/**
- * Room for a challenge id and its NUL.
- */
-#define OTP_CHALLENGE_ID_CAPACITY 27
-
-/**
- * Room for a recipient and its NUL.
- */
-#define OTP_RECIPIENT_CAPACITY 255
-
-/**
- * The number of the ABI. It changes with an incompatible change alone: compare it with
- * `OTP_ABI_VERSION` before any other call.
- */
-#define OTP_ABI_VERSION 1
-
-/**
- * The message travels in the GSM 7-bit alphabet: 160 units, or 153 a segment.
- */
-#define OTP_ENCODING_GSM7 1
-
-/**
- * The message travels as UTF-16: 70 units, or 67 a segment.
- */
-#define OTP_ENCODING_UCS2 2
-
-/**
- * The most digits of a mobile number with its country code (E.164).
- */
-#define OTP_MOBILE_MAX 15
-
-/**
- * The credential has a counter: HOTP.
- */
-#define OTP_CREDENTIAL_HOTP 1
-
-/**
- * The credential has time steps: TOTP.
- */
-#define OTP_CREDENTIAL_TOTP 2
 
 /**
  * A code of decimal digits.
@@ -187,16 +193,68 @@
 #define OTP_REQUIRE_CONSENT 8
 
 /**
+ * The number of the ABI. It changes with an incompatible change alone: compare it with
+ * `OTP_ABI_VERSION` before any other call.
+ */
+#define OTP_ABI_VERSION 1
+
+/**
+ * The recipient is a mobile number.
+ */
+#define OTP_RECIPIENT_MOBILE 1
+
+/**
+ * The recipient is an e-mail address.
+ */
+#define OTP_RECIPIENT_EMAIL 2
+
+/**
+ * Room for a code and its NUL.
+ */
+#define OTP_CODE_CAPACITY 27
+
+/**
+ * Room for a challenge id and its NUL.
+ */
+#define OTP_CHALLENGE_ID_CAPACITY 27
+
+/**
+ * Room for a recipient and its NUL.
+ */
+#define OTP_RECIPIENT_CAPACITY 255
+
+/**
+ * The credential has a counter: HOTP.
+ */
+#define OTP_CREDENTIAL_HOTP 1
+
+/**
+ * The credential has time steps: TOTP.
+ */
+#define OTP_CREDENTIAL_TOTP 2
+
+/**
+ * The message travels in the GSM 7-bit alphabet: 160 units, or 153 a segment.
+ */
+#define OTP_ENCODING_GSM7 1
+
+/**
+ * The message travels as UTF-16: 70 units, or 67 a segment.
+ */
+#define OTP_ENCODING_UCS2 2
+
+/**
+ * The most digits of a mobile number with its country code (E.164).
+ */
+#define OTP_MOBILE_MAX 15
+
+/**
  * Whether a call worked. What an engine decided stands in the out structure, never here.
  *
  * Numbers never change. 1 to 9 is the caller's doing, 10 to 19 the store's, 20 to 29 the
  * surroundings', 31 a defect of this library.
  */
-enum otp_status
-#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
-  : int32_t
-#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
- {
+enum otp_status OTP_ENUM_BASE {
   /**
    * The call worked.
    */
@@ -285,22 +343,12 @@ enum otp_status
    */
   OTP_STATUS_PANICKED = 31,
 };
-#ifndef __cplusplus
-#if __STDC_VERSION__ >= 202311L
-typedef enum otp_status otp_status;
-#else
-typedef int32_t otp_status;
-#endif // __STDC_VERSION__ >= 202311L
-#endif // __cplusplus
+OTP_ENUM_TYPE(otp_status)
 
 /**
  * What an engine decided. 0 is never an acceptance.
  */
-enum otp_outcome
-#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
-  : int32_t
-#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
- {
+enum otp_outcome OTP_ENUM_BASE {
   /**
    * Nothing: the call failed, or never was.
    */
@@ -322,22 +370,12 @@ enum otp_outcome
    */
   OTP_OUTCOME_REFUSED = 4,
 };
-#ifndef __cplusplus
-#if __STDC_VERSION__ >= 202311L
-typedef enum otp_outcome otp_outcome;
-#else
-typedef int32_t otp_outcome;
-#endif // __STDC_VERSION__ >= 202311L
-#endif // __cplusplus
+OTP_ENUM_TYPE(otp_outcome)
 
 /**
  * Why no code is issued.
  */
-enum otp_refusal_reason
-#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
-  : int32_t
-#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
- {
+enum otp_refusal_reason OTP_ENUM_BASE {
   /**
    * It was not refused.
    */
@@ -359,22 +397,12 @@ enum otp_refusal_reason
    */
   OTP_REFUSAL_REASON_LOCKED = 4,
 };
-#ifndef __cplusplus
-#if __STDC_VERSION__ >= 202311L
-typedef enum otp_refusal_reason otp_refusal_reason;
-#else
-typedef int32_t otp_refusal_reason;
-#endif // __STDC_VERSION__ >= 202311L
-#endif // __cplusplus
+OTP_ENUM_TYPE(otp_refusal_reason)
 
 /**
  * Why a code was not accepted; for the trusted caller.
  */
-enum otp_rejection
-#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
-  : int32_t
-#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
- {
+enum otp_rejection OTP_ENUM_BASE {
   /**
    * It was accepted, or nothing was decided.
    */
@@ -433,22 +461,12 @@ enum otp_rejection
    */
   OTP_REJECTION_RESYNCHRONISE = 13,
 };
-#ifndef __cplusplus
-#if __STDC_VERSION__ >= 202311L
-typedef enum otp_rejection otp_rejection;
-#else
-typedef int32_t otp_rejection;
-#endif // __STDC_VERSION__ >= 202311L
-#endif // __cplusplus
+OTP_ENUM_TYPE(otp_rejection)
 
 /**
  * What an untrusted caller may be told of a rejection.
  */
-enum otp_public_rejection
-#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
-  : int32_t
-#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
- {
+enum otp_public_rejection OTP_ENUM_BASE {
   /**
    * It was accepted, or nothing was decided.
    */
@@ -466,22 +484,12 @@ enum otp_public_rejection
    */
   OTP_PUBLIC_REJECTION_EVIDENCE = 3,
 };
-#ifndef __cplusplus
-#if __STDC_VERSION__ >= 202311L
-typedef enum otp_public_rejection otp_public_rejection;
-#else
-typedef int32_t otp_public_rejection;
-#endif // __STDC_VERSION__ >= 202311L
-#endif // __cplusplus
+OTP_ENUM_TYPE(otp_public_rejection)
 
 /**
  * What is wrong with evidence.
  */
-enum otp_evidence_fault
-#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
-  : int32_t
-#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
- {
+enum otp_evidence_fault OTP_ENUM_BASE {
   /**
    * Nothing.
    */
@@ -499,22 +507,12 @@ enum otp_evidence_fault
    */
   OTP_EVIDENCE_FAULT_UNFIT = 3,
 };
-#ifndef __cplusplus
-#if __STDC_VERSION__ >= 202311L
-typedef enum otp_evidence_fault otp_evidence_fault;
-#else
-typedef int32_t otp_evidence_fault;
-#endif // __STDC_VERSION__ >= 202311L
-#endif // __cplusplus
+OTP_ENUM_TYPE(otp_evidence_fault)
 
 /**
  * The pieces of evidence.
  */
-enum otp_evidence_kind
-#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
-  : int32_t
-#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
- {
+enum otp_evidence_kind OTP_ENUM_BASE {
   /**
    * None.
    */
@@ -552,22 +550,12 @@ enum otp_evidence_kind
    */
   OTP_EVIDENCE_KIND_AGENT = 8,
 };
-#ifndef __cplusplus
-#if __STDC_VERSION__ >= 202311L
-typedef enum otp_evidence_kind otp_evidence_kind;
-#else
-typedef int32_t otp_evidence_kind;
-#endif // __STDC_VERSION__ >= 202311L
-#endif // __cplusplus
+OTP_ENUM_TYPE(otp_evidence_kind)
 
 /**
  * Where a challenge stands.
  */
-enum otp_challenge_state
-#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
-  : int32_t
-#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
- {
+enum otp_challenge_state OTP_ENUM_BASE {
   /**
    * There is no challenge for this binding.
    */
@@ -593,22 +581,12 @@ enum otp_challenge_state
    */
   OTP_CHALLENGE_STATE_CANCELLED = 5,
 };
-#ifndef __cplusplus
-#if __STDC_VERSION__ >= 202311L
-typedef enum otp_challenge_state otp_challenge_state;
-#else
-typedef int32_t otp_challenge_state;
-#endif // __STDC_VERSION__ >= 202311L
-#endif // __cplusplus
+OTP_ENUM_TYPE(otp_challenge_state)
 
 /**
  * What is known of the latest send.
  */
-enum otp_delivery
-#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
-  : int32_t
-#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
- {
+enum otp_delivery OTP_ENUM_BASE {
   /**
    * Nothing.
    */
@@ -622,22 +600,12 @@ enum otp_delivery
    */
   OTP_DELIVERY_FAILED = 2,
 };
-#ifndef __cplusplus
-#if __STDC_VERSION__ >= 202311L
-typedef enum otp_delivery otp_delivery;
-#else
-typedef int32_t otp_delivery;
-#endif // __STDC_VERSION__ >= 202311L
-#endif // __cplusplus
+OTP_ENUM_TYPE(otp_delivery)
 
 /**
  * What became of a report of delivery.
  */
-enum otp_report_outcome
-#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
-  : int32_t
-#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
- {
+enum otp_report_outcome OTP_ENUM_BASE {
   /**
    * It was recorded.
    */
@@ -651,22 +619,12 @@ enum otp_report_outcome
    */
   OTP_REPORT_OUTCOME_IGNORED = 3,
 };
-#ifndef __cplusplus
-#if __STDC_VERSION__ >= 202311L
-typedef enum otp_report_outcome otp_report_outcome;
-#else
-typedef int32_t otp_report_outcome;
-#endif // __STDC_VERSION__ >= 202311L
-#endif // __cplusplus
+OTP_ENUM_TYPE(otp_report_outcome)
 
 /**
  * Whether a user is locked.
  */
-enum otp_lock
-#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
-  : int32_t
-#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
- {
+enum otp_lock OTP_ENUM_BASE {
   /**
    * The user is not locked.
    */
@@ -680,22 +638,12 @@ enum otp_lock
    */
   OTP_LOCK_UNTIL_UNLOCKED = 2,
 };
-#ifndef __cplusplus
-#if __STDC_VERSION__ >= 202311L
-typedef enum otp_lock otp_lock;
-#else
-typedef int32_t otp_lock;
-#endif // __STDC_VERSION__ >= 202311L
-#endif // __cplusplus
+OTP_ENUM_TYPE(otp_lock)
 
 /**
  * The kinds of event.
  */
-enum otp_event_kind
-#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
-  : int32_t
-#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
- {
+enum otp_event_kind OTP_ENUM_BASE {
   /**
    * A kind that this version of the header does not know.
    */
@@ -765,23 +713,13 @@ enum otp_event_kind
    */
   OTP_EVENT_KIND_DEVICE_RESET = 16,
 };
-#ifndef __cplusplus
-#if __STDC_VERSION__ >= 202311L
-typedef enum otp_event_kind otp_event_kind;
-#else
-typedef int32_t otp_event_kind;
-#endif // __STDC_VERSION__ >= 202311L
-#endif // __cplusplus
+OTP_ENUM_TYPE(otp_event_kind)
 
 /**
  * What a callback of a store returns. Every other number, and 0, is "failed": after a commit the
  * outcome is then unknown.
  */
-enum otp_callback_result
-#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
-  : int32_t
-#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
- {
+enum otp_callback_result OTP_ENUM_BASE {
   /**
    * It failed.
    */
@@ -807,22 +745,12 @@ enum otp_callback_result
    */
   OTP_CALLBACK_RESULT_UNSUPPORTED = 13,
 };
-#ifndef __cplusplus
-#if __STDC_VERSION__ >= 202311L
-typedef enum otp_callback_result otp_callback_result;
-#else
-typedef int32_t otp_callback_result;
-#endif // __STDC_VERSION__ >= 202311L
-#endif // __cplusplus
+OTP_ENUM_TYPE(otp_callback_result)
 
 /**
  * How a commit went, as the callback writes it to `outcome_out`, which is 0 before.
  */
-enum otp_commit_outcome
-#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
-  : int32_t
-#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
- {
+enum otp_commit_outcome OTP_ENUM_BASE {
   /**
    * Nobody said.
    */
@@ -836,22 +764,12 @@ enum otp_commit_outcome
    */
   OTP_COMMIT_OUTCOME_CONFLICT = 2,
 };
-#ifndef __cplusplus
-#if __STDC_VERSION__ >= 202311L
-typedef enum otp_commit_outcome otp_commit_outcome;
-#else
-typedef int32_t otp_commit_outcome;
-#endif // __STDC_VERSION__ >= 202311L
-#endif // __cplusplus
+OTP_ENUM_TYPE(otp_commit_outcome)
 
 /**
  * How long a store keeps what it was given.
  */
-enum otp_store_class
-#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
-  : int32_t
-#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
- {
+enum otp_store_class OTP_ENUM_BASE {
   /**
    * Cells may be lost, and one without an end is refused.
    */
@@ -861,22 +779,12 @@ enum otp_store_class
    */
   OTP_STORE_CLASS_PERMANENT = 3,
 };
-#ifndef __cplusplus
-#if __STDC_VERSION__ >= 202311L
-typedef enum otp_store_class otp_store_class;
-#else
-typedef int32_t otp_store_class;
-#endif // __STDC_VERSION__ >= 202311L
-#endif // __cplusplus
+OTP_ENUM_TYPE(otp_store_class)
 
 /**
  * What is known of the keys of a store.
  */
-enum otp_store_keys
-#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
-  : int32_t
-#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
- {
+enum otp_store_keys OTP_ENUM_BASE {
   /**
    * The store was begun, or taken over, with this index secret.
    */
@@ -891,22 +799,12 @@ enum otp_store_keys
    */
   OTP_STORE_KEYS_NOT_PROVEN = 3,
 };
-#ifndef __cplusplus
-#if __STDC_VERSION__ >= 202311L
-typedef enum otp_store_keys otp_store_keys;
-#else
-typedef int32_t otp_store_keys;
-#endif // __STDC_VERSION__ >= 202311L
-#endif // __cplusplus
+OTP_ENUM_TYPE(otp_store_keys)
 
 /**
  * The kinds of cell, as a commit names them.
  */
-enum otp_cell_kind
-#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
-  : int32_t
-#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
- {
+enum otp_cell_kind OTP_ENUM_BASE {
   /**
    * A kind that this version of the header does not know: keep it like any other.
    */
@@ -936,22 +834,12 @@ enum otp_cell_kind
    */
   OTP_CELL_KIND_CANARY = 6,
 };
-#ifndef __cplusplus
-#if __STDC_VERSION__ >= 202311L
-typedef enum otp_cell_kind otp_cell_kind;
-#else
-typedef int32_t otp_cell_kind;
-#endif // __STDC_VERSION__ >= 202311L
-#endif // __cplusplus
+OTP_ENUM_TYPE(otp_cell_kind)
 
 /**
  * The hash function of an OATH key.
  */
-enum otp_hash
-#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
-  : int32_t
-#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
- {
+enum otp_hash OTP_ENUM_BASE {
   /**
    * SHA-1, which every device can.
    */
@@ -965,13 +853,7 @@ enum otp_hash
    */
   OTP_HASH_SHA512 = 3,
 };
-#ifndef __cplusplus
-#if __STDC_VERSION__ >= 202311L
-typedef enum otp_hash otp_hash;
-#else
-typedef int32_t otp_hash;
-#endif // __STDC_VERSION__ >= 202311L
-#endif // __cplusplus
+OTP_ENUM_TYPE(otp_hash)
 
 /**
  * What a code is good for, prepared for the engines of one key ring. It cannot be changed, and any
@@ -1034,225 +916,60 @@ typedef struct {
 } otp_view;
 
 /**
- * What is approved: one field of one record. It has no `struct_size` and never changes.
+ * One code secret of a ring.
  */
 typedef struct {
   /**
-   * The kind of record, such as `loan.application`: 1 to 128 bytes.
+   * Its name: 1 to 12 ASCII letters, digits, `-`, `_` or `.`.
    */
-  otp_view model;
+  otp_view kid;
   /**
-   * The field of it that holds the approval: 1 to 128 bytes.
+   * At least 32 random bytes.
    */
-  otp_view field;
+  otp_view secret;
   /**
-   * Which record: its id in the host's database, 1 to 128 bytes.
+   * 1 if it issues nothing and verifies what was issued until `retired_at`; else 0.
    */
-  otp_view id;
-} otp_target;
+  int32_t is_retired;
+  /**
+   * Unix seconds; read if `is_retired` is 1.
+   */
+  int64_t retired_at;
+} otp_code_key;
 
 /**
- * What a binding is made of: everything that a code is good for. Texts are UTF-8.
+ * The secrets of an engine.
  */
 typedef struct {
   /**
-   * `sizeof(otp_binding_options)`.
+   * `sizeof(otp_key_ring_options)`.
    */
   size_t struct_size;
   /**
-   * Whose data this is: 1 to 128 bytes.
+   * The code secrets, one behind the other.
    */
-  otp_view tenant;
+  const otp_code_key *codes;
   /**
-   * What the code is for, such as `sign`: 1 to 128 bytes.
+   * How many there are; at least 1.
    */
-  otp_view purpose;
+  size_t code_count;
   /**
-   * What is approved.
+   * `sizeof(otp_code_key)`: how far apart they lie.
    */
-  otp_target target;
+  size_t code_size;
   /**
-   * The user who approves: 1 to 128 bytes.
+   * The kid that new codes are made with; may be empty where there is only one.
    */
-  otp_view user;
+  otp_view current;
   /**
-   * The number in international form, or the e-mail address.
+   * The long-lived index secret: at least 32 random bytes, and none of the code secrets.
    */
-  otp_view recipient;
+  otp_view index;
   /**
-   * `OTP_RECIPIENT_MOBILE` or `OTP_RECIPIENT_EMAIL`.
+   * The number that every code depends on; 0 to begin with, raised after a restored backup.
    */
-  int32_t recipient_kind;
-  /**
-   * 1 if the content could be found by trying, such as an amount; else 0.
-   */
-  int32_t content_guessable;
-  /**
-   * SHA-256 of what is approved: 32 bytes, or empty.
-   */
-  otp_view content;
-} otp_binding_options;
-
-/**
- * What an engine decided of a code that a device made.
- */
-typedef struct {
-  /**
-   * `sizeof(otp_oath_verdict)`.
-   */
-  size_t struct_size;
-  /**
-   * `OTP_OUTCOME_ACCEPTED` or `OTP_OUTCOME_REJECTED`; nothing else is an acceptance.
-   */
-  int32_t outcome;
-  /**
-   * One of `otp_rejection`.
-   */
-  int32_t rejection;
-  /**
-   * One of `otp_public_rejection`: what an untrusted caller may be told.
-   */
-  int32_t public_rejection;
-  /**
-   * Guesses left to the user and the device today after a wrong one.
-   */
-  uint32_t attempts_left;
-  /**
-   * 1 if `retry_at` says when a lock opens; 0 where only an unlock helps.
-   */
-  int32_t has_retry_at;
-  /**
-   * 1 if `matched` holds a counter or time step; 0 where the OCRA suite has neither.
-   */
-  int32_t has_matched;
-  /**
-   * Unix seconds.
-   */
-  int64_t retry_at;
-  /**
-   * Unix seconds of an acceptance.
-   */
-  int64_t verified_at;
-  /**
-   * The counter or time step that was accepted.
-   */
-  uint64_t matched;
-  /**
-   * How many steps the code was ahead of our time; below 0 it was behind.
-   */
-  int32_t drift;
-  /**
-   * Which of the devices made the code, in the order of the call; 0 for a call with one.
-   */
-  uint32_t device;
-} otp_oath_verdict;
-
-/**
- * What an OCRA code is computed from: what the suite names, and no more.
- */
-typedef struct {
-  /**
-   * `sizeof(otp_ocra_inputs)`.
-   */
-  size_t struct_size;
-  /**
-   * The question.
-   */
-  otp_view question;
-  /**
-   * The other side's question behind it, where both sides ask; else empty.
-   */
-  otp_view other_question;
-  /**
-   * The PIN or password, UTF-8; `data` is NULL where there is none, or `pin_digest` is given.
-   */
-  otp_view pin;
-  /**
-   * In the place of `pin`, its digest by the suite's function.
-   */
-  otp_view pin_digest;
-  /**
-   * The session information; `data` is NULL where there is none.
-   */
-  otp_view session;
-  /**
-   * The counter; read if `has_counter` is 1.
-   */
-  uint64_t counter;
-  /**
-   * Unix seconds; read if `has_now` is 1.
-   */
-  int64_t now;
-  /**
-   * 1 if the suite has a counter.
-   */
-  int32_t has_counter;
-  /**
-   * 1 if the suite has a time.
-   */
-  int32_t has_now;
-  /**
-   * A verification looks over so many counters more; at most 255.
-   */
-  uint32_t look_ahead;
-  /**
-   * A verification looks at so many steps before and after; at most 255.
-   */
-  uint32_t window;
-} otp_ocra_inputs;
-
-/**
- * One device of a user: exactly one of `hotp`, `totp` and `ocra` is not NULL.
- */
-typedef struct {
-  /**
-   * `sizeof(otp_device)`.
-   */
-  size_t struct_size;
-  /**
-   * A key of HOTP.
-   */
-  const otp_hotp *hotp;
-  /**
-   * A key of TOTP.
-   */
-  const otp_totp *totp;
-  /**
-   * A key of OCRA.
-   */
-  const otp_ocra *ocra;
-  /**
-   * For OCRA as `otp_engine_verify_ocra` takes them, or NULL.
-   */
-  const otp_ocra_inputs *inputs;
-  /**
-   * For HOTP so many counters more than the one expected, for TOTP so many steps around our time: at
-   * most 255.
-   */
-  uint32_t reach;
-} otp_device;
-
-/**
- * The chance of guessing, at most; each between 0 and 1.
- */
-typedef struct {
-  /**
-   * `sizeof(otp_odds)`.
-   */
-  size_t struct_size;
-  /**
-   * Within one code's attempts.
-   */
-  double per_code;
-  /**
-   * In a day of guessing at one user.
-   */
-  double per_day;
-  /**
-   * In a year of it.
-   */
-  double per_year;
-} otp_odds;
+  uint32_t epoch;
+} otp_key_ring_options;
 
 /**
  * The limits of one kind of code. Fill it by `otp_policy_default`, then change what you like.
@@ -1385,6 +1102,24 @@ typedef struct {
    */
   otp_drop_fn drop_user_data;
 } otp_clock;
+
+/**
+ * What is approved: one field of one record. It has no `struct_size` and never changes.
+ */
+typedef struct {
+  /**
+   * The kind of record, such as `loan.application`: 1 to 128 bytes.
+   */
+  otp_view model;
+  /**
+   * The field of it that holds the approval: 1 to 128 bytes.
+   */
+  otp_view field;
+  /**
+   * Which record: its id in the host's database, 1 to 128 bytes.
+   */
+  otp_view id;
+} otp_target;
 
 /**
  * An event for the audit log. No code and no whole number is in it.
@@ -1655,200 +1390,204 @@ typedef struct {
 } otp_challenge;
 
 /**
- * One code secret of a ring.
+ * The chance of guessing, at most; each between 0 and 1.
  */
 typedef struct {
   /**
-   * Its name: 1 to 12 ASCII letters, digits, `-`, `_` or `.`.
-   */
-  otp_view kid;
-  /**
-   * At least 32 random bytes.
-   */
-  otp_view secret;
-  /**
-   * 1 if it issues nothing and verifies what was issued until `retired_at`; else 0.
-   */
-  int32_t is_retired;
-  /**
-   * Unix seconds; read if `is_retired` is 1.
-   */
-  int64_t retired_at;
-} otp_code_key;
-
-/**
- * The secrets of an engine.
- */
-typedef struct {
-  /**
-   * `sizeof(otp_key_ring_options)`.
+   * `sizeof(otp_odds)`.
    */
   size_t struct_size;
   /**
-   * The code secrets, one behind the other.
+   * Within one code's attempts.
    */
-  const otp_code_key *codes;
+  double per_code;
   /**
-   * How many there are; at least 1.
+   * In a day of guessing at one user.
    */
-  size_t code_count;
+  double per_day;
   /**
-   * `sizeof(otp_code_key)`: how far apart they lie.
+   * In a year of it.
    */
-  size_t code_size;
-  /**
-   * The kid that new codes are made with; may be empty where there is only one.
-   */
-  otp_view current;
-  /**
-   * The long-lived index secret: at least 32 random bytes, and none of the code secrets.
-   */
-  otp_view index;
-  /**
-   * The number that every code depends on; 0 to begin with, raised after a restored backup.
-   */
-  uint32_t epoch;
-} otp_key_ring_options;
+  double per_year;
+} otp_odds;
 
 /**
- * What a message is composed from.
+ * What a binding is made of: everything that a code is good for. Texts are UTF-8.
  */
 typedef struct {
   /**
-   * `sizeof(otp_message_options)`.
+   * `sizeof(otp_binding_options)`.
    */
   size_t struct_size;
   /**
-   * The text: `#otp#` once, `#duration#` for the minutes, `#subject#` for what is approved.
+   * Whose data this is: 1 to 128 bytes.
    */
-  otp_view template_text;
+  otp_view tenant;
   /**
-   * What each message must begin with, such as `RM0.00 `; or empty.
+   * What the code is for, such as `sign`: 1 to 128 bytes.
    */
-  otp_view prefix;
+  otp_view purpose;
   /**
-   * The site for which a browser may fill the code in, lower-case ASCII; or empty.
+   * What is approved.
    */
-  otp_view domain;
+  otp_target target;
   /**
-   * The 11 symbols by which Android knows the app; or empty.
+   * The user who approves: 1 to 128 bytes.
    */
-  otp_view app_hash;
+  otp_view user;
   /**
-   * What is approved; empty exactly if the template has no `#subject#`.
+   * The number in international form, or the e-mail address.
    */
-  otp_view subject;
+  otp_view recipient;
   /**
-   * The code, 4 to 26 ASCII letters and digits.
+   * `OTP_RECIPIENT_MOBILE` or `OTP_RECIPIENT_EMAIL`.
+   */
+  int32_t recipient_kind;
+  /**
+   * 1 if the content could be found by trying, such as an amount; else 0.
+   */
+  int32_t content_guessable;
+  /**
+   * SHA-256 of what is approved: 32 bytes, or empty.
+   */
+  otp_view content;
+} otp_binding_options;
+
+/**
+ * Whether a code was accepted.
+ */
+typedef struct {
+  /**
+   * `sizeof(otp_verdict)`.
+   */
+  size_t struct_size;
+  /**
+   * The item's own status in a batch; else as returned.
+   */
+  int32_t status;
+  /**
+   * `OTP_OUTCOME_ACCEPTED` or `OTP_OUTCOME_REJECTED`; nothing else is an acceptance.
+   */
+  int32_t outcome;
+  /**
+   * One of `otp_rejection`.
+   */
+  int32_t rejection;
+  /**
+   * One of `otp_public_rejection`: what an untrusted caller may be told.
+   */
+  int32_t public_rejection;
+  /**
+   * Guesses left after a wrong one.
+   */
+  uint32_t attempts_left;
+  /**
+   * 1 if `retry_at` says when a lock or an exhausted slot opens; 0 where only an unlock helps.
+   */
+  int32_t has_retry_at;
+  /**
+   * Unix seconds.
+   */
+  int64_t retry_at;
+  /**
+   * Unix seconds of an acceptance.
+   */
+  int64_t verified_at;
+  /**
+   * One of `otp_evidence_fault`.
+   */
+  int32_t evidence_fault;
+  /**
+   * One of `otp_evidence_kind`.
+   */
+  int32_t evidence_kind;
+  /**
+   * The signature record as `<JWS>~<disclosure>~…`, or NULL; free it by `otp_bytes_free`.
+   */
+  otp_bytes *record;
+  /**
+   * The record's place among those of its target, from 1; 0 if there is none.
+   */
+  uint64_t record_sequence;
+  /**
+   * 22 characters and a NUL; empty if there is no record.
+   */
+  uint8_t record_id[23];
+  /**
+   * The accepted challenge: 26 characters and a NUL.
+   */
+  uint8_t challenge_id[27];
+} otp_verdict;
+
+/**
+ * Evidence that is given with a code; empty views are absent.
+ */
+typedef struct {
+  /**
+   * `sizeof(otp_evidence)`.
+   */
+  size_t struct_size;
+  /**
+   * What the user is called: at most 256 bytes.
+   */
+  otp_view user_name;
+  /**
+   * The name that the signer entered: at most 256 bytes.
+   */
+  otp_view signer_name;
+  /**
+   * The document: at most 64 MiB; its SHA-256 must be the bound content.
+   */
+  otp_view document;
+  /**
+   * The captured signature: a whole PNG or JPEG of at most 1 MiB, 8 to 4,096 pixels a side, that does not
+   * say where it was taken.
+   */
+  otp_view image;
+  /**
+   * The sentence of consent: at most 2000 bytes.
+   */
+  otp_view consent;
+  /**
+   * The revision of the record: at most 128 bytes.
+   */
+  otp_view revision;
+  /**
+   * The client's address: at most 64 bytes.
+   */
+  otp_view ip;
+  /**
+   * The client's program: at most 512 bytes.
+   */
+  otp_view agent;
+} otp_evidence;
+
+/**
+ * A code that a person entered, with all that came with it.
+ */
+typedef struct {
+  /**
+   * `sizeof(otp_submission)`; not read where submissions lie in an array.
+   */
+  size_t struct_size;
+  /**
+   * What the code must be good for.
+   */
+  const otp_binding *binding;
+  /**
+   * The code: any bytes.
    */
   otp_view code;
   /**
-   * The validity in minutes, at least 1.
+   * The challenge's 26 characters, or empty. The client sent them: what is no id is that of no
+   * challenge, which rejects.
    */
-  uint32_t minutes;
-} otp_message_options;
-
-/**
- * A composed message.
- */
-typedef struct {
+  otp_view challenge_id;
   /**
-   * `sizeof(otp_message)`.
+   * Evidence for the signature record, or NULL.
    */
-  size_t struct_size;
-  /**
-   * The text to send, UTF-8; end it with `otp_bytes_free`, which wipes it.
-   */
-  otp_bytes *text;
-  /**
-   * `OTP_ENCODING_GSM7` or `OTP_ENCODING_UCS2`.
-   */
-  int32_t encoding;
-  /**
-   * The length in septets or UTF-16 units.
-   */
-  uint32_t units;
-  /**
-   * How many SMS it takes: 1 to 10.
-   */
-  uint32_t segments;
-} otp_message;
-
-/**
- * What a verification found.
- */
-typedef struct {
-  /**
-   * `sizeof(otp_oath_match)`.
-   */
-  size_t struct_size;
-  /**
-   * 1 if the code is right; 0 if it is wrong, or no code at all.
-   */
-  int32_t matched;
-  /**
-   * The counter that matched, where one enters the code.
-   */
-  uint64_t counter;
-  /**
-   * The time step that matched, where the time enters the code.
-   */
-  uint64_t step;
-} otp_oath_match;
-
-/**
- * A credential as an otpauth URI has it. It holds the secret: end it by `otp_wipe`.
- */
-typedef struct {
-  /**
-   * `sizeof(otp_credential)`.
-   */
-  size_t struct_size;
-  /**
-   * `OTP_CREDENTIAL_HOTP` or `OTP_CREDENTIAL_TOTP`.
-   */
-  int32_t kind;
-  /**
-   * One of `otp_hash`.
-   */
-  int32_t hash;
-  /**
-   * 6 to 10.
-   */
-  uint32_t digits;
-  /**
-   * The length of a step in seconds; 0 for HOTP.
-   */
-  uint32_t period;
-  /**
-   * That of the first code; 0 for TOTP.
-   */
-  uint64_t counter;
-  /**
-   * How many bytes of `secret` there are.
-   */
-  uint32_t secret_len;
-  /**
-   * 16 to 1024 bytes; from 10 on with `legacy_secret`.
-   */
-  uint8_t secret[1024];
-  /**
-   * Who issued it: at most 256 bytes of UTF-8 and a NUL; empty if nobody is named.
-   */
-  uint8_t issuer[257];
-  /**
-   * Whose it is: likewise, never empty.
-   */
-  uint8_t account[257];
-  /**
-   * Where a picture of the issuer is: an https URL of at most 512 bytes and a NUL, or empty.
-   */
-  uint8_t image[513];
-  /**
-   * 1 if the secret may be as short as 10 bytes; `otp_uri_parse` sets 0, `otp_uri_parse_legacy` 1.
-   */
-  int32_t legacy_secret;
-} otp_credential;
+  const otp_evidence *evidence;
+} otp_submission;
 
 /**
  * How many signature records a target has, and the newest of them.
@@ -2031,17 +1770,13 @@ typedef struct {
 } otp_host_store;
 
 /**
- * Whether a code was accepted.
+ * What an engine decided of a code that a device made.
  */
 typedef struct {
   /**
-   * `sizeof(otp_verdict)`.
+   * `sizeof(otp_oath_verdict)`.
    */
   size_t struct_size;
-  /**
-   * The item's own status in a batch; else as returned.
-   */
-  int32_t status;
   /**
    * `OTP_OUTCOME_ACCEPTED` or `OTP_OUTCOME_REJECTED`; nothing else is an acceptance.
    */
@@ -2055,13 +1790,17 @@ typedef struct {
    */
   int32_t public_rejection;
   /**
-   * Guesses left after a wrong one.
+   * Guesses left to the user and the device today after a wrong one.
    */
   uint32_t attempts_left;
   /**
-   * 1 if `retry_at` says when a lock or an exhausted slot opens; 0 where only an unlock helps.
+   * 1 if `retry_at` says when a lock opens; 0 where only an unlock helps.
    */
   int32_t has_retry_at;
+  /**
+   * 1 if `matched` holds a counter or time step; 0 where the OCRA suite has neither.
+   */
+  int32_t has_matched;
   /**
    * Unix seconds.
    */
@@ -2071,413 +1810,413 @@ typedef struct {
    */
   int64_t verified_at;
   /**
-   * One of `otp_evidence_fault`.
+   * The counter or time step that was accepted.
    */
-  int32_t evidence_fault;
+  uint64_t matched;
   /**
-   * One of `otp_evidence_kind`.
+   * How many steps the code was ahead of our time; below 0 it was behind.
    */
-  int32_t evidence_kind;
+  int32_t drift;
   /**
-   * The signature record as `<JWS>~<disclosure>~…`, or NULL; free it by `otp_bytes_free`.
+   * Which of the devices made the code, in the order of the call; 0 for a call with one.
    */
-  otp_bytes *record;
-  /**
-   * The record's place among those of its target, from 1; 0 if there is none.
-   */
-  uint64_t record_sequence;
-  /**
-   * 22 characters and a NUL; empty if there is no record.
-   */
-  uint8_t record_id[23];
-  /**
-   * The accepted challenge: 26 characters and a NUL.
-   */
-  uint8_t challenge_id[27];
-} otp_verdict;
+  uint32_t device;
+} otp_oath_verdict;
 
 /**
- * Evidence that is given with a code; empty views are absent.
+ * What an OCRA code is computed from: what the suite names, and no more.
  */
 typedef struct {
   /**
-   * `sizeof(otp_evidence)`.
+   * `sizeof(otp_ocra_inputs)`.
    */
   size_t struct_size;
   /**
-   * What the user is called: at most 256 bytes.
+   * The question.
    */
-  otp_view user_name;
+  otp_view question;
   /**
-   * The name that the signer entered: at most 256 bytes.
+   * The other side's question behind it, where both sides ask; else empty.
    */
-  otp_view signer_name;
+  otp_view other_question;
   /**
-   * The document: at most 64 MiB; its SHA-256 must be the bound content.
+   * The PIN or password, UTF-8; `data` is NULL where there is none, or `pin_digest` is given.
    */
-  otp_view document;
+  otp_view pin;
   /**
-   * The captured signature: a whole PNG or JPEG of at most 1 MiB, 8 to 4,096 pixels a side, that does not
-   * say where it was taken.
+   * In the place of `pin`, its digest by the suite's function.
    */
-  otp_view image;
+  otp_view pin_digest;
   /**
-   * The sentence of consent: at most 2000 bytes.
+   * The session information; `data` is NULL where there is none.
    */
-  otp_view consent;
+  otp_view session;
   /**
-   * The revision of the record: at most 128 bytes.
+   * The counter; read if `has_counter` is 1.
    */
-  otp_view revision;
+  uint64_t counter;
   /**
-   * The client's address: at most 64 bytes.
+   * Unix seconds; read if `has_now` is 1.
    */
-  otp_view ip;
+  int64_t now;
   /**
-   * The client's program: at most 512 bytes.
+   * 1 if the suite has a counter.
    */
-  otp_view agent;
-} otp_evidence;
+  int32_t has_counter;
+  /**
+   * 1 if the suite has a time.
+   */
+  int32_t has_now;
+  /**
+   * A verification looks over so many counters more; at most 255.
+   */
+  uint32_t look_ahead;
+  /**
+   * A verification looks at so many steps before and after; at most 255.
+   */
+  uint32_t window;
+} otp_ocra_inputs;
 
 /**
- * A code that a person entered, with all that came with it.
+ * One device of a user: exactly one of `hotp`, `totp` and `ocra` is not NULL.
  */
 typedef struct {
   /**
-   * `sizeof(otp_submission)`; not read where submissions lie in an array.
+   * `sizeof(otp_device)`.
    */
   size_t struct_size;
   /**
-   * What the code must be good for.
+   * A key of HOTP.
    */
-  const otp_binding *binding;
+  const otp_hotp *hotp;
   /**
-   * The code: any bytes.
+   * A key of TOTP.
+   */
+  const otp_totp *totp;
+  /**
+   * A key of OCRA.
+   */
+  const otp_ocra *ocra;
+  /**
+   * For OCRA as `otp_engine_verify_ocra` takes them, or NULL.
+   */
+  const otp_ocra_inputs *inputs;
+  /**
+   * For HOTP so many counters more than the one expected, for TOTP so many steps around our time: at
+   * most 255.
+   */
+  uint32_t reach;
+} otp_device;
+
+/**
+ * What a verification found.
+ */
+typedef struct {
+  /**
+   * `sizeof(otp_oath_match)`.
+   */
+  size_t struct_size;
+  /**
+   * 1 if the code is right; 0 if it is wrong, or no code at all.
+   */
+  int32_t matched;
+  /**
+   * The counter that matched, where one enters the code.
+   */
+  uint64_t counter;
+  /**
+   * The time step that matched, where the time enters the code.
+   */
+  uint64_t step;
+} otp_oath_match;
+
+/**
+ * A credential as an otpauth URI has it. It holds the secret: end it by `otp_wipe`.
+ */
+typedef struct {
+  /**
+   * `sizeof(otp_credential)`.
+   */
+  size_t struct_size;
+  /**
+   * `OTP_CREDENTIAL_HOTP` or `OTP_CREDENTIAL_TOTP`.
+   */
+  int32_t kind;
+  /**
+   * One of `otp_hash`.
+   */
+  int32_t hash;
+  /**
+   * 6 to 10.
+   */
+  uint32_t digits;
+  /**
+   * The length of a step in seconds; 0 for HOTP.
+   */
+  uint32_t period;
+  /**
+   * That of the first code; 0 for TOTP.
+   */
+  uint64_t counter;
+  /**
+   * How many bytes of `secret` there are.
+   */
+  uint32_t secret_len;
+  /**
+   * 16 to 1024 bytes; from 10 on with `legacy_secret`.
+   */
+  uint8_t secret[1024];
+  /**
+   * Who issued it: at most 256 bytes of UTF-8 and a NUL; empty if nobody is named.
+   */
+  uint8_t issuer[257];
+  /**
+   * Whose it is: likewise, never empty.
+   */
+  uint8_t account[257];
+  /**
+   * Where a picture of the issuer is: an https URL of at most 512 bytes and a NUL, or empty.
+   */
+  uint8_t image[513];
+  /**
+   * 1 if the secret may be as short as 10 bytes; `otp_uri_parse` sets 0, `otp_uri_parse_legacy` 1.
+   */
+  int32_t legacy_secret;
+} otp_credential;
+
+/**
+ * What a message is composed from.
+ */
+typedef struct {
+  /**
+   * `sizeof(otp_message_options)`.
+   */
+  size_t struct_size;
+  /**
+   * The text: `#otp#` once, `#duration#` for the minutes, `#subject#` for what is approved.
+   */
+  otp_view template_text;
+  /**
+   * What each message must begin with, such as `RM0.00 `; or empty.
+   */
+  otp_view prefix;
+  /**
+   * The site for which a browser may fill the code in, lower-case ASCII; or empty.
+   */
+  otp_view domain;
+  /**
+   * The 11 symbols by which Android knows the app; or empty.
+   */
+  otp_view app_hash;
+  /**
+   * What is approved; empty exactly if the template has no `#subject#`.
+   */
+  otp_view subject;
+  /**
+   * The code, 4 to 26 ASCII letters and digits.
    */
   otp_view code;
   /**
-   * The challenge's 26 characters, or empty. The client sent them: what is no id is that of no
-   * challenge, which rejects.
+   * The validity in minutes, at least 1.
    */
-  otp_view challenge_id;
+  uint32_t minutes;
+} otp_message_options;
+
+/**
+ * A composed message.
+ */
+typedef struct {
   /**
-   * Evidence for the signature record, or NULL.
+   * `sizeof(otp_message)`.
    */
-  const otp_evidence *evidence;
-} otp_submission;
+  size_t struct_size;
+  /**
+   * The text to send, UTF-8; end it with `otp_bytes_free`, which wipes it.
+   */
+  otp_bytes *text;
+  /**
+   * `OTP_ENCODING_GSM7` or `OTP_ENCODING_UCS2`.
+   */
+  int32_t encoding;
+  /**
+   * The length in septets or UTF-16 units.
+   */
+  uint32_t units;
+  /**
+   * How many SMS it takes: 1 to 10.
+   */
+  uint32_t segments;
+} otp_message;
 
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
 
 /**
- * Checks what a binding is to be made of, without an engine; the detail names the member and its
- * bound.
- *
- * # Safety
- *
- * `options` is NULL or valid with its `struct_size` set, its views with as many bytes as they say.
+ * Returns a short English text for a status number; never NULL, never freed.
  */
-OTP_API OTP_NODISCARD otp_status otp_binding_check(const otp_binding_options *options);
+OTP_API const char *otp_status_text(int32_t status);
 
 /**
- * Makes a binding: for this engine, its siblings and all engines of the same key ring. The options
- * are copied. It is good for any number of calls: issue and verify take the same one, for as long as
- * nothing of what it is made of has changed.
+ * Copies the detail of the last fault on this thread, with a NUL at its end.
  *
- * Errors: `OTP_STATUS_ARGUMENT` and `OTP_STATUS_UTF8`; the detail names the member and its bound.
+ * `needed_out` is set to its length with the NUL. The text holds no secret, code or whole number.
+ * It is meaningful directly after a call that failed, on the same thread.
  *
  * # Safety
  *
- * Every pointer is NULL or valid during the call, `options` with its `struct_size` set and its views
- * with as many bytes as they say.
+ * `buffer` is NULL or has room for `capacity` bytes; `needed_out` is NULL or valid.
  */
 OTP_API
 OTP_NODISCARD
-otp_status otp_binding_new(const otp_engine *engine,
-                           const otp_binding_options *options,
-                           otp_binding **binding_out);
+otp_status otp_error_detail(uint8_t *buffer,
+                            size_t capacity,
+                            size_t *needed_out);
 
 /**
- * Frees a binding, before or after its engine; NULL is harmless, and so is a binding made before a
- * fork.
+ * Returns where the bytes begin; valid until `otp_bytes_free`. NULL for NULL.
  *
  * # Safety
  *
- * `binding` is NULL or was made by `otp_binding_new`, no call uses it any more, and none will.
+ * `bytes` is NULL or was handed out by this library and not freed.
  */
-OTP_API void otp_binding_free(otp_binding *binding);
+OTP_API const uint8_t *otp_bytes_data(const otp_bytes *bytes);
 
 /**
- * Checks that a store belongs to the keys of this engine: every host does this once at its start,
- * before any other call, and starts on `OTP_STATUS_OK` alone.
- *
- * With another index secret every cell of a store is unknown: fresh limits for everybody, and
- * nothing else would say so. So each store holds a canary, one cell under a fixed name. It is
- * written here where the store holds no cell yet, also by one of two hosts that start at once.
- * It proves the index secret alone, not the code secrets. `keys_out` is one of `otp_store_keys`.
- *
- * Errors: `OTP_STATUS_FOREIGN_STORE` where another key ring began the store, `OTP_STATUS_NO_CANARY`
- * where it holds cells and no canary, or cannot tell that it holds none.
+ * Returns how many bytes there are; 0 for NULL.
  *
  * # Safety
  *
- * Every pointer is NULL or valid during the call.
+ * As `otp_bytes_data`.
+ */
+OTP_API size_t otp_bytes_len(const otp_bytes *bytes);
+
+/**
+ * Wipes and frees bytes; NULL is harmless.
+ *
+ * # Safety
+ *
+ * `bytes` is NULL or was handed out by this library, and is not used again.
+ */
+OTP_API void otp_bytes_free(otp_bytes *bytes);
+
+/**
+ * Overwrites memory with zeros in a way that no compiler leaves out: for codes and secrets.
+ *
+ * # Safety
+ *
+ * `data` is NULL or has `len` bytes that may be written.
+ */
+OTP_API void otp_wipe(uint8_t *data, size_t len);
+
+/**
+ * Makes a key ring. The secrets are copied: wipe yours by `otp_wipe`.
+ *
+ * Errors: `OTP_STATUS_KEY` for a short, missing or repeated secret or name; the detail says which.
+ *
+ * # Safety
+ *
+ * Every pointer is NULL or valid during the call, views with as many bytes as they say.
  */
 OTP_API
 OTP_NODISCARD
-otp_status otp_engine_check_store(const otp_engine *engine,
-                                  const otp_store *store,
-                                  int32_t *keys_out);
+otp_status otp_key_ring_new(const otp_key_ring_options *options,
+                            otp_key_ring **ring_out);
 
 /**
- * Takes over a store from before there were canaries: once, by an administrator who knows that
- * its cells were written with the keys of this engine. Nothing can check that.
- *
- * Does nothing where the store has the canary of these keys. Error: `OTP_STATUS_FOREIGN_STORE`
- * where another key ring began the store.
+ * Frees a key ring and wipes it; NULL is harmless, and so is a ring made before a fork.
  *
  * # Safety
  *
- * Every pointer is NULL or valid during the call.
+ * `ring` is NULL or was made by `otp_key_ring_new`, and is not used again.
  */
-OTP_API
-OTP_NODISCARD
-otp_status otp_engine_adopt_store(const otp_engine *engine,
-                                  const otp_store *store,
-                                  int32_t *keys_out);
+OTP_API void otp_key_ring_free(otp_key_ring *ring);
 
 /**
- * Begins a store anew with the keys of this engine, whatever it holds: for an administrator.
- *
- * This gives up every cell of other keys: limits and locks of everybody, live codes, and for ever
- * the signature records and the last counters of devices, whose codes would be good again. It is
- * the only way to exchange an index secret. Does nothing where the store has the canary of these
- * keys.
+ * Makes an Ed25519 key from its seed of 32 random bytes.
  *
  * # Safety
  *
- * Every pointer is NULL or valid during the call.
+ * `seed` is NULL or has `seed_len` bytes; `key_out` is NULL or valid.
  */
 OTP_API
 OTP_NODISCARD
-otp_status otp_engine_begin_store(const otp_engine *engine,
-                                  const otp_store *store,
-                                  int32_t *keys_out);
+otp_status otp_signing_key_from_seed(const uint8_t *seed,
+                                     size_t seed_len,
+                                     otp_signing_key **key_out);
 
 /**
- * Returns `OTP_CODE_CAPACITY`, for bindings that cannot read the macro.
- */
-OTP_API size_t otp_code_capacity(void);
-
-/**
- * Returns `OTP_CHALLENGE_ID_CAPACITY`.
- */
-OTP_API size_t otp_challenge_id_capacity(void);
-
-/**
- * Returns `OTP_RECIPIENT_CAPACITY`.
- */
-OTP_API size_t otp_recipient_capacity(void);
-
-/**
- * Judges a HOTP code over `look_ahead` counters more than the one expected, at most 255. The code is
- * good once, for all bindings of the tenant; wrong guesses count for the device and for its user, and
- * against no code that was sent.
- *
- * Errors: `OTP_STATUS_STORE_UNSUPPORTED` for a store that does not keep cells for ever.
+ * Makes an Ed25519 key from PEM text: PKCS#8 version 1, as OpenSSL 3 writes it.
  *
  * # Safety
  *
- * Every pointer is NULL or valid during the call; `code` has `code_len` bytes; the `struct_size` of
- * `verdict_out` is set.
+ * `pem` is NULL or has `pem_len` bytes; `key_out` is NULL or valid.
  */
 OTP_API
 OTP_NODISCARD
-otp_status otp_engine_verify_hotp(const otp_engine *engine,
-                                  const otp_store *store,
-                                  const otp_binding *binding,
-                                  const otp_hotp *hotp,
-                                  const uint8_t *code,
-                                  size_t code_len,
-                                  uint32_t look_ahead,
-                                  otp_oath_verdict *verdict_out);
+otp_status otp_signing_key_from_pem(const uint8_t *pem,
+                                    size_t pem_len,
+                                    otp_signing_key **key_out);
 
 /**
- * Judges two HOTP codes in a row, of a device that is far ahead: `look_ahead` is at most 65535.
+ * Frees a signing key and wipes it; NULL is harmless, and so is a key made before a fork.
  *
  * # Safety
  *
- * As `otp_engine_verify_hotp`; the views have as many bytes as they say.
+ * `key` is NULL or was made by this library, and is not used again.
  */
-OTP_API
-OTP_NODISCARD
-otp_status otp_engine_resynchronise_hotp(const otp_engine *engine,
-                                         const otp_store *store,
-                                         const otp_binding *binding,
-                                         const otp_hotp *hotp,
-                                         otp_view first,
-                                         otp_view second,
-                                         uint32_t look_ahead,
-                                         otp_oath_verdict *verdict_out);
+OTP_API void otp_signing_key_free(otp_signing_key *key);
 
 /**
- * Judges a TOTP code by the engine's clock, in `window` steps around it, at most 255. The code is good
- * once, for all bindings of the tenant; wrong guesses count as with `otp_engine_verify_hotp`. The drift
- * of the device's clock is learnt from several codes that agree.
+ * Returns the public half as a JWK set, UTF-8 text, for verifiers.
  *
  * # Safety
  *
- * As `otp_engine_verify_hotp`.
+ * `key` is NULL or valid; `text_out` is NULL or valid. Free the text by `otp_bytes_free`.
  */
 OTP_API
 OTP_NODISCARD
-otp_status otp_engine_verify_totp(const otp_engine *engine,
-                                  const otp_store *store,
-                                  const otp_binding *binding,
-                                  const otp_totp *totp,
-                                  const uint8_t *code,
-                                  size_t code_len,
-                                  uint32_t window,
-                                  otp_oath_verdict *verdict_out);
+otp_status otp_signing_key_public_jwks(const otp_signing_key *key,
+                                       otp_bytes **text_out);
 
 /**
- * Judges two TOTP codes in a row, of a device whose clock is far off: `window` is at most 65535.
+ * Returns the public half as PEM, for OpenSSL.
  *
  * # Safety
  *
- * As `otp_engine_resynchronise_hotp`.
+ * As `otp_signing_key_public_jwks`.
  */
 OTP_API
 OTP_NODISCARD
-otp_status otp_engine_resynchronise_totp(const otp_engine *engine,
-                                         const otp_store *store,
-                                         const otp_binding *binding,
-                                         const otp_totp *totp,
-                                         otp_view first,
-                                         otp_view second,
-                                         uint32_t window,
-                                         otp_oath_verdict *verdict_out);
-
-/**
- * Writes the question that a device is asked for a binding: hexadecimal digits, without a NUL. The
- * suite must ask QH16 or longer.
- *
- * # Safety
- *
- * Every pointer is NULL or valid during the call; `buffer` has `capacity` bytes.
- */
-OTP_API
-OTP_NODISCARD
-otp_status otp_engine_ocra_question(const otp_engine *engine,
-                                    const otp_binding *binding,
-                                    const otp_ocra *ocra,
-                                    uint8_t *buffer,
-                                    size_t capacity,
-                                    size_t *needed_out);
-
-/**
- * Judges what a device answered to the `otp_engine_ocra_question` of a binding.
- *
- * Of `inputs` the PIN, session, `look_ahead` and `window` are taken, and the counter as that of the
- * device's first answer; question and time are the engine's, and must be empty. NULL is all zeros.
- * The answer is good once: by its counter, else its time step, else for this binding for ever.
- *
- * # Safety
- *
- * As `otp_engine_verify_hotp`; `inputs` is NULL or valid with its `struct_size` set, its views with as
- * many bytes as they say.
- */
-OTP_API
-OTP_NODISCARD
-otp_status otp_engine_verify_ocra(const otp_engine *engine,
-                                  const otp_store *store,
-                                  const otp_binding *binding,
-                                  const otp_ocra *ocra,
-                                  const otp_ocra_inputs *inputs,
-                                  const uint8_t *code,
-                                  size_t code_len,
-                                  otp_oath_verdict *verdict_out);
-
-/**
- * Judges a code that may be that of any of a user's devices: `devices` are `count` pointers, 1 to 3,
- * each to another device. One attempt, whichever of them made it; `device` of the verdict says which
- * one did.
- *
- * # Safety
- *
- * As `otp_engine_verify_hotp`; `devices` has `count` pointers to structures with their `struct_size`
- * set, whose keys and inputs are NULL or valid during the call.
- */
-OTP_API
-OTP_NODISCARD
-otp_status otp_engine_verify_devices(const otp_engine *engine,
-                                     const otp_store *store,
-                                     const otp_binding *binding,
-                                     const otp_device *const *devices,
-                                     size_t count,
-                                     const uint8_t *code,
-                                     size_t code_len,
-                                     otp_oath_verdict *verdict_out);
-
-/**
- * Resets a device, for an administrator: its lock and its guesses are forgotten, and what was learnt
- * of its clock. `reset_out` is 1, or 0 if there was nothing to lift; `reason`, 1 to 256 bytes without
- * control characters, goes to the observer.
- *
- * What was used stays used: a counter, an answered question and the epoch do not fall. A time step
- * falls to that of now and `reach` at most: a device whose clock was hours ahead and was put right
- * makes codes again that are taken.
- *
- * # Safety
- *
- * Every pointer is NULL or valid during the call, each text with as many bytes as its length says;
- * `device` as for `otp_engine_verify_devices`.
- */
-OTP_API
-OTP_NODISCARD
-otp_status otp_engine_reset_device(const otp_engine *engine,
-                                   const otp_store *store,
-                                   const uint8_t *tenant,
-                                   size_t tenant_len,
-                                   const uint8_t *user,
-                                   size_t user_len,
-                                   const otp_device *device,
-                                   const uint8_t *reason,
-                                   size_t reason_len,
-                                   int32_t *reset_out);
-
-/**
- * Tells the chance of guessing a code of these devices, all of them one user's: as
- * `otp_engine_verify_devices` takes them; `per_code` is that of one guess.
- *
- * # Safety
- *
- * Every pointer is NULL or valid during the call, `devices` as for `otp_engine_verify_devices`; the
- * `struct_size` of `odds_out` is set.
- */
-OTP_API
-OTP_NODISCARD
-otp_status otp_engine_device_odds(const otp_engine *engine,
-                                  const otp_device *const *devices,
-                                  size_t count,
-                                  otp_odds *odds_out);
-
-/**
- * Tells where these devices, and the rate limits that hold for them, deviate from RFC 4226 and 6238, ASVS
- * 5.0 and NIST SP 800-63B-4: lines as those of `otp_engine_findings`.
- *
- * # Safety
- *
- * Every pointer is NULL or valid during the call, `devices` as for `otp_engine_verify_devices`. Free the
- * text by `otp_bytes_free`.
- */
-OTP_API
-OTP_NODISCARD
-otp_status otp_engine_device_findings(const otp_engine *engine,
-                                      const otp_device *const *devices,
-                                      size_t count,
+otp_status otp_signing_key_public_pem(const otp_signing_key *key,
                                       otp_bytes **text_out);
+
+/**
+ * Fills a policy with the defaults.
+ *
+ * # Safety
+ *
+ * `policy_out` is NULL or valid; its `struct_size` is set.
+ */
+OTP_API OTP_NODISCARD otp_status otp_policy_default(otp_policy *policy_out);
+
+/**
+ * Fills rate limits with the defaults.
+ *
+ * # Safety
+ *
+ * `rate_limits_out` is NULL or valid; its `struct_size` is set.
+ */
+OTP_API OTP_NODISCARD otp_status otp_rate_limits_default(otp_rate_limits *rate_limits_out);
+
+/**
+ * Checks a policy without an engine; the detail names setting, value and bounds.
+ *
+ * # Safety
+ *
+ * `policy` is NULL or valid; its `struct_size` is set.
+ */
+OTP_API OTP_NODISCARD otp_status otp_policy_check(const otp_policy *policy);
 
 /**
  * Returns `OTP_ABI_VERSION` as the library was built.
@@ -2754,150 +2493,537 @@ otp_status otp_engine_issue_many(const otp_engine *engine,
                                  size_t issued_size);
 
 /**
- * Copies the detail of the last fault on this thread, with a NUL at its end.
- *
- * `needed_out` is set to its length with the NUL. The text holds no secret, code or whole number.
- * It is meaningful directly after a call that failed, on the same thread.
+ * Checks what a binding is to be made of, without an engine; the detail names the member and its
+ * bound.
  *
  * # Safety
  *
- * `buffer` is NULL or has room for `capacity` bytes; `needed_out` is NULL or valid.
+ * `options` is NULL or valid with its `struct_size` set, its views with as many bytes as they say.
+ */
+OTP_API OTP_NODISCARD otp_status otp_binding_check(const otp_binding_options *options);
+
+/**
+ * Makes a binding: for this engine, its siblings and all engines of the same key ring. The options
+ * are copied. It is good for any number of calls: issue and verify take the same one, for as long as
+ * nothing of what it is made of has changed.
+ *
+ * Errors: `OTP_STATUS_ARGUMENT` and `OTP_STATUS_UTF8`; the detail names the member and its bound.
+ *
+ * # Safety
+ *
+ * Every pointer is NULL or valid during the call, `options` with its `struct_size` set and its views
+ * with as many bytes as they say.
  */
 OTP_API
 OTP_NODISCARD
-otp_status otp_error_detail(uint8_t *buffer,
-                            size_t capacity,
-                            size_t *needed_out);
+otp_status otp_binding_new(const otp_engine *engine,
+                           const otp_binding_options *options,
+                           otp_binding **binding_out);
 
 /**
- * Makes a key ring. The secrets are copied: wipe yours by `otp_wipe`.
- *
- * Errors: `OTP_STATUS_KEY` for a short, missing or repeated secret or name; the detail says which.
+ * Frees a binding, before or after its engine; NULL is harmless, and so is a binding made before a
+ * fork.
  *
  * # Safety
  *
- * Every pointer is NULL or valid during the call, views with as many bytes as they say.
+ * `binding` is NULL or was made by `otp_binding_new`, no call uses it any more, and none will.
+ */
+OTP_API void otp_binding_free(otp_binding *binding);
+
+/**
+ * Returns `OTP_CODE_CAPACITY`, for bindings that cannot read the macro.
+ */
+OTP_API size_t otp_code_capacity(void);
+
+/**
+ * Returns `OTP_CHALLENGE_ID_CAPACITY`.
+ */
+OTP_API size_t otp_challenge_id_capacity(void);
+
+/**
+ * Returns `OTP_RECIPIENT_CAPACITY`.
+ */
+OTP_API size_t otp_recipient_capacity(void);
+
+/**
+ * Judges the code that a person entered; the attempt is committed before this returns.
+ *
+ * A wrong or late code leaves the status OK: `outcome` tells. A fault leaves `verdict_out` as it
+ * was. The binding must be made of what is true now: a changed number or content is a mismatch.
+ * `code` is any bytes: what is no code is a rejection.
+ *
+ * # Safety
+ *
+ * Every pointer is NULL or valid during the call; `code` has `code_len` bytes; the `struct_size` of
+ * `verdict_out` is set. Free `record` by `otp_bytes_free`.
  */
 OTP_API
 OTP_NODISCARD
-otp_status otp_key_ring_new(const otp_key_ring_options *options,
-                            otp_key_ring **ring_out);
+otp_status otp_engine_verify(const otp_engine *engine,
+                             const otp_store *store,
+                             const otp_binding *binding,
+                             const uint8_t *code,
+                             size_t code_len,
+                             otp_verdict *verdict_out);
 
 /**
- * Frees a key ring and wipes it; NULL is harmless, and so is a ring made before a fork.
+ * Judges a code that a person entered, with the challenge that it answers and evidence for the
+ * signature record: as `otp_engine_verify` otherwise.
+ *
+ * Evidence that is missing, too large or does not fit is a rejection before anything is compared.
  *
  * # Safety
  *
- * `ring` is NULL or was made by `otp_key_ring_new`, and is not used again.
- */
-OTP_API void otp_key_ring_free(otp_key_ring *ring);
-
-/**
- * Makes an Ed25519 key from its seed of 32 random bytes.
- *
- * # Safety
- *
- * `seed` is NULL or has `seed_len` bytes; `key_out` is NULL or valid.
- */
-OTP_API
-OTP_NODISCARD
-otp_status otp_signing_key_from_seed(const uint8_t *seed,
-                                     size_t seed_len,
-                                     otp_signing_key **key_out);
-
-/**
- * Makes an Ed25519 key from PEM text: PKCS#8 version 1, as OpenSSL 3 writes it.
- *
- * # Safety
- *
- * `pem` is NULL or has `pem_len` bytes; `key_out` is NULL or valid.
+ * As `otp_engine_verify`; `submission` is NULL or valid with its `struct_size` set, and so is its
+ * evidence; views have as many bytes as they say.
  */
 OTP_API
 OTP_NODISCARD
-otp_status otp_signing_key_from_pem(const uint8_t *pem,
-                                    size_t pem_len,
-                                    otp_signing_key **key_out);
+otp_status otp_engine_verify_submission(const otp_engine *engine,
+                                        const otp_store *store,
+                                        const otp_submission *submission,
+                                        otp_verdict *verdict_out);
 
 /**
- * Frees a signing key and wipes it; NULL is harmless, and so is a key made before a fork.
+ * Judges each of `count` submissions, at most 65,536.
+ *
+ * Each is an operation of its own: a fault of one undoes no other, and stands in the `status` of its
+ * item. Submissions lie `submission_size` bytes apart, which is `sizeof(otp_submission)`, and verdicts
+ * `verdict_size`, which is `sizeof(otp_verdict)`: a shorter verdict is filled as far as it goes, what
+ * the library does not know of a longer one is zero. The `struct_size` of each verdict is set by the
+ * library.
  *
  * # Safety
  *
- * `key` is NULL or was made by this library, and is not used again.
- */
-OTP_API void otp_signing_key_free(otp_signing_key *key);
-
-/**
- * Returns the public half as a JWK set, UTF-8 text, for verifiers.
- *
- * # Safety
- *
- * `key` is NULL or valid; `text_out` is NULL or valid. Free the text by `otp_bytes_free`.
- */
-OTP_API
-OTP_NODISCARD
-otp_status otp_signing_key_public_jwks(const otp_signing_key *key,
-                                       otp_bytes **text_out);
-
-/**
- * Returns the public half as PEM, for OpenSSL.
- *
- * # Safety
- *
- * As `otp_signing_key_public_jwks`.
+ * As `otp_engine_verify_submission` for each of the `count` submissions, which need no `struct_size`;
+ * `verdicts_out` has room for `count` items. Free each `record` by `otp_bytes_free`.
  */
 OTP_API
 OTP_NODISCARD
-otp_status otp_signing_key_public_pem(const otp_signing_key *key,
+otp_status otp_engine_verify_many(const otp_engine *engine,
+                                  const otp_store *store,
+                                  const otp_submission *submissions,
+                                  size_t submission_size,
+                                  size_t count,
+                                  otp_verdict *verdicts_out,
+                                  size_t verdict_size);
+
+/**
+ * Returns the newest `limit` signature records of a target: UTF-8 text, newest first, each a line
+ * `<JWS>~<disclosure>~…`; an empty text where nothing was signed. A `limit` of 1 gives the latest.
+ *
+ * Errors: `OTP_STATUS_TAMPERED` where a record is missing or not the one that was appended.
+ *
+ * # Safety
+ *
+ * Every pointer is NULL or valid during the call. Free the text by `otp_bytes_free`.
+ */
+OTP_API
+OTP_NODISCARD
+otp_status otp_engine_signatures(const otp_engine *engine,
+                                 const otp_store *store,
+                                 otp_view tenant,
+                                 const otp_target *target,
+                                 size_t limit,
+                                 otp_bytes **records_out);
+
+/**
+ * Tells how many signature records a target has, and the digest of the newest: what an auditor
+ * keeps, to compare it later by `otp_verify_chain`.
+ *
+ * # Safety
+ *
+ * Every pointer is NULL or valid during the call; the `struct_size` of `head_out` is set.
+ */
+OTP_API
+OTP_NODISCARD
+otp_status otp_engine_chain_head(const otp_engine *engine,
+                                 const otp_store *store,
+                                 otp_view tenant,
+                                 const otp_target *target,
+                                 otp_chain_head *head_out);
+
+/**
+ * Erases personal details of a signature record. The record that is left, which verifies as before,
+ * is handed out; the text is empty if there is no such record.
+ *
+ * # Safety
+ *
+ * Every pointer is NULL or valid during the call. Free the text by `otp_bytes_free`.
+ */
+OTP_API
+OTP_NODISCARD
+otp_status otp_engine_erase(const otp_engine *engine,
+                            const otp_store *store,
+                            const otp_erase_request *request,
+                            otp_bytes **record_out);
+
+/**
+ * Verifies one record, a JWS or `<JWS>~<disclosure>~…`, with a JWK set of public keys; white space
+ * behind it is left out. `expected` may not have a chain head.
+ *
+ * `valid_out` is 1 if all of it holds, else 0. `text_out` is UTF-8 text: the payload as it was
+ * signed, or the reason why it does not hold.
+ *
+ * # Safety
+ *
+ * Every pointer is NULL or valid during the call, views with as many bytes as they say. Free the
+ * text by `otp_bytes_free`.
+ */
+OTP_API
+OTP_NODISCARD
+otp_status otp_verify_record(otp_view record,
+                             otp_view jwks,
+                             const otp_expected *expected,
+                             int32_t *valid_out,
+                             otp_bytes **text_out);
+
+/**
+ * Verifies the records of a target, newest first, a line each.
+ *
+ * `valid_out` is 1 if nothing that was checked is bad and there is a record, or a chain head of no
+ * records; else 0. `text_out` has a line for each question, `signatures`, `tenant`, `field`, `chain`
+ * and `head`: `name<TAB>good`, `name<TAB>not checked`, or `name<TAB>bad<TAB>reason`. What was not
+ * compared is not checked: a target of which a part is expected, a chain head without its digest, an
+ * empty chain.
+ *
+ * # Safety
+ *
+ * As `otp_verify_record`.
+ */
+OTP_API
+OTP_NODISCARD
+otp_status otp_verify_chain(otp_view records,
+                            otp_view jwks,
+                            const otp_expected *expected,
+                            int32_t *valid_out,
+                            otp_bytes **text_out);
+
+/**
+ * Makes a store in this process's memory, for at most `max_cells` cells (0: one million).
+ *
+ * What it holds is lost on exit, and each process of a prefork server has its own: for tests and
+ * for services of one process. An engine that signs records refuses it, unless `keep_records` is
+ * 1: records then die with the process.
+ *
+ * # Safety
+ *
+ * `store_out` is NULL or valid.
+ */
+OTP_API
+OTP_NODISCARD
+otp_status otp_store_memory_new(size_t max_cells,
+                                int32_t keep_records,
+                                otp_store **store_out);
+
+/**
+ * Opens a store in an SQLite file, made if absent; several processes of one host may share it.
+ * Commits are flushed before they are answered. Open it in each process, after any fork; never on
+ * a network file system, and never together with another SQLite library in the same process.
+ *
+ * # Safety
+ *
+ * `path` is NULL or has `path_len` bytes; `store_out` is NULL or valid.
+ */
+OTP_API
+OTP_NODISCARD
+otp_status otp_store_sqlite_open(const uint8_t *path,
+                                 size_t path_len,
+                                 otp_store **store_out);
+
+/**
+ * Makes a store of the host's callbacks. `user_data` passes to the store only if this succeeds.
+ *
+ * # Safety
+ *
+ * `table` is NULL or valid, its `struct_size` set; its functions take calls from any thread for as
+ * long as the store lives. `store_out` is NULL or valid.
+ */
+OTP_API
+OTP_NODISCARD
+otp_status otp_store_host_new(const otp_host_store *table,
+                              otp_store **store_out);
+
+/**
+ * Frees a store; NULL is harmless, and so is a store made before a fork.
+ *
+ * # Safety
+ *
+ * `store` is NULL or was made by this library, no call uses it any more, and none will.
+ */
+OTP_API void otp_store_free(otp_store *store);
+
+/**
+ * Runs the suite that every store must pass; `passed_out` is 1 if it does, 0 if not.
+ *
+ * The report is UTF-8 text, a line for each check. Give it a store of its own: it writes thousands
+ * of cells, some of them for ever. It runs on several threads, which call the host's callbacks.
+ *
+ * # Safety
+ *
+ * `store` is NULL or valid; `report_out` and `passed_out` are NULL or valid.
+ */
+OTP_API
+OTP_NODISCARD
+otp_status otp_store_check(const otp_store *store,
+                           int32_t *passed_out,
+                           otp_bytes **report_out);
+
+/**
+ * Checks that a store belongs to the keys of this engine: every host does this once at its start,
+ * before any other call, and starts on `OTP_STATUS_OK` alone.
+ *
+ * With another index secret every cell of a store is unknown: fresh limits for everybody, and
+ * nothing else would say so. So each store holds a canary, one cell under a fixed name. It is
+ * written here where the store holds no cell yet, also by one of two hosts that start at once.
+ * It proves the index secret alone, not the code secrets. `keys_out` is one of `otp_store_keys`.
+ *
+ * Errors: `OTP_STATUS_FOREIGN_STORE` where another key ring began the store, `OTP_STATUS_NO_CANARY`
+ * where it holds cells and no canary, or cannot tell that it holds none.
+ *
+ * # Safety
+ *
+ * Every pointer is NULL or valid during the call.
+ */
+OTP_API
+OTP_NODISCARD
+otp_status otp_engine_check_store(const otp_engine *engine,
+                                  const otp_store *store,
+                                  int32_t *keys_out);
+
+/**
+ * Takes over a store from before there were canaries: once, by an administrator who knows that
+ * its cells were written with the keys of this engine. Nothing can check that.
+ *
+ * Does nothing where the store has the canary of these keys. Error: `OTP_STATUS_FOREIGN_STORE`
+ * where another key ring began the store.
+ *
+ * # Safety
+ *
+ * Every pointer is NULL or valid during the call.
+ */
+OTP_API
+OTP_NODISCARD
+otp_status otp_engine_adopt_store(const otp_engine *engine,
+                                  const otp_store *store,
+                                  int32_t *keys_out);
+
+/**
+ * Begins a store anew with the keys of this engine, whatever it holds: for an administrator.
+ *
+ * This gives up every cell of other keys: limits and locks of everybody, live codes, and for ever
+ * the signature records and the last counters of devices, whose codes would be good again. It is
+ * the only way to exchange an index secret. Does nothing where the store has the canary of these
+ * keys.
+ *
+ * # Safety
+ *
+ * Every pointer is NULL or valid during the call.
+ */
+OTP_API
+OTP_NODISCARD
+otp_status otp_engine_begin_store(const otp_engine *engine,
+                                  const otp_store *store,
+                                  int32_t *keys_out);
+
+/**
+ * Judges a HOTP code over `look_ahead` counters more than the one expected, at most 255. The code is
+ * good once, for all bindings of the tenant; wrong guesses count for the device and for its user, and
+ * against no code that was sent.
+ *
+ * Errors: `OTP_STATUS_STORE_UNSUPPORTED` for a store that does not keep cells for ever.
+ *
+ * # Safety
+ *
+ * Every pointer is NULL or valid during the call; `code` has `code_len` bytes; the `struct_size` of
+ * `verdict_out` is set.
+ */
+OTP_API
+OTP_NODISCARD
+otp_status otp_engine_verify_hotp(const otp_engine *engine,
+                                  const otp_store *store,
+                                  const otp_binding *binding,
+                                  const otp_hotp *hotp,
+                                  const uint8_t *code,
+                                  size_t code_len,
+                                  uint32_t look_ahead,
+                                  otp_oath_verdict *verdict_out);
+
+/**
+ * Judges two HOTP codes in a row, of a device that is far ahead: `look_ahead` is at most 65535.
+ *
+ * # Safety
+ *
+ * As `otp_engine_verify_hotp`; the views have as many bytes as they say.
+ */
+OTP_API
+OTP_NODISCARD
+otp_status otp_engine_resynchronise_hotp(const otp_engine *engine,
+                                         const otp_store *store,
+                                         const otp_binding *binding,
+                                         const otp_hotp *hotp,
+                                         otp_view first,
+                                         otp_view second,
+                                         uint32_t look_ahead,
+                                         otp_oath_verdict *verdict_out);
+
+/**
+ * Judges a TOTP code by the engine's clock, in `window` steps around it, at most 255. The code is good
+ * once, for all bindings of the tenant; wrong guesses count as with `otp_engine_verify_hotp`. The drift
+ * of the device's clock is learnt from several codes that agree.
+ *
+ * # Safety
+ *
+ * As `otp_engine_verify_hotp`.
+ */
+OTP_API
+OTP_NODISCARD
+otp_status otp_engine_verify_totp(const otp_engine *engine,
+                                  const otp_store *store,
+                                  const otp_binding *binding,
+                                  const otp_totp *totp,
+                                  const uint8_t *code,
+                                  size_t code_len,
+                                  uint32_t window,
+                                  otp_oath_verdict *verdict_out);
+
+/**
+ * Judges two TOTP codes in a row, of a device whose clock is far off: `window` is at most 65535.
+ *
+ * # Safety
+ *
+ * As `otp_engine_resynchronise_hotp`.
+ */
+OTP_API
+OTP_NODISCARD
+otp_status otp_engine_resynchronise_totp(const otp_engine *engine,
+                                         const otp_store *store,
+                                         const otp_binding *binding,
+                                         const otp_totp *totp,
+                                         otp_view first,
+                                         otp_view second,
+                                         uint32_t window,
+                                         otp_oath_verdict *verdict_out);
+
+/**
+ * Writes the question that a device is asked for a binding: hexadecimal digits, without a NUL. The
+ * suite must ask QH16 or longer.
+ *
+ * # Safety
+ *
+ * Every pointer is NULL or valid during the call; `buffer` has `capacity` bytes.
+ */
+OTP_API
+OTP_NODISCARD
+otp_status otp_engine_ocra_question(const otp_engine *engine,
+                                    const otp_binding *binding,
+                                    const otp_ocra *ocra,
+                                    uint8_t *buffer,
+                                    size_t capacity,
+                                    size_t *needed_out);
+
+/**
+ * Judges what a device answered to the `otp_engine_ocra_question` of a binding.
+ *
+ * Of `inputs` the PIN, session, `look_ahead` and `window` are taken, and the counter as that of the
+ * device's first answer; question and time are the engine's, and must be empty. NULL is all zeros.
+ * The answer is good once: by its counter, else its time step, else for this binding for ever.
+ *
+ * # Safety
+ *
+ * As `otp_engine_verify_hotp`; `inputs` is NULL or valid with its `struct_size` set, its views with as
+ * many bytes as they say.
+ */
+OTP_API
+OTP_NODISCARD
+otp_status otp_engine_verify_ocra(const otp_engine *engine,
+                                  const otp_store *store,
+                                  const otp_binding *binding,
+                                  const otp_ocra *ocra,
+                                  const otp_ocra_inputs *inputs,
+                                  const uint8_t *code,
+                                  size_t code_len,
+                                  otp_oath_verdict *verdict_out);
+
+/**
+ * Judges a code that may be that of any of a user's devices: `devices` are `count` pointers, 1 to 3,
+ * each to another device. One attempt, whichever of them made it; `device` of the verdict says which
+ * one did.
+ *
+ * # Safety
+ *
+ * As `otp_engine_verify_hotp`; `devices` has `count` pointers to structures with their `struct_size`
+ * set, whose keys and inputs are NULL or valid during the call.
+ */
+OTP_API
+OTP_NODISCARD
+otp_status otp_engine_verify_devices(const otp_engine *engine,
+                                     const otp_store *store,
+                                     const otp_binding *binding,
+                                     const otp_device *const *devices,
+                                     size_t count,
+                                     const uint8_t *code,
+                                     size_t code_len,
+                                     otp_oath_verdict *verdict_out);
+
+/**
+ * Resets a device, for an administrator: its lock and its guesses are forgotten, and what was learnt
+ * of its clock. `reset_out` is 1, or 0 if there was nothing to lift; `reason`, 1 to 256 bytes without
+ * control characters, goes to the observer.
+ *
+ * What was used stays used: a counter, an answered question and the epoch do not fall. A time step
+ * falls to that of now and `reach` at most: a device whose clock was hours ahead and was put right
+ * makes codes again that are taken.
+ *
+ * # Safety
+ *
+ * Every pointer is NULL or valid during the call, each text with as many bytes as its length says;
+ * `device` as for `otp_engine_verify_devices`.
+ */
+OTP_API
+OTP_NODISCARD
+otp_status otp_engine_reset_device(const otp_engine *engine,
+                                   const otp_store *store,
+                                   const uint8_t *tenant,
+                                   size_t tenant_len,
+                                   const uint8_t *user,
+                                   size_t user_len,
+                                   const otp_device *device,
+                                   const uint8_t *reason,
+                                   size_t reason_len,
+                                   int32_t *reset_out);
+
+/**
+ * Tells the chance of guessing a code of these devices, all of them one user's: as
+ * `otp_engine_verify_devices` takes them; `per_code` is that of one guess.
+ *
+ * # Safety
+ *
+ * Every pointer is NULL or valid during the call, `devices` as for `otp_engine_verify_devices`; the
+ * `struct_size` of `odds_out` is set.
+ */
+OTP_API
+OTP_NODISCARD
+otp_status otp_engine_device_odds(const otp_engine *engine,
+                                  const otp_device *const *devices,
+                                  size_t count,
+                                  otp_odds *odds_out);
+
+/**
+ * Tells where these devices, and the rate limits that hold for them, deviate from RFC 4226 and 6238, ASVS
+ * 5.0 and NIST SP 800-63B-4: lines as those of `otp_engine_findings`.
+ *
+ * # Safety
+ *
+ * Every pointer is NULL or valid during the call, `devices` as for `otp_engine_verify_devices`. Free the
+ * text by `otp_bytes_free`.
+ */
+OTP_API
+OTP_NODISCARD
+otp_status otp_engine_device_findings(const otp_engine *engine,
+                                      const otp_device *const *devices,
+                                      size_t count,
                                       otp_bytes **text_out);
-
-/**
- * Checks the template of a message: all but subject, code and minutes. The detail names the
- * argument and what it must be.
- *
- * # Safety
- *
- * `options` is NULL or valid with its `struct_size` set.
- */
-OTP_API OTP_NODISCARD otp_status otp_message_check(const otp_message_options *options);
-
-/**
- * Composes the message for a code, and counts its SMS segments.
- *
- * Errors: `OTP_STATUS_ARGUMENT`; the detail names the argument and its bound. Also for a template
- * or subject in which autofill could take another run of symbols than the code for the code.
- *
- * # Safety
- *
- * `options` is NULL or valid with its `struct_size` set; `message_out` likewise.
- */
-OTP_API
-OTP_NODISCARD
-otp_status otp_message_compose(const otp_message_options *options,
-                               otp_message *message_out);
-
-/**
- * Reads a mobile number and writes its digits, country code first, without plus or NUL: what
- * requests take, and what is the same for one telephone however it was written.
- *
- * `country_code` is that of the country within which the text was written, such as 60; with 0 the
- * text must hold its country code. At most `OTP_MOBILE_MAX` bytes are written.
- *
- * Errors: `OTP_STATUS_ARGUMENT` for what is no mobile number, could be two, or has a trunk 0 behind
- * its country code; the detail says which, and never holds the number.
- *
- * # Safety
- *
- * `text` has as many bytes as it says, `buffer` is NULL or has room for `capacity` bytes;
- * `needed_out` is NULL or valid.
- */
-OTP_API
-OTP_NODISCARD
-otp_status otp_mobile_parse(otp_view text,
-                            uint32_t country_code,
-                            uint8_t *buffer,
-                            size_t capacity,
-                            size_t *needed_out);
 
 /**
  * Reads a secret from base32: either case, spaces anywhere, with or without padding. Wipe the
@@ -3240,296 +3366,52 @@ otp_status otp_uri_build(const otp_credential *credential,
                          size_t *needed_out);
 
 /**
- * Fills a policy with the defaults.
+ * Checks the template of a message: all but subject, code and minutes. The detail names the
+ * argument and what it must be.
  *
  * # Safety
  *
- * `policy_out` is NULL or valid; its `struct_size` is set.
+ * `options` is NULL or valid with its `struct_size` set.
  */
-OTP_API OTP_NODISCARD otp_status otp_policy_default(otp_policy *policy_out);
+OTP_API OTP_NODISCARD otp_status otp_message_check(const otp_message_options *options);
 
 /**
- * Fills rate limits with the defaults.
+ * Composes the message for a code, and counts its SMS segments.
+ *
+ * Errors: `OTP_STATUS_ARGUMENT`; the detail names the argument and its bound. Also for a template
+ * or subject in which autofill could take another run of symbols than the code for the code.
  *
  * # Safety
  *
- * `rate_limits_out` is NULL or valid; its `struct_size` is set.
- */
-OTP_API OTP_NODISCARD otp_status otp_rate_limits_default(otp_rate_limits *rate_limits_out);
-
-/**
- * Checks a policy without an engine; the detail names setting, value and bounds.
- *
- * # Safety
- *
- * `policy` is NULL or valid; its `struct_size` is set.
- */
-OTP_API OTP_NODISCARD otp_status otp_policy_check(const otp_policy *policy);
-
-/**
- * Returns the newest `limit` signature records of a target: UTF-8 text, newest first, each a line
- * `<JWS>~<disclosure>~…`; an empty text where nothing was signed. A `limit` of 1 gives the latest.
- *
- * Errors: `OTP_STATUS_TAMPERED` where a record is missing or not the one that was appended.
- *
- * # Safety
- *
- * Every pointer is NULL or valid during the call. Free the text by `otp_bytes_free`.
+ * `options` is NULL or valid with its `struct_size` set; `message_out` likewise.
  */
 OTP_API
 OTP_NODISCARD
-otp_status otp_engine_signatures(const otp_engine *engine,
-                                 const otp_store *store,
-                                 otp_view tenant,
-                                 const otp_target *target,
-                                 size_t limit,
-                                 otp_bytes **records_out);
+otp_status otp_message_compose(const otp_message_options *options,
+                               otp_message *message_out);
 
 /**
- * Tells how many signature records a target has, and the digest of the newest: what an auditor
- * keeps, to compare it later by `otp_verify_chain`.
+ * Reads a mobile number and writes its digits, country code first, without plus or NUL: what
+ * requests take, and what is the same for one telephone however it was written.
+ *
+ * `country_code` is that of the country within which the text was written, such as 60; with 0 the
+ * text must hold its country code. At most `OTP_MOBILE_MAX` bytes are written.
+ *
+ * Errors: `OTP_STATUS_ARGUMENT` for what is no mobile number, could be two, or has a trunk 0 behind
+ * its country code; the detail says which, and never holds the number.
  *
  * # Safety
  *
- * Every pointer is NULL or valid during the call; the `struct_size` of `head_out` is set.
+ * `text` has as many bytes as it says, `buffer` is NULL or has room for `capacity` bytes;
+ * `needed_out` is NULL or valid.
  */
 OTP_API
 OTP_NODISCARD
-otp_status otp_engine_chain_head(const otp_engine *engine,
-                                 const otp_store *store,
-                                 otp_view tenant,
-                                 const otp_target *target,
-                                 otp_chain_head *head_out);
-
-/**
- * Erases personal details of a signature record. The record that is left, which verifies as before,
- * is handed out; the text is empty if there is no such record.
- *
- * # Safety
- *
- * Every pointer is NULL or valid during the call. Free the text by `otp_bytes_free`.
- */
-OTP_API
-OTP_NODISCARD
-otp_status otp_engine_erase(const otp_engine *engine,
-                            const otp_store *store,
-                            const otp_erase_request *request,
-                            otp_bytes **record_out);
-
-/**
- * Verifies one record, a JWS or `<JWS>~<disclosure>~…`, with a JWK set of public keys; white space
- * behind it is left out. `expected` may not have a chain head.
- *
- * `valid_out` is 1 if all of it holds, else 0. `text_out` is UTF-8 text: the payload as it was
- * signed, or the reason why it does not hold.
- *
- * # Safety
- *
- * Every pointer is NULL or valid during the call, views with as many bytes as they say. Free the
- * text by `otp_bytes_free`.
- */
-OTP_API
-OTP_NODISCARD
-otp_status otp_verify_record(otp_view record,
-                             otp_view jwks,
-                             const otp_expected *expected,
-                             int32_t *valid_out,
-                             otp_bytes **text_out);
-
-/**
- * Verifies the records of a target, newest first, a line each.
- *
- * `valid_out` is 1 if nothing that was checked is bad and there is a record, or a chain head of no
- * records; else 0. `text_out` has a line for each question, `signatures`, `tenant`, `field`, `chain`
- * and `head`: `name<TAB>good`, `name<TAB>not checked`, or `name<TAB>bad<TAB>reason`. What was not
- * compared is not checked: a target of which a part is expected, a chain head without its digest, an
- * empty chain.
- *
- * # Safety
- *
- * As `otp_verify_record`.
- */
-OTP_API
-OTP_NODISCARD
-otp_status otp_verify_chain(otp_view records,
-                            otp_view jwks,
-                            const otp_expected *expected,
-                            int32_t *valid_out,
-                            otp_bytes **text_out);
-
-/**
- * Returns a short English text for a status number; never NULL, never freed.
- */
-OTP_API const char *otp_status_text(int32_t status);
-
-/**
- * Makes a store in this process's memory, for at most `max_cells` cells (0: one million).
- *
- * What it holds is lost on exit, and each process of a prefork server has its own: for tests and
- * for services of one process. An engine that signs records refuses it, unless `keep_records` is
- * 1: records then die with the process.
- *
- * # Safety
- *
- * `store_out` is NULL or valid.
- */
-OTP_API
-OTP_NODISCARD
-otp_status otp_store_memory_new(size_t max_cells,
-                                int32_t keep_records,
-                                otp_store **store_out);
-
-/**
- * Opens a store in an SQLite file, made if absent; several processes of one host may share it.
- * Commits are flushed before they are answered. Open it in each process, after any fork; never on
- * a network file system, and never together with another SQLite library in the same process.
- *
- * # Safety
- *
- * `path` is NULL or has `path_len` bytes; `store_out` is NULL or valid.
- */
-OTP_API
-OTP_NODISCARD
-otp_status otp_store_sqlite_open(const uint8_t *path,
-                                 size_t path_len,
-                                 otp_store **store_out);
-
-/**
- * Makes a store of the host's callbacks. `user_data` passes to the store only if this succeeds.
- *
- * # Safety
- *
- * `table` is NULL or valid, its `struct_size` set; its functions take calls from any thread for as
- * long as the store lives. `store_out` is NULL or valid.
- */
-OTP_API
-OTP_NODISCARD
-otp_status otp_store_host_new(const otp_host_store *table,
-                              otp_store **store_out);
-
-/**
- * Frees a store; NULL is harmless, and so is a store made before a fork.
- *
- * # Safety
- *
- * `store` is NULL or was made by this library, no call uses it any more, and none will.
- */
-OTP_API void otp_store_free(otp_store *store);
-
-/**
- * Runs the suite that every store must pass; `passed_out` is 1 if it does, 0 if not.
- *
- * The report is UTF-8 text, a line for each check. Give it a store of its own: it writes thousands
- * of cells, some of them for ever. It runs on several threads, which call the host's callbacks.
- *
- * # Safety
- *
- * `store` is NULL or valid; `report_out` and `passed_out` are NULL or valid.
- */
-OTP_API
-OTP_NODISCARD
-otp_status otp_store_check(const otp_store *store,
-                           int32_t *passed_out,
-                           otp_bytes **report_out);
-
-/**
- * Judges the code that a person entered; the attempt is committed before this returns.
- *
- * A wrong or late code leaves the status OK: `outcome` tells. A fault leaves `verdict_out` as it
- * was. The binding must be made of what is true now: a changed number or content is a mismatch.
- * `code` is any bytes: what is no code is a rejection.
- *
- * # Safety
- *
- * Every pointer is NULL or valid during the call; `code` has `code_len` bytes; the `struct_size` of
- * `verdict_out` is set. Free `record` by `otp_bytes_free`.
- */
-OTP_API
-OTP_NODISCARD
-otp_status otp_engine_verify(const otp_engine *engine,
-                             const otp_store *store,
-                             const otp_binding *binding,
-                             const uint8_t *code,
-                             size_t code_len,
-                             otp_verdict *verdict_out);
-
-/**
- * Judges a code that a person entered, with the challenge that it answers and evidence for the
- * signature record: as `otp_engine_verify` otherwise.
- *
- * Evidence that is missing, too large or does not fit is a rejection before anything is compared.
- *
- * # Safety
- *
- * As `otp_engine_verify`; `submission` is NULL or valid with its `struct_size` set, and so is its
- * evidence; views have as many bytes as they say.
- */
-OTP_API
-OTP_NODISCARD
-otp_status otp_engine_verify_submission(const otp_engine *engine,
-                                        const otp_store *store,
-                                        const otp_submission *submission,
-                                        otp_verdict *verdict_out);
-
-/**
- * Judges each of `count` submissions, at most 65,536.
- *
- * Each is an operation of its own: a fault of one undoes no other, and stands in the `status` of its
- * item. Submissions lie `submission_size` bytes apart, which is `sizeof(otp_submission)`, and verdicts
- * `verdict_size`, which is `sizeof(otp_verdict)`: a shorter verdict is filled as far as it goes, what
- * the library does not know of a longer one is zero. The `struct_size` of each verdict is set by the
- * library.
- *
- * # Safety
- *
- * As `otp_engine_verify_submission` for each of the `count` submissions, which need no `struct_size`;
- * `verdicts_out` has room for `count` items. Free each `record` by `otp_bytes_free`.
- */
-OTP_API
-OTP_NODISCARD
-otp_status otp_engine_verify_many(const otp_engine *engine,
-                                  const otp_store *store,
-                                  const otp_submission *submissions,
-                                  size_t submission_size,
-                                  size_t count,
-                                  otp_verdict *verdicts_out,
-                                  size_t verdict_size);
-
-/**
- * Returns where the bytes begin; valid until `otp_bytes_free`. NULL for NULL.
- *
- * # Safety
- *
- * `bytes` is NULL or was handed out by this library and not freed.
- */
-OTP_API const uint8_t *otp_bytes_data(const otp_bytes *bytes);
-
-/**
- * Returns how many bytes there are; 0 for NULL.
- *
- * # Safety
- *
- * As `otp_bytes_data`.
- */
-OTP_API size_t otp_bytes_len(const otp_bytes *bytes);
-
-/**
- * Wipes and frees bytes; NULL is harmless.
- *
- * # Safety
- *
- * `bytes` is NULL or was handed out by this library, and is not used again.
- */
-OTP_API void otp_bytes_free(otp_bytes *bytes);
-
-/**
- * Overwrites memory with zeros in a way that no compiler leaves out: for codes and secrets.
- *
- * # Safety
- *
- * `data` is NULL or has `len` bytes that may be written.
- */
-OTP_API void otp_wipe(uint8_t *data, size_t len);
+otp_status otp_mobile_parse(otp_view text,
+                            uint32_t country_code,
+                            uint8_t *buffer,
+                            size_t capacity,
+                            size_t *needed_out);
 
 #ifdef __cplusplus
 }  // extern "C"

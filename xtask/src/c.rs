@@ -66,9 +66,13 @@ pub(crate) fn compiles(job: &mut Job<'_>) {
 
 /// All C tests and the examples pass, linked dynamically and statically, as C and as C++.
 pub(crate) fn passes(job: &mut Job<'_>) {
-    let mut guide = None;
+    let (mut guide, mut manual) = (None, None);
     job.check("docs/getting-started.md holds a C program", |job| {
         guide = Some(write_guide(job)?);
+        Ok(())
+    });
+    job.check("the header holds a program", |job| {
+        manual = Some(write_manual(job)?);
         Ok(())
     });
     for (standard, linked) in [
@@ -80,7 +84,8 @@ pub(crate) fn passes(job: &mut Job<'_>) {
         let language = Language(standard);
         let mut sources: Vec<_> = TESTS.split(' ').map(source).collect();
         sources.push(format!("{EXAMPLE}.{}", language.extension()));
-        sources.extend(guide.clone().filter(|_| language.extension() == "c"));
+        let programs = guide.clone().into_iter().chain(manual.clone());
+        sources.extend(programs.filter(|_| language.extension() == "c"));
         for source in sources {
             job.check(format!("{source} passes: {standard}, {linked:?}"), |job| {
                 let program = program(job, &source, language, linked)?;
@@ -98,6 +103,24 @@ fn write_guide(job: &mut Job<'_>) -> Result<String> {
     let path = folder(job).join("generated/getting_started.c");
     job.sh()
         .write_file(&path, program.context("it has none")?.0)?;
+    Ok(path.display().to_string())
+}
+
+/// Writes the program of the header's first section into a file of its own, and returns its path.
+fn write_manual(job: &mut Job<'_>) -> Result<String> {
+    const BEFORE: &str = "#include <stdio.h>\n#include <stdlib.h>\n#include <string.h>\n\
+        #include <otp_engine.h>\n\
+        static void must(otp_status status) { if (status != OTP_STATUS_OK) exit(2); }\n";
+    let header = job.world.read("include/otp_engine.h")?;
+    let section = header.split_once("1 A PROGRAM").map(|(_, rest)| rest);
+    let section = section.and_then(|rest| rest.split_once("2 WHAT A CALL RETURNS"));
+    let (section, _) = section.context("it has none")?;
+    let lines = section
+        .lines()
+        .filter_map(|line| line.strip_prefix(" *     "));
+    let program: String = lines.map(|line| format!("{line}\n")).collect();
+    let path = folder(job).join("generated/header_program.c");
+    job.sh().write_file(&path, format!("{BEFORE}{program}"))?;
     Ok(path.display().to_string())
 }
 

@@ -10,24 +10,38 @@
 #[cfg(panic = "abort")]
 compile_error!("bindings/c must be built with panic = \"unwind\": no panic may cross the ABI");
 
-pub mod binding;
-pub mod canary;
-pub mod challenge;
-pub mod device;
-pub mod engine;
-pub mod fork;
+// In the order in which the header has them.
+pub mod status;
+
 pub mod guard;
-pub mod host;
+
+pub mod view;
+
+pub mod fork;
 pub mod key;
-mod layout;
+
+pub mod policy;
+
+pub mod observer;
+
+pub mod engine;
+
+pub mod binding;
+
+pub mod challenge;
+pub mod verify;
+
+pub mod record;
+pub mod store;
+
+pub mod host;
+
+pub mod canary;
+pub mod device;
+pub mod oath;
+pub mod otpauth;
+
 pub mod message;
 pub mod mobile;
-pub mod oath;
-pub mod observer;
-pub mod otpauth;
-pub mod policy;
-pub mod record;
-pub mod status;
-pub mod store;
-pub mod verify;
-pub mod view;
+
+mod layout;

@@ -48,7 +48,7 @@ fn header(verify: bool) -> Result<String, String> {
     bindings
         .map_err(|error| error.to_string())?
         .write(&mut bytes);
-    let made = String::from_utf8(bytes).map_err(|error| error.to_string())?;
+    let made = short_enums(&String::from_utf8(bytes).map_err(|error| error.to_string())?);
     if !verify {
         std::fs::write(&path, made).map_err(|error| error.to_string())?;
         return Ok("include/otp_engine.h is written".into());
@@ -58,6 +58,31 @@ fn header(verify: bool) -> Result<String, String> {
         || Ok("include/otp_engine.h is up to date".into()),
         |line| Err(format!("include/otp_engine.h differs from the sources in line {line}: run cargo xtask header")),
     )
+}
+
+/// Replaces what cbindgen writes around each enumeration by the macros that the header explains once.
+fn short_enums(header: &str) -> String {
+    let base = "\n#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L\n  : int32_t\n\
+         #endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L\n {\n";
+    let header = header.replace(base, " OTP_ENUM_BASE {\n");
+    let mut short = String::with_capacity(header.len());
+    let mut rest = header.as_str();
+    while let Some((before, after)) = rest.split_once("#ifndef __cplusplus\n#if __STDC_VERSION__") {
+        let Some((name, behind)) = after.split_once("\n#else\ntypedef int32_t ") else {
+            break;
+        };
+        let Some((_, behind)) = behind.split_once("#endif // __cplusplus\n") else {
+            break;
+        };
+        let name = name
+            .trim_end_matches(';')
+            .rsplit(' ')
+            .next()
+            .unwrap_or_default();
+        short += &format!("{before}OTP_ENUM_TYPE({name})\n");
+        rest = behind;
+    }
+    short + rest
 }
 
 fn first_difference(found: &str, made: &str) -> Option<usize> {
@@ -74,7 +99,20 @@ fn first_difference(found: &str, made: &str) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::first_difference;
+    use super::{first_difference, short_enums};
+
+    #[test]
+    fn what_stands_around_an_enumeration_is_said_once() {
+        let long = "/**\n * Two.\n */\nenum otp_two\n\
+             #if defined(__cplusplus) || __STDC_VERSION__ >= 202311L\n  : int32_t\n\
+             #endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L\n {\n  OTP_TWO_A = 1,\n};\n\
+             #ifndef __cplusplus\n#if __STDC_VERSION__ >= 202311L\ntypedef enum otp_two otp_two;\n#else\n\
+             typedef int32_t otp_two;\n#endif // __STDC_VERSION__ >= 202311L\n#endif // __cplusplus\nint x;\n";
+        let short = "/**\n * Two.\n */\nenum otp_two OTP_ENUM_BASE {\n  OTP_TWO_A = 1,\n};\n\
+             OTP_ENUM_TYPE(otp_two)\nint x;\n";
+        assert_eq!(short_enums(long), short);
+        assert_eq!(short_enums(short), short);
+    }
 
     #[test]
     fn the_first_line_that_differs_is_named() {

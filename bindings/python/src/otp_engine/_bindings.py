@@ -3,17 +3,6 @@
 # ruff: noqa
 # mypy: disable-error-code="misc"
 import ctypes
-OTP_RECIPIENT_MOBILE = 1
-OTP_RECIPIENT_EMAIL = 2
-OTP_CODE_CAPACITY = 27
-OTP_CHALLENGE_ID_CAPACITY = 27
-OTP_RECIPIENT_CAPACITY = 255
-OTP_ABI_VERSION = 1
-OTP_ENCODING_GSM7 = 1
-OTP_ENCODING_UCS2 = 2
-OTP_MOBILE_MAX = 15
-OTP_CREDENTIAL_HOTP = 1
-OTP_CREDENTIAL_TOTP = 2
 OTP_CODE_DIGITS = 1
 OTP_CODE_LETTERS = 2
 OTP_CODE_TOKEN = 3
@@ -23,6 +12,17 @@ OTP_REQUIRE_SIGNER_NAME = 1
 OTP_REQUIRE_DOCUMENT = 2
 OTP_REQUIRE_IMAGE = 4
 OTP_REQUIRE_CONSENT = 8
+OTP_ABI_VERSION = 1
+OTP_RECIPIENT_MOBILE = 1
+OTP_RECIPIENT_EMAIL = 2
+OTP_CODE_CAPACITY = 27
+OTP_CHALLENGE_ID_CAPACITY = 27
+OTP_RECIPIENT_CAPACITY = 255
+OTP_CREDENTIAL_HOTP = 1
+OTP_CREDENTIAL_TOTP = 2
+OTP_ENCODING_GSM7 = 1
+OTP_ENCODING_UCS2 = 2
+OTP_MOBILE_MAX = 15
 OTP_STATUS_OK = 0
 OTP_STATUS_ARGUMENT = 1
 OTP_STATUS_UTF8 = 2
@@ -151,84 +151,25 @@ class otp_view(ctypes.Structure):
 
 
 
-class otp_target(ctypes.Structure):
+class otp_code_key(ctypes.Structure):
     _fields_ = [
-        ("model", otp_view),
-        ("field", otp_view),
-        ("id", otp_view),
+        ("kid", otp_view),
+        ("secret", otp_view),
+        ("is_retired", ctypes.c_int32),
+        ("retired_at", ctypes.c_int64),
     ]
 
 
 
-class otp_binding_options(ctypes.Structure):
+class otp_key_ring_options(ctypes.Structure):
     _fields_ = [
         ("struct_size", ctypes.c_size_t),
-        ("tenant", otp_view),
-        ("purpose", otp_view),
-        ("target", otp_target),
-        ("user", otp_view),
-        ("recipient", otp_view),
-        ("recipient_kind", ctypes.c_int32),
-        ("content_guessable", ctypes.c_int32),
-        ("content", otp_view),
-    ]
-
-
-
-class otp_oath_verdict(ctypes.Structure):
-    _fields_ = [
-        ("struct_size", ctypes.c_size_t),
-        ("outcome", ctypes.c_int32),
-        ("rejection", ctypes.c_int32),
-        ("public_rejection", ctypes.c_int32),
-        ("attempts_left", ctypes.c_uint32),
-        ("has_retry_at", ctypes.c_int32),
-        ("has_matched", ctypes.c_int32),
-        ("retry_at", ctypes.c_int64),
-        ("verified_at", ctypes.c_int64),
-        ("matched", ctypes.c_uint64),
-        ("drift", ctypes.c_int32),
-        ("device", ctypes.c_uint32),
-    ]
-
-
-
-class otp_ocra_inputs(ctypes.Structure):
-    _fields_ = [
-        ("struct_size", ctypes.c_size_t),
-        ("question", otp_view),
-        ("other_question", otp_view),
-        ("pin", otp_view),
-        ("pin_digest", otp_view),
-        ("session", otp_view),
-        ("counter", ctypes.c_uint64),
-        ("now", ctypes.c_int64),
-        ("has_counter", ctypes.c_int32),
-        ("has_now", ctypes.c_int32),
-        ("look_ahead", ctypes.c_uint32),
-        ("window", ctypes.c_uint32),
-    ]
-
-
-
-class otp_device(ctypes.Structure):
-    _fields_ = [
-        ("struct_size", ctypes.c_size_t),
-        ("hotp", ctypes.c_void_p),
-        ("totp", ctypes.c_void_p),
-        ("ocra", ctypes.c_void_p),
-        ("inputs", ctypes.c_void_p),
-        ("reach", ctypes.c_uint32),
-    ]
-
-
-
-class otp_odds(ctypes.Structure):
-    _fields_ = [
-        ("struct_size", ctypes.c_size_t),
-        ("per_code", ctypes.c_double),
-        ("per_day", ctypes.c_double),
-        ("per_year", ctypes.c_double),
+        ("codes", ctypes.c_void_p),
+        ("code_count", ctypes.c_size_t),
+        ("code_size", ctypes.c_size_t),
+        ("current", otp_view),
+        ("index", otp_view),
+        ("epoch", ctypes.c_uint32),
     ]
 
 
@@ -274,6 +215,15 @@ class otp_clock(ctypes.Structure):
         ("now", otp_clock_fn),
         ("user_data", ctypes.c_void_p),
         ("drop_user_data", otp_drop_fn),
+    ]
+
+
+
+class otp_target(ctypes.Structure):
+    _fields_ = [
+        ("model", otp_view),
+        ("field", otp_view),
+        ("id", otp_view),
     ]
 
 
@@ -371,78 +321,74 @@ class otp_challenge(ctypes.Structure):
 
 
 
-class otp_code_key(ctypes.Structure):
+class otp_odds(ctypes.Structure):
     _fields_ = [
-        ("kid", otp_view),
-        ("secret", otp_view),
-        ("is_retired", ctypes.c_int32),
-        ("retired_at", ctypes.c_int64),
+        ("struct_size", ctypes.c_size_t),
+        ("per_code", ctypes.c_double),
+        ("per_day", ctypes.c_double),
+        ("per_year", ctypes.c_double),
     ]
 
 
 
-class otp_key_ring_options(ctypes.Structure):
+class otp_binding_options(ctypes.Structure):
     _fields_ = [
         ("struct_size", ctypes.c_size_t),
-        ("codes", ctypes.c_void_p),
-        ("code_count", ctypes.c_size_t),
-        ("code_size", ctypes.c_size_t),
-        ("current", otp_view),
-        ("index", otp_view),
-        ("epoch", ctypes.c_uint32),
+        ("tenant", otp_view),
+        ("purpose", otp_view),
+        ("target", otp_target),
+        ("user", otp_view),
+        ("recipient", otp_view),
+        ("recipient_kind", ctypes.c_int32),
+        ("content_guessable", ctypes.c_int32),
+        ("content", otp_view),
     ]
 
 
 
-class otp_message_options(ctypes.Structure):
+class otp_verdict(ctypes.Structure):
     _fields_ = [
         ("struct_size", ctypes.c_size_t),
-        ("template_text", otp_view),
-        ("prefix", otp_view),
-        ("domain", otp_view),
-        ("app_hash", otp_view),
-        ("subject", otp_view),
+        ("status", ctypes.c_int32),
+        ("outcome", ctypes.c_int32),
+        ("rejection", ctypes.c_int32),
+        ("public_rejection", ctypes.c_int32),
+        ("attempts_left", ctypes.c_uint32),
+        ("has_retry_at", ctypes.c_int32),
+        ("retry_at", ctypes.c_int64),
+        ("verified_at", ctypes.c_int64),
+        ("evidence_fault", ctypes.c_int32),
+        ("evidence_kind", ctypes.c_int32),
+        ("record", ctypes.c_void_p),
+        ("record_sequence", ctypes.c_uint64),
+        ("record_id", ctypes.c_char * 23),
+        ("challenge_id", ctypes.c_char * 27),
+    ]
+
+
+
+class otp_evidence(ctypes.Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_size_t),
+        ("user_name", otp_view),
+        ("signer_name", otp_view),
+        ("document", otp_view),
+        ("image", otp_view),
+        ("consent", otp_view),
+        ("revision", otp_view),
+        ("ip", otp_view),
+        ("agent", otp_view),
+    ]
+
+
+
+class otp_submission(ctypes.Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_size_t),
+        ("binding", ctypes.c_void_p),
         ("code", otp_view),
-        ("minutes", ctypes.c_uint32),
-    ]
-
-
-
-class otp_message(ctypes.Structure):
-    _fields_ = [
-        ("struct_size", ctypes.c_size_t),
-        ("text", ctypes.c_void_p),
-        ("encoding", ctypes.c_int32),
-        ("units", ctypes.c_uint32),
-        ("segments", ctypes.c_uint32),
-    ]
-
-
-
-class otp_oath_match(ctypes.Structure):
-    _fields_ = [
-        ("struct_size", ctypes.c_size_t),
-        ("matched", ctypes.c_int32),
-        ("counter", ctypes.c_uint64),
-        ("step", ctypes.c_uint64),
-    ]
-
-
-
-class otp_credential(ctypes.Structure):
-    _fields_ = [
-        ("struct_size", ctypes.c_size_t),
-        ("kind", ctypes.c_int32),
-        ("hash", ctypes.c_int32),
-        ("digits", ctypes.c_uint32),
-        ("period", ctypes.c_uint32),
-        ("counter", ctypes.c_uint64),
-        ("secret_len", ctypes.c_uint32),
-        ("secret", ctypes.c_char * 1024),
-        ("issuer", ctypes.c_char * 257),
-        ("account", ctypes.c_char * 257),
-        ("image", ctypes.c_char * 513),
-        ("legacy_secret", ctypes.c_int32),
+        ("challenge_id", otp_view),
+        ("evidence", ctypes.c_void_p),
     ]
 
 
@@ -506,72 +452,123 @@ class otp_host_store(ctypes.Structure):
 
 
 
-class otp_verdict(ctypes.Structure):
+class otp_oath_verdict(ctypes.Structure):
     _fields_ = [
         ("struct_size", ctypes.c_size_t),
-        ("status", ctypes.c_int32),
         ("outcome", ctypes.c_int32),
         ("rejection", ctypes.c_int32),
         ("public_rejection", ctypes.c_int32),
         ("attempts_left", ctypes.c_uint32),
         ("has_retry_at", ctypes.c_int32),
+        ("has_matched", ctypes.c_int32),
         ("retry_at", ctypes.c_int64),
         ("verified_at", ctypes.c_int64),
-        ("evidence_fault", ctypes.c_int32),
-        ("evidence_kind", ctypes.c_int32),
-        ("record", ctypes.c_void_p),
-        ("record_sequence", ctypes.c_uint64),
-        ("record_id", ctypes.c_char * 23),
-        ("challenge_id", ctypes.c_char * 27),
+        ("matched", ctypes.c_uint64),
+        ("drift", ctypes.c_int32),
+        ("device", ctypes.c_uint32),
     ]
 
 
 
-class otp_evidence(ctypes.Structure):
+class otp_ocra_inputs(ctypes.Structure):
     _fields_ = [
         ("struct_size", ctypes.c_size_t),
-        ("user_name", otp_view),
-        ("signer_name", otp_view),
-        ("document", otp_view),
-        ("image", otp_view),
-        ("consent", otp_view),
-        ("revision", otp_view),
-        ("ip", otp_view),
-        ("agent", otp_view),
+        ("question", otp_view),
+        ("other_question", otp_view),
+        ("pin", otp_view),
+        ("pin_digest", otp_view),
+        ("session", otp_view),
+        ("counter", ctypes.c_uint64),
+        ("now", ctypes.c_int64),
+        ("has_counter", ctypes.c_int32),
+        ("has_now", ctypes.c_int32),
+        ("look_ahead", ctypes.c_uint32),
+        ("window", ctypes.c_uint32),
     ]
 
 
 
-class otp_submission(ctypes.Structure):
+class otp_device(ctypes.Structure):
     _fields_ = [
         ("struct_size", ctypes.c_size_t),
-        ("binding", ctypes.c_void_p),
+        ("hotp", ctypes.c_void_p),
+        ("totp", ctypes.c_void_p),
+        ("ocra", ctypes.c_void_p),
+        ("inputs", ctypes.c_void_p),
+        ("reach", ctypes.c_uint32),
+    ]
+
+
+
+class otp_oath_match(ctypes.Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_size_t),
+        ("matched", ctypes.c_int32),
+        ("counter", ctypes.c_uint64),
+        ("step", ctypes.c_uint64),
+    ]
+
+
+
+class otp_credential(ctypes.Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_size_t),
+        ("kind", ctypes.c_int32),
+        ("hash", ctypes.c_int32),
+        ("digits", ctypes.c_uint32),
+        ("period", ctypes.c_uint32),
+        ("counter", ctypes.c_uint64),
+        ("secret_len", ctypes.c_uint32),
+        ("secret", ctypes.c_char * 1024),
+        ("issuer", ctypes.c_char * 257),
+        ("account", ctypes.c_char * 257),
+        ("image", ctypes.c_char * 513),
+        ("legacy_secret", ctypes.c_int32),
+    ]
+
+
+
+class otp_message_options(ctypes.Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_size_t),
+        ("template_text", otp_view),
+        ("prefix", otp_view),
+        ("domain", otp_view),
+        ("app_hash", otp_view),
+        ("subject", otp_view),
         ("code", otp_view),
-        ("challenge_id", otp_view),
-        ("evidence", ctypes.c_void_p),
+        ("minutes", ctypes.c_uint32),
+    ]
+
+
+
+class otp_message(ctypes.Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_size_t),
+        ("text", ctypes.c_void_p),
+        ("encoding", ctypes.c_int32),
+        ("units", ctypes.c_uint32),
+        ("segments", ctypes.c_uint32),
     ]
 
 
 FUNCTIONS = [
-    ("otp_binding_check", ctypes.c_int32, [ctypes.c_void_p]),
-    ("otp_binding_new", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p]),
-    ("otp_binding_free", None, [ctypes.c_void_p]),
-    ("otp_engine_check_store", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p]),
-    ("otp_engine_adopt_store", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p]),
-    ("otp_engine_begin_store", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p]),
-    ("otp_code_capacity", ctypes.c_size_t, []),
-    ("otp_challenge_id_capacity", ctypes.c_size_t, []),
-    ("otp_recipient_capacity", ctypes.c_size_t, []),
-    ("otp_engine_verify_hotp", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_uint32, ctypes.c_void_p]),
-    ("otp_engine_resynchronise_hotp", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, otp_view, otp_view, ctypes.c_uint32, ctypes.c_void_p]),
-    ("otp_engine_verify_totp", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_uint32, ctypes.c_void_p]),
-    ("otp_engine_resynchronise_totp", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, otp_view, otp_view, ctypes.c_uint32, ctypes.c_void_p]),
-    ("otp_engine_ocra_question", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p]),
-    ("otp_engine_verify_ocra", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p]),
-    ("otp_engine_verify_devices", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p]),
-    ("otp_engine_reset_device", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p]),
-    ("otp_engine_device_odds", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p]),
-    ("otp_engine_device_findings", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p]),
+    ("otp_status_text", ctypes.c_char_p, [ctypes.c_int32]),
+    ("otp_error_detail", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p]),
+    ("otp_bytes_data", ctypes.c_void_p, [ctypes.c_void_p]),
+    ("otp_bytes_len", ctypes.c_size_t, [ctypes.c_void_p]),
+    ("otp_bytes_free", None, [ctypes.c_void_p]),
+    ("otp_wipe", None, [ctypes.c_void_p, ctypes.c_size_t]),
+    ("otp_key_ring_new", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p]),
+    ("otp_key_ring_free", None, [ctypes.c_void_p]),
+    ("otp_signing_key_from_seed", ctypes.c_int32, [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p]),
+    ("otp_signing_key_from_pem", ctypes.c_int32, [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p]),
+    ("otp_signing_key_free", None, [ctypes.c_void_p]),
+    ("otp_signing_key_public_jwks", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p]),
+    ("otp_signing_key_public_pem", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p]),
+    ("otp_policy_default", ctypes.c_int32, [ctypes.c_void_p]),
+    ("otp_rate_limits_default", ctypes.c_int32, [ctypes.c_void_p]),
+    ("otp_policy_check", ctypes.c_int32, [ctypes.c_void_p]),
     ("otp_abi_version", ctypes.c_uint32, []),
     ("otp_version", ctypes.c_char_p, []),
     ("otp_engine_new", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p]),
@@ -591,17 +588,38 @@ FUNCTIONS = [
     ("otp_engine_findings", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p]),
     ("otp_recipient_findings", ctypes.c_int32, [ctypes.c_uint32, ctypes.c_void_p]),
     ("otp_engine_issue_many", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_size_t]),
-    ("otp_error_detail", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p]),
-    ("otp_key_ring_new", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p]),
-    ("otp_key_ring_free", None, [ctypes.c_void_p]),
-    ("otp_signing_key_from_seed", ctypes.c_int32, [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p]),
-    ("otp_signing_key_from_pem", ctypes.c_int32, [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p]),
-    ("otp_signing_key_free", None, [ctypes.c_void_p]),
-    ("otp_signing_key_public_jwks", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p]),
-    ("otp_signing_key_public_pem", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p]),
-    ("otp_message_check", ctypes.c_int32, [ctypes.c_void_p]),
-    ("otp_message_compose", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p]),
-    ("otp_mobile_parse", ctypes.c_int32, [otp_view, ctypes.c_uint32, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p]),
+    ("otp_binding_check", ctypes.c_int32, [ctypes.c_void_p]),
+    ("otp_binding_new", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p]),
+    ("otp_binding_free", None, [ctypes.c_void_p]),
+    ("otp_code_capacity", ctypes.c_size_t, []),
+    ("otp_challenge_id_capacity", ctypes.c_size_t, []),
+    ("otp_recipient_capacity", ctypes.c_size_t, []),
+    ("otp_engine_verify", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p]),
+    ("otp_engine_verify_submission", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p]),
+    ("otp_engine_verify_many", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_size_t]),
+    ("otp_engine_signatures", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, otp_view, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p]),
+    ("otp_engine_chain_head", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, otp_view, ctypes.c_void_p, ctypes.c_void_p]),
+    ("otp_engine_erase", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p]),
+    ("otp_verify_record", ctypes.c_int32, [otp_view, otp_view, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p]),
+    ("otp_verify_chain", ctypes.c_int32, [otp_view, otp_view, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p]),
+    ("otp_store_memory_new", ctypes.c_int32, [ctypes.c_size_t, ctypes.c_int32, ctypes.c_void_p]),
+    ("otp_store_sqlite_open", ctypes.c_int32, [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p]),
+    ("otp_store_host_new", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p]),
+    ("otp_store_free", None, [ctypes.c_void_p]),
+    ("otp_store_check", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p]),
+    ("otp_engine_check_store", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p]),
+    ("otp_engine_adopt_store", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p]),
+    ("otp_engine_begin_store", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p]),
+    ("otp_engine_verify_hotp", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_uint32, ctypes.c_void_p]),
+    ("otp_engine_resynchronise_hotp", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, otp_view, otp_view, ctypes.c_uint32, ctypes.c_void_p]),
+    ("otp_engine_verify_totp", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_uint32, ctypes.c_void_p]),
+    ("otp_engine_resynchronise_totp", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, otp_view, otp_view, ctypes.c_uint32, ctypes.c_void_p]),
+    ("otp_engine_ocra_question", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p]),
+    ("otp_engine_verify_ocra", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p]),
+    ("otp_engine_verify_devices", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p]),
+    ("otp_engine_reset_device", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p]),
+    ("otp_engine_device_odds", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p]),
+    ("otp_engine_device_findings", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p]),
     ("otp_base32_decode", ctypes.c_int32, [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p]),
     ("otp_base32_decode_legacy", ctypes.c_int32, [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p]),
     ("otp_base32_encode", ctypes.c_int32, [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p]),
@@ -624,27 +642,9 @@ FUNCTIONS = [
     ("otp_uri_parse", ctypes.c_int32, [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p]),
     ("otp_uri_parse_legacy", ctypes.c_int32, [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p]),
     ("otp_uri_build", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p]),
-    ("otp_policy_default", ctypes.c_int32, [ctypes.c_void_p]),
-    ("otp_rate_limits_default", ctypes.c_int32, [ctypes.c_void_p]),
-    ("otp_policy_check", ctypes.c_int32, [ctypes.c_void_p]),
-    ("otp_engine_signatures", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, otp_view, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p]),
-    ("otp_engine_chain_head", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, otp_view, ctypes.c_void_p, ctypes.c_void_p]),
-    ("otp_engine_erase", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p]),
-    ("otp_verify_record", ctypes.c_int32, [otp_view, otp_view, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p]),
-    ("otp_verify_chain", ctypes.c_int32, [otp_view, otp_view, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p]),
-    ("otp_status_text", ctypes.c_char_p, [ctypes.c_int32]),
-    ("otp_store_memory_new", ctypes.c_int32, [ctypes.c_size_t, ctypes.c_int32, ctypes.c_void_p]),
-    ("otp_store_sqlite_open", ctypes.c_int32, [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p]),
-    ("otp_store_host_new", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p]),
-    ("otp_store_free", None, [ctypes.c_void_p]),
-    ("otp_store_check", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p]),
-    ("otp_engine_verify", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p]),
-    ("otp_engine_verify_submission", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p]),
-    ("otp_engine_verify_many", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_size_t]),
-    ("otp_bytes_data", ctypes.c_void_p, [ctypes.c_void_p]),
-    ("otp_bytes_len", ctypes.c_size_t, [ctypes.c_void_p]),
-    ("otp_bytes_free", None, [ctypes.c_void_p]),
-    ("otp_wipe", None, [ctypes.c_void_p, ctypes.c_size_t]),
+    ("otp_message_check", ctypes.c_int32, [ctypes.c_void_p]),
+    ("otp_message_compose", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p]),
+    ("otp_mobile_parse", ctypes.c_int32, [otp_view, ctypes.c_uint32, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p]),
 ]
 
 
