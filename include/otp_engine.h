@@ -109,8 +109,8 @@
  *   constants are in the enum and the type of that name is int32_t (OTP_ENUM_TYPE).
  *
  * 11 LINKING
- *   `pkg-config --cflags --libs otp_engine`. A static program needs -lgcc_s -lutil -lrt -lpthread -lm
- *   -ldl -lc behind libotp_engine.a, which also holds SQLite's own symbols.
+ *   `pkg-config --cflags --libs otp_engine`. A static program needs, behind libotp_engine.a,
+ *   -lgcc_s -lutil -lrt -lpthread -lm -ldl -lc; the archive also holds SQLite's own symbols.
  */
 
 
@@ -1030,9 +1030,9 @@ typedef struct {
    */
   size_t struct_size;
   /**
-   * 0 keeps no meter of users and recipients at all, at your own risk; default 1.
+   * 1 limits neither users nor recipients, at your own risk; default 0.
    */
-  int32_t metered;
+  int32_t unlimited;
   /**
    * Wrong guesses of a user in 24 h, over all records: 1 to 32, default 15.
    */

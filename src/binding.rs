@@ -330,7 +330,7 @@ pub struct BindingError {
 }
 
 impl BindingError {
-    /// Returns the name of the member, such as `tenant`.
+    /// Returns the name of the member, such as `tenant` or `target.id`.
     #[must_use]
     pub const fn member(&self) -> &'static str {
         self.member
@@ -379,7 +379,14 @@ const LENGTH: usize = 2;
 const ROOM: usize = LENGTH * MEMBERS + 64;
 
 const MEMBERS: usize = 6;
-const NAMES: [&str; MEMBERS] = ["tenant", "purpose", "model", "field", "record", "user"];
+const NAMES: [&str; MEMBERS] = [
+    "tenant",
+    "purpose",
+    "target.model",
+    "target.field",
+    "target.id",
+    "user",
+];
 
 #[cfg(test)]
 mod tests {

@@ -64,6 +64,6 @@ class SqliteHostStore(otp.HostStore):
 
 
 if __name__ == "__main__":
-    passed, report = SqliteHostStore(sys.argv[1] if sys.argv[1:] else "cells.db").check()
-    print(report)
-    sys.exit(0 if passed else 1)
+    report = SqliteHostStore(sys.argv[1] if sys.argv[1:] else "cells.db").check()
+    print(report.text)
+    sys.exit(0 if report else 1)

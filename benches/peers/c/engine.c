@@ -72,7 +72,7 @@ static desk *open_desk(effort how, int metered) {
     memset(&rate_limits, 0, sizeof rate_limits);
     rate_limits.struct_size = sizeof rate_limits;
     REQUIRE(otp_rate_limits_default(&rate_limits) == OTP_STATUS_OK);
-    rate_limits.metered = metered;
+    rate_limits.unlimited = !metered;
     code.kid = text("2026a");
     code.secret = text("a code secret of thirty-two bytes");
     keys.struct_size = sizeof keys;

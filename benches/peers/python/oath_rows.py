@@ -28,8 +28,8 @@ def package(secret: bytes, algorithm: str) -> Side:
     """Make codes by this project's package."""
     hotp, totp = otp.Hotp(secret, 6, algorithm), otp.Totp(secret, 6, algorithm, PERIOD)
     return {
-        "hotp generate": hotp.at,
-        "totp generate": totp.at,
+        "hotp generate": hotp.generate,
+        "totp generate": totp.generate,
         "hotp verify": lambda at: hotp.verify(WRONG, at),
         "totp verify": lambda at: totp.verify(WRONG, at, window=1),
     }

@@ -1,4 +1,4 @@
-"""Issue and verify of the package, beside pure Python and the floor; no budgets, memory store."""
+"""Issue and verify of the package, beside pure Python and the floor; unlimited, in memory."""
 
 import ctypes
 from collections.abc import Callable
@@ -7,8 +7,8 @@ from typing import Any
 import otp_engine as otp
 from otp_engine import _bindings as c
 from otp_engine._lib import lib
+from otp_engine.binding import Bound, bound
 from otp_engine.engine import _new_issued, _new_verdict, _submissions
-from otp_engine.words import Bound, bound
 
 from baseline import CODES, INDEX, EqualWork, Members, Plain, members
 from measure import Effort, Row, figure, group, report, timed
@@ -20,7 +20,7 @@ def binding_of(parts: Members) -> otp.Binding:
     """Bind a code."""
     tenant, purpose, model, field, record, user, mobile = parts
     return otp.Binding(
-        tenant=tenant, purpose=purpose, model=model, field=field, record=record, user=user,
+        tenant=tenant, purpose=purpose, target=otp.Target(model, field, record), user=user,
         mobile=mobile,
     )  # fmt: skip
 
@@ -33,7 +33,7 @@ class Rows:
         self.parts = [members(at) for at in range(self.count)]
         self.bindings = [binding_of(part) for part in self.parts]
         keys = otp.KeyRing({"bench": CODES}, index=INDEX)
-        self.engine = otp.Engine(keys, budgets=otp.Budgets(metered=False))
+        self.engine = otp.Engine(keys, rate_limits=otp.RateLimits(unlimited=True))
         self.lib = floor
 
     def floor(self) -> int:
@@ -77,7 +77,10 @@ class Rows:
             bindings = self.bindings if ready else [binding_of(part) for part in self.parts]
             issued = engine.issue_many(cells, bindings)
             codes: list[str] = [one.code for one in issued]  # type: ignore[union-attr]
-            verdicts = engine.verify_many(cells, list(zip(bindings, codes, strict=True)))
+            verdicts = engine.verify_many(
+                cells,
+                [otp.Submission(to, code) for to, code in zip(bindings, codes, strict=True)],
+            )
             assert all(verdicts)
 
         return timed(work)
@@ -117,10 +120,10 @@ class Rows:
         addresses = (ctypes.c_void_p * count)(*(to.address for to in made))
         out = ctypes.addressof(issued)
         size = ctypes.sizeof(c.otp_issued)
-        took = timed(
-            lambda: lib.otp_engine_issue_many(engine, cells, addresses, count, out, size)
+        took = timed(lambda: lib.otp_engine_issue_many(engine, cells, addresses, count, out, size))
+        run, kept = _submissions(
+            [(to, one.code, b"", None) for to, one in zip(made, issued, strict=True)]
         )
-        run, kept = _submissions(made, [one.code for one in issued])
         out = ctypes.addressof(verdicts)
         each, item = ctypes.sizeof(c.otp_verdict), ctypes.sizeof(c.otp_submission)
         took += timed(

@@ -38,9 +38,9 @@ impl otp_target {
         // SAFETY: by this function's contract.
         unsafe {
             Ok(Target {
-                model: self.model.text("model")?,
-                field: self.field.text("field")?,
-                id: self.id.text("id")?,
+                model: self.model.text("target.model")?,
+                field: self.field.text("target.field")?,
+                id: self.id.text("target.id")?,
             })
         }
     }

@@ -64,7 +64,7 @@ layout! {
     }
     otp_rate_limits 56 {
         struct_size 0,
-        metered 8,
+        unlimited 8,
         user_failures_per_day 12,
         consecutive_failures 16,
         recipient_failures_per_day 20,

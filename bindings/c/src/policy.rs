@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use otp_core::{CodeKind, ContentRule, EvidenceKind, OutOfBounds, Policy, RateLimits, Resend};
 
-use crate::guard::guard;
+use crate::guard::{flag, guard};
 use crate::status::{Fault, otp_status};
 use crate::view::{Sized_, checked_size, read_sized_over, write_sized};
 
@@ -115,14 +115,10 @@ impl otp_policy {
                 )));
             }
         });
-        builder = builder.content(match self.content_required {
-            0 => ContentRule::Optional,
-            1 => ContentRule::Required,
-            other => {
-                return Err(Fault::argument(format!(
-                    "content_required is {other}; it must be 0 or 1"
-                )));
-            }
+        builder = builder.content(if flag(self.content_required, "content_required")? {
+            ContentRule::Required
+        } else {
+            ContentRule::Optional
         });
         if self.evidence > 15 {
             return Err(Fault::argument(format!(
@@ -159,8 +155,8 @@ const PIECES: [(u32, EvidenceKind); 4] = [
 pub struct otp_rate_limits {
     /// `sizeof(otp_rate_limits)`.
     pub struct_size: usize,
-    /// 0 keeps no meter of users and recipients at all, at your own risk; default 1.
-    pub metered: i32,
+    /// 1 limits neither users nor recipients, at your own risk; default 0.
+    pub unlimited: i32,
     /// Wrong guesses of a user in 24 h, over all records: 1 to 32, default 15.
     pub user_failures_per_day: u32,
     /// Wrong guesses of a user in a row that lock them: 10 to 100, default 100.
@@ -193,7 +189,7 @@ impl otp_rate_limits {
     fn of(limits: &RateLimits) -> Self {
         Self {
             struct_size: size_of::<Self>(),
-            metered: i32::from(limits.is_limited()),
+            unlimited: i32::from(!limits.is_limited()),
             user_failures_per_day: limits.user_failures().count().into(),
             consecutive_failures: limits.consecutive_failures().into(),
             recipient_failures_per_day: limits.recipient_failures().count().into(),
@@ -209,15 +205,7 @@ impl otp_rate_limits {
     }
 
     pub(crate) fn build(&self) -> Result<RateLimits, Fault> {
-        let stops = match self.device_hard_stop {
-            0 => false,
-            1 => true,
-            other => {
-                return Err(Fault::argument(format!(
-                    "device_hard_stop is {other}; it must be 0 or 1"
-                )));
-            }
-        };
+        let stops = flag(self.device_hard_stop, "device_hard_stop")?;
         let devices = RateLimits::builder()
             .consecutive_failures(byte(self.consecutive_failures))
             .device_failures_per_day(byte(self.device_failures_per_day))
@@ -238,14 +226,8 @@ impl otp_rate_limits {
             ("device_failures_per_day", self.device_failures_per_day),
         ];
         let fault = |error| out_of_bounds(error, &given);
-        match self.metered {
-            0 => return devices.without_meters().build().map_err(fault),
-            1 => {}
-            other => {
-                return Err(Fault::argument(format!(
-                    "metered is {other}; it must be 0 or 1"
-                )));
-            }
+        if flag(self.unlimited, "unlimited")? {
+            return devices.without_meters().build().map_err(fault);
         }
         let mut builder = devices;
         if self.lock_ends_after != 0 {

@@ -113,7 +113,7 @@ AT(otp_policy, evidence, 56);
 
 SIZE(otp_rate_limits, 56);
 AT(otp_rate_limits, struct_size, 0);
-AT(otp_rate_limits, metered, 8);
+AT(otp_rate_limits, unlimited, 8);
 AT(otp_rate_limits, user_failures_per_day, 12);
 AT(otp_rate_limits, consecutive_failures, 16);
 AT(otp_rate_limits, recipient_failures_per_day, 20);
@@ -406,6 +406,12 @@ IS(OTP_CHALLENGE_STATE_CANCELLED, 5);
 IS(OTP_DELIVERY_UNREPORTED, 0);
 IS(OTP_DELIVERY_SENT, 1);
 IS(OTP_DELIVERY_FAILED, 2);
+IS(OTP_REPORT_OUTCOME_RECORDED, 1);
+IS(OTP_REPORT_OUTCOME_REFUNDED, 2);
+IS(OTP_REPORT_OUTCOME_IGNORED, 3);
+IS(OTP_LOCK_NONE, 0);
+IS(OTP_LOCK_UNTIL, 1);
+IS(OTP_LOCK_UNTIL_UNLOCKED, 2);
 
 IS(OTP_EVENT_KIND_OTHER, 0);
 IS(OTP_EVENT_KIND_ISSUED, 1);

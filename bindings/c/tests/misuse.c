@@ -269,7 +269,7 @@ static void case_9_bytes_of_no_text_a_nul_and_a_mebibyte_are_malformed(void) {
 
 static void case_97_invalid_utf8_is_an_error_and_malformed_where_it_was_entered(void) {
     static const char *const bad[] = {"\xFF", "a\xC0\xAF", "\xED\xA0\x80", "\xE2\x82", "\xF4\x90\x80\x80"};
-    static const char *const names[] = {"tenant", "purpose", "model", "field", "id", "user", "recipient"};
+    static const char *const names[] = {"tenant", "purpose", "target.model", "target.field", "target.id", "user", "recipient"};
     otp_engine *engine = sample_engine();
     otp_store *store = sample_store();
     otp_issued issued = issue(engine, store, "15");

@@ -118,7 +118,7 @@ static void case_391_a_device_counts_its_guesses_by_itself_and_locks_no_code_tha
     int guess;
     SIZED(otp_rate_limits, rate_limits);
     OK(otp_rate_limits_default(&rate_limits));
-    rate_limits.metered = 0;
+    rate_limits.unlimited = 1;
     engine = engine_of(0, &now, &rate_limits, NULL);
     OK(otp_store_memory_new(0, 0, &store));
     /* Thirty a day, without meters, and for whomever they are made. */

@@ -82,7 +82,7 @@ static void policy_and_rate_limits_are_filled_checked_and_refused_by_name(void) 
     CHECK(policy.struct_size == sizeof policy && rate_limits.struct_size == sizeof rate_limits);
     CHECK(policy.code == OTP_CODE_DIGITS && policy.symbols == 6 && policy.validity == 180);
     CHECK(policy.max_attempts == 5 && policy.cooldown == 60 && policy.resend == OTP_RESEND_SAME);
-    CHECK(rate_limits.metered == 1 && rate_limits.user_failures_per_day == 15);
+    CHECK(rate_limits.unlimited == 0 && rate_limits.user_failures_per_day == 15);
     OK(otp_policy_check(&policy));
     policy.max_attempts = 10;
     OK(otp_policy_check(&policy));

@@ -40,7 +40,7 @@ static void case_96_eight_threads_with_one_right_code_are_one_success(void) {
     SIZED(otp_rate_limits, rate_limits);
     SIZED(otp_engine_options, options);
     OK(otp_rate_limits_default(&rate_limits));
-    rate_limits.metered = 0; /* the meters are of no matter here, and would refuse the twentieth send */
+    rate_limits.unlimited = 1; /* the limits are of no matter here, and would refuse the twentieth send */
     options.rate_limits = &rate_limits;
     OK(otp_engine_new(ring, &options, &engine));
     otp_key_ring_free(ring);

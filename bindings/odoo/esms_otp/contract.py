@@ -238,9 +238,10 @@ def rejected(verdict: "Verdict", now: datetime) -> Result:
             "retry_after": _wait(verdict.retry_at, now),
         }
     if verdict.rejection == "evidence":
-        piece, _, fault = (verdict.evidence or "evidence: unfit").partition(": ")
-        name = {"image": "signature"}.get(piece, piece)
-        why = {"missing": "is required", "too_large": "is too large"}.get(fault, "is not usable")
+        fault = verdict.evidence_fault
+        part, problem = ("evidence", "unfit") if fault is None else (fault.kind, fault.problem)
+        name = {"image": "signature", "other": "evidence"}.get(part, part)
+        why = {"missing": "is required", "too_large": "is too large"}.get(problem, "is not usable")
         return {"status": 400, "message": f"{name} {why}"}
     if verdict.rejection == "malformed":
         return {"status": 400, "message": "otp is malformed"}

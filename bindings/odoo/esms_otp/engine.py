@@ -42,14 +42,14 @@ class NotConfigured(Exception):
 def engine(limits: Mapping[str, int] | None = None) -> otp.Engine:
     """Return the engine of this process with these limits of users and numbers.
 
-    ``limits`` are the settings of the engine's ``Budgets``; without them it has the engine's own.
+    ``limits`` are the settings of ``otp.RateLimits``; without them it has the engine's own.
     """
     made = _of_process()
     named = tuple(sorted((limits or {}).items()))
     if named not in made.engines:
         made.engines[named] = otp.Engine(
             made.ring,
-            budgets=otp.Budgets(**dict(named)),
+            rate_limits=otp.RateLimits(**dict(named)),
             signing_key=made.signing_key,
             observer=_hear,
         )

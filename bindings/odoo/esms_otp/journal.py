@@ -102,8 +102,8 @@ def heard(registry: Registry, events: Iterable[otp.Event], company_id: int | Non
     with transaction(registry) as cr:
         _log(cr, events, company_id)
         for event in events:
-            state = _STATES.get(event.happening)
-            if event.happening == "rejected" and event.reason == "expired":
+            state = _STATES.get(event.kind)
+            if event.kind == "rejected" and event.rejection == "expired":
                 state = "expired"
             if state and event.challenge_id:
                 cr.execute(
@@ -138,18 +138,19 @@ def receipt(registry: Registry, token: str, state: str, at: datetime) -> bool:
 
 def _log(cr: BaseCursor, events: Iterable[otp.Event], company_id: int | None) -> None:
     for event in events:
+        target = event.target
         values = {
             "at": _naive(event.at),
-            "happening": event.happening,
-            "reason": event.reason or event.why,
+            "happening": event.kind,
+            "reason": event.refusal_reason or event.rejection or event.reset_reason,
             "count": event.count,
             "mixed_scripts": event.mixed_scripts,
             "refunded": event.refunded,
             "user_id": int(event.user) if event.user else None,  # a number's own event has none
             "company_id": company_id,
-            "model": event.model or None,
-            "field": event.field or None,
-            "res_id": int(event.record) if event.record else None,
+            "model": target.model if target else None,
+            "field": target.field if target else None,
+            "res_id": int(target.id) if target else None,
             "recipient": event.recipient or None,
             "generation": PREFIX + event.challenge_id if event.challenge_id else None,
         }

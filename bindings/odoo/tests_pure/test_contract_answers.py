@@ -37,14 +37,14 @@ def accepted():
     return SimpleNamespace(accepted=True, verified_at=NOW, challenge_id=ID)
 
 
-def rejected(rejection, attempts_left=None, retry_at=None, evidence=None):
+def rejected(rejection, attempts_left=None, retry_at=None, evidence_fault=None):
     """Return the verdict on any other."""
     return SimpleNamespace(
         accepted=False,
         rejection=rejection,
         attempts_left=attempts_left,
         retry_at=retry_at,
-        evidence=evidence,
+        evidence_fault=evidence_fault,
         verified_at=None,
         challenge_id=None,
     )
@@ -231,18 +231,19 @@ def test_no_attempts_are_left(rejection, seconds, wait):
 
 
 @pytest.mark.parametrize(
-    ("evidence", "message"),
+    ("fault", "message"),
     [
-        ("image: missing", "signature is required"),
-        ("image: too_large", "signature is too large"),
-        ("image: unfit", "signature is not usable"),
-        ("signer_name: missing", "signer_name is required"),
+        (otp.EvidenceFault("image", "missing"), "signature is required"),
+        (otp.EvidenceFault("image", "too_large"), "signature is too large"),
+        (otp.EvidenceFault("image", "unfit"), "signature is not usable"),
+        (otp.EvidenceFault("signer_name", "missing"), "signer_name is required"),
+        (otp.EvidenceFault("other", "unfit"), "evidence is not usable"),
         (None, "evidence is not usable"),
     ],
 )
-def test_missing_evidence_is_named(evidence, message):
+def test_missing_evidence_is_named(fault, message):
     """The code is not used up by it."""
-    verdict = rejected("evidence", evidence=evidence)
+    verdict = rejected("evidence", evidence_fault=fault)
     same(contract.rejected(verdict, NOW), {"status": 400, "message": message})
 
 
@@ -316,7 +317,7 @@ def test_the_engine_itself_is_understood():
     key = otp.SigningKey.from_seed(os.urandom(32))
     engine = otp.Engine(ring, policy=otp.Policy(evidence=("image",)), signing_key=key)
     binding = otp.Binding(
-        tenant="t", purpose="sign", model="m", field="f", record="15", user="7", mobile=MOBILE
+        tenant="t", purpose="sign", target=otp.Target("m", "f", "15"), user="7", mobile=MOBILE
     )
     now = datetime.now(timezone.utc)
 

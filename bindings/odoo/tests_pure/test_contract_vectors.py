@@ -54,6 +54,14 @@ def at(seconds):
     return None if seconds is None else datetime.fromtimestamp(seconds, timezone.utc)
 
 
+def fault_of(told):
+    """Return what is wrong with evidence, which the vectors write as "image: missing"."""
+    if told is None:
+        return None
+    kind, problem = told.split(": ")
+    return SimpleNamespace(kind=kind, problem=problem)
+
+
 def answer(kind, given):
     """Answer what the engine said."""
     given = SimpleNamespace(**given)
@@ -102,7 +110,7 @@ def answer(kind, given):
                 rejection=given.rejection,
                 attempts_left=getattr(given, "attempts_left", None),
                 retry_at=at(getattr(given, "retry_at", None)),
-                evidence=getattr(given, "evidence", None),
+                evidence_fault=fault_of(getattr(given, "evidence", None)),
             )
             return contract.rejected(verdict, at(given.now))
         case "signature":

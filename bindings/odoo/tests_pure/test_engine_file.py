@@ -16,9 +16,7 @@ import pytest
 BINDING = {
     "tenant": "t",
     "purpose": engine.PURPOSE,
-    "model": "loan.application",
-    "field": "f",
-    "record": "1",
+    "target": otp.Target("loan.application", "f", "1"),
     "user": "7",
     "mobile": "60123456789",
 }
@@ -170,7 +168,7 @@ def test_case_201_cells_from_before_the_mark_are_named_with_what_to_do(files):
     assert engine.engine().issue(store, otp.Binding(**BINDING))
     with pytest.raises(engine.NotConfigured, match=r"_adopt_store\(\).*_begin_store\(\)"):
         engine.check_keys(store, "bank", opened)
-    assert engine.engine().adopt_store(store) == "begun"
+    assert engine.engine().adopt_store(store).keys == "begun"
     engine.check_keys(store, "bank", opened)
 
 

@@ -19,7 +19,7 @@ def signed(content=None, guessable=False):
     )
     store = Kept()
     binding = otp.Binding(
-        tenant="t", purpose="sign", model="m", field="f", record="1", user="7",
+        tenant="t", purpose="sign", target=otp.Target("m", "f", "1"), user="7",
         mobile="60123456789", content=content, content_guessable=guessable,
     )  # fmt: skip
     code = engine.issue(store, binding).code
@@ -107,7 +107,7 @@ def bytes_of(value):
 def test_numbers_get_the_code_of_their_country(text, number):
     known = recipient.international(text, 60)
     assert known == number
-    otp.Binding(tenant="t", purpose="p", model="m", field="f", record="1", user="7", mobile=known)
+    otp.Binding(tenant="t", purpose="p", target=otp.Target("m", "f", "1"), user="7", mobile=known)
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,7 @@ def close() -> None:
     for round_ in range(20 * ROUNDS):
         if round_ >= ROUNDS and closed:
             break
-        maker = engine(clock=None, budgets=otp.Budgets(metered=False))
+        maker = engine(clock=None, rate_limits=otp.RateLimits(unlimited=True))
         store: otp.Store = DictStore() if round_ % 2 else otp.MemoryStore()
         first = threading.Event()
         work = calls_on(maker, store, 4)
@@ -82,7 +82,7 @@ def close() -> None:
 
 def collect() -> None:
     """Drop engines and stores in cycles; the collector finds them while calls go on."""
-    stays, shelf = engine(clock=None, budgets=otp.Budgets(metered=False)), otp.MemoryStore()
+    stays, shelf = engine(clock=None, rate_limits=otp.RateLimits(unlimited=True)), otp.MemoryStore()
 
     heard: list[otp.Event] = []
 

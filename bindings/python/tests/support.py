@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import pathlib
 import sys
+from collections.abc import Iterable
 from typing import Any
 
 import otp_engine as otp
@@ -35,7 +36,7 @@ def engine(**options: Any) -> otp.Engine:
 
 def engine_on_any(**options: Any) -> otp.Engine:
     """Make an engine for any store: one that expires asks for a lock that ends by itself."""
-    options.setdefault("budgets", otp.Budgets(lock_ends_after=400 * 86_400))
+    options.setdefault("rate_limits", otp.RateLimits(lock_ends_after=400 * 86_400))
     return engine(**options)
 
 
@@ -44,16 +45,20 @@ def signer() -> otp.SigningKey:
 
 
 def binding(record: str = "15", **other: Any) -> otp.Binding:
+    model, field = other.pop("model", "loan.application"), other.pop("field", "signature")
     members = {
         "tenant": "acme",
         "purpose": "sign",
-        "model": "loan.application",
-        "field": "signature",
-        "record": record,
+        "target": otp.Target(model, field, record),
         "user": "7",
         "mobile": "60123456789",
     }
     return otp.Binding(**{**members, **other})
+
+
+def submissions(bindings: Iterable[otp.Binding], codes: Iterable[str]) -> list[otp.Submission]:
+    """Return what is entered for each of several bindings."""
+    return [otp.Submission(to, code) for to, code in zip(bindings, codes, strict=True)]
 
 
 def issue(by: otp.Engine, store: otp.Store, to: otp.Binding) -> otp.Issued:

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from support import START, DictStore, binding, engine, issue, signer, wrong
+from support import START, DictStore, binding, engine, issue, signer, submissions, wrong
 
 import otp_engine as otp
 from otp_engine import _callbacks
@@ -44,7 +44,7 @@ def test_case_282_a_fault_in_a_batch_is_false(error: Exception) -> None:
     codes = [one.code if isinstance(one, otp.Issued) else "000000" for one in issued]
 
     store.left = 3
-    verdicts = maker.verify_many(store, list(zip(to, codes, strict=True)))
+    verdicts = maker.verify_many(store, submissions(to, codes))
     admitted = [at for at, verdict in enumerate(verdicts) if verdict]
     # The third commit is of the item without a challenge no commit: it is that of the fourth.
     assert admitted == [0, 1, 4]
@@ -53,7 +53,7 @@ def test_case_282_a_fault_in_a_batch_is_false(error: Exception) -> None:
 
 
 def test_case_282_a_fault_of_the_library_s_own_stores_is_false_too() -> None:
-    maker = engine(budgets=otp.Budgets(metered=False))
+    maker = engine(rate_limits=otp.RateLimits(unlimited=True))
     answers = maker.issue_many(otp.MemoryStore(max_cells=2), bindings(4))
     assert [bool(answer) for answer in answers] == [True, True, False, False]
     full = answers[3]
@@ -126,7 +126,7 @@ def test_answers_cannot_be_changed_and_are_equal_by_what_they_say() -> None:
     assert maker.verify(store, to, wrong(issued.code)) != maker.verify(store, to, "1")
     assert issued != ("", issued.code)
     with pytest.raises(AttributeError):
-        to.record = "16"  # type: ignore[misc]
+        to.user = "16"  # type: ignore[misc]
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import copy
 import ctypes
+import dataclasses
 import pickle
 from collections.abc import Callable
 from datetime import datetime, timezone
@@ -12,13 +13,13 @@ from support import INDEX, SECRET, Clock, binding, engine, issue, key_ring, sign
 
 import otp_engine as otp
 from otp_engine import _bindings as c
+from otp_engine.binding import Bound
 from otp_engine.engine import _submissions
-from otp_engine.words import Bound
 
 POLICY = [
     ("digits", 6, 10, {}), ("letters", 4, 26, {}), ("validity", 60, 600, {}),
     ("validity", 60, 604_800, {"token": True}), ("max_attempts", 1, 10, {}),
-    ("closed_for", 600, 86_400, {}), ("cooldown", 15, 600, {}), ("max_sends", 1, 10, {}),
+    ("lockout", 600, 86_400, {}), ("cooldown", 15, 600, {}), ("max_sends", 1, 10, {}),
 ]  # fmt: skip
 BUDGETS = [
     ("user_failures_per_day", 1, 32), ("consecutive_failures", 10, 100),
@@ -47,7 +48,7 @@ def test_case_35_a_policy_out_of_bounds_is_named(
 
 @pytest.mark.parametrize(("name", "least", "most"), BUDGETS)
 def test_a_budget_out_of_bounds_is_named(name: str, least: int, most: int) -> None:
-    edges(otp.Budgets, name, least, most)
+    edges(otp.RateLimits, name, least, most)
 
 
 def test_a_policy_takes_one_kind_of_code_and_known_words() -> None:
@@ -65,10 +66,10 @@ def test_a_policy_takes_one_kind_of_code_and_known_words() -> None:
 def test_case_02_what_was_typed_is_text_or_a_type_error(typed: Any) -> None:
     maker, store, to = engine(), otp.MemoryStore(), binding()
     issue(maker, store, to)
-    with pytest.raises(TypeError, match="typed must be str"):
+    with pytest.raises(TypeError, match="code must be str"):
         maker.verify(store, to, typed)
-    with pytest.raises(TypeError, match="typed must be str"):
-        maker.verify_many(store, [(to, typed)])
+    with pytest.raises(TypeError, match="code must be str"):
+        maker.verify_many(store, [otp.Submission(to, typed)])
     status = maker.status(store, to)
     assert status is not None and status.attempts_left == 5
 
@@ -116,16 +117,22 @@ def test_case_47_a_number_that_is_none_is_named(mobile: str) -> None:
 
 
 def test_a_binding_names_what_is_wrong_with_it() -> None:
-    for name in ("tenant", "purpose", "model", "field", "record", "user"):
+    def with_member(name: str, value: Any) -> otp.Binding:
+        member = name.removeprefix("target.")
+        if member == name:
+            return binding(**{name: value})
+        return binding(target=dataclasses.replace(binding().target, **{member: value}))
+
+    for name in ("tenant", "purpose", "target.model", "target.field", "target.id", "user"):
         for value in (None, 15, b"15"):
             with pytest.raises(TypeError, match=f"{name} must be str"):
-                binding(**{name: value})
-        with pytest.raises(ValueError, match=name):
-            binding(**{name: "x" * 300})
-        with pytest.raises(ValueError, match=name):
-            binding(**{name: "x" * 100_000})
-        with pytest.raises(ValueError, match=name):
-            binding(**{name: "\ud800"})
+                with_member(name, value)
+        for text in ("x" * 300, "x" * 100_000, "\ud800"):
+            with pytest.raises(ValueError, match=name):
+                with_member(name, text)
+    for target in (None, ("m", "f", "1"), "m"):
+        with pytest.raises(TypeError, match="target must be Target"):
+            binding(target=target)
     for content in (b"", bytes(31), bytes(33), "x" * 32, bytearray(32)):
         with pytest.raises(ValueError, match="content must be 32 bytes"):
             binding(content=content)
@@ -174,7 +181,8 @@ def test_a_delivery_names_what_is_wrong_with_it() -> None:
     issued = issue(maker, store, to)
 
     def report(named: str = issued.challenge_id, send: Any = 1, status: Any = "10") -> str:
-        return maker.report_delivery(store, to, named, send, delivered=False, status=status)
+        told = maker.report_delivery(store, to, named, send, delivered=False, status=status)
+        return told.outcome
 
     for send in (0, 256, -1):
         with pytest.raises(ValueError, match="send"):
@@ -195,7 +203,7 @@ def test_limits_are_whole_and_not_negative() -> None:
         with pytest.raises(error, match="limit"):
             maker.purge(store, limit=limit)  # type: ignore[arg-type]
         with pytest.raises(error, match="limit"):
-            maker.signatures(store, "t", "m", "f", "r", limit=limit)  # type: ignore[arg-type]
+            maker.signatures(store, "t", otp.Target("m", "f", "r"), limit=limit)  # type: ignore[arg-type]
 
 
 def test_what_is_closed_refuses() -> None:
@@ -210,7 +218,8 @@ def test_what_is_closed_refuses() -> None:
     for call in (
         lambda: maker.issue(store, to), lambda: maker.verify(store, to, "123456"),
         lambda: maker.with_policy(otp.Policy()), lambda: maker.odds(), lambda: maker.purge(store),
-        lambda: maker.issue_many(store, [to]), lambda: maker.verify_many(store, [(to, "1")]),
+        lambda: maker.issue_many(store, [to]),
+        lambda: maker.verify_many(store, [otp.Submission(to, "1")]),
     ):  # fmt: skip
         with pytest.raises(ValueError, match="Engine is closed"):
             call()
@@ -234,7 +243,7 @@ PACKED: list[dict[str, Any]] = [
     {"content": bytes(range(32))},
     {"content": bytes(range(32)), "content_guessable": True},
     {"mobile": None, "email": "ali@example.com"},
-    {"tenant": "t", "purpose": "π", "model": "é" * 20, "record": "名前"},
+    {"tenant": "t", "purpose": "π", "target": otp.Target("é" * 20, "signature", "名前")},
 ]
 
 
@@ -248,14 +257,15 @@ def test_bindings_are_laid_out_as_the_library_reads_them(members: dict[str, Any]
     """The layout is written twice, in the binding and in the header: member for member the same."""
     to = binding(**members)
     given: dict[str, Any] = {
-        "tenant": "acme", "purpose": "sign", "model": "loan.application", "field": "signature",
-        "record": "15", "user": "7", "mobile": "60123456789", **members,
+        "tenant": "acme", "purpose": "sign", "target": to.target, "user": "7",
+        "mobile": "60123456789", **members,
     }  # fmt: skip
+    named = given["target"]
     read = c.otp_binding_options.from_buffer_copy(to._options)
     target = read.target
     views = (read.tenant, read.purpose, target.model, target.field, target.id, read.user)
-    names = ("tenant", "purpose", "model", "field", "record", "user")
-    assert [seen(view) for view in views] == [given[name].encode() for name in names]
+    texts = (given["tenant"], given["purpose"], named.model, named.field, named.id, given["user"])
+    assert [seen(view) for view in views] == [text.encode() for text in texts]
     assert seen(read.recipient) == (given["mobile"] or given["email"]).encode()
     assert seen(read.content) == (given.get("content") or b"")
     assert read.struct_size == ctypes.sizeof(read)
@@ -266,7 +276,7 @@ def test_bindings_are_laid_out_as_the_library_reads_them(members: dict[str, Any]
 def test_submissions_are_laid_out_as_the_library_reads_them() -> None:
     """The same of a batch."""
     made, codes = [Bound(0), Bound(0)], [b"123456", "\uff11\uff12\uff13".encode()]
-    run, kept = _submissions(made, codes)
+    run, kept = _submissions([(to, code, b"", None) for to, code in zip(made, codes, strict=True)])
     read = (c.otp_submission * 2).from_buffer_copy(run)
     assert [seen(one.code) for one in read] == codes
     assert not any(one.binding or one.evidence or one.challenge_id.len for one in read)

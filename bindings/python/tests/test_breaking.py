@@ -53,7 +53,7 @@ def test_case_430_no_report_of_variables_shows_code_number_pin_or_secret() -> No
         lambda: by.issue(store, to),
         lambda: by.verify(store, to, TYPED),
         lambda: by.issue_many(store, [to]),
-        lambda: by.verify_many(store, [(to, TYPED)]),
+        lambda: by.verify_many(store, [otp.Submission(to, TYPED)]),
         lambda: by.report_delivery(store, to, named, 1, delivered=True),
         lambda: by.cancel(store, to),
         lambda: by.status(store, to),
@@ -115,7 +115,7 @@ def test_case_431_an_instant_that_no_datetime_holds_is_never_an_error(
 
 
 def test_case_431_instants_outside_are_the_first_and_the_last() -> None:
-    from otp_engine.answers import moment
+    from otp_engine._result import moment
 
     zone = datetime.timezone.utc
     assert moment(END) == moment(2**63 - 1) == datetime.datetime.max.replace(tzinfo=zone)
@@ -161,14 +161,14 @@ def test_case_433_bytes_that_are_text_are_no_secret(text: bytes) -> None:
     ):
         with pytest.raises(ValueError, match=r"^secret is bytes that look like "):
             make()
-    assert otp.Totp(otp.RawSecret(text)).at(59)
+    assert otp.Totp(otp.RawSecret(text)).generate(59)
 
 
 def test_case_433_a_secret_is_not_shown() -> None:
     secret = otp.RawSecret(KEY)
     assert repr(secret) == str(secret) == f"{secret}" == "RawSecret(..)"
     assert json.dumps({"secret": secret}, default=repr) == '{"secret": "RawSecret(..)"}'
-    assert secret == KEY and otp.Totp(secret).at(59) == "287082"
+    assert secret == KEY and otp.Totp(secret).generate(59) == "287082"
 
 
 @pytest.mark.parametrize(
@@ -180,7 +180,7 @@ def test_case_434_no_status_of_a_gateway_undoes_its_report(said: str, kept: str)
     told = by.report_delivery(
         store, binding(), issued.challenge_id, 1, delivered=False, status=said
     )
-    assert told == "refunded"
+    assert told and told.outcome == "refunded"
     standing = by.status(store, binding())
     assert standing is not None and standing.gateway_status == kept
 
@@ -198,5 +198,5 @@ def test_case_435_disclosures_are_given_once() -> None:
 
 def test_case_435_the_first_step_of_a_device_is_true() -> None:
     by, store = engine(clock=Clock(0)), otp.MemoryStore(keep_records=True)
-    verdict = by.verify_totp(store, binding(), otp.Totp(KEY), otp.Totp(KEY).at(0))
+    verdict = by.verify_totp(store, binding(), otp.Totp(KEY), otp.Totp(KEY).generate(0))
     assert verdict.matched == 0 and verdict.matched

@@ -51,16 +51,16 @@ def test_case_154_a_reset_lifts_slot_recipient_and_user_and_says_why() -> None:
     with pytest.raises(TypeError, match="reason"):
         maker.reset_slot(store, to, None)  # type: ignore[arg-type]
     assert maker.reset_slot(store, to, "ticket 4711") is True
-    assert (heard[-1].happening, heard[-1].why) == ("slot_reset", "ticket 4711")
+    assert (heard[-1].kind, heard[-1].reset_reason) == ("slot_reset", "ticket 4711")
     assert maker.reset_slot(store, to, "ticket 4711") is False
     assert maker.verify(store, to, code).rejection == "cancelled"
     assert issue(maker, store, to).send == 1
     assert maker.reset_recipient(store, to, "number ported") is True
-    assert (heard[-1].happening, heard[-1].user) == ("recipient_reset", "")
+    assert (heard[-1].kind, heard[-1].user) == ("recipient_reset", "")
     assert heard[-1].recipient and "3456" not in heard[-1].recipient
     assert maker.reset_recipient(store, to, "number ported") is False
     assert maker.reset_user(store, "acme", "7", "called us") is True
-    assert (heard[-1].happening, heard[-1].why) == ("user_reset", "called us")
+    assert (heard[-1].kind, heard[-1].reset_reason) == ("user_reset", "called us")
     assert maker.reset_user(store, "acme", "7", "called us") is False
 
 
@@ -77,7 +77,7 @@ def test_case_151_a_code_that_is_sent_again_says_what_is_left() -> None:
 
 def test_case_149_the_end_of_a_lock_has_bounds() -> None:
     for seconds in (DAY, 400 * DAY):
-        otp.Budgets(lock_ends_after=seconds)
+        otp.RateLimits(lock_ends_after=seconds)
     for seconds in (0, DAY - 1, 400 * DAY + 1):
         with pytest.raises(ValueError, match="lock_ends_after"):
-            otp.Budgets(lock_ends_after=seconds)
+            otp.RateLimits(lock_ends_after=seconds)

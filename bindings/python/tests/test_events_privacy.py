@@ -23,7 +23,7 @@ def test_case_75_events_show_at_most_four_digits_of_a_number(
     store, to = otp.MemoryStore(), binding(**where)
     issued = issue(maker, store, to)
     assert maker.verify(store, to, issued.code)
-    assert [event.happening for event in seen] == ["issued", "accepted"]
+    assert [event.kind for event in seen] == ["issued", "accepted"]
     for event in seen:
         assert event.recipient == shown
         assert max(map(len, re.findall(r"\d+", event.recipient)), default=0) <= 4

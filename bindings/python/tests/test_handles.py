@@ -78,7 +78,7 @@ def test_case_280_neither_is_an_address_itself_nor_what_is_behind_it() -> None:
 
 
 def show(totp: otp.Totp) -> None:
-    raise AssertionError(totp.at(0))
+    raise AssertionError(totp.generate(0))
 
 
 @pytest.mark.parametrize("method", ["spawn", "forkserver"])
@@ -90,7 +90,7 @@ def test_case_281_a_process_gets_no_address(method: str) -> None:
 
 
 def secret_of(secret: bytes, answers: Any) -> None:
-    answers.put(otp.Totp(secret).at(59))
+    answers.put(otp.Totp(secret).generate(59))
 
 
 def test_case_281_a_process_makes_its_own() -> None:
@@ -98,7 +98,7 @@ def test_case_281_a_process_makes_its_own() -> None:
     answers = context.Queue()
     child = context.Process(target=secret_of, args=(SECRET, answers))
     child.start()
-    assert answers.get(timeout=120) == otp.Totp(SECRET).at(59)
+    assert answers.get(timeout=120) == otp.Totp(SECRET).generate(59)
     child.join(120)
     assert child.exitcode == 0
 
@@ -127,7 +127,7 @@ def test_values_are_copied_as_values() -> None:
     refused = maker.issue(store, to)
     values: list[Any] = [
         to, verdict, verdict.record, maker.verify(store, to, code), refused, otp.Policy(digits=8),
-        otp.Budgets(user_sends_per_hour=3), maker.status(store, to), maker.odds(),
+        otp.RateLimits(user_sends_per_hour=3), maker.status(store, to), maker.odds(),
         otp.Evidence(signer_name="Siti"), otp.Expected(tenant="acme"),
         otp.Write(bytes(32), 1, 0, None, b"body"), otp.Cell(1, None, b"body"),
     ]  # fmt: skip

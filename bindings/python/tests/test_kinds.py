@@ -23,14 +23,15 @@ def test_another_kind_of_object_is_a_type_error_that_names_the_argument() -> Non
         ("ocra", lambda: maker.ocra_question(to, totp)),  # type: ignore[arg-type]
         ("keys", lambda: otp.Engine(store)),  # type: ignore[arg-type]
         ("signing_key", lambda: otp.Engine(key_ring(), signing_key=maker)),  # type: ignore[arg-type]
-        ("policy", lambda: maker.with_policy(otp.Budgets())),  # type: ignore[arg-type]
-        ("budgets", lambda: otp.Engine(key_ring(), budgets=otp.Policy())),  # type: ignore[arg-type]
+        ("policy", lambda: maker.with_policy(otp.RateLimits())),  # type: ignore[arg-type]
+        ("rate_limits", lambda: otp.Engine(key_ring(), rate_limits=otp.Policy())),  # type: ignore[arg-type]
     ]
     for name, call in calls:
         with pytest.raises(TypeError, match=f"^{name} must be "):
             call()
     # What each is, it takes.
     assert (
-        otp.Engine(key_ring(), signing_key=signer(), budgets=otp.Budgets()).findings() is not None
+        otp.Engine(key_ring(), signing_key=signer(), rate_limits=otp.RateLimits()).findings()
+        is not None
     )
     assert maker.verify_totp(store, to, totp, "12345").rejection == "malformed"

@@ -130,7 +130,7 @@ def test_case_363_what_is_no_number_or_two_is_a_value_error(text: str) -> None:
         otp.parse_mobile(text)
     with pytest.raises(ValueError):
         otp.Binding(
-            tenant="acme", purpose="sign", model="m", field="f", record="1", user="7", mobile=text
+            tenant="acme", purpose="sign", target=otp.Target("m", "f", "1"), user="7", mobile=text
         )
 
 

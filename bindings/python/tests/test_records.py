@@ -1,6 +1,7 @@
 """Signature records: what evidence they take, and what is said of them afterwards."""
 
 import base64
+import dataclasses
 import hashlib
 import json
 import pathlib
@@ -12,7 +13,8 @@ from support import REPOSITORY, Clock, binding, engine, issue, signer, wrong
 
 import otp_engine as otp
 
-FIELD = ("acme", "loan.application", "signature", "15")
+TARGET = otp.Target("loan.application", "signature", "15")
+FIELD = ("acme", TARGET.model, TARGET.field, TARGET.id)
 IMAGES = REPOSITORY / "tests/vectors/images"
 PNG = (IMAGES / "sound/drawn.png").read_bytes()
 
@@ -27,24 +29,24 @@ def signed() -> tuple[otp.Engine, otp.MemoryStore, otp.Verdict]:
 def test_case_177_what_was_not_compared_is_not_checked() -> None:
     maker, store, verdict = signed()
     assert verdict.record is not None
-    records, jwks = maker.signatures(store, *FIELD), signer().public_jwks
-    page = maker.page(store, *FIELD)
-    whole = otp.verify_chain(records, jwks, otp.Expected(*FIELD, page))
+    records, jwks = maker.signatures(store, "acme", TARGET), signer().public_jwks
+    head = maker.chain_head(store, "acme", TARGET)
+    whole = otp.verify_chain(records, jwks, otp.Expected(*FIELD, head))
     assert whole and whole.all_good
     for expected, unchecked in (
-        (otp.Expected("acme", "loan.application", page=page), "field"),
-        (otp.Expected("acme", field="signature", record="15", page=page), "field"),
-        (otp.Expected(*FIELD, (1, None)), "head"),
+        (otp.Expected("acme", "loan.application", chain_head=head), "field"),
+        (otp.Expected("acme", field="signature", target_id="15", chain_head=head), "field"),
+        (otp.Expected(*FIELD, otp.ChainHead(1, None)), "head"),
         (otp.Expected(*FIELD), "head"),
     ):
         held = otp.verify_chain(records, jwks, expected)
         assert held and not held.all_good and held.answers[unchecked] == "not checked"
     assert not otp.verify_chain(records, jwks, otp.Expected(model="other"))
-    assert not otp.verify_chain(records, jwks, otp.Expected(*FIELD, (2, None)))
-    empty = otp.verify_chain([], jwks, otp.Expected(*FIELD, (0, None)))
+    assert not otp.verify_chain(records, jwks, otp.Expected(*FIELD, otp.ChainHead(2, None)))
+    empty = otp.verify_chain([], jwks, otp.Expected(*FIELD, otp.ChainHead(0, None)))
     assert not empty.all_good and set(empty.answers.values()) == {"not checked"}
     with pytest.raises(ValueError, match="chain_head"):
-        otp.verify_record(verdict.record, jwks, expected=otp.Expected(*FIELD, page))
+        otp.verify_record(verdict.record, jwks, expected=otp.Expected(*FIELD, head))
 
 
 def test_case_179_white_space_behind_a_record_is_no_part_of_it() -> None:
@@ -77,7 +79,7 @@ def test_case_176_a_digest_that_can_be_guessed_stays_hidden() -> None:
     record = maker.verify(store, binding(content=digest), code).record
     assert record is not None
     assert base64.urlsafe_b64encode(digest).decode().rstrip("=") not in payload(record)
-    left = maker.erase(store, *FIELD, 1, ["dig"])
+    left = maker.erase(store, "acme", TARGET, 1, ["dig"])
     assert left is not None and len(left.disclosures) == len(record.disclosures) - 1
 
 
@@ -94,10 +96,14 @@ def test_case_175_evidence_shows_what_it_is(text: str) -> None:
     code = issue(maker, store, to).code
     for piece in ("signer_name", "user_name", "consent", "revision", "agent"):
         evidence = otp.Evidence(**{piece: text})
-        assert maker.verify(store, to, code, evidence=evidence).evidence == f"{piece}: unfit"
-    for member in ("tenant", "purpose", "model", "field", "record", "user"):
+        fault = maker.verify(store, to, code, evidence=evidence).evidence_fault
+        assert fault is not None and (fault.kind, fault.problem) == (piece, "unfit")
+    for member in ("tenant", "purpose", "user"):
         with pytest.raises(ValueError, match=member):
             binding(**{member: text})
+    for member in ("model", "field", "id"):
+        with pytest.raises(ValueError, match=f"target.{member}"):
+            binding(target=dataclasses.replace(to.target, **{member: text}))
     assert maker.verify(
         store,
         to,
@@ -112,7 +118,7 @@ def test_case_172_an_image_is_one_that_decoders_open() -> None:
     code = issue(maker, store, to).code
     for image in (b"\xff\xd8\xff", PNG[:-12], PNG[:40], *map(read, IMAGES.glob("position/*"))):
         unfit = maker.verify(store, to, code, evidence=otp.Evidence(image=image))
-        assert unfit.evidence == "image: unfit"
+        assert unfit.evidence_fault == otp.EvidenceFault("image", "unfit")
     for path in sorted(IMAGES.glob("sound/*")):
         clock = Clock()
         fresh, keeping = (
@@ -147,6 +153,6 @@ rows.commit()"""
     for typed in (code, wrong(code), "no code"):
         with pytest.raises(otp.TamperedError):
             maker.verify(store, to, typed)
-    for ask in (maker.latest_signature, maker.signatures, maker.page):
+    for ask in (maker.latest_signature, maker.signatures, maker.chain_head):
         with pytest.raises(otp.TamperedError):
-            ask(store, *FIELD)
+            ask(store, "acme", TARGET)

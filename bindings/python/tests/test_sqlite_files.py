@@ -11,7 +11,7 @@ from support import binding, engine, issue, signer
 
 import otp_engine as otp
 
-FIELD = ("acme", "loan.application", "signature", "15")
+TARGET = otp.Target("loan.application", "signature", "15")
 
 
 def bytes_of(path: pathlib.Path) -> bytes:
@@ -27,7 +27,7 @@ def test_case_253_what_is_erased_is_in_neither_file_nor_log(tmp_path: pathlib.Pa
     record = maker.verify(store, to, code, evidence=evidence).record
     assert record is not None and len(record.disclosures) >= 3
     assert all(text.encode() in bytes_of(path) for text in record.disclosures)
-    left = maker.erase(store, *FIELD, 1, ["typed", "ip", "number"])
+    left = maker.erase(store, "acme", TARGET, 1, ["typed", "ip", "number"])
     assert left is not None
     gone = set(record.disclosures) - set(left.disclosures)
     assert len(gone) == 3

@@ -30,9 +30,7 @@ def of_desk(number: int) -> otp.Binding:
     return otp.Binding(
         tenant="acme",
         purpose="sign",
-        model="loan.application",
-        field="client_signature",
-        record=str(number),
+        target=otp.Target("loan.application", "client_signature", str(number)),
         user=f"user-{number}",
         mobile=f"6012345{number:04}",
     )
@@ -41,7 +39,7 @@ def of_desk(number: int) -> otp.Binding:
 @pytest.mark.parametrize("kind", stores.KINDS)
 def test_rust_and_python_judge_each_others_codes(kind: str) -> None:
     ring = otp.KeyRing({"2026a": bytes([1]) * 32}, index=bytes([2]) * 32)
-    maker = otp.Engine(ring, budgets=otp.Budgets(lock_ends_after=400 * 86_400))
+    maker = otp.Engine(ring, rate_limits=otp.RateLimits(lock_ends_after=400 * 86_400))
     with stores.server(kind) as server, stores.opened(kind, server.address) as store:
         code = desk(kind, server.address, "issue", "1")
         assert maker.verify(store, of_desk(1), wrong(code)).attempts_left == 4

@@ -86,7 +86,7 @@ def test_case_18_of_64_wrong_guesses_5_are_compared(name: str, folder: pathlib.P
 
 
 def test_case_96_handles_are_shared_by_8_threads() -> None:
-    maker, store = engine(budgets=otp.Budgets(metered=False)), otp.MemoryStore()
+    maker, store = engine(rate_limits=otp.RateLimits(unlimited=True)), otp.MemoryStore()
 
     def work(nth: int) -> int:
         right = 0
@@ -102,7 +102,7 @@ def test_case_96_handles_are_shared_by_8_threads() -> None:
 def test_close_while_another_thread_is_in_a_call() -> None:
     to, other = binding(), binding("16")
     for round_ in range(300):
-        maker = engine(clock=None, budgets=otp.Budgets(metered=False))
+        maker = engine(clock=None, rate_limits=otp.RateLimits(unlimited=True))
         store: otp.Store = DictStore() if round_ % 10 == 0 else otp.MemoryStore()
 
         def work(maker: otp.Engine = maker, store: otp.Store = store) -> None:
@@ -122,7 +122,9 @@ def test_close_while_another_thread_is_in_a_call() -> None:
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="there is no interval timer")
 def test_a_signal_handler_that_calls_the_engine_changes_no_answer() -> None:
     """It runs between a call and the reading of its answer, in the same thread."""
-    maker = engine(clock=None, budgets=otp.Budgets(metered=False))  # a handler may run in a clock
+    maker = engine(
+        clock=None, rate_limits=otp.RateLimits(unlimited=True)
+    )  # a handler may run in a clock
     store = otp.MemoryStore()
     other, ran = binding("signal"), []
 

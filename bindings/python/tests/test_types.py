@@ -84,7 +84,7 @@ def wrong(engine: otp.Engine, store: otp.Store, binding: otp.Binding, event: otp
     verdict = engine.verify(store, binding, issued.code)
     print(verdict.rejection == "alredy_used")  # planted
     print(verdict.public == "wrong")  # planted
-    for one in engine.verify_many(store, [(binding, "1")]):
+    for one in engine.verify_many(store, [otp.Submission(binding, "1")]):
         print(one.accepted)  # planted: a failure has no verdict
         if one:
             print(one.accepted)
@@ -97,8 +97,8 @@ def wrong(engine: otp.Engine, store: otp.Store, binding: otp.Binding, event: otp
     status = engine.status(store, binding)
     print(status is not None and status.state == "pendign")  # planted
     said = engine.report_delivery(store, binding, "", 1, delivered=True)
-    print(said == "refundet")  # planted
-    print(event.happening == "isued")  # planted
+    print(said.outcome == "refundet")  # planted
+    print(event.kind == "isued")  # planted
     with otp.MemoryStore() as memory:
         print(memory.no_such_member)  # planted: what is entered is a MemoryStore
         print(memory.check())

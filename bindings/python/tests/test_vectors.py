@@ -18,7 +18,8 @@ def read(name: str) -> Any:
 def test_case_93_the_golden_records_verify_each_and_as_a_chain() -> None:
     golden = read("golden-v1.json")
     jwks = json.dumps(golden["jwk_set"])
-    names = {name: golden[name] for name in ("tenant", "model", "field", "record")}
+    names = {name: golden[name] for name in ("tenant", "model", "field")}
+    names["target_id"] = golden["record"]
     assert len(golden["chain"]) == golden["count"] == 5
     for link in golden["chain"]:
         held = otp.verify_record(link["sd_jwt"], jwks, expected=otp.Expected(**names))
@@ -28,10 +29,12 @@ def test_case_93_the_golden_records_verify_each_and_as_a_chain() -> None:
         assert not otp.verify_record(jws, jwks, [*disclosures, "eA"])
     head = base64.urlsafe_b64decode(golden["head"] + "=")
     newest_first = [link["sd_jwt"] for link in reversed(golden["chain"])]
-    whole = otp.Expected(**names, page=(golden["count"], head))
+    whole = otp.Expected(**names, chain_head=otp.ChainHead(golden["count"], head))
     assert otp.verify_chain(newest_first, jwks, whole)
     assert not otp.verify_chain(newest_first[1:], jwks, whole)
-    assert not otp.verify_chain(newest_first, jwks, otp.Expected(**names, page=(5, bytes(32))))
+    assert not otp.verify_chain(
+        newest_first, jwks, otp.Expected(**names, chain_head=otp.ChainHead(5, bytes(32)))
+    )
 
 
 def test_records_that_other_tools_signed_verify() -> None:

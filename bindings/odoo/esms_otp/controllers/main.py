@@ -64,7 +64,7 @@ class _Case:
     place: journal.Place
     binding: otp.Binding
     limits: otp.Policy
-    budgets: dict[str, int]
+    rate_limits: dict[str, int]
     minutes: int
     mask: bool
     recipient: str = field(repr=False)
@@ -127,7 +127,7 @@ def _send(asked):
     registry = request.env.registry
     _let_go()
 
-    limited = engine(case.budgets).with_policy(case.limits)
+    limited = engine(case.rate_limits).with_policy(case.limits)
     challenge, asked_at = None, _now()
     with hearing() as events, opened(registry) as store:
         issued = limited.issue(store, case.binding)
@@ -221,7 +221,7 @@ def _verify(asked):
     row = Projection(case.place.company_id, asked.signature, once=policy.sign_once)
     _let_go()
 
-    limited = engine(case.budgets).with_policy(case.limits)
+    limited = engine(case.rate_limits).with_policy(case.limits)
     try:
         with hearing() as events, opened(registry, row) as store:
             verdict = limited.verify(store, case.binding, asked.otp, asked.challenge_id, evidence)
@@ -241,7 +241,8 @@ def _get(asked):
     mask = request.env["esms.otp.policy"]._company(record).sudo().esms_otp_mask_recipient
     uid, registry = request.env.uid, request.env.registry
     with opened(registry) as store:
-        found = engine().latest_signature(store, tenant, asked.model, asked.field, str(asked.id))
+        target = otp.Target(asked.model, asked.field, str(asked.id))
+        found = engine().latest_signature(store, tenant, target)
     if found is None:
         return contract.not_found("Nothing is signed yet")
     said, details = signed_record.payload(found.jws), signed_record.details(found.disclosures)
@@ -319,7 +320,7 @@ def _case(asked, record, policy):
         place=journal.Place(asked.model, asked.field, asked.id, env.uid, company.id),
         binding=binding,
         limits=policy._limits(),
-        budgets=limits.of(env),
+        rate_limits=limits.of(env),
         minutes=policy.minutes,
         mask=company.esms_otp_mask_recipient,
         recipient=recipient,

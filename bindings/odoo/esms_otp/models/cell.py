@@ -59,7 +59,7 @@ class EsmsOtpCell(models.AbstractModel):
         For an administrator, in `odoo-bin shell`. Nothing can check that the keys are theirs.
         """
         with OdooStore(self.env.registry) as store:
-            return engine().adopt_store(store)
+            return engine().adopt_store(store).keys
 
     @api.model
     def _begin_store(self):
@@ -68,7 +68,7 @@ class EsmsOtpCell(models.AbstractModel):
         For an administrator, in `odoo-bin shell`. The rows of signatures stay, unproven.
         """
         with OdooStore(self.env.registry) as store:
-            return engine().begin_store(store)
+            return engine().begin_store(store).keys
 
     @api.model
     def _tenant(self):

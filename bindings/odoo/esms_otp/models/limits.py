@@ -27,5 +27,5 @@ def of(env) -> dict[str, int]:
             found[name] = int(value)
         except ValueError:
             raise ValueError(f"the parameter {PREFIX}{name} is no whole number") from None
-    otp.Budgets(**found)
+    otp.RateLimits(**found)
     return found

@@ -1,5 +1,7 @@
 import hashlib
 
+import otp_engine as otp
+
 from odoo import api, models
 from odoo.exceptions import UserError
 from odoo.tools.misc import format_amount, format_date, format_datetime
@@ -79,7 +81,8 @@ class EsmsOtpMixin(models.AbstractModel):
         self.ensure_one()
         tenant = self.env["esms.otp.cell"]._tenant()
         with opened(self.env.registry) as store:
-            signature = engine().latest_signature(store, tenant, self._name, field, str(self.id))
+            target = otp.Target(self._name, field, str(self.id))
+            signature = engine().latest_signature(store, tenant, target)
         if signature is None:
             return "unsigned"
         return self._esms_otp_compared(

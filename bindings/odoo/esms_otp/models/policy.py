@@ -210,9 +210,7 @@ class EsmsOtpPolicy(models.Model):
             return otp.Binding(
                 tenant=tenant,
                 purpose=PURPOSE,
-                model=record._name,
-                field=field,
-                record=str(record.id),
+                target=otp.Target(record._name, field, str(record.id)),
                 user=str(user.id),
                 mobile=self._mobile(user),
                 content=None if content is None else hashlib.sha256(content).digest(),

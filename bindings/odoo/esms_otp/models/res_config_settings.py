@@ -65,6 +65,6 @@ class ResConfigSettings(models.TransientModel):
     def _check_esms_otp_limits(self):
         for settings in self:
             try:
-                otp.Budgets(**{name: settings[f"esms_otp_{name}"] for name in limits.DEFAULTS})
+                otp.RateLimits(**{name: settings[f"esms_otp_{name}"] for name in limits.DEFAULTS})
             except (TypeError, ValueError) as error:
                 raise ValidationError(str(error)) from error

@@ -25,9 +25,7 @@ class ResUsers(models.Model):
                 otp.Binding(
                     tenant="-",
                     purpose="-",
-                    model="-",
-                    field="-",
-                    record="-",
+                    target=otp.Target("-", "-", "-"),
                     user="-",
                     mobile=mobile,
                 )

@@ -277,9 +277,8 @@ class EsmsOtpSignature(models.Model):
                 hearing() as events,
                 opened(self.env.registry, Projection(drop_image=True)) as store,
             ):
-                engine().erase(
-                    store, tenant, row.model, row.field, str(row.res_id), row.n, PERSONAL
-                )
+                target = otp.Target(row.model, row.field, str(row.res_id))
+                engine().erase(store, tenant, target, row.n, PERSONAL)
             journal.heard(self.env.registry, events, row.company_id.id)
             _logger.info("user %s erased details of signature %s", self.env.uid, row.id)
         self.invalidate_model()

@@ -59,13 +59,13 @@ class TestStore(BaseCase):
 
     def test_the_store_passes_the_suite(self):
         with OdooStore(self.registry) as store:
-            passed, report = store.check()
-        self.assertTrue(passed, report)
+            report = store.check()
+        self.assertTrue(report, report.text)
 
     def test_a_naive_store_does_not(self):
         with NaiveStore(self.registry) as store:
-            passed, report = store.check()
-        self.assertFalse(passed, report)
+            report = store.check()
+        self.assertFalse(report, report.text)
 
     def test_nothing_waits_for_ever_for_a_row_that_is_locked(self):
         key = bytes(32)

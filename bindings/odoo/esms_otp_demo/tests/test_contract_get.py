@@ -36,7 +36,7 @@ class TestGet(RouteCase):
         )
         pem = Path(os.environ[engine_module.SIGNING_KEY_FILE]).read_text()
         jwks = otp.SigningKey.from_pem(pem).public_jwks
-        expected = otp.Expected(model=MODEL, field=FIELD, record=str(self.loan.id))
+        expected = otp.Expected(model=MODEL, field=FIELD, target_id=str(self.loan.id))
         verdict = otp.verify_record(result["signature_record"], jwks, (), expected)
         self.assertTrue(verdict, verdict.reason)
         self.assertEqual(verdict.payload["who"]["user"], str(self.borrower.id))

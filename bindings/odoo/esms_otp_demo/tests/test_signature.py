@@ -193,6 +193,5 @@ class TestSignature(OtpCase):
     def latest(self):
         tenant = self.env["esms.otp.cell"]._tenant()
         with main.opened(self.registry) as store:
-            return engine_module.engine().latest_signature(
-                store, tenant, MODEL, FIELD, str(self.loan.id)
-            )
+            target = otp.Target(MODEL, FIELD, str(self.loan.id))
+            return engine_module.engine().latest_signature(store, tenant, target)

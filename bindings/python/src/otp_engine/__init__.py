@@ -4,17 +4,20 @@ Wrong codes, refusals and expiries are values; exceptions are faults and misuse.
 """
 
 from ._lib import lib as _lib
-from .answers import (
+from .binding import Binding, Target
+from .cell import Cell, Write
+from .challenge import (
+    EvidenceFault,
     Failure,
     Issued,
     Refusal,
-    SignatureRecord,
+    ReportOutcome,
     Status,
-    StoreReport,
+    Submission,
     Verdict,
 )
-from .cells import Cell, Event, Write
-from .engine import Engine, Finding, Odds, recipient_findings
+from .devices import Device, OathVerdict
+from .engine import Engine
 from .errors import (
     ClockAheadError,
     ClockError,
@@ -33,42 +36,37 @@ from .errors import (
     UnavailableError,
     UnsupportedError,
 )
-from .factor import Device
+from .event import Event
+from .evidence import Evidence
+from .findings import Finding, Odds, recipient_findings
+from .keys import KeyRing, SigningKey
 from .message import Message, MessageTemplate
 from .mobile import parse_mobile
-from .oath import (
-    Credential,
-    Hotp,
-    Matched,
-    OathVerdict,
-    Ocra,
-    OcraMatch,
-    RawSecret,
-    Totp,
-    build_uri,
-    parse_uri,
+from .oath import Hotp, Matched, Ocra, OcraMatch, RawSecret, Totp
+from .otpauth import Credential, build_uri, parse_uri
+from .policy import Policy, RateLimits
+from .records import (
+    ChainHead,
+    ChainVerdict,
+    Expected,
+    RecordVerdict,
+    SignatureRecord,
+    verify_chain,
+    verify_record,
 )
-from .records import ChainVerdict, Expected, RecordVerdict, verify_chain, verify_record
-from .store import HostStore, MemoryStore, SqliteStore, Store
-from .words import (
-    Binding,
-    Budgets,
-    Evidence,
-    KeyRing,
-    Policy,
-    SigningKey,
-)
+from .store import HostStore, MemoryStore, SqliteStore, Store, StoreCheck, StoreReport
 
 __version__: str = _lib.otp_version().decode()
 
 __all__ = [
-    "Binding", "Budgets", "Cell", "ChainVerdict", "ClockAheadError", "ClockError", "ContendedError",
-    "Credential", "Device", "Engine", "Event", "Evidence", "Expected", "Failure", "Finding",
-    "ForeignStoreError", "ForkedError", "FullError", "HostStore", "Hotp", "Issued", "KeyRing",
-    "KeyRingError", "Matched", "MemoryStore", "Message", "MessageTemplate", "NoCanaryError",
-    "OathVerdict", "Ocra", "OcraMatch", "Odds", "OtpError", "PanicError", "Policy",
-    "RandomnessError", "RawSecret", "RecordVerdict", "ReenteredError", "Refusal", "SignatureRecord",
-    "SigningKey", "SqliteStore", "Status", "Store", "StoreError", "StoreReport", "TamperedError",
-    "Totp", "UnavailableError", "UnsupportedError", "Verdict", "Write", "build_uri", "parse_mobile",
-    "parse_uri", "recipient_findings", "verify_chain", "verify_record",
+    "Binding", "Cell", "ChainHead", "ChainVerdict", "ClockAheadError", "ClockError",
+    "ContendedError", "Credential", "Device", "Engine", "Event", "Evidence", "EvidenceFault",
+    "Expected", "Failure", "Finding", "ForeignStoreError", "ForkedError", "FullError", "HostStore",
+    "Hotp", "Issued", "KeyRing", "KeyRingError", "Matched", "MemoryStore", "Message",
+    "MessageTemplate", "NoCanaryError", "OathVerdict", "Ocra", "OcraMatch", "Odds", "OtpError",
+    "PanicError", "Policy", "RandomnessError", "RateLimits", "RawSecret", "RecordVerdict",
+    "ReenteredError", "Refusal", "ReportOutcome", "SignatureRecord", "SigningKey", "SqliteStore",
+    "Status", "Store", "StoreCheck", "StoreError", "StoreReport", "Submission", "TamperedError",
+    "Target", "Totp", "UnavailableError", "UnsupportedError", "Verdict", "Write", "build_uri",
+    "parse_mobile", "parse_uri", "recipient_findings", "verify_chain", "verify_record",
 ]  # fmt: skip

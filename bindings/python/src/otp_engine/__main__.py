@@ -16,10 +16,12 @@ def _parts() -> tuple[otp.Engine, otp.MemoryStore, otp.Binding, otp.SigningKey, 
     keys = otp.KeyRing({"demo": secrets.token_bytes(32)}, index=secrets.token_bytes(32))
     engine = otp.Engine(keys, signing_key=signing_key, clock=lambda: now[0])
     binding = otp.Binding(
-        tenant="example", purpose="sign", model="loan.application",
-        field="client_schedule_esms_otp_signature_ids", record="15", user="7",
+        tenant="example",
+        purpose="sign",
+        target=otp.Target("loan.application", "client_schedule_esms_otp_signature_ids", "15"),
+        user="7",
         mobile="60123456789",
-    )  # fmt: skip
+    )
     store = otp.MemoryStore(keep_records=True)
     engine.check_store(store)
     return engine, store, binding, signing_key, now
@@ -38,9 +40,9 @@ def demo() -> int:
     again = engine.issue(store, binding)
     assert isinstance(again, otp.Issued)
     print(f"4. a minute later: send {again.send}, the same code: {again.code == first.code}")
-    typed = f"{again.code[:3]} {again.code[3:]}"
-    accepted = engine.verify(store, binding, typed, evidence=otp.Evidence(signer_name="Siti"))
-    print(f"5. {typed}: {accepted}")
+    entered = f"{again.code[:3]} {again.code[3:]}"
+    accepted = engine.verify(store, binding, entered, evidence=otp.Evidence(signer_name="Siti"))
+    print(f"5. {entered}: {accepted}")
     replay = engine.verify(store, binding, again.code)
     print(f"6. once more: {replay}")
     assert accepted.record is not None
@@ -51,9 +53,9 @@ def demo() -> int:
 
 def self_test() -> int:
     """Run the store suite on memory, and a signing."""
-    passed, report = otp.MemoryStore(keep_records=True).check()
-    print(report)
-    return demo() if passed else 1
+    report = otp.MemoryStore(keep_records=True).check()
+    print(report.text)
+    return demo() if report else 1
 
 
 def verify(records: Path, jwks: Path) -> int:

@@ -194,7 +194,7 @@ class otp_policy(ctypes.Structure):
 class otp_rate_limits(ctypes.Structure):
     _fields_ = [
         ("struct_size", ctypes.c_size_t),
-        ("metered", ctypes.c_int32),
+        ("unlimited", ctypes.c_int32),
         ("user_failures_per_day", ctypes.c_uint32),
         ("consecutive_failures", ctypes.c_uint32),
         ("recipient_failures_per_day", ctypes.c_uint32),

@@ -15,8 +15,9 @@ from typing import Any, ParamSpec
 from . import _bindings as c
 from . import _calls
 from ._checks import clock_seconds
-from .cells import Event, Write
+from .cell import Write
 from .errors import FullError, UnavailableError, UnsupportedError
+from .event import Event
 
 FAILED, DONE, MORE_ROOM, UNAVAILABLE, FULL, UNSUPPORTED = 0, 1, 3, 10, 11, 13
 # By what these say nothing was changed. Every other exception may come after the change was made.

@@ -24,6 +24,13 @@ def text(value: object, name: str) -> bytes:
         raise ValueError(f"{name} holds a lone surrogate") from None
 
 
+def entered(code: object, name: str = "code") -> bytes:
+    """Encode what a person entered: bounded first; a lone surrogate is no error."""
+    if not isinstance(code, str):
+        raise TypeError(f"{name} must be str, not {type(code).__name__}")
+    return code[:257].encode("utf-8", "surrogatepass")
+
+
 def client_text(value: object, name: str) -> bytes:
     """Encode a text that a client sent: what is no text is unfit, and no error of the host's."""
     if isinstance(value, str) and any("\ud800" <= symbol <= "\udfff" for symbol in value):

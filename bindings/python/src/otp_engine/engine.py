@@ -1,54 +1,46 @@
-"""The engine: issues codes and judges what was typed."""
+"""The engine: issues codes and judges what is entered."""
 
 import ctypes
 import itertools
 import struct
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 from . import _bindings as c
 from . import _callbacks, _calls
-from ._checks import flag, instance, several, text, whole
+from ._checks import entered, flag, instance, several, text, whole
 from ._handle import Handle, closed_at_exit, opened, out_pointer
 from ._lib import lib, take_bytes, view
-from .answers import (
+from .binding import Binding, Bound, Target, bound, challenge_name, client_name
+from .challenge import (
     Failure,
     Issued,
     Refusal,
-    SignatureRecord,
+    ReportOutcome,
     Status,
+    Submission,
     Verdict,
     read_issued,
+    read_report,
     read_status,
     read_verdict,
 )
-from .cells import Event
+from .devices import Device, DeviceOperations
 from .errors import behind_ours, check, fault, refuse_reentry, unshown
-from .factor import Device, Factors
-from .oath import Hotp, Ocra, Totp, typed_bytes
-from .store import Store
-from .words import (
-    Binding,
-    Bound,
-    Budgets,
-    Evidence,
-    KeyRing,
-    Policy,
-    SigningKey,
-    bound,
-    challenge_name,
-    client_name,
-)
+from .event import Event
+from .evidence import Evidence
+from .findings import Finding, Odds, read_findings
+from .keys import KeyRing, SigningKey
+from .oath import Hotp, Ocra, Totp
+from .policy import Policy, RateLimits
+from .records import ChainHead, SignatureRecord
+from .store import Store, StoreCheck, StoreKeys
 
-Reported = Literal["recorded", "refunded", "ignored"]
-StoreKeys = Literal["proven", "begun", "not proven"]
 _STORE_KEYS: dict[int, StoreKeys] = {
     c.OTP_STORE_KEYS_PROVEN: "proven",
     c.OTP_STORE_KEYS_BEGUN: "begun",
 }
-_REPORTED: dict[int, Reported] = {1: "recorded", 2: "refunded"}
-_Answer = TypeVar("_Answer")
+_Result = TypeVar("_Result")
 
 # Out structures that no call is using. A call takes one out: a signal handler or a finalizer that
 # runs between a call and its reading would write over one that is the thread's.
@@ -67,39 +59,8 @@ def _new_verdict() -> tuple[c.otp_verdict, int]:
     return made, ctypes.addressof(made)
 
 
-@dataclass(frozen=True, slots=True)
-class Odds:
-    """The chance of guessing, at most; each between 0 and 1."""
-
-    per_code: float
-    per_day: float
-    per_year: float
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """Where policy and budgets deviate from a standard."""
-
-    standard: str
-    clause: str
-    text: str
-
-
-def recipient_findings(kind: Literal["mobile", "email"]) -> list[Finding]:
-    """Tell where codes by SMS or e-mail deviate from ASVS 5.0 and NIST, whatever the limits."""
-    if kind not in ("mobile", "email"):
-        raise ValueError(f"kind must be mobile or email, not {kind!r}")
-    out = out_pointer()
-    check(lib.otp_recipient_findings(1 if kind == "mobile" else 2, ctypes.byref(out)))
-    return _findings(take_bytes(out.value))
-
-
-def _findings(lines: bytes) -> list[Finding]:
-    return [Finding(*line.split("\t", 2)) for line in lines.decode().splitlines()]
-
-
-class Engine(Factors):
-    """Issues codes and judges what was typed; share one by all threads of a process.
+class Engine(DeviceOperations):
+    """Issues codes and judges what is entered; share one by all threads of a process.
 
     ``clock`` is a callable that returns unix seconds, for tests; ``observer`` one that takes an
     Event, after each commit. Make engines in each process, after any fork. A clock or observer that
@@ -113,7 +74,7 @@ class Engine(Factors):
         keys: KeyRing,
         *,
         policy: Policy | None = None,
-        budgets: Budgets | None = None,
+        rate_limits: RateLimits | None = None,
         signing_key: SigningKey | None = None,
         clock: Callable[[], float] | None = None,
         observer: Callable[[Event], object] | None = None,
@@ -130,9 +91,9 @@ class Engine(Factors):
             instance(policy, Policy, "policy")
             kept.append(policy._packed())
             options.policy = ctypes.addressof(kept[-1])
-        if budgets is not None:
-            instance(budgets, Budgets, "budgets")
-            kept.append(budgets._packed())
+        if rate_limits is not None:
+            instance(rate_limits, RateLimits, "rate_limits")
+            kept.append(rate_limits._packed())
             options.rate_limits = ctypes.addressof(kept[-1])
         if signer is not None:
             options.signing_key = signer.address
@@ -162,7 +123,7 @@ class Engine(Factors):
             closed_at_exit(self)
 
     def with_policy(self, policy: Policy) -> "Engine":
-        """Make a cheap sibling: same keys, budgets, clock, observer and slots."""
+        """Make a cheap sibling: same keys, rate limits, clock, observer and slots."""
         handle, out = self._open(), out_pointer()
         instance(policy, Policy, "policy")
         made = policy._packed()
@@ -174,40 +135,40 @@ class Engine(Factors):
             closed_at_exit(sibling)
         return sibling
 
-    def check_store(self, store: Store) -> StoreKeys:
+    def check_store(self, store: Store) -> StoreCheck:
         """Check that the store belongs to these keys: once at each start, before any other call.
 
         With another index secret every cell of a store is unknown: fresh limits for everybody, and
-        nothing else would say so. Returns "proven"; "begun" where the store was empty, and belongs
-        to these keys from now on; "not proven" where it may lose cells, and so may have lost the
-        canary that this looks at. Raises ForeignStoreError where another key ring began the store,
-        and NoCanaryError where it holds cells and no canary, or cannot tell that it holds none:
-        start on no exception. Proves the index secret alone, not the code secrets.
+        nothing else would say so. The ``keys`` are "proven"; "begun" where the store was empty, and
+        belongs to these keys from now on; "not proven" where it may lose cells, and so may have
+        lost the canary that this looks at. Raises ForeignStoreError where another key ring began
+        the store, and NoCanaryError where it holds cells and no canary, or cannot tell that it
+        holds none: start on no exception. Proves the index secret alone, not the code secrets.
         """
         return self._ask_keys(lib.otp_engine_check_store, store)
 
-    def adopt_store(self, store: Store) -> StoreKeys:
+    def adopt_store(self, store: Store) -> StoreCheck:
         """Take over a store from before there were canaries: once, by an administrator.
 
-        Its cells must have been written with these keys, which nothing can check. Returns "begun",
+        Its cells must have been written with these keys, which nothing can check. They are "begun",
         or "proven" where that was done before. ForeignStoreError where another key ring began it.
         """
         return self._ask_keys(lib.otp_engine_adopt_store, store)
 
-    def begin_store(self, store: Store) -> StoreKeys:
+    def begin_store(self, store: Store) -> StoreCheck:
         """Begin a store anew with these keys, whatever it holds: for an administrator.
 
         This gives up every cell of other keys: limits and locks of everybody, live codes, and for
         ever the signature records and the last counters of devices, whose codes would be good
         again. It is the only way to exchange an index secret. Does nothing where the store has the
-        canary of these keys, and then returns "proven".
+        canary of these keys, which are "proven" then.
         """
         return self._ask_keys(lib.otp_engine_begin_store, store)
 
-    def _ask_keys(self, question: Callable[..., int], store: Store) -> StoreKeys:
+    def _ask_keys(self, question: Callable[..., int], store: Store) -> StoreCheck:
         engine, cells, keys = self._open(), opened(store, Store, "store"), ctypes.c_int32()
         check(question(engine.address, cells.address, ctypes.byref(keys)))
-        return _STORE_KEYS.get(keys.value, "not proven")
+        return StoreCheck((_STORE_KEYS.get(keys.value, "not proven"),))
 
     def _open(self) -> Handle:
         refuse_reentry()
@@ -237,11 +198,11 @@ class Engine(Factors):
         self,
         store: Store,
         binding: Binding,
-        typed: str,
+        code: str,
         challenge_id: str | None = None,
         evidence: Evidence | None = None,
     ) -> Verdict:
-        """Judge what a person typed; the attempt is committed before this returns.
+        """Judge the code that a person entered; the attempt is committed before this returns.
 
         A wrong code rejects, never raises: raising would roll back the caller's transaction. Nor
         does a ``challenge_id`` that is none: the client sent it.
@@ -249,7 +210,7 @@ class Engine(Factors):
         engine = (not _calls.mine.inside and self._handle) or self._open()
         cells = (isinstance(store, Store) and store._handle) or opened(store, Store, "store")
         to = bound(binding, engine.address, self._ring)
-        code = typed_bytes(typed, "typed")
+        data = entered(code)
         try:
             out = _verdict_pool.pop()
         except IndexError:
@@ -257,13 +218,13 @@ class Engine(Factors):
         read, address = out
         if evidence is None and challenge_id is None:
             status = lib.otp_engine_verify(
-                engine.address, cells.address, to.address, code, len(code), address
+                engine.address, cells.address, to.address, data, len(data), address
             )
         else:
             submission = c.otp_submission(
                 struct_size=ctypes.sizeof(c.otp_submission),
                 binding=to.address,
-                code=view(code),
+                code=view(data),
                 challenge_id=view(client_name(challenge_id)),
             )
             kept = None
@@ -276,7 +237,7 @@ class Engine(Factors):
             )
             del submission, kept
         if status or self._calls_back or store._calls_back:
-            del code, typed  # what a report of the variables must not show
+            del code, data  # what a report of the variables must not show
             try:
                 check(status)
             except BaseException:
@@ -297,7 +258,7 @@ class Engine(Factors):
         *,
         delivered: bool,
         status: str = "",
-    ) -> Reported:
+    ) -> ReportOutcome:
         """Report what the gateway said of a send; a refused one is refunded, once.
 
         ``status`` is the gateway's own, of which the first 5 printable ASCII characters are kept:
@@ -324,7 +285,7 @@ class Engine(Factors):
                 ctypes.byref(outcome),
             )
         )
-        return _REPORTED.get(outcome.value, "ignored")
+        return read_report(outcome.value)
 
     @unshown
     def cancel(self, store: Store, binding: Binding) -> bool:
@@ -418,16 +379,16 @@ class Engine(Factors):
         return dropped.value
 
     def odds(self) -> Odds:
-        """Tell the chance of guessing under this policy and these budgets."""
+        """Tell the chance of guessing under this policy and these rate limits."""
         handle, out = self._open(), c.otp_odds(struct_size=ctypes.sizeof(c.otp_odds))
         check(lib.otp_engine_odds(handle.address, ctypes.byref(out)))
         return Odds(out.per_code, out.per_day, out.per_year)
 
     def findings(self) -> list[Finding]:
-        """Tell where policy and budgets deviate from ASVS 5.0, NIST SP 800-63B-4 and PSD2."""
+        """Tell where policy and rate limits deviate from ASVS 5.0, NIST SP 800-63B-4 and PSD2."""
         handle, out = self._open(), out_pointer()
         check(lib.otp_engine_findings(handle.address, ctypes.byref(out)))
-        return _findings(take_bytes(out.value))
+        return read_findings(take_bytes(out.value))
 
     def device_odds(self, devices: Sequence[Device | Hotp | Totp | Ocra]) -> Odds:
         """Tell the chance of guessing a code of one user's devices; per_code is of one guess."""
@@ -435,29 +396,21 @@ class Engine(Factors):
         return Odds(out.per_code, out.per_day, out.per_year)
 
     def device_findings(self, devices: Sequence[Device | Hotp | Totp | Ocra]) -> list[Finding]:
-        """Tell where devices, and the budgets that hold for them, deviate from the standards."""
+        """Tell where devices, and the rate limits for them, deviate from the standards."""
         return [Finding(*line.split("\t", 2)) for line in self._device_findings(devices)]
 
-    def latest_signature(
-        self, store: Store, tenant: str, model: str, field: str, record: str
-    ) -> SignatureRecord | None:
-        """Return the newest signature record of a field; None if nothing was signed."""
-        records = self.signatures(store, tenant, model, field, record, limit=1)
+    def latest_signature(self, store: Store, tenant: str, target: Target) -> SignatureRecord | None:
+        """Return the newest signature record of a target; None if nothing was signed."""
+        records = self.signatures(store, tenant, target, limit=1)
         return records[0] if records else None
 
     def signatures(
-        self,
-        store: Store,
-        tenant: str,
-        model: str,
-        field: str,
-        record: str,
-        limit: int = 100,
+        self, store: Store, tenant: str, target: Target, limit: int = 100
     ) -> list[SignatureRecord]:
-        """Return the newest signature records of a field, newest first."""
+        """Return the newest signature records of a target, newest first."""
         engine, cells, out = self._open(), opened(store, Store, "store"), out_pointer()
         most = whole(limit, "limit")
-        owner, named, kept = _field(tenant, model, field, record)
+        owner, named, kept = _target(tenant, target)
         check(
             lib.otp_engine_signatures(
                 engine.address, cells.address, owner, ctypes.byref(named), most, ctypes.byref(out)
@@ -466,44 +419,35 @@ class Engine(Factors):
         del kept
         return [SignatureRecord._read(line) for line in take_bytes(out.value).decode().splitlines()]
 
-    def page(
-        self, store: Store, tenant: str, model: str, field: str, record: str
-    ) -> tuple[int, bytes | None]:
-        """Return how many records a field has, and the SHA-256 digest of the newest JWS."""
+    def chain_head(self, store: Store, tenant: str, target: Target) -> ChainHead:
+        """Return how many records a target has, and the digest of the newest: for an auditor."""
         engine, cells = self._open(), opened(store, Store, "store")
         head = c.otp_chain_head(struct_size=ctypes.sizeof(c.otp_chain_head))
-        owner, named, kept = _field(tenant, model, field, record)
+        owner, named, kept = _target(tenant, target)
         check(
             lib.otp_engine_chain_head(
                 engine.address, cells.address, owner, ctypes.byref(named), ctypes.byref(head)
             )
         )
         del kept
-        at = ctypes.addressof(head) + c.otp_chain_head.digest.offset  # it may hold a zero byte
-        return head.count, ctypes.string_at(at, 32) if head.has_digest else None
+        return ChainHead._read(head)
 
     def erase(
-        self,
-        store: Store,
-        tenant: str,
-        model: str,
-        field: str,
-        record: str,
-        n: int,
-        details: Iterable[str],
+        self, store: Store, tenant: str, target: Target, sequence: int, details: Iterable[str]
     ) -> SignatureRecord | None:
-        """Erase personal details of the nth record: name, typed, number, email, ip, agent, dig.
+        """Erase personal details of a record: name, typed, number, email, ip, agent, dig.
 
-        Returns the record that is left, which verifies as before; None if there is none such.
+        ``sequence`` is the record's place among those of its target, from 1. Returns the record
+        that is left, which verifies as before; None if there is none such.
         """
         engine, cells, out = self._open(), opened(store, Store, "store"), out_pointer()
-        owner, named, kept = _field(tenant, model, field, record)
+        owner, named, kept = _target(tenant, target)
         names = b",".join(text(detail, "details") for detail in several(details, "details"))
         request = c.otp_erase_request(
             struct_size=ctypes.sizeof(c.otp_erase_request),
             tenant=owner,
             target=named,
-            sequence=whole(n, "n"),
+            sequence=whole(sequence, "sequence"),
             details=view(names),
         )
         check(
@@ -549,22 +493,30 @@ class Engine(Factors):
 
     @unshown
     def verify_many(
-        self, store: Store, submissions: Sequence[tuple[Binding, str]]
+        self, store: Store, submissions: Sequence[Submission]
     ) -> list[Verdict | Failure]:
-        """Judge many typed codes in one call; a Failure of one stands in its place."""
+        """Judge many submissions in one call; a Failure of one stands in its place."""
         engine, cells = self._open(), opened(store, Store, "store")
         given = several(submissions, "submissions")
+        packed = []
         for at, one in enumerate(given):
-            if not isinstance(one, (tuple, list)) or len(one) != 2:
-                raise TypeError(f"submissions[{at}] must be a Binding and what was typed for it")
-            if not isinstance(one[0], Binding):
-                instance(one[0], Binding, f"submissions[{at}][0]")
-        made = [bound(binding, engine.address, self._ring) for binding, _ in given]
-        codes = [typed_bytes(typed, "typed") for _, typed in given]
+            instance(one, Submission, f"submissions[{at}]")
+            if not isinstance(one.binding, Binding):
+                instance(one.binding, Binding, f"submissions[{at}].binding")
+            to = bound(one.binding, engine.address, self._ring)
+            name = client_name(one.challenge_id)
+            views = None
+            if one.evidence is not None:
+                instance(one.evidence, Evidence, f"submissions[{at}].evidence")
+                views = one.evidence._views()
+            packed.append((to, entered(one.code), name, views))
         if self._calls_back or store._calls_back:
-            return [_one(self.verify, store, binding, typed) for binding, typed in given]
+            return [
+                _one(self.verify, store, one.binding, one.code, one.challenge_id, one.evidence)
+                for one in given
+            ]
         outs = (c.otp_verdict * max(1, len(given)))()
-        run, kept = _submissions(made, codes)
+        run, kept = _submissions(packed)
         check(
             lib.otp_engine_verify_many(
                 engine.address, cells.address, run, _SUBMISSION.size, len(given),
@@ -578,7 +530,7 @@ class Engine(Factors):
         ]
 
 
-def _one(call: Callable[..., _Answer], *arguments: Any) -> _Answer | Failure:
+def _one(call: Callable[..., _Result], *arguments: Any) -> _Result | Failure:
     """Answer one item of a batch."""
     try:
         return call(*arguments)
@@ -595,26 +547,26 @@ _UNSHOWN = bytes({*range(256)} - {*range(0x21, 0x7F)})
 # An otp_submission: its size, the binding, the code, the challenge's name, evidence.
 _SUBMISSION = struct.Struct("@NPPNPNP")
 assert _SUBMISSION.size == ctypes.sizeof(c.otp_submission)
+_Views = tuple[c.otp_evidence, list[bytes | None]]
 
 
-def _submissions(made: list[Bound], codes: list[bytes]) -> tuple[bytes, ctypes.c_char_p]:
+def _submissions(
+    made: list[tuple[Bound, bytes, bytes, _Views | None]],
+) -> tuple[bytes, ctypes.c_char_p]:
     """Return the submissions of a batch one behind the other, and what must outlive them."""
-    kept = ctypes.c_char_p(b"".join(codes))
+    kept = ctypes.c_char_p(b"".join(code + name for _, code, name, _ in made))
     at, packed = ctypes.c_void_p.from_buffer(kept).value or 0, []
-    for to, code in zip(made, codes, strict=True):
-        packed.append(_SUBMISSION.pack(0, to.address, at, len(code), 0, 0, 0))
-        at += len(code)
+    for to, code, name, views in made:
+        behind, evidence = at + len(code), 0 if views is None else ctypes.addressof(views[0])
+        packed.append(_SUBMISSION.pack(0, to.address, at, len(code), behind, len(name), evidence))
+        at = behind + len(name)
     return b"".join(packed), kept
 
 
-def _field(
-    tenant: str, model: str, field: str, record: str
-) -> tuple[c.otp_view, c.otp_target, list[bytes]]:
-    kept = [
-        text(tenant, "tenant"),
-        text(model, "model"),
-        text(field, "field"),
-        text(record, "record"),
-    ]
+def _target(tenant: str, target: Target) -> tuple[c.otp_view, c.otp_target, list[bytes]]:
+    instance(target, Target, "target")
+    kept = [text(tenant, "tenant")]
+    for name in ("model", "field", "id"):
+        kept.append(text(getattr(target, name), f"target.{name}"))
     owner, *names = (view(part) for part in kept)
     return owner, c.otp_target(*names), kept

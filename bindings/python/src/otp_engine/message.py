@@ -7,14 +7,14 @@ from . import _bindings as c
 from ._checks import count, text
 from ._handle import Uncopied
 from ._lib import lib, take_bytes, view
-from .answers import Answer
+from ._result import Result
 from .errors import check, unshown
 
 Encoding = Literal["gsm7", "ucs2"]
 _ENCODINGS: dict[int, Encoding] = {c.OTP_ENCODING_GSM7: "gsm7", c.OTP_ENCODING_UCS2: "ucs2"}
 
 
-class Message(Answer[tuple[str, Encoding, int, int]], Uncopied):
+class Message(Result[tuple[str, Encoding, int, int]], Uncopied):
     """A composed message; its repr does not show the text, which holds the code."""
 
     __slots__ = ()

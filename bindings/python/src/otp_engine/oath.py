@@ -1,4 +1,4 @@
-"""OATH: codes of the user's own device, by HOTP, TOTP and OCRA; otpauth URIs.
+"""OATH: codes of the user's own device, by HOTP, TOTP and OCRA.
 
 By themselves these remember nothing: whoever uses them must see to it that a code is good once.
 ``Engine.verify_hotp``, ``verify_totp`` and ``verify_ocra`` do that, on any store.
@@ -8,21 +8,18 @@ import ctypes
 import re
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
 from . import _bindings as c
-from ._checks import clock_seconds, count, flag, seconds, text, whole
-from ._handle import Handle, Owner, Uncopied, out_pointer
+from ._checks import clock_seconds, count, entered, flag, seconds, text, whole
+from ._handle import Handle, Owner, out_pointer
 from ._lib import lib, view
-from .answers import _PUBLIC as PUBLIC
-from .answers import REJECTIONS, PublicRejection, Rejection, moment
 from .errors import check, unshown
 
-_HASHES = {"sha1": c.OTP_HASH_SHA1, "sha256": c.OTP_HASH_SHA256, "sha512": c.OTP_HASH_SHA512}
-_NAMES = {number: name for name, number in _HASHES.items()}
-_KINDS = {"hotp": c.OTP_CREDENTIAL_HOTP, "totp": c.OTP_CREDENTIAL_TOTP}
+HASHES = {"sha1": c.OTP_HASH_SHA1, "sha256": c.OTP_HASH_SHA256, "sha512": c.OTP_HASH_SHA512}
+NAMES = {number: name for name, number in HASHES.items()}
 _BLANK = bytes(c.OTP_CODE_CAPACITY)
 
 # Out memory that no call is using; a call takes one out, as the engine's do.
@@ -30,14 +27,15 @@ _code_pool: list[tuple[ctypes.Array[ctypes.c_char], int, memoryview]] = []
 _match_pool: list[tuple[c.otp_oath_match, int]] = []
 
 
-def _hash(algorithm: str) -> int:
+def hash_of(algorithm: str) -> int:
+    """Return the number of a hash function."""
     try:
-        return _HASHES[algorithm.lower()]
+        return HASHES[algorithm.lower()]
     except AttributeError:
         raise TypeError(f"algorithm must be str, not {type(algorithm).__name__}") from None
     except KeyError:
         raise ValueError(
-            f"algorithm is {algorithm!r}; it must be one of {sorted(_HASHES)}"
+            f"algorithm is {algorithm!r}; it must be one of {sorted(HASHES)}"
         ) from None
 
 
@@ -48,7 +46,8 @@ class RawSecret(bytes):
     passed as str, base64 and hexadecimal are decoded first; bytes that were drawn and merely look
     like it are passed as this.
 
-    >>> Totp(RawSecret(b"ABCDEFGHIJKLMNOP")).at(59) == Totp("IFBEGRCFIZDUQSKKJNGE2TSPKA").at(59)
+    >>> raw, base32 = Totp(RawSecret(b"ABCDEFGHIJKLMNOP")), Totp("IFBEGRCFIZDUQSKKJNGE2TSPKA")
+    >>> raw.generate(59) == base32.generate(59)
     True
     """
 
@@ -75,7 +74,7 @@ _TEXT = re.compile(
 )
 
 
-def _secret(secret: bytes | str, *, legacy: bool = False) -> bytes:
+def secret_of(secret: bytes | str, *, legacy: bool = False) -> bytes:
     """Take the bytes of a secret, or read its base32."""
     if isinstance(secret, bytes):
         joined = secret.translate(None, b" \t\r\n-")
@@ -104,13 +103,6 @@ def _counter(value: int, name: str = "counter") -> int:
 def _unix(instant: "datetime | float") -> int:
     take = seconds if isinstance(instant, datetime) else clock_seconds
     return take(instant, "unix_time")
-
-
-def typed_bytes(typed: str, name: str = "code") -> bytes:
-    """Encode what was typed: bounded before it is encoded; a lone surrogate is an answer too."""
-    if not isinstance(typed, str):
-        raise TypeError(f"{name} must be str, not {type(typed).__name__}")
-    return typed[:257].encode("utf-8", "surrogatepass")
 
 
 def _warn_of(digits: int) -> None:
@@ -158,7 +150,7 @@ class Hotp(Owner):
     ``legacy_secret=True`` takes secrets from 10 bytes on, to import old devices: enrol none by it.
 
     >>> hotp = Hotp(b"12345678901234567890")
-    >>> hotp.at(0)
+    >>> hotp.generate(0)
     '755224'
     >>> hotp.verify("359152", 0, look_ahead=5)
     2
@@ -178,9 +170,9 @@ class Hotp(Owner):
         counter: int = 0,
         legacy_secret: bool = False,
     ) -> None:
-        self.digits, number = count("digits", digits), _hash(algorithm)
-        self.algorithm = _NAMES[number]
-        key = _secret(secret, legacy=flag(legacy_secret, "legacy_secret") == 1)
+        self.digits, number = count("digits", digits), hash_of(algorithm)
+        self.algorithm = NAMES[number]
+        key = secret_of(secret, legacy=flag(legacy_secret, "legacy_secret") == 1)
         out = out_pointer()
         make = lib.otp_hotp_new_legacy if legacy_secret else lib.otp_hotp_new
         check(
@@ -196,7 +188,7 @@ class Hotp(Owner):
         self._handle = Handle(out.value or 0, lib.otp_hotp_free)
         _warn_of(digits)
 
-    def at(self, counter: int) -> str:
+    def generate(self, counter: int) -> str:
         """Return the code of a counter."""
         handle, counter = self._open(), _counter(counter)
         return _written(lambda out, size: lib.otp_hotp_generate(handle.address, counter, out, size))
@@ -208,10 +200,10 @@ class Hotp(Owner):
         at, all of them. It remembers nothing: the next one to accept is the one after what is
         returned.
         """
-        handle, typed, counter = self._open(), typed_bytes(code), _counter(counter)
+        handle, data, counter = self._open(), entered(code), _counter(counter)
         ahead = count("look_ahead", look_ahead)
         found = _found(
-            lambda out: lib.otp_hotp_verify(handle.address, typed, len(typed), counter, ahead, out)
+            lambda out: lib.otp_hotp_verify(handle.address, data, len(data), counter, ahead, out)
         )
         return None if found is None else Matched(found[0])
 
@@ -220,7 +212,7 @@ class Hotp(Owner):
     ) -> Matched | None:
         """Look for two codes in a row; return the counter of the second, or None."""
         handle, counter = self._open(), _counter(counter)
-        codes = typed_bytes(first, "first"), typed_bytes(second, "second")
+        codes = entered(first, "first"), entered(second, "second")
         ahead = count("look_ahead", look_ahead)
         found = _found(
             lambda out: lib.otp_hotp_resynchronise(
@@ -239,7 +231,7 @@ class Totp(Owner):
     ``secret`` as for Hotp; ``period`` is the length of a step in seconds.
 
     >>> totp = Totp(b"12345678901234567890", digits=8)
-    >>> totp.at(1_111_111_109)
+    >>> totp.generate(1_111_111_109)
     '07081804'
     >>> totp.verify("07081804", 1_111_111_139)
     37037036
@@ -257,17 +249,17 @@ class Totp(Owner):
         *,
         legacy_secret: bool = False,
     ) -> None:
-        self.digits, number = count("digits", digits), _hash(algorithm)
-        self.algorithm = _NAMES[number]
+        self.digits, number = count("digits", digits), hash_of(algorithm)
+        self.algorithm = NAMES[number]
         self.period = count("period", period)
-        key = _secret(secret, legacy=flag(legacy_secret, "legacy_secret") == 1)
+        key = secret_of(secret, legacy=flag(legacy_secret, "legacy_secret") == 1)
         out = out_pointer()
         make = lib.otp_totp_new_legacy if legacy_secret else lib.otp_totp_new
         check(make(key, len(key), number, self.digits, self.period, ctypes.byref(out)))
         self._handle = Handle(out.value or 0, lib.otp_totp_free)
         _warn_of(digits)
 
-    def at(self, unix_time: "datetime | float") -> str:
+    def generate(self, unix_time: "datetime | float") -> str:
         """Return the code of an instant: unix seconds, or an aware datetime; never before 1970."""
         handle, now = self._open(), whole(_unix(unix_time), "unix_time", 0, 2**63 - 1)
         return _written(lambda out, size: lib.otp_totp_generate(handle.address, now, out, size))
@@ -278,10 +270,10 @@ class Totp(Owner):
         ``window`` (at most 255) before and after are looked at, all of them. It remembers nothing:
         accept no step up to what is returned again.
         """
-        handle, typed, now = self._open(), typed_bytes(code), _unix(unix_time)
+        handle, data, now = self._open(), entered(code), _unix(unix_time)
         steps = count("window", window)
         found = _found(
-            lambda out: lib.otp_totp_verify(handle.address, typed, len(typed), now, steps, out)
+            lambda out: lib.otp_totp_verify(handle.address, data, len(data), now, steps, out)
         )
         return None if found is None else Matched(found[1])
 
@@ -290,7 +282,7 @@ class Totp(Owner):
     ) -> Matched | None:
         """Look for two codes in a row; return the step of the second, or None."""
         handle, now = self._open(), _unix(unix_time)
-        codes = typed_bytes(first, "first"), typed_bytes(second, "second")
+        codes = entered(first, "first"), entered(second, "second")
         steps = count("window", window)
         found = _found(
             lambda out: lib.otp_totp_resynchronise(
@@ -330,7 +322,7 @@ class Ocra(Owner):
     @unshown
     def __init__(self, suite: str, secret: bytes | str) -> None:
         self.suite = suite
-        name, key, out = text(suite, "suite"), _secret(secret), out_pointer()
+        name, key, out = text(suite, "suite"), secret_of(secret), out_pointer()
         check(lib.otp_ocra_new(name, len(name), key, len(key), ctypes.byref(out)))
         self._handle = Handle(out.value or 0, lib.otp_ocra_free)
         _warn_of(int(suite.split(":")[1].split("-")[2]))
@@ -376,14 +368,14 @@ class Ocra(Owner):
 
         It remembers nothing. A ValueError names an input that does not fit.
         """
-        handle, typed = self._open(), typed_bytes(code)
+        handle, data = self._open(), entered(code)
         inputs, kept = _inputs(
             question, other_question, counter, pin, pin_digest, session, unix_time
         )
         inputs.look_ahead, inputs.window = count("look_ahead", look_ahead), count("window", window)
         address = ctypes.addressof(inputs)
         found = _found(
-            lambda out: lib.otp_ocra_verify(handle.address, address, typed, len(typed), out)
+            lambda out: lib.otp_ocra_verify(handle.address, address, data, len(data), out)
         )
         del kept
         if found is None:
@@ -431,187 +423,3 @@ def answer_inputs(
 ) -> tuple[c.otp_ocra_inputs, list[object]]:
     """Return the inputs of an answer to an engine's question."""
     return _inputs("", "", counter, pin, pin_digest, session, None)
-
-
-@dataclass(frozen=True, slots=True)
-class OathVerdict:
-    """Whether a device's code was accepted; true only if it was.
-
-    ``matched`` is the counter or time step of the code, ``drift`` how many steps it was ahead of
-    our time, ``device`` which of the call's devices made it. ``rejection`` is for the trusted
-    caller, ``public`` what an untrusted one may be told.
-    """
-
-    accepted: bool
-    rejection: Rejection | None = None
-    public: PublicRejection | None = None
-    attempts_left: int | None = None
-    retry_at: datetime | None = None
-    verified_at: datetime | None = None
-    matched: Matched | None = None
-    drift: int = 0
-    device: int = 0
-
-    def __bool__(self) -> bool:
-        return self.accepted
-
-
-def new_verdict() -> c.otp_oath_verdict:
-    """Return a place for an engine to write its verdict."""
-    return c.otp_oath_verdict(struct_size=ctypes.sizeof(c.otp_oath_verdict))
-
-
-def read_verdict(out: c.otp_oath_verdict) -> OathVerdict:
-    """Read what an engine decided."""
-    if out.outcome == c.OTP_OUTCOME_ACCEPTED:
-        return OathVerdict(
-            True,
-            verified_at=moment(out.verified_at),
-            matched=Matched(out.matched) if out.has_matched else None,
-            drift=out.drift,
-            device=out.device,
-        )
-    rejection: Rejection = REJECTIONS.get(out.rejection, "other")
-    return OathVerdict(
-        False,
-        rejection,
-        PUBLIC.get(out.public_rejection, "invalid"),
-        out.attempts_left if rejection == "wrong" else None,
-        moment(out.retry_at) if out.has_retry_at else None,
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Credential(Uncopied):
-    """A credential as an otpauth URI has it; its repr hides the secret.
-
-    ``kind`` is "hotp", which has a ``counter``, or "totp", which has a ``period``.
-    """
-
-    _instead = "pass its URI"
-    __getstate__ = Uncopied.__getstate__  # or the dataclass has its own
-
-    kind: Literal["hotp", "totp"]
-    secret: bytes = field(repr=False)
-    account: str
-    issuer: str | None
-    algorithm: str
-    digits: int
-    period: int | None
-    counter: int | None
-    image: str | None = None
-    legacy_secret: bool = False
-
-    def key(self) -> Hotp | Totp:
-        """Prepare the key."""
-        secret, legacy = RawSecret(self.secret), self.legacy_secret
-        if self.counter is not None:
-            return Hotp(
-                secret, self.digits, self.algorithm, counter=self.counter, legacy_secret=legacy
-            )
-        return Totp(secret, self.digits, self.algorithm, self.period or 30, legacy_secret=legacy)
-
-
-# No dataclass any more, now that it is made: `asdict` and serialisers would write the secret down.
-del Credential.__dataclass_fields__
-
-
-def _place(credential: c.otp_credential) -> int:
-    """Return where the secret is: read as a member, it would end at its first zero byte."""
-    return ctypes.addressof(credential) + c.otp_credential.secret.offset
-
-
-@unshown
-def parse_uri(uri: str, *, legacy_secret: bool = False) -> Credential:
-    """Read an otpauth URI; a ValueError or KeyRingError says what is wrong, and shows none of it.
-
-    An ``encoder``, such as Steam's, makes other codes and is refused. ``legacy_secret=True`` takes
-    secrets from 10 bytes on, to import old devices.
-
-    >>> uri = "otpauth://totp/ACME:ann?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer=ACME"
-    >>> found = parse_uri(uri)
-    >>> found.issuer, found.account, found.period
-    ('ACME', 'ann', 30)
-    >>> found.key()
-    Totp(digits=6, algorithm='sha1', period=30)
-    """
-    given = text(uri, "uri")
-    out = c.otp_credential(struct_size=ctypes.sizeof(c.otp_credential))
-    try:
-        is_legacy = flag(legacy_secret, "legacy_secret")
-        parse = lib.otp_uri_parse_legacy if is_legacy else lib.otp_uri_parse
-        check(parse(given, len(given), ctypes.byref(out)))
-        is_totp = out.kind == c.OTP_CREDENTIAL_TOTP
-        return Credential(
-            "totp" if is_totp else "hotp",
-            RawSecret(ctypes.string_at(_place(out), out.secret_len)),
-            out.account.decode(),
-            out.issuer.decode() or None,
-            _NAMES[out.hash],
-            out.digits,
-            out.period if is_totp else None,
-            None if is_totp else out.counter,
-            out.image.decode() or None,
-            legacy_secret,
-        )
-    finally:
-        ctypes.memset(ctypes.byref(out), 0, ctypes.sizeof(out))
-
-
-@unshown
-def build_uri(
-    secret: bytes | str,
-    account: str,
-    *,
-    issuer: str | None = None,
-    kind: str = "totp",
-    digits: int = 6,
-    algorithm: str = "sha1",
-    period: int = 30,
-    counter: int = 0,
-    image: str | None = None,
-    legacy_secret: bool = False,
-) -> str:
-    """Write the otpauth URI of a credential, for a QR code; show it once, to its user.
-
-    ``image`` is an https URL of a picture of the issuer; ``legacy_secret`` as for the keys.
-    Many apps take SHA-1, 6 digits and 30 seconds alone, and some say nothing.
-
-    >>> build_uri(b"12345678901234567890", "ann", issuer="ACME").split("?")[0]
-    'otpauth://totp/ACME:ann'
-    """
-    if kind not in _KINDS:
-        raise ValueError(f"kind is {kind!r}; it must be 'hotp' or 'totp'")
-    key = _secret(secret, legacy=flag(legacy_secret, "legacy_secret") == 1)
-    names, picture = (
-        (text(account, "account"), text(issuer or "", "issuer")),
-        text(image or "", "image"),
-    )
-    if len(key) > 1024:
-        raise ValueError(f"secret is {len(key)} bytes; it must be at most 1024")
-    for name, value in zip(("account", "issuer"), names, strict=True):
-        if len(value) > 256 or b"\0" in value:
-            raise ValueError(f"{name} is {len(value)} bytes; it must be at most 256, without NUL")
-    if len(picture) > 512 or b"\0" in picture:
-        raise ValueError(f"image is {len(picture)} bytes; it must be at most 512, without NUL")
-    made = c.otp_credential(
-        struct_size=ctypes.sizeof(c.otp_credential),
-        account=names[0],
-        issuer=names[1],
-        kind=_KINDS[kind],
-        hash=_hash(algorithm),
-        digits=count("digits", digits),
-        period=count("period", period),
-        counter=_counter(counter),
-        secret_len=len(key),
-        image=picture,
-        legacy_secret=int(legacy_secret),
-    )
-    ctypes.memmove(_place(made), key, len(key))
-    buffer, needed = ctypes.create_string_buffer(8192), ctypes.c_size_t()
-    try:
-        check(lib.otp_uri_build(ctypes.byref(made), buffer, len(buffer), ctypes.byref(needed)))
-        return buffer.raw[: needed.value].decode()
-    finally:
-        ctypes.memset(ctypes.byref(made), 0, ctypes.sizeof(made))
-        ctypes.memset(buffer, 0, len(buffer))

@@ -1,4 +1,4 @@
-"""Signature records, verified with public keys alone: no engine and no store."""
+"""Signature records: verified with public keys alone, without an engine and a store."""
 
 import ctypes
 import json
@@ -10,45 +10,114 @@ from . import _bindings as c
 from ._checks import instance, several, text, whole
 from ._handle import out_pointer
 from ._lib import lib, take_bytes, view
-from .answers import SignatureRecord
+from ._result import Result
 from .errors import check
+
+
+class SignatureRecord(Result[tuple[str, tuple[str, ...], str, int]]):
+    """The evidence that a code was answered; its repr shows no personal detail."""
+
+    __slots__ = ()
+
+    @classmethod
+    def _read(cls, line: str) -> "SignatureRecord":
+        import base64
+        import json
+
+        jws, *disclosures = line.rstrip("~").split("~")
+        body = jws.split(".")[1]
+        payload = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
+        return cls((jws, tuple(disclosures), payload["jti"], payload["n"]))
+
+    @property
+    def jws(self) -> str:
+        """The record itself, signed."""
+        return self._said[0]
+
+    @property
+    def disclosures(self) -> tuple[str, ...]:
+        """The details that can be erased, as they are disclosed."""
+        return self._said[1]
+
+    @property
+    def id(self) -> str:
+        """Its 22 characters."""
+        return self._said[2]
+
+    @property
+    def sequence(self) -> int:
+        """Its place among those of its target, from 1."""
+        return self._said[3]
+
+    @property
+    def sd_jwt(self) -> str:
+        """The record as one text: JWS and disclosures with tildes behind them (RFC 9901)."""
+        return "~".join((self.jws, *self.disclosures, ""))
+
+    def __repr__(self) -> str:
+        return f"SignatureRecord(id={self.id!r}, sequence={self.sequence})"
+
+
+@dataclass(frozen=True, slots=True)
+class ChainHead:
+    """How many signature records a target has, and the SHA-256 digest of the newest JWS.
+
+    ``digest`` is None where there is no record, or where it is not known: it is not compared then.
+    """
+
+    count: int
+    digest: bytes | None
+
+    def _structure(self) -> c.otp_chain_head:
+        digest = self.digest
+        if digest is not None and (not isinstance(digest, bytes) or len(digest) != 32):
+            raise ValueError("chain_head.digest must be 32 bytes, a SHA-256 digest, or None")
+        made = c.otp_chain_head(
+            struct_size=ctypes.sizeof(c.otp_chain_head),
+            count=whole(self.count, "chain_head.count"),
+            has_digest=int(digest is not None),
+        )
+        # Not as a member, which would end at its first zero byte.
+        ctypes.memmove(ctypes.addressof(made) + _DIGEST, digest or bytes(32), 32)
+        return made
+
+    @classmethod
+    def _read(cls, head: c.otp_chain_head) -> "ChainHead":
+        digest = ctypes.string_at(ctypes.addressof(head) + _DIGEST, 32)
+        return cls(head.count, digest if head.has_digest else None)
+
+
+_DIGEST: int = c.otp_chain_head.digest.offset
 
 
 @dataclass(frozen=True, slots=True)
 class Expected:
     """What a verifier expects; what is None is not checked.
 
-    ``page`` is of a chain alone, and what ``Engine.page`` returns: how many records there are, and
-    the newest's digest. Of a chain, ``model``, ``field`` and ``record`` are the field together.
+    ``model``, ``field`` and ``target_id`` are those of the target; of a chain they are compared
+    together. ``chain_head`` is of a chain alone: what ``Engine.chain_head`` returned.
     """
 
     tenant: str | None = None
     model: str | None = None
     field: str | None = None
-    record: str | None = None
-    page: tuple[int, bytes | None] | None = None
+    target_id: str | None = None
+    chain_head: ChainHead | None = None
 
     def _views(self) -> tuple[c.otp_expected, list[object]]:
         made = c.otp_expected(struct_size=ctypes.sizeof(c.otp_expected))
         kept: list[object] = []
         for name, of, member in (
             ("tenant", made, "tenant"), ("model", made.target, "model"),
-            ("field", made.target, "field"), ("record", made.target, "id"),
+            ("field", made.target, "field"), ("target_id", made.target, "id"),
         ):  # fmt: skip
             value = getattr(self, name)
             given = None if value is None else text(value, name)
             kept.append(given)
             setattr(of, member, view(given))
-        if self.page is not None:
-            if not isinstance(self.page, (tuple, list)) or len(self.page) != 2:
-                raise TypeError("page must be what Engine.page returns: a count and a digest")
-            count, digest = self.page
-            head = c.otp_chain_head(struct_size=ctypes.sizeof(c.otp_chain_head))
-            head.count, head.has_digest = whole(count, "page[0]"), int(digest is not None)
-            if digest is not None and (not isinstance(digest, bytes) or len(digest) != 32):
-                raise ValueError("page[1] must be 32 bytes, a SHA-256 digest, or None")
-            at = ctypes.addressof(head) + c.otp_chain_head.digest.offset
-            ctypes.memmove(at, digest or bytes(32), 32)
+        if self.chain_head is not None:
+            instance(self.chain_head, ChainHead, "chain_head")
+            head = self.chain_head._structure()
             made.chain_head = ctypes.addressof(head)
             kept.append(head)
         return made, kept
@@ -68,11 +137,11 @@ class RecordVerdict:
 
 @dataclass(frozen=True, slots=True)
 class ChainVerdict:
-    """Whether the records of a field hold together; true only if nothing that was checked is bad.
+    """Whether the records of a target hold together; true only if nothing that was checked is bad.
 
     ``answers`` maps signatures, tenant, field, chain and head to "good", "not checked" or
-    "bad: reason". Not checked is what was not compared: a field of which a part is expected, a page
-    without its digest, an empty chain.
+    "bad: reason". Not checked is what was not compared: a target of which a part is expected, a
+    chain head without its digest, an empty chain.
     """
 
     valid: bool
@@ -115,7 +184,7 @@ def verify_chain(
     jwks: str,
     expected: Expected | None = None,
 ) -> ChainVerdict:
-    """Verify the records of a field, newest first."""
+    """Verify the records of a target, newest first."""
     lines = [_line(record, "records") for record in several(records, "records")]
     valid, said = _ask(lib.otp_verify_chain, "\n".join(lines), jwks, expected)
     answers = dict(line.split("\t", 1) for line in said.splitlines())

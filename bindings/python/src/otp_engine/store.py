@@ -3,15 +3,60 @@
 import ctypes
 import os
 import weakref
+from typing import Literal
 
 from . import _bindings as c
 from . import _callbacks
 from ._checks import flag, whole
 from ._handle import Handle, Owner, closed_at_exit, out_pointer
 from ._lib import lib, take_bytes
-from .answers import StoreReport
-from .cells import Cell, Write
+from ._result import Result
+from .cell import Cell, Write
 from .errors import check, refuse_reentry
+
+StoreKeys = Literal["proven", "begun", "not proven"]
+
+
+class StoreCheck(Result[tuple[StoreKeys]]):
+    """What is known of the keys of a store."""
+
+    __slots__ = ()
+
+    @property
+    def keys(self) -> StoreKeys:
+        """ "proven": the store was begun, or taken over, with these keys. "begun": from now on it
+        belongs to them. "not proven": it may lose cells, and no other keys' mark was found."""
+        return self._said[0]
+
+    def __repr__(self) -> str:
+        return f"StoreCheck({self.keys!r})"
+
+
+class StoreReport(Result[tuple[bool, str]]):
+    """What the suite of stores found; true only if the store passed.
+
+    >>> report = StoreReport((False, "FAILED ..."))
+    >>> bool(report), report.text
+    (False, 'FAILED ...')
+    """
+
+    __slots__ = ()
+
+    @property
+    def passed(self) -> bool:
+        """Whether the store passed all checks."""
+        return self._said[0]
+
+    @property
+    def text(self) -> str:
+        """A line for each check."""
+        return self._said[1]
+
+    def __bool__(self) -> bool:
+        return self._said[0]
+
+    def __repr__(self) -> str:
+        return f"StoreReport(passed={self.passed}, text={self.text!r})"
 
 
 class Store(Owner):

@@ -2,7 +2,7 @@
 
 import os
 
-from ..cells import Write
+from ..cell import Write
 from ..errors import ForkedError, UnsupportedError
 
 MAX_CELLS = 8

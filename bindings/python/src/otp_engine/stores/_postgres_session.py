@@ -10,7 +10,7 @@ import psycopg
 from psycopg.pq.abc import PGconn, PGresult
 
 from .. import _bindings as c
-from ..cells import Cell, Write
+from ..cell import Cell, Write
 from ..errors import FullError, StoreError, UnavailableError, UnsupportedError
 from . import _postgres_layout as layout
 from ._postgres_wire import BIGINT, BINARY, BYTEA, Fault, array, ask, bigint, query, transact

@@ -8,7 +8,7 @@ import redis
 from redis import exceptions
 
 from .. import _bindings as c
-from ..cells import Cell, Write
+from ..cell import Cell, Write
 from ..errors import FullError, StoreError, UnavailableError, UnsupportedError
 
 COMMIT = files(__package__).joinpath("lua", "commit.lua").read_text("utf-8")

@@ -19,7 +19,7 @@ except ImportError as error:
         "pip install 'otp-engine[psycopg]' 'psycopg[binary]'"
     ) from error
 
-from ..cells import Cell, Write
+from ..cell import Cell, Write
 from ..errors import ForkedError, UnavailableError
 from ..store import HostStore
 from . import _postgres_layout as layout

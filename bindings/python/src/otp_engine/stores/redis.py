@@ -1,7 +1,7 @@
 """Cells in Redis, through a client of redis-py: what ``otp-engine-redis`` keeps, in Python.
 
 Strict single use over a failover needs PostgreSQL, or SQLite on one host. What expires cannot be
-locked for ever: give the engine ``Budgets(lock_ends_after=..)``, or it issues nothing here. The
+locked for ever: give the engine ``RateLimits(lock_ends_after=..)``, or it issues nothing here. The
 extra ``otp-engine[redis]`` names what this needs.
 """
 
@@ -21,7 +21,7 @@ except ImportError as error:
         "otp_engine.stores.redis needs redis-py: pip install 'otp-engine[redis]'"
     ) from error
 
-from ..cells import Cell, Write
+from ..cell import Cell, Write
 from ..errors import UnavailableError
 from ..store import HostStore
 from . import _redis_session as session

@@ -1,87 +1,54 @@
-"""What comes out of an engine: codes to send, refusals, verdicts, records.
+"""What comes of an issue and of a verify: codes to send, refusals, verdicts."""
 
-Answers cannot be changed, and no serialiser walks into them: they are no sequences, no dataclasses,
-and have no ``__dict__``. What an answer holds lies in one tuple behind its properties: making it so
-costs a fraction of what a frozen dataclass does. Texts are decoded at once, as their memory is
-wiped; times when they are asked for.
-"""
-
-from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timezone
-from typing import Any, Generic, Literal, TypeVar
+from datetime import datetime
+from typing import Literal
 
 from . import _bindings as c
 from ._handle import Uncopied
 from ._lib import take_bytes
+from ._result import Result, moment, moment_or_none
+from .binding import Binding
+from .evidence import Evidence
+from .records import SignatureRecord
 
-Reason = Literal["cooldown", "send_limit", "exhausted", "locked"]
+RefusalReason = Literal["cooldown", "send_limit", "exhausted", "locked"]
 Rejection = Literal[
     "wrong", "expired", "exhausted", "already_used", "superseded", "cancelled", "mismatch",
     "unknown", "malformed", "locked", "evidence", "other", "resynchronise",
 ]  # fmt: skip
 PublicRejection = Literal["invalid", "malformed", "evidence"]
-State = Literal["pending", "verified", "expired", "exhausted", "cancelled"]
-Delivery = Literal["unreported", "sent", "failed"]
+ChallengeState = Literal["pending", "verified", "expired", "exhausted", "cancelled"]
+DeliveryStatus = Literal["unreported", "sent", "failed"]
 
-_REASONS: dict[int, Reason] = {1: "cooldown", 2: "send_limit", 3: "exhausted", 4: "locked"}
+REFUSAL_REASONS: dict[int, RefusalReason] = {
+    1: "cooldown",
+    2: "send_limit",
+    3: "exhausted",
+    4: "locked",
+}
 REJECTIONS: dict[int, Rejection] = {
     1: "wrong", 2: "expired", 3: "exhausted", 4: "already_used", 5: "superseded", 6: "cancelled",
     7: "mismatch", 8: "unknown", 9: "malformed", 10: "locked", 11: "evidence", 12: "other",
     13: "resynchronise",
 }  # fmt: skip
-_PUBLIC: dict[int, PublicRejection] = {1: "invalid", 2: "malformed", 3: "evidence"}
-_FAULTS = {1: "missing", 2: "too_large", 3: "unfit"}
-_PIECES = {
+PUBLIC_REJECTIONS: dict[int, PublicRejection] = {1: "invalid", 2: "malformed", 3: "evidence"}
+EvidenceProblem = Literal["missing", "too_large", "unfit"]
+EvidencePart = Literal[
+    "signer_name", "document", "image", "consent", "user_name", "revision", "ip", "agent", "other",
+]  # fmt: skip
+_PROBLEMS: dict[int, EvidenceProblem] = {1: "missing", 2: "too_large", 3: "unfit"}
+_PARTS: dict[int, EvidencePart] = {
     1: "signer_name", 2: "document", 3: "image", 4: "consent", 5: "user_name", 6: "revision",
     7: "ip", 8: "agent",
 }  # fmt: skip
-_STATES: dict[int, State] = {
+_STATES: dict[int, ChallengeState] = {
     1: "pending", 2: "verified", 3: "expired", 4: "exhausted", 5: "cancelled",
 }  # fmt: skip
-_DELIVERIES: dict[int, Delivery] = {0: "unreported", 1: "sent", 2: "failed"}
-
-_from_timestamp, _UTC = datetime.fromtimestamp, timezone.utc
-_FIRST, _LAST = (end.replace(tzinfo=_UTC) for end in (datetime.min, datetime.max))
+_DELIVERIES: dict[int, DeliveryStatus] = {0: "unreported", 1: "sent", 2: "failed"}
 
 
-def moment(seconds: int) -> datetime:
-    """Return unix seconds as an aware UTC datetime.
-
-    Whatever a clock said was committed, and an answer about it is never an error: before the year 1
-    it is the first instant that a datetime can hold, after the year 9999 the last.
-    """
-    try:
-        return _from_timestamp(seconds, _UTC)
-    except (ValueError, OverflowError, OSError):
-        return _FIRST if seconds < 0 else _LAST
-
-
-def _moment_or_none(seconds: int | None) -> datetime | None:
-    return None if seconds is None else moment(seconds)
-
-
-_Said = TypeVar("_Said", bound=tuple[Any, ...])
-
-
-class Answer(Generic[_Said]):
-    """What a call said; equal to another of its kind that says the same."""
-
-    __slots__ = ("_said",)
-
-    def __init__(self, said: _Said) -> None:
-        self._said = said
-
-    def __eq__(self, other: object) -> bool:
-        if type(other) is not type(self):
-            return NotImplemented
-        return self._said == other._said  # type: ignore[attr-defined, no-any-return]
-
-    def __hash__(self) -> int:
-        return hash((type(self), self._said))
-
-
-class Issued(Answer[tuple[str, str, int, int, str, int, int, int]], Uncopied):
+class Issued(Result[tuple[str, str, int, int, str, int, int, int]], Uncopied):
     """A code to send, handed out this once; its repr hides code and recipient."""
 
     __slots__ = ()
@@ -137,20 +104,20 @@ class Issued(Answer[tuple[str, str, int, int, str, int, int, int]], Uncopied):
         )
 
 
-class Refusal(Answer[tuple[Reason, int | None, str | None]]):
+class Refusal(Result[tuple[RefusalReason, int | None, str | None]]):
     """No code is sent now; it is false."""
 
     __slots__ = ()
 
     @property
-    def reason(self) -> Reason:
+    def reason(self) -> RefusalReason:
         """Why no code is sent."""
         return self._said[0]
 
     @property
     def retry_at(self) -> datetime | None:
         """When the same call will be admitted; None where only an unlock helps."""
-        return _moment_or_none(self._said[1])
+        return moment_or_none(self._said[1])
 
     @property
     def challenge_id(self) -> str | None:
@@ -167,57 +134,21 @@ class Refusal(Answer[tuple[Reason, int | None, str | None]]):
         )
 
 
-class SignatureRecord(Answer[tuple[str, tuple[str, ...], str, int]]):
-    """The evidence that a code was answered; its repr shows no personal detail."""
-
-    __slots__ = ()
-
-    @classmethod
-    def _read(cls, line: str) -> "SignatureRecord":
-        import base64
-        import json
-
-        jws, *disclosures = line.rstrip("~").split("~")
-        body = jws.split(".")[1]
-        payload = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
-        return cls((jws, tuple(disclosures), payload["jti"], payload["n"]))
-
-    @property
-    def jws(self) -> str:
-        """The record itself, signed."""
-        return self._said[0]
-
-    @property
-    def disclosures(self) -> tuple[str, ...]:
-        """The details that can be erased, as they are disclosed."""
-        return self._said[1]
-
-    @property
-    def id(self) -> str:
-        """Its 22 characters."""
-        return self._said[2]
-
-    @property
-    def n(self) -> int:
-        """Its place in its field, from 1."""
-        return self._said[3]
-
-    @property
-    def sd_jwt(self) -> str:
-        """The record as one text: JWS and disclosures with tildes behind them (RFC 9901)."""
-        return "~".join((self.jws, *self.disclosures, ""))
-
-    def __repr__(self) -> str:
-        return f"SignatureRecord(id={self.id!r}, n={self.n})"
-
-
 _Judged = tuple[
     bool, Rejection | None, PublicRejection | None, int | None, int | None, int | None, str | None,
-    SignatureRecord | None, str | None,
+    SignatureRecord | None, "EvidenceFault | None",
 ]  # fmt: skip
 
 
-class Verdict(Answer[_Judged]):
+@dataclass(frozen=True, slots=True)
+class EvidenceFault:
+    """What is wrong with evidence: which part of it, and how."""
+
+    kind: EvidencePart
+    problem: EvidenceProblem
+
+
+class Verdict(Result[_Judged]):
     """Whether a code was accepted; true only if it was."""
 
     __slots__ = ()
@@ -245,12 +176,12 @@ class Verdict(Answer[_Judged]):
     @property
     def retry_at(self) -> datetime | None:
         """When a lock or an exhausted slot opens; None where only an unlock helps."""
-        return _moment_or_none(self._said[4])
+        return moment_or_none(self._said[4])
 
     @property
     def verified_at(self) -> datetime | None:
         """When the code was accepted."""
-        return _moment_or_none(self._said[5])
+        return moment_or_none(self._said[5])
 
     @property
     def challenge_id(self) -> str | None:
@@ -263,8 +194,8 @@ class Verdict(Answer[_Judged]):
         return self._said[7]
 
     @property
-    def evidence(self) -> str | None:
-        """What is missing or does not fit, such as "image: missing"."""
+    def evidence_fault(self) -> EvidenceFault | None:
+        """What evidence is missing or does not fit."""
         return self._said[8]
 
     def __bool__(self) -> bool:
@@ -273,13 +204,13 @@ class Verdict(Answer[_Judged]):
     def __repr__(self) -> str:
         names = (
             "accepted", "rejection", "public", "attempts_left", "retry_at", "verified_at",
-            "challenge_id", "record", "evidence",
+            "challenge_id", "record", "evidence_fault",
         )  # fmt: skip
         said = ", ".join(f"{name}={getattr(self, name)!r}" for name in names)
         return f"Verdict({said})"
 
 
-class Failure(Answer[tuple[Exception]]):
+class Failure(Result[tuple[Exception]]):
     """What stands in a batch where one item failed: no answer of it is known. It is false."""
 
     __slots__ = ()
@@ -296,36 +227,68 @@ class Failure(Answer[tuple[Exception]]):
         return f"Failure({self.error!r})"
 
 
-class StoreReport(Answer[tuple[bool, str]]):
-    """What the suite of stores found; true only if the store passed.
+Reported = Literal["recorded", "refunded", "ignored"]
+_REPORTED: dict[int, Reported] = {
+    c.OTP_REPORT_OUTCOME_RECORDED: "recorded",
+    c.OTP_REPORT_OUTCOME_REFUNDED: "refunded",
+}
 
-    >>> report = StoreReport((False, "FAILED ..."))
-    >>> passed, text = report
-    >>> bool(report), passed
-    (False, False)
-    """
+
+class ReportOutcome(Result[tuple[Reported]]):
+    """What became of a report of delivery; false if it changed nothing."""
 
     __slots__ = ()
 
     @property
-    def passed(self) -> bool:
-        """Whether the store passed all checks."""
+    def outcome(self) -> Reported:
+        """ "recorded"; "refunded" where the send no longer counts; "ignored" where it was late, a
+        second one, or of no send of this binding."""
+        return self._said[0]
+
+    def __bool__(self) -> bool:
+        return self._said[0] != "ignored"
+
+    def __repr__(self) -> str:
+        return f"ReportOutcome({self.outcome!r})"
+
+
+class Submission(Result[tuple[Binding, str, str | None, Evidence | None]], Uncopied):
+    """A code that a person entered, as ``Engine.verify_many`` takes it; its repr hides it."""
+
+    __slots__ = ()
+    _instead = "make another one where it is verified"
+
+    def __init__(
+        self,
+        binding: Binding,
+        code: str,
+        challenge_id: str | None = None,
+        evidence: Evidence | None = None,
+    ) -> None:
+        super().__init__((binding, code, challenge_id, evidence))
+
+    @property
+    def binding(self) -> Binding:
+        """What the code must be good for."""
         return self._said[0]
 
     @property
-    def text(self) -> str:
-        """A line for each check."""
+    def code(self) -> str:
+        """The code."""
         return self._said[1]
 
-    def __bool__(self) -> bool:
-        return self._said[0]
+    @property
+    def challenge_id(self) -> str | None:
+        """The challenge that it answers, as the client sent it."""
+        return self._said[2]
 
-    def __iter__(self) -> Iterator[Any]:
-        """Take it apart, as ``passed, text``."""
-        return iter(self._said)
+    @property
+    def evidence(self) -> Evidence | None:
+        """Evidence for the signature record."""
+        return self._said[3]
 
     def __repr__(self) -> str:
-        return f"StoreReport(passed={self.passed}, text={self.text!r})"
+        return f"Submission({self.binding!r}, challenge_id={self.challenge_id!r})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -333,8 +296,8 @@ class Status:
     """How a challenge stands."""
 
     challenge_id: str
-    state: State
-    delivery: Delivery
+    state: ChallengeState
+    delivery: DeliveryStatus
     gateway_status: str
     attempts_left: int
     sends: int
@@ -353,7 +316,7 @@ def read_issued(out: c.otp_issued) -> Issued | Refusal:
             out.recipient.decode(), out.send, out.valid_for, out.minutes,
         ))  # fmt: skip
     retry_at = out.retry_at if out.has_retry_at else None
-    return Refusal((_REASONS[out.reason], retry_at, out.challenge_id.decode() or None))
+    return Refusal((REFUSAL_REASONS[out.reason], retry_at, out.challenge_id.decode() or None))
 
 
 def read_verdict(out: c.otp_verdict) -> Verdict:
@@ -364,20 +327,25 @@ def read_verdict(out: c.otp_verdict) -> Verdict:
         named = out.challenge_id.decode()
         return Verdict((True, None, None, None, None, out.verified_at, named, kept, None))
     said: Rejection = REJECTIONS.get(out.rejection, "other")
-    evidence, fault = None, out.evidence_fault
-    if fault:
-        piece = _PIECES.get(out.evidence_kind, "evidence")
-        evidence = f"{piece}: {_FAULTS.get(fault, 'unfit')}"
+    problem, fault = out.evidence_fault, None
+    if problem:
+        part = _PARTS.get(out.evidence_kind, "other")
+        fault = EvidenceFault(part, _PROBLEMS.get(problem, "unfit"))
     return Verdict((
-        False, said, _PUBLIC.get(out.public_rejection, "invalid"),
+        False, said, PUBLIC_REJECTIONS.get(out.public_rejection, "invalid"),
         out.attempts_left if said == "wrong" else None,
-        out.retry_at if out.has_retry_at else None, None, None, None, evidence,
+        out.retry_at if out.has_retry_at else None, None, None, None, fault,
     ))  # fmt: skip
 
 
 def _taken(record: int, out: c.otp_verdict) -> SignatureRecord:
     jws, *disclosures = take_bytes(record).decode().rstrip("~").split("~")
     return SignatureRecord((jws, tuple(disclosures), out.record_id.decode(), out.record_sequence))
+
+
+def read_report(outcome: int) -> ReportOutcome:
+    """Read what became of a report."""
+    return ReportOutcome((_REPORTED.get(outcome, "ignored"),))
 
 
 def read_status(out: c.otp_challenge) -> Status | None:

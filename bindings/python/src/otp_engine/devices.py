@@ -1,27 +1,27 @@
-"""OATH under an engine: a code of the user's own device is good once, on any store."""
+"""Devices under an engine: a code of the user's own device is good once, on any store."""
 
 import ctypes
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from . import _bindings as c
-from ._checks import count, several, text
+from ._checks import count, entered, several, text
 from ._handle import Owner, opened, out_pointer
 from ._lib import lib, take_bytes, view
+from ._result import moment
+from .binding import Binding, bound
+from .challenge import PUBLIC_REJECTIONS, REJECTIONS, PublicRejection, Rejection
 from .errors import check, unshown
 from .oath import (
     Hotp,
-    OathVerdict,
+    Matched,
     Ocra,
     Totp,
     answer_inputs,
-    new_verdict,
-    read_verdict,
-    typed_bytes,
 )
 from .store import Store
-from .words import Binding, bound
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +62,62 @@ class Device:
         return made, [*kept, handle]
 
 
-class Factors(Owner):
-    """What an engine does with codes that the user's own device makes."""
+@dataclass(frozen=True, slots=True)
+class OathVerdict:
+    """Whether a device's code was accepted; true only if it was.
+
+    ``matched`` is the counter or time step of the code, ``drift`` how many steps it was ahead of
+    our time, ``device`` which of the call's devices made it. ``rejection`` is for the trusted
+    caller, ``public`` what an untrusted one may be told.
+    """
+
+    accepted: bool
+    rejection: Rejection | None = None
+    public: PublicRejection | None = None
+    attempts_left: int | None = None
+    retry_at: datetime | None = None
+    verified_at: datetime | None = None
+    matched: Matched | None = None
+    drift: int = 0
+    device: int = 0
+
+    def __bool__(self) -> bool:
+        return self.accepted
+
+
+def new_verdict() -> c.otp_oath_verdict:
+    """Return a place for an engine to write its verdict."""
+    return c.otp_oath_verdict(struct_size=ctypes.sizeof(c.otp_oath_verdict))
+
+
+def read_verdict(out: c.otp_oath_verdict) -> OathVerdict:
+    """Read what an engine decided."""
+    if out.outcome == c.OTP_OUTCOME_ACCEPTED:
+        return OathVerdict(
+            True,
+            verified_at=moment(out.verified_at),
+            matched=Matched(out.matched) if out.has_matched else None,
+            drift=out.drift,
+            device=out.device,
+        )
+    rejection: Rejection = REJECTIONS.get(out.rejection, "other")
+    return OathVerdict(
+        False,
+        rejection,
+        PUBLIC_REJECTIONS.get(out.public_rejection, "invalid"),
+        out.attempts_left if rejection == "wrong" else None,
+        moment(out.retry_at) if out.has_retry_at else None,
+    )
+
+
+class DeviceOperations(Owner):
+    """What an engine does with the codes of users' own devices."""
 
     _ring: object
 
     @unshown
     def verify_hotp(
-        self, store: Store, binding: Binding, hotp: Hotp, typed: str, look_ahead: int = 5
+        self, store: Store, binding: Binding, hotp: Hotp, code: str, look_ahead: int = 5
     ) -> OathVerdict:
         """Judge a HOTP code: good once, for all bindings of the tenant.
 
@@ -77,7 +125,7 @@ class Factors(Owner):
         store must keep cells for ever. After a raised epoch, ``rejection`` is "resynchronise"
         until two codes in a row told where the device is.
         """
-        return self._verify_hotp(store, binding, hotp, typed, None, look_ahead)
+        return self._verify_hotp(store, binding, hotp, code, None, look_ahead)
 
     @unshown
     def resynchronise_hotp(
@@ -97,25 +145,25 @@ class Factors(Owner):
         store: Store,
         binding: Binding,
         hotp: Hotp,
-        typed: str,
+        code: str,
         second: str | None,
         look_ahead: int,
     ) -> OathVerdict:
         engine, cells, key = self._open(), opened(store, Store, "store"), opened(hotp, Hotp, "hotp")
         to, verdict = bound(binding, engine.address, self._ring), new_verdict()
-        reach, code = count("look_ahead", look_ahead), typed_bytes(typed, "typed")
+        reach, data = count("look_ahead", look_ahead), entered(code)
         if second is None:
             check(
                 lib.otp_engine_verify_hotp(
-                    engine.address, cells.address, to.address, key.address, code, len(code),
+                    engine.address, cells.address, to.address, key.address, data, len(data),
                     reach, ctypes.addressof(verdict),
                 )
             )  # fmt: skip
         else:
-            other = typed_bytes(second, "second")
+            other = entered(second, "second")
             check(
                 lib.otp_engine_resynchronise_hotp(
-                    engine.address, cells.address, to.address, key.address, view(code),
+                    engine.address, cells.address, to.address, key.address, view(data),
                     view(other), reach, ctypes.addressof(verdict),
                 )
             )  # fmt: skip
@@ -123,14 +171,14 @@ class Factors(Owner):
 
     @unshown
     def verify_totp(
-        self, store: Store, binding: Binding, totp: Totp, typed: str, window: int = 1
+        self, store: Store, binding: Binding, totp: Totp, code: str, window: int = 1
     ) -> OathVerdict:
         """Judge a TOTP code by the engine's clock: good once, for all bindings of the tenant.
 
         Wrong guesses count for the device and its user, and against no code that was sent. The
         drift of the device's clock is learnt from several codes that agree.
         """
-        return self._verify_totp(store, binding, totp, typed, None, window)
+        return self._verify_totp(store, binding, totp, code, None, window)
 
     @unshown
     def resynchronise_totp(
@@ -150,25 +198,25 @@ class Factors(Owner):
         store: Store,
         binding: Binding,
         totp: Totp,
-        typed: str,
+        code: str,
         second: str | None,
         window: int,
     ) -> OathVerdict:
         engine, cells, key = self._open(), opened(store, Store, "store"), opened(totp, Totp, "totp")
         to, verdict = bound(binding, engine.address, self._ring), new_verdict()
-        reach, code = count("window", window), typed_bytes(typed, "typed")
+        reach, data = count("window", window), entered(code)
         if second is None:
             check(
                 lib.otp_engine_verify_totp(
-                    engine.address, cells.address, to.address, key.address, code, len(code),
+                    engine.address, cells.address, to.address, key.address, data, len(data),
                     reach, ctypes.addressof(verdict),
                 )
             )  # fmt: skip
         else:
-            other = typed_bytes(second, "second")
+            other = entered(second, "second")
             check(
                 lib.otp_engine_resynchronise_totp(
-                    engine.address, cells.address, to.address, key.address, view(code),
+                    engine.address, cells.address, to.address, key.address, view(data),
                     view(other), reach, ctypes.addressof(verdict),
                 )
             )  # fmt: skip
@@ -198,7 +246,7 @@ class Factors(Owner):
         store: Store,
         binding: Binding,
         ocra: Ocra,
-        typed: str,
+        code: str,
         *,
         pin: str | None = None,
         pin_digest: bytes | None = None,
@@ -214,7 +262,7 @@ class Factors(Owner):
         """
         engine, cells, key = self._open(), opened(store, Store, "store"), opened(ocra, Ocra, "ocra")
         to, verdict = bound(binding, engine.address, self._ring), new_verdict()
-        code = typed_bytes(typed, "typed")
+        data = entered(code)
         inputs, kept = answer_inputs(counter, pin, pin_digest, session)
         inputs.look_ahead, inputs.window = (
             count("look_ahead", look_ahead),
@@ -227,8 +275,8 @@ class Factors(Owner):
                 to.address,
                 key.address,
                 ctypes.addressof(inputs),
-                code,
-                len(code),
+                data,
+                len(data),
                 ctypes.addressof(verdict),
             )
         )
@@ -241,7 +289,7 @@ class Factors(Owner):
         store: Store,
         binding: Binding,
         devices: Sequence[Device | Hotp | Totp | Ocra],
-        typed: str,
+        code: str,
     ) -> OathVerdict:
         """Judge a text that may be a code of any of a user's devices, at most three: one attempt.
 
@@ -249,7 +297,7 @@ class Factors(Owner):
         """
         engine, cells = self._open(), opened(store, Store, "store")
         to, verdict = bound(binding, engine.address, self._ring), new_verdict()
-        code = typed_bytes(typed, "typed")
+        data = entered(code)
         pointers, kept = _devices(devices)
         check(
             lib.otp_engine_verify_devices(
@@ -258,8 +306,8 @@ class Factors(Owner):
                 to.address,
                 pointers,
                 len(pointers),
-                code,
-                len(code),
+                data,
+                len(data),
                 ctypes.addressof(verdict),
             )
         )
@@ -275,7 +323,7 @@ class Factors(Owner):
         device: Device | Hotp | Totp | Ocra,
         reason: str,
     ) -> bool:
-        """Set a device right; False if there was nothing to lift. For an administrator.
+        """Reset a device; False if there was nothing to lift. For an administrator.
 
         Its lock and its guesses are forgotten, and what was learnt of its clock. What was used
         stays used: a counter, an answered question and the epoch do not fall; a time step falls to
