@@ -114,10 +114,8 @@ fn machine(world: &World) -> String {
     let (info, load) = (read("/proc/cpuinfo"), read("/proc/loadavg"));
     let cores = thread::available_parallelism().map_or(1, usize::from);
     let (kernel, rustc) = (ask(cmd!(sh, "uname -sr")), ask(cmd!(sh, "rustc --version")));
-    let (python, date) = (
-        ask(cmd!(sh, "python3 --version")),
-        ask(cmd!(sh, "date -u +%F")),
-    );
+    let python = ask(cmd!(sh, "python3 --version"));
+    let date = ask(cmd!(sh, "date -u +%F"));
     let commit = ask(cmd!(sh, "git describe --always --dirty"));
     let (cpu, load) = (cpu(&info), load.split(' ').next().unwrap_or("unknown"));
     format!(

@@ -115,10 +115,8 @@ pub(crate) fn checks(job: &mut Job<'_>) {
         let metadata = ["--format-version", "1", "--all-features", "--locked"];
         let told = job.ask(cmd!(job.sh(), "cargo metadata {metadata...}"))?;
         let graph = Graph(serde_json::from_str(&told)?);
-        let (tree, all) = (
-            graph.tree(graph.core()?)?.len() - 1,
-            graph.packages().count(),
-        );
+        let tree = graph.tree(graph.core()?)?.len() - 1;
+        let all = graph.packages().count();
         job.say(format_args!(
             "{CORE} draws in {tree} packages; judged in all: {all}"
         ));

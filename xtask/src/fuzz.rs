@@ -139,10 +139,8 @@ mod tests {
 
     #[test]
     fn all_targets_are_found() {
-        let (sh, root) = (
-            Shell::new().unwrap(),
-            Path::new(env!("CARGO_MANIFEST_DIR")).join(".."),
-        );
+        let sh = Shell::new().unwrap();
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
         assert!(targets(&sh, &root).unwrap().len() > 15);
         assert!(targets(&sh, Path::new("no/such/folder")).is_err());
     }

@@ -76,11 +76,9 @@ pub(crate) fn checks(job: &mut Job<'_>) {
 fn made(job: &mut Job<'_>, home: &Path) -> Result<()> {
     let (sh, seed) = (job.sh(), job.world.seed.to_string());
     sh.create_dir(home)?;
-    let (theirs, ours, images) = (
-        home.join("made.json"),
-        home.join("fresh.json"),
-        home.join("images"),
-    );
+    let theirs = home.join("made.json");
+    let ours = home.join("fresh.json");
+    let images = home.join("images");
     for file in [&theirs, &ours] {
         sh.remove_path(file)?; // an earlier run's
     }

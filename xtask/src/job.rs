@@ -52,12 +52,9 @@ impl Ran {
     ///
     /// How the command ended otherwise; what it printed is in the log.
     pub(crate) fn code(self, code: i32) -> Result<String> {
-        ensure!(
-            self.status.code() == Some(code),
-            "{}, expected {code}",
-            self.status
-        );
-        Ok(self.output)
+        let Self { status, output } = self;
+        ensure!(status.code() == Some(code), "{status}, expected {code}");
+        Ok(output)
     }
 
     /// Requires a failure that says `word`: that of a planted fault.

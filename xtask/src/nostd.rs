@@ -71,10 +71,8 @@ fn is_bare(target: &str) -> bool {
 fn takes_std(job: &mut Job<'_>, home: &Path, library: &Path) -> Result<bool> {
     let source = home.join("probe.rs");
     job.sh().write_file(&source, PROBE)?;
-    let (subject, deps) = (
-        format!("subject={}", library.display()),
-        format!("dependency={}", home.join("debug/deps").display()),
-    );
+    let subject = format!("subject={}", library.display());
+    let deps = format!("dependency={}", home.join("debug/deps").display());
     let ran = job.run(cmd!(
         job.sh(),
         "rustc --edition 2024 --crate-type rlib --emit metadata --extern {subject} -L {deps}
@@ -112,10 +110,8 @@ fn control(job: &mut Job<'_>, home: &Path) -> Result<()> {
     }
     // The probe looks for what a library needs where cargo puts it.
     sh.copy_file(home.join("libinner.rlib"), home.join("debug/deps"))?;
-    ensure!(
-        takes_std(job, home, &home.join("libouter.rlib"))?,
-        "it did not"
-    );
+    let outer = home.join("libouter.rlib");
+    ensure!(takes_std(job, home, &outer)?, "it did not");
     Ok(())
 }
 

@@ -25,10 +25,8 @@ pub(crate) fn checks(job: &mut Job<'_>) {
 
 fn judge(files: &str) -> Result<()> {
     for needed in NEEDED.split(' ') {
-        ensure!(
-            files.lines().any(|file| file == needed),
-            "{needed} is not in it"
-        );
+        let is_there = files.lines().any(|file| file == needed);
+        ensure!(is_there, "{needed} is not in it");
     }
     for file in files.lines() {
         if FOREIGN.split(' ').any(|folder| file.starts_with(folder)) {

@@ -229,7 +229,7 @@ fn told(log: &str) -> String {
     let ended = log.lines().filter(has_ended).count();
     let last = log.lines().rev().find(|line| !line.trim().is_empty());
     let last: String = last.unwrap_or_default().trim().chars().take(120).collect();
-    format!("{ended} tests and checks ended, last line: {last}")
+    format!("{ended} done: {last}")
 }
 
 /// A run without any check has failed.
@@ -422,6 +422,6 @@ mod tests {
     fn progress_is_the_number_of_tests_that_ended_and_the_last_line() {
         let log =
             "check: a\nok: a\nrunning 9 tests\ntest x ... ok\ntest y ... FAILED\n  z .. [ 5%]\n\n";
-        assert_eq!(told(log), "3 tests and checks ended, last line: z .. [ 5%]");
+        assert_eq!(told(log), "3 done: z .. [ 5%]");
     }
 }

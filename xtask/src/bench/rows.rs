@@ -83,10 +83,8 @@ impl Rows {
             rows.read_line(line, &mut process)
                 .with_context(|| line.to_owned())?;
         }
-        ensure!(
-            !rows.rows.is_empty() || !rows.skipped.is_empty(),
-            "it printed no row"
-        );
+        let is_empty = rows.rows.is_empty() && rows.skipped.is_empty();
+        ensure!(!is_empty, "it printed no row");
         Ok(rows)
     }
 

@@ -60,10 +60,8 @@ fn planted_in_rust(job: &mut Job<'_>) -> Result<()> {
     let (sh, home) = (job.sh(), folder(job).join("layout"));
     let text = job.world.read(IN_RUST)?.replace("crate::", "otp_engine::");
     ensure!(text.matches(TRUE).count() == 1, "{IN_RUST}: not one {TRUE}");
-    let (ours, deps) = (
-        library(job.world, "libotp_engine.rlib"),
-        library(job.world, "deps"),
-    );
+    let ours = library(job.world, "libotp_engine.rlib");
+    let deps = library(job.world, "deps");
     let uses = [
         format!("--extern=otp_engine={}", ours.display()),
         format!("-Ldependency={}", deps.display()),
@@ -88,10 +86,8 @@ mod tests {
     #[test]
     fn a_number_or_structure_that_nobody_asserts_is_named() {
         let header = "#define OTP_API\n#define OTP_X 1\n  OTP_Y = 2,\n} otp_z;\n";
-        let (in_c, in_rust) = (
-            "IS(OTP_X, 1);\nIS(OTP_Y, 2);\nSIZE(otp_z, 8);\n",
-            "    otp_z 8 {\n",
-        );
+        let in_c = "IS(OTP_X, 1);\nIS(OTP_Y, 2);\nSIZE(otp_z, 8);\n";
+        let in_rust = "    otp_z 8 {\n";
         assert!(left_out(header, in_c, in_rust).is_ok());
         for lost in ["IS(OTP_X", "IS(OTP_Y", "SIZE(otp_z"] {
             assert!(left_out(header, &in_c.replace(lost, ""), in_rust).is_err());

@@ -119,10 +119,8 @@ pub(super) fn bears_name(job: &Job<'_>, library: &Path) -> Result<()> {
 fn is_named(told: &str) -> Result<()> {
     let line = told.lines().find(|line| line.contains("(SONAME)"));
     let line = line.context("it has no SONAME")?;
-    ensure!(
-        line.ends_with(&format!("[{SONAME}]")),
-        "not {SONAME}: {line}"
-    );
+    let is_ours = line.ends_with(&format!("[{SONAME}]"));
+    ensure!(is_ours, "not {SONAME}: {line}");
     Ok(())
 }
 
@@ -180,10 +178,8 @@ mod tests {
 
     #[test]
     fn another_library_and_a_header_that_says_otherwise_are_caught() {
-        let (said, header) = (
-            format!("note: native-static-libs: {STATIC_LIBRARIES}\n"),
-            format!(" * A static program needs {STATIC_LIBRARIES}\n * behind"),
-        );
+        let said = format!("note: native-static-libs: {STATIC_LIBRARIES}\n");
+        let header = format!(" * A static program needs {STATIC_LIBRARIES}\n * behind");
         assert!(agree(&said, &header).is_ok());
         assert!(agree(&said.replace("-lm", "-lssl"), &header).is_err());
         assert!(agree(&said, &header.replace("-lm", "-lssl")).is_err());
