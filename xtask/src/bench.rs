@@ -17,10 +17,8 @@ use std::{fs, thread};
 use anyhow::{Context, Result, ensure};
 use xshell::cmd;
 
-use crate::command_line::Options;
 use crate::job::Job;
 use crate::need::{self, Need};
-use crate::runner;
 use crate::world::World;
 use goals::{File, Goal, Verdict};
 use programs::{Effort, Program};
@@ -47,19 +45,19 @@ const CHART: &str = "docs/performance.svg";
 const BEGIN: &str = "<!-- written by `cargo xtask bench --write`: begin -->\n";
 const END: &str = "<!-- written by `cargo xtask bench --write`: end -->";
 
-/// Measures, prints, judges.
-pub(crate) fn run(world: &World, options: &Options) -> Result<ExitCode> {
-    let chosen = match runner::choose("group", PROGRAMS, |one| one.name, &options.only) {
-        Ok(chosen) => chosen,
-        Err(error) => return Ok(crate::wrong(error)),
-    };
+/// Measures, prints, judges; `has` says which of `--quick`, `--check` and `--write` were given.
+pub(crate) fn run(
+    world: &World,
+    chosen: &[&Program],
+    has: impl Fn(&str) -> bool,
+) -> Result<ExitCode> {
     let mut job = Job::new(world, "bench", "all")?;
-    measure(&mut job, &chosen, options).context("see target/xtask/log/bench-all.log")
+    measure(&mut job, chosen, has).context("see target/xtask/log/bench-all.log")
 }
 
-fn measure(job: &mut Job<'_>, chosen: &[&Program], options: &Options) -> Result<ExitCode> {
+fn measure(job: &mut Job<'_>, chosen: &[&Program], has: impl Fn(&str) -> bool) -> Result<ExitCode> {
     let file = File::read(&job.world.read(GOALS)?)?;
-    let effort = if options.has("quick") {
+    let effort = if has("quick") {
         Effort::Quick
     } else {
         Effort::Full
@@ -93,12 +91,12 @@ fn measure(job: &mut Job<'_>, chosen: &[&Program], options: &Options) -> Result<
         println!("each row ran; a round or two judge nothing");
         return Ok(ExitCode::SUCCESS);
     }
-    let judged = judge(&file.goals, &rows, !options.only.is_empty());
+    let judged = judge(&file.goals, &rows, chosen.len() < PROGRAMS.len());
     println!("{}", table::goals(&judged, Form::Text));
-    if options.has("write") {
+    if has("write") {
         write(job.world, &machine, &rows, &judged, &file)?;
     }
-    Ok(if options.has("check") {
+    Ok(if has("check") {
         ended(&judged)
     } else {
         ExitCode::SUCCESS

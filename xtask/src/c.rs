@@ -15,7 +15,9 @@ use anyhow::{Context, Result, ensure};
 use xshell::cmd;
 
 use crate::job::{Job, Ran};
-use build::{Language, Linked, PLANTED, compiler, folder, plain, program, source, surrounded};
+use build::{
+    EXAMPLE, Language, Linked, PLANTED, compiler, folder, plain, program, source, surrounded,
+};
 
 pub(crate) use abi::checks as abi;
 pub(crate) use build::named;
@@ -33,9 +35,6 @@ const TESTS: &str =
 const ALONE: [&str; 2] = [DUMP, constant_time::HARNESS];
 
 const DUMP: &str = "dump";
-
-/// The example, in both languages.
-const EXAMPLE: &str = "examples/c/sign_loan_offer";
 
 /// The header and all C tests compile under every standard without a warning.
 pub(crate) fn compiles(job: &mut Job<'_>) {

@@ -76,6 +76,7 @@ impl<'a> Job<'a> {
     ///
     /// Whatever the file system answers.
     pub(crate) fn new(world: &'a World, task: &str, name: &'static str) -> Result<Self> {
+        let task = task.replace(" --", "-");
         let path = world.own("log").join(format!("{task}-{name}.log"));
         world.sh.write_file(&path, "")?;
         Ok(Self {

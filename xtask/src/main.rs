@@ -24,12 +24,12 @@ mod upgrade;
 mod world;
 
 use std::env;
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use xshell::cmd;
 
-use command_line::Options;
+use command_line::{Options, Task};
 use world::World;
 
 /// The exit code for a command line that cannot be understood.
@@ -50,10 +50,10 @@ fn main() -> ExitCode {
     }
     let ended = World::new(options.seed).and_then(|world| match task.name {
         "header" => header(&world, options.has("verify")),
-        "bench" => bench::run(&world, &options),
+        "bench" => bench(&world, &options),
         "odoo" if !options.has("test") => odoo::serve(&world),
         "service" if !options.has("test") => service::serve(&world),
-        _ => Ok(run(&world, &options)),
+        _ => Ok(run(&world, task, &options)),
     });
     ended.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");
@@ -73,22 +73,20 @@ fn header(world: &World, verify: bool) -> Result<ExitCode> {
         world.sh,
         "cargo run --locked --quiet --package otp-engine-header --"
     );
-    until_its_end(header.args(verify))
+    world.until_its_end(header.args(verify))
 }
 
-/// Runs a command on the terminal, as its user does.
-fn until_its_end(command: impl Into<Command>) -> Result<ExitCode> {
-    let status = command.into().status()?;
-    ensure!(status.success(), "{status}");
-    Ok(ExitCode::SUCCESS)
+fn bench(world: &World, options: &Options) -> Result<ExitCode> {
+    match runner::choose("group", bench::PROGRAMS, |one| one.name, &options.only) {
+        Ok(groups) => bench::run(world, &groups, |flag| options.has(flag)),
+        Err(error) => Ok(wrong(error)),
+    }
 }
 
-fn run(world: &World, options: &Options) -> ExitCode {
-    let Some(task) = options.task else {
-        return wrong("no task given");
-    };
+fn run(world: &World, task: &Task, options: &Options) -> ExitCode {
+    let verbose = options.has("verbose");
     match runner::choose("part", task.parts, |part| part.name, &options.only) {
-        Ok(parts) if runner::run(world, task, &parts, options) => ExitCode::SUCCESS,
+        Ok(parts) if runner::run(world, &task.runs(), &parts, verbose) => ExitCode::SUCCESS,
         Ok(_) => ExitCode::FAILURE,
         Err(error) => wrong(error),
     }

@@ -24,7 +24,7 @@ use crate::need::{self, Need};
 use crate::python::{in_groups, pytest};
 use crate::world::World;
 use distribution::Distribution;
-use home::Home;
+use home::{FOLDER, Home};
 use port::free_port;
 
 pub(crate) use sources::checks as sources;
@@ -37,8 +37,6 @@ pub(crate) const NEEDS: &[Need] = &[
     Need::Pip("odoo"),
 ];
 
-/// Where the addons are.
-const FOLDER: &str = "bindings/odoo";
 /// The database that all others are copies of: Odoo without the addon.
 const TEMPLATE: &str = "otp_template";
 /// The database with the addon, in which its own tests ran.

@@ -12,7 +12,6 @@ use std::time::Instant;
 use anyhow::{Result, bail};
 use xshell::cmd;
 
-use crate::command_line::{Options, Task};
 use crate::job::{Job, Outcome};
 use crate::need::{self, Need};
 use crate::world::World;
@@ -87,17 +86,18 @@ pub(crate) fn choose<'a, T>(
     Ok(all.iter().filter(chosen).collect())
 }
 
-/// Runs `parts`, tells the progress, and prints the report; says whether all passed.
-pub(crate) fn run(world: &World, task: &Task, parts: &[&Part], options: &Options) -> bool {
-    println!("cargo xtask {}, seed {}", task.name, world.seed);
+/// Runs `parts` of the task that is typed so, tells the progress, and prints the report, with the output of the
+/// parts that passed where that is asked for; says whether all did.
+pub(crate) fn run(world: &World, task: &str, parts: &[&Part], is_verbose: bool) -> bool {
+    println!("cargo xtask {task}, seed {}", world.seed);
     let mut outcomes = Vec::new();
     for (number, part) in parts.iter().enumerate() {
         let title = format!("[{}/{}] {} ... ", number + 1, parts.len(), part.name);
-        let (outcome, output) = run_part(world, task.name, part, &title);
+        let (outcome, output) = run_part(world, task, part, &title);
         for note in &outcome.notes {
             println!("      {note}");
         }
-        if outcome.failed > 0 || options.has("verbose") {
+        if outcome.failed > 0 || is_verbose {
             println!("{output}");
         }
         outcomes.push(outcome);
@@ -238,7 +238,7 @@ fn is_passed(outcomes: &[Outcome]) -> bool {
 }
 
 /// Returns the summary; its last line is `N passed, N failed`.
-fn report(task: &Task, world: &World, outcomes: &[Outcome]) -> String {
+fn report(task: &str, world: &World, outcomes: &[Outcome]) -> String {
     let mut text = String::from("\npart         result  passed  failed  ignored       time\n");
     let mut figures = String::new();
     for part in outcomes {
@@ -270,7 +270,7 @@ fn report(task: &Task, world: &World, outcomes: &[Outcome]) -> String {
     if !is_passed(outcomes) {
         let failed = outcomes.iter().filter(|part| part.failed > 0);
         let names: Vec<_> = failed.map(|part| part.name).collect();
-        let (task, names, seed) = (task.runs(), names.join(","), world.seed);
+        let (names, seed) = (names.join(","), world.seed);
         let _ = writeln!(
             text,
             "\nto replay: cargo xtask {task} --only {names} --seed {seed}"
@@ -285,7 +285,6 @@ fn report(task: &Task, world: &World, outcomes: &[Outcome]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::command_line::TASKS;
     use anyhow::bail;
 
     fn ran(name: &'static str, steps: &'static [Step]) -> (Outcome, String) {
@@ -390,7 +389,7 @@ mod tests {
     }
 
     fn reported(outcomes: &[Outcome]) -> String {
-        report(&TASKS[0], &World::new(Some(7)).unwrap(), outcomes)
+        report("test", &World::new(Some(7)).unwrap(), outcomes)
     }
 
     #[test]

@@ -72,7 +72,7 @@ pub(crate) fn load(job: &mut Job<'_>) {
 /// `cargo xtask service`: the demo, until it is interrupted.
 pub(crate) fn serve(world: &World) -> Result<ExitCode> {
     let data = world.own("service-demo");
-    crate::until_its_end(cmd!(
+    world.until_its_end(cmd!(
         world.sh,
         "cargo run --locked --package {PACKAGE} -- --demo --data {data}"
     ))

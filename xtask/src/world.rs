@@ -5,7 +5,7 @@ use core::iter;
 use std::env;
 use std::hash::RandomState;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitCode, Stdio};
 
 use anyhow::{Context, Result, ensure};
 use xshell::Shell;
@@ -97,5 +97,15 @@ impl World {
         let said = said.lines().last().unwrap_or_default();
         ensure!(output.status.success(), "{name}: {}: {said}", output.status);
         Ok(String::from_utf8(output.stdout)?.trim().to_owned())
+    }
+    /// Runs a command on the terminal, as its user does.
+    ///
+    /// # Errors
+    ///
+    /// How it ended otherwise than with success.
+    pub(crate) fn until_its_end(&self, command: impl Into<Command>) -> Result<ExitCode> {
+        let status = command.into().status()?;
+        ensure!(status.success(), "{status}");
+        Ok(ExitCode::SUCCESS)
     }
 }

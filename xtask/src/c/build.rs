@@ -15,6 +15,9 @@ pub(super) const SONAME: &str = "libotp_engine.so.0";
 /// Where planted faults are.
 pub(super) const PLANTED: &str = "bindings/c/tests/planted";
 
+/// The example, in both languages.
+pub(super) const EXAMPLE: &str = "examples/c/sign_loan_offer";
+
 pub(super) const HEADER: &str = "include/otp_engine.h";
 
 /// What a static program needs behind the archive, as the header says.

@@ -6,8 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, ensure};
 use xshell::cmd;
 
-use super::EXAMPLE;
-use super::build::{HEADER, Language, SONAME, folder, plain};
+use super::build::{EXAMPLE, HEADER, Language, SONAME, folder, plain};
 use super::symbols;
 use crate::job::{Job, Ran};
 

@@ -7,9 +7,8 @@ use std::path::Path;
 use anyhow::{Context, Result, bail, ensure};
 use xshell::cmd;
 
-use super::EXAMPLE;
 use super::build::{
-    HEADER, Language, Linked, PLANTED, SONAME, STATIC_LIBRARIES, library, plain, program,
+    EXAMPLE, HEADER, Language, Linked, PLANTED, SONAME, STATIC_LIBRARIES, library, plain, program,
 };
 use crate::job::Job;
 

@@ -8,10 +8,11 @@ use anyhow::{Context, Result};
 use xshell::{Cmd, cmd};
 
 use crate::job::Job;
-use crate::odoo::FOLDER;
 use crate::python;
 use crate::world::World;
 
+/// Where the addons are.
+pub(super) const FOLDER: &str = "bindings/odoo";
 /// Names another folder than the one below Cargo's target directory.
 const CACHE: &str = "OTP_ODOO_CACHE";
 /// Where Debian puts Python packages, and among them Odoo's own addons.

@@ -5,8 +5,7 @@ use std::path::{Path, PathBuf};
 use xshell::{Cmd, Shell, cmd};
 
 use crate::job::Job;
-use crate::odoo::FOLDER;
-use crate::odoo::home::Home;
+use crate::odoo::home::{FOLDER, Home};
 use crate::python::{lint, pytest};
 
 /// The addons that are for users.
