@@ -20,11 +20,11 @@ const MODULES: &[&str] = &[
     "otp_engine::keys::KeyRing::seal",
     "otp_engine::operation::issue::Issue as ",
     "otp_engine::operation::verify::Verify as ",
-    "otp_engine::code::Code::decimal",
+    "otp_engine::code::Code::",
     "otp_engine::oath::hotp::Hotp::find",
     "otp_engine::oath::totp::Totp::find",
     "otp_engine::oath::ocra::Ocra::find",
-    "otp_engine::oath::prepared::Prepared::ends",
+    "otp_engine::oath::prepared::Prepared::",
     "otp_engine::mac::",
 ];
 
