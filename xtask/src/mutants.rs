@@ -22,13 +22,13 @@ pub(crate) fn checks(job: &mut Job<'_>) {
             sh,
             "cargo mutants --package {CORE} --no-shuffle --jobs 1 --timeout 200 --output {home}"
         );
-        // A changed line is built within seconds so, and most mutants die in the first test programs. The
-        // exit code tells survivors (2) from time-outs (3); the lists tell both.
-        job.run(
-            mutants
-                .env("CARGO_PROFILE_TEST_OPT_LEVEL", "0")
-                .env("CARGO_INCREMENTAL", "1"),
-        )?;
+        // A changed line is built within seconds so, and most mutants die in the first test programs.
+        let mutants = mutants
+            .env("CARGO_PROFILE_TEST_OPT_LEVEL", "0")
+            .env("CARGO_INCREMENTAL", "1")
+            .env_remove("CARGO_TARGET_DIR"); // that of its copy of the sources is its own
+        // The exit code tells survivors (2) from time-outs (3); the lists tell both.
+        job.run(mutants)?;
         let list = |name| lines(sh, &home.join("mutants.out").join(name));
         let caught = list("caught.txt")?.len() + list("timeout.txt")?.len();
         let missed = list("missed.txt")?;

@@ -196,38 +196,29 @@ fn show_progress(title: &str, log: &Path, is_done: &mpsc::Receiver<()>, start: I
     is_line_open
 }
 
-/// How far a part is, by its newest log: the tests and checks that ended, and the line printed last.
+/// How far a part is: the tests and checks that ended, by its log, and the line that was printed last, by the
+/// newest of the logs beside it.
 fn progress(log: &Path) -> String {
-    let name = |path: &Path| {
-        path.file_stem()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned()
-    };
-    let is_its = |path: &PathBuf| {
-        path == log
-            || name(path)
-                .rsplit_once('.')
-                .is_some_and(|(its, _)| its == name(log))
-    };
-    let logs = fs::read_dir(log.parent().unwrap_or(log))
-        .into_iter()
-        .flatten();
-    let logs = logs.flatten().map(|entry| entry.path()).filter(is_its);
+    let begin = format!("{}.", log.with_extension("").display());
+    let is_its = |path: &PathBuf| path.display().to_string().starts_with(&begin);
+    let folder = log.parent().and_then(|folder| fs::read_dir(folder).ok());
+    let entries = folder.into_iter().flatten().flatten();
+    let logs = entries.map(|entry| entry.path()).filter(is_its);
     let changed = |path: &PathBuf| fs::metadata(path).and_then(|about| about.modified()).ok();
-    let newest = logs.max_by_key(changed);
-    let text = newest
-        .and_then(|log| fs::read(log).ok())
-        .unwrap_or_default();
-    told(&String::from_utf8_lossy(&text))
+    let newest = logs.max_by_key(changed).unwrap_or_default();
+    let read = |path: &Path| fs::read(path).unwrap_or_default();
+    let (log, newest) = (read(log), read(&newest));
+    told(
+        &String::from_utf8_lossy(&log),
+        &String::from_utf8_lossy(&newest),
+    )
 }
 
-fn told(log: &str) -> String {
-    let has_ended = |line: &&str| {
-        line.starts_with("ok: ") || line.starts_with("test ") && line.contains(" ... ")
-    };
+fn told(log: &str, newest: &str) -> String {
+    let is_test = |line: &str| line.starts_with("test ") && line.contains(" ... ");
+    let has_ended = |line: &&str| line.starts_with("ok: ") || is_test(line);
     let ended = log.lines().filter(has_ended).count();
-    let last = log.lines().rev().find(|line| !line.trim().is_empty());
+    let last = newest.lines().rfind(|line| !line.trim().is_empty());
     let last: String = last.unwrap_or_default().trim().chars().take(120).collect();
     format!("{ended} done: {last}")
 }
@@ -419,8 +410,7 @@ mod tests {
 
     #[test]
     fn progress_is_the_number_of_tests_that_ended_and_the_last_line() {
-        let log =
-            "check: a\nok: a\nrunning 9 tests\ntest x ... ok\ntest y ... FAILED\n  z .. [ 5%]\n\n";
-        assert_eq!(told(log), "3 done: z .. [ 5%]");
+        let log = "check: a\nok: a\nrunning 9 tests\ntest x ... ok\ntest y ... FAILED\n";
+        assert_eq!(told(log, "  z .. [ 5%]\n\n"), "3 done: z .. [ 5%]");
     }
 }
