@@ -291,7 +291,7 @@ def forbidden(message: str) -> Result:
 def failed(reference: str, failure: str = "internal") -> Result:
     """Answer that the engine or store failed; the reference names the line of the log.
 
-    ``failure`` is one of ``FAILURES``: the client is told whether to wait, and nothing of the cause.
+    ``failure`` is one of ``FAILURES``: the client learns whether to wait, not the cause.
     """
     return {"status": 500, "message": FAILURES[failure], "reference": reference}
 
