@@ -1,11 +1,11 @@
 //! Where limits fall short of what published standards ask for.
 
-use core::{fmt, time::Duration};
+use core::time::Duration;
 
 use arrayvec::ArrayVec;
 
 use crate::oath::Device;
-use crate::{CodeKind, ContentRule, Email, Mobile, Policy, RateLimits};
+use crate::{CodeKind, ContentRule, Email, Finding, Mobile, Policy, RateLimits};
 
 /// The longest life of a time-based code in ASVS v5.0.0-6.5.5.
 const LONGEST_STEP: Duration = Duration::from_secs(30);
@@ -78,7 +78,7 @@ pub(crate) fn of_devices(
     let any = |deviates: fn(&Device<'_>) -> bool| devices.iter().any(deviates);
     let has_clock = |device: &Device<'_>| !device.has_counter() && device.period().is_some();
     let digits = |wanted| devices.iter().any(|device| device.digits() == wanted);
-    let nine = crate::oath::findings(9).filter(|_| digits(9));
+    let nine = otp_oath::engine::findings(9).filter(|_| digits(9));
     let long_lived = devices
         .iter()
         .filter(|device| has_clock(device))
@@ -89,7 +89,7 @@ pub(crate) fn of_devices(
             steps * u64::from(device.period().unwrap_or(0)) > LONGEST_STEP.as_secs()
         });
     let found: ArrayVec<Finding, 8> = nine
-        .chain(crate::oath::findings(10).filter(|_| digits(10)))
+        .chain(otp_oath::engine::findings(10).filter(|_| digits(10)))
         .chain(
             [
                 (any(|device| device.window() > Some(1)), RFC_6238_WINDOW),
@@ -130,135 +130,115 @@ const fn may_lack_a_digit(kind: CodeKind) -> bool {
     matches!(kind, CodeKind::Letters(_))
 }
 
-/// A clause of a standard that some limits deviate from.
-///
-/// [`Policy::findings`] lists them.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-#[non_exhaustive]
-pub struct Finding {
-    /// The standard, with its edition.
-    pub standard: &'static str,
-    /// The clause, as the standard numbers it.
-    pub clause: &'static str,
-    /// What the clause asks for and what the limits do instead, in words of our own.
-    pub text: &'static str,
-}
-
-impl fmt::Display for Finding {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}: {}", self.standard, self.clause, self.text)
-    }
-}
-
 const ASVS: &str = "OWASP ASVS";
 const NIST: &str = "NIST SP 800-63B-4";
 const PSD2: &str = "PSD2 RTS (EU) 2018/389";
 
-const ASVS_LIFETIME: Finding = Finding {
-    standard: ASVS,
-    clause: "v5.0.0-6.5.5",
-    text: "asks that an out-of-band code live 10 minutes at most; this one lives longer",
-};
-const ASVS_BRUTE_FORCE: Finding = Finding {
-    standard: ASVS,
-    clause: "v5.0.0-6.6.3",
-    text: "asks for rate limiting; without meters, guesses at many records of one user are not \
+const ASVS_LIFETIME: Finding = Finding::new(
+    ASVS,
+    "v5.0.0-6.5.5",
+    "asks that an out-of-band code live 10 minutes at most; this one lives longer",
+);
+const ASVS_BRUTE_FORCE: Finding = Finding::new(
+    ASVS,
+    "v5.0.0-6.6.3",
+    "asks for rate limiting; without meters, guesses at many records of one user are not \
            limited (codes of 64 bits are asked for besides, not instead)",
-};
-const NIST_LIFETIME: Finding = Finding {
-    standard: NIST,
-    clause: "3.1.3.2",
-    text: "asks that an out-of-band authentication be complete within 10 minutes; this code \
+);
+const NIST_LIFETIME: Finding = Finding::new(
+    NIST,
+    "3.1.3.2",
+    "asks that an out-of-band authentication be complete within 10 minutes; this code \
            lives longer",
-};
-const NIST_RATE_LIMITING: Finding = Finding {
-    standard: NIST,
-    clause: "3.1.3.2",
-    text: "asks that failed attempts with secrets under 64 bits be limited as in 3.2.2, to 100 in a \
+);
+const NIST_RATE_LIMITING: Finding = Finding::new(
+    NIST,
+    "3.1.3.2",
+    "asks that failed attempts with secrets under 64 bits be limited as in 3.2.2, to 100 in a \
            row at most, and that a new code not set the count back; without meters a record starts \
            again once it was closed for a while",
-};
-const NIST_RECOVERY_BY_TEXT: Finding = Finding {
-    standard: NIST,
-    clause: "4.2.1.2",
-    text: "asks that a recovery code sent by text or voice live 10 minutes at most; this link lives \
+);
+const NIST_RECOVERY_BY_TEXT: Finding = Finding::new(
+    NIST,
+    "4.2.1.2",
+    "asks that a recovery code sent by text or voice live 10 minutes at most; this link lives \
            longer",
-};
-const NIST_RECOVERY_BY_EMAIL: Finding = Finding {
-    standard: NIST,
-    clause: "4.2.1.2",
-    text: "asks that a recovery code sent by e-mail live 24 hours at most; this link lives longer",
-};
-const ASVS_PSTN: Finding = Finding {
-    standard: ASVS,
-    clause: "v5.0.0-6.6.1",
-    text: "asks that codes by SMS or voice go to validated numbers, with stronger ways offered and \
+);
+const NIST_RECOVERY_BY_EMAIL: Finding = Finding::new(
+    NIST,
+    "4.2.1.2",
+    "asks that a recovery code sent by e-mail live 24 hours at most; this link lives longer",
+);
+const ASVS_PSTN: Finding = Finding::new(
+    ASVS,
+    "v5.0.0-6.6.1",
+    "asks that codes by SMS or voice go to validated numbers, with stronger ways offered and \
            the risk told, and rules them out at level 3",
-};
-const NIST_PSTN: Finding = Finding {
-    standard: NIST,
-    clause: "3.1.3.3",
-    text: "makes the telephone network a restricted way (3.2.9): another way has to be offered, the \
+);
+const NIST_PSTN: Finding = Finding::new(
+    NIST,
+    "3.1.3.3",
+    "makes the telephone network a restricted way (3.2.9): another way has to be offered, the \
            risk told and a plan kept; a change of the number is a binding anew",
-};
-const ASVS_EMAIL: Finding = Finding {
-    standard: ASVS,
-    clause: "v5.0.0-6.3.6",
-    text: "rules e-mail out as an authentication factor at level 3",
-};
-const NIST_EMAIL: Finding = Finding {
-    standard: NIST,
-    clause: "3.1.3.1",
-    text: "rules e-mail out for out-of-band authentication",
-};
-const RFC_6238_WINDOW: Finding = Finding {
-    standard: "RFC 6238",
-    clause: "5.2",
-    text: "recommends one step of delay at most; this window is wider, and each step makes a guess as \
+);
+const ASVS_EMAIL: Finding = Finding::new(
+    ASVS,
+    "v5.0.0-6.3.6",
+    "rules e-mail out as an authentication factor at level 3",
+);
+const NIST_EMAIL: Finding = Finding::new(
+    NIST,
+    "3.1.3.1",
+    "rules e-mail out for out-of-band authentication",
+);
+const RFC_6238_WINDOW: Finding = Finding::new(
+    "RFC 6238",
+    "5.2",
+    "recommends one step of delay at most; this window is wider, and each step makes a guess as \
            much likelier to be right",
-};
-const ASVS_STEP: Finding = Finding {
-    standard: ASVS,
-    clause: "v5.0.0-6.5.5",
-    text: "asks that a time-based code live 30 seconds at most; with its window one of these is taken \
+);
+const ASVS_STEP: Finding = Finding::new(
+    ASVS,
+    "v5.0.0-6.5.5",
+    "asks that a time-based code live 30 seconds at most; with its window one of these is taken \
            for longer",
-};
-const ASVS_DEVICES: Finding = Finding {
-    standard: ASVS,
-    clause: "v5.0.0-6.6.3",
-    text: "asks for rate limiting; without meters each device is limited by itself, and guesses at \
+);
+const ASVS_DEVICES: Finding = Finding::new(
+    ASVS,
+    "v5.0.0-6.6.3",
+    "asks for rate limiting; without meters each device is limited by itself, and guesses at \
            several devices of one user are not limited together",
-};
-const NIST_HARD_STOP: Finding = Finding {
-    standard: NIST,
-    clause: "3.2.2",
-    text: "asks that an authenticator be disabled after 100 failed attempts in a row at most; here \
+);
+const NIST_HARD_STOP: Finding = Finding::new(
+    NIST,
+    "3.2.2",
+    "asks that an authenticator be disabled after 100 failed attempts in a row at most; here \
            they lock a device for a day at a time (set device_hard_stop)",
-};
-const PSD2_ATTEMPTS: Finding = Finding {
-    standard: PSD2,
-    clause: "art. 4(3)(b)",
-    text: "asks for a block after five failed attempts in a row at most; this policy allows more",
-};
-const PSD2_ACROSS_RECORDS: Finding = Finding {
-    standard: PSD2,
-    clause: "art. 4(3)(b)",
-    text: "asks for a block after five failed attempts in a row at most; a user is blocked later than \
+);
+const PSD2_ATTEMPTS: Finding = Finding::new(
+    PSD2,
+    "art. 4(3)(b)",
+    "asks for a block after five failed attempts in a row at most; this policy allows more",
+);
+const PSD2_ACROSS_RECORDS: Finding = Finding::new(
+    PSD2,
+    "art. 4(3)(b)",
+    "asks for a block after five failed attempts in a row at most; a user is blocked later than \
            that where the attempts are spread over several records (user_failures_per_day)",
-};
-const PSD2_DYNAMIC_LINKING: Finding = Finding {
-    standard: PSD2,
-    clause: "art. 5(1)(b)",
-    text: "asks that the code of a payment be specific to its amount and payee; this policy does \
+);
+const PSD2_DYNAMIC_LINKING: Finding = Finding::new(
+    PSD2,
+    "art. 5(1)(b)",
+    "asks that the code of a payment be specific to its amount and payee; this policy does \
            not require content to be bound",
-};
+);
 /// Source: the message formats of Chrome's WebOTP and of Android's SMS User Consent API.
-const AUTOFILL: Finding = Finding {
-    standard: "WebOTP, SMS User Consent",
-    clause: "message format",
-    text: "ask for a code of 4 to 10 letters and digits with a digit among them; a code of letters \
+const AUTOFILL: Finding = Finding::new(
+    "WebOTP, SMS User Consent",
+    "message format",
+    "ask for a code of 4 to 10 letters and digits with a digit among them; a code of letters \
            and digits at random may have none, and is then not filled in by itself",
-};
+);
 
 #[cfg(test)]
 mod tests {

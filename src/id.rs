@@ -1,10 +1,9 @@
-//! The name of one challenge, and the base32 text that it shares with link tokens.
+//! The name of one challenge.
 
 use core::fmt;
 use core::str::{self, FromStr};
 
-/// Symbols of 16 bytes in base32: 25 of five bits after one of three.
-pub(crate) const TEXT_LEN: usize = 26;
+use otp_base::crockford::{TEXT_LEN, encode, symbol};
 
 /// The name of one challenge: 16 random bytes, drawn when it was issued.
 ///
@@ -138,31 +137,6 @@ impl fmt::Display for ParseIdError {
 
 impl core::error::Error for ParseIdError {}
 
-/// Writes 128 bits as base32, most significant first.
-///
-/// A link token is written by this too: no branch and no table depends on `value`.
-pub(crate) fn encode(value: u128, text: &mut [u8; TEXT_LEN]) {
-    let mut rest = value;
-    for place in text.iter_mut().rev() {
-        *place = (rest & 0x1F) as u8;
-        rest >>= 5;
-    }
-    // On its own, so that many bytes are mapped at a time.
-    for place in text {
-        *place = symbol(*place);
-    }
-}
-
-/// Returns the symbol of five bits in `0123456789ABCDEFGHJKMNPQRSTVWXYZ`; the others are ignored.
-///
-/// By arithmetic, since a table would be indexed by a secret.
-pub(crate) fn symbol(bits: u8) -> u8 {
-    let bits = bits & 0x1F;
-    let above = |limit: u8| limit.wrapping_sub(bits) >> 7;
-    // From 9 to A, and over the letters I, L, O and U.
-    b'0' + bits + 7 * above(9) + above(17) + above(19) + above(21) + above(26)
-}
-
 /// Returns the five bits of a symbol, in either case; not for secrets.
 fn value_of(byte: u8) -> Option<u8> {
     (0..32).find(|bits| symbol(*bits) == byte.to_ascii_uppercase())
@@ -174,15 +148,6 @@ mod tests {
     use alloc::{format, vec::Vec};
 
     use super::*;
-
-    const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
-
-    #[test]
-    fn symbols_are_crockfords() {
-        for bits in 0..=u8::MAX {
-            assert_eq!(symbol(bits), ALPHABET[usize::from(bits % 32)], "{bits}");
-        }
-    }
 
     #[test]
     fn texts_agree_with_another_encoder() {

@@ -6,6 +6,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
+pub(crate) use otp_oath::engine::CredentialName;
 use zeroize::Zeroizing;
 
 use crate::binding::{feed_recipient, feed_text};
@@ -506,9 +507,6 @@ impl BindingDigest {
             .collect()
     }
 }
-
-/// What names an OATH credential: made of its secret, and no function that leads back.
-pub(crate) type CredentialName = [u8; 20];
 
 /// What is good once where nothing else moves: the tag of a binding.
 pub(crate) type Question = [u8; TAG];

@@ -94,9 +94,7 @@ mod binding;
 mod chain_head;
 mod challenge;
 mod clock;
-mod code;
 mod engine;
-mod entered;
 mod error;
 mod event;
 mod evidence;
@@ -109,7 +107,6 @@ mod image;
 #[cfg(feature = "std")]
 mod interleavings;
 mod keys;
-mod mac;
 mod message;
 mod meter;
 mod newest;
@@ -124,8 +121,8 @@ pub mod store;
 mod verdict;
 
 #[doc(inline)]
-pub use otp_base::Timestamp;
-use otp_base::{reveal, timestamp};
+pub use otp_base::{Code, CodeKind, Finding, Timestamp};
+use otp_base::{code, entered, mac, reveal, timestamp};
 #[doc(inline)]
 pub use otp_record as record;
 #[doc(inline)]
@@ -141,14 +138,12 @@ pub use challenge::{ChallengeState, DeliveryStatus, GatewayStatus};
 #[cfg(feature = "std")]
 pub use clock::SystemClock;
 pub use clock::{Clock, ManualClock};
-pub use code::{Code, CodeKind};
 #[cfg(feature = "async")]
 pub use engine::AsyncEngine;
 pub use engine::{Engine, EngineBuilder};
 pub use error::{Error, RandomnessError};
 pub use event::{Event, EventKind, Observer};
 pub use evidence::{Evidence, EvidenceFault, EvidenceKind, EvidenceSet};
-pub use findings::Finding;
 pub use id::{ChallengeId, ParseIdError};
 pub use keys::{KeyRing, KeyRingBuilder, KeyRingError, MAX_KID, MIN_SECRET};
 pub use message::{Encoding, Message, MessageError, MessageTemplate, MessageTemplateBuilder};

@@ -4,11 +4,11 @@ use core::time::Duration;
 
 use alloc::string::String;
 
-use super::compare::Entry;
+use otp_oath::engine::{Entry, Steps, step};
+
 use super::credential::{Credential, Drift, Standing};
 use super::device::Kind;
-use super::totp::Steps;
-use super::{Answer, Device, Error, Hotp, Inputs, Ocra, Totp, totp};
+use super::{Answer, Device, Error, Hotp, Inputs, Ocra, Totp};
 use crate::Timestamp;
 use crate::keys::CredentialName;
 use crate::store::Class;
@@ -276,7 +276,7 @@ impl<'a> Attempt<'a> {
             let counter = suite.counter().then_some(counter);
             ocra.find(entry, &mut message, counter, look_ahead, steps)
         };
-        let now = suite.step().map(|period| totp::step(at.now, period));
+        let now = suite.step().map(|period| step(at.now, period));
         let here = now.map(|now| Steps::around(now, self.reach));
         if suite.counter() {
             let last = known.last();

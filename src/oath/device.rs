@@ -2,12 +2,11 @@
 
 use core::fmt;
 
-use super::{Answer, Hotp, Ocra, Totp, totp};
+use otp_oath::engine::step;
+
+use super::{Answer, Hotp, Ocra, Totp};
 use crate::Timestamp;
 use crate::keys::CredentialName;
-
-/// The most devices that one call takes.
-pub const MAX_DEVICES: usize = 3;
 
 /// One device of a user, and how far its codes are looked for.
 ///
@@ -89,7 +88,7 @@ impl<'a> Device<'a> {
     pub(crate) fn latest_step(&self, now: Timestamp) -> Option<u64> {
         let period = self.period().filter(|_| !self.has_counter())?;
         let window = i64::from(self.window().unwrap_or(0));
-        let latest = totp::step(now, period).saturating_add(window);
+        let latest = step(now, period).saturating_add(window);
         Some(u64::try_from(latest).unwrap_or(0))
     }
 

@@ -1,9 +1,12 @@
-//! What the published package of the core holds.
+//! The packages of the core and its crates, and what the core's holds.
 
-use anyhow::{Result, bail, ensure};
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+use anyhow::{Context, Result, bail, ensure};
 use xshell::cmd;
 
-use crate::dependencies::CORE;
+use crate::dependencies::{CORE, CRATES};
 use crate::job::Job;
 
 /// Files that one who downloads the core must find.
@@ -13,14 +16,41 @@ const NEEDED: &str =
 /// Folders of which no file belongs into it.
 const FOREIGN: &str = "xtask/ .ci/ bindings/ fuzz/ stores/ target/";
 
-/// Checks the list of packaged files.
+/// Packs, builds, and checks the list of packaged files.
 pub(crate) fn checks(job: &mut Job<'_>) {
+    job.check("all pack together, and build from their packages", |job| {
+        let target = job.world.own("package");
+        forget(&target)?;
+        let crates = CRATES.iter().flat_map(|name| ["--package", name]);
+        job.pass(cmd!(
+            job.sh(),
+            "cargo package --allow-dirty --locked --target-dir {target} {crates...}"
+        ))
+        .map(drop)
+    });
     job.check("the package is whole, and only the core", |job| {
         judge(&job.ask(cmd!(
             job.sh(),
             "cargo package --package {CORE} --allow-dirty --locked --list"
         ))?)
     });
+}
+
+/// Removes what an earlier run built and unpacked: cargo takes that for this one's, as the versions are the
+/// same. Folders of registries on this machine alone begin with a dash, for want of a host.
+fn forget(target: &Path) -> Result<()> {
+    if target.exists() {
+        fs::remove_dir_all(target)?;
+    }
+    let home = env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = home.or_else(|| Some(env::home_dir()?.join(".cargo")));
+    let unpacked = home.context("no home")?.join("registry/src");
+    for registry in fs::read_dir(unpacked).into_iter().flatten().flatten() {
+        if registry.file_name().to_string_lossy().starts_with('-') {
+            fs::remove_dir_all(registry.path())?;
+        }
+    }
+    Ok(())
 }
 
 fn judge(files: &str) -> Result<()> {

@@ -20,12 +20,12 @@ const MODULES: &[&str] = &[
     "otp_engine::keys::KeyRing::seal",
     "otp_engine::operation::issue::Issue as ",
     "otp_engine::operation::verify::Verify as ",
-    "otp_engine::code::Code::",
-    "otp_engine::oath::hotp::Hotp::find",
-    "otp_engine::oath::totp::Totp::find",
-    "otp_engine::oath::ocra::Ocra::find",
-    "otp_engine::oath::prepared::Prepared::",
-    "otp_engine::mac::",
+    "otp_base::code::Code::",
+    "otp_oath::hotp::Hotp::find",
+    "otp_oath::totp::Totp::find",
+    "otp_oath::ocra::Ocra::find",
+    "otp_oath::prepared::Prepared::",
+    "otp_base::mac::",
 ];
 
 /// No branch, address or division depends on a secret, and what does is noticed.

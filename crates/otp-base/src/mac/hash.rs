@@ -4,16 +4,23 @@ use sha2::block_api::{compress256, compress512};
 use zeroize::Zeroize;
 
 /// A hash function by its blocks.
-pub(crate) trait Hash {
+pub trait Hash {
+    /// The chaining value, in words.
     type State: Copy + Zeroize;
+    /// A block of a message.
     type Block: Clone + AsRef<[u8]> + AsMut<[u8]> + Zeroize;
+    /// The state before the first block.
     const START: Self::State;
+    /// A block of zeros.
     const EMPTY: Self::Block;
-    /// Bytes of a block, of a digest, and of the length behind a message.
+    /// Bytes of a block.
     const BLOCK: usize;
+    /// Bytes of a digest.
     const OUTPUT: usize;
+    /// Bytes of the length behind a message.
     const LENGTH: usize;
 
+    /// Hashes one block.
     fn compress(state: &mut Self::State, block: &Self::Block);
 
     /// Writes the digest to the front of `out`.
@@ -21,8 +28,9 @@ pub(crate) trait Hash {
 }
 
 /// SHA-1 (FIPS 180-4).
-#[derive(Clone)]
-pub(crate) struct Sha1;
+#[derive(Clone, Debug)]
+#[expect(clippy::exhaustive_structs, reason = "it only names a function")]
+pub struct Sha1;
 
 impl Hash for Sha1 {
     type State = [u32; 5];
@@ -51,8 +59,9 @@ impl Hash for Sha1 {
 }
 
 /// SHA-256 (FIPS 180-4).
-#[derive(Clone)]
-pub(crate) struct Sha256;
+#[derive(Clone, Debug)]
+#[expect(clippy::exhaustive_structs, reason = "it only names a function")]
+pub struct Sha256;
 
 impl Hash for Sha256 {
     type State = [u32; 8];
@@ -84,8 +93,9 @@ impl Hash for Sha256 {
 }
 
 /// SHA-512 (FIPS 180-4).
-#[derive(Clone)]
-pub(crate) struct Sha512;
+#[derive(Clone, Debug)]
+#[expect(clippy::exhaustive_structs, reason = "it only names a function")]
+pub struct Sha512;
 
 impl Hash for Sha512 {
     type State = [u64; 8];

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use zeroize::Zeroizing;
 
 use super::{Error, base32};
-use crate::reveal::reveal;
+use otp_base::reveal::reveal;
 
 /// The shortest secret in bytes (RFC 4226, section 4, R6).
 pub const MIN_SECRET_LEN: usize = 16;
@@ -25,13 +25,13 @@ pub const MAX_SECRET_LEN: usize = 1024;
 /// has it makes codes.
 ///
 /// ```
-/// use otp_engine::oath::Secret;
+/// use otp_oath::Secret;
 ///
 /// let secret = Secret::from_base32("gezdgnbvgy3tqojqgezdgnbvgy3tqojq")?;
 /// assert_eq!(secret.as_bytes(), b"12345678901234567890");
 /// assert_eq!(&**secret.to_base32(), "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ");
 /// assert!(Secret::new(b"too short").is_err());
-/// # Ok::<(), otp_engine::oath::Error>(())
+/// # Ok::<(), otp_oath::Error>(())
 /// ```
 #[derive(Clone)]
 pub struct Secret(Zeroizing<Vec<u8>>);
@@ -61,7 +61,7 @@ impl Secret {
     /// the import of devices that were enrolled elsewhere, long ago. Enrol no new one with it.
     ///
     /// ```
-    /// use otp_engine::oath::Secret;
+    /// use otp_oath::Secret;
     ///
     /// let ten_bytes = b"0123456789";
     /// assert!(Secret::new(ten_bytes).is_err() && Secret::legacy(ten_bytes).is_ok());

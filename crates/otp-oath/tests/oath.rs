@@ -6,10 +6,9 @@
     reason = "a test's own tools: what fails there fails the test"
 )]
 
-use otp_engine::Timestamp;
-use otp_engine::oath::{
+use otp_oath::{
     Error, HashFunction, Hotp, Inputs, MAX_URI, Matched, Moving, Ocra, Pin, Reach, Secret, Suite,
-    Totp, Uri,
+    Timestamp, Totp, Uri,
 };
 use proptest::prelude::*;
 use serde_json::Value;

@@ -8,12 +8,12 @@ use core::str;
 
 use zeroize::{Zeroize, Zeroizing};
 
+use crate::crockford;
 use crate::entered::EnteredCode;
-use crate::id;
 use crate::reveal::{equal, reveal};
 
 /// Symbols of the longest code.
-pub(crate) const MAX_LEN: usize = id::TEXT_LEN;
+pub const MAX_LEN: usize = crockford::TEXT_LEN;
 
 /// What a code is made of, and how long it is.
 ///
@@ -21,7 +21,7 @@ pub(crate) const MAX_LEN: usize = id::TEXT_LEN;
 /// nearest bound instead, so that no code is weaker than the bounds allow.
 ///
 /// ```
-/// use otp_engine::CodeKind;
+/// use otp_base::CodeKind;
 ///
 /// assert_eq!(CodeKind::Digits(6).space(), 1_000_000.0);
 /// assert!(CodeKind::Digits(6).entropy_bits() >= 19.9);
@@ -85,7 +85,9 @@ impl CodeKind {
     }
 
     /// Tells whether the length is one that a code can have.
-    pub(crate) const fn is_in_bounds(self) -> bool {
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn is_in_bounds(self) -> bool {
         match self {
             Self::Digits(n) | Self::Letters(n) => n as usize == self.len(),
             Self::Token => true,
@@ -93,7 +95,9 @@ impl CodeKind {
     }
 
     /// Returns the two bytes that a cell keeps.
-    pub(crate) const fn to_bytes(self) -> [u8; 2] {
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn to_bytes(self) -> [u8; 2] {
         match self {
             Self::Digits(n) => [1, n],
             Self::Letters(n) => [2, n],
@@ -102,7 +106,9 @@ impl CodeKind {
     }
 
     /// Reads what [`to_bytes`](Self::to_bytes) wrote; `None` outside the bounds.
-    pub(crate) const fn from_bytes(bytes: [u8; 2]) -> Option<Self> {
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 2]) -> Option<Self> {
         let kind = match bytes {
             [1, n] => Self::Digits(n),
             [2, n] => Self::Letters(n),
@@ -124,7 +130,7 @@ impl CodeKind {
 /// holds it fails to compile.
 ///
 /// ```compile_fail,E0277
-/// fn log(code: &otp_engine::Code) -> String {
+/// fn log(code: &otp_base::Code) -> String {
 ///     format!("{:?}", code)
 /// }
 /// ```
@@ -132,7 +138,7 @@ impl CodeKind {
 /// What a message takes is its text:
 ///
 /// ```
-/// fn compose(code: &otp_engine::Code) -> String {
+/// fn compose(code: &otp_base::Code) -> String {
 ///     format!("{}", code.as_str())
 /// }
 /// ```
@@ -145,10 +151,17 @@ pub struct Code {
 /// The symbols of a code or of a guess, wiped when dropped; unused places are 0, which is none.
 ///
 /// They stay where they were written: what is moved leaves copies that nobody wipes.
-pub(crate) struct Symbols(Box<[u8; MAX_LEN]>);
+#[expect(missing_debug_implementations, reason = "a code never reaches a log")]
+pub struct Symbols(Box<[u8; MAX_LEN]>);
 
 impl Symbols {
-    pub(crate) fn new() -> Self {
+    /// Makes symbols of which all are unused.
+    #[must_use]
+    #[expect(
+        clippy::new_without_default,
+        reason = "no symbols are no default of a code"
+    )]
+    pub fn new() -> Self {
         Self(Box::new([0; MAX_LEN]))
     }
 
@@ -188,7 +201,9 @@ impl Code {
     /// Digits are the first big-endian 64-bit word, modulo a power of ten, after
     /// [rejection](reduce). Letters are five bits each from the front, a token is the first 128.
     /// How many words were rejected becomes public, and tells nothing of the one that was not.
-    pub(crate) fn derive(kind: CodeKind, mac: &[u8; 32]) -> Self {
+    #[doc(hidden)]
+    #[must_use]
+    pub fn derive(kind: CodeKind, mac: &[u8; 32]) -> Self {
         let mut code = Self {
             symbols: Symbols::new(),
             len: kind.len(),
@@ -209,12 +224,12 @@ impl Code {
                 for (index, place) in code.symbols[..code.len].iter_mut().enumerate() {
                     let (byte, bit) = (5 * index / 8, 5 * index % 8);
                     let window = u16::from_be_bytes([mac[byte], mac[byte + 1]]);
-                    *place = id::symbol(((window >> (11 - bit)) & 0x1F) as u8);
+                    *place = crockford::symbol(((window >> (11 - bit)) & 0x1F) as u8);
                 }
             }
             CodeKind::Token => {
                 let value = u128::from(words[0]) << 64 | u128::from(words[1]);
-                id::encode(value, &mut code.symbols);
+                crockford::encode(value, &mut code.symbols);
             }
         }
         code.symbols.say_ascii();
@@ -222,8 +237,10 @@ impl Code {
     }
 
     /// Writes the last digits of `value`, `digits` of them.
+    #[doc(hidden)]
     #[inline]
-    pub(crate) fn decimal(value: u64, digits: u8) -> Self {
+    #[must_use]
+    pub fn decimal(value: u64, digits: u8) -> Self {
         let mut code = Self {
             symbols: Symbols::new(),
             len: CodeKind::Digits(digits).len(),
@@ -236,7 +253,9 @@ impl Code {
     /// Compares with what was entered; the time depends on neither.
     ///
     /// Lengths need no comparison of their own: a shorter one has 0 where the other has a symbol.
-    pub(crate) fn compare(&self, entered: &EnteredCode) -> Guess {
+    #[doc(hidden)]
+    #[must_use]
+    pub fn compare(&self, entered: &EnteredCode) -> Guess {
         if equal(&*self.symbols, entered.symbols()) {
             Guess::Right
         } else {
@@ -264,7 +283,8 @@ fn write_decimal(value: u64, places: &mut [u8]) {
 
 /// What a comparison found.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Guess {
+#[expect(clippy::exhaustive_enums, reason = "there is no third answer")]
+pub enum Guess {
     /// The code was entered.
     Right,
     /// Something else was entered.

@@ -2,7 +2,10 @@
 
 use core::fmt;
 
-use super::{MAX_DEVICES, MAX_DIGITS, MAX_SECRET_LEN, MAX_URI, MIN_DIGITS};
+use super::{MAX_DIGITS, MAX_SECRET_LEN, MAX_URI, MIN_DIGITS};
+
+/// The most devices that one call of an engine takes.
+pub const MAX_DEVICES: usize = 3;
 
 /// The reason why an OATH key, suite, input or URI cannot be used. It never holds a secret.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -106,4 +109,4 @@ impl fmt::Display for Error {
 impl core::error::Error for Error {}
 
 /// What [`Error::Uri`] says of a text that is too long.
-pub(super) const TOO_LONG: &str = "is too long";
+pub(crate) const TOO_LONG: &str = "is too long";

@@ -17,7 +17,7 @@ pub const MAX_URI: usize = 8192;
 /// A credential as an `otpauth` URI has it. It holds the secret: show it once, to its user.
 ///
 /// ```
-/// use otp_engine::oath::{Moving, Uri};
+/// use otp_oath::{Moving, Uri};
 ///
 /// let uri = Uri::parse(
 ///     "otpauth://totp/ACME%20Bank:ann@example.com\
@@ -27,7 +27,7 @@ pub const MAX_URI: usize = 8192;
 /// assert_eq!(uri.account(), "ann@example.com");
 /// assert_eq!(uri.moving(), Moving::Time { period: 30 });
 /// assert_eq!(Uri::parse(&uri.to_text())?, uri);
-/// # Ok::<(), otp_engine::oath::Error>(())
+/// # Ok::<(), otp_oath::Error>(())
 /// ```
 #[derive(Clone)]
 pub struct Uri {
@@ -338,7 +338,7 @@ impl PartialEq for Uri {
     /// Compares secrets in constant time.
     fn eq(&self, other: &Self) -> bool {
         let rest = |uri: &Self| (uri.moving, uri.algorithm, uri.digits);
-        crate::reveal::equal(self.secret.as_bytes(), other.secret.as_bytes())
+        otp_base::reveal::equal(self.secret.as_bytes(), other.secret.as_bytes())
             && rest(self) == rest(other)
             && self.issuer == other.issuer
             && self.account == other.account

@@ -6,17 +6,16 @@ use alloc::vec::Vec;
 use zeroize::Zeroizing;
 
 use super::compare::{Entry, Search};
-use super::prepared::Prepared;
+use super::prepared::{CredentialName, Prepared};
 use super::question::{self, QUESTION};
 use super::totp::{self, Steps};
-use super::{Error, Secret, Suite, findings, hotp};
-use crate::keys::CredentialName;
+use super::{Error, Secret, Suite, hotp};
 use crate::{Code, Finding, Timestamp};
 
 /// A prepared OCRA key with its suite; wiped on drop.
 ///
 /// ```
-/// use otp_engine::oath::{Inputs, Ocra, Reach, Secret, Suite};
+/// use otp_oath::{Inputs, Ocra, Reach, Secret, Suite};
 ///
 /// let secret = Secret::new(b"12345678901234567890")?;
 /// let ocra = Ocra::new(&secret, Suite::parse("OCRA-1:HOTP-SHA1-6:QN08")?);
@@ -29,7 +28,7 @@ use crate::{Code, Finding, Timestamp};
 /// let ocra = Ocra::new(&secret, Suite::parse("OCRA-1:HOTP-SHA256-8:QA08")?);
 /// assert_eq!(ocra.generate(&Inputs::mutual("CLI22220", "SRV11110"))?.as_str(), "28247970");
 /// assert_eq!(ocra.generate(&Inputs::mutual("SRV11110", "CLI22220"))?.as_str(), "15510767");
-/// # Ok::<(), otp_engine::oath::Error>(())
+/// # Ok::<(), otp_oath::Error>(())
 /// ```
 #[derive(Clone)]
 pub struct Ocra {
@@ -127,81 +126,6 @@ impl fmt::Debug for Inputs<'_> {
     }
 }
 
-/// What came back for a binding's question, with what else the suite asks for; counter and time are
-/// the engine's.
-#[derive(Clone, Copy)]
-#[must_use]
-pub struct Answer<'a> {
-    pub(crate) entered: &'a [u8],
-    pin: Option<Pin<'a>>,
-    session: Option<&'a [u8]>,
-    pub(super) first: u64,
-    pub(super) reach: Reach,
-}
-
-impl<'a> Answer<'a> {
-    /// Takes what was entered; any bytes are an answer.
-    pub fn new(entered: &'a (impl AsRef<[u8]> + ?Sized)) -> Self {
-        Self {
-            entered: entered.as_ref(),
-            pin: None,
-            session: None,
-            first: 0,
-            reach: Reach::default(),
-        }
-    }
-
-    /// Sets the PIN, where the suite asks for one.
-    pub const fn pin(mut self, pin: Pin<'a>) -> Self {
-        self.pin = Some(pin);
-        self
-    }
-
-    /// Sets the session information, where the suite asks for it.
-    pub const fn session(mut self, session: &'a [u8]) -> Self {
-        self.session = Some(session);
-        self
-    }
-
-    /// Sets the counter of the device's first answer, where it is not 0.
-    pub const fn starting_at(mut self, counter: u64) -> Self {
-        self.first = counter;
-        self
-    }
-
-    /// Sets how far counter and time are looked around; not at all by default.
-    pub const fn reach(mut self, reach: Reach) -> Self {
-        self.reach = reach;
-        self
-    }
-
-    /// Returns what the code is computed from: of counter and time what the suite asks for.
-    pub(super) fn inputs(
-        &self,
-        suite: &Suite,
-        question: &'a str,
-        counter: u64,
-        now: Timestamp,
-    ) -> Inputs<'a> {
-        Inputs {
-            counter: suite.counter().then_some(counter),
-            pin: self.pin,
-            session: self.session,
-            now: suite.step().map(|_| now),
-            ..Inputs::new(question)
-        }
-    }
-}
-
-impl fmt::Debug for Answer<'_> {
-    /// Shows nothing that the user entered or knows.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Answer")
-            .field("reach", &self.reach)
-            .finish_non_exhaustive()
-    }
-}
-
 /// How far a verification looks beyond its counter and time.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[expect(
@@ -290,15 +214,19 @@ impl Ocra {
 
     /// Returns what there is to say against so many digits: 9 and 10 promise more than 31 bits hold.
     pub fn findings(&self) -> impl Iterator<Item = Finding> + use<> {
-        findings(self.suite.digits())
+        hotp::findings(self.suite.digits())
     }
 
-    pub(super) const fn name(&self) -> &CredentialName {
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn name(&self) -> &CredentialName {
         &self.name
     }
 
     /// Compares with the codes of all counters and steps, as far as the message has them.
-    pub(super) fn find(
+    #[doc(hidden)]
+    #[must_use]
+    pub fn find(
         &self,
         entry: Entry,
         message: &mut Message,
@@ -334,7 +262,8 @@ impl Ocra {
     }
 
     /// Writes what is hashed; the place of the time is left empty.
-    pub(super) fn message(&self, inputs: &Inputs<'_>) -> Result<Message, Error> {
+    #[doc(hidden)]
+    pub fn message(&self, inputs: &Inputs<'_>) -> Result<Message, Error> {
         let suite = &self.suite;
         let (kind, longest) = suite.question();
         let text = suite.as_str().as_bytes();
@@ -407,7 +336,8 @@ impl fmt::Debug for Ocra {
 }
 
 /// What is hashed, and where in it the moving inputs stand. It holds the PIN's digest.
-pub(super) struct Message {
+#[expect(missing_debug_implementations, reason = "it holds the digest of a PIN")]
+pub struct Message {
     bytes: Zeroizing<Vec<u8>>,
     counter_at: usize,
     step_at: usize,

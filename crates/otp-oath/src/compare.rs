@@ -4,21 +4,24 @@ use core::hint::black_box;
 
 use zeroize::Zeroize;
 
-use crate::code::CodeKind;
-use crate::entered::EnteredCode;
-use crate::reveal::reveal;
+use otp_base::code::CodeKind;
+use otp_base::entered::EnteredCode;
+use otp_base::reveal::reveal;
 
 /// What was entered, as a number; the digits are known to be as many as the code has.
 #[derive(Clone, Copy)]
-pub(crate) struct Entry {
+#[expect(missing_debug_implementations, reason = "a guess never reaches a log")]
+pub struct Entry {
     value: u64,
-    pub(crate) mixed_scripts: bool,
+    /// Whether digits of more than one script were entered.
+    pub mixed_scripts: bool,
 }
 
 impl Entry {
     /// Reads what was entered; `None` if it is no code of so many digits. Digits of any script count,
     /// spaces, dashes and invisible marks do not.
-    pub(crate) fn parse(raw: &[u8], digits: u8) -> Option<Self> {
+    #[must_use]
+    pub fn parse(raw: &[u8], digits: u8) -> Option<Self> {
         if raw.len() == usize::from(digits) && raw.iter().all(u8::is_ascii_digit) {
             let value = value_of(raw);
             return Some(Self {

@@ -13,12 +13,12 @@ use super::{Error, HashFunction, MAX_DIGITS, MIN_DIGITS};
 /// place. A step is 1 to 59 seconds, 1 to 59 minutes or 1 to 48 hours (erratum 3729: never 0).
 ///
 /// ```
-/// use otp_engine::oath::{QuestionKind, Suite};
+/// use otp_oath::{QuestionKind, Suite};
 ///
 /// let suite = Suite::parse("OCRA-1:HOTP-SHA256-8:QH16-T1M")?;
 /// assert_eq!(suite.question(), (QuestionKind::Hexadecimal, 16));
 /// assert!(Suite::parse("OCRA-1:HOTP-SHA256-4:QH16").is_err());
-/// # Ok::<(), otp_engine::oath::Error>(())
+/// # Ok::<(), otp_oath::Error>(())
 /// ```
 #[derive(Clone, Eq, PartialEq)]
 pub struct Suite {
@@ -139,7 +139,7 @@ impl Suite {
         self.step
     }
 
-    pub(super) const fn algorithm(&self) -> HashFunction {
+    pub(crate) const fn algorithm(&self) -> HashFunction {
         self.algorithm
     }
 }

@@ -3,22 +3,21 @@
 use core::fmt;
 
 use super::compare::{Entry, Search};
-use super::prepared::Prepared;
-use super::{Error, HashFunction, Secret, digits_in_bounds, findings};
-use crate::keys::CredentialName;
+use super::prepared::{CredentialName, Prepared};
+use super::{Error, HashFunction, Secret, digits_in_bounds};
 use crate::{Code, Finding};
 
 /// A prepared HOTP key; wiped on drop.
 ///
 /// ```
-/// use otp_engine::oath::{HashFunction, Hotp, Secret};
+/// use otp_oath::{HashFunction, Hotp, Secret};
 ///
 /// let hotp = Hotp::new(&Secret::new(b"12345678901234567890")?, HashFunction::Sha1, 6)?;
 /// assert_eq!(hotp.at(0).as_str(), "755224");
 /// // The device is two codes ahead: the counter that matched is 2, the next one expected is 3.
 /// assert_eq!(hotp.verify("359152", 0, 10), Some(2));
 /// assert_eq!(hotp.verify("359152", 3, 10), None);
-/// # Ok::<(), otp_engine::oath::Error>(())
+/// # Ok::<(), otp_oath::Error>(())
 /// ```
 #[derive(Clone)]
 pub struct Hotp {
@@ -102,11 +101,15 @@ impl Hotp {
         self.digits
     }
 
-    pub(super) const fn first(&self) -> u64 {
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn first(&self) -> u64 {
         self.first
     }
 
-    pub(super) const fn name(&self) -> &CredentialName {
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn name(&self) -> &CredentialName {
         &self.name
     }
 
@@ -117,11 +120,13 @@ impl Hotp {
 
     /// Returns the code of a counter as a number.
     #[inline]
-    pub(super) fn value(&self, counter: u64) -> u64 {
+    pub(crate) fn value(&self, counter: u64) -> u64 {
         reduce(self.truncated(counter), self.digits)
     }
 
-    pub(super) fn find(&self, entry: Entry, counter: u64, look_ahead: u8) -> Option<u64> {
+    #[doc(hidden)]
+    #[must_use]
+    pub fn find(&self, entry: Entry, counter: u64, look_ahead: u8) -> Option<u64> {
         let mut search = Search::new();
         // Downwards: the lowest one that matches counts.
         for ahead in (0..=ahead_at_most(counter, look_ahead.into())).rev() {
@@ -130,7 +135,9 @@ impl Hotp {
         search.result().map(|ahead| counter + u64::from(ahead))
     }
 
-    pub(super) fn find_pair(&self, pair: [Entry; 2], counter: u64, look_ahead: u16) -> Option<u64> {
+    #[doc(hidden)]
+    #[must_use]
+    pub fn find_pair(&self, pair: [Entry; 2], counter: u64, look_ahead: u16) -> Option<u64> {
         let seconds = counter.checked_add(1)?;
         let mut search = Search::new();
         let most = ahead_at_most(seconds, look_ahead.into());
@@ -155,7 +162,7 @@ impl fmt::Debug for Hotp {
 }
 
 /// Returns how far a window goes that ends at the last counter at the latest.
-pub(super) fn ahead_at_most(counter: u64, look_ahead: u32) -> u32 {
+pub(crate) fn ahead_at_most(counter: u64, look_ahead: u32) -> u32 {
     u32::try_from(u64::MAX - counter).map_or(look_ahead, |left| look_ahead.min(left))
 }
 
@@ -163,7 +170,7 @@ pub(super) fn ahead_at_most(counter: u64, look_ahead: u32) -> u32 {
 ///
 /// Each divisor is a constant: the time of a division by a variable depends on the secret.
 #[inline]
-pub(super) const fn reduce(truncated: u32, digits: u8) -> u64 {
+pub(crate) const fn reduce(truncated: u32, digits: u8) -> u64 {
     (match digits {
         6 => truncated % 1_000_000,
         7 => truncated % 10_000_000,
@@ -172,3 +179,19 @@ pub(super) const fn reduce(truncated: u32, digits: u8) -> u64 {
         _ => truncated,
     }) as u64
 }
+
+/// Returns what there is to say against so many digits.
+pub fn findings(digits: u8) -> impl Iterator<Item = Finding> + use<> {
+    let text = match digits {
+        9 => Some(NINE_DIGITS),
+        10 => Some(TEN_DIGITS),
+        _ => None,
+    };
+    text.map(|text| Finding::new("RFC 4226", "5.3", text))
+        .into_iter()
+}
+
+const NINE_DIGITS: &str = "codes have 6 to 8 digits; of nine, cut from 31 bits, those below 147483648 \
+                           come up half as often again as the rest";
+const TEN_DIGITS: &str = "codes have 6 to 8 digits; of ten, cut from 31 bits, four fifths never come up, \
+                          and the first is 0, 1 or 2";

@@ -2,8 +2,10 @@
 
 use zeroize::Zeroizing;
 
-use crate::keys::CredentialName;
-use crate::mac::{self, Hash, Sha1, Sha256, Sha512, digest};
+use otp_base::mac::{self, Hash, Sha1, Sha256, Sha512, digest};
+
+/// What names a credential: made of its secret, and no function that leads back.
+pub type CredentialName = [u8; 20];
 
 /// The hash function under HMAC.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
@@ -41,7 +43,7 @@ impl HashFunction {
     }
 
     /// Returns the length of a digest in bytes.
-    pub(super) const fn digest_len(self) -> usize {
+    pub(crate) const fn digest_len(self) -> usize {
         match self {
             Self::Sha1 => Sha1::OUTPUT,
             Self::Sha256 => Sha256::OUTPUT,
@@ -50,7 +52,7 @@ impl HashFunction {
     }
 
     /// Appends the digest of `message`.
-    pub(super) fn digest_into(self, message: &[u8], out: &mut [u8]) {
+    pub(crate) fn digest_into(self, message: &[u8], out: &mut [u8]) {
         match self {
             Self::Sha1 => Sha1::write(&digest::<Sha1>(message), out),
             Self::Sha256 => Sha256::write(&digest::<Sha256>(message), out),
@@ -61,14 +63,14 @@ impl HashFunction {
 
 /// An HMAC key of one algorithm, prepared; wiped on drop.
 #[derive(Clone)]
-pub(super) enum Prepared {
+pub(crate) enum Prepared {
     Sha1(mac::Prepared<Sha1>),
     Sha256(mac::Prepared<Sha256>),
     Sha512(mac::Prepared<Sha512>),
 }
 
 impl Prepared {
-    pub(super) fn new(algorithm: HashFunction, secret: &[u8]) -> Self {
+    pub(crate) fn new(algorithm: HashFunction, secret: &[u8]) -> Self {
         match algorithm {
             HashFunction::Sha1 => Self::Sha1(mac::Prepared::new(secret)),
             HashFunction::Sha256 => Self::Sha256(mac::Prepared::new(secret)),
@@ -76,7 +78,7 @@ impl Prepared {
         }
     }
 
-    pub(super) const fn algorithm(&self) -> HashFunction {
+    pub(crate) const fn algorithm(&self) -> HashFunction {
         match self {
             Self::Sha1(_) => HashFunction::Sha1,
             Self::Sha256(_) => HashFunction::Sha256,
@@ -86,14 +88,14 @@ impl Prepared {
 
     /// Returns 31 bits of the MAC of `message`, by dynamic truncation.
     #[inline]
-    pub(super) fn truncated(&self, message: &[u8]) -> u32 {
+    pub(crate) fn truncated(&self, message: &[u8]) -> u32 {
         let (head, last) = self.ends(message);
         truncate(&head, last)
     }
 
     /// Names the key under `label`, which no OATH message begins with: nothing of the key, or of a
     /// code, follows from the name.
-    pub(super) fn name(&self, label: &[u8]) -> CredentialName {
+    pub(crate) fn name(&self, label: &[u8]) -> CredentialName {
         let (head, _) = self.ends(label);
         let mut name = CredentialName::default();
         for (bytes, word) in name.chunks_exact_mut(4).zip(*head) {

@@ -5,14 +5,14 @@ use alloc::vec::Vec;
 use super::QuestionKind;
 
 /// What a question takes in the message.
-pub(super) const QUESTION: usize = 128;
+pub(crate) const QUESTION: usize = 128;
 
 /// Encodes a question behind another one (RFC 6287, section 5.1); `None` for a character of another kind.
 ///
 /// Letters and digits are taken as they are. Decimal digits are one number, written in hexadecimal
 /// without leading zeros; hexadecimal digits are taken two to a byte. All begin at the front, and
 /// zeros follow: an odd number of hexadecimal digits ends in the middle of a byte.
-pub(super) fn encode(kind: QuestionKind, texts: [&str; 2]) -> Option<[u8; QUESTION]> {
+pub(crate) fn encode(kind: QuestionKind, texts: [&str; 2]) -> Option<[u8; QUESTION]> {
     let mut encoded = [0; QUESTION];
     let bytes = || texts.iter().flat_map(|text| text.bytes());
     match kind {

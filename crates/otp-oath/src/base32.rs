@@ -8,11 +8,11 @@ use core::hint::black_box;
 use zeroize::Zeroizing;
 
 use super::Error;
-use crate::reveal::reveal;
+use otp_base::reveal::reveal;
 
 /// Reads base32 in either case; white space may stand anywhere, padding at the end, and both may be
 /// left out. Bits of the last symbol that make no whole byte are dropped.
-pub(super) fn decode(text: &str) -> Result<Zeroizing<Vec<u8>>, Error> {
+pub(crate) fn decode(text: &str) -> Result<Zeroizing<Vec<u8>>, Error> {
     if text.len() > MAX_TEXT {
         return Err(Error::Base32("is longer than any secret"));
     }
@@ -51,7 +51,7 @@ pub(super) fn decode(text: &str) -> Result<Zeroizing<Vec<u8>>, Error> {
 }
 
 /// Writes base32 in upper case, without padding.
-pub(super) fn encode(bytes: &[u8]) -> Zeroizing<String> {
+pub(crate) fn encode(bytes: &[u8]) -> Zeroizing<String> {
     let mut text = Zeroizing::new(String::with_capacity(bytes.len() * 8 / 5 + 1));
     let (mut window, mut bits) = (0_u16, 0_u32);
     for byte in bytes {

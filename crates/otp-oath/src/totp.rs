@@ -3,16 +3,15 @@
 use core::fmt;
 
 use super::compare::{Entry, Search};
-use super::prepared::Prepared;
-use super::{Error, HashFunction, Secret, digits_in_bounds, findings, hotp};
-use crate::keys::CredentialName;
+use super::prepared::{CredentialName, Prepared};
+use super::{Error, HashFunction, Secret, digits_in_bounds, hotp};
 use crate::{Code, Finding, Timestamp};
 
 /// A prepared TOTP key; wiped on drop. Steps are counted from 1970.
 ///
 /// ```
-/// use otp_engine::Timestamp;
-/// use otp_engine::oath::{HashFunction, Secret, Totp};
+/// use otp_oath::Timestamp;
+/// use otp_oath::{HashFunction, Secret, Totp};
 ///
 /// let totp = Totp::new(&Secret::new(b"12345678901234567890")?, HashFunction::Sha1, 6, 30)?;
 /// let now = Timestamp::from_unix(59);
@@ -20,7 +19,7 @@ use crate::{Code, Finding, Timestamp};
 /// // The device is one step behind; that of step 1 is still taken.
 /// assert_eq!(totp.verify("287082", Timestamp::from_unix(89), 1), Some(1));
 /// assert_eq!(totp.verify("287082", Timestamp::from_unix(90), 1), None);
-/// # Ok::<(), otp_engine::oath::Error>(())
+/// # Ok::<(), otp_oath::Error>(())
 /// ```
 #[derive(Clone)]
 pub struct Totp {
@@ -112,10 +111,12 @@ impl Totp {
 
     /// Returns what there is to say against so many digits: 9 and 10 promise more than 31 bits hold.
     pub fn findings(&self) -> impl Iterator<Item = Finding> + use<> {
-        findings(self.digits)
+        hotp::findings(self.digits)
     }
 
-    pub(super) const fn name(&self) -> &CredentialName {
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn name(&self) -> &CredentialName {
         &self.name
     }
 
@@ -135,7 +136,9 @@ impl Totp {
     }
 
     /// Looks for a code in steps, all of them; the latest that matches counts.
-    pub(super) fn find(&self, entry: Entry, steps: Steps) -> Option<u64> {
+    #[doc(hidden)]
+    #[must_use]
+    pub fn find(&self, entry: Entry, steps: Steps) -> Option<u64> {
         let mut search = Search::new();
         for (at, step) in steps.each() {
             search.compare(entry, self.value(step), at);
@@ -143,7 +146,9 @@ impl Totp {
         search.result().map(|at| steps.first + u64::from(at))
     }
 
-    pub(super) fn find_pair(&self, pair: [Entry; 2], steps: Steps) -> Option<u64> {
+    #[doc(hidden)]
+    #[must_use]
+    pub fn find_pair(&self, pair: [Entry; 2], steps: Steps) -> Option<u64> {
         let mut search = Search::new();
         let mut earlier = self.value(steps.first);
         for (at, step) in steps.each() {
@@ -168,14 +173,16 @@ impl fmt::Debug for Totp {
 
 /// Steps one behind the other, none of them before 1970.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) struct Steps {
-    pub(super) first: u64,
+pub struct Steps {
+    pub(crate) first: u64,
     count: u32,
 }
 
 impl Steps {
     /// Returns those from `window` before `centre` to `window` after it that there are.
-    pub(super) fn around(centre: i64, window: u16) -> Self {
+    #[doc(hidden)]
+    #[must_use]
+    pub fn around(centre: i64, window: u16) -> Self {
         let (first, last) = (
             centre.saturating_sub(window.into()).max(0),
             centre.saturating_add(window.into()),
@@ -189,23 +196,26 @@ impl Steps {
     }
 
     /// Returns the step after the last one.
-    pub(super) fn end(self) -> u64 {
+    #[doc(hidden)]
+    #[must_use]
+    pub fn end(self) -> u64 {
         self.first.saturating_add(self.count.into())
     }
 
     /// Returns each step with its place.
-    pub(super) fn each(self) -> impl Iterator<Item = (u32, u64)> {
+    pub(crate) fn each(self) -> impl Iterator<Item = (u32, u64)> {
         (0..self.count).map(move |at| (at, self.first + u64::from(at)))
     }
 }
 
 /// Returns the step of an instant: rounded down, before 1970 too.
-pub(super) const fn step(now: Timestamp, period: u32) -> i64 {
+#[must_use]
+pub const fn step(now: Timestamp, period: u32) -> i64 {
     now.unix().div_euclid(period as i64)
 }
 
 /// Takes a period that is within its bounds.
-pub(super) const fn period_in_bounds(seconds: u32) -> Result<u32, Error> {
+pub(crate) const fn period_in_bounds(seconds: u32) -> Result<u32, Error> {
     if seconds == 0 || seconds > 86_400 {
         return Err(Error::Period { seconds });
     }

@@ -10,18 +10,19 @@ use core::hint::black_box;
 
 use zeroize::{Zeroize, Zeroizing};
 
-pub(crate) use hash::{Hash, Sha1, Sha256, Sha512};
+pub use hash::{Hash, Sha1, Sha256, Sha512};
 
 /// A key with its first two blocks already hashed; wiped on drop.
 #[derive(Clone)]
-pub(crate) struct Prepared<H: Hash> {
+#[expect(missing_debug_implementations, reason = "a key never reaches a log")]
+pub struct Prepared<H: Hash> {
     inner: H::State,
     outer: H::State,
 }
 
 impl<H: Hash> Prepared<H> {
     /// Prepares a key of any length.
-    pub(crate) fn new(key: &[u8]) -> Self {
+    pub fn new(key: &[u8]) -> Self {
         let mut padded = Zeroizing::new(H::EMPTY);
         if key.len() > H::BLOCK {
             H::write(&digest::<H>(key), padded.as_mut());
@@ -47,7 +48,7 @@ impl<H: Hash> Prepared<H> {
     ///
     /// Wrap it where it is a secret: names of cells and seals are none.
     #[inline]
-    pub(crate) fn mac(&self, feed: impl FnOnce(&mut Message<H>)) -> H::State {
+    pub fn mac(&self, feed: impl FnOnce(&mut Message<H>)) -> H::State {
         let mut message = Message::<H>::after_block(self.inner);
         feed(&mut message);
         // The outer message is the inner hash alone: its one block is written as it is.
@@ -64,14 +65,14 @@ impl<H: Hash> Prepared<H> {
 
 impl Prepared<Sha256> {
     /// Derives the key of one use: HMAC-SHA-256(secret, label).
-    pub(crate) fn derive(secret: &[u8], label: &[u8]) -> Self {
+    pub fn derive(secret: &[u8], label: &[u8]) -> Self {
         let key = Self::new(secret).bytes(|message| message.feed(label));
         Self::new(&*Zeroizing::new(key))
     }
 
     /// Returns the MAC as bytes.
     #[inline]
-    pub(crate) fn bytes(&self, feed: impl FnOnce(&mut Message<Sha256>)) -> [u8; Sha256::OUTPUT] {
+    pub fn bytes(&self, feed: impl FnOnce(&mut Message<Sha256>)) -> [u8; Sha256::OUTPUT] {
         let mut bytes = [0; Sha256::OUTPUT];
         Sha256::write(&self.mac(feed), &mut bytes);
         bytes
@@ -89,7 +90,7 @@ impl<H: Hash> Drop for Prepared<H> {
 const END: u8 = 0x80;
 
 /// Digests a message that is a secret.
-pub(crate) fn digest<H: Hash>(message: &[u8]) -> Zeroizing<H::State> {
+pub fn digest<H: Hash>(message: &[u8]) -> Zeroizing<H::State> {
     let mut hashed = Message::<H> {
         length: 0,
         ..Message::after_block(H::START)
@@ -102,7 +103,8 @@ pub(crate) fn digest<H: Hash>(message: &[u8]) -> Zeroizing<H::State> {
 ///
 /// It need not be wiped: hashing overwrites the prepared state and each block, and the last state
 /// gives a MAC away to nobody without the key.
-pub(crate) struct Message<H: Hash> {
+#[expect(missing_debug_implementations, reason = "a message may be a secret")]
+pub struct Message<H: Hash> {
     state: H::State,
     /// Zeros behind what is filled.
     block: H::Block,
@@ -125,7 +127,7 @@ impl<H: Hash> Message<H> {
     /// Appends bytes.
     // Always: where a part's length is known, so is its place, and copying it is no call.
     #[inline(always)]
-    pub(crate) fn feed(&mut self, mut part: &[u8]) {
+    pub fn feed(&mut self, mut part: &[u8]) {
         self.length += part.len() as u64;
         loop {
             let room = &mut self.block.as_mut()[self.filled..];

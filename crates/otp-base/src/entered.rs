@@ -5,12 +5,13 @@ use core::str;
 use crate::code::{CodeKind, MAX_LEN, Symbols};
 
 /// The longest text that is looked at, in bytes.
-pub(crate) const MAX_TYPED_BYTES: usize = 256;
+pub const MAX_TYPED_BYTES: usize = 256;
 
 /// A guess: as many symbols as a code has, wiped when dropped.
 ///
 /// Parsing takes a time that depends on the text: the one who times it entered it.
-pub(crate) struct EnteredCode {
+#[expect(missing_debug_implementations, reason = "a guess never reaches a log")]
+pub struct EnteredCode {
     symbols: Symbols,
     mixed_scripts: bool,
 }
@@ -22,7 +23,8 @@ impl EnteredCode {
     /// are dropped, since messages and keyboards add them. Where the code has letters, their case
     /// is folded, and O, I and L are read as 0, 1 and 1. Anything else is malformed, and so is
     /// any other number of symbols: a code is never searched for in a longer text.
-    pub(crate) fn parse(raw: &[u8], kind: CodeKind) -> Option<Self> {
+    #[must_use]
+    pub fn parse(raw: &[u8], kind: CodeKind) -> Option<Self> {
         if raw.len() > MAX_TYPED_BYTES {
             return None;
         }
@@ -57,12 +59,14 @@ impl EnteredCode {
     }
 
     /// Returns the symbols, and 0 in each place after the last.
-    pub(crate) fn symbols(&self) -> &[u8; MAX_LEN] {
+    #[must_use]
+    pub fn symbols(&self) -> &[u8; MAX_LEN] {
         &self.symbols
     }
 
     /// Tells whether digits of more than one script were entered: no keyboard does that by itself.
-    pub(crate) const fn mixed_scripts(&self) -> bool {
+    #[must_use]
+    pub const fn mixed_scripts(&self) -> bool {
         self.mixed_scripts
     }
 }
