@@ -109,8 +109,9 @@
  *   constants are in the enum and the type of that name is int32_t (OTP_ENUM_TYPE).
  *
  * 11 LINKING
- *   `pkg-config --cflags --libs otp_engine`. A static program needs, behind libotp_engine.a,
- *   -lgcc_s -lutil -lrt -lpthread -lm -ldl -lc; the archive also holds SQLite's own symbols.
+ *   `pkg-config --cflags --libs otp_engine` names what a program needs.
+ *   A static program needs -lgcc_s -lutil -lrt -lpthread -lm -ldl -lc
+ *   behind libotp_engine.a, which also holds SQLite's own symbols.
  */
 
 
@@ -173,7 +174,7 @@
 #define OTP_RESEND_ROTATE 2
 
 /**
- * Required evidence: the name that the signer typed.
+ * Required evidence: the name that the signer entered.
  */
 #define OTP_REQUIRE_SIGNER_NAME 1
 
@@ -249,7 +250,7 @@
 #define OTP_MOBILE_MAX 15
 
 /**
- * Whether a call worked. What an engine decided stands in the out structure, never here.
+ * Whether a call worked. What an engine decided is in the out structure, never here.
  *
  * Numbers never change. 1 to 9 is the caller's doing, 10 to 19 the store's, 20 to 29 the
  * surroundings', 31 a defect of this library.
@@ -518,7 +519,7 @@ enum otp_evidence_kind OTP_ENUM_BASE {
    */
   OTP_EVIDENCE_KIND_NONE = 0,
   /**
-   * The name that the signer typed.
+   * The name that the signer entered.
    */
   OTP_EVIDENCE_KIND_SIGNER_NAME = 1,
   /**
@@ -553,7 +554,7 @@ enum otp_evidence_kind OTP_ENUM_BASE {
 OTP_ENUM_TYPE(otp_evidence_kind)
 
 /**
- * Where a challenge stands.
+ * The state of a challenge.
  */
 enum otp_challenge_state OTP_ENUM_BASE {
   /**
@@ -867,7 +868,7 @@ typedef struct otp_binding otp_binding;
 typedef struct otp_bytes otp_bytes;
 
 /**
- * Issues codes and judges what was typed; used by any number of threads at once.
+ * Issues codes and judges what is entered; any number of threads may use it at once.
  */
 typedef struct otp_engine otp_engine;
 
@@ -1016,7 +1017,7 @@ typedef struct {
    */
   int32_t content_required;
   /**
-   * The sum of the `OTP_EVIDENCE_*` that must be given with a typed code; default 0.
+   * The sum of the `OTP_REQUIRE_*` that must be given with a code; default 0.
    */
   uint32_t evidence;
 } otp_policy;
@@ -1146,7 +1147,7 @@ typedef struct {
    */
   uint32_t count;
   /**
-   * 1 if the typed digits came from more than one script.
+   * 1 if the digits that were entered came from more than one script.
    */
   int32_t mixed_scripts;
   /**
@@ -1236,7 +1237,7 @@ typedef struct {
    */
   otp_clock clock;
   /**
-   * All zeros: nobody listens.
+   * All zeros: no observer.
    */
   otp_observer observer;
   /**
@@ -1336,7 +1337,7 @@ typedef struct {
 } otp_delivery_report;
 
 /**
- * How a challenge stands.
+ * A challenge, as it is now.
  */
 typedef struct {
   /**
@@ -2317,7 +2318,7 @@ otp_status otp_engine_cancel(const otp_engine *engine,
                              int32_t *cancelled_out);
 
 /**
- * Tells how the challenge of a binding stands; it changes nothing.
+ * Returns the state of a binding's challenge; changes nothing.
  *
  * # Safety
  *
@@ -2473,7 +2474,7 @@ OTP_API OTP_NODISCARD otp_status otp_recipient_findings(uint32_t kind, otp_bytes
 /**
  * Issues a code for each of `count` bindings, at most 65,536.
  *
- * Each is an operation of its own: a fault of one undoes no other, and stands in the `status` of its
+ * Each is an operation of its own: a failure of one undoes no other, and is in the `status` of its
  * item. The items of `issued_out` lie `issued_size` bytes apart, which is `sizeof(otp_issued)`: a
  * shorter one is filled as far as it goes, what the library does not know of a longer one is zero.
  * The `struct_size` of each is set by the library.
@@ -2587,7 +2588,7 @@ otp_status otp_engine_verify_submission(const otp_engine *engine,
 /**
  * Judges each of `count` submissions, at most 65,536.
  *
- * Each is an operation of its own: a fault of one undoes no other, and stands in the `status` of its
+ * Each is an operation of its own: a failure of one undoes no other, and is in the `status` of its
  * item. Submissions lie `submission_size` bytes apart, which is `sizeof(otp_submission)`, and verdicts
  * `verdict_size`, which is `sizeof(otp_verdict)`: a shorter verdict is filled as far as it goes, what
  * the library does not know of a longer one is zero. The `struct_size` of each verdict is set by the

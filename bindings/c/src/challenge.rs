@@ -134,7 +134,7 @@ pub enum otp_evidence_fault {
 pub enum otp_evidence_kind {
     /// None.
     None = 0,
-    /// The name that the signer typed.
+    /// The name that the signer entered.
     SignerName = 1,
     /// The document.
     Document = 2,
@@ -404,7 +404,7 @@ pub(crate) const fn reason_number(reason: RefusalReason) -> i32 {
     reason as i32
 }
 
-/// Where a challenge stands.
+/// The state of a challenge.
 #[repr(i32)]
 #[derive(Clone, Copy, Debug)]
 pub enum otp_challenge_state {
@@ -458,7 +458,7 @@ pub enum otp_delivery {
     Failed = 2,
 }
 
-/// How a challenge stands.
+/// A challenge, as it is now.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct otp_challenge {

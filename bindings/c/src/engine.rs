@@ -43,7 +43,7 @@ pub extern "C" fn otp_version() -> *const c_char {
     VERSION.as_ptr()
 }
 
-/// Issues codes and judges what was typed; used by any number of threads at once.
+/// Issues codes and judges what is entered; any number of threads may use it at once.
 #[derive(Debug)]
 pub struct otp_engine {
     engine: Engine,
@@ -74,7 +74,7 @@ pub struct otp_engine_options {
     pub signing_key: *const otp_signing_key,
     /// All zeros: the system's clock.
     pub clock: otp_clock,
-    /// All zeros: nobody listens.
+    /// All zeros: no observer.
     pub observer: otp_observer,
     /// 1 if clock or observer may give their thread to another fiber that calls the library; see
     /// "Re-entrancy" in the header. Else 0.
@@ -359,7 +359,7 @@ pub unsafe extern "C" fn otp_engine_cancel(
     })
 }
 
-/// Tells how the challenge of a binding stands; it changes nothing.
+/// Returns the state of a binding's challenge; changes nothing.
 ///
 /// # Safety
 ///
@@ -685,7 +685,7 @@ pub(crate) fn finding_lines(findings: impl Iterator<Item = otp_core::Finding>) -
 
 /// Issues a code for each of `count` bindings, at most 65,536.
 ///
-/// Each is an operation of its own: a fault of one undoes no other, and stands in the `status` of its
+/// Each is an operation of its own: a failure of one undoes no other, and is in the `status` of its
 /// item. The items of `issued_out` lie `issued_size` bytes apart, which is `sizeof(otp_issued)`: a
 /// shorter one is filled as far as it goes, what the library does not know of a longer one is zero.
 /// The `struct_size` of each is set by the library.

@@ -1,4 +1,4 @@
-//! Callbacks that are no store: the clock, and who hears of what happens.
+//! Callbacks other than stores: the clock and the observer.
 
 use core::ffi::c_void;
 
@@ -59,7 +59,7 @@ pub struct otp_event {
     pub rejection: i32,
     /// Attempts left after a wrong guess, the send's number, or the count of failures in a row.
     pub count: u32,
-    /// 1 if the typed digits came from more than one script.
+    /// 1 if the digits that were entered came from more than one script.
     pub mixed_scripts: i32,
     /// 1 if a failed delivery was refunded.
     pub refunded: i32,

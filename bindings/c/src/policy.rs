@@ -18,7 +18,7 @@ pub const OTP_CODE_TOKEN: i32 = 3;
 pub const OTP_RESEND_SAME: i32 = 1;
 /// A second request makes a new code.
 pub const OTP_RESEND_ROTATE: i32 = 2;
-/// Required evidence: the name that the signer typed.
+/// Required evidence: the name that the signer entered.
 pub const OTP_REQUIRE_SIGNER_NAME: u32 = 1;
 /// Required evidence: the document, which must be the bound content.
 pub const OTP_REQUIRE_DOCUMENT: u32 = 2;
@@ -51,7 +51,7 @@ pub struct otp_policy {
     pub resend: i32,
     /// 1 if a binding must hold a content digest, else 0 (the default).
     pub content_required: i32,
-    /// The sum of the `OTP_EVIDENCE_*` that must be given with a typed code; default 0.
+    /// The sum of the `OTP_REQUIRE_*` that must be given with a code; default 0.
     pub evidence: u32,
 }
 

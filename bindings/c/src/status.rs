@@ -4,7 +4,7 @@ use core::ffi::{CStr, c_char};
 
 use otp_core::{Error, store};
 
-/// Whether a call worked. What an engine decided stands in the out structure, never here.
+/// Whether a call worked. What an engine decided is in the out structure, never here.
 ///
 /// Numbers never change. 1 to 9 is the caller's doing, 10 to 19 the store's, 20 to 29 the
 /// surroundings', 31 a defect of this library.

@@ -133,7 +133,7 @@ pub unsafe extern "C" fn otp_engine_verify_submission(
 
 /// Judges each of `count` submissions, at most 65,536.
 ///
-/// Each is an operation of its own: a fault of one undoes no other, and stands in the `status` of its
+/// Each is an operation of its own: a failure of one undoes no other, and is in the `status` of its
 /// item. Submissions lie `submission_size` bytes apart, which is `sizeof(otp_submission)`, and verdicts
 /// `verdict_size`, which is `sizeof(otp_verdict)`: a shorter verdict is filled as far as it goes, what
 /// the library does not know of a longer one is zero. The `struct_size` of each verdict is set by the

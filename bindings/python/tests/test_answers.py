@@ -90,6 +90,7 @@ def answers_of_each_kind() -> tuple[dict[str, Any], list[str]]:
         "status": maker.status(store, to),
         "message": otp.MessageTemplate("#otp#").compose(issued.code),
         "binding": to,
+        "submission": otp.Submission(to, issued.code, evidence=otp.Evidence(signer_name="Siti")),
         "cell": otp.Cell(1, None, verdict.record.sd_jwt.encode()),
         "write": otp.Write(bytes(32), 4, 0, None, verdict.record.sd_jwt.encode()),
         "verified": otp.verify_record(verdict.record, signer().public_jwks),

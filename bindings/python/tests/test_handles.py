@@ -33,6 +33,7 @@ HOLDERS: dict[str, tuple[Callable[[], Any], str]] = {
     "Credential": (lambda: otp.parse_uri(URI), "pass its URI"),
     "Issued": (lambda: issue(engine(), otp.MemoryStore(), binding()), "code and recipient"),
     "Message": (message, "pass its text"),
+    "Submission": (lambda: otp.Submission(binding(), "482913"), "make another one"),
 }
 COPIES: dict[str, Callable[[Any], object]] = {
     "copy": copy.copy,
@@ -139,6 +140,10 @@ def test_values_are_copied_as_values() -> None:
 
 def test_a_binding_from_elsewhere_is_checked_like_any_other() -> None:
     kind, (made, members) = binding().__reduce__()
+    assert members == binding().__getstate__()
+    used = binding()
+    issue(engine(), otp.MemoryStore(), used)
+    assert used.__getstate__() == members  # neither handle nor address
     with pytest.raises(ValueError, match="tenant"):
         kind(made, {**members, "tenant": ""})
 

@@ -359,6 +359,24 @@ def test_batches_answer_each_item_in_order() -> None:
     assert maker.verify_many(store, []) == []
 
 
+def test_a_batch_takes_challenge_ids_and_evidence() -> None:
+    policy = otp.Policy(evidence=["signer_name"])
+    maker = engine(policy=policy, signing_key=signer())
+    store, to = otp.MemoryStore(keep_records=True), binding()
+    issued, given = issue(maker, store, to), otp.Evidence(signer_name="Siti")
+    answers = maker.verify_many(
+        store,
+        [
+            otp.Submission(to, issued.code),
+            otp.Submission(to, issued.code, "gen_839210", given),
+            otp.Submission(to, issued.code, issued.challenge_id, given),
+        ],
+    )
+    verdicts = [one for one in answers if isinstance(one, otp.Verdict)]
+    assert [one.rejection for one in verdicts] == ["evidence", "superseded", None]
+    assert verdicts[2].record is not None
+
+
 def test_a_batch_over_a_full_store_has_the_fault_in_its_place() -> None:
     maker = engine(rate_limits=otp.RateLimits(unlimited=True))
     store = otp.MemoryStore(max_cells=2)

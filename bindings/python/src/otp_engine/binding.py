@@ -160,9 +160,13 @@ class Binding:
     def __hash__(self) -> int:
         return hash(self._given)
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __getstate__(self) -> dict[str, Any]:
+        # The members as they were given: neither handle nor address.
         names = *_MEMBERS, "mobile", "email", "content", "content_guessable"
-        return _bound, (type(self), dict(zip(names, self._given, strict=True)))
+        return dict(zip(names, self._given, strict=True))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _bound, (type(self), self.__getstate__())
 
     def __repr__(self) -> str:
         shown = ", ".join(f"{name}={getattr(self, name)!r}" for name in _MEMBERS)

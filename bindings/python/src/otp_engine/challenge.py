@@ -241,8 +241,11 @@ class ReportOutcome(Result[tuple[Reported]]):
 
     @property
     def outcome(self) -> Reported:
-        """ "recorded"; "refunded" where the send no longer counts; "ignored" where it was late, a
-        second one, or of no send of this binding."""
+        """What became of it.
+
+        "recorded"; "refunded" where the send no longer counts; "ignored" where it was late, a
+        second one, or of no send of this binding.
+        """
         return self._said[0]
 
     def __bool__(self) -> bool:

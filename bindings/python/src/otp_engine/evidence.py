@@ -10,7 +10,7 @@ from ._lib import view
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What is given with a typed code, for the signature record; its repr shows nothing of it."""
+    """What is given with a code, for the signature record; its repr shows nothing of it."""
 
     signer_name: str | None = field(default=None, repr=False)
     image: bytes | None = field(default=None, repr=False)

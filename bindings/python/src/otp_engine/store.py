@@ -24,8 +24,11 @@ class StoreCheck(Result[tuple[StoreKeys]]):
 
     @property
     def keys(self) -> StoreKeys:
-        """ "proven": the store was begun, or taken over, with these keys. "begun": from now on it
-        belongs to them. "not proven": it may lose cells, and no other keys' mark was found."""
+        """Whose the store is.
+
+        "proven": it was begun, or taken over, with these keys. "begun": from now on it belongs to
+        them. "not proven": it may lose cells, and no other keys' mark was found.
+        """
         return self._said[0]
 
     def __repr__(self) -> str:
