@@ -10,7 +10,9 @@ use crate::code::Guess;
 use crate::keys::{Kid, TAG};
 use crate::policy::MAX_MALFORMED;
 use crate::timestamp::FUTURE;
-use crate::{ChallengeId, CodeKind, Error, EvidenceSet, Policy, Rejection, Timestamp, Verdict};
+use crate::{
+    ChallengeId, CodeKind, Error, Policy, Rejection, Timestamp, Verdict, evidence::EvidenceSet,
+};
 
 /// The one current challenge of a slot.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -101,7 +103,7 @@ impl GatewayStatus {
     /// printable ASCII without spaces.
     ///
     /// ```
-    /// use otp_engine::GatewayStatus;
+    /// use otp_engine::challenge::GatewayStatus;
     ///
     /// assert_eq!(GatewayStatus::parse("10").unwrap().as_str(), "10");
     /// assert!(GatewayStatus::parse("no-credit").is_none());
@@ -121,7 +123,7 @@ impl GatewayStatus {
     /// The message is out by then, and no status may undo its report.
     ///
     /// ```
-    /// use otp_engine::GatewayStatus;
+    /// use otp_engine::challenge::GatewayStatus;
     ///
     /// assert_eq!(GatewayStatus::shortened("INVALID_NUMBER").as_str(), "INVAL");
     /// assert_eq!(GatewayStatus::shortened("no credit").as_str(), "nocre");
@@ -679,7 +681,7 @@ mod tests {
         });
         let letters = Policy::builder()
             .letters(8)
-            .require(crate::EvidenceKind::Image)
+            .require(crate::evidence::EvidenceKind::Image)
             .build()
             .unwrap();
         samples.push(Challenge {

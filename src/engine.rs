@@ -23,10 +23,16 @@ use crate::operation::verify::Verify;
 use crate::operation::{Context, Operation, Subject};
 use crate::store::{Class, Commit, Store};
 use crate::{
-    Binding, CancelOutcome, ChainHead, Clock, DeliveryReport, EraseOutcome, EraseRequest, Error,
-    EvidenceFault, Finding, Issuance, Odds, Policy, RandomnessError, RateLimits, Recipient,
-    Rejection, ReportOutcome, ResetOutcome, SignatureRecord, SigningKey, Status, StoreCheck,
-    Submission, Target, Timestamp, UnlockOutcome, Verdict,
+    Binding, Clock, Error, Issuance, Policy, RandomnessError, RateLimits, Recipient, Rejection,
+    SignatureRecord, SigningKey, Submission, Target, Timestamp, Verdict,
+    evidence::EvidenceFault,
+    findings::Finding,
+    operation::{
+        CancelOutcome, DeliveryReport, EraseOutcome, EraseRequest, ReportOutcome, ResetOutcome,
+        Status, StoreCheck, UnlockOutcome,
+    },
+    policy::Odds,
+    record::ChainHead,
 };
 use round::{ROUNDS, Round, Uncounted};
 use trail::Trail;
@@ -120,7 +126,7 @@ impl Engine {
     /// # let keys = KeyRing::builder().code("a", &[1; 32]).index(&[2; 32]).build()?;
     /// let engine = Engine::builder_on(keys, SystemClock::new(), |bytes| Ok(getrandom::fill(bytes)?));
     /// # let _ = engine.build();
-    /// # Ok::<(), otp_engine::KeyRingError>(())
+    /// # Ok::<(), otp_engine::keys::KeyRingError>(())
     /// ```
     pub fn builder_on<R>(keys: KeyRing, clock: impl Clock + 'static, randomness: R) -> EngineBuilder
     where
@@ -344,7 +350,7 @@ impl Engine {
     /// Returns the newest signature record of a target; `None` where nothing was signed.
     ///
     /// It is the one that the sealed chain head names as the newest. Whether a key of yours
-    /// signed it says [`verify_record`](crate::verify_record).
+    /// signed it says [`verify_record`](crate::record::verify_record).
     ///
     /// # Errors
     ///
@@ -363,7 +369,7 @@ impl Engine {
     ///
     /// They are followed from the sealed chain head, each by the digest that the next one holds: one that was
     /// changed, deleted, inserted or moved is an error. Hand them to
-    /// [`verify_chain`](crate::verify_chain) with [`chain_head`](Self::chain_head) for the signatures.
+    /// [`verify_chain`](crate::record::verify_chain) with [`chain_head`](Self::chain_head) for the signatures.
     ///
     /// # Errors
     ///
@@ -384,7 +390,7 @@ impl Engine {
     }
 
     /// Returns how many signature records a target has, and the digest of the newest: what
-    /// [`ExpectedChain::chain_head`](crate::ExpectedChain::chain_head) takes.
+    /// [`ExpectedChain::chain_head`](crate::record::ExpectedChain::chain_head) takes.
     ///
     /// # Errors
     ///
@@ -473,9 +479,9 @@ impl Engine {
     /// the answer is [`StoreCheck::NotProven`] unless another key ring's is found.
     ///
     /// ```
-    /// use otp_engine::{Engine, Error, KeyRing, MemoryStore, StoreCheck};
+    /// use otp_engine::{Engine, Error, KeyRing, MemoryStore, operation::StoreCheck};
     ///
-    /// let engine = |index: &[u8]| -> Result<_, otp_engine::KeyRingError> {
+    /// let engine = |index: &[u8]| -> Result<_, otp_engine::keys::KeyRingError> {
     ///     Ok(Engine::new(KeyRing::builder().code("a", &[1; 32]).index(index).build()?))
     /// };
     /// let (ours, other) = (engine(&[2; 32])?, engine(&[3; 32])?);

@@ -3,7 +3,7 @@
 use alloc::boxed::Box;
 use core::fmt;
 
-use crate::{KeyError, oath, store};
+use crate::{oath, record::KeyError, store};
 
 /// The reason why no answer is known.
 ///
@@ -20,7 +20,7 @@ pub enum Error {
     /// The engine signs records, and the store may lose cells; nothing was loaded.
     NotPermanent,
     /// The rate limits lock a user without end, and the store would forget that: set
-    /// [`lock_ends_after`](crate::RateLimitsBuilder::lock_ends_after). Nothing was loaded.
+    /// [`lock_ends_after`](crate::rate_limits::RateLimitsBuilder::lock_ends_after). Nothing was loaded.
     LockWithoutEnd,
     /// A reset must say why, in 1 to 256 bytes of visible text; nothing was loaded.
     ResetReason,

@@ -1,6 +1,6 @@
 //! What an audit log receives: one or more events for each committed decision.
 
-use crate::{Binding, ChallengeId, Recipient, RefusalReason, Rejection, Timestamp};
+use crate::{Binding, ChallengeId, Recipient, Rejection, Timestamp, verdict::RefusalReason};
 
 /// Is notified of what the engine did, after the commit and before the answer leaves.
 ///

@@ -5,7 +5,11 @@ use core::time::Duration;
 use arrayvec::ArrayVec;
 
 use crate::oath::Device;
-use crate::{CodeKind, ContentRule, Email, Finding, Mobile, Policy, RateLimits};
+use crate::policy::ContentRule;
+use crate::{CodeKind, Email, Mobile, Policy, RateLimits};
+
+#[doc(inline)]
+pub use otp_base::Finding;
 
 /// The longest life of a time-based code in ASVS v5.0.0-6.5.5.
 const LONGEST_STEP: Duration = Duration::from_secs(30);
@@ -245,7 +249,7 @@ mod tests {
     use alloc::{string::ToString, vec::Vec};
 
     use super::*;
-    use crate::PolicyBuilder;
+    use crate::policy::PolicyBuilder;
 
     /// Meters that deviate nowhere.
     fn strict() -> RateLimits {

@@ -21,8 +21,8 @@ use crate::record::facts::Salts;
 use crate::seal::{LoadedCells, Seal, Writes};
 use crate::store::{Cell, Class, Version};
 use crate::{
-    Binding, CancelOutcome, ChallengeId, Issuance, Mobile, Policy, RateLimits, RefusalReason,
-    Rejection, Submission, Target, Timestamp, Verdict,
+    Binding, ChallengeId, Issuance, Mobile, Policy, RateLimits, Rejection, Submission, Target,
+    Timestamp, Verdict, operation::CancelOutcome, verdict::RefusalReason,
 };
 
 #[test]

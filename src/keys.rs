@@ -13,7 +13,7 @@ use crate::binding::{feed_recipient, feed_text};
 use crate::mac::{Message, Prepared, Sha256};
 use crate::reveal;
 use crate::store::{Key, Version};
-use crate::{Binding, ChallengeId, Code, CodeKind, Recipient, RecordId, Target, Timestamp};
+use crate::{Binding, ChallengeId, Code, CodeKind, Recipient, Target, Timestamp, record::RecordId};
 use partitions::Partitions;
 
 /// The shortest secret in bytes.
@@ -40,7 +40,7 @@ pub const MAX_KID: usize = 12;
 ///
 /// # let (code_secret, index_secret) = ([1; 32], [2; 32]);
 /// let keys = KeyRing::builder().code("2026a", &code_secret).index(&index_secret).build()?;
-/// # Ok::<(), otp_engine::KeyRingError>(())
+/// # Ok::<(), otp_engine::keys::KeyRingError>(())
 /// ```
 #[derive(Clone)]
 pub struct KeyRing {

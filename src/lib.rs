@@ -83,58 +83,54 @@
 //!
 //! # Where to read on
 //!
-//! [`Engine`] has every operation, [`Policy`] and [`RateLimits`] every limit with its default, [`store`] the
-//! contract of a store, [`oath`] codes of devices. The repository's `docs/` is a guide by subject;
+//! [`Engine`] has every operation, [`Policy`] and [`RateLimits`] every limit with its default. At the root is what
+//! a first program needs; the rest is grouped: [`record`] for records and their keys, [`operation`] for what
+//! the other operations are asked and answer, [`store`] for the contract of a store, [`oath`] for codes of devices,
+//! and a module for each type above, with its builder and its errors. The repository's `docs/` is a guide by subject;
 //! `ARCHITECTURE.md` maps the source.
 #![cfg_attr(not(feature = "std"), no_std)]
 
 extern crate alloc;
 
-mod binding;
+pub mod binding;
 mod chain_head;
-mod challenge;
+pub mod challenge;
 mod clock;
 mod engine;
 mod error;
-mod event;
-mod evidence;
-mod findings;
+pub mod event;
+pub mod evidence;
+pub mod findings;
 #[cfg(test)]
 mod golden;
-mod id;
+pub mod id;
 mod image;
 #[cfg(test)]
 #[cfg(feature = "std")]
 mod interleavings;
-mod keys;
-mod message;
+pub mod keys;
+pub mod message;
 mod meter;
 mod newest;
 pub mod oath;
-mod operation;
-mod policy;
-mod rate_limits;
-mod recipient;
+pub mod operation;
+pub mod policy;
+pub mod rate_limits;
+pub mod recipient;
 mod seal;
 mod shown;
 pub mod store;
-mod verdict;
+pub mod verdict;
 
 #[doc(inline)]
-pub use otp_base::{Code, CodeKind, Finding, Timestamp};
+pub use otp_base::{Code, CodeKind, Timestamp};
 use otp_base::{code, entered, mac, reveal, timestamp};
 #[doc(inline)]
 pub use otp_record as record;
 #[doc(inline)]
-pub use otp_record::{
-    Algorithm, ChainHead, ChainVerdict, Channel, DocumentFacts, Erasure, Expected, ExpectedChain,
-    ImageFacts, JwsError, JwsPart, KeyError, KeyId, OtpFacts, RecordCheck, RecordDetail,
-    RecordError, RecordFact, RecordFault, RecordId, SignatureRecord, SigningKey, VerifiedRecord,
-    VerifyingKey, VerifyingKeys, verify_chain, verify_record,
-};
+pub use otp_record::{SignatureRecord, SigningKey};
 
-pub use binding::{Binding, BindingBuilder, BindingError, ContentDigest, MAX_MEMBER, Target};
-pub use challenge::{ChallengeState, DeliveryStatus, GatewayStatus};
+pub use binding::{Binding, ContentDigest, Target};
 #[cfg(feature = "std")]
 pub use clock::SystemClock;
 pub use clock::{Clock, ManualClock};
@@ -142,27 +138,17 @@ pub use clock::{Clock, ManualClock};
 pub use engine::AsyncEngine;
 pub use engine::{Engine, EngineBuilder};
 pub use error::{Error, RandomnessError};
-pub use event::{Event, EventKind, Observer};
-pub use evidence::{Evidence, EvidenceFault, EvidenceKind, EvidenceSet};
-pub use id::{ChallengeId, ParseIdError};
-pub use keys::{KeyRing, KeyRingBuilder, KeyRingError, MAX_KID, MIN_SECRET};
-pub use message::{Encoding, Message, MessageError, MessageTemplate, MessageTemplateBuilder};
-pub use operation::canary::StoreCheck;
-pub use operation::cancel::CancelOutcome;
-pub use operation::delivery::{Delivery, DeliveryReport, ReportOutcome};
-pub use operation::reset::ResetOutcome;
-pub use operation::signatures::{EraseOutcome, EraseRequest};
-pub use operation::status::{Lock, Status};
-pub use operation::unlock::UnlockOutcome;
+pub use event::{Event, Observer};
+pub use evidence::Evidence;
+pub use id::ChallengeId;
+pub use keys::KeyRing;
 pub use operation::verify::Submission;
-pub use policy::{ContentRule, Odds, OutOfBounds, Policy, PolicyBuilder, Resend};
-pub use rate_limits::{RateLimit, RateLimits, RateLimitsBuilder};
-pub use recipient::{CountryCode, Email, Mobile, Recipient, RecipientError};
+pub use policy::Policy;
+pub use rate_limits::RateLimits;
+pub use recipient::{Email, Mobile, Recipient};
 #[cfg(feature = "async")]
 pub use store::AsyncStore;
 #[cfg(feature = "std")]
 pub use store::MemoryStore;
 pub use store::Store;
-pub use verdict::{
-    Acceptance, Issuance, Issued, PublicRejection, Refusal, RefusalReason, Rejection, Verdict,
-};
+pub use verdict::{Acceptance, Issuance, Issued, Refusal, Rejection, Verdict};

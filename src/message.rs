@@ -38,7 +38,7 @@ const APP_HASH: usize = 11;
 /// the code: outside of it no run of four or more letters and digits may hold a digit.
 ///
 /// ```
-/// use otp_engine::{Encoding, MessageTemplate};
+/// use otp_engine::message::{Encoding, MessageTemplate};
 ///
 /// let template = MessageTemplate::builder("#otp# approves #subject#. Good for #duration# min.")
 ///     .prefix("RM0.00 ")
@@ -57,7 +57,7 @@ const APP_HASH: usize = 11;
 ///     "subject holds \"20261\", which autofill could take for the code; \
 ///      a run of letters and digits that holds a digit must be at most 3 symbols"
 /// );
-/// # Ok::<(), otp_engine::MessageError>(())
+/// # Ok::<(), otp_engine::message::MessageError>(())
 /// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct MessageTemplate {

@@ -1,4 +1,6 @@
-//! Operations: which cells each needs, and what it decides; pure, with the time as an argument.
+//! What the operations of an [`Engine`](crate::Engine) are asked and answer, beside issue and verify.
+//!
+//! Within: which cells each operation needs, and what it decides; pure, with the time as an argument.
 
 use arrayvec::ArrayVec;
 
@@ -9,7 +11,8 @@ use crate::meter::Meter;
 use crate::seal::{LoadedCell, LoadedCells, Writes};
 use crate::store::{Class, Key, Kind};
 use crate::{
-    Binding, ChallengeId, ContentRule, Error, Policy, RateLimits, Recipient, SigningKey, Timestamp,
+    Binding, ChallengeId, Error, Policy, RateLimits, Recipient, SigningKey, Timestamp,
+    policy::ContentRule,
 };
 
 pub(crate) mod admit;
@@ -24,6 +27,14 @@ pub(crate) mod signatures;
 pub(crate) mod status;
 pub(crate) mod unlock;
 pub(crate) mod verify;
+
+pub use canary::StoreCheck;
+pub use cancel::CancelOutcome;
+pub use delivery::{Delivery, DeliveryReport, ReportOutcome};
+pub use reset::ResetOutcome;
+pub use signatures::{EraseOutcome, EraseRequest};
+pub use status::{Lock, Status};
+pub use unlock::UnlockOutcome;
 
 /// One operation on one set of cells.
 ///

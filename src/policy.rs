@@ -3,7 +3,10 @@
 use core::fmt;
 use core::time::Duration;
 
-use crate::{CodeKind, EvidenceKind, EvidenceSet, RateLimits};
+use crate::{
+    CodeKind, RateLimits,
+    evidence::{EvidenceKind, EvidenceSet},
+};
 
 /// The limits of one kind of code.
 ///
@@ -12,7 +15,7 @@ use crate::{CodeKind, EvidenceKind, EvidenceSet, RateLimits};
 ///
 /// ```
 /// use std::time::Duration;
-/// use otp_engine::{Policy, Resend};
+/// use otp_engine::{Policy, policy::Resend};
 ///
 /// let policy = Policy::builder()
 ///     .digits(8)
@@ -23,7 +26,7 @@ use crate::{CodeKind, EvidenceKind, EvidenceSet, RateLimits};
 ///
 /// let error = Policy::builder().max_attempts(0).build().unwrap_err();
 /// assert_eq!(error.to_string(), "max_attempts is 0; it must be 1 to 10");
-/// # Ok::<(), otp_engine::OutOfBounds>(())
+/// # Ok::<(), otp_engine::policy::OutOfBounds>(())
 /// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Policy {

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use crate::OutOfBounds;
+use crate::policy::OutOfBounds;
 
 /// The limits of users and recipients; an engine's, shared by all of its siblings.
 ///
@@ -28,7 +28,7 @@ use crate::OutOfBounds;
 /// let error = RateLimits::builder().consecutive_failures(101).build().unwrap_err();
 /// assert_eq!(error.to_string(), "consecutive_failures is 101; it must be 10 to 100");
 /// # let _ = rate_limits;
-/// # Ok::<(), otp_engine::OutOfBounds>(())
+/// # Ok::<(), otp_engine::policy::OutOfBounds>(())
 /// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct RateLimits {

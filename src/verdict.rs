@@ -3,7 +3,7 @@
 use alloc::boxed::Box;
 use core::time::Duration;
 
-use crate::{ChallengeId, Code, EvidenceFault, Recipient, SignatureRecord, Timestamp};
+use crate::{ChallengeId, Code, Recipient, SignatureRecord, Timestamp, evidence::EvidenceFault};
 
 /// The answer of [`Engine::issue`](crate::Engine::issue).
 ///

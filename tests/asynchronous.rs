@@ -14,8 +14,8 @@ use core::hash::{BuildHasher, Hasher};
 
 use otp_engine::oath::{Answer, Hotp, Ocra, Totp};
 use otp_engine::{
-    AsyncEngine, AsyncStore, Binding, ChallengeId, Delivery, DeliveryReport, Engine, EraseRequest,
-    Policy, Submission,
+    AsyncEngine, AsyncStore, Binding, ChallengeId, Engine, Policy, Submission,
+    operation::{Delivery, DeliveryReport, EraseRequest},
 };
 
 #[allow(dead_code, reason = "the tools are shared, and this file uses a part")]

@@ -8,8 +8,10 @@ use std::thread;
 
 use otp_engine::store::{Cell, Class, Commit, Error as StoreError, Key, Kind, Version, Write};
 use otp_engine::{
-    Binding, Engine, EraseRequest, Error, KeyRing, ManualClock, MemoryStore, Mobile, RateLimits,
-    RecordDetail, SigningKey, Store, StoreCheck, Submission, Target, Timestamp,
+    Binding, Engine, Error, KeyRing, ManualClock, MemoryStore, Mobile, RateLimits, SigningKey,
+    Store, Submission, Target, Timestamp,
+    operation::{EraseRequest, StoreCheck},
+    record::RecordDetail,
 };
 
 /// docs/formats.md: the same in every store, whatever its keys.

@@ -6,7 +6,11 @@ use core::time::Duration;
 
 use fixture::{Harness, at, binding, mobile, parts, record, wrong};
 use otp_engine::{
-    EventKind, Lock, Policy, RateLimits, RefusalReason, Rejection, Resend, UnlockOutcome,
+    Policy, RateLimits, Rejection,
+    event::EventKind,
+    operation::{Lock, UnlockOutcome},
+    policy::Resend,
+    verdict::RefusalReason,
 };
 
 #[test]

@@ -6,7 +6,8 @@ use std::sync::Barrier;
 
 use fixture::{Harness, at, binding, content, keys, mobile, parts, record};
 use otp_engine::{
-    Binding, Email, Error, KeyRing, Policy, RefusalReason, Rejection, Submission, Target, Timestamp,
+    Binding, Email, Error, KeyRing, Policy, Rejection, Submission, Target, Timestamp,
+    verdict::RefusalReason,
 };
 
 #[test]
@@ -94,7 +95,7 @@ fn case_57_a_right_code_presented_elsewhere_is_not_compared_and_charges_nothing(
             *rejection,
             "{other:?}"
         );
-        let expected = otp_engine::EventKind::Rejected {
+        let expected = otp_engine::event::EventKind::Rejected {
             rejection: *rejection,
             mixed_scripts: false,
         };

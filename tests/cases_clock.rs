@@ -11,9 +11,14 @@ use core::time::Duration;
 
 use fixture::{Harness, at, binding, mobile, parts, record};
 use otp_engine::{
-    Binding, CancelOutcome, ChallengeState, Delivery, DeliveryReport, Engine, Error, EventKind,
-    Issued, KeyRing, Lock, MemoryStore, RateLimits, Recipient, RefusalReason, Rejection,
-    ReportOutcome, ResetOutcome, Submission, Timestamp, UnlockOutcome,
+    Binding, Engine, Error, Issued, KeyRing, MemoryStore, RateLimits, Recipient, Rejection,
+    Submission, Timestamp,
+    challenge::ChallengeState,
+    event::EventKind,
+    operation::{
+        CancelOutcome, Delivery, DeliveryReport, Lock, ReportOutcome, ResetOutcome, UnlockOutcome,
+    },
+    verdict::RefusalReason,
 };
 
 const DAY: i64 = 86_400;

@@ -6,8 +6,12 @@ use core::time::Duration;
 
 use fixture::{Harness, at, binding, content, mobile, parts, record};
 use otp_engine::{
-    Binding, CancelOutcome, ChallengeState, Delivery, DeliveryStatus, EventKind, Issued, Policy,
-    RefusalReason, Rejection, ReportOutcome, Resend, Submission,
+    Binding, Issued, Policy, Rejection, Submission,
+    challenge::{ChallengeState, DeliveryStatus},
+    event::EventKind,
+    operation::{CancelOutcome, Delivery, ReportOutcome},
+    policy::Resend,
+    verdict::RefusalReason,
 };
 
 /// What the gateway says when it is out of credit.

@@ -6,7 +6,8 @@ use core::time::Duration;
 
 use fixture::{Harness, START, at, binding, parts, record};
 use otp_engine::{
-    ChallengeState, Error, Issuance, Policy, RefusalReason, Rejection, Submission, Timestamp,
+    Error, Issuance, Policy, Rejection, Submission, Timestamp, challenge::ChallengeState,
+    verdict::RefusalReason,
 };
 
 #[test]

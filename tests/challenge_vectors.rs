@@ -15,8 +15,8 @@ use std::sync::Mutex;
 use fixture::{Harness, START, binding, wrong};
 use otp_engine::store::{Cell, Class, Commit, Error, Key, Store, Version, Write};
 use otp_engine::{
-    Binding, ContentDigest, Email, Issued, Mobile, Policy, PolicyBuilder, Rejection, Submission,
-    Target, Timestamp,
+    Binding, ContentDigest, Email, Issued, Mobile, Policy, Rejection, Submission, Target,
+    Timestamp, policy::PolicyBuilder,
 };
 use serde_json::{Value, json};
 

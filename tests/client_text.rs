@@ -6,9 +6,11 @@
 )]
 
 use otp_engine::{
-    Binding, ChallengeId, Delivery, DeliveryReport, DeliveryStatus, Engine, GatewayStatus,
-    Issuance, KeyRing, MemoryStore, Mobile, PublicRejection, ReportOutcome, Submission, Target,
+    Binding, ChallengeId, Engine, Issuance, KeyRing, MemoryStore, Mobile, Submission, Target,
     Verdict,
+    challenge::{DeliveryStatus, GatewayStatus},
+    operation::{Delivery, DeliveryReport, ReportOutcome},
+    verdict::PublicRejection,
 };
 
 fn engine() -> Engine {

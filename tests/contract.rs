@@ -7,7 +7,9 @@
 )]
 
 use otp_engine::{
-    ChallengeId, ChallengeState, DeliveryStatus, GatewayStatus, RefusalReason, Rejection, Timestamp,
+    ChallengeId, Rejection, Timestamp,
+    challenge::{ChallengeState, DeliveryStatus, GatewayStatus},
+    verdict::RefusalReason,
 };
 use serde_json::{Value, json};
 

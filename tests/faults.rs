@@ -9,8 +9,11 @@ use std::sync::{Arc, Mutex};
 
 use otp_engine::store::{self, Cell, Class, Kind, Version};
 use otp_engine::{
-    Binding, Clock, Delivery, DeliveryReport, Engine, Error, GatewayStatus, Issuance, MemoryStore,
-    RandomnessError, RefusalReason, Rejection, Store, Submission, Timestamp, UnlockOutcome,
+    Binding, Clock, Engine, Error, Issuance, MemoryStore, RandomnessError, Rejection, Store,
+    Submission, Timestamp,
+    challenge::GatewayStatus,
+    operation::{Delivery, DeliveryReport, UnlockOutcome},
+    verdict::RefusalReason,
 };
 
 use support::faulty::{Failure, FaultyStore, Interference, Lie};

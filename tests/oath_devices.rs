@@ -13,8 +13,8 @@ use otp_engine::oath::{
 };
 use otp_engine::store::{Class, Kind};
 use otp_engine::{
-    Binding, Engine, Error, Event, EventKind, ManualClock, MemoryStore, RateLimits, Rejection,
-    ResetOutcome, Store, Submission, Timestamp, Verdict, oath, store,
+    Binding, Engine, Error, Event, ManualClock, MemoryStore, RateLimits, Rejection, Store,
+    Submission, Timestamp, Verdict, event::EventKind, oath, operation::ResetOutcome, store,
 };
 
 use support::fixture::{Harness, at, beside, binding, keys};
@@ -412,7 +412,7 @@ fn case_109_guesses_at_codes_that_were_sent_count_against_devices_and_an_unlock_
         .verify(&store, Submission::new(&there, sent.code.as_str()));
     assert!(verdict.unwrap().is_accepted());
     let unlocked = harness.engine.unlock(&store, "tenant 0", "0").unwrap();
-    assert_eq!(unlocked, otp_engine::UnlockOutcome::Unlocked);
+    assert_eq!(unlocked, otp_engine::operation::UnlockOutcome::Unlocked);
     assert!(harness.totp(&store, &shown(0)).is_accepted());
 }
 

@@ -14,9 +14,9 @@ use otp_engine::oath::{
 };
 use otp_engine::store::{Class, Kind};
 use otp_engine::{
-    Binding, ContentDigest, ContentRule, Engine, Error, EventKind, ManualClock, MemoryStore,
-    Mobile, Policy, RateLimits, Rejection, Store, Submission, Target, Timestamp, UnlockOutcome,
-    Verdict, oath, store,
+    Binding, ContentDigest, Engine, Error, ManualClock, MemoryStore, Mobile, Policy, RateLimits,
+    Rejection, Store, Submission, Target, Timestamp, Verdict, event::EventKind, oath,
+    operation::UnlockOutcome, policy::ContentRule, store,
 };
 
 use support::broken::{Flaw, Naive};

@@ -12,8 +12,9 @@ use std::sync::{Arc, Mutex};
 use fixture::{Harness, at, binding, parts, record, wrong};
 use otp_engine::store::{Cell, Class, Commit, Error, Key, Write};
 use otp_engine::{
-    Code, Delivery, DeliveryReport, Engine, Event, KeyRing, ManualClock, MemoryStore, RateLimits,
-    Store, Submission, Timestamp,
+    Code, Engine, Event, KeyRing, ManualClock, MemoryStore, RateLimits, Store, Submission,
+    Timestamp,
+    operation::{Delivery, DeliveryReport},
 };
 
 /// Keeps all bytes that were ever written, and claims to be outside of the process: cells are sealed.

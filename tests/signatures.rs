@@ -23,9 +23,12 @@ use core::sync::atomic::{AtomicI64, Ordering};
 
 use fixture::Harness;
 use otp_engine::{
-    Binding, ChainHead, ChainVerdict, EngineBuilder, Evidence, ExpectedChain, Issued, RateLimits,
-    RecordDetail, SignatureRecord, SigningKey, Submission, Target, Timestamp, Verdict,
-    VerifiedRecord, VerifyingKeys, verify_chain, verify_record,
+    Binding, EngineBuilder, Evidence, Issued, RateLimits, SignatureRecord, SigningKey, Submission,
+    Target, Timestamp, Verdict,
+    record::{
+        ChainHead, ChainVerdict, ExpectedChain, RecordDetail, VerifiedRecord, VerifyingKeys,
+        verify_chain, verify_record,
+    },
 };
 use shelf::Shelf;
 

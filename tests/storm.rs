@@ -9,7 +9,7 @@ use core::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
 use otp_engine::store::Commit;
-use otp_engine::{CancelOutcome, Engine, Issuance, MemoryStore, Store, Submission};
+use otp_engine::{Engine, Issuance, MemoryStore, Store, Submission, operation::CancelOutcome};
 
 use support::broken::{Flaw, Naive};
 use support::fixture::{

@@ -1,7 +1,9 @@
 //! What "send" and "verify" answer: each function makes the `result` member of one answer.
 
 use otp_engine::{
-    ChallengeId, ChallengeState, DeliveryStatus, RefusalReason, Rejection, Timestamp,
+    ChallengeId, Rejection, Timestamp,
+    challenge::{ChallengeState, DeliveryStatus},
+    verdict::RefusalReason,
 };
 use serde_json::{Value, json};
 

@@ -3,9 +3,12 @@
 use std::sync::Arc;
 
 use otp_engine::{
-    Binding, Clock, ContentDigest, CountryCode, Delivery, DeliveryReport, Engine, Error, Evidence,
-    Issuance, Issued, KeyRing, MemoryStore, Mobile, Refusal, Rejection, SignatureRecord,
-    SigningKey, Submission, Target, Timestamp, Verdict, VerifyingKeys,
+    Binding, Clock, ContentDigest, Engine, Error, Evidence, Issuance, Issued, KeyRing, MemoryStore,
+    Mobile, Refusal, Rejection, SignatureRecord, SigningKey, Submission, Target, Timestamp,
+    Verdict,
+    operation::{Delivery, DeliveryReport},
+    recipient::CountryCode,
+    record::VerifyingKeys,
 };
 use serde_json::{Value, json};
 

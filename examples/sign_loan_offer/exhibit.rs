@@ -4,8 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use otp_engine::{
-    Clock, Expected, ExpectedChain, SignatureRecord, Target, VerifyingKeys, verify_chain,
-    verify_record,
+    Clock, SignatureRecord, Target,
+    record::{Expected, ExpectedChain, VerifyingKeys, verify_chain, verify_record},
 };
 
 use crate::contract::{LoanService, fault};

@@ -19,9 +19,13 @@ use crate::operation::unlock::Unlock;
 use crate::operation::verify::Verify;
 use crate::store::Commit;
 use crate::{
-    AsyncStore, Binding, CancelOutcome, ChainHead, DeliveryReport, EraseOutcome, EraseRequest,
-    Error, Issuance, Policy, Recipient, ReportOutcome, ResetOutcome, SignatureRecord, Status,
-    StoreCheck, Submission, Target, Timestamp, UnlockOutcome, Verdict,
+    AsyncStore, Binding, Error, Issuance, Policy, Recipient, SignatureRecord, Submission, Target,
+    Timestamp, Verdict,
+    operation::{
+        CancelOutcome, DeliveryReport, EraseOutcome, EraseRequest, ReportOutcome, ResetOutcome,
+        Status, StoreCheck, UnlockOutcome,
+    },
+    record::ChainHead,
 };
 
 mod oath;

@@ -8,7 +8,7 @@ use crate::operation::oath::{VerifyOath, question};
 use crate::operation::reset::ResetOutcome;
 use crate::operation::reset_device::ResetDevice;
 use crate::store::Class;
-use crate::{Binding, Error, Finding, Odds, Store, Verdict, findings};
+use crate::{Binding, Error, Store, Verdict, findings, findings::Finding, policy::Odds};
 
 /// Codes that the user's own device makes.
 ///
@@ -18,7 +18,7 @@ use crate::{Binding, Error, Finding, Odds, Store, Verdict, findings};
 ///
 /// Wrong guesses are counted twice. For the credential, without meters too, and whoever is named
 /// with it: `device_failures_per_day` lock it until enough of them are a day old, and a hard stop
-/// ([`device_hard_stop`](crate::RateLimitsBuilder::device_hard_stop)) until a
+/// ([`device_hard_stop`](crate::rate_limits::RateLimitsBuilder::device_hard_stop)) until a
 /// [reset](Self::reset_device). For the user: a device's code is compared only while wrong guesses at
 /// codes that were sent and at devices, together, are below `user_failures_per_day`, and the user
 /// is not locked. A guess at a device counts against no code that was sent and against no recipient:
@@ -27,7 +27,7 @@ use crate::{Binding, Error, Finding, Odds, Store, Verdict, findings};
 /// # After a restored backup
 ///
 /// The store then has forgotten what was used since. Raise the key ring's
-/// [`epoch`](crate::KeyRingBuilder::epoch): a device with a counter is
+/// [`epoch`](crate::keys::KeyRingBuilder::epoch): a device with a counter is
 /// [`Resynchronise`](crate::Rejection::Resynchronise) until two codes in a row told where it is, and
 /// so is one that the store does not know; a time step that could have been accepted before this
 /// engine began is [`AlreadyUsed`](crate::Rejection::AlreadyUsed); OCRA asks other questions. A new

@@ -3,7 +3,7 @@
 /// The alphabet in which an SMS travels.
 ///
 /// ```
-/// use otp_engine::Encoding;
+/// use otp_engine::message::Encoding;
 ///
 /// assert_eq!(Encoding::of("Kod: 123456"), Encoding::Gsm7);
 /// assert_eq!(Encoding::of("代码: 123456"), Encoding::Ucs2);

@@ -29,7 +29,7 @@ pub enum Delivery {
 /// Which send a host reports on, and what became of it.
 ///
 /// ```
-/// use otp_engine::{ChallengeId, Delivery, DeliveryReport};
+/// use otp_engine::{ChallengeId, operation::{Delivery, DeliveryReport}};
 ///
 /// # let (id, send) = (ChallengeId::from_bytes([7; 16]), 1);
 /// // `id` and `send` as `Issued` had them.

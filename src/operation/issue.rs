@@ -12,8 +12,8 @@ use crate::meter::Meter;
 use crate::seal::{LoadedCells, Writes};
 use crate::store::Key;
 use crate::{
-    Binding, ChallengeId, Error, Issuance, Issued, Policy, Refusal, RefusalReason, Resend,
-    Timestamp,
+    Binding, ChallengeId, Error, Issuance, Issued, Policy, Refusal, Timestamp, policy::Resend,
+    verdict::RefusalReason,
 };
 
 /// Issues a code for a binding; `id` is fresh, and used if a new challenge is made.

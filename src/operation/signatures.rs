@@ -7,7 +7,7 @@ use crate::chain_head::{ChainHead, Stored as _};
 use crate::event::EventKinds;
 use crate::seal::{LoadedCells, Writes};
 use crate::store::{Key, Kind};
-use crate::{Error, RecordDetail, SignatureRecord, Target, Timestamp};
+use crate::{Error, SignatureRecord, Target, Timestamp, record::RecordDetail};
 
 /// Reads the chain head of a target.
 pub(crate) struct ReadChainHead<'a> {
@@ -110,7 +110,7 @@ impl Operation for ReadRecords<'_> {
 /// Which signature record loses which personal details.
 ///
 /// ```
-/// use otp_engine::{EraseRequest, RecordDetail, Target};
+/// use otp_engine::{Target, operation::EraseRequest, record::RecordDetail};
 ///
 /// let request = EraseRequest {
 ///     tenant: "acme",

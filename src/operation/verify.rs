@@ -17,8 +17,8 @@ use crate::record::facts::{Address, Content, Facts, Guessing, Image, Otp, Salts,
 use crate::seal::{LoadedCell, LoadedCells, Writes};
 use crate::store::{Key, Kind};
 use crate::{
-    Acceptance, Binding, ChallengeId, Error, Evidence, EvidenceFault, Recipient, Rejection,
-    SignatureRecord, Target, Timestamp, Verdict,
+    Acceptance, Binding, ChallengeId, Error, Evidence, Recipient, Rejection, SignatureRecord,
+    Target, Timestamp, Verdict, evidence::EvidenceFault,
 };
 
 /// What a person entered, for what, and if the client knows it, for which challenge.

@@ -18,7 +18,7 @@ const MAX_LABEL: usize = 63;
 /// `Display` and `Debug` show the first character and the domain.
 ///
 /// ```
-/// use otp_engine::{Email, RecipientError};
+/// use otp_engine::{Email, recipient::RecipientError};
 ///
 /// let email = Email::parse(" Siti.Aminah@Example.my ")?;
 /// assert_eq!(email.as_str(), "Siti.Aminah@Example.my");

@@ -23,7 +23,7 @@ const SHOWN: usize = 4;
 /// `Display` and `Debug` show its last four digits at most.
 ///
 /// ```
-/// use otp_engine::{CountryCode, Mobile, RecipientError};
+/// use otp_engine::{Mobile, recipient::{CountryCode, RecipientError}};
 ///
 /// let mobile = Mobile::parse("+60 12-345 6789")?;
 /// assert_eq!(mobile.as_str(), "60123456789");

@@ -9,9 +9,11 @@ use otp_engine::oath::{
 };
 use otp_engine::store::Class;
 use otp_engine::{
-    AsyncEngine, AsyncStore, Binding, ChallengeId, Delivery, DeliveryReport, Engine, EraseRequest,
-    Error, Event, Evidence, GatewayStatus, Issuance, ManualClock, RateLimits, RecordDetail,
-    SigningKey, Store, Submission, Timestamp,
+    AsyncEngine, AsyncStore, Binding, ChallengeId, Engine, Error, Event, Evidence, Issuance,
+    ManualClock, RateLimits, SigningKey, Store, Submission, Timestamp,
+    challenge::GatewayStatus,
+    operation::{Delivery, DeliveryReport, EraseRequest},
+    record::RecordDetail,
 };
 
 use crate::fixture::{at, beside, binding, counted, keys, policy};

@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 
-use otp_engine::{ChallengeState, DeliveryStatus};
+use otp_engine::challenge::{ChallengeState, DeliveryStatus};
 
 use crate::flaw::Flaw;
 use crate::steps::RINGS;

@@ -3,7 +3,7 @@
 use core::sync::atomic::{AtomicU64, Ordering};
 use core::time::Duration;
 
-use otp_engine::{Binding, ContentDigest, KeyRing, Mobile, Policy, Resend, Target};
+use otp_engine::{Binding, ContentDigest, KeyRing, Mobile, Policy, Target, policy::Resend};
 
 use crate::steps::{RINGS, SIBLINGS};
 use crate::terms::{Limits, Ring, Who};

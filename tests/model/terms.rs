@@ -1,6 +1,11 @@
 //! The words of both sides: limits, bindings by number, and answers with plain integers.
 
-use otp_engine::{ChallengeState, DeliveryStatus, Lock, RefusalReason, Rejection};
+use otp_engine::{
+    Rejection,
+    challenge::{ChallengeState, DeliveryStatus},
+    operation::Lock,
+    verdict::RefusalReason,
+};
 
 pub(crate) const HOUR: i64 = 3_600;
 pub(crate) const DAY: i64 = 24 * HOUR;

@@ -4,9 +4,13 @@ use std::sync::{Arc, Barrier};
 
 use otp_engine::store::{Class, Kind};
 use otp_engine::{
-    ChainHead, ContentDigest, Email, Engine, EraseOutcome, EraseRequest, Error, Evidence, Expected,
-    KeyError, MemoryStore, RecordCheck, RecordDetail, RecordFault, Rejection, SignatureRecord,
-    SigningKey, Submission, VerifyingKeys, verify_chain, verify_record,
+    ContentDigest, Email, Engine, Error, Evidence, MemoryStore, Rejection, SignatureRecord,
+    SigningKey, Submission,
+    operation::{EraseOutcome, EraseRequest},
+    record::{
+        ChainHead, Expected, KeyError, RecordCheck, RecordDetail, RecordFault, VerifyingKeys,
+        verify_chain, verify_record,
+    },
 };
 
 use crate::fixture::{self, Harness, at, binding, parts, record};
@@ -367,7 +371,7 @@ fn a_code_sent_by_e_mail_leaves_the_address_as_a_disclosure() {
         (said.email(), said.number()),
         (Some("siti@example.com"), None)
     );
-    assert_eq!(said.otp().channel, otp_engine::Channel::Email);
+    assert_eq!(said.otp().channel, otp_engine::record::Channel::Email);
     assert!(!said.payload().contains("siti@"));
 }
 

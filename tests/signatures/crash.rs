@@ -8,8 +8,8 @@ use std::sync::Barrier;
 
 use otp_engine::store::{Cell, Class, Commit, Error, Key, Kind, Write};
 use otp_engine::{
-    Binding, ChallengeState, Engine, Issuance, MemoryStore, RateLimits, Rejection, SignatureRecord,
-    Store, Submission, Timestamp, verify_chain,
+    Binding, Engine, Issuance, MemoryStore, RateLimits, Rejection, SignatureRecord, Store,
+    Submission, Timestamp, challenge::ChallengeState, record::verify_chain,
 };
 
 use crate::fixture::{self, Harness, binding, parts};

@@ -2,8 +2,10 @@
 
 use otp_engine::store::{Kind, MAX_BODY};
 use otp_engine::{
-    Binding, ContentDigest, Email, EraseRequest, Evidence, EvidenceFault, EvidenceKind, Policy,
-    RecordDetail, Rejection, Submission,
+    Binding, ContentDigest, Email, Evidence, Policy, Rejection, Submission,
+    evidence::{EvidenceFault, EvidenceKind},
+    operation::EraseRequest,
+    record::RecordDetail,
 };
 
 use crate::fixture::{binding, parts};
@@ -18,7 +20,7 @@ fn offered() -> Binding {
 
 fn requiring(pieces: &[EvidenceKind]) -> Policy {
     let require =
-        |builder: otp_engine::PolicyBuilder, piece: &EvidenceKind| builder.require(*piece);
+        |builder: otp_engine::policy::PolicyBuilder, piece: &EvidenceKind| builder.require(*piece);
     let builder = pieces.iter().fold(Policy::builder(), require);
     builder.build().unwrap()
 }
@@ -203,7 +205,7 @@ fn escaped(length: usize) -> String {
 #[test]
 fn the_largest_evidence_of_all_pieces_fits_though_json_escapes_every_character() {
     let name = |length| escaped(length);
-    let member = name(otp_engine::MAX_MEMBER);
+    let member = name(otp_engine::binding::MAX_MEMBER);
     let field = otp_engine::Target {
         model: &member,
         field: &member,
@@ -259,12 +261,12 @@ fn the_largest_evidence_of_all_pieces_fits_though_json_escapes_every_character()
         .unwrap();
     assert_eq!(read[0], record);
     let head = engine.chain_head(&signing.store, &member, &field).unwrap();
-    let expected = otp_engine::ExpectedChain::new()
+    let expected = otp_engine::record::ExpectedChain::new()
         .tenant(&member)
         .model(&member)
         .field(&member)
         .target_id(&member);
-    let verdict = otp_engine::verify_chain(&read, &keys(), &expected.chain_head(head));
+    let verdict = otp_engine::record::verify_chain(&read, &keys(), &expected.chain_head(head));
     assert!(verdict.all_good(), "{verdict:?}");
     // Erased one detail after the other, each with its note, it still fits.
     for detail in ALL_DETAILS {

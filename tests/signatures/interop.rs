@@ -9,9 +9,11 @@ use std::path::PathBuf;
 use hmac::{Hmac, KeyInit, Mac};
 use otp_engine::store::Kind;
 use otp_engine::{
-    Binding, ContentDigest, Email, EraseRequest, Evidence, EvidenceFault, EvidenceKind, KeyError,
-    MAX_MEMBER, Mobile, RecordDetail, RecordFault, Rejection, SignatureRecord, Target,
-    VerifyingKeys, verify_record,
+    Binding, ContentDigest, Email, Evidence, Mobile, Rejection, SignatureRecord, Target,
+    binding::MAX_MEMBER,
+    evidence::{EvidenceFault, EvidenceKind},
+    operation::EraseRequest,
+    record::{KeyError, RecordDetail, RecordFault, VerifyingKeys, verify_record},
 };
 use serde_json::{Value, json};
 use sha2::Sha256;

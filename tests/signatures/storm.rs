@@ -3,8 +3,9 @@
 use std::sync::Barrier;
 
 use otp_engine::{
-    Binding, Evidence, ExpectedChain, MemoryStore, RateLimits, Rejection, SignatureRecord, Store,
-    Submission, Target, Verdict, verify_chain,
+    Binding, Evidence, MemoryStore, RateLimits, Rejection, SignatureRecord, Store, Submission,
+    Target, Verdict,
+    record::{ExpectedChain, verify_chain},
 };
 
 use crate::fixture::{Harness, parts, record};

@@ -4,8 +4,9 @@ use std::sync::LazyLock;
 
 use otp_engine::store::{self, Cell, Class, Commit, Key, Kind, MAX_BODY, Store, Write};
 use otp_engine::{
-    Binding, EraseRequest, Error, Evidence, RecordCheck, RecordError, RecordFault, SignatureRecord,
-    Submission, Timestamp, verify_chain, verify_record,
+    Binding, Error, Evidence, SignatureRecord, Submission, Timestamp,
+    operation::EraseRequest,
+    record::{RecordCheck, RecordError, RecordFault, verify_chain, verify_record},
 };
 use proptest::prelude::*;
 use proptest::sample::Index;

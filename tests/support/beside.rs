@@ -7,8 +7,10 @@ use std::sync::Arc;
 
 use otp_engine::oath::{HashFunction, Hotp, Secret};
 use otp_engine::{
-    Binding, Engine, Evidence, ExpectedChain, KeyRing, ManualClock, Mobile, RecordCheck, Rejection,
-    SigningKey, Store, StoreCheck, Submission, Target, Timestamp, verify_chain,
+    Binding, Engine, Evidence, KeyRing, ManualClock, Mobile, Rejection, SigningKey, Store,
+    Submission, Target, Timestamp,
+    operation::StoreCheck,
+    record::{ExpectedChain, RecordCheck, verify_chain},
 };
 
 /// Names the program `tests/vectors/upgrade/meet.rs`, as the version before builds it.

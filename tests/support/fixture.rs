@@ -5,8 +5,8 @@ use core::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use otp_engine::{
-    Binding, Engine, EngineBuilder, Event, EventKind, KeyRing, ManualClock, Mobile, Policy,
-    RandomnessError, Target, Timestamp,
+    Binding, Engine, EngineBuilder, Event, KeyRing, ManualClock, Mobile, Policy, RandomnessError,
+    Target, Timestamp, event::EventKind,
 };
 
 /// An engine, its clock, and what its observer heard.

@@ -1,7 +1,9 @@
 //! What the records of one user promise, written down once more from the documentation: the
 //! reference that histories are held against. All of it happens within one second.
 
-use otp_engine::{ChallengeState, RefusalReason, Rejection, Status, Verdict};
+use otp_engine::{
+    Rejection, Verdict, challenge::ChallengeState, operation::Status, verdict::RefusalReason,
+};
 
 use super::fixture::{MAX_ATTEMPTS, USER_FAILURES, USER_SENDS};
 use super::linearizable::Spec;

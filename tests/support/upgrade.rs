@@ -8,9 +8,11 @@ use std::sync::Arc;
 use otp_engine::oath::{Answer, HashFunction, Hotp, Inputs, Ocra, Reach, Secret, Suite, Totp};
 use otp_engine::store::{Commit, Key, Kind, Version, Write};
 use otp_engine::{
-    Binding, ChallengeId, ChallengeState, Engine, EraseOutcome, EraseRequest, Error, Evidence,
-    ExpectedChain, KeyRing, Lock, ManualClock, Mobile, RecordCheck, RecordDetail, Rejection,
-    SigningKey, Store, StoreCheck, Submission, Target, Timestamp, verify_chain,
+    Binding, ChallengeId, Engine, Error, Evidence, KeyRing, ManualClock, Mobile, Rejection,
+    SigningKey, Store, Submission, Target, Timestamp,
+    challenge::ChallengeState,
+    operation::{EraseOutcome, EraseRequest, Lock, StoreCheck},
+    record::{ExpectedChain, RecordCheck, RecordDetail, verify_chain},
 };
 
 /// Line by line what `fill.rs` beside it says.

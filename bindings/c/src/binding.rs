@@ -94,8 +94,9 @@ impl otp_binding_options {
             .purpose(purpose)
             .target(target)
             .user(user);
-        let unfit =
-            |error: otp_core::RecipientError| Fault::argument(format!("recipient: {error}"));
+        let unfit = |error: otp_core::recipient::RecipientError| {
+            Fault::argument(format!("recipient: {error}"))
+        };
         binding = match self.recipient_kind {
             OTP_RECIPIENT_MOBILE => binding.recipient(Mobile::parse(recipient).map_err(unfit)?),
             OTP_RECIPIENT_EMAIL => binding.recipient(Email::parse(recipient).map_err(unfit)?),

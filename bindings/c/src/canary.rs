@@ -1,6 +1,6 @@
 //! Whose keys a store belongs to: checked at each start, begun or taken over by an administrator.
 
-use otp_core::{Engine, Error, Store, StoreCheck};
+use otp_core::{Engine, Error, Store, operation::StoreCheck};
 
 use crate::engine::{otp_engine, use_engine, use_store};
 use crate::guard::guard;

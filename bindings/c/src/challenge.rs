@@ -1,8 +1,11 @@
 //! What came of an issue or a verify, as numbers and short texts.
 
 use otp_core::{
-    ChallengeState, DeliveryStatus, EvidenceFault, EvidenceKind, Issuance, Lock, PublicRejection,
-    RefusalReason, Rejection, Status, Verdict,
+    Issuance, Rejection, Verdict,
+    challenge::{ChallengeState, DeliveryStatus},
+    evidence::{EvidenceFault, EvidenceKind},
+    operation::{Lock, Status},
+    verdict::{PublicRejection, RefusalReason},
 };
 
 use crate::status::Fault;

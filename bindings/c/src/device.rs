@@ -1,7 +1,7 @@
 //! OATH under an engine: a code of the user's own device is good once, on any store.
 
 use otp_core::oath::{self, Acceptance, Answer, Device, MAX_DEVICES};
-use otp_core::{Binding, Engine, Error, ResetOutcome, Store, Verdict};
+use otp_core::{Binding, Engine, Error, Store, Verdict, operation::ResetOutcome};
 
 use crate::binding::{otp_binding, use_binding};
 use crate::challenge::{otp_outcome, rejection_numbers};

@@ -4,8 +4,11 @@
 use core::ffi::{CStr, c_char};
 
 use otp_core::{
-    CancelOutcome, ChallengeId, Delivery, DeliveryReport, Email, Engine, GatewayStatus, Issuance,
-    Mobile, ReportOutcome, ResetOutcome, UnlockOutcome,
+    ChallengeId, Email, Engine, Issuance, Mobile,
+    challenge::GatewayStatus,
+    operation::{
+        CancelOutcome, Delivery, DeliveryReport, ReportOutcome, ResetOutcome, UnlockOutcome,
+    },
 };
 
 use crate::binding::{RingNumber, otp_binding, use_binding};
@@ -591,7 +594,7 @@ pub struct otp_odds {
 unsafe impl Sized_ for otp_odds {}
 
 impl otp_odds {
-    pub(crate) const fn of(odds: otp_core::Odds) -> Self {
+    pub(crate) const fn of(odds: otp_core::policy::Odds) -> Self {
         Self {
             struct_size: size_of::<Self>(),
             per_code: odds.per_code,
@@ -677,9 +680,10 @@ pub unsafe extern "C" fn otp_recipient_findings(
 }
 
 /// Writes findings, a line for each.
-pub(crate) fn finding_lines(findings: impl Iterator<Item = otp_core::Finding>) -> String {
-    let line =
-        |finding: otp_core::Finding| [finding.standard, finding.clause, finding.text].join("\t");
+pub(crate) fn finding_lines(findings: impl Iterator<Item = otp_core::findings::Finding>) -> String {
+    let line = |finding: otp_core::findings::Finding| {
+        [finding.standard, finding.clause, finding.text].join("\t")
+    };
     findings.map(line).collect::<Vec<_>>().join("\n")
 }
 

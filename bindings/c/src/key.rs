@@ -1,6 +1,6 @@
 //! Key rings and the keys that sign records.
 
-use otp_core::{KeyRing, SigningKey, Timestamp, VerifyingKeys};
+use otp_core::{KeyRing, SigningKey, Timestamp, record::VerifyingKeys};
 
 use crate::binding::RingNumber;
 use crate::fork::Generation;

@@ -1,6 +1,6 @@
 //! Messages that carry a code.
 
-use otp_core::{Encoding, Message, MessageTemplate};
+use otp_core::message::{Encoding, Message, MessageTemplate};
 
 use crate::guard::guard;
 use crate::status::{Fault, otp_status};

@@ -1,6 +1,6 @@
 //! Mobile numbers, as people write them.
 
-use otp_core::{CountryCode, Mobile};
+use otp_core::{Mobile, recipient::CountryCode};
 
 use crate::guard::guard;
 use crate::status::{Fault, otp_status};
@@ -35,7 +35,7 @@ pub unsafe extern "C" fn otp_mobile_parse(
         writable(needed_out, "needed_out")?;
         // SAFETY: by this function's contract, here and below.
         let text = unsafe { text.text("text")? };
-        let unfit = |error: otp_core::RecipientError| Fault::argument(error.to_string());
+        let unfit = |error: otp_core::recipient::RecipientError| Fault::argument(error.to_string());
         let mobile = match country_code {
             0 => Mobile::parse(text),
             code => CountryCode::new(u16::try_from(code).unwrap_or(u16::MAX))

@@ -2,7 +2,7 @@
 
 use core::ffi::c_void;
 
-use otp_core::{Clock, Event, EventKind, Observer, Timestamp};
+use otp_core::{Clock, Event, Observer, Timestamp, event::EventKind};
 
 use crate::binding::otp_target;
 use crate::challenge::{reason_number, rejection_numbers};

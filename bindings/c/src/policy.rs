@@ -2,7 +2,11 @@
 
 use core::time::Duration;
 
-use otp_core::{CodeKind, ContentRule, EvidenceKind, OutOfBounds, Policy, RateLimits, Resend};
+use otp_core::{
+    CodeKind, Policy, RateLimits,
+    evidence::EvidenceKind,
+    policy::{ContentRule, OutOfBounds, Resend},
+};
 
 use crate::guard::{flag, guard};
 use crate::status::{Fault, otp_status};

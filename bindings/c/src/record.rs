@@ -1,8 +1,12 @@
 //! Signature records: read from a store, and verified with public keys alone.
 
 use otp_core::{
-    ChainHead, EraseOutcome, EraseRequest, Expected, ExpectedChain, RecordCheck, RecordDetail,
-    SignatureRecord, VerifyingKeys, verify_chain, verify_record,
+    SignatureRecord,
+    operation::{EraseOutcome, EraseRequest},
+    record::{
+        ChainHead, Expected, ExpectedChain, RecordCheck, RecordDetail, VerifyingKeys, verify_chain,
+        verify_record,
+    },
 };
 
 use crate::binding::otp_target;

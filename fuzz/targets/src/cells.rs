@@ -13,9 +13,11 @@ use otp_engine::store::{
     Cell, Class, Commit, Error as StoreError, Key, Kind, MAX_BODY, MAX_CELLS, Store, Version, Write,
 };
 use otp_engine::{
-    Binding, ChallengeId, Delivery, DeliveryReport, Engine, EraseRequest, Error, GatewayStatus,
-    KeyRing, ManualClock, Mobile, Policy, RateLimits, RecordDetail, SigningKey, Submission, Target,
-    Timestamp,
+    Binding, ChallengeId, Engine, Error, KeyRing, ManualClock, Mobile, Policy, RateLimits,
+    SigningKey, Submission, Target, Timestamp,
+    challenge::GatewayStatus,
+    operation::{Delivery, DeliveryReport, EraseRequest},
+    record::RecordDetail,
 };
 use sha2::Sha256;
 

@@ -5,8 +5,11 @@ use std::sync::LazyLock;
 use base64ct::{Base64UrlUnpadded, Encoding};
 use ed25519_dalek::{Signer, SigningKey};
 use otp_engine::{
-    Expected, ExpectedChain, RecordDetail, SignatureRecord, Timestamp, VerifyingKey, VerifyingKeys,
-    verify_chain, verify_record,
+    SignatureRecord, Timestamp,
+    record::{
+        Expected, ExpectedChain, RecordDetail, VerifyingKey, VerifyingKeys, verify_chain,
+        verify_record,
+    },
 };
 use serde::de::IgnoredAny;
 

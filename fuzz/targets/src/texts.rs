@@ -3,7 +3,11 @@
 use std::sync::LazyLock;
 
 use otp_engine::oath::{HashFunction, Hotp, Secret};
-use otp_engine::{CountryCode, Email, Encoding, MessageTemplate, Mobile, Recipient};
+use otp_engine::{
+    Email, Mobile, Recipient,
+    message::{Encoding, MessageTemplate},
+    recipient::CountryCode,
+};
 
 use crate::input::fields;
 

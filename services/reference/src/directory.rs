@@ -5,7 +5,7 @@ pub mod demo;
 use core::fmt;
 
 use axum::http::HeaderMap;
-use otp_engine::{ContentDigest, MessageTemplate, Mobile, Policy, Target};
+use otp_engine::{ContentDigest, Mobile, Policy, Target, message::MessageTemplate};
 
 /// Knows the users and records of a host.
 ///

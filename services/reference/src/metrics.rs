@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use otp_engine::{Event, EventKind, RefusalReason, Rejection};
+use otp_engine::{Event, Rejection, event::EventKind, verdict::RefusalReason};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;

@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use otp_engine::store::{Cell, Class, Commit, Error as StoreError, Key, Write};
-use otp_engine::{Engine, Error as EngineError, Store, StoreCheck, Timestamp};
+use otp_engine::{Engine, Error as EngineError, Store, Timestamp, operation::StoreCheck};
 use otp_engine_postgres::{PostgresOptions, PostgresStore, tokio_postgres};
 use otp_engine_sqlite::SqliteStore;
 

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use otp_engine::{KeyRing, SigningKey, Timestamp, VerifyingKeys};
+use otp_engine::{KeyRing, SigningKey, Timestamp, record::VerifyingKeys};
 use serde::Deserialize;
 
 use crate::error::Error;

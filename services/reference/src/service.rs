@@ -9,7 +9,7 @@ mod sign;
 use std::sync::Arc;
 
 use axum::http::HeaderMap;
-use otp_engine::{Binding, Clock, Engine, Mobile, Store, Target, Timestamp, VerifyingKeys};
+use otp_engine::{Binding, Clock, Engine, Mobile, Store, Target, Timestamp, record::VerifyingKeys};
 use serde_json::Value;
 
 use crate::answer::{self, Numbers};

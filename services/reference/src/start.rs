@@ -7,7 +7,7 @@ use core::sync::atomic::AtomicBool;
 use core::time::Duration;
 use std::sync::{Arc, RwLock};
 
-use otp_engine::{Clock, Engine, Event, Recipient, SystemClock, Target, VerifyingKeys};
+use otp_engine::{Clock, Engine, Event, Recipient, SystemClock, Target, record::VerifyingKeys};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 

@@ -3,8 +3,10 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use otp_engine::{
-    ChallengeId, ChallengeState, DeliveryStatus, EvidenceFault, EvidenceKind, GatewayStatus,
-    RefusalReason, Rejection, Timestamp,
+    ChallengeId, Rejection, Timestamp,
+    challenge::{ChallengeState, DeliveryStatus, GatewayStatus},
+    evidence::{EvidenceFault, EvidenceKind},
+    verdict::RefusalReason,
 };
 use serde_json::{Value, json};
 

@@ -4,7 +4,7 @@ use super::AsyncEngine;
 use crate::oath::{Acceptance, Answer, Device, Hotp, Ocra, Totp};
 use crate::operation::oath::VerifyOath;
 use crate::operation::reset_device::ResetDevice;
-use crate::{AsyncStore, Binding, Error, ResetOutcome, Verdict};
+use crate::{AsyncStore, Binding, Error, Verdict, operation::ResetOutcome};
 
 /// Codes that the user's own device makes; the question of an OCRA suite is
 /// [`Engine::ocra_question`](crate::Engine::ocra_question)'s.

@@ -6,8 +6,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use otp_engine::{
-    Binding, Engine, Error, Issuance, Issued, KeyRing, ManualClock, Mobile, RateLimits,
-    RefusalReason, StoreCheck, Submission, Target, Timestamp, UnlockOutcome,
+    Binding, Engine, Error, Issuance, Issued, KeyRing, ManualClock, Mobile, RateLimits, Submission,
+    Target, Timestamp,
+    operation::{StoreCheck, UnlockOutcome},
+    verdict::RefusalReason,
 };
 use otp_engine_sqlite::SqliteStore;
 

@@ -6,8 +6,9 @@ use core::time::Duration;
 use std::{fs, path::Path, thread};
 
 use otp_engine::{
-    Engine, EraseOutcome, EraseRequest, Evidence, Issuance, KeyRing, RecordDetail, SigningKey,
-    Store, Submission, Target, Timestamp, Verdict,
+    Engine, Evidence, Issuance, KeyRing, SigningKey, Store, Submission, Target, Timestamp, Verdict,
+    operation::{EraseOutcome, EraseRequest},
+    record::RecordDetail,
     store::{Commit, Error, Key, Kind, Version, Write},
 };
 use otp_engine_sqlite::{SqliteOptions, SqliteStore};

@@ -13,8 +13,10 @@ use std::{
 };
 
 use otp_engine::{
-    ChallengeState, Issuance, RefusalReason, Rejection, Store, Submission, Timestamp, Verdict,
+    Issuance, Rejection, Store, Submission, Timestamp, Verdict,
+    challenge::ChallengeState,
     store::{Cell, Class, Commit, Error, Key, Kind, Version, Write},
+    verdict::RefusalReason,
 };
 use otp_engine_sqlite::SqliteStore;
 use otp_engine_testkit::{on_a_failing_disk, scenarios};

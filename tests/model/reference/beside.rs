@@ -1,6 +1,9 @@
 //! What happens beside issue and verify: cancelling, delivery reports, status.
 
-use otp_engine::{CancelOutcome, ChallengeState, DeliveryStatus, ReportOutcome};
+use otp_engine::{
+    challenge::{ChallengeState, DeliveryStatus},
+    operation::{CancelOutcome, ReportOutcome},
+};
 
 use super::{Reference, note, take_one};
 use crate::flaw::Flaw;

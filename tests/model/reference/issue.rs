@@ -1,6 +1,9 @@
 //! When a code is sent: admission, the same code again, or a new one.
 
-use otp_engine::{ChallengeState, DeliveryStatus, RefusalReason};
+use otp_engine::{
+    challenge::{ChallengeState, DeliveryStatus},
+    verdict::RefusalReason,
+};
 
 use super::{FUTURE, Meter, Reference, Slot, WORTH_SENDING, note, read};
 use crate::flaw::Flaw;

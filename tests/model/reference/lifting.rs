@@ -1,6 +1,9 @@
 //! What makes counts fall: unlocking, resets, and a purge by a clock that is believed.
 
-use otp_engine::{ChallengeState, ResetOutcome, UnlockOutcome};
+use otp_engine::{
+    challenge::ChallengeState,
+    operation::{ResetOutcome, UnlockOutcome},
+};
 
 use super::{FUTURE, Meter, Reference};
 use crate::flaw::Flaw;

@@ -1,6 +1,6 @@
 //! What an entered text is worth, and what it costs.
 
-use otp_engine::{ChallengeState, Lock, Rejection, Timestamp};
+use otp_engine::{Rejection, Timestamp, challenge::ChallengeState, operation::Lock};
 
 use super::{Reference, Slot, note};
 use crate::flaw::Flaw;

@@ -1,8 +1,10 @@
 //! Each step, asked of both sides.
 
 use otp_engine::{
-    ChallengeId, ChallengeState, Delivery, DeliveryReport, DeliveryStatus, GatewayStatus, Issuance,
-    Lock, RefusalReason, Rejection, ReportOutcome, ResetOutcome, Submission, Timestamp, Verdict,
+    ChallengeId, Issuance, Rejection, Submission, Timestamp, Verdict,
+    challenge::{ChallengeState, DeliveryStatus, GatewayStatus},
+    operation::{Delivery, DeliveryReport, Lock, ReportOutcome, ResetOutcome},
+    verdict::RefusalReason,
 };
 
 use super::answers::{fault, id_of, of_fault, of_verdict};
@@ -227,8 +229,8 @@ impl World<'_> {
         };
         self.same("cancel", ask, &engine, &model)?;
         self.count(match model {
-            Ok(otp_engine::CancelOutcome::Cancelled) => "cancelled",
-            Ok(otp_engine::CancelOutcome::NothingLive) => "nothing to cancel",
+            Ok(otp_engine::operation::CancelOutcome::Cancelled) => "cancelled",
+            Ok(otp_engine::operation::CancelOutcome::NothingLive) => "nothing to cancel",
             Err(fault) => of_fault(fault),
         });
         Ok(())
@@ -325,8 +327,8 @@ impl World<'_> {
         };
         self.same("unlock", ask, &engine, &model)?;
         self.count(match engine {
-            otp_engine::UnlockOutcome::Unlocked => "unlocked",
-            otp_engine::UnlockOutcome::NothingToUnlock => "nothing to unlock",
+            otp_engine::operation::UnlockOutcome::Unlocked => "unlocked",
+            otp_engine::operation::UnlockOutcome::NothingToUnlock => "nothing to unlock",
         });
         Ok(())
     }

@@ -4,8 +4,8 @@
 use otp_engine::oath::Device;
 use otp_engine::store::{self, Class};
 use otp_engine::{
-    Clock as _, Error, RateLimits, Rejection, ResetOutcome, Store, Submission, SystemClock,
-    Timestamp, Verdict,
+    Clock as _, Error, RateLimits, Rejection, Store, Submission, SystemClock, Timestamp, Verdict,
+    operation::ResetOutcome,
 };
 
 use super::{codes::wrong, harness::rate_limits};

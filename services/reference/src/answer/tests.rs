@@ -1,4 +1,7 @@
-use otp_engine::{EvidenceFault, EvidenceKind, Rejection, Timestamp};
+use otp_engine::{
+    Rejection, Timestamp,
+    evidence::{EvidenceFault, EvidenceKind},
+};
 use serde_json::json;
 
 use super::*;

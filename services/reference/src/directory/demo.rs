@@ -2,7 +2,10 @@
 
 use axum::http::HeaderMap;
 use otp_engine::{
-    ContentDigest, EvidenceKind, MessageError, MessageTemplate, Mobile, OutOfBounds, Policy, Target,
+    ContentDigest, Mobile, Policy, Target,
+    evidence::EvidenceKind,
+    message::{MessageError, MessageTemplate},
+    policy::OutOfBounds,
 };
 
 use super::{Access, Denial, Directory, Fault, Terms, User};

@@ -1,6 +1,10 @@
 //! Erasure: the personal details of a signature and its captured image go, its record verifies on.
 
-use otp_engine::{EraseOutcome, EraseRequest, Expected, RecordDetail, Target, verify_record};
+use otp_engine::{
+    Target,
+    operation::{EraseOutcome, EraseRequest},
+    record::{Expected, RecordDetail, verify_record},
+};
 
 use super::{PURPOSE, Service};
 use crate::directory::Fault;

@@ -1,6 +1,6 @@
 //! Reset: an administrator lifts what holds a slot, a recipient or a user up, and says why.
 
-use otp_engine::{Binding, Recipient, ResetOutcome, Target};
+use otp_engine::{Binding, Recipient, Target, operation::ResetOutcome};
 
 use super::{PURPOSE, Service};
 use crate::directory::{Fault, User};

@@ -1,7 +1,10 @@
 //! Send: a code is issued, its message handed over, and what the gateway said reported.
 
 use otp_engine::{
-    ChallengeId, Delivery, DeliveryReport, GatewayStatus, Issuance, Message, Refusal, Timestamp,
+    ChallengeId, Issuance, Refusal, Timestamp,
+    challenge::GatewayStatus,
+    message::Message,
+    operation::{Delivery, DeliveryReport},
 };
 use serde_json::Value;
 

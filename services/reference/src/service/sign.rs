@@ -1,7 +1,10 @@
 //! Verify and Get signature: a code signs a field, and the field shows who signed it.
 
 use axum::http::{HeaderMap, header};
-use otp_engine::{Evidence, Expected, Submission, Verdict, verify_record};
+use otp_engine::{
+    Evidence, Submission, Verdict,
+    record::{Expected, verify_record},
+};
 use serde_json::Value;
 
 use super::{Outcome, PURPOSE, Service};

@@ -2,7 +2,7 @@
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
-use otp_engine::{ContentDigest, MessageTemplate};
+use otp_engine::{ContentDigest, message::MessageTemplate};
 use otp_engine_reference::directory::{Denial, Terms};
 use serde_json::json;
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use otp_engine::{ContentDigest, MessageTemplate};
+use otp_engine::{ContentDigest, message::MessageTemplate};
 use otp_engine_reference::directory::Terms;
 use otp_engine_reference::gateway::{Gateway, Reply, Unanswered};
 use serde_json::json;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use otp_engine::oath::Acceptance;
 use otp_engine::{
-    Engine, Error, KeyRing, ManualClock, RateLimits, Rejection, ResetOutcome, Store, Timestamp,
-    Verdict,
+    Engine, Error, KeyRing, ManualClock, RateLimits, Rejection, Store, Timestamp, Verdict,
+    operation::ResetOutcome,
 };
 
 use super::token::Token;
