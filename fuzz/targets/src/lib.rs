@@ -39,7 +39,7 @@ pub const TARGETS: &[Target] = &[
     ("otpauth", otpauth),
     ("payload", payload),
     ("record", record),
-    ("typed", entered),
+    ("entered", entered),
 ];
 
 /// The control: a fault that a fuzzer has to find, behind four comparisons.

@@ -60,7 +60,7 @@ macro_rules! replays {
 }
 
 replays! {
-    typed_text "typed"
+    entered_text "entered"
     telephone_numbers "mobile"
     addresses "email"
     message_templates "message"
@@ -103,8 +103,8 @@ fn case_370_every_target_has_a_corpus_and_is_replayed() {
 #[test]
 fn case_371_a_corpus_that_is_missing_or_empty_fails_the_replay() {
     let empty = std::env::temp_dir().join(format!("otp-engine-replay-{}", std::process::id()));
-    fs::create_dir_all(empty.join("typed")).unwrap();
-    assert!(inputs(&empty, "typed").unwrap_err().ends_with("no input"));
+    fs::create_dir_all(empty.join("entered")).unwrap();
+    assert!(inputs(&empty, "entered").unwrap_err().ends_with("no input"));
     assert!(inputs(&empty, "mobile").is_err());
     fs::remove_dir_all(&empty).unwrap();
 }
