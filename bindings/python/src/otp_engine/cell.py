@@ -19,8 +19,8 @@ class Cell:
 class Write:
     """One write of a commit: the cell must have ``expected`` as its version, 0 where there is none.
 
-    Its new version is ``expected + 1``. ``kind``: 1 slot, 2 meter, 3 page, 4 record, 5 credential,
-    6 canary.
+    Its new version is ``expected + 1``. ``kind``: 1 slot, 2 meter, 3 chain head, 4 record,
+    5 credential, 6 canary.
     """
 
     key: bytes

@@ -164,7 +164,8 @@ def verify_record(
 ) -> RecordVerdict:
     """Verify one record with a JWK set; ``jws`` may be a record or its SD-JWT text too.
 
-    White space behind the texts is left out. ``expected`` may not have a page: ``ValueError``.
+    White space behind the texts is left out. ``expected`` may not have a chain head:
+    ``ValueError``.
     """
     line, told = _line(jws, "jws"), several(disclosures, "disclosures")
     if "~" in line and told:
