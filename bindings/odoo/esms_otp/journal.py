@@ -31,9 +31,9 @@ _SUPERSEDED = """UPDATE esms_otp_generation SET state = 'superseded'
 WHERE model = %(model)s AND field = %(field)s AND res_id = %(res_id)s AND user_id = %(user_id)s
 AND state = 'pending' AND generation <> %(generation)s"""
 _LOGGED = """INSERT INTO esms_otp_log (
-    at, happening, reason, count, mixed_scripts, refunded, user_id, company_id, model, field,
+    at, kind, reason, count, mixed_scripts, refunded, user_id, company_id, model, field,
     res_id, recipient, generation)
-VALUES (%(at)s, %(happening)s, %(reason)s, %(count)s, %(mixed_scripts)s, %(refunded)s,
+VALUES (%(at)s, %(kind)s, %(reason)s, %(count)s, %(mixed_scripts)s, %(refunded)s,
     (SELECT id FROM res_users WHERE id = %(user_id)s), %(company_id)s, %(model)s, %(field)s,
     %(res_id)s, %(recipient)s, %(generation)s)"""
 
@@ -141,7 +141,7 @@ def _log(cr: BaseCursor, events: Iterable[otp.Event], company_id: int | None) ->
         target = event.target
         values = {
             "at": _naive(event.at),
-            "happening": event.kind,
+            "kind": event.kind,
             "reason": event.refusal_reason or event.rejection or event.reset_reason,
             "count": event.count,
             "mixed_scripts": event.mixed_scripts,

@@ -134,7 +134,7 @@ class OdooStore(otp.HostStore):
         """Apply all writes if every version is as expected, or none."""
         try:
             with transaction(self._registry) as cr:
-                # In one order everywhere, or two commits that share two budgets lock each other.
+                # In one order everywhere, or two commits that share two meters lock each other.
                 for write in sorted(writes, key=lambda write: write.key):
                     if not self._write(cr, write):
                         cr.rollback()

@@ -21,7 +21,7 @@ class EsmsOtpReceiptController(http.Controller):
         save_session=False,
     )
     def receipt(self, token, s="", t="", **_):
-        # A receipt informs officers and no one else: no budget is refunded on its word. The same
+        # A receipt informs officers and no one else: nothing is refunded on its word. The same
         # answer for all, since the gateway repeats what it takes for a failure.
         if s in _STATES and token.isascii() and len(token) == 32:
             journal.receipt(request.env.registry, token, s, _moment(t))

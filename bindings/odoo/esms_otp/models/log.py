@@ -6,12 +6,12 @@ class EsmsOtpLog(models.Model):
 
     _name = "esms.otp.log"
     _description = "OTP Event"
-    _rec_name = "happening"
+    _rec_name = "kind"
     _order = "at desc, id desc"
     _log_access = False
 
     at = fields.Datetime(required=True, readonly=True, index=True)
-    happening = fields.Char(required=True, readonly=True)
+    kind = fields.Char("Event", required=True, readonly=True)
     reason = fields.Char(readonly=True)
     count = fields.Integer(readonly=True, aggregator=None)
     mixed_scripts = fields.Boolean(

@@ -176,9 +176,9 @@ class TestAccess(OtpCase):
             self.assertTrue(signature.with_user(self.officer).read([name]))
 
     def test_rows_of_the_log(self):
-        rows = self.rows("esms.otp.log", at="2026-01-01 00:00:00", happening="issued")
+        rows = self.rows("esms.otp.log", at="2026-01-01 00:00:00", kind="issued")
         self.assertEqual(self.seen(self.officer, rows), [True, True, False])
-        nobodys = self.env["esms.otp.log"].create({"at": "2026-01-01", "happening": "unlocked"})
+        nobodys = self.env["esms.otp.log"].create({"at": "2026-01-01", "kind": "unlocked"})
         self.assertEqual(self.seen(self.officer, nobodys), [True])
 
     def test_rows_of_policies_and_gateways(self):

@@ -12,9 +12,9 @@ class TestJournal(RouteCase):
         self.env.invalidate_all()
         return self.env["esms.otp.generation"].search([("res_id", "=", self.loan.id)], limit=1)
 
-    def happenings(self):
+    def events(self):
         log = self.env["esms.otp.log"].search([("user_id", "=", self.borrower.id)], order="id")
-        return log.mapped(lambda event: (event.happening, event.reason or None))
+        return log.mapped(lambda event: (event.kind, event.reason or None))
 
     def test_officers_see_what_became_of_a_code(self):
         sent = self.send(redirect_url="/my/home")
@@ -28,7 +28,7 @@ class TestJournal(RouteCase):
         self.verify(self.gateway.code)
         self.assertEqual(self.row.state, "verified")
         self.assertEqual(
-            self.happenings(),
+            self.events(),
             [
                 ("issued", None),
                 ("delivered", None),
@@ -69,7 +69,7 @@ class TestJournal(RouteCase):
         self.gateway.answer = SendResult(False, "9")
         self.send()
         self.assertEqual(self.row.gateway_status, "9")
-        self.assertEqual(self.happenings()[-1][0], "delivery_failed")
+        self.assertEqual(self.events()[-1][0], "delivery_failed")
 
     @mute_logger(MAIN)
     def test_a_journal_that_fails_changes_no_answer(self):

@@ -48,7 +48,7 @@ class TestPurge(OtpCase):
         whole = OdooStore.purge
         self.sign()
         self.clock.turn(500 * 86400)
-        self.env["esms.otp.log"].create({"at": "2020-01-01", "happening": "issued"})
+        self.env["esms.otp.log"].create({"at": "2020-01-01", "kind": "issued"})
 
         def fails(store, now, limit):
             raise DatabaseError(errors.DeadlockDetected())
@@ -85,7 +85,7 @@ class TestPurge(OtpCase):
                     "company_id": self.env.company.id,
                 }
             )
-            self.env["esms.otp.log"].create({"at": moment, "happening": "issued"})
+            self.env["esms.otp.log"].create({"at": moment, "kind": "issued"})
         self.run_cron()
         self.assertEqual(
             self.env["esms.otp.generation"].search([]).mapped("generation"), ["gen_1", "gen_9"]
@@ -125,7 +125,7 @@ class TestPurge(OtpCase):
         row.action_unlock()
         with main.opened(self.registry) as store:
             self.assertTrue(engine.issue(store, binding))
-        log = self.env["esms.otp.log"].search([("happening", "=", "unlocked")])
+        log = self.env["esms.otp.log"].search([("kind", "=", "unlocked")])
         self.assertEqual(log.user_id, self.borrower)
 
     def test_case_331_a_reset_lifts_what_holds_user_number_and_field_up(self):
@@ -160,6 +160,6 @@ class TestPurge(OtpCase):
             self.assertTrue(engine.issue(store, binding))
         log = self.env["esms.otp.log"].search([("reason", "=", "the borrower was called back")])
         self.assertEqual(
-            set(log.mapped("happening")), {"user_reset", "slot_reset", "recipient_reset"}
+            set(log.mapped("kind")), {"user_reset", "slot_reset", "recipient_reset"}
         )
         self.assertEqual(log.user_id, self.borrower)

@@ -64,7 +64,7 @@ class TestReset(OtpCase):
             self.assertTrue(engine.verify(store, binding, again.code))
         log = self.env["esms.otp.log"].search([("reason", "=", WHY)])
         self.assertEqual(
-            set(log.mapped("happening")), {"user_reset", "slot_reset", "recipient_reset"}
+            set(log.mapped("kind")), {"user_reset", "slot_reset", "recipient_reset"}
         )
 
     def test_case_396_what_was_used_stays_used(self):
