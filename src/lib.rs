@@ -78,7 +78,7 @@
 //!
 //! * To prove who somebody is: a code shows that its reader has the telephone or the mailbox, and an SMS
 //!   can be intercepted (NIST SP 800-63B-4 calls it restricted). For logins prefer passkeys.
-//! * Where one process checks TOTP and replays do not matter: a TOTP library alone is smaller.
+//! * Where one process checks TOTP and replays do not matter: the crate `otp-oath` alone is smaller.
 //! * For a *qualified* electronic signature: a record is signed by the operator, not by the user.
 //!
 //! # Where to read on
