@@ -14,7 +14,7 @@
 #include <sys/types.h>
 #include <valgrind/memcheck.h>
 
-#include "check.h"
+#include "host_store.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -82,115 +82,23 @@ static int32_t clock_now(void *user_data, int64_t *out) {
 
 /* The store: what arrives in its callbacks is public by then. */
 
-typedef struct {
-    uint8_t key[32], head[17]; /* version, "has an end", end: as they travel */
-    uint8_t body[16384];
-    size_t len;
-} cell;
-
-static cell cells[512];
-static size_t cell_count = 0;
-
-static uint64_t get_number(const uint8_t *from, size_t bytes) {
-    uint64_t number = 0;
-    size_t at;
-    for (at = 0; at < bytes; at++) number = number << 8 | from[at];
-    return number;
-}
-
-static void put_number(uint8_t *to, uint64_t number, size_t bytes) {
-    size_t at;
-    for (at = 0; at < bytes; at++) to[at] = (uint8_t)(number >> (8 * (bytes - 1 - at)));
-}
-
-static cell *find(const uint8_t *key) {
-    size_t at;
-    for (at = 0; at < cell_count; at++) {
-        if (memcmp(cells[at].key, key, 32) == 0) return &cells[at];
-    }
-    return NULL;
-}
+static shelf kept_cells;
 
 static int32_t load(void *user_data, const uint8_t *keys, size_t key_count, otp_buffer *reply) {
-    size_t at, to = 0;
-    (void)user_data;
     make_public(keys, 32 * key_count);
-    for (at = 0; at < key_count; at++) {
-        const cell *found = find(keys + 32 * at);
-        to += found == NULL ? 1 : 22 + found->len;
-    }
-    reply->len = to;
-    if (to > reply->capacity) return OTP_CALLBACK_RESULT_MORE_ROOM;
-    for (at = to = 0; at < key_count; at++) {
-        const cell *found = find(keys + 32 * at);
-        uint8_t *out = reply->data + to;
-        out[0] = found != NULL;
-        to += 1;
-        if (found == NULL) continue;
-        memcpy(out + 1, found->head, 17);
-        put_number(out + 18, found->len, 4);
-        memcpy(out + 22, found->body, found->len);
-        to += 21 + found->len;
-    }
-    return OTP_CALLBACK_RESULT_DONE;
+    return shelf_load(user_data, keys, key_count, reply);
 }
 
 static int32_t commit(void *user_data, const uint8_t *writes, size_t writes_len, int64_t at, int32_t *outcome_out) {
-    int apply;
-    (void)user_data, (void)at;
     make_public(writes, writes_len);
-    for (apply = 0; apply < 2; apply++) {
-        uint64_t left = get_number(writes, 4);
-        const uint8_t *from = writes + 4;
-        for (; left > 0; left--) {
-            uint64_t expected = get_number(from + 33, 8);
-            size_t len = (size_t)get_number(from + 50, 4);
-            cell *found = find(from);
-            if ((found == NULL ? 0 : get_number(found->head, 8)) != expected) {
-                *outcome_out = OTP_COMMIT_OUTCOME_CONFLICT;
-                return OTP_CALLBACK_RESULT_DONE;
-            }
-            if (apply) {
-                if (found == NULL) {
-                    CHECK(cell_count < sizeof cells / sizeof cells[0] && len <= sizeof found->body);
-                    found = &cells[cell_count++];
-                    memcpy(found->key, from, 32);
-                }
-                memcpy(found->head, from + 33, 17);
-                put_number(found->head, expected + 1, 8);
-                memcpy(found->body, from + 54, len);
-                found->len = len;
-            }
-            from += 54 + len;
-        }
-        CHECK(from == writes + writes_len);
-    }
-    *outcome_out = OTP_COMMIT_OUTCOME_DONE;
-    return OTP_CALLBACK_RESULT_DONE;
-}
-
-static int32_t purge(void *user_data, int64_t at, uint64_t limit, uint64_t *dropped_out) {
-    (void)user_data, (void)at, (void)limit;
-    *dropped_out = 0;
-    return OTP_CALLBACK_RESULT_DONE;
-}
-
-static int32_t has_cells(void *user_data, int32_t *has_cells_out) {
-    (void)user_data;
-    *has_cells_out = cell_count > 0;
-    return OTP_CALLBACK_RESULT_DONE;
+    return shelf_commit(user_data, writes, writes_len, at, outcome_out);
 }
 
 static otp_store *new_store(void) {
-    otp_store *store = NULL;
-    SIZED(otp_host_store, functions);
+    otp_host_store functions = shelf_functions(&kept_cells);
     functions.load = load;
     functions.commit = commit;
-    functions.purge = purge;
-    functions.has_cells = has_cells;
-    functions.store_class = OTP_STORE_CLASS_PERMANENT;
-    OK(otp_store_host_new(&functions, &store));
-    return store;
+    return store_of(&functions);
 }
 
 /* An engine of secrets that are all followed; records are signed where `signs`. */
@@ -344,25 +252,25 @@ static void the_rest_of_a_challenge(const otp_engine *engine, const otp_store *s
 /* The newest cell of the store, changed at one place, and put right again. */
 static void seals(const otp_engine *engine, const otp_store *store) {
     attempt given = attempt_by(engine, 3000, "60123450001", "");
-    size_t slot = cell_count, at;
+    size_t slot = kept_cells.count, at;
     SIZED(otp_challenge, challenge);
     issued_for(engine, store, 3000, "60123450001");
-    CHECK(cell_count > slot);
-    for (; slot < cell_count; slot++) {
+    CHECK(kept_cells.count > slot);
+    for (; slot < kept_cells.count; slot++) {
         size_t places[4];
         places[0] = 0;
-        places[1] = cells[slot].len - 17; /* the last before the seal */
-        places[2] = cells[slot].len - 16;
-        places[3] = cells[slot].len - 1;
+        places[1] = kept_cells.cells[slot].len - 17; /* the last before the seal */
+        places[2] = kept_cells.cells[slot].len - 16;
+        places[3] = kept_cells.cells[slot].len - 1;
         for (at = 0; at < 4; at++) {
             SIZED(otp_issued, issued);
-            cells[slot].body[places[at]] ^= 1;
+            kept_cells.cells[slot].body[places[at]] ^= 1;
             STATUS(OTP_STATUS_TAMPERED, otp_engine_issue(engine, store, given.binding, &issued));
-            cells[slot].body[places[at]] ^= 1;
+            kept_cells.cells[slot].body[places[at]] ^= 1;
         }
-        cells[slot].head[7] ^= 1; /* another version */
+        kept_cells.cells[slot].head[7] ^= 1; /* another version */
         STATUS(OTP_STATUS_TAMPERED, otp_engine_status(engine, store, given.binding, &challenge));
-        cells[slot].head[7] ^= 1;
+        kept_cells.cells[slot].head[7] ^= 1;
     }
     OK(otp_engine_status(engine, store, given.binding, &challenge));
     CHECK(challenge.state == OTP_CHALLENGE_STATE_PENDING);

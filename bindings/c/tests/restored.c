@@ -1,5 +1,5 @@
 /* What outlives a backup, a page that was lost, and what stands in a foreign key set. C99 and C++11 alike. */
-#include "check.h"
+#include "host_store.h"
 
 static const char *SECRET = "12345678901234567890";
 static const int64_t START = 1790000010; /* in the middle of a step of 30 seconds */
@@ -150,126 +150,10 @@ static void case_391_a_device_counts_its_guesses_by_itself_and_locks_no_code_tha
     otp_engine_free(engine);
 }
 
-/* A host's store that can hide the cells of one kind, as if somebody had deleted them. */
-enum { CELLS = 64, ROOM = 4096 };
-
-typedef struct {
-    uint8_t key[32], kind;
-    uint64_t version;
-    uint8_t end[9]; /* as it comes: whether there is one, and which */
-    size_t len;
-    uint8_t body[ROOM];
-} row;
-
-typedef struct {
-    row rows[CELLS];
-    size_t count;
-    int hidden; /* the kind of the cells that are gone; 0 for none */
-    unsigned commits;
-} shelf;
-
-static uint64_t number(const uint8_t *from, size_t bytes) {
-    uint64_t value = 0;
-    while (bytes-- > 0) value = value << 8 | *from++;
-    return value;
-}
-
-static void put(uint8_t *to, uint64_t value, size_t bytes) {
-    while (bytes-- > 0) {
-        to[bytes] = (uint8_t)value;
-        value >>= 8;
-    }
-}
-
-static row *find(shelf *self, const uint8_t *key) {
-    size_t at;
-    for (at = 0; at < self->count; at++) {
-        row *found = &self->rows[at];
-        if (memcmp(found->key, key, 32) == 0 && found->kind != self->hidden) return found;
-    }
-    return NULL;
-}
-
-static int32_t load(void *user_data, const uint8_t *keys, size_t key_count, otp_buffer *reply) {
-    shelf *self = (shelf *)user_data;
-    uint8_t *out = reply->data;
-    size_t at, needed = 0;
-    for (at = 0; at < key_count; at++) {
-        row *found = find(self, keys + 32 * at);
-        needed += found == NULL ? 1 : 22 + found->len;
-    }
-    reply->len = needed;
-    if (needed > reply->capacity) return OTP_CALLBACK_RESULT_MORE_ROOM;
-    for (at = 0; at < key_count; at++) {
-        row *found = find(self, keys + 32 * at);
-        *out++ = found != NULL;
-        if (found == NULL) continue;
-        put(out, found->version, 8);
-        memcpy(out + 8, found->end, 9);
-        put(out + 17, found->len, 4);
-        memcpy(out + 21, found->body, found->len);
-        out += 21 + found->len;
-    }
-    return OTP_CALLBACK_RESULT_DONE;
-}
-
-static int32_t commit(void *user_data, const uint8_t *writes, size_t writes_len, int64_t now, int32_t *outcome_out) {
-    shelf *self = (shelf *)user_data;
-    int apply;
-    (void)now;
-    self->commits++;
-    for (apply = 0; apply < 2; apply++) {
-        const uint8_t *from = writes + 4;
-        while (from < writes + writes_len) {
-            size_t len = (size_t)number(from + 50, 4);
-            uint64_t expected = number(from + 33, 8);
-            row *found = find(self, from);
-            if ((found == NULL ? 0 : found->version) != expected) {
-                *outcome_out = OTP_COMMIT_OUTCOME_CONFLICT;
-                return OTP_CALLBACK_RESULT_DONE;
-            }
-            if (apply) {
-                if (found == NULL) {
-                    CHECK(self->count < CELLS);
-                    found = &self->rows[self->count++];
-                }
-                CHECK(len <= ROOM);
-                memcpy(found->key, from, 32);
-                found->kind = from[32];
-                found->version = expected + 1;
-                memcpy(found->end, from + 41, 9);
-                found->len = len;
-                memcpy(found->body, from + 54, len);
-            }
-            from += 54 + len;
-        }
-    }
-    *outcome_out = OTP_COMMIT_OUTCOME_DONE;
-    return OTP_CALLBACK_RESULT_DONE;
-}
-
-static int32_t purge(void *user_data, int64_t now, uint64_t limit, uint64_t *dropped_out) {
-    (void)user_data, (void)now, (void)limit;
-    *dropped_out = 0;
-    return OTP_CALLBACK_RESULT_DONE;
-}
-
-static int32_t has_cells(void *user_data, int32_t *has_cells_out) {
-    *has_cells_out = ((shelf *)user_data)->count > 0;
-    return OTP_CALLBACK_RESULT_DONE;
-}
-
+/* A host's store that can hide the cells of one kind. */
 static otp_store *store_on(shelf *self) {
-    otp_store *store = NULL;
-    SIZED(otp_host_store, functions);
-    functions.load = load;
-    functions.commit = commit;
-    functions.purge = purge;
-    functions.has_cells = has_cells;
-    functions.store_class = OTP_STORE_CLASS_PERMANENT;
-    functions.user_data = self;
-    OK(otp_store_host_new(&functions, &store));
-    return store;
+    otp_host_store functions = shelf_functions(self);
+    return store_of(&functions);
 }
 
 static otp_signing_key *signing_key(void) {
@@ -336,11 +220,11 @@ static void case_392_a_page_that_is_gone_is_found_before_anything_is_compared(vo
 static void case_392_a_page_that_was_set_back_is_found_after_one_lost_commit(void) {
     int64_t now = START;
     shelf *self = (shelf *)calloc(1, sizeof *self);
-    row *before = (row *)calloc(1, sizeof *before);
+    shelf_cell *before = (shelf_cell *)calloc(1, sizeof *before);
     otp_signing_key *key = signing_key();
     otp_engine *engine = engine_of(0, &now, NULL, key);
     otp_store *store = store_on(self);
-    row *page = NULL;
+    shelf_cell *page = NULL;
     otp_issued issued;
     attempt given;
     unsigned commits;
@@ -355,7 +239,7 @@ static void case_392_a_page_that_was_set_back_is_found_after_one_lost_commit(voi
         otp_bytes_free(signed_one.record);
         now += 600;
         if (page == NULL) {
-            for (page = self->rows; page->kind != OTP_CELL_KIND_CHAIN_HEAD;) page++;
+            for (page = self->cells; page->kind != OTP_CELL_KIND_CHAIN_HEAD;) page++;
             *before = *page;
         }
     }
