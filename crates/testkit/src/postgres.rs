@@ -194,6 +194,10 @@ impl crate::scenarios::Mortal for PostgresServer {
         Self::kill(self);
     }
 
+    fn stop(&mut self) {
+        Self::stop(self);
+    }
+
     fn resume(&mut self) {
         Self::resume(self);
     }

@@ -200,6 +200,10 @@ impl crate::scenarios::Mortal for RedisServer {
         Self::kill(self);
     }
 
+    fn stop(&mut self) {
+        Self::stop(self);
+    }
+
     fn resume(&mut self) {
         Self::resume(self);
     }

@@ -5,14 +5,16 @@
 //!
 //! ```no_run
 //! # use otp_engine::{MemoryStore, Store};
-//! # use otp_engine_testkit::scenarios::{self, Codes};
+//! # use otp_engine_testkit::{process_tests, scenarios::Codes};
 //! # fn open(text: &str) -> Box<dyn Store> { Box::new(MemoryStore::new()) }
-//! fn codes_are_accepted_once() {
-//!     scenarios::harness("codes_are_accepted_once", &open, |test| {
+//! process_tests! {
+//!     open;
+//!
+//!     fn codes_are_accepted_once(test) {
 //!         // ... start a server; `text` tells each process how to open the store
 //!         let storm = Codes { test, text: "text", slots: 12, kills: 0 };
 //!         storm.rage(&*open("text"), None).acquitted();
-//!     });
+//!     }
 //! }
 //! ```
 
@@ -35,13 +37,16 @@ mod tasks;
 mod trips;
 
 pub use clock::clock_moves_back;
-pub use codes::{Codes, Judged, finds_a_fault};
+pub use codes::{Codes, Judged, storms_catch};
 pub use crash::Crash;
 pub use devices::{devices_are_judged, devices_in_a_storm, storms_of_devices_catch};
 pub use harness::{DeskError, Guesses, at_desk, binding, engine, engine_at};
-pub use network::{answers_are_lost, everything_is_swallowed};
-pub use tasks::{Bridged, InPlace, Tasks, bridge, runtime, storm_of_tasks};
-pub use trips::one_load_and_one_commit;
+pub use network::{answers_are_lost, everything_is_swallowed, outlives_its_server};
+pub use tasks::{
+    Bridged, InPlace, Tasks, all_places_are_left, bridge, futures_are_dropped, runtime,
+    storm_of_tasks,
+};
+pub use trips::{one_load_and_one_commit, one_round_trip_each};
 
 /// How a process opens the store, by the text that the test was given.
 pub type Open = dyn Fn(&str) -> Box<dyn Store>;
@@ -50,6 +55,11 @@ pub type Open = dyn Fn(&str) -> Box<dyn Store>;
 pub trait Mortal {
     /// Kills all of its processes (`kill -9`).
     fn kill(&mut self);
+
+    /// Ends it in good order.
+    fn stop(&mut self) {
+        self.kill();
+    }
 
     /// Starts it again.
     fn resume(&mut self);
@@ -64,6 +74,18 @@ impl Mortal for Nobody {
     fn kill(&mut self) {}
 
     fn resume(&mut self) {}
+}
+
+/// Makes tests that begin as the process that they may be; each knows its own name.
+#[macro_export]
+macro_rules! process_tests {
+    ($open:path; $($(#[$attribute:meta])* fn $name:ident($test:ident) $body:block)+) => {$(
+        #[test]
+        $(#[$attribute])*
+        fn $name() {
+            $crate::scenarios::harness(stringify!($name), &$open, |$test| $body);
+        }
+    )+};
 }
 
 /// Runs a test of this name; in the processes that it starts, plays their parts.

@@ -57,22 +57,7 @@ fn refused(opened: Result<PostgresStore, OpenError>, by: &str) {
 #[test]
 fn a_load_and_a_commit_are_one_round_trip_each() {
     let (_server, _folder, proxy, store) = behind_a_proxy();
-    let four = [1, 2, 3, 4].map(|number| write(number, 0));
-    let keys = four.map(|write| write.key);
-    let mut before = proxy.round_trips();
-    let mut count = || {
-        let now = proxy.round_trips();
-        core::mem::replace(&mut before, now).abs_diff(now)
-    };
-    store.load(&keys, &mut Vec::new()).unwrap();
-    assert_eq!(count(), 1);
-    assert_eq!(store.commit(&four, NOW).unwrap(), Commit::Done);
-    assert_eq!(count(), 1);
-    assert_eq!(store.commit(&four, NOW).unwrap(), Commit::Conflict);
-    assert_eq!(count(), 1);
-    store.load(&[], &mut Vec::new()).unwrap();
-    assert_eq!(store.commit(&[], NOW).unwrap(), Commit::Done);
-    assert_eq!(count(), 0);
+    scenarios::one_round_trip_each(&proxy, &store);
 }
 
 #[test]
@@ -116,28 +101,8 @@ fn behind_a_proxy() -> (PostgresServer, Folder, Proxy, PostgresStore) {
 fn a_store_outlives_its_server() {
     let mut server = migrated(&[]);
     let store = PostgresStore::open(&server.url()).unwrap();
-    assert_eq!(store.commit(&[write(1, 0)], NOW).unwrap(), Commit::Done);
-    two_idle_connections(&store); // both to be cut
-    for kills in [false, true] {
-        if kills {
-            server.kill();
-        } else {
-            server.stop();
-        }
-        let load = store.load(&[write(1, 0).key], &mut Vec::new());
-        assert!(matches!(load, Err(Error::Unavailable(Some(_)))), "{load:?}");
-        let commit = store.commit(&[write(1, 1)], NOW);
-        assert!(matches!(commit, Err(Error::Unavailable(_))), "{commit:?}");
-        server.resume();
-        assert_eq!(version(&store, 1), 1);
-    }
-    assert_eq!(store.commit(&[write(1, 1)], NOW).unwrap(), Commit::Done);
-    // And without a load in between: the connection is cut while it is idle.
-    server.stop();
-    server.resume();
-    let commit = store.commit(&[write(1, 2)], NOW);
-    assert!(matches!(commit, Err(Error::Unknown(_))), "{commit:?}");
-    assert_eq!(store.commit(&[write(1, 2)], NOW).unwrap(), Commit::Done);
+    let leave_idle = || two_idle_connections(&store);
+    scenarios::outlives_its_server(&mut server, &store, &leave_idle);
 }
 
 /// Whatever the server reports of a commit has one meaning, and where it is not "unknown" nothing

@@ -8,6 +8,7 @@ use otp_engine_postgres::PostgresStore;
 use otp_engine_testkit::{
     PostgresServer,
     broken::Flaw,
+    process_tests,
     scenarios::{self, Codes, Crash},
 };
 
@@ -29,36 +30,46 @@ fn server() -> PostgresServer {
     server
 }
 
-fn harness(test: &str, run: impl FnOnce(&str)) {
-    scenarios::harness(test, &open, run);
-}
+process_tests! {
+    open;
 
-#[test]
-fn case_56_a_code_is_accepted_once_and_compared_so_often_by_all_processes() {
-    harness(
-        "case_56_a_code_is_accepted_once_and_compared_so_often_by_all_processes",
-        |test| codes(test, 50, 0),
-    );
-}
+    fn case_56_a_code_is_accepted_once_and_compared_so_often_by_all_processes(test) {
+        codes(test, 50, 0);
+    }
 
-#[test]
-fn case_56_a_code_is_accepted_once_though_processes_and_server_are_killed() {
-    harness(
-        "case_56_a_code_is_accepted_once_though_processes_and_server_are_killed",
-        |test| codes(test, 24, 16),
-    );
-}
+    fn case_56_a_code_is_accepted_once_though_processes_and_server_are_killed(test) {
+        codes(test, 24, 16);
+    }
 
-#[test]
-#[ignore = "long"]
-fn case_56_many_codes_are_accepted_once_and_compared_so_often_by_all_processes() {
-    harness(
-        "case_56_many_codes_are_accepted_once_and_compared_so_often_by_all_processes",
-        |test| {
-            codes(test, 1_000, 0);
-            codes(test, 200, 160);
-        },
-    );
+    #[ignore = "long"]
+    fn case_56_many_codes_are_accepted_once_and_compared_so_often_by_all_processes(test) {
+        codes(test, 1_000, 0);
+        codes(test, 200, 160);
+    }
+
+    /// Both judges must see each of the flaws, kills or not.
+    fn storms_of_codes_catch_naive_stores(test) {
+        let server = server();
+        scenarios::storms_catch(test, &open, &mut |flaw| {
+            empty(&server);
+            format!("{flaw:?} {}", server.url())
+        });
+    }
+
+    fn a_storm_of_cells_by_processes_is_counted_exactly(test) {
+        let server = server();
+        let text = format!("sound {}", server.url());
+        scenarios::storm_of_cells(test, &text, &*open(&text), 50).unwrap();
+    }
+
+    fn nothing_is_lost_in_60_kills(test) {
+        crash(test, 60);
+    }
+
+    #[ignore = "long"]
+    fn nothing_is_lost_in_600_kills(test) {
+        crash(test, 600);
+    }
 }
 
 #[track_caller]
@@ -72,42 +83,6 @@ fn codes(test: &str, slots: u32, kills: u64) {
         kills,
     };
     storm.finds_no_fault("PostgreSQL", &open, Some(&mut server));
-}
-
-/// Both judges must see each of the flaws, kills or not.
-#[test]
-fn storms_of_codes_catch_naive_stores() {
-    harness("storms_of_codes_catch_naive_stores", |test| {
-        let server = server();
-        for flaw in Flaw::ALL {
-            for kills in [0, 6] {
-                scenarios::finds_a_fault(test, (24, kills), &open, &mut || {
-                    empty(&server);
-                    format!("{flaw:?} {}", server.url())
-                });
-            }
-        }
-    });
-}
-
-#[test]
-fn a_storm_of_cells_by_processes_is_counted_exactly() {
-    harness("a_storm_of_cells_by_processes_is_counted_exactly", |test| {
-        let server = server();
-        let text = format!("sound {}", server.url());
-        scenarios::storm_of_cells(test, &text, &*open(&text), 50).unwrap();
-    });
-}
-
-#[test]
-fn nothing_is_lost_in_60_kills() {
-    harness("nothing_is_lost_in_60_kills", |test| crash(test, 60));
-}
-
-#[test]
-#[ignore = "long"]
-fn nothing_is_lost_in_600_kills() {
-    harness("nothing_is_lost_in_600_kills", |test| crash(test, 600));
 }
 
 #[track_caller]

@@ -8,6 +8,7 @@ use otp_engine_redis::RedisOptions;
 use otp_engine_testkit::{
     PATIENCE, RedisServer, SlowDisk,
     broken::Flaw,
+    process_tests,
     scenarios::{self, Codes, Crash, Mortal},
 };
 
@@ -26,45 +27,109 @@ fn open(text: &str) -> Box<dyn Store> {
     }
 }
 
-fn server() -> RedisServer {
-    RedisServer::start()
-}
+process_tests! {
+    open;
 
-fn harness(test: &str, run: impl FnOnce(&str)) {
-    scenarios::harness(test, &open, run);
-}
+    fn case_56_a_code_is_accepted_once_and_compared_so_often_by_all_processes(test) {
+        codes(test, 50, 0);
+    }
 
-#[test]
-fn case_56_a_code_is_accepted_once_and_compared_so_often_by_all_processes() {
-    harness(
-        "case_56_a_code_is_accepted_once_and_compared_so_often_by_all_processes",
-        |test| codes(test, 50, 0),
-    );
-}
+    fn case_56_a_code_is_accepted_once_though_processes_and_server_are_killed(test) {
+        codes(test, 24, 16);
+    }
 
-#[test]
-fn case_56_a_code_is_accepted_once_though_processes_and_server_are_killed() {
-    harness(
-        "case_56_a_code_is_accepted_once_though_processes_and_server_are_killed",
-        |test| codes(test, 24, 16),
-    );
-}
+    #[ignore = "long"]
+    fn case_56_many_codes_are_accepted_once_and_compared_so_often_by_all_processes(test) {
+        codes(test, 1_000, 0);
+        codes(test, 200, 160);
+    }
 
-#[test]
-#[ignore = "long"]
-fn case_56_many_codes_are_accepted_once_and_compared_so_often_by_all_processes() {
-    harness(
-        "case_56_many_codes_are_accepted_once_and_compared_so_often_by_all_processes",
-        |test| {
-            codes(test, 1_000, 0);
-            codes(test, 200, 160);
-        },
-    );
+    /// Both judges must see each of the flaws, kills or not.
+    fn storms_of_codes_catch_naive_stores(test) {
+        let server = RedisServer::start();
+        scenarios::storms_catch(test, &open, &mut |flaw| {
+            empty(&server);
+            format!("{flaw:?} {}", server.url())
+        });
+    }
+
+    fn a_storm_of_cells_by_processes_is_counted_exactly(test) {
+        let server = RedisServer::start();
+        let text = format!("sound {}", server.url());
+        scenarios::storm_of_cells(test, &text, &*open(&text), 50).unwrap();
+    }
+
+    fn nothing_is_lost_in_100_kills(test) {
+        crash(test, 100);
+    }
+
+    #[ignore = "long"]
+    fn nothing_is_lost_in_1000_kills(test) {
+        crash(test, 1_000);
+    }
+
+    /// The same trial sees what a server loses that writes nothing down.
+    fn a_server_without_an_append_only_file_is_caught(test) {
+        let mut server = RedisServer::with(&["--appendonly", "no"]);
+        let text = format!("lossy {}", server.url());
+        caught(
+            Crash {
+                test,
+                text: &text,
+                kills: 1,
+                load: 20,
+            },
+            &mut server,
+        );
+    }
+
+    /// And what one loses that flushes once a second: while a flush takes its time it puts off its
+    /// writes, and answers all the same. The server that flushes always passes on the same disk.
+    fn a_server_that_flushes_every_second_is_caught_on_a_slow_disk(test) {
+        let mut server = Slow::new(&["--appendfsync", "everysec"]);
+        let text = format!("lossy {}", server.server.url());
+        caught(
+            Crash {
+                test,
+                text: &text,
+                kills: 200, // about every second one loses something: it ends with the first
+                load: 2_000,
+            },
+            &mut server,
+        );
+        drop(server);
+
+        let mut server = Slow::new(&[]);
+        let text = format!("sound {}", server.server.url());
+        let sound = Crash {
+            test,
+            text: &text,
+            kills: 2,
+            load: 2,
+        };
+        sound.rage(&mut server, &open).unwrap();
+    }
+
+    /// And on the disk that there is: at some of the kills, a commit here and there.
+    #[ignore = "long"]
+    fn a_server_that_flushes_every_second_is_caught(test) {
+        let mut server = RedisServer::with(&["--appendfsync", "everysec"]);
+        let text = format!("lossy {}", server.url());
+        caught(
+            Crash {
+                test,
+                text: &text,
+                kills: 100,
+                load: 1_000,
+            },
+            &mut server,
+        );
+    }
 }
 
 #[track_caller]
 fn codes(test: &str, slots: u32, kills: u64) {
-    let mut server = server();
+    let mut server = RedisServer::start();
     let text = format!("sound {}", server.url());
     let storm = Codes {
         test,
@@ -75,45 +140,9 @@ fn codes(test: &str, slots: u32, kills: u64) {
     storm.finds_no_fault("Redis", &open, Some(&mut server));
 }
 
-/// Both judges must see each of the flaws, kills or not.
-#[test]
-fn storms_of_codes_catch_naive_stores() {
-    harness("storms_of_codes_catch_naive_stores", |test| {
-        let server = server();
-        for flaw in Flaw::ALL {
-            for kills in [0, 6] {
-                scenarios::finds_a_fault(test, (24, kills), &open, &mut || {
-                    empty(&server);
-                    format!("{flaw:?} {}", server.url())
-                });
-            }
-        }
-    });
-}
-
-#[test]
-fn a_storm_of_cells_by_processes_is_counted_exactly() {
-    harness("a_storm_of_cells_by_processes_is_counted_exactly", |test| {
-        let server = server();
-        let text = format!("sound {}", server.url());
-        scenarios::storm_of_cells(test, &text, &*open(&text), 50).unwrap();
-    });
-}
-
-#[test]
-fn nothing_is_lost_in_100_kills() {
-    harness("nothing_is_lost_in_100_kills", |test| crash(test, 100));
-}
-
-#[test]
-#[ignore = "long"]
-fn nothing_is_lost_in_1000_kills() {
-    harness("nothing_is_lost_in_1000_kills", |test| crash(test, 1000));
-}
-
 #[track_caller]
 fn crash(test: &str, kills: u64) {
-    let mut server = server();
+    let mut server = RedisServer::start();
     let text = format!("sound {}", server.url());
     let trial = Crash {
         test,
@@ -128,76 +157,6 @@ fn empty(server: &RedisServer) {
     let client = redis::Client::open(server.url()).unwrap();
     let mut connection = client.get_connection().unwrap();
     redis::cmd("FLUSHALL").exec(&mut connection).unwrap();
-}
-
-/// The same trial sees what a server loses that writes nothing down.
-#[test]
-fn a_server_without_an_append_only_file_is_caught() {
-    harness("a_server_without_an_append_only_file_is_caught", |test| {
-        let mut server = RedisServer::with(&["--appendonly", "no"]);
-        let text = format!("lossy {}", server.url());
-        caught(
-            Crash {
-                test,
-                text: &text,
-                kills: 1,
-                load: 20,
-            },
-            &mut server,
-        );
-    });
-}
-
-/// And what one loses that flushes once a second: while a flush takes its time it puts off its
-/// writes, and answers all the same. The server that flushes always passes on the same disk.
-#[test]
-fn a_server_that_flushes_every_second_is_caught_on_a_slow_disk() {
-    harness(
-        "a_server_that_flushes_every_second_is_caught_on_a_slow_disk",
-        |test| {
-            let mut server = Slow::new(&["--appendfsync", "everysec"]);
-            let text = format!("lossy {}", server.server.url());
-            caught(
-                Crash {
-                    test,
-                    text: &text,
-                    kills: 200, // about every second one loses something: it ends with the first
-                    load: 2_000,
-                },
-                &mut server,
-            );
-            drop(server);
-
-            let mut server = Slow::new(&[]);
-            let text = format!("sound {}", server.server.url());
-            let sound = Crash {
-                test,
-                text: &text,
-                kills: 2,
-                load: 2,
-            };
-            sound.rage(&mut server, &open).unwrap();
-        },
-    );
-}
-
-/// And on the disk that there is: at some of the kills, a commit here and there.
-#[test]
-#[ignore = "long"]
-fn a_server_that_flushes_every_second_is_caught() {
-    harness("a_server_that_flushes_every_second_is_caught", |test| {
-        let mut server = RedisServer::with(&["--appendfsync", "everysec"]);
-        let text = format!("lossy {}", server.url());
-        caught(
-            Crash {
-                test,
-                text: &text,
-                kills: 100,
-                load: 1_000,
-            },
-            &mut server,
-        );
-    });
 }
 
 #[track_caller]

@@ -7,6 +7,7 @@ use otp_engine_sqlite::SqliteOptions;
 use otp_engine_testkit::{
     Folder, PATIENCE,
     broken::Flaw,
+    process_tests,
     scenarios::{self, Codes, Crash, Nobody},
 };
 
@@ -30,36 +31,63 @@ fn file_in(folder: &Folder) -> String {
     folder.path().join("otp.sqlite3").display().to_string()
 }
 
-fn harness(test: &str, run: impl FnOnce(&str)) {
-    scenarios::harness(test, &open, run);
-}
+process_tests! {
+    open;
 
-#[test]
-fn case_56_a_code_is_accepted_once_and_compared_so_often_by_all_processes() {
-    harness(
-        "case_56_a_code_is_accepted_once_and_compared_so_often_by_all_processes",
-        |test| codes(test, 50, 0),
-    );
-}
+    fn case_56_a_code_is_accepted_once_and_compared_so_often_by_all_processes(test) {
+        codes(test, 50, 0);
+    }
 
-#[test]
-fn case_56_a_code_is_accepted_once_though_processes_are_killed() {
-    harness(
-        "case_56_a_code_is_accepted_once_though_processes_are_killed",
-        |test| codes(test, 24, 16),
-    );
-}
+    fn case_56_a_code_is_accepted_once_though_processes_are_killed(test) {
+        codes(test, 24, 16);
+    }
 
-#[test]
-#[ignore = "long"]
-fn case_56_many_codes_are_accepted_once_and_compared_so_often_by_all_processes() {
-    harness(
-        "case_56_many_codes_are_accepted_once_and_compared_so_often_by_all_processes",
-        |test| {
-            codes(test, 1_000, 0);
-            codes(test, 200, 160);
-        },
-    );
+    #[ignore = "long"]
+    fn case_56_many_codes_are_accepted_once_and_compared_so_often_by_all_processes(test) {
+        codes(test, 1_000, 0);
+        codes(test, 200, 160);
+    }
+
+    /// Both judges must see each of the flaws, kills or not.
+    fn storms_of_codes_catch_naive_stores(test) {
+        let mut folder = Folder::new();
+        scenarios::storms_catch(test, &open, &mut |flaw| {
+            folder = Folder::new();
+            format!("{flaw:?} {}", file_in(&folder))
+        });
+    }
+
+    fn case_56_a_storm_of_cells_by_processes_is_counted_exactly(test) {
+        storm_of_cells(test, "sound").unwrap();
+    }
+
+    /// The control: what it lets through must be seen.
+    fn a_storm_of_cells_catches_the_cellwise_store(test) {
+        storm_of_cells(test, "Cellwise").unwrap_err();
+    }
+
+    fn nothing_is_lost_torn_or_given_twice_in_300_kills(test) {
+        crash(test, 150);
+    }
+
+    #[ignore = "long"]
+    fn nothing_is_lost_torn_or_given_twice_in_3000_kills(test) {
+        crash(test, 1_500);
+    }
+
+    /// The control: what it tears must be seen.
+    fn kills_of_a_cellwise_store_are_caught(test) {
+        let folder = Folder::new();
+        let text = format!("Cellwise {}", file_in(&folder));
+        let trial = Crash {
+            test,
+            text: &text,
+            kills: 500, // most of them tear something: it ends with the first
+            load: 1,
+        };
+        let fault = trial.rage(&mut Nobody, &open).unwrap_err().to_string();
+        assert!(fault.contains("torn") || fault.contains("twice"), "{fault}");
+    }
 }
 
 #[track_caller]
@@ -75,62 +103,10 @@ fn codes(test: &str, slots: u32, kills: u64) {
     storm.finds_no_fault("SQLite", &open, None);
 }
 
-/// Both judges must see each of the flaws, kills or not.
-#[test]
-fn storms_of_codes_catch_naive_stores() {
-    harness("storms_of_codes_catch_naive_stores", |test| {
-        for flaw in Flaw::ALL {
-            for kills in [0, 6] {
-                let mut folder = Folder::new();
-                scenarios::finds_a_fault(test, (24, kills), &open, &mut || {
-                    folder = Folder::new();
-                    format!("{flaw:?} {}", file_in(&folder))
-                });
-            }
-        }
-    });
-}
-
-#[test]
-fn case_56_a_storm_of_cells_by_processes_is_counted_exactly() {
-    harness(
-        "case_56_a_storm_of_cells_by_processes_is_counted_exactly",
-        |test| {
-            storm_of_cells(test, "sound").unwrap();
-        },
-    );
-}
-
-/// The control: what it lets through must be seen.
-#[test]
-fn a_storm_of_cells_catches_the_cellwise_store() {
-    harness("a_storm_of_cells_catches_the_cellwise_store", |test| {
-        storm_of_cells(test, "Cellwise").unwrap_err();
-    });
-}
-
 fn storm_of_cells(test: &str, kind: &str) -> Result<(), otp_store_tests::Fault> {
     let folder = Folder::new();
     let text = format!("{kind} {}", file_in(&folder));
     scenarios::storm_of_cells(test, &text, &*open(&text), 150)
-}
-
-#[test]
-fn nothing_is_lost_torn_or_given_twice_in_300_kills() {
-    harness("nothing_is_lost_torn_or_given_twice_in_300_kills", |test| {
-        crash(test, 150);
-    });
-}
-
-#[test]
-#[ignore = "long"]
-fn nothing_is_lost_torn_or_given_twice_in_3000_kills() {
-    harness(
-        "nothing_is_lost_torn_or_given_twice_in_3000_kills",
-        |test| {
-            crash(test, 1_500);
-        },
-    );
 }
 
 /// Each time both writers are killed.
@@ -145,21 +121,4 @@ fn crash(test: &str, times: u64) {
         load: 1,
     };
     trial.finds_no_fault("pairs of writers on SQLite", &mut Nobody, &open);
-}
-
-/// The control: what it tears must be seen.
-#[test]
-fn kills_of_a_cellwise_store_are_caught() {
-    harness("kills_of_a_cellwise_store_are_caught", |test| {
-        let folder = Folder::new();
-        let text = format!("Cellwise {}", file_in(&folder));
-        let trial = Crash {
-            test,
-            text: &text,
-            kills: 500, // most of them tear something: it ends with the first
-            load: 1,
-        };
-        let fault = trial.rage(&mut Nobody, &open).unwrap_err().to_string();
-        assert!(fault.contains("torn") || fault.contains("twice"), "{fault}");
-    });
 }

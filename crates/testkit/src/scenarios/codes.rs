@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     Folder, Part, Player,
+    broken::Flaw,
     support::slot::{Op, Ret},
 };
 
@@ -64,9 +65,18 @@ impl Judged {
     }
 }
 
-/// Shows that both judges find a fault in the store that `prepare` empties and names: in one of some
-/// storms, as it takes two processes that meet.
-pub fn finds_a_fault(
+/// Shows that both judges find each of the flaws, kills or not, in the store that `prepare` empties
+/// and names.
+pub fn storms_catch(test: &str, open: &Open, prepare: &mut dyn FnMut(Flaw) -> String) {
+    for flaw in Flaw::ALL {
+        for kills in [0, 6] {
+            finds_a_fault(test, (24, kills), open, &mut || prepare(flaw));
+        }
+    }
+}
+
+/// In one of some storms, as it takes two processes that meet.
+fn finds_a_fault(
     test: &str,
     (slots, kills): (u32, u64),
     open: &Open,

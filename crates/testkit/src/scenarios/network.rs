@@ -7,6 +7,7 @@ use otp_engine::{
     store::{Commit, Error},
 };
 
+use super::Mortal;
 use crate::{
     Fate, Proxy,
     cells::{text, version, write},
@@ -65,6 +66,35 @@ pub fn everything_is_swallowed(proxy: &Proxy, store: &dyn Store, limit: Duration
     unavailable(load());
     proxy.set_silent(false);
     assert_eq!(version(store, 1), 3);
+}
+
+/// Shows that a store outlives its server, stopped or killed: what was answered is there, and a commit
+/// on a connection that was cut is unknown. `leave_idle` makes connections that are to be cut.
+pub fn outlives_its_server(server: &mut dyn Mortal, store: &dyn Store, leave_idle: &dyn Fn()) {
+    let commit = |expected| store.commit(&[write(1, expected)], NOW);
+    assert_eq!(commit(0).unwrap(), Commit::Done);
+    leave_idle();
+    for kills in [false, true] {
+        if kills {
+            server.kill();
+        } else {
+            server.stop();
+        }
+        let load = store.load(&[write(1, 0).key], &mut Vec::new());
+        assert!(matches!(load, Err(Error::Unavailable(Some(_)))), "{load:?}");
+        let told = commit(1);
+        assert!(matches!(told, Err(Error::Unavailable(_))), "{told:?}");
+        server.resume();
+        assert_eq!(version(store, 1), 1);
+    }
+    // A server that has forgotten a script is told it again.
+    assert_eq!(commit(1).unwrap(), Commit::Done);
+    // And without a load in between: the connection is cut while it is idle.
+    server.stop();
+    server.resume();
+    let told = commit(2);
+    assert!(matches!(told, Err(Error::Unknown(_))), "{told:?}");
+    assert_eq!(commit(2).unwrap(), Commit::Done);
 }
 
 const NOW: Timestamp = Timestamp::from_unix(1_715_767_200);

@@ -31,6 +31,7 @@ use crate::{
     Folder,
     broken::Flaw,
     support::slot::{Op, Ret},
+    wait_until,
 };
 
 mod drops;
@@ -186,6 +187,85 @@ impl<S: AsyncStore + 'static> Tasks<'_, S> {
         };
         assert!((0..20).any(is_condemned), "no storm found the flaw");
     }
+}
+
+/// Guesses, of whose futures about half are dropped; then the server is killed too. Shows that each
+/// code is accepted once and compared so often, that all `places` are left, and that `sessions` of
+/// dropped futures end.
+pub fn futures_are_dropped<S: AsyncStore + 'static>(
+    runtime: &Runtime,
+    stores: &Arc<Vec<S>>,
+    server: &mut dyn Mortal,
+    places: &dyn Fn(),
+    sessions: &dyn Fn(),
+) {
+    let storm = Tasks {
+        runtime,
+        stores,
+        drops: true,
+    };
+    let judged = storm.rage(18, None);
+    judged.acquitted();
+    assert!(judged.unanswered > 0, "{judged:?}");
+    let (heard, dropped) = storm.hear_their_own(6);
+    assert!(heard > 0 && dropped > 0, "{heard} {dropped}");
+    places();
+    sessions();
+    storm.rage(12, Some((server, 2))).acquitted();
+    places();
+}
+
+/// Shows that so many calls have a connection at the same time: each waits for the others with it.
+pub fn all_places_are_left<F>(
+    runtime: &Runtime,
+    connections: usize,
+    free: impl Fn() -> usize,
+    call: impl Fn(Arc<Barrier>) -> F,
+) where
+    F: Future<Output: Send> + Send + 'static,
+{
+    // A dropped call keeps its place until the server has ended it.
+    wait_until("each place is free", || free() == connections);
+    let all = Arc::new(Barrier::new(connections));
+    let calls: Vec<_> = (0..connections)
+        .map(|_| runtime.spawn(call(Arc::clone(&all))))
+        .collect();
+    for call in calls {
+        drop(runtime.block_on(call).unwrap());
+    }
+    assert_eq!(free(), connections);
+}
+
+/// Makes the tests of a store that is awaited over a network that loses what it carries.
+#[macro_export]
+macro_rules! asynchronous_proxy_tests {
+    ($behind_a_proxy:path) => {
+        const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
+
+        #[test]
+        fn an_operation_is_one_load_and_one_commit_of_one_round_trip_each() {
+            let runtime = $crate::scenarios::runtime();
+            let patient = Duration::from_secs(60);
+            let (_server, _folder, proxy, store) = $behind_a_proxy(&runtime, patient);
+            $crate::scenarios::one_load_and_one_commit(&proxy, &store);
+        }
+
+        #[test]
+        fn what_became_of_a_lost_answer_is_unknown_and_the_next_call_tells() {
+            let runtime = $crate::scenarios::runtime();
+            let (_server, _folder, proxy, store) = $behind_a_proxy(&runtime, ANSWER_TIMEOUT);
+            $crate::scenarios::answers_are_lost(&proxy, &store);
+            assert_eq!(store.store().pool.free_permits(), 8);
+        }
+
+        #[test]
+        fn a_server_that_falls_silent_is_given_up_in_time_and_taken_back() {
+            let runtime = $crate::scenarios::runtime();
+            let (_server, _folder, proxy, store) = $behind_a_proxy(&runtime, ANSWER_TIMEOUT);
+            $crate::scenarios::everything_is_swallowed(&proxy, &store, ANSWER_TIMEOUT);
+            assert_eq!(store.store().pool.free_permits(), 8);
+        }
+    };
 }
 
 /// Shows that two stores on one server pass a storm of tasks, and that the same storm condemns them

@@ -1,9 +1,31 @@
 //! How often an operation of the engine asks a server.
 
-use otp_engine::{Store, Submission};
+use otp_engine::{Store, Submission, Timestamp, store::Commit};
 
 use super::{binding, engine};
-use crate::Proxy;
+use crate::{Proxy, cells::write};
+
+/// Shows that a load is one round trip and so is a commit, done or not; and that none is made where
+/// nothing is asked.
+pub fn one_round_trip_each(proxy: &Proxy, store: &dyn Store) {
+    let four = [1, 2, 3, 4].map(|number| write(number, 0));
+    let keys = four.map(|write| write.key);
+    let now = Timestamp::from_unix(1_715_767_200);
+    let mut before = proxy.round_trips();
+    let mut count = || {
+        let now = proxy.round_trips();
+        core::mem::replace(&mut before, now).abs_diff(now)
+    };
+    store.load(&keys, &mut Vec::new()).unwrap();
+    assert_eq!(count(), 1);
+    assert_eq!(store.commit(&four, now).unwrap(), Commit::Done);
+    assert_eq!(count(), 1);
+    assert_eq!(store.commit(&four, now).unwrap(), Commit::Conflict);
+    assert_eq!(count(), 1);
+    store.load(&[], &mut Vec::new()).unwrap();
+    assert_eq!(store.commit(&[], now).unwrap(), Commit::Done);
+    assert_eq!(count(), 0);
+}
 
 /// Shows that each operation makes exactly one load and one commit, each one round trip; and one
 /// load alone where nothing is to be written.

@@ -3,9 +3,9 @@ use std::sync::Arc;
 use ::postgres::{Client, NoTls};
 use otp_engine::Store;
 use otp_engine_testkit::{
-    Folder, Pooler, PostgresServer, Proxy,
+    Folder, Pooler, PostgresServer, Proxy, asynchronous_proxy_tests,
     cells::{text, version, write},
-    scenarios::{self, Bridged, Tasks, bridge},
+    scenarios::{self, Bridged, bridge},
     wait_until,
 };
 use otp_store_tests::Options;
@@ -50,31 +50,7 @@ fn behind_a_proxy(
     (server, folder, proxy, store)
 }
 
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
-
-#[test]
-fn an_operation_is_one_load_and_one_commit_of_one_round_trip_each() {
-    let runtime = scenarios::runtime();
-    let patient = Duration::from_secs(60);
-    let (_server, _folder, proxy, store) = behind_a_proxy(&runtime, patient);
-    scenarios::one_load_and_one_commit(&proxy, &store);
-}
-
-#[test]
-fn what_became_of_a_lost_answer_is_unknown_and_the_next_call_tells() {
-    let runtime = scenarios::runtime();
-    let (_server, _folder, proxy, store) = behind_a_proxy(&runtime, ANSWER_TIMEOUT);
-    scenarios::answers_are_lost(&proxy, &store);
-    assert_eq!(store.store().pool.free_permits(), 8);
-}
-
-#[test]
-fn a_server_that_falls_silent_is_given_up_in_time_and_taken_back() {
-    let runtime = scenarios::runtime();
-    let (_server, _folder, proxy, store) = behind_a_proxy(&runtime, ANSWER_TIMEOUT);
-    scenarios::everything_is_swallowed(&proxy, &store, ANSWER_TIMEOUT);
-    assert_eq!(store.store().pool.free_permits(), 8);
-}
+asynchronous_proxy_tests!(behind_a_proxy);
 
 /// Guesses, of whose futures about half are dropped; then the server is killed too.
 #[test]
@@ -84,60 +60,40 @@ fn case_56_whatever_is_dropped_a_code_is_accepted_once_and_compared_so_often() {
     let options = PostgresOptions::new().connections(connections);
     let open = || runtime.block_on(options.open_async(&server.url())).unwrap();
     let stores = Arc::new(vec![open(), open()]);
-    let storm = Tasks {
-        runtime: &runtime,
-        stores: &stores,
-        drops: true,
-    };
-    let judged = storm.rage(18, None);
-    judged.acquitted();
-    assert!(judged.unanswered > 0, "{judged:?}");
-    let (heard, dropped) = storm.hear_their_own(6);
-    assert!(heard > 0 && dropped > 0, "{heard} {dropped}");
-    all_places_are_left(&runtime, &stores, connections);
-    // Sessions of dropped futures end by themselves.
-    let mut admin = Client::connect(&server.url(), NoTls).unwrap();
-    let others = "SELECT count(*) FROM pg_stat_activity
-                  WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()";
-    wait_until("the server has no more sessions than the stores", || {
-        let sessions: i64 = admin.query_one(others, &[]).unwrap().get(0);
-        usize::try_from(sessions).unwrap() <= stores.len() * connections
-    });
-
-    storm.rage(12, Some((&mut server, 2))).acquitted();
-    all_places_are_left(&runtime, &stores, connections);
-}
-
-/// Shows that so many calls have a connection at the same time.
-fn all_places_are_left(
-    runtime: &Runtime,
-    stores: &Arc<Vec<AsyncPostgresStore>>,
-    connections: usize,
-) {
-    for at in 0..stores.len() {
-        // A dropped call keeps its place until the server has ended it.
-        wait_until("each place is free", || {
-            stores[at].pool.free_permits() == connections
-        });
-        let all = Arc::new(Barrier::new(connections));
-        let calls: Vec<_> = (0..connections)
-            .map(|_| {
-                let (stores, all) = (Arc::clone(stores), Arc::clone(&all));
-                runtime.spawn(async move {
+    let places_are_left = || {
+        for at in 0..stores.len() {
+            let call = |all: Arc<Barrier>| {
+                let stores = Arc::clone(&stores);
+                async move {
                     let meet = async |session: &mut Session| {
                         all.wait().await;
                         session.load(&[write(1, 0).key]).await
                     };
-                    stores[at].pool.write(meet).await
-                })
-            })
-            .collect();
-        for call in calls {
-            // One that was cut while it was idle is a fault, and yet had its place.
-            drop(runtime.block_on(call).unwrap().unwrap());
+                    // One that was cut while it was idle is a fault, and yet had its place.
+                    drop(stores[at].pool.write(meet).await.unwrap());
+                }
+            };
+            let free = || stores[at].pool.free_permits();
+            scenarios::all_places_are_left(&runtime, connections, free, call);
         }
-        assert_eq!(stores[at].pool.free_permits(), connections);
-    }
+    };
+    let url = server.url();
+    let sessions_end = || {
+        let mut admin = Client::connect(&url, NoTls).unwrap();
+        let others = "SELECT count(*) FROM pg_stat_activity
+                      WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()";
+        wait_until("the server has no more sessions than the stores", || {
+            let sessions: i64 = admin.query_one(others, &[]).unwrap().get(0);
+            usize::try_from(sessions).unwrap() <= stores.len() * connections
+        });
+    };
+    scenarios::futures_are_dropped(
+        &runtime,
+        &stores,
+        &mut server,
+        &places_are_left,
+        &sessions_end,
+    );
 }
 
 #[test]
@@ -145,20 +101,7 @@ fn a_store_outlives_its_server() {
     let runtime = scenarios::runtime();
     let mut server = migrated(&runtime);
     let store = open(&runtime, &PostgresOptions::new(), &server.url()).unwrap();
-    assert_eq!(store.commit(&[write(1, 0)], NOW).unwrap(), Commit::Done);
-    server.kill();
-    let load = store.load(&[write(1, 0).key], &mut Vec::new());
-    assert!(matches!(load, Err(Error::Unavailable(Some(_)))), "{load:?}");
-    let commit = store.commit(&[write(1, 1)], NOW);
-    assert!(matches!(commit, Err(Error::Unavailable(_))), "{commit:?}");
-    server.resume();
-    assert_eq!(version(&store, 1), 1);
-    // And without a load in between: the connection is cut while it is idle.
-    server.stop();
-    server.resume();
-    let commit = store.commit(&[write(1, 1)], NOW);
-    assert!(matches!(commit, Err(Error::Unknown(_))), "{commit:?}");
-    assert_eq!(store.commit(&[write(1, 1)], NOW).unwrap(), Commit::Done);
+    scenarios::outlives_its_server(&mut server, &store, &|| ());
 }
 
 /// A runtime takes its connections with it, and they are replaced on the next one.

@@ -3,9 +3,9 @@ use std::sync::Arc;
 use ::redis::{Client, cmd};
 use otp_engine::Store;
 use otp_engine_testkit::{
-    Folder, Proxy, RedisServer,
+    Folder, Proxy, RedisServer, asynchronous_proxy_tests,
     cells::{text, version, write},
-    scenarios::{self, Bridged, Tasks, bridge},
+    scenarios::{self, Bridged, bridge},
     wait_until,
 };
 use tokio::{runtime::Runtime, sync::Barrier};
@@ -23,11 +23,8 @@ fn open(
     Ok(bridge(runtime, store))
 }
 
-fn run(server: &RedisServer, line: &str) -> redis::Value {
-    let mut connection = Client::open(server.url())
-        .unwrap()
-        .get_connection()
-        .unwrap();
+fn run(url: &str, line: &str) -> redis::Value {
+    let mut connection = Client::open(url).unwrap().get_connection().unwrap();
     let mut words = line.split(' ');
     let mut command = cmd(words.next().unwrap());
     for word in words {
@@ -52,31 +49,7 @@ fn behind_a_proxy(
     (server, folder, proxy, store)
 }
 
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
-
-#[test]
-fn an_operation_is_one_load_and_one_commit_of_one_round_trip_each() {
-    let runtime = scenarios::runtime();
-    let patient = Duration::from_secs(60);
-    let (_server, _folder, proxy, store) = behind_a_proxy(&runtime, patient);
-    scenarios::one_load_and_one_commit(&proxy, &store);
-}
-
-#[test]
-fn what_became_of_a_lost_answer_is_unknown_and_the_next_call_tells() {
-    let runtime = scenarios::runtime();
-    let (_server, _folder, proxy, store) = behind_a_proxy(&runtime, ANSWER_TIMEOUT);
-    scenarios::answers_are_lost(&proxy, &store);
-    assert_eq!(store.store().pool.free_permits(), 8);
-}
-
-#[test]
-fn a_server_that_falls_silent_is_given_up_in_time_and_taken_back() {
-    let runtime = scenarios::runtime();
-    let (_server, _folder, proxy, store) = behind_a_proxy(&runtime, ANSWER_TIMEOUT);
-    scenarios::everything_is_swallowed(&proxy, &store, ANSWER_TIMEOUT);
-    assert_eq!(store.store().pool.free_permits(), 8);
-}
+asynchronous_proxy_tests!(behind_a_proxy);
 
 /// Guesses, of whose futures about half are dropped; then the server is killed too.
 #[test]
@@ -86,56 +59,44 @@ fn case_56_whatever_is_dropped_a_code_is_accepted_once_and_compared_so_often() {
     let options = RedisOptions::new().connections(connections);
     let open = || runtime.block_on(options.open_async(server.url())).unwrap();
     let stores = Arc::new(vec![open(), open()]);
-    let storm = Tasks {
-        runtime: &runtime,
-        stores: &stores,
-        drops: true,
-    };
-    let judged = storm.rage(18, None);
-    judged.acquitted();
-    assert!(judged.unanswered > 0, "{judged:?}");
-    let (heard, dropped) = storm.hear_their_own(6);
-    assert!(heard > 0 && dropped > 0, "{heard} {dropped}");
-    all_places_are_left(&runtime, &stores, connections);
-    // Connections of dropped futures are closed.
-    wait_until("the server has no more clients than the stores", || {
-        let redis::Value::BulkString(all) = run(&server, "CLIENT LIST TYPE normal") else {
-            return false;
-        };
-        let others = String::from_utf8(all).unwrap().lines().count() - 1;
-        others <= stores.len() * connections
-    });
-
-    storm.rage(12, Some((&mut server, 2))).acquitted();
-    all_places_are_left(&runtime, &stores, connections);
-}
-
-/// Shows that so many calls have a connection at the same time.
-fn all_places_are_left(runtime: &Runtime, stores: &Arc<Vec<AsyncRedisStore>>, connections: usize) {
-    for at in 0..stores.len() {
-        // After a kill idle connections are found to be cut.
-        let checked = runtime.block_on(stores[at].load(&[write(1, 0).key]));
-        checked.unwrap();
-        assert_eq!(stores[at].pool.free_permits(), connections);
-        let all = Arc::new(Barrier::new(connections));
-        let calls: Vec<_> = (0..connections)
-            .map(|_| {
-                let (stores, all) = (Arc::clone(stores), Arc::clone(&all));
-                runtime.spawn(async move {
+    let places_are_left = || {
+        for at in 0..stores.len() {
+            // After a kill idle connections are found to be cut; the place of a dropped call is free at once.
+            let checked = runtime.block_on(stores[at].load(&[write(1, 0).key]));
+            checked.unwrap();
+            assert_eq!(stores[at].pool.free_permits(), connections);
+            let call = |all: Arc<Barrier>| {
+                let stores = Arc::clone(&stores);
+                async move {
                     let meet = async |session: &mut Line| {
                         all.wait().await;
                         session.load(&[write(1, 0).key]).await
                     };
-                    stores[at].pool.write(meet).await
-                })
-            })
-            .collect();
-        for call in calls {
-            // One that was cut while it was idle is a fault, and yet had its place.
-            drop(runtime.block_on(call).unwrap().unwrap());
+                    // One that was cut while it was idle is a fault, and yet had its place.
+                    drop(stores[at].pool.write(meet).await.unwrap());
+                }
+            };
+            let free = || stores[at].pool.free_permits();
+            scenarios::all_places_are_left(&runtime, connections, free, call);
         }
-        assert_eq!(stores[at].pool.free_permits(), connections);
-    }
+    };
+    let url = server.url();
+    let sessions_end = || {
+        wait_until("the server has no more clients than the stores", || {
+            let redis::Value::BulkString(all) = run(&url, "CLIENT LIST TYPE normal") else {
+                return false;
+            };
+            let others = String::from_utf8(all).unwrap().lines().count() - 1;
+            others <= stores.len() * connections
+        });
+    };
+    scenarios::futures_are_dropped(
+        &runtime,
+        &stores,
+        &mut server,
+        &places_are_left,
+        &sessions_end,
+    );
 }
 
 #[test]
@@ -143,21 +104,7 @@ fn a_store_outlives_its_server_and_its_runtime() {
     let runtime = scenarios::runtime();
     let mut server = RedisServer::start();
     let store = open(&runtime, &RedisOptions::new(), &server.url()).unwrap();
-    assert_eq!(store.commit(&[write(1, 0)], NOW).unwrap(), Commit::Done);
-    server.kill();
-    let load = store.load(&[write(1, 0).key], &mut Vec::new());
-    assert!(matches!(load, Err(Error::Unavailable(Some(_)))), "{load:?}");
-    let commit = store.commit(&[write(1, 1)], NOW);
-    assert!(matches!(commit, Err(Error::Unavailable(_))), "{commit:?}");
-    server.resume();
-    assert_eq!(version(&store, 1), 1);
-    // The server has forgotten the script, and is told it again.
-    assert_eq!(store.commit(&[write(1, 1)], NOW).unwrap(), Commit::Done);
-    server.stop();
-    server.resume();
-    let commit = store.commit(&[write(1, 2)], NOW);
-    assert!(matches!(commit, Err(Error::Unknown(_))), "{commit:?}");
-    assert_eq!(store.commit(&[write(1, 2)], NOW).unwrap(), Commit::Done);
+    scenarios::outlives_its_server(&mut server, &store, &|| ());
 
     let opened = runtime.block_on(AsyncRedisStore::open(&server.url()));
     drop((store, runtime));
@@ -192,14 +139,14 @@ fn each_connection_is_checked_as_those_of_the_store_that_blocks() {
             "everysec; always is required",
         ),
     ] {
-        run(&server, &format!("CONFIG SET {bad}"));
+        run(&server.url(), &format!("CONFIG SET {bad}"));
         refused(&server.url(), by);
         drop(store.store().pool.take_idle());
         let told = store.commit(&[write(1, 0)], NOW).unwrap_err();
         assert!(matches!(told, Error::Unavailable(_)), "{told:?}");
         assert!(text(&told).contains(by), "{told:?}");
         let (name, _) = bad.split_once(' ').unwrap();
-        run(&server, &format!("CONFIG SET {name} {good}"));
+        run(&server.url(), &format!("CONFIG SET {name} {good}"));
     }
     let for_ever = Write {
         discard_after: None,
