@@ -18,7 +18,6 @@ use otp_engine::{
     operation::{Delivery, DeliveryReport, EraseRequest},
 };
 
-#[allow(dead_code, reason = "the tools are shared, and this file uses a part")]
 #[path = "support/fixture.rs"]
 mod fixture;
 
@@ -85,7 +84,7 @@ fn all_futures_are_send<S: AsyncStore>(engine: &AsyncEngine, store: &S, binding:
 
 #[test]
 fn a_sibling_shares_all_but_the_policy() {
-    let engine = Engine::new(fixture::keys(0));
+    let engine = Engine::new(fixture::keys());
     let policy = Policy::builder().digits(10).build().unwrap();
     let sibling = AsyncEngine::from(engine.clone()).with_policy(policy);
     assert_eq!(sibling.engine().policy(), &policy);

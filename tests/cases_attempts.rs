@@ -1,5 +1,6 @@
 //! Attempts: how many guesses are compared, and what makes them start again.
 
+#[path = "support/fixture.rs"]
 mod fixture;
 
 use core::time::Duration;

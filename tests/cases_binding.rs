@@ -1,5 +1,6 @@
 //! Replay and binding: a code is good once, and for one thing.
 
+#[path = "support/fixture.rs"]
 mod fixture;
 
 use std::sync::Barrier;

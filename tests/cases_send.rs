@@ -1,5 +1,6 @@
 //! Sends: when a code goes out, when the same one goes out again, and when none does.
 
+#[path = "support/fixture.rs"]
 mod fixture;
 
 use core::time::Duration;

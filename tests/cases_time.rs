@@ -1,5 +1,6 @@
 //! Time: expiry, clocks that disagree, and the ends of the calendar.
 
+#[path = "support/fixture.rs"]
 mod fixture;
 
 use core::time::Duration;

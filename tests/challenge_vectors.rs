@@ -6,6 +6,7 @@
     reason = "a test's own tools: what fails there fails the test"
 )]
 
+#[path = "support/fixture.rs"]
 mod fixture;
 
 use std::collections::BTreeMap;

@@ -18,7 +18,7 @@ use otp_engine::{
 
 use support::faulty::{Failure, FaultyStore, Interference, Lie};
 use support::fixture::{
-    COOLDOWN, Harness, MAX_ATTEMPTS, at, beside, binding, counted, keys, policy,
+    COOLDOWN, Harness, MAX_ATTEMPTS, at, beside, binding_of, counted, keys, policy,
 };
 use support::slot::Ret;
 use support::vault::{Rows, Vault};
@@ -79,7 +79,7 @@ impl<'a> Play<'a> {
         Self {
             harness,
             store,
-            binding: binding(0, 0, 0),
+            binding: binding_of(0, 0, 0),
             code: String::new(),
             id: None,
             send: 0,
@@ -159,7 +159,7 @@ struct Played {
 
 /// Plays a script; a failed step is asked again, once.
 fn play(script: &[Step], meddling: Interference) -> Played {
-    let harness = Harness::with_randomness(0, |bytes| {
+    let harness = Harness::with_randomness(|bytes| {
         counted(7, bytes);
         Ok(())
     });
@@ -170,7 +170,7 @@ fn play(script: &[Step], meddling: Interference) -> Played {
     let mut answers = Vec::new();
     for (position, step) in script.iter().enumerate() {
         let before = vault.rows();
-        let _ = harness.events();
+        let _ = harness.heard();
         let error = match play.act(*step) {
             Ok(answer) => {
                 answers.push(answer);
@@ -179,7 +179,7 @@ fn play(script: &[Step], meddling: Interference) -> Played {
             Err(error) => error,
         };
         assert_eq!(
-            harness.events(),
+            harness.heard(),
             [],
             "{step:?} under {meddling:?}: an event of no commit"
         );
@@ -269,7 +269,7 @@ fn case_21_whichever_call_of_the_store_fails_nothing_leaves_and_the_next_call_te
 /// A handler that takes a failed commit for done: the promises are broken where a test can see.
 #[test]
 fn a_store_that_says_done_for_a_failed_commit_is_seen_to_accept_twice() {
-    let harness = Harness::new();
+    let harness = Harness::with_ten_digits();
     let vault = Vault::of(Class::Permanent);
     let code = Play::issued(&harness, &vault).code;
     let faulty = FaultyStore::new(&vault, Interference::Lie(Lie::Swallowed));
@@ -286,10 +286,10 @@ fn a_failing_store_answers_a_right_and_a_wrong_guess_alike() {
     for failure in Failure::ALL {
         for k in 1..=2 {
             let [right, wrong] = [Step::Right, Step::Wrong].map(|step| {
-                let harness = Harness::new();
+                let harness = Harness::with_ten_digits();
                 let vault = Vault::of(Class::Permanent);
                 let code = Play::issued(&harness, &vault).code;
-                let _ = harness.events();
+                let _ = harness.heard();
                 let faulty = FaultyStore::new(&vault, Interference::Fail(k, failure));
                 let mut play = Play {
                     code,
@@ -300,7 +300,7 @@ fn a_failing_store_answers_a_right_and_a_wrong_guess_alike() {
                     core::error::Error::source(&error).map(|cause| format!("{cause} {cause:?}"));
                 (
                     format!("{error:?} {error} {cause:?}"),
-                    harness.events(),
+                    harness.heard(),
                     faulty.calls(),
                 )
             });
@@ -312,7 +312,7 @@ fn a_failing_store_answers_a_right_and_a_wrong_guess_alike() {
 
 #[test]
 fn a_full_store_refuses_a_first_code_and_still_counts_guesses() {
-    let harness = Harness::new();
+    let harness = Harness::with_ten_digits();
     for room in 0..3 {
         let store = MemoryStore::with_capacity_limit(room);
         let refused = Play::new(&harness, &store).act(Step::Issue);
@@ -320,7 +320,7 @@ fn a_full_store_refuses_a_first_code_and_still_counts_guesses() {
             matches!(refused, Err(Error::Store(store::Error::Full))),
             "{room}"
         );
-        assert_eq!((store.len(), harness.events()), (0, vec![]));
+        assert_eq!((store.len(), harness.heard()), (0, vec![]));
     }
     let store = MemoryStore::with_capacity_limit(3);
     let mut play = Play::issued(&harness, &store);
@@ -339,15 +339,15 @@ fn broken(bytes: &mut [u8]) -> Result<(), RandomnessError> {
 
 #[test]
 fn case_81_failing_randomness_is_an_error_and_nothing_is_stored() {
-    let broken = Harness::with_randomness(0, broken);
+    let broken = Harness::with_randomness(broken);
     let vault = Vault::of(Class::Permanent);
     let faulty = FaultyStore::new(&vault, Interference::Nothing);
     let error = Play::new(&broken, &faulty).act(Step::Issue).unwrap_err();
     assert!(matches!(error, Error::Randomness(Some(_))), "{error:?}");
     assert_eq!(faulty.calls(), (0, 0));
-    assert_eq!(broken.events(), []);
+    assert_eq!(broken.heard(), []);
     // The same with randomness that works: the failure above had another cause than this script.
-    let harness = Harness::new();
+    let harness = Harness::with_ten_digits();
     let code = Play::issued(&harness, &faulty).code;
     assert_eq!(faulty.calls(), (1, 1));
     // A verify draws none.
@@ -406,12 +406,12 @@ fn all_operations(
 
 #[test]
 fn a_clock_without_time_is_an_error_and_the_store_is_not_asked() {
-    let harness = Harness::new();
+    let harness = Harness::with_ten_digits();
     let vault = Vault::of(Class::Permanent);
     let play = Play::issued(&harness, &vault);
     let heard = Arc::new(Mutex::new(0));
     let ear = Arc::clone(&heard);
-    let stopped = Engine::builder_on(keys(0), Stopped, |bytes| {
+    let stopped = Engine::builder_on(keys(), Stopped, |bytes| {
         counted(9, bytes);
         Ok(())
     })
@@ -448,7 +448,7 @@ fn case_68_a_store_that_lies_about_its_cells_is_an_error_for_every_operation() {
             if moved && class == Class::Process {
                 continue; // not sealed: its commits meet a conflict instead
             }
-            let harness = Harness::new();
+            let harness = Harness::with_ten_digits();
             let vault = Vault::of(class);
             let mut play = Play::issued(&harness, &vault);
             assert_eq!(play.heard(Step::Wrong), "Wrong(4)"); // each cell is at version 2
@@ -456,14 +456,14 @@ fn case_68_a_store_that_lies_about_its_cells_is_an_error_for_every_operation() {
                 FaultyStore::new(&vault, Interference::Lie(lie)),
                 vault.rows(),
             );
-            let _ = harness.events();
+            let _ = harness.heard();
             for (name, result) in all_operations(&harness.engine, &faulty, &play) {
                 assert!(
                     matches!(result, Err(Error::Tampered)),
                     "{name}, {class:?}, {lie:?}: {result:?}"
                 );
             }
-            assert_eq!(harness.events(), [], "{class:?}, {lie:?}");
+            assert_eq!(harness.heard(), [], "{class:?}, {lie:?}");
             assert_eq!(
                 faulty.calls().1,
                 0,
@@ -481,11 +481,11 @@ fn endless_conflicts_end_in_an_error_after_200_rounds() {
         (Class::Process, Lie::NewerVersion),
     ] {
         for step in [Step::Right, Step::Wrong, Step::Cancel, Step::Failed] {
-            let harness = Harness::new();
+            let harness = Harness::with_ten_digits();
             let vault = Vault::of(class);
             let first = Play::issued(&harness, &vault);
             let (code, id, send) = (first.code, first.id, first.send);
-            let _ = harness.events();
+            let _ = harness.heard();
             let (faulty, before) = (
                 FaultyStore::new(&vault, Interference::Lie(lie)),
                 vault.rows(),
@@ -502,7 +502,7 @@ fn endless_conflicts_end_in_an_error_after_200_rounds() {
                 "{step:?}: {result:?}"
             );
             assert_eq!(faulty.calls(), (200, 200), "{step:?}");
-            assert_eq!(harness.events(), []);
+            assert_eq!(harness.heard(), []);
             assert!(before == vault.rows());
         }
     }
@@ -511,7 +511,7 @@ fn endless_conflicts_end_in_an_error_after_200_rounds() {
 /// One load and one commit for what changes something, one load for what does not.
 #[test]
 fn each_operation_is_one_load_and_at_most_one_commit_and_a_refusal_commits_nothing() {
-    let harness = Harness::new();
+    let harness = Harness::with_ten_digits();
     let vault = Vault::of(Class::Permanent);
     let faulty = FaultyStore::new(&vault, Interference::Nothing);
     let mut play = Play::new(&harness, &faulty);
@@ -549,7 +549,7 @@ fn each_operation_is_one_load_and_at_most_one_commit_and_a_refusal_commits_nothi
     }
     costs(&mut play, Step::Right, "Exhausted", 0);
     costs(&mut play, Step::Refused, "Exhausted, live: false", 0);
-    let elsewhere = binding(1, 0, 0);
+    let elsewhere = binding_of(1, 0, 0);
     let unknown = harness
         .engine
         .verify(&faulty, Submission::new(&elsewhere, "0123456789"))
@@ -565,11 +565,11 @@ fn each_operation_is_one_load_and_at_most_one_commit_and_a_refusal_commits_nothi
 
 #[test]
 fn rejections_commit_only_what_has_to_be_remembered() {
-    let harness = Harness::new();
+    let harness = Harness::with_ten_digits();
     let vault = Vault::of(Class::Permanent);
     let faulty = FaultyStore::new(&vault, Interference::Nothing);
     let play = Play::issued(&harness, &faulty);
-    let other_number = binding(0, 0, 1);
+    let other_number = binding_of(0, 0, 1);
     let elsewhere = Binding::builder()
         .tenant(play.binding.tenant())
         .purpose(play.binding.purpose())
@@ -610,14 +610,14 @@ fn an_event_is_heard_after_its_commit() {
     let (ear, kept) = (Arc::clone(&seen), Arc::clone(&vault));
     let version = |vault: &Vault| vault.rows()[&vault.slot()].1.version().get();
     let clock = Arc::new(otp_engine::ManualClock::new(at(0)));
-    let engine = Engine::builder_on(keys(0), clock, |bytes| {
+    let engine = Engine::builder_on(keys(), clock, |bytes| {
         counted(3, bytes);
         Ok(())
     })
     .policy(policy())
     .observer(move |_: &otp_engine::Event<'_>| ear.lock().unwrap().push(version(&kept)))
     .build();
-    let binding = binding(0, 0, 0);
+    let binding = binding_of(0, 0, 0);
     let issued = engine.issue(&*vault, &binding).unwrap().issued().unwrap();
     let wrong = beside(issued.code.as_str());
     for entered in [&wrong, issued.code.as_str()] {
@@ -656,11 +656,11 @@ fn worn<'a>(harness: &'a Harness, vault: &'a Vault) -> (Play<'a>, store::Key) {
 
 #[test]
 fn case_22_any_bit_changed_in_any_sealed_cell_is_an_error_and_never_a_verdict() {
-    let harness = Harness::new();
+    let harness = Harness::with_ten_digits();
     let vault = Vault::of(Class::Permanent);
     let (play, user) = worn(&harness, &vault);
     let rows = vault.rows();
-    let _ = harness.events();
+    let _ = harness.heard();
     let mut changes = 0;
     let mut check = |key: store::Key, kind: Kind, cell: Cell, what: &str| {
         let faulty = FaultyStore::new(&vault, Interference::Nothing);
@@ -725,7 +725,7 @@ fn case_22_any_bit_changed_in_any_sealed_cell_is_an_error_and_never_a_verdict() 
 /// An old body under the version of today: a reset of the counts, if it went through.
 #[test]
 fn an_old_body_under_a_new_version_is_an_error() {
-    let harness = Harness::new();
+    let harness = Harness::with_ten_digits();
     let vault = Vault::of(Class::Permanent);
     let first = Play::issued(&harness, &vault);
     let (code, id, send, old) = (first.code.clone(), first.id, first.send, vault.rows());
@@ -752,7 +752,7 @@ fn an_old_body_under_a_new_version_is_an_error() {
 /// The control: where nothing is sealed, who can write grants himself guesses.
 #[test]
 fn in_an_unsealed_store_a_changed_byte_changes_the_verdict() {
-    let harness = Harness::new();
+    let harness = Harness::with_ten_digits();
     let vault = Vault::of(Class::Process);
     let (mut play, _) = worn(&harness, &vault);
     let slot = vault.slot();
@@ -768,7 +768,7 @@ fn in_an_unsealed_store_a_changed_byte_changes_the_verdict() {
 /// fresh guesses. One that is made to expire early gives none before a purge has taken it.
 #[test]
 fn a_row_rolled_back_or_deleted_by_hand_gives_fresh_guesses() {
-    let harness = Harness::new();
+    let harness = Harness::with_ten_digits();
     let vault = Vault::of(Class::Permanent);
     let first = Play::issued(&harness, &vault);
     let (code, id, send, fresh) = (first.code.clone(), first.id, first.send, vault.rows());
@@ -817,7 +817,7 @@ fn a_row_rolled_back_or_deleted_by_hand_gives_fresh_guesses() {
 
 #[test]
 fn case_62_a_restored_backup_revives_a_used_code_unless_the_epoch_is_raised() {
-    let harness = Harness::new();
+    let harness = Harness::with_ten_digits();
     let vault = Vault::of(Class::Permanent);
     let mut play = Play::issued(&harness, &vault);
     assert_eq!(play.heard(Step::Wrong), "Wrong(4)");
@@ -897,16 +897,16 @@ fn one_of_64_processes() {
     let (source, child) = told.split_once(' ').unwrap();
     let store = MemoryStore::new();
     let engine = match source {
-        "system" => Engine::builder(keys(0)).policy(policy()).build(),
+        "system" => Engine::builder(keys()).policy(policy()).build(),
         _ => {
-            Harness::with_randomness(0, |bytes| {
+            Harness::with_randomness(|bytes| {
                 counted(7, bytes);
                 Ok(())
             })
             .engine
         }
     };
-    let binding = binding(0, 0, child.parse().unwrap());
+    let binding = binding_of(0, 0, child.parse().unwrap());
     let issued = engine.issue(&store, &binding).unwrap().issued().unwrap();
     println!("made: {} {}", issued.id, issued.code.as_str());
 }

@@ -17,7 +17,7 @@ use otp_engine::{
     Submission, Timestamp, Verdict, event::EventKind, oath, operation::ResetOutcome, store,
 };
 
-use support::fixture::{Harness, at, beside, binding, keys};
+use support::fixture::{Harness, at, beside, binding_of, keys, keys_of};
 use support::vault::Vault;
 
 #[allow(dead_code, reason = "the tools are shared, and this file uses a part")]
@@ -47,7 +47,7 @@ fn permanent() -> MemoryStore {
 }
 
 fn here() -> Binding {
-    binding(0, 0, 0)
+    binding_of(0, 0, 0)
 }
 
 /// What the device shows so many steps after the fixture's first second.
@@ -83,7 +83,7 @@ impl Harness {
 /// The same keys under another epoch, from the second on.
 fn raised(epoch: u32, second: i64) -> (Engine, Arc<ManualClock>) {
     let clock = Arc::new(ManualClock::new(at(second)));
-    let builder = Engine::builder_on(keys(epoch), Arc::clone(&clock), |bytes| {
+    let builder = Engine::builder_on(keys_of(epoch), Arc::clone(&clock), |bytes| {
         Ok(getrandom::fill(bytes)?)
     });
     (builder.build(), clock)
@@ -91,7 +91,7 @@ fn raised(epoch: u32, second: i64) -> (Engine, Arc<ManualClock>) {
 
 fn unlimited() -> (Engine, Arc<ManualClock>) {
     let clock = Arc::new(ManualClock::new(at(0)));
-    let builder = Engine::builder_on(keys(0), Arc::clone(&clock), |bytes| {
+    let builder = Engine::builder_on(keys(), Arc::clone(&clock), |bytes| {
         Ok(getrandom::fill(bytes)?)
     });
     (builder.rate_limits(RateLimits::unlimited()).build(), clock)
@@ -99,7 +99,7 @@ fn unlimited() -> (Engine, Arc<ManualClock>) {
 
 #[test]
 fn case_102_after_a_restored_backup_a_counter_is_found_again_by_two_codes_in_a_row() {
-    let before = Harness::new();
+    let before = Harness::with_ten_digits();
     let store = permanent();
     assert!(before.hotp(&store, &counted(0)).is_accepted());
     // The backup is made here; what follows is forgotten when it is restored.
@@ -133,7 +133,7 @@ fn case_102_after_a_restored_backup_a_counter_is_found_again_by_two_codes_in_a_r
 
 #[test]
 fn case_103_after_a_restored_backup_no_time_step_of_before_is_taken() {
-    let before = Harness::new();
+    let before = Harness::with_ten_digits();
     let store = MemoryStore::new();
     // The device is one step ahead; its code is used, and the backup does not know.
     assert!(before.totp(&store, &shown(1)).is_accepted());
@@ -195,7 +195,10 @@ fn case_104_after_a_restored_backup_an_answer_of_before_is_one_to_another_questi
         "OCRA-1:HOTP-SHA256-8:QH16-T30S",
         "OCRA-1:HOTP-SHA256-8:QH16",
     ] {
-        let (before, after) = (Harness::new().engine, Harness::with_epoch(1).engine);
+        let (before, after) = (
+            Harness::with_ten_digits().engine,
+            Harness::with_epoch(1).engine,
+        );
         let ocra = ocra(suite);
         let answered = |engine: &Engine| -> String {
             let question = engine.ocra_question(&here(), &ocra).unwrap();
@@ -230,7 +233,7 @@ fn case_105_a_credential_counts_its_guesses_without_meters_and_for_whomever_they
     let ((engine, clock), store) = (unlimited(), permanent());
     let wrong = beside(&shown(0));
     let guess = |user| {
-        let verdict = engine.verify_totp(&store, &binding(0, user, 0), &totp(), &wrong, 0);
+        let verdict = engine.verify_totp(&store, &binding_of(0, user, 0), &totp(), &wrong, 0);
         verdict.unwrap().rejection().unwrap()
     };
     for left in (0..30).rev() {
@@ -294,7 +297,7 @@ fn case_106_guesses_at_one_question_count_for_the_credential_and_not_for_the_que
         let ocra = ocra(suite);
         for left in (0..30_u8).rev() {
             // Each at another record: another question.
-            let there = binding(0, 0, usize::from(left));
+            let there = binding_of(0, 0, usize::from(left));
             let answer = Answer::new("00000000");
             let verdict = engine.verify_ocra(&store, &there, &ocra, answer).unwrap();
             assert_eq!(verdict.rejection(), Some(Rejection::Malformed));
@@ -321,7 +324,7 @@ fn case_106_guesses_at_one_question_count_for_the_credential_and_not_for_the_que
 
 #[test]
 fn case_107_an_answered_question_is_marked_beside_its_credential_in_one_commit() {
-    let (harness, store) = (Harness::new(), Vault::of(Class::Permanent));
+    let (harness, store) = (Harness::with_ten_digits(), Vault::of(Class::Permanent));
     let ocra = ocra("OCRA-1:HOTP-SHA1-6:QH16");
     let question = harness.engine.ocra_question(&here(), &ocra).unwrap();
     let right = ocra.generate(&Inputs::new(&question)).unwrap();
@@ -341,7 +344,7 @@ fn case_107_an_answered_question_is_marked_beside_its_credential_in_one_commit()
 
 #[test]
 fn case_108_guesses_at_a_device_lock_no_code_that_was_sent_and_no_new_one() {
-    let (harness, store) = (Harness::new(), permanent());
+    let (harness, store) = (Harness::with_ten_digits(), permanent());
     let mut second = 0;
     for day in 0..9 {
         second = day * 86_400 + 100;
@@ -379,7 +382,7 @@ fn case_108_guesses_at_a_device_lock_no_code_that_was_sent_and_no_new_one() {
 
 #[test]
 fn case_109_guesses_at_codes_that_were_sent_count_against_devices_and_an_unlock_lifts_both() {
-    let (harness, store) = (Harness::new(), permanent());
+    let (harness, store) = (Harness::with_ten_digits(), permanent());
     let sent = harness
         .engine
         .issue(&store, &here())
@@ -419,7 +422,7 @@ fn case_109_guesses_at_codes_that_were_sent_count_against_devices_and_an_unlock_
 #[test]
 fn case_110_a_hard_stop_is_a_budget_that_stores_without_an_end_alone_can_keep() {
     let clock = Arc::new(ManualClock::new(at(0)));
-    let builder = Engine::builder_on(keys(0), Arc::clone(&clock), |bytes| {
+    let builder = Engine::builder_on(keys(), Arc::clone(&clock), |bytes| {
         Ok(getrandom::fill(bytes)?)
     });
     let row = RateLimits::builder().consecutive_failures(10);
@@ -502,7 +505,7 @@ fn case_112_a_timed_answer_given_late_moves_no_window() {
 
 #[test]
 fn case_113_several_devices_of_a_user_are_one_call_and_one_charge() {
-    let (harness, store) = (Harness::new(), permanent());
+    let (harness, store) = (Harness::with_ten_digits(), permanent());
     let other = Secret::new(b"12345678901234567890").unwrap();
     let other = Totp::new(&other, HashFunction::Sha1, 6, 30).unwrap();
     let token = hotp();
@@ -595,7 +598,7 @@ fn case_114_a_window_beyond_what_is_remembered_is_refused() {
 #[test]
 fn case_115_a_clock_years_ahead_makes_no_used_step_good_again() {
     for store in [MemoryStore::new(), permanent()] {
-        let harness = Harness::new();
+        let harness = Harness::with_ten_digits();
         assert!(harness.totp(&store, &shown(0)).is_accepted());
         for days in [401, 3650] {
             let ahead = at(days * 86_400);
@@ -621,7 +624,7 @@ fn case_131_a_reset_lifts_the_lock_of_a_device_and_turns_no_counter_back() {
         .device_hard_stop(true)
         .user_failures_per_day(32)
         .build();
-    let engine = Engine::builder_on(keys(0), Arc::clone(&clock), |bytes| {
+    let engine = Engine::builder_on(keys(), Arc::clone(&clock), |bytes| {
         Ok(getrandom::fill(bytes)?)
     })
     .rate_limits(rate_limits.unwrap())
@@ -668,7 +671,7 @@ fn case_131_a_reset_lifts_the_lock_of_a_device_and_turns_no_counter_back() {
 
 #[test]
 fn case_132_a_device_whose_clock_was_put_right_is_taken_again_after_a_reset() {
-    let (harness, store) = (Harness::new(), permanent());
+    let (harness, store) = (Harness::with_ten_digits(), permanent());
     let totp = totp();
     let device = Device::totp(&totp, 1);
     let reset = || {
@@ -705,7 +708,10 @@ fn case_133_a_reset_makes_no_answered_question_and_no_epoch_good_again() {
     let store = permanent();
     let ocra = ocra("OCRA-1:HOTP-SHA1-6:QH16");
     let token = hotp();
-    let (before, after) = (Harness::new().engine, Harness::with_epoch(1).engine);
+    let (before, after) = (
+        Harness::with_ten_digits().engine,
+        Harness::with_epoch(1).engine,
+    );
     let answer = {
         let question = before.ocra_question(&here(), &ocra).unwrap();
         let code = ocra.generate(&Inputs::new(&question)).unwrap();
@@ -737,7 +743,7 @@ fn case_133_a_reset_makes_no_answered_question_and_no_epoch_good_again() {
 
 #[test]
 fn case_134_a_credential_of_format_1_is_used_and_upgraded_at_the_next_write() {
-    let (harness, store) = (Harness::new(), Vault::of(Class::Process));
+    let (harness, store) = (Harness::with_ten_digits(), Vault::of(Class::Process));
     assert!(harness.totp(&store, &shown(0)).is_accepted());
     let credential = || {
         let rows = store.rows();
@@ -770,7 +776,7 @@ fn case_134_a_credential_of_format_1_is_used_and_upgraded_at_the_next_write() {
 #[test]
 fn case_120_odds_add_up_devices_windows_and_look_ahead() {
     let (engine, _) = unlimited();
-    let metered = Harness::new().engine;
+    let metered = Harness::with_ten_digits().engine;
     let (totp, hotp) = (totp(), hotp());
     let ten = Hotp::new(&secret(), HashFunction::Sha1, 10).unwrap();
     let near = |one: f64, other: f64| assert!((one / other - 1.0).abs() < 1e-3, "{one} {other}");

@@ -20,7 +20,7 @@ use otp_engine::{
 };
 
 use support::broken::{Flaw, Naive};
-use support::fixture::{Harness, USER_FAILURES, at, beside, binding, keys};
+use support::fixture::{Harness, USER_FAILURES, at, beside, binding_of, keys};
 use support::rendezvous::Rendezvous;
 use support::vault::Vault;
 
@@ -53,7 +53,7 @@ fn permanent() -> MemoryStore {
 }
 
 fn here() -> Binding {
-    binding(0, 0, 0)
+    binding_of(0, 0, 0)
 }
 
 /// The step of the fixture's first second, and a code of it.
@@ -88,7 +88,7 @@ impl Harness {
 
 #[test]
 fn a_counter_moves_on_and_never_back() {
-    let (harness, store) = (Harness::new(), permanent());
+    let (harness, store) = (Harness::with_ten_digits(), permanent());
     let code = |counter| -> String { hotp().at(counter).as_str().into() };
     for (counter, matched) in [
         (0, Ok(0)),
@@ -108,7 +108,7 @@ fn a_counter_moves_on_and_never_back() {
         }
     }
     // A code of the last step is good once in the whole tenant: for another record and user too.
-    let other = binding(0, 3, 4);
+    let other = binding_of(0, 3, 4);
     let verify = |binding: &Binding, counter| {
         harness
             .engine
@@ -117,12 +117,15 @@ fn a_counter_moves_on_and_never_back() {
     };
     assert_eq!(verify(&other, 12).rejection(), Some(Rejection::AlreadyUsed));
     assert!(verify(&other, 13).is_accepted());
-    assert!(verify(&binding(1, 0, 0), 0).is_accepted(), "another tenant");
+    assert!(
+        verify(&binding_of(1, 0, 0), 0).is_accepted(),
+        "another tenant"
+    );
 }
 
 #[test]
 fn a_device_begins_where_its_host_says() {
-    let (harness, store) = (Harness::new(), permanent());
+    let (harness, store) = (Harness::with_ten_digits(), permanent());
     let hotp = hotp().starting_at(1000);
     let verify = |counter| {
         let code = hotp.at(counter);
@@ -138,7 +141,7 @@ fn a_device_begins_where_its_host_says() {
 
 #[test]
 fn the_last_counter_is_good_once_and_nothing_comes_after_it() {
-    let (harness, store) = (Harness::new(), permanent());
+    let (harness, store) = (Harness::with_ten_digits(), permanent());
     let hotp = hotp().starting_at(u64::MAX - 1);
     let verify = |counter| {
         let code = hotp.at(counter);
@@ -166,7 +169,7 @@ fn the_last_counter_is_good_once_and_nothing_comes_after_it() {
 
 #[test]
 fn a_step_is_good_once_and_no_earlier_one_after_it() {
-    let (harness, store) = (Harness::new(), MemoryStore::new());
+    let (harness, store) = (Harness::with_ten_digits(), MemoryStore::new());
     let verify = |step| harness.totp(&store, &code_of(step));
     assert_eq!(accepted(&verify(STEP)).matched, Some(STEP));
     assert_eq!(verify(STEP).rejection(), Some(Rejection::AlreadyUsed));
@@ -188,7 +191,7 @@ fn a_step_is_good_once_and_no_earlier_one_after_it() {
 #[test]
 fn case_31_no_instant_makes_a_step_that_panics() {
     for second in [i64::MIN, i64::MIN + 1, -1, 0, 1, 29, i64::MAX - 1, i64::MAX] {
-        let (harness, store) = (Harness::new(), MemoryStore::new());
+        let (harness, store) = (Harness::with_ten_digits(), MemoryStore::new());
         let now = Timestamp::from_unix(second);
         harness.clock.set(now);
         let verify = |entered: &str, window| {
@@ -214,7 +217,7 @@ fn case_31_no_instant_makes_a_step_that_panics() {
 
 #[test]
 fn a_clock_that_drifts_is_followed_and_only_so_far() {
-    let (harness, store) = (Harness::new(), MemoryStore::new());
+    let (harness, store) = (Harness::with_ten_digits(), MemoryStore::new());
     // The device gains a step in four days and is used each day; a window of one follows it to ten.
     for day in 0..=48_u64 {
         harness.clock.set(at(i64::try_from(day * 86_400).unwrap()));
@@ -254,7 +257,7 @@ fn a_clock_that_drifts_is_followed_and_only_so_far() {
 
 #[test]
 fn a_counter_that_ran_ahead_is_found_by_two_codes_in_a_row() {
-    let (harness, store) = (Harness::new(), permanent());
+    let (harness, store) = (Harness::with_ten_digits(), permanent());
     let code = |counter| -> String { hotp().at(counter).as_str().into() };
     let resynchronise = |first, second, far| {
         let pair = [&*code(first), &*code(second)];
@@ -277,7 +280,7 @@ fn a_counter_that_ran_ahead_is_found_by_two_codes_in_a_row() {
 
 #[test]
 fn wrong_guesses_are_counted_with_those_at_codes_that_were_sent() {
-    let (harness, store) = (Harness::new(), permanent());
+    let (harness, store) = (Harness::with_ten_digits(), permanent());
     let right = code_of(STEP);
     let wrong = beside(&right);
     for text in ["", "12345", "x", &"1".repeat(300)] {
@@ -303,7 +306,7 @@ fn wrong_guesses_are_counted_with_those_at_codes_that_were_sent() {
                 .is_accepted()
         );
     }
-    harness.events();
+    harness.heard();
     for left in (0..USER_FAILURES - 5).rev() {
         let verdict = harness.totp(&store, &wrong);
         let expected = Rejection::Wrong {
@@ -313,7 +316,7 @@ fn wrong_guesses_are_counted_with_those_at_codes_that_were_sent() {
     }
     let retry_at = Some(at(86_400));
     assert_eq!(
-        harness.events().last(),
+        harness.heard().last(),
         Some(&EventKind::Locked { retry_at })
     );
     for entered in [&right, &wrong] {
@@ -330,7 +333,7 @@ fn wrong_guesses_are_counted_with_those_at_codes_that_were_sent() {
     assert!(harness.totp(&store, &right).is_accepted());
     // The success forgets the row of wrong guesses.
     assert_eq!(
-        harness.events().last(),
+        harness.heard().last(),
         Some(&EventKind::Accepted {
             mixed_scripts: false
         })
@@ -346,7 +349,7 @@ fn a_success_ends_the_row_of_wrong_guesses_and_a_replay_does_not_begin_one() {
         .build()
         .unwrap();
     let clock = Arc::new(ManualClock::new(at(0)));
-    let engine = Engine::builder_on(keys(0), Arc::clone(&clock), |_| {
+    let engine = Engine::builder_on(keys(), Arc::clone(&clock), |_| {
         unreachable!("no verification draws randomness")
     })
     .rate_limits(rate_limits)
@@ -384,7 +387,7 @@ fn a_success_ends_the_row_of_wrong_guesses_and_a_replay_does_not_begin_one() {
 
 #[test]
 fn case_5_digits_of_other_scripts_are_taken_and_mixed_ones_are_flagged() {
-    let (harness, store) = (Harness::new(), MemoryStore::new());
+    let (harness, store) = (Harness::with_ten_digits(), MemoryStore::new());
     let zero = u32::from('\u{660}');
     let arabic: String = code_of(STEP)
         .chars()
@@ -397,14 +400,14 @@ fn case_5_digits_of_other_scripts_are_taken_and_mixed_ones_are_flagged() {
     });
     assert!(harness.totp(&store, &arabic).is_accepted());
     assert!(harness.totp(&store, &mixed).is_accepted());
-    let flags: Vec<_> = harness.events();
+    let flags: Vec<_> = harness.heard();
     let accepted = |mixed_scripts| EventKind::Accepted { mixed_scripts };
     assert_eq!(flags, [accepted(false), accepted(true)]);
 }
 
 #[test]
 fn cells_are_sealed_and_live_as_long_as_they_must() {
-    let harness = Harness::new();
+    let harness = Harness::with_ten_digits();
     let cell = |store: &Vault| {
         let rows = store.rows();
         let row = rows.iter().find(|(_, (kind, _))| *kind == Kind::Credential);
@@ -453,7 +456,7 @@ fn cells_are_sealed_and_live_as_long_as_they_must() {
 
 #[test]
 fn a_wrong_guess_is_counted_for_the_credential_and_for_the_user_and_for_no_recipient() {
-    let (harness, store) = (Harness::new(), Vault::of(Class::Permanent));
+    let (harness, store) = (Harness::with_ten_digits(), Vault::of(Class::Permanent));
     assert!(!harness.hotp(&store, "not a code").is_accepted());
     assert!(store.rows().is_empty());
     assert!(!harness.totp(&store, &beside(&code_of(STEP))).is_accepted());
@@ -481,7 +484,7 @@ fn paying(amount: &str) -> Binding {
 
 #[test]
 fn an_answer_approves_the_binding_that_was_asked_about_and_no_other() {
-    let (harness, store) = (Harness::new(), permanent());
+    let (harness, store) = (Harness::with_ten_digits(), permanent());
     let ocra = ocra("OCRA-1:HOTP-SHA256-8:C-QH64-PSHA1-S064-T1M");
     let question = harness
         .engine
@@ -527,7 +530,7 @@ fn an_answer_approves_the_binding_that_was_asked_about_and_no_other() {
 
 #[test]
 fn what_does_not_move_is_good_once_for_its_question() {
-    let (harness, store) = (Harness::new(), permanent());
+    let (harness, store) = (Harness::with_ten_digits(), permanent());
     let ocra = ocra("OCRA-1:HOTP-SHA1-6:QH16");
     let verify = |store: &dyn Store, amount: &str| {
         let binding = paying(amount);
@@ -585,7 +588,7 @@ fn a_suite_with_time_alone_is_good_once_by_its_step() {
 
 #[test]
 fn what_does_not_fit_is_an_error_before_anything_is_counted() {
-    let (harness, store) = (Harness::new(), Vault::of(Class::Permanent));
+    let (harness, store) = (Harness::with_ten_digits(), Vault::of(Class::Permanent));
     for suite in [
         "OCRA-1:HOTP-SHA1-6:QH15",
         "OCRA-1:HOTP-SHA1-6:QN64",
@@ -651,7 +654,7 @@ fn storm(
         let accepted = threads.into_iter().map(|thread| thread.join().unwrap());
         accepted.filter(|accepted| *accepted).count()
     });
-    harness.events();
+    harness.heard();
     count
 }
 
@@ -659,7 +662,7 @@ fn storm(
 fn case_56_of_threads_with_the_same_code_one_is_accepted() {
     let ocra = ocra("OCRA-1:HOTP-SHA1-6:QH16");
     for _ in 0..ROUNDS {
-        let harness = Harness::new();
+        let harness = Harness::with_ten_digits();
         let store = MemoryStore::new();
         let code = code_of(STEP);
         let totp = storm(&harness, &store, |store| {
@@ -685,7 +688,7 @@ fn case_56_of_threads_with_the_same_code_one_is_accepted() {
 #[test]
 fn a_storm_on_a_planted_store_is_caught() {
     for flaw in [Flaw::Blind, Flaw::ReadThenWrite, Flaw::Forgetful] {
-        let (harness, store) = (Harness::new(), Naive::new(flaw));
+        let (harness, store) = (Harness::with_ten_digits(), Naive::new(flaw));
         store.arm(THREADS);
         let code = code_of(STEP);
         let accepted = storm(&harness, &store, |store| {
@@ -710,7 +713,7 @@ const ROUNDS: usize = 20;
 /// also where nothing in it changes: a lock that comes in between is a lost race.
 #[test]
 fn case_155_an_accepted_code_writes_the_users_meter_though_it_did_not_change() {
-    let (harness, store) = (Harness::new(), Vault::of(Class::Permanent));
+    let (harness, store) = (Harness::with_ten_digits(), Vault::of(Class::Permanent));
     let versions = || {
         let rows = store.rows();
         let meters = rows.values().filter(|(kind, _)| *kind == Kind::Meter);

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 use otp_engine::store::{Cell, Class, Commit, Error, Key, Version, Write};
 use otp_engine::{Binding, Engine, Store, Submission, Timestamp};
 
-use support::fixture::{COOLDOWN, Harness, at, beside, binding};
+use support::fixture::{COOLDOWN, Harness, at, beside, binding_of};
 use support::linearizable::{Call, linearizable};
 use support::slot::{Op, Ret, Slot};
 
@@ -99,8 +99,8 @@ struct Prepared {
 
 impl Prepared {
     fn new() -> Self {
-        let harness = Harness::new();
-        let binding = binding(0, 0, 0);
+        let harness = Harness::with_ten_digits();
+        let binding = binding_of(0, 0, 0);
         let store = ShuttleFree::default();
         let issued = harness
             .engine

@@ -2,6 +2,7 @@
 //! commit, and whatever happens to a record afterwards is found.
 #![expect(clippy::unwrap_used, reason = "a test may panic, in its helpers too")]
 
+#[path = "support/fixture.rs"]
 mod fixture;
 
 #[path = "signatures/cases.rs"]

@@ -13,7 +13,7 @@ use otp_engine::{Engine, Issuance, MemoryStore, Store, Submission, operation::Ca
 
 use support::broken::{Flaw, Naive};
 use support::fixture::{
-    COOLDOWN, Harness, MAX_ATTEMPTS, USER_FAILURES, USER_SENDS, at, beside, binding,
+    COOLDOWN, Harness, MAX_ATTEMPTS, USER_FAILURES, USER_SENDS, at, beside, binding_of,
 };
 use support::linearizable::{Call, linearizable};
 use support::rendezvous::Rendezvous;
@@ -192,7 +192,7 @@ fn one_user_has_ten_sends_however_many_slots_ask_in_parallel() {
 impl Storm {
     /// Runs the storm on sound and on planted stores.
     fn rage(&self, name: &str) {
-        let harness = Harness::new();
+        let harness = Harness::with_ten_digits();
         let memory = MemoryStore::new();
         let (mut most_rounds, mut conflicts) = (0, 0);
         for round in 0..ROUNDS {
@@ -265,7 +265,7 @@ impl Storm {
     ) -> Outcome {
         harness.clock.set(at(0));
         let slots: Vec<_> = (0..self.slots)
-            .map(|slot| binding(world, 0, slot))
+            .map(|slot| binding_of(world, 0, slot))
             .collect();
         let issue = |binding| {
             harness
@@ -461,7 +461,7 @@ fn at_most(what: &str, most: usize, found: usize) -> Result<(), String> {
 /// A planted store is as good as another until it is armed: it does not fail for another reason.
 #[test]
 fn planted_stores_are_sound_for_one_caller() {
-    let harness = Harness::new();
+    let harness = Harness::with_ten_digits();
     for flaw in [
         Flaw::Blind,
         Flaw::ReadThenWrite,
@@ -469,7 +469,7 @@ fn planted_stores_are_sound_for_one_caller() {
         Flaw::Forgetful,
     ] {
         let store = Naive::new(flaw);
-        let binding = binding(0, 0, 0);
+        let binding = binding_of(0, 0, 0);
         harness.clock.set(at(0));
         let issued = harness
             .engine

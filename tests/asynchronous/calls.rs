@@ -16,7 +16,7 @@ use otp_engine::{
     record::RecordDetail,
 };
 
-use crate::fixture::{at, beside, binding, counted, keys, policy};
+use crate::fixture::{at, beside, binding_of, counted, keys, policy};
 
 /// One call.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -106,7 +106,7 @@ impl World {
         let drawn = AtomicU64::new(7);
         let heard = Arc::<Mutex<Vec<String>>>::default();
         let ear = Arc::clone(&heard);
-        let mut builder = Engine::builder_on(keys(0), Arc::clone(&clock), move |bytes| {
+        let mut builder = Engine::builder_on(keys(), Arc::clone(&clock), move |bytes| {
             counted(drawn.fetch_add(u64::from(fresh), Ordering::SeqCst), bytes);
             Ok(())
         })
@@ -137,7 +137,7 @@ impl World {
     }
 
     pub(crate) fn binding(&self) -> Binding {
-        binding(0, 0, self.record)
+        binding_of(0, 0, self.record)
     }
 
     pub(crate) fn code(&self) -> &str {
