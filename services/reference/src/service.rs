@@ -9,7 +9,12 @@ mod sign;
 use std::sync::Arc;
 
 use axum::http::HeaderMap;
-use otp_engine::{Binding, Clock, Engine, Mobile, Store, Target, Timestamp, record::VerifyingKeys};
+use otp_engine::{
+    Binding, Clock, Engine, Mobile, Store, Target, Timestamp,
+    record::{
+        Expected, RecordError, SignatureRecord, VerifiedRecord, VerifyingKeys, verify_record,
+    },
+};
 use serde_json::Value;
 
 use crate::answer::{self, Numbers};
@@ -129,6 +134,23 @@ impl Service {
                 }
             }
         })
+    }
+
+    /// Verifies a record of a field with the public keys.
+    fn verified(
+        &self,
+        tenant: &str,
+        field: &Target<'_>,
+        record: &SignatureRecord,
+    ) -> Result<VerifiedRecord, RecordError> {
+        let expected = Expected::new()
+            .tenant(tenant)
+            .model(field.model)
+            .field(field.field)
+            .target_id(field.id)
+            .purpose(PURPOSE);
+        let (jws, disclosures) = (record.jws(), record.disclosures());
+        verify_record(jws, disclosures, &self.keys, Some(&expected))
     }
 
     fn now(&self) -> Result<Timestamp, Fault> {

@@ -45,6 +45,21 @@ fn pair() -> (PostgresServer, PostgresServer) {
     (primary, standby)
 }
 
+fn synchronous_pair() -> (PostgresServer, PostgresServer) {
+    let (primary, standby) = pair();
+    run(
+        &primary,
+        "ALTER SYSTEM SET synchronous_standby_names = '*'; SELECT pg_reload_conf()",
+    );
+    wait_until("the standby is synchronous", || {
+        holds(
+            &primary,
+            "EXISTS (SELECT FROM pg_stat_replication WHERE sync_state = 'sync')",
+        )
+    });
+    (primary, standby)
+}
+
 /// The primary is gone, and the standby becomes one.
 fn fail_over(mut primary: PostgresServer, standby: &PostgresServer) -> PostgresStore {
     primary.kill();
@@ -84,17 +99,7 @@ fn case_63_a_standby_is_refused() {
 
 #[test]
 fn case_64_a_synchronous_standby_has_all_that_was_answered() {
-    let (primary, standby) = pair();
-    run(
-        &primary,
-        "ALTER SYSTEM SET synchronous_standby_names = '*'; SELECT pg_reload_conf()",
-    );
-    wait_until("the standby is synchronous", || {
-        holds(
-            &primary,
-            "EXISTS (SELECT FROM pg_stat_replication WHERE sync_state = 'sync')",
-        )
-    });
+    let (primary, standby) = synchronous_pair();
     let (engine, store) = (scenarios::engine(), open(&primary));
     let code = code(&engine, &store);
     assert!(is_accepted(&engine, &store, &code));
@@ -105,17 +110,7 @@ fn case_64_a_synchronous_standby_has_all_that_was_answered() {
 /// The answer waits for a standby that is away, and is not given when the time is over.
 #[test]
 fn case_64_without_its_synchronous_standby_nothing_is_answered() {
-    let (primary, mut standby) = pair();
-    run(
-        &primary,
-        "ALTER SYSTEM SET synchronous_standby_names = '*'; SELECT pg_reload_conf()",
-    );
-    wait_until("the standby is synchronous", || {
-        holds(
-            &primary,
-            "EXISTS (SELECT FROM pg_stat_replication WHERE sync_state = 'sync')",
-        )
-    });
+    let (primary, mut standby) = synchronous_pair();
     let (engine, store) = (scenarios::engine(), open(&primary));
     let code = code(&engine, &store);
     standby.stop();

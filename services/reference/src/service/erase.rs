@@ -3,10 +3,10 @@
 use otp_engine::{
     Target,
     operation::{EraseOutcome, EraseRequest},
-    record::{Expected, RecordDetail, verify_record},
+    record::RecordDetail,
 };
 
-use super::{PURPOSE, Service};
+use super::Service;
 use crate::directory::Fault;
 use crate::images::Image;
 
@@ -37,18 +37,7 @@ impl Service {
         let EraseOutcome::Record(record) = erased else {
             return Ok(false);
         };
-        let expected = Expected::new()
-            .tenant(tenant)
-            .model(field.model)
-            .field(field.field)
-            .target_id(field.id)
-            .purpose(PURPOSE);
-        let read = verify_record(
-            record.jws(),
-            record.disclosures(),
-            &self.keys,
-            Some(&expected),
-        )?;
+        let read = self.verified(tenant, field, &record)?;
         if let Some(facts) = read.image() {
             Image::new(tenant, field, &facts.digest).erase(&*self.store, self.now()?)?;
         }

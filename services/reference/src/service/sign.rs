@@ -1,13 +1,10 @@
 //! Verify and Get signature: a code signs a field, and the field shows who signed it.
 
 use axum::http::{HeaderMap, header};
-use otp_engine::{
-    Evidence, Submission, Verdict,
-    record::{Expected, verify_record},
-};
+use otp_engine::{Evidence, Submission, Verdict};
 use serde_json::Value;
 
-use super::{Outcome, PURPOSE, Service};
+use super::{Outcome, Service};
 use crate::answer::{self, Numbers, Signature};
 use crate::directory::{Access, User};
 use crate::images::{Image, WithImage};
@@ -96,18 +93,7 @@ impl Service {
         let Some(record) = found else {
             return Ok(answer::not_found("Nothing is signed yet"));
         };
-        let expected = Expected::new()
-            .tenant(&user.tenant)
-            .model(field.model)
-            .field(field.field)
-            .target_id(field.id)
-            .purpose(PURPOSE);
-        let read = verify_record(
-            record.jws(),
-            record.disclosures(),
-            &self.keys,
-            Some(&expected),
-        )?;
+        let read = self.verified(&user.tenant, &field, &record)?;
         let is_own = read.user() == user.id;
         let numbers = if is_own {
             self.numbers

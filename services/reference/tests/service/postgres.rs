@@ -44,6 +44,15 @@ pub(crate) fn again(first: &Setup) -> Setup {
     }
 }
 
+/// Returns the setup of a service on this database, whose roles have their rights.
+fn with_roles(server: &PostgresServer) -> Setup {
+    let first = Setup::new();
+    let owner = url(server, "otp");
+    drop(first.open(&["--database", &owner, "--migrate"]).unwrap());
+    sql(server, ROLES);
+    first
+}
+
 pub(crate) fn ready(client: &Client) -> (u16, Value) {
     let (http, body) = client.get("/health/ready");
     (http, serde_json::from_str(&body).unwrap())
@@ -52,10 +61,7 @@ pub(crate) fn ready(client: &Client) -> (u16, Value) {
 #[test]
 fn case_250_a_role_of_its_own_purges_and_readiness_shows_where_none_may() {
     let server = PostgresServer::start();
-    let owner = url(&server, "otp");
-    let first = Setup::new();
-    drop(first.open(&["--database", &owner, "--migrate"]).unwrap());
-    sql(&server, ROLES);
+    let first = with_roles(&server);
     let app = url(&server, "otp_app");
     let flags = ["--database", &app, "--purge-interval", "1"];
     let service = again(&first).start(&flags);
@@ -137,10 +143,7 @@ fn case_251_an_image_that_was_captured_on_one_host_is_shown_on_another() {
 #[test]
 fn case_264_a_refusal_of_the_server_is_told_apart() {
     let server = PostgresServer::start();
-    let owner = url(&server, "otp");
-    let first = Setup::new();
-    drop(first.open(&["--database", &owner, "--migrate"]).unwrap());
-    sql(&server, ROLES);
+    let first = with_roles(&server);
     let app = url(&server, "otp_app");
     let service = again(&first).start(&["--database", &app]);
     let client = service.client();
