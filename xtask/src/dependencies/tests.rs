@@ -151,8 +151,15 @@ fn a_licence_off_the_list_is_caught_anywhere() {
         "GPL-3.0-only",
         "MIT AND AGPL-3.0-only",
         "(MIT OR Apache-2.0) AND OpenSSL",
+        "Apache-2.0 WITH Classpath-exception-2.0",
         "see the file",
         "MIT OR",
+        "OR MIT",
+        "(MIT",
+        "MIT)",
+        "MIT MIT",
+        "MIT WITH",
+        "()",
         "",
     ] {
         caught("every licence", "digest", |workspace| {
