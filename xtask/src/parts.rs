@@ -129,6 +129,15 @@ pub(crate) const TEST: &[Part] = &[
                 "cargo run --locked --package otp-record --example verify_record -- --keys Cargo.toml \
                  tests/vectors/records/first.sd-jwt",
             ),
+            // A device is enrolled, and shows its code; a secret that is too short.
+            Run("cargo run --locked --package otp-oath --example authenticator"),
+            Run(
+                "cargo run --locked --package otp-oath --example authenticator -- GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ",
+            ),
+            Ends(
+                2,
+                "cargo run --locked --package otp-oath --example authenticator -- GEZDGNBVGY3TQOJQ",
+            ),
         ],
     ),
     part(

@@ -86,7 +86,6 @@ impl CodeKind {
 
     /// Tells whether the length is one that a code can have.
     #[doc(hidden)]
-    #[must_use]
     pub const fn is_in_bounds(self) -> bool {
         match self {
             Self::Digits(n) | Self::Letters(n) => n as usize == self.len(),
@@ -96,7 +95,6 @@ impl CodeKind {
 
     /// Returns the two bytes that a cell keeps.
     #[doc(hidden)]
-    #[must_use]
     pub const fn to_bytes(self) -> [u8; 2] {
         match self {
             Self::Digits(n) => [1, n],
@@ -107,7 +105,6 @@ impl CodeKind {
 
     /// Reads what [`to_bytes`](Self::to_bytes) wrote; `None` outside the bounds.
     #[doc(hidden)]
-    #[must_use]
     pub const fn from_bytes(bytes: [u8; 2]) -> Option<Self> {
         let kind = match bytes {
             [1, n] => Self::Digits(n),
@@ -202,7 +199,6 @@ impl Code {
     /// [rejection](reduce). Letters are five bits each from the front, a token is the first 128.
     /// How many words were rejected becomes public, and tells nothing of the one that was not.
     #[doc(hidden)]
-    #[must_use]
     pub fn derive(kind: CodeKind, mac: &[u8; 32]) -> Self {
         let mut code = Self {
             symbols: Symbols::new(),
@@ -254,7 +250,6 @@ impl Code {
     ///
     /// Lengths need no comparison of their own: a shorter one has 0 where the other has a symbol.
     #[doc(hidden)]
-    #[must_use]
     pub fn compare(&self, entered: &EnteredCode) -> Guess {
         if equal(&*self.symbols, entered.symbols()) {
             Guess::Right

@@ -19,7 +19,6 @@ pub struct Finding {
 impl Finding {
     /// Puts a finding together.
     #[doc(hidden)]
-    #[must_use]
     pub const fn new(standard: &'static str, clause: &'static str, text: &'static str) -> Self {
         Self {
             standard,

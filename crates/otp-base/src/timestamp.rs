@@ -57,7 +57,6 @@ impl Timestamp {
 
     /// Says whether this lies so far ahead of `now` that one of the two clocks was wrong.
     #[doc(hidden)]
-    #[must_use]
     pub fn is_far_ahead_of(self, now: Self) -> bool {
         self > now.saturating_add(FUTURE)
     }
@@ -65,7 +64,6 @@ impl Timestamp {
     /// Returns the instant as a decision reads it: one that is far ahead is read as the present. It
     /// counts, and is kept as it was: the clock that is wrong may be this one.
     #[doc(hidden)]
-    #[must_use]
     pub fn read_at(self, now: Self) -> Self {
         if self.is_far_ahead_of(now) { now } else { self }
     }

@@ -102,13 +102,11 @@ impl Hotp {
     }
 
     #[doc(hidden)]
-    #[must_use]
     pub const fn first(&self) -> u64 {
         self.first
     }
 
     #[doc(hidden)]
-    #[must_use]
     pub const fn name(&self) -> &CredentialName {
         &self.name
     }
@@ -125,7 +123,6 @@ impl Hotp {
     }
 
     #[doc(hidden)]
-    #[must_use]
     pub fn find(&self, entry: Entry, counter: u64, look_ahead: u8) -> Option<u64> {
         let mut search = Search::new();
         // Downwards: the lowest one that matches counts.
@@ -136,7 +133,6 @@ impl Hotp {
     }
 
     #[doc(hidden)]
-    #[must_use]
     pub fn find_pair(&self, pair: [Entry; 2], counter: u64, look_ahead: u16) -> Option<u64> {
         let seconds = counter.checked_add(1)?;
         let mut search = Search::new();

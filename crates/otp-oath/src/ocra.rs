@@ -218,14 +218,12 @@ impl Ocra {
     }
 
     #[doc(hidden)]
-    #[must_use]
     pub const fn name(&self) -> &CredentialName {
         &self.name
     }
 
     /// Compares with the codes of all counters and steps, as far as the message has them.
     #[doc(hidden)]
-    #[must_use]
     pub fn find(
         &self,
         entry: Entry,

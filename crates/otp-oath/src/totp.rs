@@ -115,7 +115,6 @@ impl Totp {
     }
 
     #[doc(hidden)]
-    #[must_use]
     pub const fn name(&self) -> &CredentialName {
         &self.name
     }
@@ -137,7 +136,6 @@ impl Totp {
 
     /// Looks for a code in steps, all of them; the latest that matches counts.
     #[doc(hidden)]
-    #[must_use]
     pub fn find(&self, entry: Entry, steps: Steps) -> Option<u64> {
         let mut search = Search::new();
         for (at, step) in steps.each() {
@@ -147,7 +145,6 @@ impl Totp {
     }
 
     #[doc(hidden)]
-    #[must_use]
     pub fn find_pair(&self, pair: [Entry; 2], steps: Steps) -> Option<u64> {
         let mut search = Search::new();
         let mut earlier = self.value(steps.first);
@@ -181,7 +178,6 @@ pub struct Steps {
 impl Steps {
     /// Returns those from `window` before `centre` to `window` after it that there are.
     #[doc(hidden)]
-    #[must_use]
     pub fn around(centre: i64, window: u16) -> Self {
         let (first, last) = (
             centre.saturating_sub(window.into()).max(0),
@@ -197,7 +193,6 @@ impl Steps {
 
     /// Returns the step after the last one.
     #[doc(hidden)]
-    #[must_use]
     pub fn end(self) -> u64 {
         self.first.saturating_add(self.count.into())
     }
