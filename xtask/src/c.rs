@@ -16,7 +16,8 @@ use xshell::cmd;
 
 use crate::job::{Job, Ran};
 use build::{
-    EXAMPLE, Language, Linked, PLANTED, compiler, folder, plain, program, source, surrounded,
+    EXAMPLE, HEADER, Language, Linked, PLANTED, compiler, folder, plain, program, source,
+    surrounded,
 };
 
 pub(crate) use abi::checks as abi;
@@ -65,13 +66,23 @@ pub(crate) fn compiles(job: &mut Job<'_>) {
 
 /// All C tests and the examples pass, linked dynamically and statically, as C and as C++.
 pub(crate) fn passes(job: &mut Job<'_>) {
-    let (mut guide, mut manual) = (None, None);
-    job.check("docs/getting-started.md holds a C program", |job| {
-        guide = Some(write_guide(job)?);
-        Ok(())
-    });
-    job.check("the header holds a program", |job| {
-        manual = Some(write_manual(job)?);
+    let mut extracted = Vec::new();
+    job.check("guide and header hold a C program", |job| {
+        let guide = job.world.read("docs/getting-started.md")?;
+        let manual = job.world.read(HEADER)?;
+        let manual = between(&manual, "1 A PROGRAM", "2 WHAT A CALL RETURNS")?;
+        let lines = manual
+            .lines()
+            .filter_map(|line| line.strip_prefix(" *     "));
+        let manual: Vec<_> = [MANUAL].into_iter().chain(lines).collect();
+        for (name, program) in [
+            ("getting_started.c", between(&guide, "\n```c\n", "\n```")?),
+            ("header_program.c", &manual.join("\n")),
+        ] {
+            let path = folder(job).join("generated").join(name);
+            job.sh().write_file(&path, program)?;
+            extracted.push(path.display().to_string());
+        }
         Ok(())
     });
     for (standard, linked) in [
@@ -83,8 +94,12 @@ pub(crate) fn passes(job: &mut Job<'_>) {
         let language = Language(standard);
         let mut sources: Vec<_> = TESTS.split(' ').map(source).collect();
         sources.push(format!("{EXAMPLE}.{}", language.extension()));
-        let programs = guide.clone().into_iter().chain(manual.clone());
-        sources.extend(programs.filter(|_| language.extension() == "c"));
+        sources.extend(
+            extracted
+                .iter()
+                .filter(|_| language.extension() == "c")
+                .cloned(),
+        );
         for source in sources {
             job.check(format!("{source} passes: {standard}, {linked:?}"), |job| {
                 let program = program(job, &source, language, linked)?;
@@ -94,33 +109,13 @@ pub(crate) fn passes(job: &mut Job<'_>) {
     }
 }
 
-/// Writes the guide's C program into a file of its own, and returns its path.
-fn write_guide(job: &mut Job<'_>) -> Result<String> {
-    let page = job.world.read("docs/getting-started.md")?;
-    let start = page.split_once("\n```c\n").map(|(_, rest)| rest);
-    let program = start.and_then(|rest| rest.split_once("\n```"));
-    let path = folder(job).join("generated/getting_started.c");
-    job.sh()
-        .write_file(&path, program.context("it has none")?.0)?;
-    Ok(path.display().to_string())
-}
+/// What the program in the header's manual leaves out.
+const MANUAL: &str = "#include <stdio.h>\n#include <stdlib.h>\n#include <string.h>\n#include <otp_engine.h>\n\
+    static void must(otp_status status) { if (status != OTP_STATUS_OK) exit(2); }";
 
-/// Writes the program of the header's first section into a file of its own, and returns its path.
-fn write_manual(job: &mut Job<'_>) -> Result<String> {
-    const BEFORE: &str = "#include <stdio.h>\n#include <stdlib.h>\n#include <string.h>\n\
-        #include <otp_engine.h>\n\
-        static void must(otp_status status) { if (status != OTP_STATUS_OK) exit(2); }\n";
-    let header = job.world.read("include/otp_engine.h")?;
-    let section = header.split_once("1 A PROGRAM").map(|(_, rest)| rest);
-    let section = section.and_then(|rest| rest.split_once("2 WHAT A CALL RETURNS"));
-    let (section, _) = section.context("it has none")?;
-    let lines = section
-        .lines()
-        .filter_map(|line| line.strip_prefix(" *     "));
-    let program: String = lines.map(|line| format!("{line}\n")).collect();
-    let path = folder(job).join("generated/header_program.c");
-    job.sh().write_file(&path, format!("{BEFORE}{program}"))?;
-    Ok(path.display().to_string())
+fn between<'a>(text: &'a str, begin: &str, end: &str) -> Result<&'a str> {
+    let rest = text.split_once(begin).context("it has no program")?.1;
+    Ok(rest.split_once(end).context("its program has no end")?.0)
 }
 
 /// A program that no list names would be compiled by nobody and shown as the test of its cases.

@@ -30,8 +30,10 @@ const LONGEST_SOCKET: usize = 107 - "/.s.PGSQL.5432.lock".len();
 #[derive(Debug)]
 pub(crate) struct Cluster {
     server: Child,
-    folder: PathBuf,
-    socket: PathBuf,
+    /// The cluster's files.
+    pub(crate) folder: PathBuf,
+    /// The folder of the socket, as libpq takes it for a host.
+    pub(crate) socket: PathBuf,
     user: &'static str,
 }
 
@@ -73,19 +75,10 @@ impl Cluster {
         Ok(cluster)
     }
 
-    pub(crate) fn folder(&self) -> &Path {
-        &self.folder
-    }
-
     /// Tells a command, by libpq's variables, where the cluster is.
     pub(crate) fn known_to<'a>(&self, command: Cmd<'a>) -> Cmd<'a> {
         let command = command.env("PGHOST", &self.socket).env("PGPORT", "5432");
         command.env("PGUSER", self.user)
-    }
-
-    /// The folder of the socket, as libpq takes it for a host.
-    pub(crate) fn socket(&self) -> &Path {
-        &self.socket
     }
 
     /// A program of PostgreSQL's.

@@ -192,7 +192,7 @@ impl Odoo {
             addons.display(),
             addons.join("tests/addons").display(),
             home.path("data").display(),
-            cluster.socket().display(),
+            cluster.socket.display(),
         );
         job.sh().write_file(home.path("odoo.conf"), text)?;
         let odoo = Self { cluster, home };
@@ -202,7 +202,7 @@ impl Odoo {
 
     /// Makes the database that the others are copied from, once for each version of Odoo.
     fn make_template(&self, job: &mut Job<'_>, version: &str) -> Result<()> {
-        let stamp = self.cluster.folder().join("template.txt"); // goes when the cluster goes
+        let stamp = self.cluster.folder.join("template.txt"); // goes when the cluster goes
         if fs::read_to_string(&stamp).is_ok_and(|made| made == version) {
             return Ok(());
         }

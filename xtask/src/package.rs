@@ -1,10 +1,10 @@
 //! The packages of the core and its crates, and what the core's holds.
 
+use std::env;
 use std::path::{Path, PathBuf};
-use std::{env, fs};
 
 use anyhow::{Context, Result, bail, ensure};
-use xshell::cmd;
+use xshell::{Shell, cmd};
 
 use crate::dependencies::{CORE, CRATES};
 use crate::job::Job;
@@ -20,7 +20,7 @@ const FOREIGN: &str = "xtask/ .ci/ bindings/ fuzz/ stores/ target/";
 pub(crate) fn checks(job: &mut Job<'_>) {
     job.check("all pack together, and build from their packages", |job| {
         let target = job.world.own("package");
-        forget(&target)?;
+        forget(job.sh(), &target)?;
         let crates = CRATES.iter().flat_map(|name| ["--package", name]);
         job.pass(cmd!(
             job.sh(),
@@ -38,16 +38,15 @@ pub(crate) fn checks(job: &mut Job<'_>) {
 
 /// Removes what an earlier run built and unpacked: cargo takes that for this one's, as the versions are the
 /// same. Folders of registries on this machine alone begin with a dash, for want of a host.
-fn forget(target: &Path) -> Result<()> {
-    if target.exists() {
-        fs::remove_dir_all(target)?;
-    }
+fn forget(sh: &Shell, target: &Path) -> Result<()> {
+    sh.remove_path(target)?;
     let home = env::var_os("CARGO_HOME").map(PathBuf::from);
     let home = home.or_else(|| Some(env::home_dir()?.join(".cargo")));
     let unpacked = home.context("no home")?.join("registry/src");
-    for registry in fs::read_dir(unpacked).into_iter().flatten().flatten() {
-        if registry.file_name().to_string_lossy().starts_with('-') {
-            fs::remove_dir_all(registry.path())?;
+    for registry in sh.read_dir(unpacked).unwrap_or_default() {
+        let name = registry.file_name().unwrap_or_default();
+        if name.to_string_lossy().starts_with('-') {
+            sh.remove_path(registry)?;
         }
     }
     Ok(())
