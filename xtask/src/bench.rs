@@ -51,11 +51,7 @@ pub(crate) fn run(
     chosen: &[&Program],
     has: impl Fn(&str) -> bool,
 ) -> Result<ExitCode> {
-    let mut job = Job::new(world, "bench", "all")?;
-    measure(&mut job, chosen, has).context("see target/xtask/log/bench-all.log")
-}
-
-fn measure(job: &mut Job<'_>, chosen: &[&Program], has: impl Fn(&str) -> bool) -> Result<ExitCode> {
+    let job = &mut Job::new(world, "bench", "all")?; // its log is target/xtask/log/bench-all.log
     let file = File::read(&job.world.read(GOALS)?)?;
     let effort = if has("quick") {
         Effort::Quick

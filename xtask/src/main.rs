@@ -53,7 +53,7 @@ fn main() -> ExitCode {
         "bench" => bench(&world, &options),
         "odoo" if !options.has("test") => odoo::serve(&world),
         "service" if !options.has("test") => service::serve(&world),
-        _ => Ok(run(&world, task, &options)),
+        _ => run(&world, task, &options),
     });
     ended.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");
@@ -83,11 +83,11 @@ fn bench(world: &World, options: &Options) -> Result<ExitCode> {
     }
 }
 
-fn run(world: &World, task: &Task, options: &Options) -> ExitCode {
-    let verbose = options.has("verbose");
-    match runner::choose("part", task.parts, |part| part.name, &options.only) {
-        Ok(parts) if runner::run(world, &task.runs(), &parts, verbose) => ExitCode::SUCCESS,
-        Ok(_) => ExitCode::FAILURE,
-        Err(error) => wrong(error),
-    }
+fn run(world: &World, task: &Task, options: &Options) -> Result<ExitCode> {
+    let parts = match runner::choose("part", task.parts, |part| part.name, &options.only) {
+        Ok(parts) => parts,
+        Err(error) => return Ok(wrong(error)),
+    };
+    let passed = runner::run(world, &task.runs(), &parts, options.has("verbose"))?;
+    Ok(ExitCode::from(u8::from(!passed)))
 }

@@ -88,12 +88,12 @@ pub(crate) fn choose<'a, T>(
 
 /// Runs `parts` of the task that is typed so, tells the progress, and prints the report, with the output of the
 /// parts that passed where that is asked for; says whether all did.
-pub(crate) fn run(world: &World, task: &str, parts: &[&Part], is_verbose: bool) -> bool {
+pub(crate) fn run(world: &World, task: &str, parts: &[&Part], is_verbose: bool) -> Result<bool> {
     println!("cargo xtask {task}, seed {}", world.seed);
     let mut outcomes = Vec::new();
     for (number, part) in parts.iter().enumerate() {
         let title = format!("[{}/{}] {} ... ", number + 1, parts.len(), part.name);
-        let (outcome, output) = run_part(world, task, part, &title);
+        let (outcome, output) = run_part(world, task, part, &title)?;
         for note in &outcome.notes {
             println!("      {note}");
         }
@@ -103,26 +103,16 @@ pub(crate) fn run(world: &World, task: &str, parts: &[&Part], is_verbose: bool) 
         outcomes.push(outcome);
     }
     print!("{}", report(task, world, &outcomes));
-    is_passed(&outcomes)
+    Ok(is_passed(&outcomes))
 }
 
 #[expect(
     clippy::disallowed_methods,
     reason = "measures the part, decides nothing"
 )]
-fn run_part(world: &World, task: &str, part: &Part, title: &str) -> (Outcome, String) {
+fn run_part(world: &World, task: &str, part: &Part, title: &str) -> Result<(Outcome, String)> {
     let start = Instant::now();
-    let mut job = match Job::new(world, task, part.name) {
-        Ok(job) => job,
-        Err(error) => {
-            let failed = Outcome {
-                name: part.name,
-                failed: 1,
-                ..Outcome::default()
-            };
-            return (failed, format!("no log could be made: {error}\n"));
-        }
-    };
+    let mut job = Job::new(world, task, part.name)?;
     let log = job.path.clone();
     let (done, is_done) = mpsc::channel::<()>();
     let was_shown = thread::scope(|scope| {
@@ -146,7 +136,7 @@ fn run_part(world: &World, task: &str, part: &Part, title: &str) -> (Outcome, St
         }
     );
     let output = job.text();
-    (job.outcome, output)
+    Ok((job.outcome, output))
 }
 
 /// Installs what `part` needs and takes its steps.
@@ -285,7 +275,7 @@ mod tests {
             needs: &[],
             steps,
         };
-        run_part(&World::new(Some(1)).unwrap(), "self-test", &part, "")
+        run_part(&World::new(Some(1)).unwrap(), "self-test", &part, "").unwrap()
     }
 
     fn counts(outcome: &Outcome) -> (u64, u64) {
