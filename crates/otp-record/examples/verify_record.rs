@@ -233,7 +233,7 @@ fn show_chain(lines: &[Line<'_>], keys: &VerifyingKeys, options: &Options) -> bo
         (
             "newest",
             verdict.head,
-            "give --count and --head of the page",
+            "give --count and --head of the chain head",
         ),
     ] {
         let answer = match answer {

@@ -11,12 +11,12 @@ use core::fmt;
 
 use base64ct::{Base64UrlUnpadded, Encoding};
 use ed25519_dalek::Signer;
-use otp_base::mac;
-use otp_base::reveal::publish;
+use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use crate::Timestamp;
+use otp_base::reveal::publish;
 pub use verifying::{VerifyingKey, VerifyingKeys};
 
 /// A key that signs records as the operator.
@@ -100,7 +100,7 @@ pub(crate) struct Window {
 #[derive(Clone)]
 enum Secret {
     Ed25519(ed25519_dalek::SigningKey),
-    Hs256(mac::Prepared<mac::Sha256>),
+    Hs256(Hmac<Sha256>),
 }
 
 impl SigningKey {
@@ -157,8 +157,9 @@ impl SigningKey {
         if !(32..=1024).contains(&secret.len()) {
             return Err(KeyError::SecretLength(secret.len()));
         }
+        let mac = Hmac::new_from_slice(secret).map_err(|_| KeyError::SecretLength(secret.len()))?;
         Ok(Self {
-            secret: Secret::Hs256(mac::Prepared::new(secret)),
+            secret: Secret::Hs256(mac),
             id: KeyId::of_hs256(secret),
             window: Window::default(),
         })
@@ -235,7 +236,10 @@ impl SigningKey {
     pub(crate) fn sign(&self, message: &[u8]) -> Signature {
         match &self.secret {
             Secret::Ed25519(secret) => Signature::Ed25519(publish(secret.sign(message).to_bytes())),
-            Secret::Hs256(mac) => Signature::Hs256(publish(mac.bytes(|text| text.feed(message)))),
+            Secret::Hs256(mac) => {
+                let mac = mac.clone().chain_update(message).finalize();
+                Signature::Hs256(publish(mac.into_bytes().into()))
+            }
         }
     }
 }

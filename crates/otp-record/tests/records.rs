@@ -890,7 +890,7 @@ fn case_90_no_records_show_nothing() {
         (RecordCheck::NotChecked, RecordCheck::NotChecked)
     );
     let RecordCheck::Bad(error) = verdict.head else {
-        panic!("the page counts five");
+        panic!("the chain head counts five");
     };
     assert_eq!(
         (error.sequence(), error.reason()),

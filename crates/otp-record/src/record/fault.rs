@@ -190,9 +190,9 @@ impl fmt::Display for RecordFault {
             Self::Previous => f.write_str("prev is not the digest of the record before"),
             Self::Repeated => f.write_str("its id is another record's too"),
             Self::Count { chain_head } => {
-                write!(f, "is not the newest: the page counts {chain_head}")
+                write!(f, "is not the newest: the chain head counts {chain_head}")
             }
-            Self::Head => f.write_str("its digest is not the page's"),
+            Self::Head => f.write_str("its digest is not that of the chain head"),
         }
     }
 }

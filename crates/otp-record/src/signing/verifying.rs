@@ -6,7 +6,8 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use base64ct::{Base64UrlUnpadded, Encoding};
-use otp_base::{mac, reveal};
+use hmac::{Hmac, Mac};
+use sha2::Sha256;
 
 use super::{Algorithm, KeyError, KeyId, Window, pem};
 use crate::Timestamp;
@@ -50,7 +51,7 @@ pub struct VerifyingKeys {
 #[derive(Clone)]
 enum Public {
     Ed25519(ed25519_dalek::VerifyingKey),
-    Hs256(mac::Prepared<mac::Sha256>),
+    Hs256(Hmac<Sha256>),
 }
 
 impl VerifyingKey {
@@ -128,7 +129,7 @@ impl VerifyingKey {
         }
     }
 
-    pub(super) fn of_hs256(mac: mac::Prepared<mac::Sha256>, id: KeyId) -> Self {
+    pub(super) fn of_hs256(mac: Hmac<Sha256>, id: KeyId) -> Self {
         Self {
             public: Public::Hs256(mac),
             id,
@@ -152,7 +153,11 @@ impl VerifyingKey {
             Public::Ed25519(key) => ed25519_dalek::Signature::from_slice(signature)
                 .is_ok_and(|signature| key.verify_strict(message, &signature).is_ok()),
             // Compares in constant time, and the whole length.
-            Public::Hs256(mac) => reveal::equal(&mac.bytes(|text| text.feed(message)), signature),
+            Public::Hs256(mac) => mac
+                .clone()
+                .chain_update(message)
+                .verify_slice(signature)
+                .is_ok(),
         }
     }
 
