@@ -5,7 +5,7 @@
 
 use core::time::Duration;
 use std::collections::BTreeMap;
-use std::sync::{Arc, LazyLock, Mutex};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use hmac::{Hmac, KeyInit, Mac};
 use otp_engine::oath::{Answer, Device, HashFunction, Hotp, Ocra, Secret, Suite, Totp};
@@ -204,6 +204,9 @@ pub fn device(data: &[u8]) {
 
 /// Asks, and asks again where the first answer came after a commit: it reads what was written.
 fn ask_twice(store: &Cells<'_>, reads_seals: bool, ask: impl Fn(&dyn Store) -> Result<(), Error>) {
+    // One input at a time: all share the clock, and the tests that replay corpora run side by side.
+    static TURN: Mutex<()> = Mutex::new(());
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let (clock, ..) = &*ENGINES;
     clock.set(Timestamp::from_unix(store.now));
     let first = ask(store);

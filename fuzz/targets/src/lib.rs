@@ -29,6 +29,7 @@ pub const TARGETS: &[Target] = &[
     ("cell", cell),
     ("device", device),
     ("email", email),
+    ("entered", entered),
     ("host", host),
     ("http", http),
     ("image", image),
@@ -39,7 +40,6 @@ pub const TARGETS: &[Target] = &[
     ("otpauth", otpauth),
     ("payload", payload),
     ("record", record),
-    ("entered", entered),
 ];
 
 /// The control: a fault that a fuzzer has to find, behind four comparisons.
