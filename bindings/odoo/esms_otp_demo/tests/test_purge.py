@@ -159,7 +159,5 @@ class TestPurge(OtpCase):
         with main.opened(self.registry) as store:
             self.assertTrue(engine.issue(store, binding))
         log = self.env["esms.otp.log"].search([("reason", "=", "the borrower was called back")])
-        self.assertEqual(
-            set(log.mapped("kind")), {"user_reset", "slot_reset", "recipient_reset"}
-        )
+        self.assertEqual(set(log.mapped("kind")), {"user_reset", "slot_reset", "recipient_reset"})
         self.assertEqual(log.user_id, self.borrower)

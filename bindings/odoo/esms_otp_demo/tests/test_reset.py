@@ -63,9 +63,7 @@ class TestReset(OtpCase):
             self.assertTrue(again)
             self.assertTrue(engine.verify(store, binding, again.code))
         log = self.env["esms.otp.log"].search([("reason", "=", WHY)])
-        self.assertEqual(
-            set(log.mapped("kind")), {"user_reset", "slot_reset", "recipient_reset"}
-        )
+        self.assertEqual(set(log.mapped("kind")), {"user_reset", "slot_reset", "recipient_reset"})
 
     def test_case_396_what_was_used_stays_used(self):
         tenant = self.env["esms.otp.cell"]._tenant()
