@@ -88,7 +88,7 @@ pub enum EventKind {
     Delivered,
     /// The gateway refused the message.
     DeliveryFailed {
-        /// Cooldown and send rate limits were given back.
+        /// The send was taken back from the rate limits, and the cooldown cut short.
         refunded: bool,
     },
     /// A user's locks were lifted.

@@ -147,7 +147,7 @@ impl KeyRing {
         }
     }
 
-    /// Names the nth record of a chain head.
+    /// Names the nth record of the target whose chain head this is.
     pub(crate) fn record_key(&self, chain_head: &Key, n: u64) -> Key {
         let hash = self.index.bytes(|message| {
             message.feed(&[CellKind::Record as u8]);
@@ -159,7 +159,7 @@ impl KeyRing {
         Key::from_bytes(key)
     }
 
-    /// CellKeys the record of a challenge; the challenge's own id stands beside it in the record.
+    /// Names the record of a challenge; the challenge's own id stands beside it in the record.
     pub(crate) fn record_id(&self, id: ChallengeId) -> RecordId {
         let mac = self.index.bytes(|message| {
             message.feed(&[CellKind::RecordId as u8]);
@@ -237,7 +237,7 @@ impl CellKeys<'_> {
         })
     }
 
-    /// CellKeys an OATH credential; with a question, its answer to that one question.
+    /// Names an OATH credential; with a question, its answer to that one question.
     pub(crate) fn credential(&self, name: &CredentialName, question: Option<&Question>) -> Key {
         self.key(|message| {
             message.feed(&[CellKind::Credential as u8]);
@@ -249,7 +249,7 @@ impl CellKeys<'_> {
         })
     }
 
-    /// CellKeys the mark that a purge leaves; of the tenant without a name, as it is the store's.
+    /// Names the mark that a purge leaves; of the tenant without a name, as it is the store's.
     pub(crate) fn purge_mark(&self) -> Key {
         self.key(|message| message.feed(&[CellKind::PurgeMark as u8]))
     }
@@ -291,7 +291,7 @@ impl<'a> KeyRingBuilder<'a> {
         self
     }
 
-    /// CellKeys the secret that new codes are made with; needed where there is more than one.
+    /// Names the secret that new codes are made with; needed where there is more than one.
     pub const fn current(mut self, kid: &'a str) -> Self {
         self.current = Some(kid);
         self

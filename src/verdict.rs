@@ -46,7 +46,7 @@ impl Issuance {
 #[expect(missing_debug_implementations, reason = "a code never reaches a log")]
 #[non_exhaustive]
 pub struct Issued {
-    /// CellKeys the challenge; unguessable, and never enough by itself.
+    /// Names the challenge; unguessable, and never enough by itself.
     pub id: ChallengeId,
     /// The digits to send.
     pub code: Code,

@@ -67,7 +67,7 @@ impl<'a> Submission<'a> {
         self
     }
 
-    /// CellKeys the challenge that the client means; another one is not compared with.
+    /// Names the challenge that the client means; another one is not compared with.
     pub const fn challenge(mut self, id: ChallengeId) -> Self {
         self.id = Some(id);
         self

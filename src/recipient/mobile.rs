@@ -15,7 +15,7 @@ const SHOWN: usize = 4;
 
 /// A mobile number: the digits of E.164 with country code, without plus; 15 at most.
 ///
-/// One telephone has one number, and so one rate limit: digits are taken only if a mobile number of
+/// One telephone has one number, and so one count of its sends: digits are taken only if a mobile number of
 /// their country has that length, and never with a trunk 0 behind the country code. What is known
 /// of each country stands in `calling_codes.rs`, made from libphonenumber's metadata. Whether a
 /// number is in use is not known.
@@ -395,7 +395,7 @@ mod tests {
         );
     }
 
-    /// One telephone, one rate limit: these were numbers of their own.
+    /// One telephone, one count: these were numbers of their own.
     #[test]
     fn case_360_a_trunk_zero_is_never_part_of_another_number() {
         for text in [

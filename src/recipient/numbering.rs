@@ -1,7 +1,7 @@
 //! What is known of the telephone numbers of a country, and which digits are one of its mobile
 //! numbers.
 //!
-//! Two texts must never be two numbers, and two rate limits, where a telephone network reaches one
+//! Two texts must never be two numbers, counted apart, where a telephone network reaches one
 //! telephone by both. So digits are taken only where they are read as libphonenumber reads them.
 
 use super::RecipientError;

@@ -365,7 +365,7 @@ fn case_93_a_store_with_records_of_format_1_is_read_and_appended_to() {
             })
             .collect();
         let golden = json!({
-            "_comment": "ChainHead and records of one field, format 1, as they stand in a Permanent store; every later version must read them. Made by tests/signatures/interop.rs with OTP_WRITE_GOLDEN=1. Code secret 32 times the byte 1, index secret 2, Ed25519 seed 21.",
+            "_comment": "Chain head and records of one field, format 1, as they stand in a Permanent store; every later version must read them. Made by tests/signatures/interop.rs with OTP_WRITE_GOLDEN=1. Code secret 32 times the byte 1, index secret 2, Ed25519 seed 21.",
             "cells": cells,
         });
         fs::write(GOLDEN_STORE, format!("{golden:#}\n")).unwrap();

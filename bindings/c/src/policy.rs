@@ -252,8 +252,8 @@ impl otp_rate_limits {
 /// Says which setting is out of its bounds, with the value that the caller gave: [`byte`] may have
 /// changed it.
 fn out_of_bounds(mut error: OutOfBounds, given: &[(&str, u32)]) -> Fault {
-    let knob = given.iter().find(|(name, _)| *name == error.field);
-    if let Some((_, value)) = knob {
+    let setting = given.iter().find(|(name, _)| *name == error.field);
+    if let Some((_, value)) = setting {
         error.value = u64::from(*value);
     }
     Fault::new(otp_status::Policy, error.to_string())
