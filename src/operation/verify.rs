@@ -173,7 +173,9 @@ impl Operation for Verify<'_> {
         let code = context
             .keys
             .code(current.kid, current.id, &self.target.digest, kind);
-        let guess = entered.as_ref().map(|entered| code.compare(entered));
+        let guess = entered
+            .as_ref()
+            .map(|entered| code.compare(entered.symbols()));
         let mixed_scripts = entered.as_ref().is_some_and(EnteredCode::mixed_scripts);
 
         let rejected = |rejection, id| {
