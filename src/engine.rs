@@ -191,10 +191,7 @@ impl Engine {
     /// [`Error`]: no code was handed out. After [`store::Error::Unknown`](crate::store::Error) a
     /// send may have been counted.
     pub fn issue(&self, store: &dyn Store, binding: &Binding) -> Result<Issuance, Error> {
-        let context = self.context(store.class());
-        let mut id = [0; 16];
-        self.draw(&mut id)?;
-        self.run(store, &Issue::new(&context, binding, id, || self.now())?)
+        self.repeat(store, &self.issuing(store.class(), binding)?)
     }
 
     /// Says whether a code is accepted: [`verify`](Self::verify) for a host that asks nothing else.
@@ -221,14 +218,8 @@ impl Engine {
     /// [`Error`]: nothing was accepted. After [`store::Error::Unknown`](crate::store::Error) an
     /// attempt may have been counted, or the code used up: the next call tells.
     pub fn verify(&self, store: &dyn Store, submission: Submission<'_>) -> Result<Verdict, Error> {
-        let context = self.context(store.class());
-        match Verify::new(
-            &context,
-            submission,
-            |salts| self.draw(salts),
-            || self.now(),
-        )? {
-            Ok(verify) => self.run(store, &verify),
+        match self.verifying(store.class(), submission)? {
+            Ok(verify) => self.repeat(store, &verify),
             Err(fault) => self.reject_evidence(submission.binding, fault),
         }
     }
@@ -239,7 +230,7 @@ impl Engine {
     ///
     /// [`Error`]: the code may still be accepted.
     pub fn cancel(&self, store: &dyn Store, binding: &Binding) -> Result<CancelOutcome, Error> {
-        self.run(store, &Cancel::new(&self.context(store.class()), binding)?)
+        self.run(store, |context| Cancel::new(context, binding))
     }
 
     /// Records what the SMS or mail gateway said of one send.
@@ -258,8 +249,7 @@ impl Engine {
         binding: &Binding,
         report: DeliveryReport,
     ) -> Result<ReportOutcome, Error> {
-        let report = Report::new(&self.context(store.class()), binding, report)?;
-        self.run(store, &report)
+        self.run(store, |context| Report::new(context, binding, report))
     }
 
     /// Returns how the challenge of exactly this binding stands; `None` where there is none.
@@ -270,10 +260,7 @@ impl Engine {
     ///
     /// [`Error`]: nothing is known.
     pub fn status(&self, store: &dyn Store, binding: &Binding) -> Result<Option<Status>, Error> {
-        self.run(
-            store,
-            &ReadStatus::new(&self.context(store.class()), binding)?,
-        )
+        self.run(store, |context| ReadStatus::new(context, binding))
     }
 
     /// Lifts what wrong guesses put on a user: the lock, and the failures of the day. For an
@@ -288,10 +275,7 @@ impl Engine {
         tenant: &str,
         user: &str,
     ) -> Result<UnlockOutcome, Error> {
-        self.run(
-            store,
-            &Unlock::new(&self.context(store.class()), tenant, user),
-        )
+        self.run(store, |context| Ok(Unlock::new(context, tenant, user)))
     }
 
     /// Lifts what holds the slot of `binding` up: used-up attempts, closing time, cooldown, and what
@@ -308,8 +292,7 @@ impl Engine {
         binding: &Binding,
         reason: &str,
     ) -> Result<ResetOutcome, Error> {
-        let reset = ResetSlot::new(&self.context(store.class()), binding, reason)?;
-        self.run(store, &reset)
+        self.run(store, |context| ResetSlot::new(context, binding, reason))
     }
 
     /// Forgets what was sent to a recipient and failed against it, over all users and records. For
@@ -325,9 +308,9 @@ impl Engine {
         recipient: &Recipient,
         reason: &str,
     ) -> Result<ResetOutcome, Error> {
-        let context = self.context(store.class());
-        let reset = ResetMeter::of_recipient(&context, tenant, recipient, reason)?;
-        self.run(store, &reset)
+        self.run(store, |context| {
+            ResetMeter::of_recipient(context, tenant, recipient, reason)
+        })
     }
 
     /// Lifts a user's locks as [`unlock`](Self::unlock) does, and the limit of sends with them. For
@@ -343,8 +326,9 @@ impl Engine {
         user: &str,
         reason: &str,
     ) -> Result<ResetOutcome, Error> {
-        let context = self.context(store.class());
-        self.run(store, &ResetMeter::of_user(&context, tenant, user, reason)?)
+        self.run(store, |context| {
+            ResetMeter::of_user(context, tenant, user, reason)
+        })
     }
 
     /// Returns the newest signature record of a target; `None` where nothing was signed.
@@ -382,9 +366,9 @@ impl Engine {
         limit: usize,
     ) -> Result<Vec<SignatureRecord>, Error> {
         let head = ReadChainHead::new(&self.context(store.class()), tenant, target);
-        let mut trail = Trail::new(&head, &self.run(store, &head)?, limit);
+        let mut trail = Trail::new(&head, &self.repeat(store, &head)?, limit);
         while let Some(read) = trail.next(&self.shared.keys) {
-            trail.follow(self.run(store, &read)?)?;
+            trail.follow(self.repeat(store, &read)?)?;
         }
         Ok(trail.into_records())
     }
@@ -401,8 +385,9 @@ impl Engine {
         tenant: &str,
         target: &Target<'_>,
     ) -> Result<ChainHead, Error> {
-        let context = self.context(store.class());
-        self.run(store, &ReadChainHead::new(&context, tenant, target))
+        self.run(store, |context| {
+            Ok(ReadChainHead::new(context, tenant, target))
+        })
     }
 
     /// Erases personal details of one signature record: their disclosures are dropped and a
@@ -418,7 +403,7 @@ impl Engine {
         store: &dyn Store,
         request: &EraseRequest<'_>,
     ) -> Result<EraseOutcome, Error> {
-        self.run(store, &Erase::new(&self.context(store.class()), request))
+        self.run(store, |context| Ok(Erase::new(context, request)))
     }
 
     /// Drops at most `limit` cells whose time is over; returns how many. Call it now and then, once
@@ -452,10 +437,10 @@ impl Engine {
     fn admit_purge(&self, store: &dyn Store, confirmed: bool) -> Result<Timestamp, Error> {
         let now = match self.prepare_purge(store.class(), confirmed) {
             Some(mut admit) => {
-                let mut admitted = self.run(store, &admit)?;
+                let mut admitted = self.repeat(store, &admit)?;
                 if admitted.is_first && store.has_cells()? != Some(false) {
                     admit.is_begun = true;
-                    admitted = self.run(store, &admit)?;
+                    admitted = self.repeat(store, &admit)?;
                 }
                 admitted.now
             }
@@ -538,7 +523,24 @@ impl Engine {
     }
 
     fn canary(&self, store: &dyn Store, act: Act) -> Result<StoreCheck, Error> {
-        self.run(store, &Canary::new(act, store.class()))
+        self.repeat(store, &Canary::new(act, store.class()))
+    }
+
+    /// Prepares an issue: draws the id that a new challenge gets.
+    fn issuing<'a>(&'a self, class: Class, binding: &'a Binding) -> Result<Issue<'a>, Error> {
+        let mut id = [0; 16];
+        self.draw(&mut id)?;
+        Issue::new(&self.context(class), binding, id, || self.now())
+    }
+
+    /// Prepares a verify; the inner `Err` is evidence that is not fit.
+    fn verifying<'a>(
+        &'a self,
+        class: Class,
+        submission: Submission<'a>,
+    ) -> Result<Result<Verify<'a>, EvidenceFault>, Error> {
+        let draw = |salts: &mut [u8]| self.draw(salts);
+        Verify::new(&self.context(class), submission, draw, || self.now())
     }
 
     /// Answers a submission whose evidence is not fit: no store is asked.
@@ -583,6 +585,7 @@ impl Engine {
             policy: &self.policy,
             rate_limits: &shared.rate_limits,
             signer: shared.signer.as_ref(),
+            began: shared.began,
             class,
         }
     }
@@ -595,8 +598,17 @@ impl Engine {
         self.shared.clock.now().ok_or(Error::Clock)
     }
 
+    /// Makes an operation for this store, and runs it.
+    fn run<'a, O: Operation>(
+        &'a self,
+        store: &dyn Store,
+        operation: impl FnOnce(&Context<'a>) -> Result<O, Error>,
+    ) -> Result<O::Answer, Error> {
+        self.repeat(store, &operation(&self.context(store.class()))?)
+    }
+
     /// Loads, decides and commits until nobody else was first.
-    fn run<O: Operation>(&self, store: &dyn Store, operation: &O) -> Result<O::Answer, Error> {
+    fn repeat<O: Operation>(&self, store: &dyn Store, operation: &O) -> Result<O::Answer, Error> {
         let class = store.class();
         let mut cells = Vec::with_capacity(operation.keys().len());
         let mut uncounted = Uncounted::default();

@@ -15,7 +15,7 @@ use crate::meter::Meter;
 use crate::operation::cancel::Cancel;
 use crate::operation::issue::Issue;
 use crate::operation::verify::Verify;
-use crate::operation::{self, BindingCells, Context, Operation};
+use crate::operation::{self, BindingCells, Context, Loaded, Operation};
 use crate::policy::Resend;
 use crate::record::facts::Salts;
 use crate::seal::{LoadedCells, Seal, Writes};
@@ -456,6 +456,7 @@ impl World {
             policy: &self.policy,
             rate_limits: &self.rate_limits,
             signer: None,
+            began: None,
             class: Class::Process,
         }
     }
@@ -583,9 +584,13 @@ impl World {
         let cells: Vec<_> = loaded[..keys.len()].iter().map(cell).collect();
         let opened = LoadedCells::open(&self.keys, Seal::None, keys, &cells).unwrap();
         let mut writes = Writes::new(&self.keys, Seal::None);
-        let decision = operation
-            .decide(&self.context(), &opened, &mut writes, now)
-            .unwrap();
+        let context = &self.context();
+        let read = Loaded {
+            context,
+            cells: &opened,
+            now,
+        };
+        let decision = operation.decide(&read, &mut writes).unwrap();
         let written = writes.as_writes().into_iter().map(|write| {
             let cell = all.iter().position(|key| *key == write.key).unwrap();
             assert_eq!(

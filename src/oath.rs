@@ -1,9 +1,8 @@
 //! Codes of the user's own device, each accepted once on any store: HOTP (RFC 4226), TOTP (RFC 6238) and
 //! OCRA (RFC 6287). What makes and reads codes is the crate `otp-oath`; here is what an engine adds.
 //!
-//! [`Engine::verify_hotp`](crate::Engine::verify_hotp), [`verify_totp`](crate::Engine::verify_totp) and
-//! [`verify_ocra`](crate::Engine::verify_ocra) keep what was used, and count wrong guesses in the rate limits
-//! that codes sent by SMS have. [`Hotp`], [`Totp`] and [`Ocra`] by themselves remember nothing.
+//! [`Engine::verify_devices`](crate::Engine::verify_devices) keeps what was used, and counts wrong guesses in
+//! the rate limits that codes sent by SMS have. [`Hotp`], [`Totp`] and [`Ocra`] by themselves remember nothing.
 //!
 //! ```
 //! use otp_engine::Timestamp;
@@ -17,13 +16,13 @@
 //! # Ok::<(), otp_engine::oath::Error>(())
 //! ```
 
-mod answer;
 pub(crate) mod attempt;
 pub(crate) mod credential;
 mod device;
+mod ocra_options;
 
-pub use answer::Answer;
-pub use device::Device;
+pub use device::{CodePair, Device};
+pub use ocra_options::OcraOptions;
 #[doc(inline)]
 pub use otp_oath::engine::MAX_DEVICES;
 #[doc(inline)]

@@ -32,6 +32,7 @@ pub use canary::StoreCheck;
 pub use cancel::CancelOutcome;
 pub use delivery::{Delivery, DeliveryReport, ReportOutcome};
 pub use reset::ResetOutcome;
+pub use reset_device::DeviceReset;
 pub use signatures::{EraseOutcome, EraseRequest};
 pub use status::{Lock, Status};
 pub use unlock::UnlockOutcome;
@@ -57,16 +58,15 @@ pub(crate) trait Operation {
 
     /// Decides. Puts every cell that the answer rests on into `writes`, changed or not; an answer
     /// that changes nothing puts none.
-    fn decide(
-        &self,
-        context: &Context<'_>,
-        loaded: &LoadedCells<'_>,
-        writes: &mut Writes<'_>,
-        now: Timestamp,
-    ) -> Result<Decision<Self::Answer>, Error>;
+    fn decide(&self, loaded: &Loaded<'_>, writes: &mut Writes<'_>) -> Decided<Self::Answer>;
 
-    /// Names whom the events concern.
-    fn subject(&self) -> Subject<'_>;
+    /// Names whom the events concern; an operation without events names nobody.
+    fn subject(&self) -> Subject<'_> {
+        Subject::User {
+            tenant: "",
+            user: "",
+        }
+    }
 
     /// Returns the reason that an administrator must give.
     fn reason(&self) -> Option<&str> {
@@ -81,6 +81,8 @@ pub(crate) struct Context<'a> {
     pub(crate) policy: &'a Policy,
     pub(crate) rate_limits: &'a RateLimits,
     pub(crate) signer: Option<&'a SigningKey>,
+    /// When the engine was made; `None` where the clock could not say.
+    pub(crate) began: Option<Timestamp>,
     /// How long the store keeps what it is given.
     pub(crate) class: Class,
 }
@@ -124,12 +126,69 @@ impl Context<'_> {
     }
 }
 
+/// What a decision reads.
+#[derive(Clone, Copy)]
+pub(crate) struct Loaded<'a> {
+    pub(crate) context: &'a Context<'a>,
+    /// In the order of the operation's keys.
+    pub(crate) cells: &'a LoadedCells<'a>,
+    pub(crate) now: Timestamp,
+}
+
+impl<'a> Loaded<'a> {
+    /// Returns the cell at `at`, in the order of the operation's keys.
+    pub(crate) fn cell(&self, at: usize) -> Result<LoadedCell<'a>, Error> {
+        self.cells.at(at)
+    }
+
+    /// Reads the meter at `at` into one that has counted nothing; without rate limits there is none.
+    pub(crate) fn read_meter(&self, at: usize, meter: &mut Meter) -> Result<(), Error> {
+        if !self.context.rate_limits.is_limited() {
+            return Ok(());
+        }
+        meter.fill(self.cell(at)?.body())
+    }
+
+    /// Puts the meter at `at`; without rate limits there is none.
+    pub(crate) fn put_meter(
+        &self,
+        writes: &mut Writes<'_>,
+        at: usize,
+        meter: &Meter,
+    ) -> Result<(), Error> {
+        let Context {
+            rate_limits, class, ..
+        } = *self.context;
+        if rate_limits.is_limited() {
+            let discard_after = meter.discard_after(rate_limits, class, self.now);
+            writes.put(self.cell(at)?, Kind::Meter, discard_after, |body| {
+                meter.write(body);
+            });
+        }
+        Ok(())
+    }
+}
+
+/// What [`Operation::decide`] returns.
+pub(crate) type Decided<A> = Result<Decision<A>, Error>;
+
 /// An answer that must not leave before the writes beside it are committed.
 #[must_use]
 pub(crate) struct Decision<A> {
     pub(crate) answer: A,
     pub(crate) events: EventKinds,
     pub(crate) id: Option<ChallengeId>,
+}
+
+impl<A> Decision<A> {
+    /// An answer without an event.
+    pub(crate) fn quiet(answer: A) -> Self {
+        Self {
+            answer,
+            events: EventKinds::default(),
+            id: None,
+        }
+    }
 }
 
 /// Whom an event concerns.
@@ -209,42 +268,9 @@ impl<'a> BindingCells<'a> {
     }
 }
 
-/// Reads the meter at `at` into one that has counted nothing; without rate limits there is none.
-pub(crate) fn read_meter(
-    context: &Context<'_>,
-    loaded: &LoadedCells<'_>,
-    at: usize,
-    meter: &mut Meter,
-) -> Result<(), Error> {
-    if !context.rate_limits.is_limited() {
-        return Ok(());
-    }
-    meter.fill(loaded.at(at)?.body())
-}
-
 /// Puts the challenge into its slot.
 pub(crate) fn put_slot(writes: &mut Writes<'_>, slot: LoadedCell<'_>, challenge: &Challenge) {
     writes.put(slot, Kind::Slot, Some(challenge.discard_after()), |body| {
         challenge.write(body);
     });
-}
-
-/// Puts the meter at `at`; without rate limits there is none.
-pub(crate) fn put_meter(
-    context: &Context<'_>,
-    loaded: &LoadedCells<'_>,
-    writes: &mut Writes<'_>,
-    at: usize,
-    meter: &Meter,
-    now: Timestamp,
-) -> Result<(), Error> {
-    if context.rate_limits.is_limited() {
-        writes.put(
-            loaded.at(at)?,
-            Kind::Meter,
-            meter.discard_after(context.rate_limits, context.class, now),
-            |body| meter.write(body),
-        );
-    }
-    Ok(())
 }

@@ -196,7 +196,7 @@ pub enum Rejection {
     /// Evidence is missing or does not fit; nothing was compared and no attempt was used.
     Evidence(EvidenceFault),
     /// The device's counter is not known since the epoch was raised: ask for two codes in a row
-    /// ([`resynchronise_hotp`](crate::Engine::resynchronise_hotp)). Nothing was compared and no
+    /// ([`resynchronise`](crate::Engine::resynchronise)). Nothing was compared and no
     /// attempt was used.
     Resynchronise,
 }

@@ -671,9 +671,12 @@ fn case_149_a_lock_without_end_is_refused_where_a_store_forgets_and_never_at_a_g
         6,
         30,
     );
-    let verdict = host
-        .engine
-        .verify_totp(&store, &binding(), &totp.unwrap(), "123456", 1);
+    let verdict = host.engine.verify_devices(
+        &store,
+        &binding(),
+        &[otp_engine::oath::Device::totp(&totp.unwrap(), 1)],
+        "123456",
+    );
     assert!(matches!(verdict, Err(Error::LockWithoutEnd)));
     // With an end it is kept until then; every guess of it commits.
     let day = Duration::from_secs(86_400);

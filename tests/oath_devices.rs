@@ -9,8 +9,10 @@
 use std::sync::{Arc, Mutex};
 
 use otp_engine::oath::{
-    Acceptance, Answer, Device, HashFunction, Hotp, Inputs, Ocra, Reach, Secret, Suite, Totp,
+    Acceptance, CodePair, Device, HashFunction, Hotp, Inputs, Ocra, OcraOptions, Reach, Secret,
+    Suite, Totp,
 };
+use otp_engine::operation::DeviceReset;
 use otp_engine::store::{Class, Kind};
 use otp_engine::{
     Binding, Engine, Error, Event, ManualClock, MemoryStore, RateLimits, Rejection, Store,
@@ -62,20 +64,30 @@ fn counted(counter: u64) -> String {
 
 impl Harness {
     fn totp(&self, store: &dyn Store, entered: &str) -> Verdict<Acceptance> {
-        let verdict = self.engine.verify_totp(store, &here(), &totp(), entered, 1);
+        let verdict =
+            self.engine
+                .verify_devices(store, &here(), &[Device::totp(&totp(), 1)], entered);
         verdict.unwrap()
     }
 
     fn hotp(&self, store: &dyn Store, entered: &str) -> Verdict<Acceptance> {
-        let verdict = self.engine.verify_hotp(store, &here(), &hotp(), entered, 5);
+        let verdict =
+            self.engine
+                .verify_devices(store, &here(), &[Device::hotp(&hotp(), 5)], entered);
         verdict.unwrap()
     }
 
     fn resynchronise(&self, store: &dyn Store, first: u64) -> Verdict<Acceptance> {
         let pair = [&*counted(first), &*counted(first + 1)];
-        let verdict = self
-            .engine
-            .resynchronise_hotp(store, &here(), &hotp(), pair, 100);
+        let verdict = self.engine.resynchronise(
+            store,
+            &here(),
+            Device::hotp(&hotp(), 0),
+            CodePair {
+                codes: pair,
+                reach: 100,
+            },
+        );
         verdict.unwrap()
     }
 }
@@ -144,7 +156,8 @@ fn case_103_after_a_restored_backup_no_time_step_of_before_is_taken() {
         let (engine, clock) = raised(1, 10);
         let verify = |step| {
             let entered = shown(step);
-            let verdict = engine.verify_totp(restored, &here(), &totp(), &entered, 1);
+            let verdict =
+                engine.verify_devices(restored, &here(), &[Device::totp(&totp(), 1)], &entered);
             verdict.unwrap().rejection()
         };
         let used = Some(Rejection::AlreadyUsed);
@@ -157,14 +170,27 @@ fn case_103_after_a_restored_backup_no_time_step_of_before_is_taken() {
     // A device that is used for the first time long after the raise is taken at once.
     let (engine, clock) = raised(1, 0);
     clock.set(at(3600));
-    let verdict = engine.verify_totp(&MemoryStore::new(), &here(), &totp(), &shown(120), 1);
+    let verdict = engine.verify_devices(
+        &MemoryStore::new(),
+        &here(),
+        &[Device::totp(&totp(), 1)],
+        &shown(120),
+    );
     assert!(verdict.unwrap().is_accepted());
     // Nor are two codes in a row of before.
     let (engine, clock) = raised(1, 0);
     let restored = MemoryStore::new();
     let pair = |step| {
         let entered = [&*shown(step), &*shown(step + 1)];
-        let verdict = engine.resynchronise_totp(&restored, &here(), &totp(), entered, 5);
+        let verdict = engine.resynchronise(
+            &restored,
+            &here(),
+            Device::totp(&totp(), 0),
+            CodePair {
+                codes: entered,
+                reach: 5,
+            },
+        );
         verdict.unwrap().rejection()
     };
     assert_eq!(pair(4), Some(Rejection::AlreadyUsed));
@@ -180,7 +206,8 @@ fn case_103_engines_of_one_call_each_come_to_take_a_code() {
     let store = MemoryStore::new();
     let rejected = (0..6).map(|step| {
         let (engine, _) = raised(1, 30 * step);
-        let verdict = engine.verify_totp(&store, &here(), &totp(), &shown(step), 1);
+        let verdict =
+            engine.verify_devices(&store, &here(), &[Device::totp(&totp(), 1)], &shown(step));
         verdict.unwrap().rejection()
     });
     let used = Some(Rejection::AlreadyUsed);
@@ -212,8 +239,9 @@ fn case_104_after_a_restored_backup_an_answer_of_before_is_one_to_another_questi
             ocra.generate(&inputs).unwrap().as_str().into()
         };
         let verify = |engine: &Engine, store: &dyn Store, entered: &str| {
-            let answer = Answer::new(entered).reach(Reach::default());
-            let verdict = engine.verify_ocra(store, &here(), &ocra, answer);
+            let options = OcraOptions::new().reach(Reach::default());
+            let verdict =
+                engine.verify_devices(store, &here(), &[Device::ocra(&ocra, options)], entered);
             verdict.unwrap().rejection()
         };
         let (store, restored) = (permanent(), permanent());
@@ -233,7 +261,12 @@ fn case_105_a_credential_counts_its_guesses_without_meters_and_for_whomever_they
     let ((engine, clock), store) = (unlimited(), permanent());
     let wrong = beside(&shown(0));
     let guess = |user| {
-        let verdict = engine.verify_totp(&store, &binding_of(0, user, 0), &totp(), &wrong, 0);
+        let verdict = engine.verify_devices(
+            &store,
+            &binding_of(0, user, 0),
+            &[Device::totp(&totp(), 0)],
+            &wrong,
+        );
         verdict.unwrap().rejection().unwrap()
     };
     for left in (0..30).rev() {
@@ -251,7 +284,7 @@ fn case_105_a_credential_counts_its_guesses_without_meters_and_for_whomever_they
     assert_eq!(guess(99), locked);
     let right = |entered: &str| {
         engine
-            .verify_totp(&store, &here(), &totp(), entered, 0)
+            .verify_devices(&store, &here(), &[Device::totp(&totp(), 0)], entered)
             .unwrap()
     };
     assert_eq!(right(&shown(0)).rejection(), Some(locked));
@@ -261,7 +294,7 @@ fn case_105_a_credential_counts_its_guesses_without_meters_and_for_whomever_they
 
     // Counters and answers likewise.
     let guess = |entered: &str| {
-        let verdict = engine.verify_hotp(&store, &here(), &hotp(), entered, 5);
+        let verdict = engine.verify_devices(&store, &here(), &[Device::hotp(&hotp(), 5)], entered);
         verdict.unwrap().rejection().unwrap()
     };
     let wrong = beside(&counted(0));
@@ -298,8 +331,10 @@ fn case_106_guesses_at_one_question_count_for_the_credential_and_not_for_the_que
         for left in (0..30_u8).rev() {
             // Each at another record: another question.
             let there = binding_of(0, 0, usize::from(left));
-            let answer = Answer::new("00000000");
-            let verdict = engine.verify_ocra(&store, &there, &ocra, answer).unwrap();
+            let options = OcraOptions::new();
+            let verdict = engine
+                .verify_devices(&store, &there, &[Device::ocra(&ocra, options)], "00000000")
+                .unwrap();
             assert_eq!(verdict.rejection(), Some(Rejection::Malformed));
             let question = engine.ocra_question(&there, &ocra).unwrap();
             let mut inputs = Inputs::new(&question);
@@ -307,7 +342,12 @@ fn case_106_guesses_at_one_question_count_for_the_credential_and_not_for_the_que
                 inputs = inputs.counter(0);
             }
             let wrong = beside(ocra.generate(&inputs).unwrap().as_str());
-            let verdict = engine.verify_ocra(&store, &there, &ocra, Answer::new(&wrong));
+            let verdict = engine.verify_devices(
+                &store,
+                &there,
+                &[Device::ocra(&ocra, OcraOptions::new())],
+                &wrong,
+            );
             let expected = Rejection::Wrong {
                 attempts_left: left,
             };
@@ -315,8 +355,10 @@ fn case_106_guesses_at_one_question_count_for_the_credential_and_not_for_the_que
         }
         assert_eq!(store.rows().len(), 1, "{suite}");
         let question = engine.ocra_question(&here(), &ocra).unwrap();
-        let answer = Answer::new("123456");
-        let locked = engine.verify_ocra(&store, &here(), &ocra, answer).unwrap();
+        let options = OcraOptions::new();
+        let locked = engine
+            .verify_devices(&store, &here(), &[Device::ocra(&ocra, options)], "123456")
+            .unwrap();
         assert!(matches!(locked.rejection(), Some(Rejection::Locked { .. })));
         assert_eq!(question.len(), 16);
     }
@@ -329,8 +371,13 @@ fn case_107_an_answered_question_is_marked_beside_its_credential_in_one_commit()
     let question = harness.engine.ocra_question(&here(), &ocra).unwrap();
     let right = ocra.generate(&Inputs::new(&question)).unwrap();
     let verify = || {
-        let answer = Answer::new(right.as_str());
-        let verdict = harness.engine.verify_ocra(&store, &here(), &ocra, answer);
+        let options = OcraOptions::new();
+        let verdict = harness.engine.verify_devices(
+            &store,
+            &here(),
+            &[Device::ocra(&ocra, options)],
+            right.as_str(),
+        );
         verdict.unwrap()
     };
     assert!(verify().is_accepted());
@@ -433,7 +480,7 @@ fn case_110_a_hard_stop_is_a_budget_that_stores_without_an_end_alone_can_keep() 
     let engine = builder.rate_limits(rate_limits).build();
     let store = permanent();
     let verify = |entered: &str| {
-        let verdict = engine.verify_totp(&store, &here(), &totp(), entered, 0);
+        let verdict = engine.verify_devices(&store, &here(), &[Device::totp(&totp(), 0)], entered);
         verdict.unwrap().rejection()
     };
     for left in (0..10).rev() {
@@ -450,7 +497,7 @@ fn case_110_a_hard_stop_is_a_budget_that_stores_without_an_end_alone_can_keep() 
     assert_eq!(verify(&shown(1000 * 2880)), Some(stopped));
     // Where cells expire the stop would too: said before anything is compared, right or wrong.
     let expiring = Vault::of(Class::Expiring);
-    let refused = engine.verify_totp(&expiring, &here(), &totp(), &shown(0), 0);
+    let refused = engine.verify_devices(&expiring, &here(), &[Device::totp(&totp(), 0)], &shown(0));
     assert!(matches!(refused, Err(Error::LockWithoutEnd)));
 }
 
@@ -459,7 +506,8 @@ fn case_111_a_code_typed_late_moves_no_window() {
     let ((engine, clock), store) = (unlimited(), permanent());
     let ask = |second: i64, step: i64| {
         clock.set(at(second));
-        let verdict = engine.verify_totp(&store, &here(), &totp(), &shown(step), 1);
+        let verdict =
+            engine.verify_devices(&store, &here(), &[Device::totp(&totp(), 1)], &shown(step));
         verdict.unwrap().rejection()
     };
     // One step late, two late, then prompt.
@@ -494,8 +542,13 @@ fn case_112_a_timed_answer_given_late_moves_no_window() {
             look_ahead: 0,
             window: 1,
         };
-        let answer = Answer::new(code.as_str()).reach(reach);
-        let verdict = engine.verify_ocra(&store, &here(), &ocra, answer);
+        let options = OcraOptions::new().reach(reach);
+        let verdict = engine.verify_devices(
+            &store,
+            &here(),
+            &[Device::ocra(&ocra, options)],
+            code.as_str(),
+        );
         verdict.unwrap().rejection()
     };
     assert_eq!(ask(300, 9), None);
@@ -570,27 +623,39 @@ fn case_114_a_window_beyond_what_is_remembered_is_refused() {
     let (harness, store) = (Harness::whose_locks_end(), Vault::of(Class::Expiring));
     let daily = Totp::new(&secret(), HashFunction::Sha1, 6, 86_400).unwrap();
     let verify = |window| {
-        let verdict = harness
-            .engine
-            .verify_totp(&store, &here(), &daily, "123456", window);
+        let verdict = harness.engine.verify_devices(
+            &store,
+            &here(),
+            &[Device::totp(&daily, window)],
+            "123456",
+        );
         verdict.map(|verdict| verdict.rejection())
     };
     assert!(verify(100).is_ok());
     let refused = verify(101).unwrap_err();
     assert!(matches!(refused, Error::Oath(oath::Error::Window { .. })));
     let pair = ["123456", "123457"];
-    let far = harness
-        .engine
-        .resynchronise_totp(&store, &here(), &daily, pair, 101);
+    let far = harness.engine.resynchronise(
+        &store,
+        &here(),
+        Device::totp(&daily, 0),
+        CodePair {
+            codes: pair,
+            reach: 101,
+        },
+    );
     assert!(matches!(far, Err(Error::Oath(oath::Error::Window { .. }))));
     let two_days = ocra("OCRA-1:HOTP-SHA1-6:QH16-T48H");
-    let answer = Answer::new("123456").reach(Reach {
+    let options = OcraOptions::new().reach(Reach {
         look_ahead: 0,
         window: 51,
     });
-    let far = harness
-        .engine
-        .verify_ocra(&store, &here(), &two_days, answer);
+    let far = harness.engine.verify_devices(
+        &store,
+        &here(),
+        &[Device::ocra(&two_days, options)],
+        "123456",
+    );
     assert!(matches!(far, Err(Error::Oath(oath::Error::Window { .. }))));
 }
 
@@ -641,7 +706,17 @@ fn case_131_a_reset_lifts_the_lock_of_a_device_and_turns_no_counter_back() {
         let verdict = engine.verify_devices(&store, &here(), &[device], entered);
         verdict.unwrap().rejection()
     };
-    let reset = |why: &str| engine.reset_device(&store, "tenant 0", "0", &device, why);
+    let reset = |why: &str| {
+        engine.reset_device(
+            &store,
+            &DeviceReset {
+                tenant: "tenant 0",
+                user: "0",
+                device,
+                reason: why,
+            },
+        )
+    };
     assert_eq!(
         reset("a device that nobody used").unwrap(),
         ResetOutcome::NothingToReset
@@ -675,16 +750,28 @@ fn case_132_a_device_whose_clock_was_put_right_is_taken_again_after_a_reset() {
     let totp = totp();
     let device = Device::totp(&totp, 1);
     let reset = || {
-        let done = harness
-            .engine
-            .reset_device(&store, "tenant 0", "0", &device, "clock");
+        let done = harness.engine.reset_device(
+            &store,
+            &DeviceReset {
+                tenant: "tenant 0",
+                user: "0",
+                device,
+                reason: "clock",
+            },
+        );
         done.unwrap()
     };
     // Five hours ahead, and found by two codes in a row; then its clock is put right.
     let pair = [&*shown(600), &*shown(601)];
-    let found = harness
-        .engine
-        .resynchronise_totp(&store, &here(), &totp, pair, 1000);
+    let found = harness.engine.resynchronise(
+        &store,
+        &here(),
+        Device::totp(&totp, 0),
+        CodePair {
+            codes: pair,
+            reach: 1000,
+        },
+    );
     assert!(found.unwrap().is_accepted());
     harness.clock.set(at(300));
     let used = Some(Rejection::AlreadyUsed);
@@ -718,21 +805,34 @@ fn case_133_a_reset_makes_no_answered_question_and_no_epoch_good_again() {
         String::from(code.as_str())
     };
     let answered = |engine: &Engine| {
-        let verdict = engine.verify_ocra(&store, &here(), &ocra, Answer::new(&answer));
+        let verdict = engine.verify_devices(
+            &store,
+            &here(),
+            &[Device::ocra(&ocra, OcraOptions::new())],
+            &answer,
+        );
         verdict.unwrap().rejection()
     };
     let press = |engine: &Engine, counter| {
         let entered = counted(counter);
-        let verdict = engine.verify_hotp(&store, &here(), &token, &entered, 5);
+        let verdict = engine.verify_devices(&store, &here(), &[Device::hotp(&token, 5)], &entered);
         verdict.unwrap().rejection()
     };
     assert_eq!((answered(&before), press(&before, 0)), (None, None));
     for engine in [&before, &after] {
         for device in [
-            Device::ocra(&ocra, Answer::new("")),
+            Device::ocra(&ocra, OcraOptions::new()),
             Device::hotp(&token, 5),
         ] {
-            let done = engine.reset_device(&store, "tenant 0", "0", &device, "to try it");
+            let done = engine.reset_device(
+                &store,
+                &DeviceReset {
+                    tenant: "tenant 0",
+                    user: "0",
+                    device,
+                    reason: "to try it",
+                },
+            );
             assert!(done.is_ok());
         }
     }
@@ -800,7 +900,7 @@ fn case_120_odds_add_up_devices_windows_and_look_ahead() {
         look_ahead: 4,
         window: 2,
     };
-    let answering = Device::ocra(&suite, Answer::new("").reach(reach));
+    let answering = Device::ocra(&suite, OcraOptions::new().reach(reach));
     near(day(&metered, &[answering]), 5.0 * 5.0 * 15e-6);
 }
 
@@ -826,7 +926,8 @@ fn case_421_no_clock_however_far_off_makes_a_guess_at_a_device_be_forgotten() {
         let ((engine, clock), store) = (unlimited(), permanent());
         let wrong = beside(&counted(0));
         let is_compared = || {
-            let verdict = engine.verify_hotp(&store, &here(), &hotp(), &wrong, 0);
+            let verdict =
+                engine.verify_devices(&store, &here(), &[Device::hotp(&hotp(), 0)], &wrong);
             matches!(verdict.unwrap().rejection(), Some(Rejection::Wrong { .. }))
         };
         clock.set(Timestamp::from_unix(far));
@@ -844,7 +945,8 @@ fn case_421_no_clock_however_far_off_makes_a_guess_at_a_device_be_forgotten() {
             } else {
                 Timestamp::from_unix(far)
             });
-            let verdict = engine.verify_hotp(&store, &here(), &hotp(), &wrong, 0);
+            let verdict =
+                engine.verify_devices(&store, &here(), &[Device::hotp(&hotp(), 0)], &wrong);
             compared += usize::from(matches!(
                 verdict.unwrap().rejection(),
                 Some(Rejection::Wrong { .. })
@@ -861,7 +963,8 @@ fn case_422_at_the_last_second_of_time_guesses_count_too() {
         let wrong = beside(&counted(0));
         clock.set(Timestamp::from_unix(second));
         let compared = |_: &i32| {
-            let verdict = engine.verify_hotp(&store, &here(), &hotp(), &wrong, 0);
+            let verdict =
+                engine.verify_devices(&store, &here(), &[Device::hotp(&hotp(), 0)], &wrong);
             matches!(verdict.unwrap().rejection(), Some(Rejection::Wrong { .. }))
         };
         assert_eq!((0..100).filter(compared).count(), 30, "{second}");

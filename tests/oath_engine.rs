@@ -10,7 +10,8 @@ use std::sync::Arc;
 use std::thread;
 
 use otp_engine::oath::{
-    Acceptance, Answer, HashFunction, Hotp, Inputs, Ocra, Pin, Reach, Secret, Suite, Totp,
+    Acceptance, CodePair, Device, HashFunction, Hotp, Inputs, Ocra, OcraOptions, Pin, Reach,
+    Secret, Suite, Totp,
 };
 use otp_engine::store::{Class, Kind};
 use otp_engine::{
@@ -75,13 +76,13 @@ fn accepted(verdict: &Verdict<Acceptance>) -> Acceptance {
 impl Harness {
     fn totp(&self, store: &dyn Store, entered: &str) -> Verdict<Acceptance> {
         self.engine
-            .verify_totp(store, &here(), &totp(), entered, 1)
+            .verify_devices(store, &here(), &[Device::totp(&totp(), 1)], entered)
             .unwrap()
     }
 
     fn hotp(&self, store: &dyn Store, entered: &str) -> Verdict<Acceptance> {
         self.engine
-            .verify_hotp(store, &here(), &hotp(), entered, 5)
+            .verify_devices(store, &here(), &[Device::hotp(&hotp(), 5)], entered)
             .unwrap()
     }
 }
@@ -112,7 +113,7 @@ fn a_counter_moves_on_and_never_back() {
     let verify = |binding: &Binding, counter| {
         harness
             .engine
-            .verify_hotp(&store, binding, &hotp(), &code(counter), 5)
+            .verify_devices(&store, binding, &[Device::hotp(&hotp(), 5)], &code(counter))
             .unwrap()
     };
     assert_eq!(verify(&other, 12).rejection(), Some(Rejection::AlreadyUsed));
@@ -131,7 +132,7 @@ fn a_device_begins_where_its_host_says() {
         let code = hotp.at(counter);
         harness
             .engine
-            .verify_hotp(&store, &here(), &hotp, code.as_str(), 5)
+            .verify_devices(&store, &here(), &[Device::hotp(&hotp, 5)], code.as_str())
             .unwrap()
     };
     assert!(!verify(0).is_accepted());
@@ -145,9 +146,12 @@ fn the_last_counter_is_good_once_and_nothing_comes_after_it() {
     let hotp = hotp().starting_at(u64::MAX - 1);
     let verify = |counter| {
         let code = hotp.at(counter);
-        let verdict = harness
-            .engine
-            .verify_hotp(&store, &here(), &hotp, code.as_str(), u8::MAX);
+        let verdict = harness.engine.verify_devices(
+            &store,
+            &here(),
+            &[Device::hotp(&hotp, u8::MAX)],
+            code.as_str(),
+        );
         verdict.unwrap()
     };
     assert_eq!(accepted(&verify(u64::MAX)).matched, Some(u64::MAX));
@@ -160,10 +164,15 @@ fn the_last_counter_is_good_once_and_nothing_comes_after_it() {
     }
     let pair = [hotp.at(0), hotp.at(1)];
     let [first, second] = pair.each_ref().map(|code| code.as_str());
-    let verdict =
-        harness
-            .engine
-            .resynchronise_hotp(&store, &here(), &hotp, [first, second], u16::MAX);
+    let verdict = harness.engine.resynchronise(
+        &store,
+        &here(),
+        Device::hotp(&hotp, 0),
+        CodePair {
+            codes: [first, second],
+            reach: u16::MAX,
+        },
+    );
     assert!(!verdict.unwrap().is_accepted());
 }
 
@@ -197,7 +206,7 @@ fn case_31_no_instant_makes_a_step_that_panics() {
         let verify = |entered: &str, window| {
             harness
                 .engine
-                .verify_totp(&store, &here(), &totp(), entered, window)
+                .verify_devices(&store, &here(), &[Device::totp(&totp(), window)], entered)
                 .unwrap()
         };
         assert!(!verify("000000", u8::MAX).is_accepted());
@@ -209,9 +218,15 @@ fn case_31_no_instant_makes_a_step_that_panics() {
             );
         }
         let pair = ["000000", "000000"];
-        let _ = harness
-            .engine
-            .resynchronise_totp(&store, &here(), &totp(), pair, u16::MAX);
+        let _ = harness.engine.resynchronise(
+            &store,
+            &here(),
+            Device::totp(&totp(), 0),
+            CodePair {
+                codes: pair,
+                reach: u16::MAX,
+            },
+        );
     }
 }
 
@@ -237,7 +252,15 @@ fn a_clock_that_drifts_is_followed_and_only_so_far() {
         let [first, second] = &pair;
         harness
             .engine
-            .resynchronise_totp(&store, &here(), &totp(), [first, second], 100)
+            .resynchronise(
+                &store,
+                &here(),
+                Device::totp(&totp(), 0),
+                CodePair {
+                    codes: [first, second],
+                    reach: 100,
+                },
+            )
             .unwrap()
     };
     assert!(!resynchronise(pair(now + 101)).is_accepted());
@@ -263,7 +286,15 @@ fn a_counter_that_ran_ahead_is_found_by_two_codes_in_a_row() {
         let pair = [&*code(first), &*code(second)];
         harness
             .engine
-            .resynchronise_hotp(&store, &here(), &hotp(), pair, far)
+            .resynchronise(
+                &store,
+                &here(),
+                Device::hotp(&hotp(), 0),
+                CodePair {
+                    codes: pair,
+                    reach: far,
+                },
+            )
             .unwrap()
     };
     assert!(!harness.hotp(&store, &code(500)).is_accepted());
@@ -357,7 +388,7 @@ fn a_success_ends_the_row_of_wrong_guesses_and_a_replay_does_not_begin_one() {
     let store = MemoryStore::new();
     let verify = |entered: &str| {
         engine
-            .verify_totp(&store, &here(), &totp(), entered, 0)
+            .verify_devices(&store, &here(), &[Device::totp(&totp(), 0)], entered)
             .unwrap()
     };
     let (first, second) = (code_of(STEP), code_of(STEP + 1));
@@ -422,9 +453,10 @@ fn cells_are_sealed_and_live_as_long_as_they_must() {
     let mut forged = kept.body().to_vec();
     forged[8] ^= 1;
     store.put(key, store::Cell::new(kept.version(), None, forged));
-    let verdict = harness
-        .engine
-        .verify_hotp(&store, &here(), &hotp(), "123456", 0);
+    let verdict =
+        harness
+            .engine
+            .verify_devices(&store, &here(), &[Device::hotp(&hotp(), 0)], "123456");
     assert!(matches!(verdict, Err(Error::Tampered)), "{verdict:?}");
 
     // A counter that is forgotten would make every code good again: nothing is compared, nor counted.
@@ -433,13 +465,19 @@ fn cells_are_sealed_and_live_as_long_as_they_must() {
     for attempt in [
         harness
             .engine
-            .verify_hotp(&process, &here(), &hotp(), "123456", 0),
+            .verify_devices(&process, &here(), &[Device::hotp(&hotp(), 0)], "123456"),
         harness
             .engine
-            .verify_hotp(&expiring, &here(), &hotp(), "123456", 0),
-        harness
-            .engine
-            .resynchronise_hotp(&expiring, &here(), &hotp(), ["123456", "123456"], 0),
+            .verify_devices(&expiring, &here(), &[Device::hotp(&hotp(), 0)], "123456"),
+        harness.engine.resynchronise(
+            &expiring,
+            &here(),
+            Device::hotp(&hotp(), 0),
+            CodePair {
+                codes: ["123456", "123456"],
+                reach: 0,
+            },
+        ),
     ] {
         assert!(matches!(
             attempt,
@@ -505,10 +543,10 @@ fn an_answer_approves_the_binding_that_was_asked_about_and_no_other() {
         window: 1,
     };
     let verify = |binding: &Binding, entered: &str, pin| {
-        let answer = Answer::new(entered).pin(pin).session(b"tls").reach(reach);
+        let options = OcraOptions::new().pin(pin).session(b"tls").reach(reach);
         harness
             .engine
-            .verify_ocra(&store, binding, &ocra, answer)
+            .verify_devices(&store, binding, &[Device::ocra(&ocra, options)], entered)
             .unwrap()
     };
     for (binding, entered, pin) in [
@@ -536,9 +574,12 @@ fn what_does_not_move_is_good_once_for_its_question() {
         let binding = paying(amount);
         let question = harness.engine.ocra_question(&binding, &ocra).unwrap();
         let code = ocra.generate(&Inputs::new(&question)).unwrap();
-        harness
-            .engine
-            .verify_ocra(store, &binding, &ocra, Answer::new(code.as_str()))
+        harness.engine.verify_devices(
+            store,
+            &binding,
+            &[Device::ocra(&ocra, OcraOptions::new())],
+            code.as_str(),
+        )
     };
     let accepted_first = verify(&store, "1.00").unwrap();
     assert_eq!(accepted(&accepted_first).matched, None);
@@ -565,13 +606,18 @@ fn a_suite_with_time_alone_is_good_once_by_its_step() {
     let verify = |step: i64| {
         let inputs = Inputs::new(&question).now(at(30 * step));
         let code = ocra.generate(&inputs).unwrap();
-        let answer = Answer::new(code.as_str()).reach(Reach {
+        let options = OcraOptions::new().reach(Reach {
             look_ahead: 0,
             window: 1,
         });
         harness
             .engine
-            .verify_ocra(&expiring, &here(), &ocra, answer)
+            .verify_devices(
+                &expiring,
+                &here(),
+                &[Device::ocra(&ocra, options)],
+                code.as_str(),
+            )
             .unwrap()
     };
     assert_eq!(accepted(&verify(1)).drift, 1);
@@ -598,26 +644,34 @@ fn what_does_not_fit_is_an_error_before_anything_is_counted() {
         let ocra = ocra(suite);
         let asked = harness.engine.ocra_question(&here(), &ocra);
         assert!(matches!(asked, Err(Error::Oath(oath::Error::Suite(_)))));
-        let judged = harness
-            .engine
-            .verify_ocra(&store, &here(), &ocra, Answer::new("123456"));
+        let judged = harness.engine.verify_devices(
+            &store,
+            &here(),
+            &[Device::ocra(&ocra, OcraOptions::new())],
+            "123456",
+        );
         assert!(matches!(judged, Err(Error::Oath(oath::Error::Suite(_)))));
     }
     let bare = ocra("OCRA-1:HOTP-SHA1-6:C-QH16");
     let full = ocra("OCRA-1:HOTP-SHA1-6:C-QH16-PSHA1-S008");
     let pin = Pin::Text("1234");
-    for (ocra, answer, name) in [
-        (&bare, Answer::new("123456").pin(pin), "pin"),
-        (&bare, Answer::new("123456").session(b"s"), "session"),
-        (&full, Answer::new("123456").session(b"s"), "pin"),
-        (&full, Answer::new("123456").pin(pin), "session"),
+    for (ocra, options, name) in [
+        (&bare, OcraOptions::new().pin(pin), "pin"),
+        (&bare, OcraOptions::new().session(b"s"), "session"),
+        (&full, OcraOptions::new().session(b"s"), "pin"),
+        (&full, OcraOptions::new().pin(pin), "session"),
         (
             &full,
-            Answer::new("123456").pin(pin).session(b"nine bytes"),
+            OcraOptions::new().pin(pin).session(b"nine bytes"),
             "session",
         ),
     ] {
-        let judged = harness.engine.verify_ocra(&store, &here(), ocra, answer);
+        let judged = harness.engine.verify_devices(
+            &store,
+            &here(),
+            &[Device::ocra(ocra, options)],
+            "123456",
+        );
         let Err(Error::Oath(oath::Error::Input { name: found, .. })) = judged else {
             panic!("{judged:?}");
         };
@@ -630,11 +684,16 @@ fn what_does_not_fit_is_an_error_before_anything_is_counted() {
             .unwrap(),
     );
     assert!(matches!(
-        demanding.verify_totp(&store, &here(), &totp(), "123456", 1),
+        demanding.verify_devices(&store, &here(), &[Device::totp(&totp(), 1)], "123456"),
         Err(Error::ContentRequired)
     ));
     assert!(matches!(
-        demanding.verify_ocra(&store, &here(), &bare, Answer::new("123456")),
+        demanding.verify_devices(
+            &store,
+            &here(),
+            &[Device::ocra(&bare, OcraOptions::new())],
+            "123456"
+        ),
         Err(Error::ContentRequired)
     ));
     assert!(store.rows().is_empty());
@@ -659,6 +718,33 @@ fn storm(
 }
 
 #[test]
+fn a_device_of_ocra_has_no_codes_in_a_row_and_is_not_charged_for_them() {
+    let (harness, store) = (Harness::with_ten_digits(), permanent());
+    let ocra = ocra("OCRA-1:HOTP-SHA1-6:C-QH16");
+    let pair = CodePair {
+        codes: ["123456", "123457"],
+        reach: 100,
+    };
+    let device = Device::ocra(&ocra, OcraOptions::new());
+    let refused = harness
+        .engine
+        .resynchronise(&store, &here(), device, pair)
+        .unwrap_err();
+    let Error::Oath(refused) = refused else {
+        panic!("{refused:?}");
+    };
+    assert_eq!(
+        refused.to_string(),
+        "device is one of OCRA, which has no codes in a row; it must be HOTP or TOTP"
+    );
+    let next = harness
+        .engine
+        .verify_devices(&store, &here(), &[device], "123456");
+    let left = next.unwrap().rejection();
+    assert_eq!(left, Some(Rejection::Wrong { attempts_left: 29 }));
+}
+
+#[test]
 fn case_56_of_threads_with_the_same_code_one_is_accepted() {
     let ocra = ocra("OCRA-1:HOTP-SHA1-6:QH16");
     for _ in 0..ROUNDS {
@@ -676,8 +762,13 @@ fn case_56_of_threads_with_the_same_code_one_is_accepted() {
         let question = harness.engine.ocra_question(&here(), &ocra).unwrap();
         let code = ocra.generate(&Inputs::new(&question)).unwrap();
         let ocra = storm(&harness, &store, |store| {
-            let answer = Answer::new(code.as_str());
-            let verdict = harness.engine.verify_ocra(store, &here(), &ocra, answer);
+            let options = OcraOptions::new();
+            let verdict = harness.engine.verify_devices(
+                store,
+                &here(),
+                &[Device::ocra(&ocra, options)],
+                code.as_str(),
+            );
             is_fresh(&verdict.unwrap())
         });
         assert_eq!((totp, hotp, ocra), (1, 1, 1));

@@ -11,12 +11,10 @@ use crate::operation::Operation;
 use crate::operation::canary::{Act, Canary};
 use crate::operation::cancel::Cancel;
 use crate::operation::delivery::Report;
-use crate::operation::issue::Issue;
 use crate::operation::reset::{ResetMeter, ResetSlot};
 use crate::operation::signatures::{Erase, ReadChainHead};
 use crate::operation::status::ReadStatus;
 use crate::operation::unlock::Unlock;
-use crate::operation::verify::Verify;
 use crate::store::Commit;
 use crate::{
     AsyncStore, Binding, Error, Issuance, Policy, Recipient, SignatureRecord, Submission, Target,
@@ -27,6 +25,31 @@ use crate::{
     },
     record::ChainHead,
 };
+
+/// Declares methods of [`AsyncEngine`] that make an operation, and await the store until it is decided.
+macro_rules! awaited {
+    ($(
+        $(#[$what:meta])*
+        $name:ident($($arg:ident: $type:ty),*) -> $answer:ty = |$context:ident| $operation:expr;
+    )*) => {$(
+        $(#[$what])*
+        ///
+        /// # Errors
+        ///
+        #[doc = concat!("As [`Engine::", stringify!($name), "`](crate::Engine::", stringify!($name), "), which says all.")]
+        pub async fn $name(
+            &self,
+            store: &impl crate::AsyncStore,
+            $($arg: $type),*
+        ) -> Result<$answer, Error> {
+            let operation: Result<_, Error> = {
+                let $context = &self.engine.context(store.class());
+                $operation
+            };
+            self.repeat(store, &operation?).await
+        }
+    )*};
+}
 
 mod oath;
 
@@ -107,6 +130,44 @@ impl AsyncEngine {
         &self.engine
     }
 
+    awaited! {
+        /// Calls off the live challenge of `binding`.
+        cancel(binding: &Binding) -> CancelOutcome =
+            |context| Cancel::new(context, binding);
+
+        /// Records what the SMS or mail gateway said of one send.
+        report_delivery(binding: &Binding, report: DeliveryReport) -> ReportOutcome =
+            |context| Report::new(context, binding, report);
+
+        /// Returns how the challenge of exactly this binding stands.
+        status(binding: &Binding) -> Option<Status> =
+            |context| ReadStatus::new(context, binding);
+
+        /// Lifts what wrong guesses put on a user.
+        unlock(tenant: &str, user: &str) -> UnlockOutcome =
+            |context| Ok(Unlock::new(context, tenant, user));
+
+        /// Lifts what holds the slot of `binding` up.
+        reset_slot(binding: &Binding, reason: &str) -> ResetOutcome =
+            |context| ResetSlot::new(context, binding, reason);
+
+        /// Forgets what was sent to a recipient and failed against it.
+        reset_recipient(tenant: &str, recipient: &Recipient, reason: &str) -> ResetOutcome =
+            |context| ResetMeter::of_recipient(context, tenant, recipient, reason);
+
+        /// Lifts a user's locks and limit of sends.
+        reset_user(tenant: &str, user: &str, reason: &str) -> ResetOutcome =
+            |context| ResetMeter::of_user(context, tenant, user, reason);
+
+        /// Returns how many signature records a target has, and the digest of the newest.
+        chain_head(tenant: &str, target: &Target<'_>) -> ChainHead =
+            |context| Ok(ReadChainHead::new(context, tenant, target));
+
+        /// Erases personal details of one signature record.
+        erase(request: &EraseRequest<'_>) -> EraseOutcome =
+            |context| Ok(Erase::new(context, request));
+    }
+
     /// Issues a code for `binding`, or hands out the live one once more: [`Engine::issue`].
     ///
     /// # Errors
@@ -117,11 +178,8 @@ impl AsyncEngine {
         store: &impl AsyncStore,
         binding: &Binding,
     ) -> Result<Issuance, Error> {
-        let (engine, context) = (&self.engine, self.engine.context(store.class()));
-        let mut id = [0; 16];
-        engine.draw(&mut id)?;
-        let issue = Issue::new(&context, binding, id, || engine.now())?;
-        self.run(store, &issue).await
+        let issue = self.engine.issuing(store.class(), binding)?;
+        self.repeat(store, &issue).await
     }
 
     /// Says whether a code is accepted: [`Engine::accepts`].
@@ -147,128 +205,10 @@ impl AsyncEngine {
         store: &impl AsyncStore,
         submission: Submission<'_>,
     ) -> Result<Verdict, Error> {
-        let (engine, context) = (&self.engine, self.engine.context(store.class()));
-        match Verify::new(
-            &context,
-            submission,
-            |salts| engine.draw(salts),
-            || engine.now(),
-        )? {
-            Ok(verify) => self.run(store, &verify).await,
-            Err(fault) => engine.reject_evidence(submission.binding, fault),
+        match self.engine.verifying(store.class(), submission)? {
+            Ok(verify) => self.repeat(store, &verify).await,
+            Err(fault) => self.engine.reject_evidence(submission.binding, fault),
         }
-    }
-
-    /// Calls off the live challenge of `binding`: [`Engine::cancel`].
-    ///
-    /// # Errors
-    ///
-    /// As [`Engine::cancel`].
-    pub async fn cancel(
-        &self,
-        store: &impl AsyncStore,
-        binding: &Binding,
-    ) -> Result<CancelOutcome, Error> {
-        let cancel = Cancel::new(&self.engine.context(store.class()), binding)?;
-        self.run(store, &cancel).await
-    }
-
-    /// Records what the SMS or mail gateway said of one send:
-    /// [`Engine::report_delivery`].
-    ///
-    /// # Errors
-    ///
-    /// As [`Engine::report_delivery`].
-    pub async fn report_delivery(
-        &self,
-        store: &impl AsyncStore,
-        binding: &Binding,
-        report: DeliveryReport,
-    ) -> Result<ReportOutcome, Error> {
-        let report = Report::new(&self.engine.context(store.class()), binding, report)?;
-        self.run(store, &report).await
-    }
-
-    /// Returns how the challenge of exactly this binding stands: [`Engine::status`].
-    ///
-    /// # Errors
-    ///
-    /// As [`Engine::status`].
-    pub async fn status(
-        &self,
-        store: &impl AsyncStore,
-        binding: &Binding,
-    ) -> Result<Option<Status>, Error> {
-        let look = ReadStatus::new(&self.engine.context(store.class()), binding)?;
-        self.run(store, &look).await
-    }
-
-    /// Lifts what wrong guesses put on a user: [`Engine::unlock`].
-    ///
-    /// # Errors
-    ///
-    /// As [`Engine::unlock`].
-    pub async fn unlock(
-        &self,
-        store: &impl AsyncStore,
-        tenant: &str,
-        user: &str,
-    ) -> Result<UnlockOutcome, Error> {
-        let unlock = Unlock::new(&self.engine.context(store.class()), tenant, user);
-        self.run(store, &unlock).await
-    }
-
-    /// Lifts what holds the slot of `binding` up: [`Engine::reset_slot`].
-    ///
-    /// # Errors
-    ///
-    /// As [`Engine::reset_slot`].
-    pub async fn reset_slot(
-        &self,
-        store: &impl AsyncStore,
-        binding: &Binding,
-        reason: &str,
-    ) -> Result<ResetOutcome, Error> {
-        let class = store.class();
-        let reset = ResetSlot::new(&self.engine.context(class), binding, reason)?;
-        self.run(store, &reset).await
-    }
-
-    /// Forgets what was sent to a recipient and failed against it: [`Engine::reset_recipient`].
-    ///
-    /// # Errors
-    ///
-    /// As [`Engine::reset_recipient`].
-    pub async fn reset_recipient(
-        &self,
-        store: &impl AsyncStore,
-        tenant: &str,
-        recipient: &Recipient,
-        reason: &str,
-    ) -> Result<ResetOutcome, Error> {
-        let reset = ResetMeter::of_recipient(
-            &self.engine.context(store.class()),
-            tenant,
-            recipient,
-            reason,
-        )?;
-        self.run(store, &reset).await
-    }
-
-    /// Lifts a user's locks and limit of sends: [`Engine::reset_user`].
-    ///
-    /// # Errors
-    ///
-    /// As [`Engine::reset_user`].
-    pub async fn reset_user(
-        &self,
-        store: &impl AsyncStore,
-        tenant: &str,
-        user: &str,
-        reason: &str,
-    ) -> Result<ResetOutcome, Error> {
-        let reset = ResetMeter::of_user(&self.engine.context(store.class()), tenant, user, reason)?;
-        self.run(store, &reset).await
     }
 
     /// Returns the newest signature record of a target: [`Engine::latest_signature`].
@@ -299,41 +239,11 @@ impl AsyncEngine {
         limit: usize,
     ) -> Result<Vec<SignatureRecord>, Error> {
         let head = ReadChainHead::new(&self.engine.context(store.class()), tenant, target);
-        let mut trail = Trail::new(&head, &self.run(store, &head).await?, limit);
+        let mut trail = Trail::new(&head, &self.repeat(store, &head).await?, limit);
         while let Some(read) = trail.next(&self.engine.shared.keys) {
-            trail.follow(self.run(store, &read).await?)?;
+            trail.follow(self.repeat(store, &read).await?)?;
         }
         Ok(trail.into_records())
-    }
-
-    /// Returns how many signature records a target has, and the digest of the newest:
-    /// [`Engine::chain_head`].
-    ///
-    /// # Errors
-    ///
-    /// As [`Engine::chain_head`].
-    pub async fn chain_head(
-        &self,
-        store: &impl AsyncStore,
-        tenant: &str,
-        target: &Target<'_>,
-    ) -> Result<ChainHead, Error> {
-        let read = ReadChainHead::new(&self.engine.context(store.class()), tenant, target);
-        self.run(store, &read).await
-    }
-
-    /// Erases personal details of one signature record: [`Engine::erase`].
-    ///
-    /// # Errors
-    ///
-    /// As [`Engine::erase`].
-    pub async fn erase(
-        &self,
-        store: &impl AsyncStore,
-        request: &EraseRequest<'_>,
-    ) -> Result<EraseOutcome, Error> {
-        let erase = Erase::new(&self.engine.context(store.class()), request);
-        self.run(store, &erase).await
     }
 
     /// Drops at most `limit` cells whose time is over; returns how many: [`Engine::purge`].
@@ -367,10 +277,10 @@ impl AsyncEngine {
     ) -> Result<Timestamp, Error> {
         let now = match self.engine.prepare_purge(store.class(), confirmed) {
             Some(mut admit) => {
-                let mut admitted = self.run(store, &admit).await?;
+                let mut admitted = self.repeat(store, &admit).await?;
                 if admitted.is_first && store.has_cells().await? != Some(false) {
                     admit.is_begun = true;
-                    admitted = self.run(store, &admit).await?;
+                    admitted = self.repeat(store, &admit).await?;
                 }
                 admitted.now
             }
@@ -415,11 +325,11 @@ impl AsyncEngine {
     }
 
     async fn canary(&self, store: &impl AsyncStore, act: Act) -> Result<StoreCheck, Error> {
-        self.run(store, &Canary::new(act, store.class())).await
+        self.repeat(store, &Canary::new(act, store.class())).await
     }
 
     /// Loads, decides and commits until nobody else was first; only the store is awaited.
-    async fn run<O: Operation>(
+    async fn repeat<O: Operation>(
         &self,
         store: &impl AsyncStore,
         operation: &O,

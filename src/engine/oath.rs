@@ -3,10 +3,10 @@
 use alloc::string::String;
 
 use super::Engine;
-use crate::oath::{Acceptance, Answer, Device, Hotp, Ocra, Totp};
+use crate::oath::{Acceptance, CodePair, Device, Ocra};
 use crate::operation::oath::{VerifyOath, question};
-use crate::operation::reset::ResetOutcome;
 use crate::operation::reset_device::ResetDevice;
+use crate::operation::{DeviceReset, ResetOutcome};
 use crate::store::Class;
 use crate::{Binding, Error, Store, Verdict, findings, findings::Finding, policy::Odds};
 
@@ -33,111 +33,6 @@ use crate::{Binding, Error, Store, Verdict, findings, findings::Finding, policy:
 /// engine began is [`AlreadyUsed`](crate::Rejection::AlreadyUsed); OCRA asks other questions. A new
 /// index secret is an empty store: raise the epoch with it.
 impl Engine {
-    /// Judges an entered HOTP code, from the counter that is expected over `look_ahead` more.
-    ///
-    /// ```
-    /// use otp_engine::oath::{HashFunction, Hotp, Secret};
-    /// # use otp_engine::{Binding, Engine, KeyRing, MemoryStore, Mobile, Target, Rejection};
-    /// # let keys = KeyRing::builder().code("a", &[1; 32]).index(&[2; 32]).build()?;
-    /// # let (engine, store) = (Engine::new(keys), MemoryStore::keeping_records_until_exit());
-    /// # let binding = Binding::builder().tenant("acme").purpose("sign").user("7")
-    /// #     .target(Target { model: "m", field: "f", id: "1" })
-    /// #     .recipient(Mobile::parse("60123456789")?).build()?;
-    /// let hotp = Hotp::new(&Secret::new(b"12345678901234567890")?, HashFunction::Sha1, 6)?;
-    /// let verdict = engine.verify_hotp(&store, &binding, &hotp, "359152", 5)?;
-    /// assert!(verdict.is_accepted()); // counter 2
-    /// let again = engine.verify_hotp(&store, &binding, &hotp, "359152", 5)?;
-    /// assert_eq!(again.rejection(), Some(Rejection::AlreadyUsed));
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// [`Error`]: nothing was accepted. Only a [`Permanent`](Class::Permanent) store is taken:
-    /// a counter that is forgotten makes every code good again.
-    pub fn verify_hotp(
-        &self,
-        store: &dyn Store,
-        binding: &Binding,
-        hotp: &Hotp,
-        entered: &(impl AsRef<[u8]> + ?Sized),
-        look_ahead: u8,
-    ) -> Result<Verdict<Acceptance>, Error> {
-        let devices = [Device::hotp(hotp, look_ahead)];
-        self.verify_devices(store, binding, &devices, entered)
-    }
-
-    /// Judges two HOTP codes in a row, of a device that is further ahead than a window: the counter
-    /// of the first is looked for over `look_ahead` more than the one expected.
-    ///
-    /// # Errors
-    ///
-    /// As [`verify_hotp`](Self::verify_hotp).
-    pub fn resynchronise_hotp(
-        &self,
-        store: &dyn Store,
-        binding: &Binding,
-        hotp: &Hotp,
-        [first, second]: [&str; 2],
-        look_ahead: u16,
-    ) -> Result<Verdict<Acceptance>, Error> {
-        let (device, pair) = (Device::hotp(hotp, 0), [first, second]);
-        let verify = VerifyOath::pair(
-            &self.context(store.class()),
-            binding,
-            device,
-            pair,
-            look_ahead,
-            self.shared.began,
-        )?;
-        self.run(store, &verify)
-    }
-
-    /// Judges an entered TOTP code, `window` steps around our time, and around that of the user's device
-    /// where it is known to drift: the drift is followed by a step a day at most, up to ten, once
-    /// three codes in a row were ahead of it or behind. A code that was entered late moves nothing.
-    ///
-    /// # Errors
-    ///
-    /// [`Error`]: nothing was accepted. [`Error::Oath`] for a window of more than 100 days.
-    pub fn verify_totp(
-        &self,
-        store: &dyn Store,
-        binding: &Binding,
-        totp: &Totp,
-        entered: &(impl AsRef<[u8]> + ?Sized),
-        window: u8,
-    ) -> Result<Verdict<Acceptance>, Error> {
-        let devices = [Device::totp(totp, window)];
-        self.verify_devices(store, binding, &devices, entered)
-    }
-
-    /// Judges two TOTP codes in a row, of a device whose clock is off by more than a window, and
-    /// remembers by how much.
-    ///
-    /// # Errors
-    ///
-    /// [`Error`]: nothing was accepted.
-    pub fn resynchronise_totp(
-        &self,
-        store: &dyn Store,
-        binding: &Binding,
-        totp: &Totp,
-        [first, second]: [&str; 2],
-        window: u16,
-    ) -> Result<Verdict<Acceptance>, Error> {
-        let (device, pair) = (Device::totp(totp, 0), [first, second]);
-        let verify = VerifyOath::pair(
-            &self.context(store.class()),
-            binding,
-            device,
-            pair,
-            window,
-            self.shared.began,
-        )?;
-        self.run(store, &verify)
-    }
-
     /// Returns the question that the user's device is asked for this binding: as many hexadecimal
     /// digits of the binding's keyed digest as the suite takes.
     ///
@@ -153,56 +48,22 @@ impl Engine {
         question(&self.context(Class::Permanent), binding, ocra)
     }
 
-    /// Judges what the user's device answered to the [question](Self::ocra_question) of this
-    /// binding.
-    ///
-    /// The answer is good once: by the counter where the suite has one, else by the time step, else
-    /// for this binding for ever. Counter and time are the engine's.
-    ///
-    /// ```
-    /// use otp_engine::oath::{Answer, Inputs, Ocra, Secret, Suite};
-    /// # use otp_engine::{Binding, Engine, KeyRing, MemoryStore, Mobile, Target, Rejection};
-    /// # let keys = KeyRing::builder().code("a", &[1; 32]).index(&[2; 32]).build()?;
-    /// # let (engine, store) = (Engine::new(keys), MemoryStore::keeping_records_until_exit());
-    /// # let binding = Binding::builder().tenant("acme").purpose("sign").user("7")
-    /// #     .target(Target { model: "m", field: "f", id: "1" })
-    /// #     .recipient(Mobile::parse("60123456789")?).build()?;
-    /// let suite = Suite::parse("OCRA-1:HOTP-SHA256-8:C-QH16")?;
-    /// let ocra = Ocra::new(&Secret::new(b"12345678901234567890123456789012")?, suite);
-    /// let question = engine.ocra_question(&binding, &ocra)?; // shown to the user
-    /// let entered = ocra.generate(&Inputs::new(&question).counter(0))?; // by the user's device
-    /// let verdict = engine.verify_ocra(&store, &binding, &ocra, Answer::new(entered.as_str()))?;
-    /// assert!(verdict.is_accepted());
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// [`Error`]: nothing was accepted. [`Error::Oath`] as for
-    /// [`ocra_question`](Self::ocra_question), and for a PIN or session that the suite lacks or does
-    /// not ask for. Only a [`Permanent`](Class::Permanent) store is taken, but for a suite
-    /// whose answers are good once by their time step alone.
-    pub fn verify_ocra(
-        &self,
-        store: &dyn Store,
-        binding: &Binding,
-        ocra: &Ocra,
-        answer: Answer<'_>,
-    ) -> Result<Verdict<Acceptance>, Error> {
-        let devices = [Device::ocra(ocra, answer)];
-        self.verify_devices(store, binding, &devices, answer.entered)
-    }
-
-    /// Judges an entered text that may be a code of any of a user's devices, at most
+    /// Judges an entered text that may be a code of any of a user's devices, 1 to
     /// [`MAX_DEVICES`](crate::oath::MAX_DEVICES): one attempt, whichever of them made it.
     /// [`device`](Acceptance::device) of the acceptance says which one did; where several could have,
-    /// it is the first.
+    /// it is the first. A wrong text is charged once to the user, and to each device that it was
+    /// compared with. What makes a code good once:
     ///
-    /// A wrong text is charged once to the user, and to each device that it was compared with.
+    /// * HOTP: its counter. It is looked for from the one that is expected over `look_ahead` more.
+    /// * TOTP: its time step. It is looked for `window` steps around our time, and around that of the
+    ///   device where it is known to drift: the drift is followed by a step a day at most, up to ten,
+    ///   once three codes in a row were ahead of it or behind. A code that was entered late moves nothing.
+    /// * OCRA, for the [question](Self::ocra_question) of this binding: the counter where the suite has
+    ///   one, else the time step, else this binding for ever. Counter and time are the engine's.
     ///
     /// ```
-    /// use otp_engine::oath::{HashFunction, Device, Hotp, Secret, Totp};
-    /// # use otp_engine::{Binding, Engine, KeyRing, MemoryStore, Mobile, Target, Verdict};
+    /// use otp_engine::oath::{Device, HashFunction, Hotp, Inputs, Ocra, OcraOptions, Secret, Suite, Totp};
+    /// # use otp_engine::{Binding, Engine, KeyRing, MemoryStore, Mobile, Rejection, Target, Verdict};
     /// # let keys = KeyRing::builder().code("a", &[1; 32]).index(&[2; 32]).build()?;
     /// # let (engine, store) = (Engine::new(keys), MemoryStore::keeping_records_until_exit());
     /// # let binding = Binding::builder().tenant("acme").purpose("sign").user("7")
@@ -211,15 +72,27 @@ impl Engine {
     /// let phone = Totp::new(&Secret::new(b"abcdefghijklmnopqrst")?, HashFunction::Sha1, 6, 30)?;
     /// let token = Hotp::new(&Secret::new(b"12345678901234567890")?, HashFunction::Sha1, 6)?;
     /// let devices = [Device::totp(&phone, 1), Device::hotp(&token, 5)];
-    /// let verdict = engine.verify_devices(&store, &binding, &devices, "755224")?;
+    /// let verdict = engine.verify_devices(&store, &binding, &devices, "359152")?; // counter 2
     /// assert!(matches!(verdict, Verdict::Accepted(accepted) if accepted.device == 1));
+    /// let again = engine.verify_devices(&store, &binding, &devices, "359152")?;
+    /// assert_eq!(again.rejection(), Some(Rejection::AlreadyUsed));
+    ///
+    /// let suite = Suite::parse("OCRA-1:HOTP-SHA256-8:C-QH16")?;
+    /// let signer = Ocra::new(&Secret::new(b"12345678901234567890123456789012")?, suite);
+    /// let question = engine.ocra_question(&binding, &signer)?; // shown to the user
+    /// let answer = signer.generate(&Inputs::new(&question).counter(0))?; // by the user's device
+    /// let devices = [Device::ocra(&signer, OcraOptions::new())];
+    /// assert!(engine.verify_devices(&store, &binding, &devices, answer.as_str())?.is_accepted());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # Errors
     ///
-    /// [`Error`]: nothing was accepted. [`Error::Oath`] for no device, too many or one twice, and as
-    /// for the calls that take one device.
+    /// [`Error`]: nothing was accepted. [`Error::Oath`] for no device, too many or one twice, for a
+    /// window of more than 100 days, and for a PIN or session that a suite lacks or does not ask for; of a
+    /// suite also as [`ocra_question`](Self::ocra_question). Only a [`Permanent`](Class::Permanent) store
+    /// is taken, but for codes that are good once by their time step alone: a counter that is forgotten
+    /// makes every code good again.
     pub fn verify_devices(
         &self,
         store: &dyn Store,
@@ -227,18 +100,47 @@ impl Engine {
         devices: &[Device<'_>],
         entered: &(impl AsRef<[u8]> + ?Sized),
     ) -> Result<Verdict<Acceptance>, Error> {
-        let verify = VerifyOath::one(
-            &self.context(store.class()),
-            binding,
-            devices,
-            entered.as_ref(),
-            self.shared.began,
-        )?;
-        self.run(store, &verify)
+        self.run(store, |context| {
+            VerifyOath::one(context, binding, devices, entered.as_ref())
+        })
+    }
+
+    /// Judges two codes in a row of a device that is further off than a window: of HOTP, whose counter is
+    /// looked for over `reach` more than the one expected (RFC 4226, section 7.4), or of TOTP, and
+    /// remembers by how much its clock is off.
+    ///
+    /// ```
+    /// use otp_engine::oath::{CodePair, Device, HashFunction, Hotp, Secret};
+    /// # use otp_engine::{Binding, Engine, KeyRing, MemoryStore, Mobile, Target};
+    /// # let keys = KeyRing::builder().code("a", &[1; 32]).index(&[2; 32]).build()?;
+    /// # let (engine, store) = (Engine::new(keys), MemoryStore::keeping_records_until_exit());
+    /// # let binding = Binding::builder().tenant("acme").purpose("sign").user("7")
+    /// #     .target(Target { model: "m", field: "f", id: "1" })
+    /// #     .recipient(Mobile::parse("60123456789")?).build()?;
+    /// let token = Hotp::new(&Secret::new(b"12345678901234567890")?, HashFunction::Sha1, 6)?;
+    /// let pair = CodePair { codes: ["399871", "520489"], reach: 100 }; // counters 8 and 9
+    /// let verdict = engine.resynchronise(&store, &binding, Device::hotp(&token, 5), pair)?;
+    /// assert!(verdict.is_accepted());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`verify_devices`](Self::verify_devices), and [`Error::Oath`] for a device of OCRA.
+    pub fn resynchronise(
+        &self,
+        store: &dyn Store,
+        binding: &Binding,
+        device: Device<'_>,
+        pair: CodePair<'_>,
+    ) -> Result<Verdict<Acceptance>, Error> {
+        self.run(store, |context| {
+            VerifyOath::pair(context, binding, device, pair)
+        })
     }
 
     /// Sets a device right, for an administrator: its lock and its guesses are forgotten, and what was
-    /// learnt of its clock. `reason` is for the event.
+    /// learnt of its clock.
     ///
     /// What was used stays used: a counter, an answered question and the epoch do not fall. A time
     /// step falls to that of now and the device's window at most: a device whose clock was hours ahead
@@ -252,13 +154,9 @@ impl Engine {
     pub fn reset_device(
         &self,
         store: &dyn Store,
-        tenant: &str,
-        user: &str,
-        device: &Device<'_>,
-        reason: &str,
+        request: &DeviceReset<'_>,
     ) -> Result<ResetOutcome, Error> {
-        let reset = ResetDevice::new(&self.context(store.class()), tenant, user, device, reason)?;
-        self.run(store, &reset)
+        self.run(store, |context| ResetDevice::new(context, request))
     }
 
     /// Returns the chance of guessing a code of these devices, all of them one user's:

@@ -4,7 +4,7 @@
 use super::Engine;
 use crate::chain_head::{ChainHead, Stored as _};
 use crate::event::{Event, EventKinds};
-use crate::operation::{Decision, Operation, Subject};
+use crate::operation::{Decided, Decision, Loaded, Operation, Subject};
 use crate::seal::{LoadedCells, Seal, Writes};
 use crate::store::{Cell, Class, Key, Kind, Write};
 use crate::{ChallengeId, Error, Timestamp};
@@ -70,11 +70,15 @@ impl<'a, O: Operation> Round<'a, O> {
     /// Decides on what was opened.
     pub(super) fn decide(
         &self,
-        loaded: &LoadedCells<'_>,
+        cells: &LoadedCells<'_>,
         writes: &mut Writes<'_>,
-    ) -> Result<Decision<O::Answer>, Error> {
-        let context = self.engine.context(self.class);
-        self.operation.decide(&context, loaded, writes, self.now)
+    ) -> Decided<O::Answer> {
+        let loaded = Loaded {
+            context: &self.engine.context(self.class),
+            cells,
+            now: self.now,
+        };
+        self.operation.decide(&loaded, writes)
     }
 
     /// Hands out the answer, after the observer was notified: for a commit that is `Done`, or a

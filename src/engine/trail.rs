@@ -9,9 +9,8 @@ use crate::store::{Key, MAX_CELLS};
 use crate::{Error, SignatureRecord};
 
 /// The records of a field that were read so far, newest first, and which one is next.
-pub(super) struct Trail<'a> {
+pub(super) struct Trail {
     chain_head: Key,
-    tenant: &'a str,
     limit: usize,
     records: Vec<SignatureRecord>,
     /// The digest of the next one; none before the first of all.
@@ -20,12 +19,11 @@ pub(super) struct Trail<'a> {
     n: u64,
 }
 
-impl<'a> Trail<'a> {
+impl Trail {
     /// Stands before the newest record; at most `limit` are wanted.
-    pub(super) fn new(asked: &ReadChainHead<'a>, chain_head: &ChainHead, limit: usize) -> Self {
+    pub(super) fn new(asked: &ReadChainHead, chain_head: &ChainHead, limit: usize) -> Self {
         Self {
             chain_head: asked.key,
-            tenant: asked.tenant,
             limit,
             records: Vec::new(),
             due: chain_head.digest(),
@@ -34,7 +32,7 @@ impl<'a> Trail<'a> {
     }
 
     /// Returns what to read next, if more is wanted and there is more.
-    pub(super) fn next(&self, keys: &KeyRing) -> Option<ReadRecords<'a>> {
+    pub(super) fn next(&self, keys: &KeyRing) -> Option<ReadRecords> {
         let wanted = self.limit - self.records.len();
         let head = self.due.filter(|_| wanted > 0)?;
         let some = u64::try_from(wanted.min(MAX_CELLS))
@@ -43,11 +41,7 @@ impl<'a> Trail<'a> {
         let keys = (0..some)
             .map(|back| keys.record_key(&self.chain_head, self.n - back))
             .collect();
-        Some(ReadRecords {
-            keys,
-            tenant: self.tenant,
-            head,
-        })
+        Some(ReadRecords { keys, head })
     }
 
     /// Takes what was read.

@@ -8,7 +8,7 @@ use otp_oath::engine::{Entry, Steps, step};
 
 use super::credential::{Credential, Drift, Standing};
 use super::device::Kind;
-use super::{Answer, Device, Error, Hotp, Inputs, Ocra, Totp};
+use super::{CodePair, Device, Error, Hotp, Inputs, Ocra, OcraOptions, Totp};
 use crate::Timestamp;
 use crate::keys::CredentialName;
 use crate::store::Class;
@@ -93,7 +93,7 @@ impl<'a> Attempt<'a> {
         let reach = match device.kind {
             Kind::Hotp(_, look_ahead) => look_ahead.into(),
             Kind::Totp(_, window) => window.into(),
-            Kind::Ocra(_, answer) => answer.reach.window.into(),
+            Kind::Ocra(_, options) => options.reach.window.into(),
         };
         Self {
             device,
@@ -109,18 +109,20 @@ impl<'a> Attempt<'a> {
     ///
     /// # Errors
     ///
-    /// [`Error::Window`].
-    pub(crate) fn two(
-        device: Device<'a>,
-        entered: [&'a [u8]; 2],
-        reach: u16,
-    ) -> Result<Self, Error> {
-        let [first, second] = entered;
+    /// [`Error::Window`], and [`Error::Input`] for OCRA, which has no codes in a row.
+    pub(crate) fn two(device: Device<'a>, pair: CodePair<'a>) -> Result<Self, Error> {
+        if device.as_ocra().is_some() {
+            return Err(Error::Input {
+                name: "device",
+                problem: "is one of OCRA, which has no codes in a row; it must be HOTP or TOTP",
+            });
+        }
+        let [first, second] = pair.codes.map(str::as_bytes);
         Self {
             device,
             entered: first,
             second: Some(second),
-            reach,
+            reach: pair.reach,
             question: String::new(),
         }
         .checked()
@@ -137,8 +139,8 @@ impl<'a> Attempt<'a> {
                 });
             }
         }
-        if let Kind::Ocra(ocra, answer) = self.device.kind {
-            ocra.message(&self.inputs(ocra, answer, 0, Timestamp::from_unix(0)))?;
+        if let Kind::Ocra(ocra, options) = self.device.kind {
+            ocra.message(&self.inputs(ocra, options, 0, Timestamp::from_unix(0)))?;
         }
         Ok(self)
     }
@@ -183,10 +185,10 @@ impl<'a> Attempt<'a> {
         match (self.device.kind, entered) {
             (Kind::Hotp(hotp, _), _) => self.judge_counter(hotp, entered, known, at),
             (Kind::Totp(totp, _), _) => self.judge_step(totp, entered, known, at),
-            (Kind::Ocra(ocra, answer), EnteredCode::One(entry)) => {
-                self.judge_answer(ocra, answer, entry, known, is_marked, at)
+            (Kind::Ocra(ocra, options), EnteredCode::One(entry)) => {
+                self.judge_answer(ocra, options, entry, known, is_marked, at)
             }
-            (Kind::Ocra(..), EnteredCode::Two(_)) => Found::Wrong, // nobody takes two answers
+            (Kind::Ocra(..), EnteredCode::Two(_)) => Found::Wrong, // `two` takes none
         }
     }
 
@@ -261,7 +263,7 @@ impl<'a> Attempt<'a> {
     fn judge_answer(
         &self,
         ocra: &Ocra,
-        answer: Answer<'a>,
+        options: OcraOptions<'a>,
         entry: Entry,
         known: &Credential,
         is_marked: bool,
@@ -271,7 +273,7 @@ impl<'a> Attempt<'a> {
         let find = |counter: u64, look_ahead, steps| {
             // It fits: `checked` has asked.
             let mut message = ocra
-                .message(&self.inputs(ocra, answer, counter, at.now))
+                .message(&self.inputs(ocra, options, counter, at.now))
                 .ok()?;
             let counter = suite.counter().then_some(counter);
             ocra.find(entry, &mut message, counter, look_ahead, steps)
@@ -280,8 +282,8 @@ impl<'a> Attempt<'a> {
         let here = now.map(|now| Steps::around(now, self.reach));
         if suite.counter() {
             let last = known.last();
-            let matched = next_counter(last, answer.first)
-                .and_then(|next| find(next, answer.reach.look_ahead, here))
+            let matched = next_counter(last, options.first)
+                .and_then(|next| find(next, options.reach.look_ahead, here))
                 .and_then(|matched| matched.counter);
             let was_last = last.is_some_and(|last| find(last, 0, here).is_some());
             return moved_on(known, matched, was_last, at);
@@ -313,11 +315,11 @@ impl<'a> Attempt<'a> {
     fn inputs<'b>(
         &'b self,
         ocra: &Ocra,
-        answer: Answer<'b>,
+        options: OcraOptions<'b>,
         counter: u64,
         now: Timestamp,
     ) -> Inputs<'b> {
-        answer.inputs(ocra.suite(), &self.question, counter, now)
+        options.inputs(ocra.suite(), &self.question, counter, now)
     }
 }
 

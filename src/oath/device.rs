@@ -4,7 +4,7 @@ use core::fmt;
 
 use otp_oath::engine::step;
 
-use super::{Answer, Hotp, Ocra, Totp};
+use super::{Hotp, Ocra, OcraOptions, Totp};
 use crate::Timestamp;
 use crate::keys::CredentialName;
 
@@ -25,12 +25,35 @@ pub struct Device<'a> {
     pub(super) kind: Kind<'a>,
 }
 
+/// Two codes in a row of one device, and how far they are looked for.
+#[derive(Clone, Copy)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "two codes in a row and a reach are all that resynchronises (RFC 4226, section 7.4)"
+)]
+pub struct CodePair<'a> {
+    /// The codes as they were entered, in the order in which the device made them.
+    pub codes: [&'a str; 2],
+    /// For HOTP so many counters more than the one expected, for TOTP so many steps on either side of
+    /// our time: in place of the device's own look-ahead or window.
+    pub reach: u16,
+}
+
+impl fmt::Debug for CodePair<'_> {
+    /// Shows nothing that was entered.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CodePair")
+            .field("reach", &self.reach)
+            .finish_non_exhaustive()
+    }
+}
+
 /// What kind of device it is.
 #[derive(Clone, Copy)]
 pub(super) enum Kind<'a> {
     Hotp(&'a Hotp, u8),
     Totp(&'a Totp, u8),
-    Ocra(&'a Ocra, Answer<'a>),
+    Ocra(&'a Ocra, OcraOptions<'a>),
 }
 
 impl<'a> Device<'a> {
@@ -50,10 +73,10 @@ impl<'a> Device<'a> {
         }
     }
 
-    /// A device that answers the question of a binding; of `answer` all but what was entered is taken.
-    pub const fn ocra(ocra: &'a Ocra, answer: Answer<'a>) -> Self {
+    /// A device that answers the [question](crate::Engine::ocra_question) of a binding.
+    pub const fn ocra(ocra: &'a Ocra, options: OcraOptions<'a>) -> Self {
         Self {
-            kind: Kind::Ocra(ocra, answer),
+            kind: Kind::Ocra(ocra, options),
         }
     }
 
@@ -118,9 +141,9 @@ impl<'a> Device<'a> {
         match self.kind {
             Kind::Hotp(..) => None,
             Kind::Totp(_, window) => Some(window),
-            Kind::Ocra(ocra, answer) => {
+            Kind::Ocra(ocra, options) => {
                 if ocra.suite().step().is_some() {
-                    Some(answer.reach.window)
+                    Some(options.reach.window)
                 } else {
                     None
                 }
@@ -133,9 +156,9 @@ impl<'a> Device<'a> {
         match self.kind {
             Kind::Hotp(_, look_ahead) => look_ahead,
             Kind::Totp(..) => 0,
-            Kind::Ocra(ocra, answer) => {
+            Kind::Ocra(ocra, options) => {
                 if ocra.suite().counter() {
-                    answer.reach.look_ahead
+                    options.reach.look_ahead
                 } else {
                     0
                 }

@@ -2,10 +2,10 @@
 
 use core::time::Duration;
 
-use super::{Context, Decision, Operation, Subject};
+use super::{Context, Decided, Decision, Loaded, Operation};
 use crate::event::EventKinds;
 use crate::newest::Newest;
-use crate::seal::{LoadedCells, Writes};
+use crate::seal::Writes;
 use crate::store::{Class, Key, Kind};
 use crate::{Error, Timestamp};
 
@@ -47,14 +47,9 @@ impl Operation for AdmitPurge<'_> {
         core::slice::from_ref(&self.key)
     }
 
-    fn decide(
-        &self,
-        _: &Context<'_>,
-        loaded: &LoadedCells<'_>,
-        writes: &mut Writes<'_>,
-        now: Timestamp,
-    ) -> Result<Decision<Admitted>, Error> {
-        let cell = loaded.at(0)?;
+    fn decide(&self, loaded: &Loaded<'_>, writes: &mut Writes<'_>) -> Decided<Admitted> {
+        let now = loaded.now;
+        let cell = loaded.cell(0)?;
         let mark = cell.body().map(read).transpose()?;
         if !self.confirmed && !self.newest.admits(mark, now) {
             return Err(Error::ClockAhead);
@@ -78,13 +73,6 @@ impl Operation for AdmitPurge<'_> {
             events: EventKinds::default(),
             id: None,
         })
-    }
-
-    fn subject(&self) -> Subject<'_> {
-        Subject::User {
-            tenant: "",
-            user: "",
-        }
     }
 }
 

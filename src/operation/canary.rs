@@ -2,13 +2,13 @@
 
 use core::time::Duration;
 
-use super::{Context, Decision, Operation, Subject};
+use super::{Decided, Decision, Loaded, Operation};
+use crate::Error;
 use crate::event::EventKinds;
 use crate::keys::{KeyRing, MARK};
 use crate::reveal;
-use crate::seal::{LoadedCell, LoadedCells, Writes};
+use crate::seal::{LoadedCell, Writes};
 use crate::store::{Class, Key, Kind};
-use crate::{Error, Timestamp};
 
 /// What is known of the keys of a store: the answer of
 /// [`Engine::check_store`](crate::Engine::check_store).
@@ -87,14 +87,9 @@ impl Operation for Canary {
         &[CANARY]
     }
 
-    fn decide(
-        &self,
-        context: &Context<'_>,
-        loaded: &LoadedCells<'_>,
-        writes: &mut Writes<'_>,
-        now: Timestamp,
-    ) -> Result<Decision<StoreCheck>, Error> {
-        let cell = loaded.at(0)?;
+    fn decide(&self, loaded: &Loaded<'_>, writes: &mut Writes<'_>) -> Decided<StoreCheck> {
+        let (context, now) = (loaded.context, loaded.now);
+        let cell = loaded.cell(0)?;
         let may_vanish = self.class == Class::Expiring;
         let answer = match (self.read(context.keys, &cell), self.act) {
             (Ok(Some(())), _) => StoreCheck::Proven,
@@ -121,14 +116,6 @@ impl Operation for Canary {
             events: EventKinds::default(),
             id: None,
         })
-    }
-
-    fn subject(&self) -> Subject<'_> {
-        // Nothing happens to anybody: there are no events.
-        Subject::User {
-            tenant: "",
-            user: "",
-        }
     }
 }
 

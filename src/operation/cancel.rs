@@ -1,11 +1,11 @@
 //! Cancel: calls a live challenge off. Attempts, rate limits and cooldown stay as they are.
 
-use super::{BindingCells, Context, Decision, Operation, SLOT, Subject, put_slot};
+use super::{BindingCells, Context, Decided, Decision, Loaded, Operation, SLOT, Subject, put_slot};
 use crate::challenge::{Challenge, ChallengeState};
-use crate::event::{EventKind, EventKinds};
-use crate::seal::{LoadedCells, Writes};
+use crate::event::EventKind;
+use crate::seal::Writes;
 use crate::store::Key;
-use crate::{Binding, Error, Timestamp};
+use crate::{Binding, Error};
 
 /// The answer of [`Engine::cancel`](crate::Engine::cancel).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -42,14 +42,9 @@ impl Operation for Cancel<'_> {
         &self.target.keys()[..=SLOT]
     }
 
-    fn decide(
-        &self,
-        _: &Context<'_>,
-        loaded: &LoadedCells<'_>,
-        writes: &mut Writes<'_>,
-        now: Timestamp,
-    ) -> Result<Decision<CancelOutcome>, Error> {
-        let slot = loaded.at(SLOT)?;
+    fn decide(&self, loaded: &Loaded<'_>, writes: &mut Writes<'_>) -> Decided<CancelOutcome> {
+        let now = loaded.now;
+        let slot = loaded.cell(SLOT)?;
         let mut challenge = Challenge::in_slot(slot.body(), now)?;
         let over = challenge.as_mut().is_some_and(|it| it.expire(now));
         if let Some(challenge) = challenge.as_ref().filter(|_| over) {
@@ -60,11 +55,7 @@ impl Operation for Cancel<'_> {
         };
         let Some(mut challenge) = challenge.filter(is_meant) else {
             let answer = CancelOutcome::NothingLive;
-            return Ok(Decision {
-                answer,
-                events: EventKinds::default(),
-                id: None,
-            });
+            return Ok(Decision::quiet(answer));
         };
         challenge.end(ChallengeState::Cancelled, now);
         put_slot(writes, slot, &challenge);

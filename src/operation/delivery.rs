@@ -3,15 +3,15 @@
 use core::time::Duration;
 
 use super::{
-    BindingCells, Context, Decision, Operation, RECIPIENT, SLOT, Subject, USER, put_meter,
-    put_slot, read_meter,
+    BindingCells, Context, Decided, Decision, Loaded, Operation, RECIPIENT, SLOT, Subject, USER,
+    put_slot,
 };
 use crate::challenge::{Challenge, DeliveryStatus, GatewayStatus};
-use crate::event::{EventKind, EventKinds};
+use crate::event::EventKind;
 use crate::meter::Meter;
-use crate::seal::{LoadedCells, Writes};
+use crate::seal::Writes;
 use crate::store::Key;
-use crate::{Binding, ChallengeId, Error, Timestamp};
+use crate::{Binding, ChallengeId, Error};
 
 /// What a host reports of a send.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -89,14 +89,9 @@ impl Operation for Report<'_> {
         self.target.keys()
     }
 
-    fn decide(
-        &self,
-        context: &Context<'_>,
-        loaded: &LoadedCells<'_>,
-        writes: &mut Writes<'_>,
-        now: Timestamp,
-    ) -> Result<Decision<ReportOutcome>, Error> {
-        let slot = loaded.at(SLOT)?;
+    fn decide(&self, loaded: &Loaded<'_>, writes: &mut Writes<'_>) -> Decided<ReportOutcome> {
+        let (context, now) = (loaded.context, loaded.now);
+        let slot = loaded.cell(SLOT)?;
         let mut challenge = Challenge::in_slot(slot.body(), now)?;
         if challenge
             .as_ref()
@@ -115,15 +110,11 @@ impl Operation for Report<'_> {
             if let Some(challenge) = challenge.as_ref().filter(|_| over) {
                 put_slot(writes, slot, challenge);
             }
-            return Ok(Decision {
-                answer: ReportOutcome::Ignored,
-                events: EventKinds::default(),
-                id: None,
-            });
+            return Ok(Decision::quiet(ReportOutcome::Ignored));
         };
         let (mut user, mut recipient) = (Meter::default(), Meter::default());
-        read_meter(context, loaded, USER, &mut user)?;
-        read_meter(context, loaded, RECIPIENT, &mut recipient)?;
+        loaded.read_meter(USER, &mut user)?;
+        loaded.read_meter(RECIPIENT, &mut recipient)?;
         let (answer, event) = match self.report.delivery {
             Delivery::Sent => {
                 challenge.delivery = DeliveryStatus::Sent;
@@ -146,8 +137,8 @@ impl Operation for Report<'_> {
                     user.sends.take_back(challenge.sent_at);
                     recipient.sends.take_back(challenge.sent_at);
                     recipient.refunds.record(now);
-                    put_meter(context, loaded, writes, USER, &user, now)?;
-                    put_meter(context, loaded, writes, RECIPIENT, &recipient, now)?;
+                    loaded.put_meter(writes, USER, &user)?;
+                    loaded.put_meter(writes, RECIPIENT, &recipient)?;
                     (
                         ReportOutcome::Refunded,
                         EventKind::DeliveryFailed { refunded: true },

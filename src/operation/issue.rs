@@ -3,13 +3,13 @@
 use core::time::Duration;
 
 use super::{
-    BindingCells, Context, Decision, Operation, RECIPIENT, SLOT, Subject, USER, put_meter,
-    put_slot, read_meter,
+    BindingCells, Context, Decided, Decision, Loaded, Operation, RECIPIENT, SLOT, Subject, USER,
+    put_slot,
 };
 use crate::challenge::{Challenge, Limits};
 use crate::event::EventKind;
 use crate::meter::Meter;
-use crate::seal::{LoadedCells, Writes};
+use crate::seal::Writes;
 use crate::store::Key;
 use crate::{
     Binding, ChallengeId, Error, Issuance, Issued, Policy, Refusal, Timestamp, policy::Resend,
@@ -51,18 +51,13 @@ impl Operation for Issue<'_> {
         self.target.keys()
     }
 
-    fn decide(
-        &self,
-        context: &Context<'_>,
-        loaded: &LoadedCells<'_>,
-        writes: &mut Writes<'_>,
-        now: Timestamp,
-    ) -> Result<Decision<Issuance>, Error> {
-        let slot = loaded.at(SLOT)?;
+    fn decide(&self, loaded: &Loaded<'_>, writes: &mut Writes<'_>) -> Decided<Issuance> {
+        let (context, now) = (loaded.context, loaded.now);
+        let slot = loaded.cell(SLOT)?;
         let mut earlier = Challenge::in_slot(slot.body(), now)?;
         let (mut user, mut recipient) = (Meter::default(), Meter::default());
-        read_meter(context, loaded, USER, &mut user)?;
-        read_meter(context, loaded, RECIPIENT, &mut recipient)?;
+        loaded.read_meter(USER, &mut user)?;
+        loaded.read_meter(RECIPIENT, &mut recipient)?;
         if earlier
             .as_ref()
             .is_some_and(|earlier| earlier.is_ahead_of(now) && !earlier.is_far_ahead_of(now))
@@ -116,8 +111,8 @@ impl Operation for Issue<'_> {
             recipient.sends.record(now);
         }
         put_slot(writes, slot, &challenge);
-        put_meter(context, loaded, writes, USER, &user, now)?;
-        put_meter(context, loaded, writes, RECIPIENT, &recipient, now)?;
+        loaded.put_meter(writes, USER, &user)?;
+        loaded.put_meter(writes, RECIPIENT, &recipient)?;
         let event = match again {
             Some(_) => EventKind::SentAgain {
                 send: challenge.sends,

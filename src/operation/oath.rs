@@ -5,14 +5,16 @@ use alloc::string::String;
 
 use arrayvec::ArrayVec;
 
-use super::{Context, Decision, Operation, Subject, put_meter, read_meter};
+use super::{Context, Decided, Decision, Loaded, Operation, Subject};
 use crate::event::{EventKind, EventKinds};
 use crate::meter::Meter;
 use crate::oath::attempt::{Attempt, EnteredCode, Found, Fresh, KEEP, Moment};
 use crate::oath::credential::Credential;
-use crate::oath::{Acceptance, Device, Error as OathError, MAX_DEVICES, Ocra, QuestionKind};
+use crate::oath::{
+    Acceptance, CodePair, Device, Error as OathError, MAX_DEVICES, Ocra, QuestionKind,
+};
 use crate::reveal;
-use crate::seal::{LoadedCell, LoadedCells, Writes};
+use crate::seal::{LoadedCell, Writes};
 use crate::store::{self, Class, Key, Kind, MAX_CELLS};
 use crate::{Binding, Error, Rejection, Timestamp, Verdict};
 
@@ -27,7 +29,7 @@ pub(crate) struct VerifyOath<'a> {
 }
 
 impl<'a> VerifyOath<'a> {
-    /// One text that any of the devices may have made; `began` is when the engine did.
+    /// One text that any of the devices may have made.
     ///
     /// # Errors
     ///
@@ -37,7 +39,6 @@ impl<'a> VerifyOath<'a> {
         binding: &'a Binding,
         devices: &[Device<'a>],
         entered: &'a [u8],
-        began: Option<Timestamp>,
     ) -> Result<Self, Error> {
         if devices.is_empty() || devices.len() > MAX_DEVICES {
             let count = devices.len();
@@ -51,7 +52,7 @@ impl<'a> VerifyOath<'a> {
             Attempt::one(*device, entered, question).map_err(Error::Oath)
         };
         let attempts = devices.iter().map(attempt).collect::<Result<_, Error>>()?;
-        Self::new(context, binding, attempts, began)
+        Self::new(context, binding, attempts)
     }
 
     /// Two codes in a row of one device.
@@ -63,19 +64,16 @@ impl<'a> VerifyOath<'a> {
         context: &Context<'_>,
         binding: &'a Binding,
         device: Device<'a>,
-        pair: [&'a str; 2],
-        reach: u16,
-        began: Option<Timestamp>,
+        pair: CodePair<'a>,
     ) -> Result<Self, Error> {
-        let attempt = Attempt::two(device, pair.map(str::as_bytes), reach).map_err(Error::Oath)?;
-        Self::new(context, binding, ArrayVec::from_iter([attempt]), began)
+        let attempt = Attempt::two(device, pair).map_err(Error::Oath)?;
+        Self::new(context, binding, ArrayVec::from_iter([attempt]))
     }
 
     fn new(
         context: &Context<'_>,
         binding: &'a Binding,
         attempts: ArrayVec<Attempt<'a>, MAX_DEVICES>,
-        began: Option<Timestamp>,
     ) -> Result<Self, Error> {
         context.admits(binding)?;
         let is_twice = |at: usize| {
@@ -114,7 +112,7 @@ impl<'a> VerifyOath<'a> {
             binding,
             attempts,
             keys,
-            began: began.ok_or(Error::Clock)?,
+            began: context.began.ok_or(Error::Clock)?,
         })
     }
 
@@ -135,11 +133,10 @@ impl<'a> VerifyOath<'a> {
     /// other time.
     fn judge_all(
         &self,
-        context: &Context<'_>,
-        loaded: &LoadedCells<'_>,
+        loaded: &Loaded<'_>,
         user: &Meter,
-        now: Timestamp,
     ) -> Result<ArrayVec<Judged, MAX_DEVICES>, Error> {
+        let (context, now) = (loaded.context, loaded.now);
         let at = Moment {
             now,
             epoch: context.keys.epoch(),
@@ -147,9 +144,9 @@ impl<'a> VerifyOath<'a> {
         };
         let locked = user.device_lock(context.rate_limits, now);
         let judge = |(index, attempt): (usize, &Attempt<'_>)| {
-            let credential = Credential::read(loaded.at(index)?.body())?;
+            let credential = Credential::read(loaded.cell(index)?.body())?;
             let mark = match self.mark(index) {
-                Some(mark) => loaded.at(mark)?.body(),
+                Some(mark) => loaded.cell(mark)?.body(),
                 None => None,
             };
             Credential::read(mark)?;
@@ -193,28 +190,23 @@ impl Operation for VerifyOath<'_> {
         &self.keys
     }
 
-    fn decide(
-        &self,
-        context: &Context<'_>,
-        loaded: &LoadedCells<'_>,
-        writes: &mut Writes<'_>,
-        now: Timestamp,
-    ) -> Result<Decision<Verdict<Acceptance>>, Error> {
+    fn decide(&self, loaded: &Loaded<'_>, writes: &mut Writes<'_>) -> Decided<Verdict<Acceptance>> {
+        let (context, now) = (loaded.context, loaded.now);
         let mut user = Meter::default();
-        read_meter(context, loaded, self.user(), &mut user)?;
-        let mut judged = self.judge_all(context, loaded, &user, now)?;
+        loaded.read_meter(self.user(), &mut user)?;
+        let mut judged = self.judge_all(loaded, &user)?;
         let mixed_scripts = judged.iter().any(|one| one.mixed_scripts);
 
         let mut events = EventKinds::default();
         let verdict = match choose(&judged) {
             Choice::Fresh(device, fresh) => {
-                put_credential(context, writes, loaded.at(device)?, &fresh.next, now);
+                put_credential(context, writes, loaded.cell(device)?, &fresh.next, now);
                 if let Some(mark) = self.mark(device) {
-                    let cell = loaded.at(mark)?;
+                    let cell = loaded.cell(mark)?;
                     writes.put(cell, Kind::Credential, None, Credential::write_mark);
                 }
                 // Written though it is as it was: the acceptance rests on the user not being locked.
-                put_meter(context, loaded, writes, self.user(), &user, now)?;
+                loaded.put_meter(writes, self.user(), &user)?;
                 Verdict::Accepted(Acceptance {
                     matched: fresh.matched,
                     drift: fresh.drift,
@@ -223,17 +215,17 @@ impl Operation for VerifyOath<'_> {
                 })
             }
             Choice::PerhapsUsed(device, next) => {
-                put_credential(context, writes, loaded.at(device)?, next, now);
+                put_credential(context, writes, loaded.cell(device)?, next, now);
                 Verdict::Rejected(Rejection::AlreadyUsed)
             }
             Choice::Wrong => {
                 let attempts_left = charge(context, &mut user, &mut judged, &mut events, now);
                 for (index, one) in judged.iter().enumerate() {
                     if one.is_wrong() {
-                        put_credential(context, writes, loaded.at(index)?, &one.credential, now);
+                        put_credential(context, writes, loaded.cell(index)?, &one.credential, now);
                     }
                 }
-                put_meter(context, loaded, writes, self.user(), &user, now)?;
+                loaded.put_meter(writes, self.user(), &user)?;
                 Verdict::Rejected(Rejection::Wrong { attempts_left })
             }
             Choice::Rejected(rejection) => Verdict::Rejected(rejection),

@@ -1,13 +1,13 @@
 //! Reset: an administrator lifts what holds a slot, a recipient or a user up, and says why. What was
 //! used stays used.
 
-use super::{BindingCells, Context, Decision, Operation, SLOT, Subject, put_slot};
+use super::{BindingCells, Context, Decided, Decision, Loaded, Operation, SLOT, Subject, put_slot};
 use crate::challenge::Challenge;
 use crate::event::{EventKind, EventKinds};
 use crate::meter::Meter;
-use crate::seal::{LoadedCells, Writes};
+use crate::seal::Writes;
 use crate::store::{Key, Kind};
-use crate::{Binding, ChallengeId, Error, Recipient, Timestamp, shown};
+use crate::{Binding, ChallengeId, Error, Recipient, shown};
 
 /// The answer of the resets, such as [`Engine::reset_slot`](crate::Engine::reset_slot).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -51,14 +51,9 @@ impl Operation for ResetSlot<'_> {
         &self.target.keys()[..=SLOT]
     }
 
-    fn decide(
-        &self,
-        _: &Context<'_>,
-        loaded: &LoadedCells<'_>,
-        writes: &mut Writes<'_>,
-        now: Timestamp,
-    ) -> Result<Decision<ResetOutcome>, Error> {
-        let slot = loaded.at(SLOT)?;
+    fn decide(&self, loaded: &Loaded<'_>, writes: &mut Writes<'_>) -> Decided<ResetOutcome> {
+        let now = loaded.now;
+        let slot = loaded.cell(SLOT)?;
         let Some(mut challenge) = Challenge::in_slot(slot.body(), now)? else {
             return Ok(decided(false, EventKind::SlotReset, None));
         };
@@ -126,14 +121,9 @@ impl Operation for ResetMeter<'_> {
         core::slice::from_ref(&self.key)
     }
 
-    fn decide(
-        &self,
-        context: &Context<'_>,
-        loaded: &LoadedCells<'_>,
-        writes: &mut Writes<'_>,
-        now: Timestamp,
-    ) -> Result<Decision<ResetOutcome>, Error> {
-        let cell = loaded.at(0)?;
+    fn decide(&self, loaded: &Loaded<'_>, writes: &mut Writes<'_>) -> Decided<ResetOutcome> {
+        let (context, now) = (loaded.context, loaded.now);
+        let cell = loaded.cell(0)?;
         let (before, after) = (Meter::read(cell.body())?, Meter::default());
         if before != after {
             // What counts no more goes too: it would count again, should the clock go back.

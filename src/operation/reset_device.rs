@@ -3,40 +3,47 @@
 
 use super::oath::put_credential;
 use super::reset::{ResetOutcome, check_reason, decided};
-use super::{Context, Decision, Operation, Subject};
+use super::{Context, Decided, Loaded, Operation, Subject};
+use crate::Error;
 use crate::event::EventKind;
 use crate::oath::Device;
 use crate::oath::credential::Credential;
-use crate::seal::{LoadedCells, Writes};
+use crate::seal::Writes;
 use crate::store::Key;
-use crate::{Error, Timestamp};
+
+/// Which device an administrator sets right, and why.
+#[derive(Clone, Copy, Debug)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "a device has a tenant and a user, and a reset has a reason"
+)]
+pub struct DeviceReset<'a> {
+    /// The tenant of the user.
+    pub tenant: &'a str,
+    /// Whose device it is, for the event.
+    pub user: &'a str,
+    /// The device, with the window that it is verified with.
+    pub device: Device<'a>,
+    /// 1 to 256 bytes of visible text, for the event.
+    pub reason: &'a str,
+}
 
 /// Sets one device right.
 pub(crate) struct ResetDevice<'a> {
-    pub(crate) key: Key,
-    pub(crate) tenant: &'a str,
-    pub(crate) user: &'a str,
-    pub(crate) device: Device<'a>,
-    pub(crate) reason: &'a str,
+    key: Key,
+    request: DeviceReset<'a>,
 }
 
 impl<'a> ResetDevice<'a> {
     /// # Errors
     ///
     /// [`Error::ResetReason`].
-    pub(crate) fn new(
-        context: &Context<'_>,
-        tenant: &'a str,
-        user: &'a str,
-        device: &Device<'a>,
-        reason: &'a str,
-    ) -> Result<Self, Error> {
+    pub(crate) fn new(context: &Context<'_>, request: &DeviceReset<'a>) -> Result<Self, Error> {
+        check_reason(request.reason)?;
+        let names = context.keys.tenant(request.tenant);
         Ok(Self {
-            key: context.keys.tenant(tenant).credential(device.name(), None),
-            tenant,
-            user,
-            device: *device,
-            reason: check_reason(reason)?,
+            key: names.credential(request.device.name(), None),
+            request: *request,
         })
     }
 }
@@ -48,16 +55,11 @@ impl Operation for ResetDevice<'_> {
         core::slice::from_ref(&self.key)
     }
 
-    fn decide(
-        &self,
-        context: &Context<'_>,
-        loaded: &LoadedCells<'_>,
-        writes: &mut Writes<'_>,
-        now: Timestamp,
-    ) -> Result<Decision<ResetOutcome>, Error> {
-        let cell = loaded.at(0)?;
+    fn decide(&self, loaded: &Loaded<'_>, writes: &mut Writes<'_>) -> Decided<ResetOutcome> {
+        let (context, now) = (loaded.context, loaded.now);
+        let cell = loaded.cell(0)?;
         let before = Credential::read(cell.body())?;
-        let after = before.reset(self.device.latest_step(now));
+        let after = before.reset(self.request.device.latest_step(now));
         let lifted = before != after;
         if lifted {
             put_credential(context, writes, cell, &after, now);
@@ -67,12 +69,12 @@ impl Operation for ResetDevice<'_> {
 
     fn subject(&self) -> Subject<'_> {
         Subject::User {
-            tenant: self.tenant,
-            user: self.user,
+            tenant: self.request.tenant,
+            user: self.request.user,
         }
     }
 
     fn reason(&self) -> Option<&str> {
-        Some(self.reason)
+        Some(self.request.reason)
     }
 }

@@ -2,27 +2,25 @@
 
 use alloc::vec::Vec;
 
-use super::{Context, Decision, Operation, Subject};
+use super::{Context, Decided, Decision, Loaded, Operation};
 use crate::chain_head::{ChainHead, Stored as _};
-use crate::event::EventKinds;
-use crate::seal::{LoadedCells, Writes};
+use crate::seal::Writes;
 use crate::store::{Key, Kind};
-use crate::{Error, SignatureRecord, Target, Timestamp, record::RecordDetail};
+use crate::{Error, SignatureRecord, Target, record::RecordDetail};
 
 /// Reads the chain head of a target.
-pub(crate) struct ReadChainHead<'a> {
+pub(crate) struct ReadChainHead {
     pub(crate) key: Key,
-    pub(crate) tenant: &'a str,
 }
 
-impl<'a> ReadChainHead<'a> {
-    pub(crate) fn new(context: &Context<'_>, tenant: &'a str, target: &Target<'_>) -> Self {
+impl ReadChainHead {
+    pub(crate) fn new(context: &Context<'_>, tenant: &str, target: &Target<'_>) -> Self {
         let key = context.keys.tenant(tenant).chain_head(target);
-        Self { key, tenant }
+        Self { key }
     }
 }
 
-impl Operation for ReadChainHead<'_> {
+impl Operation for ReadChainHead {
     type Answer = ChainHead;
 
     fn keys(&self) -> &[Key] {
@@ -33,37 +31,19 @@ impl Operation for ReadChainHead<'_> {
         Some(0)
     }
 
-    fn decide(
-        &self,
-        _: &Context<'_>,
-        loaded: &LoadedCells<'_>,
-        _: &mut Writes<'_>,
-        _: Timestamp,
-    ) -> Result<Decision<ChainHead>, Error> {
-        let answer = ChainHead::read(loaded.at(0)?.body())?;
-        Ok(Decision {
-            answer,
-            events: EventKinds::default(),
-            id: None,
-        })
-    }
-
-    fn subject(&self) -> Subject<'_> {
-        Subject::User {
-            tenant: self.tenant,
-            user: "",
-        }
+    fn decide(&self, loaded: &Loaded<'_>, _: &mut Writes<'_>) -> Decided<ChainHead> {
+        let answer = ChainHead::read(loaded.cell(0)?.body())?;
+        Ok(Decision::quiet(answer))
     }
 }
 
 /// Reads records that must be there: newest first, the newest of them with the digest `head`.
-pub(crate) struct ReadRecords<'a> {
+pub(crate) struct ReadRecords {
     pub(crate) keys: Vec<Key>,
-    pub(crate) tenant: &'a str,
     pub(crate) head: [u8; 32],
 }
 
-impl Operation for ReadRecords<'_> {
+impl Operation for ReadRecords {
     type Answer = Vec<SignatureRecord>;
 
     const RAW: bool = true;
@@ -74,17 +54,11 @@ impl Operation for ReadRecords<'_> {
 
     /// Follows the digests from the head: what is not the record that was appended is found here,
     /// without a key.
-    fn decide(
-        &self,
-        _: &Context<'_>,
-        loaded: &LoadedCells<'_>,
-        _: &mut Writes<'_>,
-        _: Timestamp,
-    ) -> Result<Decision<Vec<SignatureRecord>>, Error> {
+    fn decide(&self, loaded: &Loaded<'_>, _: &mut Writes<'_>) -> Decided<Vec<SignatureRecord>> {
         let mut answer = Vec::with_capacity(self.keys.len());
         let mut due = Some(self.head);
         for at in 0..self.keys.len() {
-            let body = loaded.at(at)?.body().ok_or(Error::Tampered)?;
+            let body = loaded.cell(at)?.body().ok_or(Error::Tampered)?;
             let record = SignatureRecord::from_bytes(body).map_err(|_| Error::Tampered)?;
             if due != Some(record.digest()) {
                 return Err(Error::Tampered);
@@ -92,18 +66,7 @@ impl Operation for ReadRecords<'_> {
             due = record.previous_digest();
             answer.push(record);
         }
-        Ok(Decision {
-            answer,
-            events: EventKinds::default(),
-            id: None,
-        })
-    }
-
-    fn subject(&self) -> Subject<'_> {
-        Subject::User {
-            tenant: self.tenant,
-            user: "",
-        }
+        Ok(Decision::quiet(answer))
     }
 }
 
@@ -149,7 +112,6 @@ pub enum EraseOutcome {
 /// Erases details of one record.
 pub(crate) struct Erase<'a> {
     pub(crate) key: Key,
-    pub(crate) tenant: &'a str,
     pub(crate) details: &'a [RecordDetail],
 }
 
@@ -161,7 +123,6 @@ impl<'a> Erase<'a> {
             .chain_head(&request.target);
         Self {
             key: context.keys.record_key(&head, request.sequence),
-            tenant: request.tenant,
             details: request.details,
         }
     }
@@ -176,14 +137,9 @@ impl Operation for Erase<'_> {
         core::slice::from_ref(&self.key)
     }
 
-    fn decide(
-        &self,
-        _: &Context<'_>,
-        loaded: &LoadedCells<'_>,
-        writes: &mut Writes<'_>,
-        now: Timestamp,
-    ) -> Result<Decision<EraseOutcome>, Error> {
-        let cell = loaded.at(0)?;
+    fn decide(&self, loaded: &Loaded<'_>, writes: &mut Writes<'_>) -> Decided<EraseOutcome> {
+        let now = loaded.now;
+        let cell = loaded.cell(0)?;
         let answer = match cell.body() {
             None => EraseOutcome::NoRecord,
             Some(body) => {
@@ -197,17 +153,6 @@ impl Operation for Erase<'_> {
                 EraseOutcome::Record(left)
             }
         };
-        Ok(Decision {
-            answer,
-            events: EventKinds::default(),
-            id: None,
-        })
-    }
-
-    fn subject(&self) -> Subject<'_> {
-        Subject::User {
-            tenant: self.tenant,
-            user: "",
-        }
+        Ok(Decision::quiet(answer))
     }
 }

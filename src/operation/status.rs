@@ -1,10 +1,10 @@
 //! Status: how a challenge stands, for the trusted caller. It changes nothing.
 
-use super::{BindingCells, Context, Decision, Operation, SLOT, Subject, USER, read_meter};
+use super::{BindingCells, Context, Decided, Decision, Loaded, Operation, SLOT, Subject, USER};
 use crate::challenge::{Challenge, ChallengeState, DeliveryStatus};
 use crate::event::EventKinds;
 use crate::meter::Meter;
-use crate::seal::{LoadedCells, Writes};
+use crate::seal::Writes;
 use crate::store::Key;
 use crate::{Binding, ChallengeId, Error, Timestamp};
 
@@ -69,17 +69,12 @@ impl Operation for ReadStatus<'_> {
         self.target.keys()
     }
 
-    fn decide(
-        &self,
-        context: &Context<'_>,
-        loaded: &LoadedCells<'_>,
-        _: &mut Writes<'_>,
-        now: Timestamp,
-    ) -> Result<Decision<Option<Status>>, Error> {
-        let challenge = Challenge::in_slot(loaded.at(SLOT)?.body(), now)?;
+    fn decide(&self, loaded: &Loaded<'_>, _: &mut Writes<'_>) -> Decided<Option<Status>> {
+        let (context, now) = (loaded.context, loaded.now);
+        let challenge = Challenge::in_slot(loaded.cell(SLOT)?.body(), now)?;
         let challenge = challenge.filter(|challenge| self.target.digest.has_tag(&challenge.tag));
         let mut user = Meter::default();
-        read_meter(context, loaded, USER, &mut user)?;
+        loaded.read_meter(USER, &mut user)?;
         let lock = match user.lock(context.rate_limits, now) {
             None => Lock::Free,
             Some(None) => Lock::UntilUnlocked,

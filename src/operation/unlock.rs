@@ -1,11 +1,10 @@
 //! Unlock: lifts what wrong guesses put on a user. Slots, sends and recipients stay as they are.
 
-use super::{Context, Decision, Operation, Subject};
+use super::{Context, Decided, Decision, Loaded, Operation, Subject};
 use crate::event::{EventKind, EventKinds};
 use crate::meter::Meter;
-use crate::seal::{LoadedCells, Writes};
+use crate::seal::Writes;
 use crate::store::{Key, Kind};
-use crate::{Error, Timestamp};
 
 /// The answer of [`Engine::unlock`](crate::Engine::unlock).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -41,14 +40,9 @@ impl Operation for Unlock<'_> {
         core::slice::from_ref(&self.key)
     }
 
-    fn decide(
-        &self,
-        context: &Context<'_>,
-        loaded: &LoadedCells<'_>,
-        writes: &mut Writes<'_>,
-        now: Timestamp,
-    ) -> Result<Decision<UnlockOutcome>, Error> {
-        let cell = loaded.at(0)?;
+    fn decide(&self, loaded: &Loaded<'_>, writes: &mut Writes<'_>) -> Decided<UnlockOutcome> {
+        let (context, now) = (loaded.context, loaded.now);
+        let cell = loaded.cell(0)?;
         let meter = Meter::read(cell.body())?;
         let unlocked = Meter {
             sends: meter.sends.clone(),

@@ -4,8 +4,8 @@ use alloc::boxed::Box;
 use alloc::string::ToString;
 
 use super::{
-    BindingCells, Context, Decision, Operation, RECIPIENT, SLOT, Subject, USER, put_meter,
-    put_slot, read_meter,
+    BindingCells, Context, Decided, Decision, Loaded, Operation, RECIPIENT, SLOT, Subject, USER,
+    put_slot,
 };
 use crate::chain_head::{ChainHead, Stored as _};
 use crate::challenge::{Challenge, ChallengeState};
@@ -14,7 +14,7 @@ use crate::event::{EventKind, EventKinds};
 use crate::evidence::CheckedEvidence;
 use crate::meter::Meter;
 use crate::record::facts::{Address, Content, Facts, Guessing, Image, Otp, Salts, sign};
-use crate::seal::{LoadedCell, LoadedCells, Writes};
+use crate::seal::{LoadedCell, Writes};
 use crate::store::{Key, Kind};
 use crate::{
     Acceptance, Binding, ChallengeId, Error, Evidence, Recipient, Rejection, SignatureRecord,
@@ -140,25 +140,20 @@ impl Operation for Verify<'_> {
         self.target.chain_head()
     }
 
-    fn decide(
-        &self,
-        context: &Context<'_>,
-        loaded: &LoadedCells<'_>,
-        writes: &mut Writes<'_>,
-        now: Timestamp,
-    ) -> Result<Decision<Verdict>, Error> {
+    fn decide(&self, loaded: &Loaded<'_>, writes: &mut Writes<'_>) -> Decided<Verdict> {
+        let (context, now) = (loaded.context, loaded.now);
         if let Some(signer) = context.signer {
             // The key may have retired since the shell asked: no answer then, right or wrong.
             signer.signs_at(now).map_err(Error::SigningKey)?;
         }
-        let slot = loaded.at(SLOT)?;
+        let slot = loaded.cell(SLOT)?;
         let mut challenge = Challenge::in_slot(slot.body(), now)?;
         let over = challenge
             .as_mut()
             .is_some_and(|challenge| challenge.expire(now));
         let (mut user, mut recipient) = (Meter::default(), Meter::default());
-        read_meter(context, loaded, USER, &mut user)?;
-        read_meter(context, loaded, RECIPIENT, &mut recipient)?;
+        loaded.read_meter(USER, &mut user)?;
+        loaded.read_meter(RECIPIENT, &mut recipient)?;
         // An absent slot is compared with a decoy: the same work, and never an acceptance.
         let decoy;
         let current = match &challenge {
@@ -237,15 +232,15 @@ impl Operation for Verify<'_> {
             Verdict::Accepted(()) => {
                 user.consecutive = 0;
                 // Written even if it was 0: the acceptance rests on the user not being locked.
-                put_meter(context, loaded, writes, USER, &user, now)?;
-                let record = self.append_record(context, loaded, writes, &challenge, now)?;
+                loaded.put_meter(writes, USER, &user)?;
+                let record = self.append_record(loaded, writes, &challenge)?;
                 Verdict::Accepted(Acceptance::new(next.id, now, record))
             }
             Verdict::Rejected(rejection) => {
                 if matches!(rejection, Rejection::Wrong { .. }) {
                     charge(context, &mut user, &mut recipient, &mut events, now);
-                    put_meter(context, loaded, writes, USER, &user, now)?;
-                    put_meter(context, loaded, writes, RECIPIENT, &recipient, now)?;
+                    loaded.put_meter(writes, USER, &user)?;
+                    loaded.put_meter(writes, RECIPIENT, &recipient)?;
                 }
                 Verdict::Rejected(rejection)
             }
@@ -270,16 +265,15 @@ impl Verify<'_> {
     /// before this guess.
     fn append_record(
         &self,
-        context: &Context<'_>,
-        loaded: &LoadedCells<'_>,
+        loaded: &Loaded<'_>,
         writes: &mut Writes<'_>,
         challenge: &Challenge,
-        now: Timestamp,
     ) -> Result<Option<Box<SignatureRecord>>, Error> {
+        let (context, now) = (loaded.context, loaded.now);
         let (Some(signer), Some(at)) = (context.signer, self.target.chain_head()) else {
             return Ok(None);
         };
-        let cell = loaded.at(at)?;
+        let cell = loaded.cell(at)?;
         let chain_head = ChainHead::read(cell.body())?;
         let id = challenge.id.to_string();
         let facts = self.facts(context, challenge, &id, &chain_head, now);

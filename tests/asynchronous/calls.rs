@@ -5,14 +5,15 @@ use core::time::Duration;
 use std::sync::{Arc, Mutex};
 
 use otp_engine::oath::{
-    Answer, Device as OneDevice, HashFunction, Hotp, Inputs, Ocra, Secret, Suite, Totp,
+    CodePair, Device as OneDevice, HashFunction, Hotp, Inputs, Ocra, OcraOptions, Secret, Suite,
+    Totp,
 };
 use otp_engine::store::Class;
 use otp_engine::{
     AsyncEngine, AsyncStore, Binding, ChallengeId, Engine, Error, Event, Evidence, Issuance,
     ManualClock, RateLimits, SigningKey, Store, Submission, Timestamp,
     challenge::GatewayStatus,
-    operation::{Delivery, DeliveryReport, EraseRequest},
+    operation::{Delivery, DeliveryReport, DeviceReset, EraseRequest},
     record::RecordDetail,
 };
 
@@ -265,7 +266,7 @@ macro_rules! answer {
             Call::ResetDevice => {
                 let (totp, user) = (totp(), binding.user());
                 let device = OneDevice::totp(&totp, 1);
-                let reset = engine.reset_device(store, tenant, user, &device, WHY)$(.$await)??;
+                let reset = engine.reset_device(store, &DeviceReset { tenant, user, device, reason: WHY })$(.$await)??;
                 format!("{reset:?}")
             }
             Call::Devices(device) => {
@@ -281,26 +282,26 @@ macro_rules! answer {
             Call::Purge(limit) => format!("{:?}", engine.purge(store, limit)$(.$await)??),
             Call::Hotp(device) => {
                 let entered: String = hotp().at(world.presses + device.off()).as_str().into();
-                let verdict = engine.verify_hotp(store, &binding, &hotp(), &entered, 9)$(.$await)??;
+                let verdict = engine.verify_devices(store, &binding, &[OneDevice::hotp(&hotp(), 9)], &entered)$(.$await)??;
                 format!("{verdict:?}")
             }
             Call::ResynchroniseHotp => {
                 let codes = [0, 1].map(|next| hotp().at(world.presses + next));
                 let codes = [codes[0].as_str(), codes[1].as_str()];
                 let verdict =
-                    engine.resynchronise_hotp(store, &binding, &hotp(), codes, 99)$(.$await)??;
+                    engine.resynchronise(store, &binding, OneDevice::hotp(&hotp(), 0), CodePair { codes, reach: 99 })$(.$await)??;
                 format!("{verdict:?}")
             }
             Call::Totp(device) => {
                 let entered: String = totp_code(world.now(), device.off());
-                let verdict = engine.verify_totp(store, &binding, &totp(), &entered, 1)$(.$await)??;
+                let verdict = engine.verify_devices(store, &binding, &[OneDevice::totp(&totp(), 1)], &entered)$(.$await)??;
                 format!("{verdict:?}")
             }
             Call::ResynchroniseTotp => {
                 let codes = [2, 3].map(|ahead| totp_code(world.now(), ahead));
                 let codes = [codes[0].as_str(), codes[1].as_str()];
                 let verdict =
-                    engine.resynchronise_totp(store, &binding, &totp(), codes, 9)$(.$await)??;
+                    engine.resynchronise(store, &binding, OneDevice::totp(&totp(), 0), CodePair { codes, reach: 9 })$(.$await)??;
                 format!("{verdict:?}")
             }
             Call::Ocra(device) => {
@@ -308,8 +309,8 @@ macro_rules! answer {
                 let inputs = Inputs::new(&question).counter(world.presses + device.off());
                 let entered: String = ocra().generate(&inputs).unwrap().as_str().into();
                 let reach = otp_engine::oath::Reach { look_ahead: 20, window: 0 };
-                let answer = Answer::new(&entered).reach(reach);
-                format!("{:?}", engine.verify_ocra(store, &binding, &ocra(), answer)$(.$await)??)
+                let options = OcraOptions::new().reach(reach);
+                format!("{:?}", engine.verify_devices(store, &binding, &[OneDevice::ocra(&ocra(), options)], &entered)$(.$await)??)
             }
         };
         Ok(Heard { text, sent: None })

@@ -5,7 +5,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::Arc;
 
-use otp_engine::oath::{HashFunction, Hotp, Secret};
+use otp_engine::oath::{Device, HashFunction, Hotp, Secret};
 use otp_engine::{
     Binding, Engine, Evidence, KeyRing, ManualClock, Mobile, Rejection, SigningKey, Store,
     Submission, Target, Timestamp,
@@ -81,12 +81,11 @@ impl Both<'_> {
     }
 
     fn presses(&self, user: u64, counter: u64) -> Option<Rejection> {
-        let verdict = self.engine.verify_hotp(
+        let verdict = self.engine.verify_devices(
             self.store,
             &binding(user),
-            &hotp(user),
+            &[Device::hotp(&hotp(user), 5)],
             &shown(user, counter),
-            5,
         );
         verdict.unwrap().rejection()
     }

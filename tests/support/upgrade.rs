@@ -5,7 +5,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use otp_engine::oath::{Answer, HashFunction, Hotp, Inputs, Ocra, Reach, Secret, Suite, Totp};
+use otp_engine::oath::{
+    Device, HashFunction, Hotp, Inputs, Ocra, OcraOptions, Reach, Secret, Suite, Totp,
+};
 use otp_engine::store::{Commit, Key, Kind, Version, Write};
 use otp_engine::{
     Binding, ChallengeId, Engine, Error, Evidence, KeyRing, ManualClock, Mobile, Rejection,
@@ -189,7 +191,7 @@ impl Host<'_> {
         let hotp_at = |counter| {
             let entered: String = hotp.at(counter).as_str().into();
             let verdict = engine
-                .verify_hotp(store, &binding, &hotp, &entered, 9)
+                .verify_devices(store, &binding, &[Device::hotp(&hotp, 9)], &entered)
                 .unwrap();
             verdict.is_accepted()
         };
@@ -199,7 +201,7 @@ impl Host<'_> {
             let at = Timestamp::from_unix(START + seconds);
             let entered: String = totp.at(at).unwrap().as_str().into();
             let verdict = engine
-                .verify_totp(store, &binding, &totp, &entered, 1)
+                .verify_devices(store, &binding, &[Device::totp(&totp, 1)], &entered)
                 .unwrap();
             verdict.is_accepted()
         };
@@ -216,9 +218,14 @@ impl Host<'_> {
                 look_ahead: 9,
                 window: 0,
             };
-            let answer = Answer::new(&entered).reach(reach);
+            let options = OcraOptions::new().reach(reach);
             let verdict = engine
-                .verify_ocra(store, &binding, &counted, answer)
+                .verify_devices(
+                    store,
+                    &binding,
+                    &[Device::ocra(&counted, options)],
+                    &entered,
+                )
                 .unwrap();
             verdict.is_accepted()
         };
@@ -231,7 +238,12 @@ impl Host<'_> {
             .as_str()
             .into();
         let again = engine
-            .verify_ocra(store, &binding, &once, Answer::new(&entered))
+            .verify_devices(
+                store,
+                &binding,
+                &[Device::ocra(&once, OcraOptions::new())],
+                &entered,
+            )
             .unwrap();
         assert!(!again.is_accepted());
     }

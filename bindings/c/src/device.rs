@@ -1,7 +1,10 @@
 //! OATH under an engine: a code of the user's own device is good once, on any store.
 
-use otp_core::oath::{self, Acceptance, Answer, Device, MAX_DEVICES};
-use otp_core::{Binding, Engine, Error, Store, Verdict, operation::ResetOutcome};
+use otp_core::oath::{self, Acceptance, CodePair, Device, MAX_DEVICES, OcraOptions};
+use otp_core::{
+    Binding, Engine, Error, Store, Verdict,
+    operation::{DeviceReset, ResetOutcome},
+};
 
 use crate::binding::{otp_binding, use_binding};
 use crate::challenge::{otp_outcome, rejection_numbers};
@@ -111,7 +114,8 @@ pub unsafe extern "C" fn otp_engine_verify_hotp(
             |engine, store, binding| {
                 let (hotp, code) = (use_hotp(hotp)?, bytes(code, code_len, "code")?);
                 let look_ahead = read_window(look_ahead, "look_ahead", u8::MAX)?;
-                Ok(engine.verify_hotp(store, binding, hotp, code, look_ahead)?)
+                let device = Device::hotp(hotp, look_ahead);
+                Ok(engine.verify_devices(store, binding, &[device], code)?)
             },
         )
     })
@@ -144,7 +148,11 @@ pub unsafe extern "C" fn otp_engine_resynchronise_hotp(
             |engine, store, binding| {
                 let (hotp, pair) = (use_hotp(hotp)?, pair(first, second)?);
                 let look_ahead = read_window(look_ahead, "look_ahead", u16::MAX)?;
-                Ok(engine.resynchronise_hotp(store, binding, hotp, pair, look_ahead)?)
+                let pair = CodePair {
+                    codes: pair,
+                    reach: look_ahead,
+                };
+                Ok(engine.resynchronise(store, binding, Device::hotp(hotp, 0), pair)?)
             },
         )
     })
@@ -179,7 +187,8 @@ pub unsafe extern "C" fn otp_engine_verify_totp(
             |engine, store, binding| {
                 let (totp, code) = (use_totp(totp)?, bytes(code, code_len, "code")?);
                 let window = read_window(window, "window", u8::MAX)?;
-                Ok(engine.verify_totp(store, binding, totp, code, window)?)
+                let device = Device::totp(totp, window);
+                Ok(engine.verify_devices(store, binding, &[device], code)?)
             },
         )
     })
@@ -212,7 +221,11 @@ pub unsafe extern "C" fn otp_engine_resynchronise_totp(
             |engine, store, binding| {
                 let (totp, pair) = (use_totp(totp)?, pair(first, second)?);
                 let window = read_window(window, "window", u16::MAX)?;
-                Ok(engine.resynchronise_totp(store, binding, totp, pair, window)?)
+                let pair = CodePair {
+                    codes: pair,
+                    reach: window,
+                };
+                Ok(engine.resynchronise(store, binding, Device::totp(totp, 0), pair)?)
             },
         )
     })
@@ -276,7 +289,7 @@ pub unsafe extern "C" fn otp_engine_verify_ocra(
             binding,
             verdict_out,
             |engine, store, binding| {
-                let device = Device::ocra(use_ocra(ocra)?, answer(inputs)?);
+                let device = Device::ocra(use_ocra(ocra)?, options(inputs)?);
                 let code = bytes(code, code_len, "code")?;
                 Ok(engine.verify_devices(store, binding, &[device], code)?)
             },
@@ -331,8 +344,8 @@ impl otp_device {
             }
             (true, true, false) => {
                 // SAFETY: as above.
-                let (ocra, answer) = unsafe { (use_ocra(device.ocra)?, answer(device.inputs)?) };
-                Ok(Device::ocra(ocra, answer))
+                let (ocra, options) = unsafe { (use_ocra(device.ocra)?, options(device.inputs)?) };
+                Ok(Device::ocra(ocra, options))
             }
             _ => Err(Fault::argument(
                 "device must have exactly one of hotp, totp and ocra",
@@ -437,7 +450,15 @@ pub unsafe extern "C" fn otp_engine_reset_device(
         let device = unsafe { otp_device::lend(device)? };
         // SAFETY: as above.
         let reason = text(unsafe { bytes(reason, reason_len, "reason")? }, "reason")?;
-        let reset = engine.reset_device(&*store.store, tenant, user, &device, reason)?;
+        let reset = engine.reset_device(
+            &*store.store,
+            &DeviceReset {
+                tenant,
+                user,
+                device,
+                reason,
+            },
+        )?;
         // SAFETY: asked above.
         unsafe { hand_out(reset_out, i32::from(reset == ResetOutcome::Reset)) };
         Ok(())
@@ -500,16 +521,16 @@ pub unsafe extern "C" fn otp_engine_device_findings(
     })
 }
 
-/// Reads what a device's answer needs beside what was entered.
+/// Reads what an OCRA suite asks for beside the question.
 ///
 /// # Safety
 ///
 /// `inputs` is NULL or valid with its `struct_size` set, its views with as many bytes as they say, for as
 /// long as the result is used.
-unsafe fn answer<'a>(inputs: *const otp_ocra_inputs) -> Result<Answer<'a>, Fault> {
-    let mut answer = Answer::new("");
+unsafe fn options<'a>(inputs: *const otp_ocra_inputs) -> Result<OcraOptions<'a>, Fault> {
+    let mut options = OcraOptions::new();
     if inputs.is_null() {
-        return Ok(answer);
+        return Ok(options);
     }
     // SAFETY: by this function's contract.
     let inputs = unsafe { OcraInputs::lend(inputs)? };
@@ -518,16 +539,16 @@ unsafe fn answer<'a>(inputs: *const otp_ocra_inputs) -> Result<Answer<'a>, Fault
             "inputs has a question or a time, which are the engine's",
         ));
     }
-    answer = answer
+    options = options
         .reach(inputs.reach)
         .starting_at(inputs.counter().unwrap_or_default());
     if let Some(pin) = inputs.pin {
-        answer = answer.pin(pin);
+        options = options.pin(pin);
     }
     if let Some(session) = inputs.session {
-        answer = answer.session(session);
+        options = options.session(session);
     }
-    Ok(answer)
+    Ok(options)
 }
 
 /// Reads two codes in a row. What is no text is no code either.

@@ -45,8 +45,8 @@
 //! # When not to use it
 //!
 //! By itself it remembers nothing: whoever uses it must see to it that a code is good once and that guesses are
-//! limited. `otp-engine` does that on any store, with these same types: its `verify_totp`, `verify_hotp` and
-//! `verify_ocra` count wrong guesses in the rate limits that codes sent by SMS have.
+//! limited. `otp-engine` does that on any store, with these same types: its `verify_devices` counts wrong guesses in
+//! the rate limits that codes sent by SMS have.
 #![no_std]
 
 extern crate alloc;

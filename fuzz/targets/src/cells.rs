@@ -8,7 +8,9 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use hmac::{Hmac, KeyInit, Mac};
-use otp_engine::oath::{Answer, Device, HashFunction, Hotp, Ocra, Secret, Suite, Totp};
+use otp_engine::oath::{
+    CodePair, Device, HashFunction, Hotp, Ocra, OcraOptions, Secret, Suite, Totp,
+};
 use otp_engine::store::{
     Cell, Class, Commit, Error as StoreError, Key, Kind, MAX_BODY, MAX_CELLS, Store, Version, Write,
 };
@@ -16,7 +18,7 @@ use otp_engine::{
     Binding, ChallengeId, Engine, Error, KeyRing, ManualClock, Mobile, Policy, RateLimits,
     SigningKey, Submission, Target, Timestamp,
     challenge::GatewayStatus,
-    operation::{Delivery, DeliveryReport, EraseRequest},
+    operation::{Delivery, DeliveryReport, DeviceReset, EraseRequest},
     record::RecordDetail,
 };
 use sha2::Sha256;
@@ -172,13 +174,13 @@ pub fn device(data: &[u8]) {
         )
     });
     let (hotp, totp, ocra) = &*DEVICES;
-    let answer = Answer::new(NO_CODE);
+    let options = OcraOptions::new();
     let devices = [
         Device::hotp(hotp, 2),
         Device::totp(totp, 1),
-        Device::ocra(&ocra[0], answer),
-        Device::ocra(&ocra[1], answer),
-        Device::ocra(&ocra[2], answer),
+        Device::ocra(&ocra[0], options),
+        Device::ocra(&ocra[1], options),
+        Device::ocra(&ocra[2], options),
     ];
     let pair = [NO_CODE, "9999999998"];
     ask_twice(&store, true, |store| {
@@ -188,12 +190,36 @@ pub fn device(data: &[u8]) {
                 engine.verify_devices(store, binding, one, NO_CODE)
             }
             5 => engine.verify_devices(store, binding, &devices[..3], NO_CODE),
-            6 => engine.resynchronise_hotp(store, binding, hotp, pair, 10),
-            7 => engine.resynchronise_totp(store, binding, totp, pair, 10),
+            6 => engine.resynchronise(
+                store,
+                binding,
+                Device::hotp(hotp, 0),
+                CodePair {
+                    codes: pair,
+                    reach: 10,
+                },
+            ),
+            7 => engine.resynchronise(
+                store,
+                binding,
+                Device::totp(totp, 0),
+                CodePair {
+                    codes: pair,
+                    reach: 10,
+                },
+            ),
             other => {
                 let device = &devices[usize::from(other - 8)];
                 return engine
-                    .reset_device(store, "acme", "7", device, "asked")
+                    .reset_device(
+                        store,
+                        &DeviceReset {
+                            tenant: "acme",
+                            user: "7",
+                            device: *device,
+                            reason: "asked",
+                        },
+                    )
                     .map(drop);
             }
         };

@@ -19,7 +19,7 @@ fn a_wrong_answer_to_a_question_uses_nothing_up_and_two_codes_are_no_answer() {
     let right = right.as_str();
     let last = if right.ends_with('7') { "8" } else { "7" };
     let wrong = format!("{}{last}", &right[..5]);
-    let device = Device::ocra(&ocra, Answer::new(""));
+    let device = Device::ocra(&ocra, OcraOptions::new());
     let none = Credential::default();
     let judge = |entered: &str, is_marked| {
         let attempt = Attempt::one(device, entered.as_bytes(), "12345678".into()).unwrap();
@@ -68,7 +68,7 @@ fn scripts_are_mixed_where_either_code_mixes_them() {
 fn an_answer_is_looked_for_where_the_clock_of_its_device_is_known_to_be() {
     let suite = Suite::parse("OCRA-1:HOTP-SHA1-6:QN08-T30S").unwrap();
     let ocra = Ocra::new(&Secret::new(b"abcdefghijklmnopqrst").unwrap(), suite);
-    let device = Device::ocra(&ocra, Answer::new(""));
+    let device = Device::ocra(&ocra, OcraOptions::new());
     let judge = |steps| {
         let mut known = Credential::default();
         known.drift.steps = steps;

@@ -4,7 +4,7 @@
 use std::sync::{Arc, Barrier};
 use std::thread;
 
-use otp_engine::oath::{HashFunction, Hotp, Secret, Totp};
+use otp_engine::oath::{Device, HashFunction, Hotp, Secret, Totp};
 use otp_engine::store::{Cell, Class, Commit, Error, Key, Version, Write};
 use otp_engine::{
     Binding, Engine, KeyRing, ManualClock, Mobile, Rejection, Store, Target, Timestamp,
@@ -77,11 +77,13 @@ fn storm<S: Store>(name: &str, make: impl Fn(SqliteStore) -> S) -> [usize; 2] {
     };
     [
         count(&|store| {
-            let verdict = engine.verify_totp(store, &binding, &totp, step.as_str(), 1);
+            let verdict =
+                engine.verify_devices(store, &binding, &[Device::totp(&totp, 1)], step.as_str());
             verdict.unwrap().rejection()
         }),
         count(&|store| {
-            let verdict = engine.verify_hotp(store, &binding, &hotp, counter.as_str(), 9);
+            let verdict =
+                engine.verify_devices(store, &binding, &[Device::hotp(&hotp, 9)], counter.as_str());
             verdict.unwrap().rejection()
         }),
     ]
@@ -106,7 +108,7 @@ fn a_store_that_may_lose_commits_takes_no_counter() {
     let options = SqliteOptions::new().may_lose_commits_on_power_loss();
     let store = options.open(scratch.path("otp.sqlite3")).unwrap();
     let hotp = Hotp::new(&secret(), HashFunction::Sha1, 6).unwrap();
-    let judged = engine().verify_hotp(&store, &binding(), &hotp, "123456", 0);
+    let judged = engine().verify_devices(&store, &binding(), &[Device::hotp(&hotp, 0)], "123456");
     assert!(matches!(
         judged,
         Err(otp_engine::Error::Store(Error::Unsupported))

@@ -1,7 +1,7 @@
 //! Codes of a user's devices on one store, over several hosts: judged, counted, locked, found again and reset,
 //! each as the store's class lets it.
 
-use otp_engine::oath::Device;
+use otp_engine::oath::{CodePair, Device};
 use otp_engine::store::{self, Class};
 use otp_engine::{
     Clock as _, Error, RateLimits, Rejection, Store, Submission, SystemClock, Timestamp, Verdict,
@@ -106,12 +106,14 @@ fn a_clock_is_found_and_set_right(open: &dyn Fn() -> Box<dyn Store>) {
     let token = Token::new(Kind::Steps);
     let [one, other] = [(); 2].map(|()| Host::new(open(), now(), RateLimits::unlimited()));
     let pair = [600, 601].map(|round| token.shows(&one, round));
-    let found = one.engine.resynchronise_totp(
+    let found = one.engine.resynchronise(
         &*one.store,
         token.binding(0),
-        token.totp(),
-        [&pair[0], &pair[1]],
-        1_000,
+        Device::totp(token.totp(), 0),
+        CodePair {
+            codes: [&pair[0], &pair[1]],
+            reach: 1_000,
+        },
     );
     assert!(found.unwrap().is_accepted());
     let used = Some(Rejection::AlreadyUsed);
@@ -141,12 +143,14 @@ fn a_counter_is_found(open: &dyn Fn() -> Box<dyn Store>) {
     let code = |round| token.shows(&one, round);
     let far = one.hears(&token, 0, &code(40));
     assert!(matches!(far, Some(Rejection::Wrong { .. })), "{far:?}");
-    let found = other.engine.resynchronise_hotp(
+    let found = other.engine.resynchronise(
         &*other.store,
         token.binding(0),
-        token.hotp(),
-        [&code(40), &code(41)],
-        100,
+        Device::hotp(token.hotp(), 0),
+        CodePair {
+            codes: [&code(40), &code(41)],
+            reach: 100,
+        },
     );
     assert!(found.unwrap().is_accepted());
     let used = Some(Rejection::AlreadyUsed);

@@ -4,6 +4,7 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use otp_engine::oath::Acceptance;
+use otp_engine::operation::DeviceReset;
 use otp_engine::{
     Engine, Error, KeyRing, ManualClock, RateLimits, Rejection, Store, Timestamp, Verdict,
     operation::ResetOutcome,
@@ -60,9 +61,15 @@ impl Host {
     pub(super) fn resets(&self, token: &Token) -> ResetOutcome {
         let (binding, device) = (token.binding(0), token.device());
         let (tenant, user) = (binding.tenant(), binding.user());
-        let reset = self
-            .engine
-            .reset_device(&*self.store, tenant, user, &device, "a trial");
+        let reset = self.engine.reset_device(
+            &*self.store,
+            &DeviceReset {
+                tenant,
+                user,
+                device,
+                reason: "a trial",
+            },
+        );
         reset.unwrap()
     }
 }

@@ -3,7 +3,7 @@
 use core::sync::atomic::{AtomicU32, Ordering};
 
 use otp_engine::oath::{
-    Answer, Device, HashFunction, Hotp, Inputs, Ocra, Reach, Secret, Suite, Totp,
+    Device, HashFunction, Hotp, Inputs, Ocra, OcraOptions, Reach, Secret, Suite, Totp,
 };
 use otp_engine::{Binding, Mobile, Target};
 
@@ -75,7 +75,7 @@ impl Token {
             Kind::Steps => Device::totp(&self.totp, 1),
             _ => {
                 let reach = Reach { look_ahead, window };
-                Device::ocra(&self.ocra, Answer::new("").reach(reach))
+                Device::ocra(&self.ocra, OcraOptions::new().reach(reach))
             }
         }
     }

@@ -1,32 +1,25 @@
-//! What a device answered to the question of a binding.
+//! What an OCRA suite asks for beside the question, and how far counter and time are looked around.
 
 use core::fmt;
 
 use super::{Inputs, Pin, Reach, Suite};
 use crate::Timestamp;
 
-/// What came back for a binding's question, with what else the suite asks for; counter and time are
-/// the engine's.
-#[derive(Clone, Copy)]
+/// What a suite asks for beside the question of a binding, and how far counter and time are looked
+/// around; both are the engine's.
+#[derive(Clone, Copy, Default)]
 #[must_use]
-pub struct Answer<'a> {
-    pub(crate) entered: &'a [u8],
+pub struct OcraOptions<'a> {
     pin: Option<Pin<'a>>,
     session: Option<&'a [u8]>,
     pub(crate) first: u64,
     pub(crate) reach: Reach,
 }
 
-impl<'a> Answer<'a> {
-    /// Takes what was entered; any bytes are an answer.
-    pub fn new(entered: &'a (impl AsRef<[u8]> + ?Sized)) -> Self {
-        Self {
-            entered: entered.as_ref(),
-            pin: None,
-            session: None,
-            first: 0,
-            reach: Reach::default(),
-        }
+impl<'a> OcraOptions<'a> {
+    /// No PIN, no session; counters from 0, not looked around.
+    pub fn new() -> Self {
+        Self::default()
     }
 
     /// Sets the PIN, where the suite asks for one.
@@ -78,10 +71,10 @@ impl<'a> Answer<'a> {
     }
 }
 
-impl fmt::Debug for Answer<'_> {
-    /// Shows nothing that the user entered or knows.
+impl fmt::Debug for OcraOptions<'_> {
+    /// Shows nothing that the user knows.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Answer")
+        f.debug_struct("OcraOptions")
             .field("reach", &self.reach)
             .finish_non_exhaustive()
     }
