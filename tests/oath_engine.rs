@@ -741,7 +741,7 @@ fn a_device_of_ocra_has_no_codes_in_a_row_and_is_not_charged_for_them() {
         .engine
         .verify_devices(&store, &here(), &[device], "123456");
     let left = next.unwrap().rejection();
-    assert_eq!(left, Some(Rejection::Wrong { attempts_left: 29 }));
+    assert_eq!(left, Some(Rejection::Wrong { attempts_left: 14 }));
 }
 
 #[test]
