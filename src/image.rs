@@ -6,9 +6,9 @@
 //! the record must be that of the bytes that the signer gave.
 
 mod exif;
-mod inflate;
 mod jpeg;
 mod png;
+mod rows;
 
 /// The fewest pixels of a side: nobody signs on less.
 const MIN_SIDE: u32 = 8;

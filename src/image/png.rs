@@ -1,8 +1,8 @@
 //! PNG (W3C recommendation, third edition): its chunks, and that the rows of pixels are all there.
 
-use alloc::vec::Vec;
+use core::iter;
 
-use super::inflate::Rows;
+use super::rows::Rows;
 use super::{Bytes, exif, fits, may_hold_a_position, speaks_of_a_position};
 
 /// A file begins so (section 5.2).
@@ -40,19 +40,23 @@ fn check(image: &[u8]) -> Option<()> {
     let (kind, header) = chunk(&mut bytes)?;
     let header = (&kind == b"IHDR").then(|| Header::read(header)).flatten()?;
     let colour = header.colour;
-    // The entries of a palette; the compressed pixels, and whether other chunks came behind.
-    let (mut palette, mut pixels, mut behind) = (None, Vec::new(), false);
+    let mut rows = Rows::new(header.rows()?);
+    // The entries of a palette; whether pixels came, and other chunks behind them.
+    let (mut palette, mut pixels, mut behind) = (None, false, false);
     loop {
         let (kind, data) = chunk(&mut bytes)?;
         match &kind {
             b"IEND" => {
                 let ends = data.is_empty() && bytes.is_empty();
                 let coloured = colour != Colour::Palette || palette.is_some();
-                return (ends && coloured && header.rows_are_in(&pixels)).then_some(());
+                return (ends && coloured && rows.are_whole()).then_some(());
             }
             b"IDAT" if behind => return None,
-            b"IDAT" => pixels.extend(data),
-            _ => behind = !pixels.is_empty(),
+            b"IDAT" => {
+                pixels = true;
+                rows.take(data)?;
+            }
+            _ => behind = pixels,
         }
         let fits = match &kind {
             b"IDAT" => true,
@@ -121,32 +125,20 @@ impl Header {
         })
     }
 
-    /// Says whether the compressed pixels are all there.
-    fn rows_are_in(&self, pixels: &[u8]) -> bool {
-        let bytes: usize = self.passes().map(|(rows, row)| rows * row).sum();
-        bytes <= MAX_ROWS && Rows::new(self.passes()).are_in(pixels)
-    }
-
-    /// Returns of each pass (section 8.2) how many rows it has, and the bytes of each with its filter.
-    fn passes(&self) -> impl Iterator<Item = (usize, usize)> + use<> {
-        let &Self {
-            width,
-            height,
-            bits,
-            interlaced,
-            ..
-        } = self;
-        let passes: &[_] = match interlaced {
+    /// Returns the bytes of each row with its filter, pass by pass (section 8.2); `None` where they are
+    /// more than [`MAX_ROWS`].
+    fn rows(&self) -> Option<impl Iterator<Item = usize> + Clone + use<>> {
+        let (width, height, bits) = (self.width, self.height, self.bits);
+        let passes: &[_] = match self.interlaced {
             true => &ADAM7,
             false => &[(0, 0, 1, 1)],
         };
-        passes.iter().map(move |(x, y, across, down)| {
+        let rows = passes.iter().flat_map(move |(x, y, across, down)| {
             let columns = (width - x).div_ceil(*across);
-            (
-                (height - y).div_ceil(*down),
-                1 + (columns * bits).div_ceil(8),
-            )
-        })
+            let row = 1 + (columns * bits).div_ceil(8);
+            iter::repeat_n(row, (height - y).div_ceil(*down))
+        });
+        (rows.clone().sum::<usize>() <= MAX_ROWS).then_some(rows)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Pictures as they are drawn and taken, and what becomes of them.
 
 use alloc::{format, string::String, vec, vec::Vec};
+use core::iter;
 
 use super::media_type;
 
@@ -223,6 +224,7 @@ fn case_172_the_chunks_of_a_png_stand_as_decoders_want_them() {
         &[grey, pixels],
         &[grey, pixels, (b"IEND", b"\0")],
         &[grey, one, (b"teSt", b""), other, end],
+        &[grey, (b"IDAT", b""), (b"teSt", b""), pixels, end],
         &[grey, (b"NEED", b""), pixels, end],
         &[grey, (b"te3t", b""), pixels, end],
         &[grey, (b"IDAT", &[0; 9]), end],
@@ -257,6 +259,109 @@ fn case_172_the_chunks_of_a_png_stand_as_decoders_want_them() {
             "{rest:?}"
         );
     }
+}
+
+/// A picture of 8 by 8 pixels whose stream this is, in parts of so many bytes.
+fn is_stream(stream: &[u8], part: usize) -> bool {
+    let grey = header(8, 8, GREY);
+    let mut chunks: Vec<Chunk<'_>> = vec![(b"IHDR", &grey)];
+    chunks.extend(stream.chunks(part).map(|part| (b"IDAT", part)));
+    is_png(&[&chunks[..], &[(b"IEND", b"")]].concat())
+}
+
+/// A stream of one block with the fixed codes (RFC 1951, section 3.2.6): each symbol with its count of
+/// bits, the first bit of a code first.
+fn coded(symbols: impl IntoIterator<Item = (u32, u32)>, sum: u32) -> Vec<u8> {
+    let (mut stream, mut held, mut count) = (b"\x78\x01".to_vec(), 0b011_u32, 3);
+    for (code, bits) in symbols {
+        held |= (code.reverse_bits() >> (32 - bits)) << count;
+        count += bits;
+        while count >= 8 {
+            stream.push(held.to_le_bytes()[0]);
+            (held, count) = (held >> 8, count - 8);
+        }
+    }
+    stream.push(held.to_le_bytes()[0]);
+    stream.extend(sum.to_be_bytes());
+    stream
+}
+
+/// Symbols of the fixed codes: a zero, the last 258 bytes but one repeated, 15 bytes of so far back, and
+/// the end.
+const ZERO: (u32, u32) = (0x30, 8);
+const AGAIN: [(u32, u32); 2] = [(0xC5, 8), (0, 5)];
+const FIFTEEN: [(u32, u32); 2] = [(0b000_1011, 7), (0, 1)];
+const END: (u32, u32) = (0, 7);
+
+#[test]
+fn case_172_the_stream_of_a_png_holds_its_rows_and_no_more() {
+    for part in [1, 2, 5, 1_000] {
+        assert!(is_stream(PIXELS, part), "in parts of {part}");
+        assert!(is_stream(&zeros(16), part), "in parts of {part}");
+        assert!(!is_stream(&zeros(15), part) && !is_stream(&zeros(17), part));
+        assert!(!is_stream(&zeros(14), part) && !is_stream(&zeros(18), part));
+        for length in 0..PIXELS.len() {
+            assert!(!is_stream(&PIXELS[..length], part), "{length}");
+        }
+        // No decoder looks at what is behind the stream.
+        assert!(is_stream(&[PIXELS, b"and more"].concat(), part));
+    }
+    let changed = |at: usize, to: &[u8]| {
+        let mut stream = PIXELS.to_vec();
+        stream[at..at + to.len()].copy_from_slice(to);
+        is_stream(&stream, 9)
+    };
+    assert!(changed(0, b"\x08\x1d"), "a window of 256 bytes");
+    assert!(!changed(0, b"\x88\x1c"), "a window of 64 KiB");
+    assert!(!changed(0, b"\x79\x1a"), "another method");
+    assert!(!changed(0, b"\x78\x02"), "a check of the header that fails");
+    assert!(!changed(0, b"\x78\x20"), "a dictionary of someone's");
+    assert!(!changed(2, b"\x07"), "a block of no kind");
+    assert!(!changed(3, b"\x11"), "a length that its check denies");
+    assert!(!changed(PIXELS.len() - 1, b"\x02"), "another sum");
+    // The filter of the second row: 5 is none, 4 is.
+    let sum = |filter: u32| (filter * 14 + 16) << 16 | (filter + 1);
+    let filtered = |filter: u32| {
+        let mut symbols = vec![ZERO; 16];
+        symbols[2].0 += filter;
+        symbols.push(END);
+        is_stream(&coded(symbols, sum(filter)), 3)
+    };
+    assert!(filtered(0) && filtered(4) && !filtered(5) && !filtered(6));
+}
+
+#[test]
+fn case_172_no_stream_expands_without_end_or_from_before_its_beginning() {
+    let sixteen = |distance: (u32, u32)| {
+        let symbols = [&[ZERO][..], &FIFTEEN, &[distance, END]].concat();
+        is_stream(&coded(symbols, 16 << 16 | 1), 4)
+    };
+    assert!(sixteen((0, 5)), "1 back, where there is one");
+    assert!(!sixteen((1, 5)) && !sixteen((2, 5)), "2 and 3 back");
+    assert!(!sixteen((30, 5)), "a distance that there is not");
+    // A mebibyte that expands to 166 of them, and one of blocks without anything in them.
+    let bomb = || iter::repeat_n(AGAIN, 645_000).flatten();
+    assert!(!is_stream(&coded(iter::once(ZERO).chain(bomb()), 1), 8_192));
+    let mut empty = b"\x78\x01".to_vec();
+    empty.extend(b"\0\0\0\xff\xff".repeat(200_000));
+    assert!(!is_stream(&empty, 8_192));
+    empty.extend(&PIXELS[2..]);
+    assert!(is_stream(&empty, 8_192));
+    // As many rows as there may be, in a block of 320 KiB: 258 bytes each time but at both ends.
+    let row = 4_096 * 4 + 1;
+    let all = |rows: u32| {
+        let bytes = rows * row;
+        let zeros = iter::repeat_n(ZERO, usize::try_from((bytes - 1) % 258 + 1).unwrap());
+        let rest = usize::try_from((bytes - 1) / 258).unwrap();
+        let symbols = zeros.chain(iter::repeat_n(AGAIN, rest).flatten());
+        let stream = coded(symbols.chain([END]), (bytes % 65_521) << 16 | 1);
+        is_png(&[
+            (b"IHDR", &header(4_096, 4_096, [8, 6, 0, 0, 0])),
+            (b"IDAT", &stream),
+            (b"IEND", b""),
+        ])
+    };
+    assert!(all(4_096) && !all(4_095) && !all(4_097));
 }
 
 /// The segments of the photograph: marker, and what is behind its length.
