@@ -216,9 +216,12 @@ pub(crate) fn feed_text(text: &str, feed: &mut impl FnMut(&[u8])) {
 
 /// Feeds the kind of a recipient and its canonical text.
 pub(crate) fn feed_recipient(recipient: &Recipient, feed: &mut impl FnMut(&[u8])) {
-    let (kind, text) = recipient.canonical();
+    let kind = match recipient {
+        Recipient::Mobile(_) => 1,
+        Recipient::Email(_) => 2,
+    };
     feed(&[kind]);
-    feed_text(text, feed);
+    feed_text(recipient.canonical(), feed);
 }
 
 /// Makes a [`Binding`]; see there.
@@ -393,7 +396,7 @@ mod tests {
     use alloc::{string::ToString, vec::Vec};
 
     use super::*;
-    use crate::Mobile;
+    use crate::{Email, Mobile};
 
     fn parts<'a>(tenant: &'a str, purpose: &'a str) -> BindingBuilder<'a> {
         Binding::builder()
@@ -439,6 +442,9 @@ mod tests {
         expected.push(1);
         expected.extend([9; 32]);
         assert_eq!(canonical(&binding), expected);
+        let to_email = parts("ab", "c").recipient(Email::parse("A.B@C.my").unwrap());
+        let to_email = canonical(&to_email.build().unwrap());
+        assert!(to_email.ends_with(b"\x02\0\x08a.b@c.my\0"));
     }
 
     #[test]

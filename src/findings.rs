@@ -6,7 +6,7 @@ use arrayvec::ArrayVec;
 
 use crate::oath::Device;
 use crate::policy::ContentRule;
-use crate::{CodeKind, Email, Mobile, Policy, RateLimits};
+use crate::{CodeKind, Policy, RateLimits};
 
 #[doc(inline)]
 pub use otp_base::Finding;
@@ -30,7 +30,7 @@ impl Policy {
     /// What no policy can get wrong is not looked for: at least six digits or as much
     /// (v5.0.0-6.5.4, NIST 3.1.3.2), a code that is good once (v5.0.0-6.5.1, NIST 3.1.3.2). Nor is
     /// what limits do not decide: whether the way of delivery is fit say
-    /// [`Mobile::findings`] and [`Email::findings`]. An empty list is no certificate.
+    /// [`of_mobiles`] and [`of_emails`]. An empty list is no certificate.
     ///
     /// The 100 failed attempts of NIST 3.2.2 are counted for a user over all numbers: a success with
     /// any of them sets the count back, and [`unlock`](crate::Engine::unlock) binds no number anew,
@@ -108,25 +108,21 @@ pub(crate) fn of_devices(
     found.into_iter()
 }
 
-impl Mobile {
-    /// Lists where codes by SMS deviate from OWASP ASVS 5.0 and NIST SP 800-63B-4, whatever the
-    /// limits: the telephone network is a restricted way.
-    pub fn findings() -> impl Iterator<Item = Finding> {
-        [ASVS_PSTN, NIST_PSTN].into_iter()
-    }
+/// Lists where codes by SMS deviate from OWASP ASVS 5.0 and NIST SP 800-63B-4, whatever the
+/// limits: the telephone network is a restricted way.
+pub fn of_mobiles() -> impl Iterator<Item = Finding> {
+    [ASVS_PSTN, NIST_PSTN].into_iter()
 }
 
-impl Email {
-    /// Lists where codes by e-mail deviate from OWASP ASVS 5.0 and NIST SP 800-63B-4, whatever the
-    /// limits: e-mail is no way of authentication.
-    ///
-    /// ```
-    /// let clauses: Vec<_> = otp_engine::Email::findings().map(|found| found.clause).collect();
-    /// assert_eq!(clauses, ["v5.0.0-6.3.6", "3.1.3.1"]);
-    /// ```
-    pub fn findings() -> impl Iterator<Item = Finding> {
-        [ASVS_EMAIL, NIST_EMAIL].into_iter()
-    }
+/// Lists where codes by e-mail deviate from OWASP ASVS 5.0 and NIST SP 800-63B-4, whatever the
+/// limits: e-mail is no way of authentication.
+///
+/// ```
+/// let found = otp_engine::findings::of_emails();
+/// assert_eq!(found.map(|found| found.clause).collect::<Vec<_>>(), ["v5.0.0-6.3.6", "3.1.3.1"]);
+/// ```
+pub fn of_emails() -> impl Iterator<Item = Finding> {
+    [ASVS_EMAIL, NIST_EMAIL].into_iter()
 }
 
 /// Says whether a code that people type may consist of letters alone.
@@ -336,9 +332,9 @@ mod tests {
         let clauses = |found: &mut dyn Iterator<Item = Finding>| -> Vec<_> {
             found.map(|finding| finding.clause).collect()
         };
-        let mobile = clauses(&mut Mobile::findings());
+        let mobile = clauses(&mut of_mobiles());
         assert_eq!(mobile, ["v5.0.0-6.6.1", "3.1.3.3"]);
-        assert_eq!(clauses(&mut Email::findings()), ["v5.0.0-6.3.6", "3.1.3.1"]);
+        assert_eq!(clauses(&mut of_emails()), ["v5.0.0-6.3.6", "3.1.3.1"]);
     }
 
     #[test]

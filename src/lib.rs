@@ -116,7 +116,6 @@ pub mod oath;
 pub mod operation;
 pub mod policy;
 pub mod rate_limits;
-pub mod recipient;
 mod seal;
 mod shown;
 pub mod store;
@@ -125,6 +124,10 @@ pub mod verdict;
 #[doc(inline)]
 pub use otp_base::{Code, CodeKind, Timestamp};
 use otp_base::{code, entered, mac, reveal, timestamp};
+#[doc(inline)]
+pub use otp_recipient as recipient;
+#[doc(inline)]
+pub use otp_recipient::{Email, Mobile, Recipient};
 #[doc(inline)]
 pub use otp_record as record;
 #[doc(inline)]
@@ -145,7 +148,6 @@ pub use keys::KeyRing;
 pub use operation::verify::Submission;
 pub use policy::Policy;
 pub use rate_limits::RateLimits;
-pub use recipient::{Email, Mobile, Recipient};
 #[cfg(feature = "async")]
 pub use store::AsyncStore;
 #[cfg(feature = "std")]

@@ -4,8 +4,9 @@
 use core::ffi::{CStr, c_char};
 
 use otp_core::{
-    ChallengeId, Email, Engine, Issuance, Mobile,
+    ChallengeId, Engine, Issuance,
     challenge::GatewayStatus,
+    findings::{Finding, of_emails, of_mobiles},
     operation::{
         CancelOutcome, Delivery, DeliveryReport, ReportOutcome, ResetOutcome, UnlockOutcome,
     },
@@ -665,8 +666,8 @@ pub unsafe extern "C" fn otp_recipient_findings(
     guard(|| {
         writable(text_out, "text_out")?;
         let text = match kind {
-            1 => finding_lines(Mobile::findings()),
-            2 => finding_lines(Email::findings()),
+            1 => finding_lines(of_mobiles()),
+            2 => finding_lines(of_emails()),
             _ => {
                 return Err(Fault::argument(format!(
                     "kind is {kind}; it must be 1 (mobile) or 2 (email)"
@@ -680,10 +681,8 @@ pub unsafe extern "C" fn otp_recipient_findings(
 }
 
 /// Writes findings, a line for each.
-pub(crate) fn finding_lines(findings: impl Iterator<Item = otp_core::findings::Finding>) -> String {
-    let line = |finding: otp_core::findings::Finding| {
-        [finding.standard, finding.clause, finding.text].join("\t")
-    };
+pub(crate) fn finding_lines(findings: impl Iterator<Item = Finding>) -> String {
+    let line = |finding: Finding| [finding.standard, finding.clause, finding.text].join("\t");
     findings.map(line).collect::<Vec<_>>().join("\n")
 }
 

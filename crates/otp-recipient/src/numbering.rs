@@ -4,12 +4,12 @@
 //! Two texts must never be two numbers, counted apart, where a telephone network reaches one
 //! telephone by both. So digits are taken only where they are read as libphonenumber reads them.
 
-use super::RecipientError;
-use super::calling_codes::COUNTRIES;
+use crate::RecipientError;
+use crate::calling_codes::COUNTRIES;
 
 /// A country, or a group of them, with one calling code (E.164).
-pub(super) struct Country {
-    pub(super) code: u16,
+pub(crate) struct Country {
+    pub(crate) code: u16,
     /// The lengths of mobile numbers behind the code, a bit each.
     lengths: u16,
     /// The lengths of numbers that begin with 0 behind the code, a bit each.
@@ -18,9 +18,9 @@ pub(super) struct Country {
     /// national number; a bit each.
     bare: u16,
     /// What a 0 before a national number is.
-    pub(super) leading_zero: LeadingZero,
+    pub(crate) leading_zero: LeadingZero,
     /// Whether 00, and nothing longer that begins with it, dials out of the country.
-    pub(super) double_zero: bool,
+    pub(crate) double_zero: bool,
     /// Beginnings of no mobile number: they would be read as something to drop.
     refused: &'static [&'static str],
     /// What else dials out of the country and begins with a 0.
@@ -29,7 +29,7 @@ pub(super) struct Country {
 
 /// What a 0 is that stands before a number as it is written within a country.
 #[derive(Clone, Copy, Eq, PartialEq)]
-pub(super) enum LeadingZero {
+pub(crate) enum LeadingZero {
     /// The trunk prefix, which is not dialled behind a country code.
     Dropped,
     /// A digit of the number.
@@ -39,7 +39,7 @@ pub(super) enum LeadingZero {
 }
 
 /// A row of the table.
-pub(super) const fn row(
+pub(crate) const fn row(
     code: u16,
     [lengths, zero_lengths, bare]: [u16; 3],
     leading_zero: LeadingZero,
@@ -60,14 +60,14 @@ pub(super) const fn row(
 
 impl Country {
     /// Finds a country by its code.
-    pub(super) fn of(code: u16) -> Option<&'static Self> {
+    pub(crate) fn of(code: u16) -> Option<&'static Self> {
         let at = COUNTRIES.binary_search_by_key(&code, |country| country.code);
         at.ok().map(|at| &COUNTRIES[at])
     }
 
     /// Finds the country whose code the digits begin with, and splits it off: no code begins with
     /// another.
-    pub(super) fn split(digits: &[u8]) -> Option<(&'static Self, &[u8])> {
+    pub(crate) fn split(digits: &[u8]) -> Option<(&'static Self, &[u8])> {
         let mut code = 0;
         for (at, digit) in digits.iter().enumerate().take(3) {
             code = code * 10 + u16::from(digit - b'0');
@@ -80,7 +80,7 @@ impl Country {
 
     /// Says whether digits behind the country's code are one of its mobile numbers, by length and
     /// beginning.
-    pub(super) fn check(&self, national: &[u8]) -> Result<(), RecipientError> {
+    pub(crate) fn check(&self, national: &[u8]) -> Result<(), RecipientError> {
         let code = self.code;
         let lengths = match national {
             [b'0', ..] if self.zero_lengths == 0 => return Err(RecipientError::TrunkPrefix),
@@ -98,7 +98,7 @@ impl Country {
 
     /// Returns the fewest and the most digits of its mobile numbers; `None` where they depend on a
     /// leading 0.
-    pub(super) const fn bounds(&self) -> Option<(u32, u32)> {
+    pub(crate) const fn bounds(&self) -> Option<(u32, u32)> {
         if self.zero_lengths != 0 && self.zero_lengths != self.lengths {
             return None;
         }
@@ -107,14 +107,14 @@ impl Country {
 
     /// Says whether digits that stand behind the country's code, and nothing before it, are sure to
     /// be a number with its code.
-    pub(super) fn is_sure_of(&self, national: &[u8]) -> bool {
+    pub(crate) fn is_sure_of(&self, national: &[u8]) -> bool {
         national
             .first()
             .is_none_or(|digit| self.bare & 1 << (digit - b'0') != 0)
     }
 
     /// Says whether digits that begin with one 0 dial out of the country.
-    pub(super) fn dials_out(&self, digits: &[u8]) -> bool {
+    pub(crate) fn dials_out(&self, digits: &[u8]) -> bool {
         begins(digits, self.exits)
     }
 }

@@ -2,11 +2,11 @@
 //!
 //! Facts of libphonenumber's metadata, by the Python package `phonenumbers` 9.0.43.
 
-use super::numbering::{Country, LeadingZero, row};
+use crate::numbering::{Country, LeadingZero, row};
 
 /// By calling code. Lengths and digits are bits: bit 9 is a national number of nine digits.
 #[rustfmt::skip]
-pub(super) const COUNTRIES: [Country; 215] = [
+pub(crate) const COUNTRIES: [Country; 215] = [
     row(1, [0x0400, 0x0000, 0x03fd], LeadingZero::Refused, false, [&[], &[]]),
     row(7, [0x0400, 0x0000, 0x0398], LeadingZero::Refused, false, [&[], &[]]),
     row(20, [0x0400, 0x0000, 0x03fe], LeadingZero::Dropped, true, [&[], &[]]),

@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 use core::fmt::{self, Write as _};
 use core::hash::{Hash, Hasher};
 
-use super::RecipientError;
+use crate::RecipientError;
 
 /// The longest part before the `@`, in bytes (RFC 5321, section 4.5.3.1.1).
 const MAX_LOCAL: usize = 64;
@@ -18,7 +18,7 @@ const MAX_LABEL: usize = 63;
 /// `Display` and `Debug` show the first character and the domain.
 ///
 /// ```
-/// use otp_engine::{Email, recipient::RecipientError};
+/// use otp_recipient::{Email, RecipientError};
 ///
 /// let email = Email::parse(" Siti.Aminah@Example.my ")?;
 /// assert_eq!(email.as_str(), "Siti.Aminah@Example.my");
@@ -73,8 +73,10 @@ impl Email {
         &self.address
     }
 
-    /// Returns the text that is the same in either case, for keys.
-    pub(super) fn canonical(&self) -> &str {
+    /// Returns the address with its ASCII letters in lower case, as all addresses have it that are equal to
+    /// this one; for keys. Other letters stay as they are. Personal data.
+    #[must_use]
+    pub fn canonical(&self) -> &str {
         &self.canonical
     }
 }

@@ -6,7 +6,8 @@ lengths of mobile numbers, what a leading 0 means, and which beginnings libphone
 something to drop. Nothing of the metadata itself is copied.
 
     pip install phonenumbers==9.0.43
-    python3 src/recipient/calling_codes.py > src/recipient/calling_codes.rs
+    cd crates/otp-recipient
+    python3 src/calling_codes.py > src/calling_codes.rs
 
 It takes some minutes on all cores: for each country it asks the library about every beginning of four
 digits. Each country has dice of its own, so that the same package gives the same table.
@@ -224,11 +225,11 @@ TOP = """\
 //!
 //! Facts of libphonenumber's metadata, by the Python package `phonenumbers` {version}.
 
-use super::numbering::{{Country, LeadingZero, row}};
+use crate::numbering::{{Country, LeadingZero, row}};
 
 /// By calling code. Lengths and digits are bits: bit 9 is a national number of nine digits.
 #[rustfmt::skip]
-pub(super) const COUNTRIES: [Country; {count}] = ["""
+pub(crate) const COUNTRIES: [Country; {count}] = ["""
 
 if __name__ == "__main__":
     main()

@@ -1,4 +1,54 @@
-//! Where a code is sent: one mobile number or one e-mail address, shown masked.
+//! A mobile number or an e-mail address in one canonical form, however it was written.
+//!
+//! Whoever counts by recipient (sends, failed guesses, accounts) must not count one telephone twice because
+//! its number was written in two ways. So a text is read to one form or refused, and nothing is guessed.
+//!
+//! # Read a recipient
+//!
+//! ```
+//! use otp_recipient::{CountryCode, Email, Mobile, Recipient, RecipientError};
+//!
+//! let mobile = Mobile::parse("+60 12-345 6789")?;
+//! assert_eq!(mobile.as_str(), "60123456789"); // the digits of E.164
+//!
+//! // As it is written within a country.
+//! let malaysia = CountryCode::new(60)?;
+//! assert_eq!(Mobile::parse_national("012-345 6789", malaysia)?, mobile);
+//!
+//! // What would be a second number of one telephone is refused, with the reason.
+//! assert_eq!(Mobile::parse("+60 012-345 6789"), Err(RecipientError::TrunkPrefix));
+//!
+//! let email = Email::parse("Siti.Aminah@Example.my")?;
+//! assert_eq!(email, Email::parse("siti.aminah@example.my")?);
+//!
+//! // Either of them: whole for delivery, the same text for keys, masked for logs and screens.
+//! let recipient = Recipient::from(email);
+//! assert_eq!(recipient.as_str(), "Siti.Aminah@Example.my");
+//! assert_eq!(recipient.canonical(), "siti.aminah@example.my");
+//! assert_eq!(recipient.to_string(), "S***@Example.my");
+//! # Ok::<(), RecipientError>(())
+//! ```
+//!
+//! # What is known of numbers
+//!
+//! Each calling code has one row of facts: how many digits its mobile numbers have, what a 0 in front means,
+//! what dials out of the country, which beginnings are no mobile number's. They are those of libphonenumber's
+//! metadata, by the version that `src/calling_codes.rs` states; its maker, `src/calling_codes.py`, stands
+//! beside it. A country's new lengths, or a new calling code, need a new release of this crate.
+//!
+//! The crate is `no_std` with `alloc`, and has neither dependencies nor features.
+//!
+//! # When not to use it
+//!
+//! * To learn whether a number or a mailbox is in use, or whose it is: nobody is asked.
+//! * For fixed lines, carriers or formatting: that is libphonenumber's work.
+//! * For every address that RFC 5322 allows: quoted local parts, comments and lists are refused, as a mailer
+//!   could find a second address in them.
+#![no_std]
+
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
 
 use core::fmt;
 
@@ -10,13 +60,13 @@ mod numbering;
 pub use email::Email;
 pub use mobile::{CountryCode, Mobile};
 
-/// Where a code is sent.
+/// Where something is sent: a mobile number or an e-mail address.
 ///
 /// `Display` and `Debug` are masked, for logs and screens; [`as_str`](Self::as_str) is whole, for
 /// delivery. Two recipients are equal if rate limits count them as one.
 #[expect(
     clippy::exhaustive_enums,
-    reason = "the host delivers: it has to learn of another way when it compiles"
+    reason = "who delivers has to learn of another way when the program compiles"
 )]
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub enum Recipient {
@@ -36,11 +86,13 @@ impl Recipient {
         }
     }
 
-    /// Returns the byte of the kind, and the text that is the same however it was written.
-    pub(crate) fn canonical(&self) -> (u8, &str) {
+    /// Returns the text that all equal recipients have, and no other, for keys of rate limits and accounts:
+    /// the number's digits, or the address in lower case ([`Email::canonical`]). Personal data.
+    #[must_use]
+    pub fn canonical(&self) -> &str {
         match self {
-            Self::Mobile(mobile) => (1, mobile.as_str()),
-            Self::Email(email) => (2, email.canonical()),
+            Self::Mobile(mobile) => mobile.as_str(),
+            Self::Email(email) => email.canonical(),
         }
     }
 }
@@ -201,6 +253,11 @@ impl fmt::Display for RecipientError {
 
 impl core::error::Error for RecipientError {}
 
+/// The README's program runs.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 #[cfg(test)]
 mod tests {
     use alloc::format;
@@ -224,8 +281,8 @@ mod tests {
     fn one_recipient_has_one_canonical_text() {
         let mobile = |text| Recipient::from(Mobile::parse(text).unwrap());
         let email = |text| Recipient::from(Email::parse(text).unwrap());
-        assert_eq!(mobile("+60 123456789").canonical(), (1, "60123456789"));
-        assert_eq!(email("A.B@C.my").canonical(), (2, "a.b@c.my"));
+        assert_eq!(mobile("+60 123456789").canonical(), "60123456789");
+        assert_eq!(email("A.B@C.my").canonical(), "a.b@c.my");
         assert_eq!(mobile("0060123456789"), mobile("60123456789"));
         assert_ne!(mobile("60123456788"), mobile("60123456789"));
         assert_eq!(email("a.b@C.MY"), email("A.B@c.my"));

@@ -3,8 +3,8 @@
 use core::fmt::{self, Write as _};
 use core::str;
 
-use super::RecipientError;
-use super::numbering::{Country, LeadingZero};
+use crate::RecipientError;
+use crate::numbering::{Country, LeadingZero};
 
 /// The digits that E.164 allows at most.
 const MAX_DIGITS: usize = 15;
@@ -23,7 +23,7 @@ const SHOWN: usize = 4;
 /// `Display` and `Debug` show its last four digits at most.
 ///
 /// ```
-/// use otp_engine::{Mobile, recipient::{CountryCode, RecipientError}};
+/// use otp_recipient::{CountryCode, Mobile, RecipientError};
 ///
 /// let mobile = Mobile::parse("+60 12-345 6789")?;
 /// assert_eq!(mobile.as_str(), "60123456789");
