@@ -15,9 +15,10 @@
  *     errors, bytes        otp_status_text, otp_error_detail, otp_bytes_*, otp_wipe
  *     keys                 otp_key_ring_*, otp_signing_key_*
  *     limits               otp_policy_*, otp_rate_limits_default
- *     engine               otp_engine_new, _with_policy, _free; _issue, _report_delivery, _cancel,
- *                          _status, _unlock, _reset_*, _purge, _odds, _findings, _issue_many
+ *     engine               otp_engine_new, _with_policy, _free, _odds, _findings
  *     binding              otp_binding_check, _new, _free
+ *     operations           otp_engine_issue, _issue_many, _report_delivery, _cancel, _status, _unlock,
+ *                          _reset_slot, _reset_recipient, _reset_user, _purge, _purge_confirmed
  *     verify               otp_engine_verify, _verify_submission, _verify_many
  *     signature records    otp_engine_signatures, _chain_head, _erase; otp_verify_record, _chain
  *     stores               otp_store_*; otp_engine_check_store, _adopt_store, _begin_store
@@ -62,7 +63,8 @@
  *
  * 3 TEXTS, TIMES, STRUCTURES
  *   Texts and bytes are a pointer and a length (otp_view): UTF-8, not NUL-terminated; NULL with length
- *   0 is empty. Times are unix seconds. Memory that is passed in is read during the call only and must
+ *   0 is empty. A code that is judged is two arguments, `code` and `code_len`, and may be any bytes.
+ *   Times are unix seconds. Memory that is passed in is read during the call only and must
  *   not change meanwhile; out memory must not overlap it.
  *   Numbers of enumerations are passed as int32_t; an unknown one is OTP_STATUS_ARGUMENT.
  *   Structures begin with struct_size: set it to sizeof, and unused members to 0. A smaller structure
@@ -194,12 +196,6 @@
 #define OTP_REQUIRE_CONSENT 8
 
 /**
- * The number of the ABI. It changes with an incompatible change alone: compare it with
- * `OTP_ABI_VERSION` before any other call.
- */
-#define OTP_ABI_VERSION 1
-
-/**
  * The recipient is a mobile number.
  */
 #define OTP_RECIPIENT_MOBILE 1
@@ -208,6 +204,12 @@
  * The recipient is an e-mail address.
  */
 #define OTP_RECIPIENT_EMAIL 2
+
+/**
+ * The number of the ABI. It changes with an incompatible change alone: compare it with
+ * `OTP_ABI_VERSION` before any other call.
+ */
+#define OTP_ABI_VERSION 1
 
 /**
  * Room for a code and its NUL.
@@ -1248,6 +1250,70 @@ typedef struct {
 } otp_engine_options;
 
 /**
+ * The chance of guessing, at most; each between 0 and 1.
+ */
+typedef struct {
+  /**
+   * `sizeof(otp_odds)`.
+   */
+  size_t struct_size;
+  /**
+   * Within one code's attempts.
+   */
+  double per_code;
+  /**
+   * In a day of guessing at one user.
+   */
+  double per_day;
+  /**
+   * In a year of it.
+   */
+  double per_year;
+} otp_odds;
+
+/**
+ * What a binding is made of: everything that a code is good for. Texts are UTF-8.
+ */
+typedef struct {
+  /**
+   * `sizeof(otp_binding_options)`.
+   */
+  size_t struct_size;
+  /**
+   * Whose data this is: 1 to 128 bytes.
+   */
+  otp_view tenant;
+  /**
+   * What the code is for, such as `sign`: 1 to 128 bytes.
+   */
+  otp_view purpose;
+  /**
+   * What is approved.
+   */
+  otp_target target;
+  /**
+   * The user who approves: 1 to 128 bytes.
+   */
+  otp_view user;
+  /**
+   * The number in international form, or the e-mail address.
+   */
+  otp_view recipient;
+  /**
+   * `OTP_RECIPIENT_MOBILE` or `OTP_RECIPIENT_EMAIL`.
+   */
+  int32_t recipient_kind;
+  /**
+   * 1 if the content could be found by trying, such as an amount; else 0.
+   */
+  int32_t content_guessable;
+  /**
+   * SHA-256 of what is approved: 32 bytes, or empty.
+   */
+  otp_view content;
+} otp_binding_options;
+
+/**
  * A code to send, or a refusal. Wipe it by `otp_wipe` once the message is on its way.
  */
 typedef struct {
@@ -1389,70 +1455,6 @@ typedef struct {
    */
   uint8_t gateway_status[8];
 } otp_challenge;
-
-/**
- * The chance of guessing, at most; each between 0 and 1.
- */
-typedef struct {
-  /**
-   * `sizeof(otp_odds)`.
-   */
-  size_t struct_size;
-  /**
-   * Within one code's attempts.
-   */
-  double per_code;
-  /**
-   * In a day of guessing at one user.
-   */
-  double per_day;
-  /**
-   * In a year of it.
-   */
-  double per_year;
-} otp_odds;
-
-/**
- * What a binding is made of: everything that a code is good for. Texts are UTF-8.
- */
-typedef struct {
-  /**
-   * `sizeof(otp_binding_options)`.
-   */
-  size_t struct_size;
-  /**
-   * Whose data this is: 1 to 128 bytes.
-   */
-  otp_view tenant;
-  /**
-   * What the code is for, such as `sign`: 1 to 128 bytes.
-   */
-  otp_view purpose;
-  /**
-   * What is approved.
-   */
-  otp_target target;
-  /**
-   * The user who approves: 1 to 128 bytes.
-   */
-  otp_view user;
-  /**
-   * The number in international form, or the e-mail address.
-   */
-  otp_view recipient;
-  /**
-   * `OTP_RECIPIENT_MOBILE` or `OTP_RECIPIENT_EMAIL`.
-   */
-  int32_t recipient_kind;
-  /**
-   * 1 if the content could be found by trying, such as an amount; else 0.
-   */
-  int32_t content_guessable;
-  /**
-   * SHA-256 of what is approved: 32 bytes, or empty.
-   */
-  otp_view content;
-} otp_binding_options;
 
 /**
  * Whether a code was accepted.
@@ -2138,12 +2140,11 @@ OTP_API void otp_key_ring_free(otp_key_ring *ring);
  *
  * # Safety
  *
- * `seed` is NULL or has `seed_len` bytes; `key_out` is NULL or valid.
+ * `seed` has as many bytes as it says; `key_out` is NULL or valid.
  */
 OTP_API
 OTP_NODISCARD
-otp_status otp_signing_key_from_seed(const uint8_t *seed,
-                                     size_t seed_len,
+otp_status otp_signing_key_from_seed(otp_view seed,
                                      otp_signing_key **key_out);
 
 /**
@@ -2151,13 +2152,9 @@ otp_status otp_signing_key_from_seed(const uint8_t *seed,
  *
  * # Safety
  *
- * `pem` is NULL or has `pem_len` bytes; `key_out` is NULL or valid.
+ * `pem` has as many bytes as it says; `key_out` is NULL or valid.
  */
-OTP_API
-OTP_NODISCARD
-otp_status otp_signing_key_from_pem(const uint8_t *pem,
-                                    size_t pem_len,
-                                    otp_signing_key **key_out);
+OTP_API OTP_NODISCARD otp_status otp_signing_key_from_pem(otp_view pem, otp_signing_key **key_out);
 
 /**
  * Frees a signing key and wipes it; NULL is harmless, and so is a key made before a fork.
@@ -2270,6 +2267,92 @@ otp_status otp_engine_with_policy(const otp_engine *engine,
 OTP_API void otp_engine_free(otp_engine *engine);
 
 /**
+ * Tells the chance of guessing under the engine's policy and rate limits.
+ *
+ * # Safety
+ *
+ * Every pointer is NULL or valid during the call; the `struct_size` of `odds_out` is set.
+ */
+OTP_API OTP_NODISCARD otp_status otp_engine_odds(const otp_engine *engine, otp_odds *odds_out);
+
+/**
+ * Tells where policy and rate limits deviate from ASVS 5.0, NIST SP 800-63B-4 and PSD2: UTF-8 text, a
+ * line for each as `standard<TAB>clause<TAB>text`.
+ *
+ * # Safety
+ *
+ * Every pointer is NULL or valid during the call. Free the text by `otp_bytes_free`.
+ */
+OTP_API
+OTP_NODISCARD
+otp_status otp_engine_findings(const otp_engine *engine,
+                               otp_bytes **text_out);
+
+/**
+ * Tells where a code that is sent to a recipient of this kind deviates from ASVS 5.0 and
+ * NIST SP 800-63B-4, whatever the limits; text as of `otp_engine_findings`. `kind` is
+ * `OTP_RECIPIENT_MOBILE` or `OTP_RECIPIENT_EMAIL`.
+ *
+ * # Safety
+ *
+ * `text_out` is NULL or valid. Free the text by `otp_bytes_free`.
+ */
+OTP_API OTP_NODISCARD otp_status otp_recipient_findings(int32_t kind, otp_bytes **text_out);
+
+/**
+ * Checks what a binding is to be made of, without an engine; the detail names the member and its
+ * bound.
+ *
+ * # Safety
+ *
+ * `options` is NULL or valid with its `struct_size` set, its views with as many bytes as they say.
+ */
+OTP_API OTP_NODISCARD otp_status otp_binding_check(const otp_binding_options *options);
+
+/**
+ * Makes a binding: for this engine, its siblings and all engines of the same key ring. The options
+ * are copied. It is good for any number of calls: issue and verify take the same one, for as long as
+ * nothing of what it is made of has changed.
+ *
+ * Errors: `OTP_STATUS_ARGUMENT` and `OTP_STATUS_UTF8`; the detail names the member and its bound.
+ *
+ * # Safety
+ *
+ * Every pointer is NULL or valid during the call, `options` with its `struct_size` set and its views
+ * with as many bytes as they say.
+ */
+OTP_API
+OTP_NODISCARD
+otp_status otp_binding_new(const otp_engine *engine,
+                           const otp_binding_options *options,
+                           otp_binding **binding_out);
+
+/**
+ * Frees a binding, before or after its engine; NULL is harmless, and so is a binding made before a
+ * fork.
+ *
+ * # Safety
+ *
+ * `binding` is NULL or was made by `otp_binding_new`, no call uses it any more, and none will.
+ */
+OTP_API void otp_binding_free(otp_binding *binding);
+
+/**
+ * Returns `OTP_CODE_CAPACITY`, for bindings that cannot read the macro.
+ */
+OTP_API size_t otp_code_capacity(void);
+
+/**
+ * Returns `OTP_CHALLENGE_ID_CAPACITY`.
+ */
+OTP_API size_t otp_challenge_id_capacity(void);
+
+/**
+ * Returns `OTP_RECIPIENT_CAPACITY`.
+ */
+OTP_API size_t otp_recipient_capacity(void);
+
+/**
  * Issues a code for a binding, or hands out the live one once more.
  *
  * The status is OK for a refusal too: `outcome` tells. Send the message after this returns, then
@@ -2285,6 +2368,28 @@ otp_status otp_engine_issue(const otp_engine *engine,
                             const otp_store *store,
                             const otp_binding *binding,
                             otp_issued *issued_out);
+
+/**
+ * Issues a code for each of `count` bindings, at most 65,536.
+ *
+ * Each is an operation of its own: a failure of one undoes no other, and is in the `status` of its
+ * item. The items of `issued_out` lie `issued_size` bytes apart, which is `sizeof(otp_issued)`: a
+ * shorter one is filled as far as it goes, what the library does not know of a longer one is zero.
+ * The `struct_size` of each is set by the library.
+ *
+ * # Safety
+ *
+ * Every pointer is NULL or valid during the call, and so is each of the `count` bindings;
+ * `issued_out` has room for `count` items.
+ */
+OTP_API
+OTP_NODISCARD
+otp_status otp_engine_issue_many(const otp_engine *engine,
+                                 const otp_store *store,
+                                 const otp_binding *const *bindings,
+                                 size_t count,
+                                 otp_issued *issued_out,
+                                 size_t issued_size);
 
 /**
  * Records what the gateway said of the latest send; a refused one is refunded, once.
@@ -2342,10 +2447,8 @@ OTP_API
 OTP_NODISCARD
 otp_status otp_engine_unlock(const otp_engine *engine,
                              const otp_store *store,
-                             const uint8_t *tenant,
-                             size_t tenant_len,
-                             const uint8_t *user,
-                             size_t user_len,
+                             otp_view tenant,
+                             otp_view user,
                              int32_t *unlocked_out);
 
 /**
@@ -2357,15 +2460,14 @@ otp_status otp_engine_unlock(const otp_engine *engine,
  *
  * # Safety
  *
- * As `otp_engine_issue`; `reason` has `reason_len` bytes.
+ * As `otp_engine_issue`; `reason` has as many bytes as it says.
  */
 OTP_API
 OTP_NODISCARD
 otp_status otp_engine_reset_slot(const otp_engine *engine,
                                  const otp_store *store,
                                  const otp_binding *binding,
-                                 const uint8_t *reason,
-                                 size_t reason_len,
+                                 otp_view reason,
                                  int32_t *reset_out);
 
 /**
@@ -2381,8 +2483,7 @@ OTP_NODISCARD
 otp_status otp_engine_reset_recipient(const otp_engine *engine,
                                       const otp_store *store,
                                       const otp_binding *binding,
-                                      const uint8_t *reason,
-                                      size_t reason_len,
+                                      otp_view reason,
                                       int32_t *reset_out);
 
 /**
@@ -2397,12 +2498,9 @@ OTP_API
 OTP_NODISCARD
 otp_status otp_engine_reset_user(const otp_engine *engine,
                                  const otp_store *store,
-                                 const uint8_t *tenant,
-                                 size_t tenant_len,
-                                 const uint8_t *user,
-                                 size_t user_len,
-                                 const uint8_t *reason,
-                                 size_t reason_len,
+                                 otp_view tenant,
+                                 otp_view user,
+                                 otp_view reason,
                                  int32_t *reset_out);
 
 /**
@@ -2437,114 +2535,6 @@ otp_status otp_engine_purge_confirmed(const otp_engine *engine,
                                       const otp_store *store,
                                       uint64_t limit,
                                       uint64_t *dropped_out);
-
-/**
- * Tells the chance of guessing under the engine's policy and rate limits.
- *
- * # Safety
- *
- * Every pointer is NULL or valid during the call; the `struct_size` of `odds_out` is set.
- */
-OTP_API OTP_NODISCARD otp_status otp_engine_odds(const otp_engine *engine, otp_odds *odds_out);
-
-/**
- * Tells where policy and rate limits deviate from ASVS 5.0, NIST SP 800-63B-4 and PSD2: UTF-8 text, a
- * line for each as `standard<TAB>clause<TAB>text`.
- *
- * # Safety
- *
- * Every pointer is NULL or valid during the call. Free the text by `otp_bytes_free`.
- */
-OTP_API
-OTP_NODISCARD
-otp_status otp_engine_findings(const otp_engine *engine,
-                               otp_bytes **text_out);
-
-/**
- * Tells where a code that is sent to a recipient of this kind deviates from ASVS 5.0 and
- * NIST SP 800-63B-4, whatever the limits; text as of `otp_engine_findings`. `kind` is that of a
- * request: 1 for a mobile number, 2 for an e-mail address.
- *
- * # Safety
- *
- * `text_out` is NULL or valid. Free the text by `otp_bytes_free`.
- */
-OTP_API OTP_NODISCARD otp_status otp_recipient_findings(uint32_t kind, otp_bytes **text_out);
-
-/**
- * Issues a code for each of `count` bindings, at most 65,536.
- *
- * Each is an operation of its own: a failure of one undoes no other, and is in the `status` of its
- * item. The items of `issued_out` lie `issued_size` bytes apart, which is `sizeof(otp_issued)`: a
- * shorter one is filled as far as it goes, what the library does not know of a longer one is zero.
- * The `struct_size` of each is set by the library.
- *
- * # Safety
- *
- * Every pointer is NULL or valid during the call, and so is each of the `count` bindings;
- * `issued_out` has room for `count` items.
- */
-OTP_API
-OTP_NODISCARD
-otp_status otp_engine_issue_many(const otp_engine *engine,
-                                 const otp_store *store,
-                                 const otp_binding *const *bindings,
-                                 size_t count,
-                                 otp_issued *issued_out,
-                                 size_t issued_size);
-
-/**
- * Checks what a binding is to be made of, without an engine; the detail names the member and its
- * bound.
- *
- * # Safety
- *
- * `options` is NULL or valid with its `struct_size` set, its views with as many bytes as they say.
- */
-OTP_API OTP_NODISCARD otp_status otp_binding_check(const otp_binding_options *options);
-
-/**
- * Makes a binding: for this engine, its siblings and all engines of the same key ring. The options
- * are copied. It is good for any number of calls: issue and verify take the same one, for as long as
- * nothing of what it is made of has changed.
- *
- * Errors: `OTP_STATUS_ARGUMENT` and `OTP_STATUS_UTF8`; the detail names the member and its bound.
- *
- * # Safety
- *
- * Every pointer is NULL or valid during the call, `options` with its `struct_size` set and its views
- * with as many bytes as they say.
- */
-OTP_API
-OTP_NODISCARD
-otp_status otp_binding_new(const otp_engine *engine,
-                           const otp_binding_options *options,
-                           otp_binding **binding_out);
-
-/**
- * Frees a binding, before or after its engine; NULL is harmless, and so is a binding made before a
- * fork.
- *
- * # Safety
- *
- * `binding` is NULL or was made by `otp_binding_new`, no call uses it any more, and none will.
- */
-OTP_API void otp_binding_free(otp_binding *binding);
-
-/**
- * Returns `OTP_CODE_CAPACITY`, for bindings that cannot read the macro.
- */
-OTP_API size_t otp_code_capacity(void);
-
-/**
- * Returns `OTP_CHALLENGE_ID_CAPACITY`.
- */
-OTP_API size_t otp_challenge_id_capacity(void);
-
-/**
- * Returns `OTP_RECIPIENT_CAPACITY`.
- */
-OTP_API size_t otp_recipient_capacity(void);
 
 /**
  * Judges the code that a person entered; the attempt is committed before this returns.
@@ -2724,13 +2714,9 @@ otp_status otp_store_memory_new(size_t max_cells,
  *
  * # Safety
  *
- * `path` is NULL or has `path_len` bytes; `store_out` is NULL or valid.
+ * `path` has as many bytes as it says; `store_out` is NULL or valid.
  */
-OTP_API
-OTP_NODISCARD
-otp_status otp_store_sqlite_open(const uint8_t *path,
-                                 size_t path_len,
-                                 otp_store **store_out);
+OTP_API OTP_NODISCARD otp_status otp_store_sqlite_open(otp_view path, otp_store **store_out);
 
 /**
  * Makes a store of the host's callbacks. `user_data` passes to the store only if this succeeds.
@@ -2985,13 +2971,10 @@ OTP_API
 OTP_NODISCARD
 otp_status otp_engine_reset_device(const otp_engine *engine,
                                    const otp_store *store,
-                                   const uint8_t *tenant,
-                                   size_t tenant_len,
-                                   const uint8_t *user,
-                                   size_t user_len,
+                                   otp_view tenant,
+                                   otp_view user,
                                    const otp_device *device,
-                                   const uint8_t *reason,
-                                   size_t reason_len,
+                                   otp_view reason,
                                    int32_t *reset_out);
 
 /**
@@ -3035,13 +3018,12 @@ otp_status otp_engine_device_findings(const otp_engine *engine,
  *
  * # Safety
  *
- * `base32` is NULL or has `base32_len` bytes; `buffer` is NULL or has `capacity` bytes; `needed_out`
- * is NULL or valid.
+ * `base32` has as many bytes as it says; `buffer` is NULL or has `capacity` bytes; `needed_out` is NULL
+ * or valid.
  */
 OTP_API
 OTP_NODISCARD
-otp_status otp_base32_decode(const uint8_t *base32,
-                             size_t base32_len,
+otp_status otp_base32_decode(otp_view base32,
                              uint8_t *buffer,
                              size_t capacity,
                              size_t *needed_out);
@@ -3056,8 +3038,7 @@ otp_status otp_base32_decode(const uint8_t *base32,
  */
 OTP_API
 OTP_NODISCARD
-otp_status otp_base32_decode_legacy(const uint8_t *base32,
-                                    size_t base32_len,
+otp_status otp_base32_decode_legacy(otp_view base32,
                                     uint8_t *buffer,
                                     size_t capacity,
                                     size_t *needed_out);
@@ -3071,8 +3052,7 @@ otp_status otp_base32_decode_legacy(const uint8_t *base32,
  */
 OTP_API
 OTP_NODISCARD
-otp_status otp_base32_encode(const uint8_t *secret,
-                             size_t secret_len,
+otp_status otp_base32_encode(otp_view secret,
                              uint8_t *buffer,
                              size_t capacity,
                              size_t *needed_out);
@@ -3085,12 +3065,11 @@ otp_status otp_base32_encode(const uint8_t *secret,
  *
  * # Safety
  *
- * `secret` is NULL or has `secret_len` bytes; `hotp_out` is NULL or valid.
+ * `secret` has as many bytes as it says; `hotp_out` is NULL or valid.
  */
 OTP_API
 OTP_NODISCARD
-otp_status otp_hotp_new(const uint8_t *secret,
-                        size_t secret_len,
+otp_status otp_hotp_new(otp_view secret,
                         int32_t hash,
                         uint32_t digits,
                         uint64_t first_counter,
@@ -3106,8 +3085,7 @@ otp_status otp_hotp_new(const uint8_t *secret,
  */
 OTP_API
 OTP_NODISCARD
-otp_status otp_hotp_new_legacy(const uint8_t *secret,
-                               size_t secret_len,
+otp_status otp_hotp_new_legacy(otp_view secret,
                                int32_t hash,
                                uint32_t digits,
                                uint64_t first_counter,
@@ -3179,12 +3157,11 @@ otp_status otp_hotp_resynchronise(const otp_hotp *hotp,
  *
  * # Safety
  *
- * `secret` is NULL or has `secret_len` bytes; `totp_out` is NULL or valid.
+ * `secret` has as many bytes as it says; `totp_out` is NULL or valid.
  */
 OTP_API
 OTP_NODISCARD
-otp_status otp_totp_new(const uint8_t *secret,
-                        size_t secret_len,
+otp_status otp_totp_new(otp_view secret,
                         int32_t hash,
                         uint32_t digits,
                         uint32_t period,
@@ -3200,8 +3177,7 @@ otp_status otp_totp_new(const uint8_t *secret,
  */
 OTP_API
 OTP_NODISCARD
-otp_status otp_totp_new_legacy(const uint8_t *secret,
-                               size_t secret_len,
+otp_status otp_totp_new_legacy(otp_view secret,
                                int32_t hash,
                                uint32_t digits,
                                uint32_t period,
@@ -3270,15 +3246,9 @@ otp_status otp_totp_resynchronise(const otp_totp *totp,
  *
  * # Safety
  *
- * `suite` and `secret` are NULL or have as many bytes as said; `ocra_out` is NULL or valid.
+ * `suite` and `secret` have as many bytes as they say; `ocra_out` is NULL or valid.
  */
-OTP_API
-OTP_NODISCARD
-otp_status otp_ocra_new(const uint8_t *suite,
-                        size_t suite_len,
-                        const uint8_t *secret,
-                        size_t secret_len,
-                        otp_ocra **ocra_out);
+OTP_API OTP_NODISCARD otp_status otp_ocra_new(otp_view suite, otp_view secret, otp_ocra **ocra_out);
 
 /**
  * Frees a key and wipes it; NULL is harmless, and so is one made before a fork.
@@ -3328,13 +3298,9 @@ otp_status otp_ocra_verify(const otp_ocra *ocra,
  *
  * # Safety
  *
- * `uri` is NULL or has `uri_len` bytes; `credential_out` is NULL or valid with its `struct_size` set.
+ * `uri` has as many bytes as it says; `credential_out` is NULL or valid with its `struct_size` set.
  */
-OTP_API
-OTP_NODISCARD
-otp_status otp_uri_parse(const uint8_t *uri,
-                         size_t uri_len,
-                         otp_credential *credential_out);
+OTP_API OTP_NODISCARD otp_status otp_uri_parse(otp_view uri, otp_credential *credential_out);
 
 /**
  * As `otp_uri_parse`, of a secret that may be as short as 10 bytes: for the import of devices that were
@@ -3346,8 +3312,7 @@ otp_status otp_uri_parse(const uint8_t *uri,
  */
 OTP_API
 OTP_NODISCARD
-otp_status otp_uri_parse_legacy(const uint8_t *uri,
-                                size_t uri_len,
+otp_status otp_uri_parse_legacy(otp_view uri,
                                 otp_credential *credential_out);
 
 /**

@@ -60,7 +60,7 @@ static otp_engine *make_engine(void) {
     keys.index.data = index_secret;
     keys.index.len = sizeof index_secret;
     MUST(otp_key_ring_new(&keys, &ring));
-    MUST(otp_signing_key_from_seed(seed, sizeof seed, &signing_key));
+    MUST(otp_signing_key_from_seed((otp_view){seed, sizeof seed}, &signing_key));
 
     /* All zeros is the default policy, the default rate limits and the system's clock. */
     memset(&options, 0, sizeof options);

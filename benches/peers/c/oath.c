@@ -56,10 +56,9 @@ typedef struct {
 
 static maker make(const algorithm *kind, unsigned digits) {
     maker made = {kind, NULL, NULL, START, digits};
-    const uint8_t *secret = (const uint8_t *)kind->secret;
-    size_t length = strlen(kind->secret);
-    REQUIRE(otp_hotp_new(secret, length, kind->hash, digits, 0, &made.hotp) == OTP_STATUS_OK);
-    REQUIRE(otp_totp_new(secret, length, kind->hash, digits, PERIOD, &made.totp) == OTP_STATUS_OK);
+    otp_view secret = {(const uint8_t *)kind->secret, strlen(kind->secret)};
+    REQUIRE(otp_hotp_new(secret, kind->hash, digits, 0, &made.hotp) == OTP_STATUS_OK);
+    REQUIRE(otp_totp_new(secret, kind->hash, digits, PERIOD, &made.totp) == OTP_STATUS_OK);
     return made;
 }
 

@@ -1,50 +1,17 @@
 //! Bindings: what a code is good for, read and checked once for all calls about it.
 
-use core::sync::atomic::{AtomicU64, Ordering};
-
-use otp_core::{Binding, ContentDigest, Email, Mobile, Target};
+use otp_core::{Binding, ContentDigest, Email, Engine, Mobile, Store};
 
 use crate::engine::{otp_engine, use_engine};
-use crate::fork::Generation;
-use crate::guard::{flag, guard, guard_drop};
-use crate::key::drop_handle;
+use crate::guard::{flag, guard, guard_out};
+use crate::handle::{self, Handle};
+use crate::key::RingNumber;
 use crate::status::{Fault, otp_status};
-use crate::view::{Sized_, hand_out, lend, otp_view, read_sized, writable};
-
-/// The recipient is a mobile number.
-pub const OTP_RECIPIENT_MOBILE: i32 = 1;
-/// The recipient is an e-mail address.
-pub const OTP_RECIPIENT_EMAIL: i32 = 2;
-
-/// What is approved: one field of one record. It has no `struct_size` and never changes.
-#[repr(C)]
-#[derive(Clone, Copy, Debug)]
-pub struct otp_target {
-    /// The kind of record, such as `loan.application`: 1 to 128 bytes.
-    pub model: otp_view,
-    /// The field of it that holds the approval: 1 to 128 bytes.
-    pub field: otp_view,
-    /// Which record: its id in the host's database, 1 to 128 bytes.
-    pub id: otp_view,
-}
-
-impl otp_target {
-    /// Reads the texts.
-    ///
-    /// # Safety
-    ///
-    /// The views have as many bytes as they say, for as long as the result is used.
-    pub(crate) unsafe fn read<'a>(&self) -> Result<Target<'a>, Fault> {
-        // SAFETY: by this function's contract.
-        unsafe {
-            Ok(Target {
-                model: self.model.text("target.model")?,
-                field: self.field.text("target.field")?,
-                id: self.id.text("target.id")?,
-            })
-        }
-    }
-}
+use crate::store::{otp_store, use_store};
+use crate::target::{
+    OTP_RECIPIENT_EMAIL, OTP_RECIPIENT_MOBILE, otp_target, unknown_recipient_kind,
+};
+use crate::view::{Sized_, otp_view, read_sized};
 
 /// What a binding is made of: everything that a code is good for. Texts are UTF-8.
 #[repr(C)]
@@ -100,11 +67,7 @@ impl otp_binding_options {
         binding = match self.recipient_kind {
             OTP_RECIPIENT_MOBILE => binding.recipient(Mobile::parse(recipient).map_err(unfit)?),
             OTP_RECIPIENT_EMAIL => binding.recipient(Email::parse(recipient).map_err(unfit)?),
-            other => {
-                return Err(Fault::argument(format!(
-                    "recipient_kind is {other}; it must be 1 or 2"
-                )));
-            }
+            other => return Err(unknown_recipient_kind(other)),
         };
         let guessable = flag(self.content_guessable, "content_guessable")?;
         if !content.is_empty() {
@@ -140,26 +103,15 @@ pub unsafe extern "C" fn otp_binding_check(options: *const otp_binding_options) 
     guard(|| unsafe { read_sized(options, "options")?.build() }.map(drop))
 }
 
-/// The number of a key ring: handles that belong to one another have the same.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) struct RingNumber(u64);
-
-impl RingNumber {
-    /// Returns a number that no other ring of this process has.
-    pub(crate) fn next() -> Self {
-        static LAST: AtomicU64 = AtomicU64::new(0);
-        Self(LAST.fetch_add(1, Ordering::Relaxed))
-    }
-}
-
 /// What a code is good for, prepared for the engines of one key ring. It cannot be changed, and any
 /// number of threads may use it at once.
 #[derive(Debug)]
 pub struct otp_binding {
-    pub(crate) binding: Binding,
+    binding: Binding,
     ring: RingNumber,
-    generation: Generation,
 }
+
+impl Handle for otp_binding {}
 
 /// Makes a binding: for this engine, its siblings and all engines of the same key ring. The options
 /// are copied. It is good for any number of calls: issue and verify take the same one, for as long as
@@ -178,21 +130,14 @@ pub unsafe extern "C" fn otp_binding_new(
     options: *const otp_binding_options,
     binding_out: *mut *mut otp_binding,
 ) -> otp_status {
-    guard(|| {
-        writable(binding_out, "binding_out")?;
-        // SAFETY: by this function's contract, here and below.
-        let engine = unsafe { use_engine(engine)? };
-        // SAFETY: as above.
-        let binding = unsafe { read_sized(options, "options")?.build()? };
-        let binding = Box::new(otp_binding {
-            binding,
-            ring: engine.ring,
-            generation: Generation::current(),
-        });
-        // SAFETY: asked above.
-        unsafe { hand_out(binding_out, Box::into_raw(binding)) };
-        Ok(())
-    })
+    // SAFETY: by this function's contract.
+    unsafe {
+        guard_out(binding_out, "binding_out", || {
+            let ring = use_engine(engine)?.ring;
+            let binding = read_sized(options, "options")?.build()?;
+            Ok(handle::give(otp_binding { binding, ring }))
+        })
+    }
 }
 
 /// Frees a binding, before or after its engine; NULL is harmless, and so is a binding made before a
@@ -204,7 +149,7 @@ pub unsafe extern "C" fn otp_binding_new(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn otp_binding_free(binding: *mut otp_binding) {
     // SAFETY: by this function's contract.
-    guard_drop(|| unsafe { drop_handle(binding, |binding| binding.generation) });
+    unsafe { handle::free(binding) };
 }
 
 /// Borrows a binding for a call on `engine`.
@@ -217,12 +162,28 @@ pub(crate) unsafe fn use_binding<'a>(
     engine: &otp_engine,
 ) -> Result<&'a Binding, Fault> {
     // SAFETY: by this function's contract.
-    let binding = unsafe { lend(binding, "binding")? };
-    binding.generation.check("binding")?;
+    let binding = unsafe { handle::lend(binding, "binding")? };
     if binding.ring != engine.ring {
         return Err(Fault::argument(
             "binding was made for an engine of another key ring; make one for this engine",
         ));
     }
     Ok(&binding.binding)
+}
+
+/// Borrows what a call about a binding works with.
+///
+/// # Safety
+///
+/// Every pointer is NULL or valid for as long as the result is used.
+pub(crate) unsafe fn use_bound<'a>(
+    engine: *const otp_engine,
+    store: *const otp_store,
+    binding: *const otp_binding,
+) -> Result<(&'a Engine, &'a dyn Store, &'a Binding), Fault> {
+    // SAFETY: by this function's contract.
+    unsafe {
+        let engine = use_engine(engine)?;
+        Ok((engine, use_store(store)?, use_binding(binding, engine)?))
+    }
 }

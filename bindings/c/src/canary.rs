@@ -2,11 +2,10 @@
 
 use otp_core::{Engine, Error, Store, operation::StoreCheck};
 
-use crate::engine::{otp_engine, use_engine, use_store};
-use crate::guard::guard;
-use crate::status::{Fault, otp_status};
-use crate::store::otp_store;
-use crate::view::{hand_out, writable};
+use crate::engine::{otp_engine, use_engine};
+use crate::guard::guard_out;
+use crate::status::otp_status;
+use crate::store::{otp_store, use_store};
 
 /// What is known of the keys of a store.
 #[repr(i32)]
@@ -43,7 +42,7 @@ pub unsafe extern "C" fn otp_engine_check_store(
     keys_out: *mut i32,
 ) -> otp_status {
     // SAFETY: by this function's contract.
-    guard(|| unsafe { ask(engine, store, keys_out, Engine::check_store) })
+    unsafe { ask(engine, store, keys_out, Engine::check_store) }
 }
 
 /// Takes over a store from before there were canaries: once, by an administrator who knows that
@@ -63,7 +62,7 @@ pub unsafe extern "C" fn otp_engine_adopt_store(
     keys_out: *mut i32,
 ) -> otp_status {
     // SAFETY: by this function's contract.
-    guard(|| unsafe { ask(engine, store, keys_out, Engine::adopt_store) })
+    unsafe { ask(engine, store, keys_out, Engine::adopt_store) }
 }
 
 /// Begins a store anew with the keys of this engine, whatever it holds: for an administrator.
@@ -84,7 +83,7 @@ pub unsafe extern "C" fn otp_engine_begin_store(
     keys_out: *mut i32,
 ) -> otp_status {
     // SAFETY: by this function's contract.
-    guard(|| unsafe { ask(engine, store, keys_out, Engine::begin_store) })
+    unsafe { ask(engine, store, keys_out, Engine::begin_store) }
 }
 
 /// # Safety
@@ -95,16 +94,16 @@ unsafe fn ask(
     store: *const otp_store,
     keys_out: *mut i32,
     question: impl FnOnce(&Engine, &dyn Store) -> Result<StoreCheck, Error>,
-) -> Result<(), Fault> {
-    writable(keys_out, "keys_out")?;
+) -> otp_status {
     // SAFETY: by this function's contract.
-    let (engine, store) = unsafe { (use_engine(engine)?, use_store(store)?) };
-    let keys = match question(engine, &*store.store)? {
-        StoreCheck::Proven => otp_store_keys::Proven,
-        StoreCheck::Begun => otp_store_keys::Begun,
-        StoreCheck::NotProven => otp_store_keys::NotProven,
-    };
-    // SAFETY: asked above.
-    unsafe { hand_out(keys_out, keys as i32) };
-    Ok(())
+    unsafe {
+        guard_out(keys_out, "keys_out", || {
+            let keys = match question(use_engine(engine)?, use_store(store)?)? {
+                StoreCheck::Proven => otp_store_keys::Proven,
+                StoreCheck::Begun => otp_store_keys::Begun,
+                StoreCheck::NotProven => otp_store_keys::NotProven,
+            };
+            Ok(keys as i32)
+        })
+    }
 }

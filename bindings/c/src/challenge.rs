@@ -9,7 +9,7 @@ use otp_core::{
 };
 
 use crate::status::Fault;
-use crate::view::{Sized_, otp_bytes, put, show, write_sized};
+use crate::view::{Sized_, SizedOut, otp_bytes, put, show};
 
 /// Room for a code and its NUL.
 pub const OTP_CODE_CAPACITY: usize = 27;
@@ -203,15 +203,10 @@ impl otp_issued {
         }
     }
 
-    /// Writes an issuance into the caller's `size` bytes. The code goes there directly: a structure
-    /// on the way would be copied, and nobody wipes the copies.
-    ///
-    /// # Safety
-    ///
-    /// `out` has `size` bytes that may be written, at least those of the first published structure.
-    pub(crate) unsafe fn hand_over(issuance: &Issuance, out: *mut Self, size: usize) {
-        // SAFETY: by this function's contract.
-        unsafe { write_sized(&Self::without_code(issuance), out, size) };
+    /// Writes an issuance. The code goes to the caller directly: a structure on the way would be
+    /// copied, and nobody wipes the copies.
+    pub(crate) fn write(issuance: &Issuance, out: SizedOut<Self>) -> *mut Self {
+        let out = out.write(&Self::without_code(issuance));
         if let Issuance::Issued(issued) = issuance {
             let code = issued.code.as_str();
             // SAFETY: the code lies within the first published size, and is shorter than its field,
@@ -221,6 +216,7 @@ impl otp_issued {
                 core::ptr::copy_nonoverlapping(code.as_ptr(), field, code.len().min(26));
             }
         }
+        out
     }
 
     fn without_code(issuance: &Issuance) -> Self {

@@ -2,24 +2,21 @@
 
 use otp_core::oath::{self, Acceptance, CodePair, Device, MAX_DEVICES, OcraOptions};
 use otp_core::{
-    Binding, Engine, Error, Store, Verdict,
+    Error, Verdict,
     operation::{DeviceReset, ResetOutcome},
 };
 
-use crate::binding::{otp_binding, use_binding};
+use crate::binding::{otp_binding, use_binding, use_bound};
 use crate::challenge::{otp_outcome, rejection_numbers};
-use crate::engine::{finding_lines, otp_engine, otp_odds, use_engine, use_store};
-use crate::guard::guard;
+use crate::engine::{finding_lines, otp_engine, otp_odds, use_engine};
+use crate::guard::{guard, guard_out, guard_sized_out};
 use crate::oath::{
     OcraInputs, otp_hotp, otp_ocra, otp_ocra_inputs, otp_totp, read_window, use_hotp, use_ocra,
     use_totp,
 };
 use crate::status::{Fault, otp_status};
-use crate::store::otp_store;
-use crate::view::{
-    Sized_, bytes, checked_size, fill, hand_out, otp_bytes, otp_view, read_sized, text, writable,
-    write_sized,
-};
+use crate::store::{otp_store, use_store};
+use crate::view::{Sized_, bytes, fill, otp_bytes, otp_view, read_sized, writable};
 
 /// What an engine decided of a code that a device made.
 #[repr(C)]
@@ -104,21 +101,17 @@ pub unsafe extern "C" fn otp_engine_verify_hotp(
     look_ahead: u32,
     verdict_out: *mut otp_oath_verdict,
 ) -> otp_status {
-    // SAFETY: by this function's contract, here and below.
-    guard(|| unsafe {
-        judge(
-            engine,
-            store,
-            binding,
-            verdict_out,
-            |engine, store, binding| {
-                let (hotp, code) = (use_hotp(hotp)?, bytes(code, code_len, "code")?);
-                let look_ahead = read_window(look_ahead, "look_ahead", u8::MAX)?;
-                let device = Device::hotp(hotp, look_ahead);
-                Ok(engine.verify_devices(store, binding, &[device], code)?)
-            },
-        )
-    })
+    // SAFETY: by this function's contract.
+    unsafe {
+        guard_sized_out(verdict_out, "verdict_out", || {
+            let (engine, store, binding) = use_bound(engine, store, binding)?;
+            let reach = read_window(look_ahead, "look_ahead", u8::MAX)?;
+            let device = Device::hotp(use_hotp(hotp)?, reach);
+            let code = bytes(code, code_len, "code")?;
+            let verdict = engine.verify_devices(store, binding, &[device], code)?;
+            Ok(otp_oath_verdict::of(&verdict))
+        })
+    }
 }
 
 /// Judges two HOTP codes in a row, of a device that is far ahead: `look_ahead` is at most 65535.
@@ -138,24 +131,18 @@ pub unsafe extern "C" fn otp_engine_resynchronise_hotp(
     look_ahead: u32,
     verdict_out: *mut otp_oath_verdict,
 ) -> otp_status {
-    // SAFETY: by this function's contract, here and below.
-    guard(|| unsafe {
-        judge(
-            engine,
-            store,
-            binding,
-            verdict_out,
-            |engine, store, binding| {
-                let (hotp, pair) = (use_hotp(hotp)?, pair(first, second)?);
-                let look_ahead = read_window(look_ahead, "look_ahead", u16::MAX)?;
-                let pair = CodePair {
-                    codes: pair,
-                    reach: look_ahead,
-                };
-                Ok(engine.resynchronise(store, binding, Device::hotp(hotp, 0), pair)?)
-            },
-        )
-    })
+    // SAFETY: by this function's contract.
+    unsafe {
+        guard_sized_out(verdict_out, "verdict_out", || {
+            let (engine, store, binding) = use_bound(engine, store, binding)?;
+            let reach = read_window(look_ahead, "look_ahead", u16::MAX)?;
+            let device = Device::hotp(use_hotp(hotp)?, 0);
+            let codes = pair(first, second)?;
+            let verdict =
+                engine.resynchronise(store, binding, device, CodePair { codes, reach })?;
+            Ok(otp_oath_verdict::of(&verdict))
+        })
+    }
 }
 
 /// Judges a TOTP code by the engine's clock, in `window` steps around it, at most 255. The code is good
@@ -177,21 +164,17 @@ pub unsafe extern "C" fn otp_engine_verify_totp(
     window: u32,
     verdict_out: *mut otp_oath_verdict,
 ) -> otp_status {
-    // SAFETY: by this function's contract, here and below.
-    guard(|| unsafe {
-        judge(
-            engine,
-            store,
-            binding,
-            verdict_out,
-            |engine, store, binding| {
-                let (totp, code) = (use_totp(totp)?, bytes(code, code_len, "code")?);
-                let window = read_window(window, "window", u8::MAX)?;
-                let device = Device::totp(totp, window);
-                Ok(engine.verify_devices(store, binding, &[device], code)?)
-            },
-        )
-    })
+    // SAFETY: by this function's contract.
+    unsafe {
+        guard_sized_out(verdict_out, "verdict_out", || {
+            let (engine, store, binding) = use_bound(engine, store, binding)?;
+            let reach = read_window(window, "window", u8::MAX)?;
+            let device = Device::totp(use_totp(totp)?, reach);
+            let code = bytes(code, code_len, "code")?;
+            let verdict = engine.verify_devices(store, binding, &[device], code)?;
+            Ok(otp_oath_verdict::of(&verdict))
+        })
+    }
 }
 
 /// Judges two TOTP codes in a row, of a device whose clock is far off: `window` is at most 65535.
@@ -211,24 +194,18 @@ pub unsafe extern "C" fn otp_engine_resynchronise_totp(
     window: u32,
     verdict_out: *mut otp_oath_verdict,
 ) -> otp_status {
-    // SAFETY: by this function's contract, here and below.
-    guard(|| unsafe {
-        judge(
-            engine,
-            store,
-            binding,
-            verdict_out,
-            |engine, store, binding| {
-                let (totp, pair) = (use_totp(totp)?, pair(first, second)?);
-                let window = read_window(window, "window", u16::MAX)?;
-                let pair = CodePair {
-                    codes: pair,
-                    reach: window,
-                };
-                Ok(engine.resynchronise(store, binding, Device::totp(totp, 0), pair)?)
-            },
-        )
-    })
+    // SAFETY: by this function's contract.
+    unsafe {
+        guard_sized_out(verdict_out, "verdict_out", || {
+            let (engine, store, binding) = use_bound(engine, store, binding)?;
+            let reach = read_window(window, "window", u16::MAX)?;
+            let device = Device::totp(use_totp(totp)?, 0);
+            let codes = pair(first, second)?;
+            let verdict =
+                engine.resynchronise(store, binding, device, CodePair { codes, reach })?;
+            Ok(otp_oath_verdict::of(&verdict))
+        })
+    }
 }
 
 /// Writes the question that a device is asked for a binding: hexadecimal digits, without a NUL. The
@@ -247,15 +224,12 @@ pub unsafe extern "C" fn otp_engine_ocra_question(
     capacity: usize,
     needed_out: *mut usize,
 ) -> otp_status {
-    guard(|| {
+    // SAFETY: by this function's contract.
+    guard(|| unsafe {
         writable(needed_out, "needed_out")?;
-        // SAFETY: by this function's contract, here and below.
-        let engine = unsafe { use_engine(engine)? };
-        // SAFETY: as above.
-        let (binding, ocra) = unsafe { (use_binding(binding, engine)?, use_ocra(ocra)?) };
-        let question = engine.ocra_question(binding, ocra)?;
-        // SAFETY: as above.
-        unsafe { fill(question.as_bytes(), buffer, capacity, needed_out) }
+        let engine = use_engine(engine)?;
+        let question = engine.ocra_question(use_binding(binding, engine)?, use_ocra(ocra)?)?;
+        fill(question.as_bytes(), buffer, capacity, needed_out)
     })
 }
 
@@ -281,20 +255,16 @@ pub unsafe extern "C" fn otp_engine_verify_ocra(
     code_len: usize,
     verdict_out: *mut otp_oath_verdict,
 ) -> otp_status {
-    // SAFETY: by this function's contract, here and below.
-    guard(|| unsafe {
-        judge(
-            engine,
-            store,
-            binding,
-            verdict_out,
-            |engine, store, binding| {
-                let device = Device::ocra(use_ocra(ocra)?, options(inputs)?);
-                let code = bytes(code, code_len, "code")?;
-                Ok(engine.verify_devices(store, binding, &[device], code)?)
-            },
-        )
-    })
+    // SAFETY: by this function's contract.
+    unsafe {
+        guard_sized_out(verdict_out, "verdict_out", || {
+            let (engine, store, binding) = use_bound(engine, store, binding)?;
+            let device = Device::ocra(use_ocra(ocra)?, options(inputs)?);
+            let code = bytes(code, code_len, "code")?;
+            let verdict = engine.verify_devices(store, binding, &[device], code)?;
+            Ok(otp_oath_verdict::of(&verdict))
+        })
+    }
 }
 
 /// One device of a user: exactly one of `hotp`, `totp` and `ocra` is not NULL.
@@ -396,20 +366,16 @@ pub unsafe extern "C" fn otp_engine_verify_devices(
     code_len: usize,
     verdict_out: *mut otp_oath_verdict,
 ) -> otp_status {
-    // SAFETY: by this function's contract, here and below.
-    guard(|| unsafe {
-        judge(
-            engine,
-            store,
-            binding,
-            verdict_out,
-            |engine, store, binding| {
-                let devices = otp_device::lend_all(devices, count)?;
-                let code = bytes(code, code_len, "code")?;
-                Ok(engine.verify_devices(store, binding, &devices, code)?)
-            },
-        )
-    })
+    // SAFETY: by this function's contract.
+    unsafe {
+        guard_sized_out(verdict_out, "verdict_out", || {
+            let (engine, store, binding) = use_bound(engine, store, binding)?;
+            let devices = otp_device::lend_all(devices, count)?;
+            let code = bytes(code, code_len, "code")?;
+            let verdict = engine.verify_devices(store, binding, &devices, code)?;
+            Ok(otp_oath_verdict::of(&verdict))
+        })
+    }
 }
 
 /// Resets a device, for an administrator: its lock and its guesses are forgotten, and what was learnt
@@ -429,40 +395,26 @@ pub unsafe extern "C" fn otp_engine_verify_devices(
 pub unsafe extern "C" fn otp_engine_reset_device(
     engine: *const otp_engine,
     store: *const otp_store,
-    tenant: *const u8,
-    tenant_len: usize,
-    user: *const u8,
-    user_len: usize,
+    tenant: otp_view,
+    user: otp_view,
     device: *const otp_device,
-    reason: *const u8,
-    reason_len: usize,
+    reason: otp_view,
     reset_out: *mut i32,
 ) -> otp_status {
-    guard(|| {
-        writable(reset_out, "reset_out")?;
-        // SAFETY: by this function's contract, here and below.
-        let (engine, store) = unsafe { (use_engine(engine)?, use_store(store)?) };
-        // SAFETY: as above.
-        let tenant = text(unsafe { bytes(tenant, tenant_len, "tenant")? }, "tenant")?;
-        // SAFETY: as above.
-        let user = text(unsafe { bytes(user, user_len, "user")? }, "user")?;
-        // SAFETY: as above.
-        let device = unsafe { otp_device::lend(device)? };
-        // SAFETY: as above.
-        let reason = text(unsafe { bytes(reason, reason_len, "reason")? }, "reason")?;
-        let reset = engine.reset_device(
-            &*store.store,
-            &DeviceReset {
-                tenant,
-                user,
-                device,
-                reason,
-            },
-        )?;
-        // SAFETY: asked above.
-        unsafe { hand_out(reset_out, i32::from(reset == ResetOutcome::Reset)) };
-        Ok(())
-    })
+    // SAFETY: by this function's contract.
+    unsafe {
+        guard_out(reset_out, "reset_out", || {
+            let (engine, store) = (use_engine(engine)?, use_store(store)?);
+            let request = DeviceReset {
+                tenant: tenant.text("tenant")?,
+                user: user.text("user")?,
+                device: otp_device::lend(device)?,
+                reason: reason.text("reason")?,
+            };
+            let reset = engine.reset_device(store, &request)?;
+            Ok(i32::from(reset == ResetOutcome::Reset))
+        })
+    }
 }
 
 /// Tells the chance of guessing a code of these devices, all of them one user's: as
@@ -480,17 +432,13 @@ pub unsafe extern "C" fn otp_engine_device_odds(
     count: usize,
     odds_out: *mut otp_odds,
 ) -> otp_status {
-    guard(|| {
-        // SAFETY: by this function's contract, here and below.
-        let engine = unsafe { use_engine(engine)? };
-        // SAFETY: as above.
-        let devices = unsafe { otp_device::lend_all(devices, count)? };
-        // SAFETY: as above.
-        let size = unsafe { checked_size(odds_out, "odds_out")? };
-        // SAFETY: as above.
-        unsafe { write_sized(&otp_odds::of(engine.device_odds(&devices)), odds_out, size) };
-        Ok(())
-    })
+    // SAFETY: by this function's contract.
+    unsafe {
+        guard_sized_out(odds_out, "odds_out", || {
+            let (engine, devices) = (use_engine(engine)?, otp_device::lend_all(devices, count)?);
+            Ok(otp_odds::of(engine.device_odds(&devices)))
+        })
+    }
 }
 
 /// Tells where these devices, and the rate limits that hold for them, deviate from RFC 4226 and 6238, ASVS
@@ -508,17 +456,13 @@ pub unsafe extern "C" fn otp_engine_device_findings(
     count: usize,
     text_out: *mut *mut otp_bytes,
 ) -> otp_status {
-    guard(|| {
-        writable(text_out, "text_out")?;
-        // SAFETY: by this function's contract, here and below.
-        let engine = unsafe { use_engine(engine)? };
-        // SAFETY: as above.
-        let devices = unsafe { otp_device::lend_all(devices, count)? };
-        let text = finding_lines(engine.device_findings(&devices));
-        // SAFETY: asked above.
-        unsafe { hand_out(text_out, otp_bytes::give(text)) };
-        Ok(())
-    })
+    // SAFETY: by this function's contract.
+    unsafe {
+        guard_out(text_out, "text_out", || {
+            let (engine, devices) = (use_engine(engine)?, otp_device::lend_all(devices, count)?);
+            Ok(finding_lines(engine.device_findings(&devices)))
+        })
+    }
 }
 
 /// Reads what an OCRA suite asks for beside the question.
@@ -560,28 +504,4 @@ unsafe fn pair<'a>(first: otp_view, second: otp_view) -> Result<[&'a str; 2], Fa
     let text = |bytes| core::str::from_utf8(bytes).unwrap_or_default();
     // SAFETY: by this function's contract.
     unsafe { Ok([text(first.bytes("first")?), text(second.bytes("second")?)]) }
-}
-
-/// Runs what judges a device's code, once everything that all of them take is looked at.
-///
-/// # Safety
-///
-/// Every pointer is NULL or valid during the call; the `struct_size` of `verdict_out` is set.
-unsafe fn judge(
-    engine: *const otp_engine,
-    store: *const otp_store,
-    binding: *const otp_binding,
-    verdict_out: *mut otp_oath_verdict,
-    verify: impl FnOnce(&Engine, &dyn Store, &Binding) -> Result<Verdict<Acceptance>, Fault>,
-) -> Result<(), Fault> {
-    // SAFETY: by this function's contract, here and below.
-    let (engine, store) = unsafe { (use_engine(engine)?, use_store(store)?) };
-    // SAFETY: as above.
-    let binding = unsafe { use_binding(binding, engine)? };
-    // SAFETY: as above.
-    let size = unsafe { checked_size(verdict_out, "verdict_out")? };
-    let verdict = verify(engine, &*store.store, binding)?;
-    // SAFETY: as above; no more than the `size` bytes that the caller owns.
-    unsafe { write_sized(&otp_oath_verdict::of(&verdict), verdict_out, size) };
-    Ok(())
 }

@@ -5,7 +5,7 @@ use core::panic::AssertUnwindSafe;
 use std::panic::catch_unwind;
 
 use crate::status::{Fault, otp_status};
-use crate::view::fill;
+use crate::view::{Out, Sized_, SizedOut, fill};
 
 thread_local! {
     static DETAIL: RefCell<String> = const { RefCell::new(String::new()) };
@@ -24,6 +24,42 @@ pub(crate) fn guard(call: impl FnOnce() -> Result<(), Fault>) -> otp_status {
     };
     DETAIL.with(|detail| *detail.borrow_mut() = fault.detail);
     fault.status
+}
+
+/// As [`guard`], for a call that has one thing to say: it is written to `out` where the call worked.
+///
+/// # Safety
+///
+/// `out` is NULL or valid during the call.
+pub(crate) unsafe fn guard_out<T>(
+    out: *mut T,
+    name: &str,
+    call: impl FnOnce() -> Result<T, Fault>,
+) -> otp_status {
+    guard(|| {
+        // SAFETY: by this function's contract.
+        let out = unsafe { Out::at(out, name)? };
+        out.write(call()?);
+        Ok(())
+    })
+}
+
+/// As [`guard_out`], for a structure of which the caller has as much as its `struct_size` says.
+///
+/// # Safety
+///
+/// `out` is NULL or valid during the call, its `struct_size` set.
+pub(crate) unsafe fn guard_sized_out<T: Sized_>(
+    out: *mut T,
+    name: &str,
+    call: impl FnOnce() -> Result<T, Fault>,
+) -> otp_status {
+    guard(|| {
+        // SAFETY: by this function's contract.
+        let out = unsafe { SizedOut::at(out, name)? };
+        out.write(&call()?);
+        Ok(())
+    })
 }
 
 /// As [`guard`], for a call that has a code in its hands: what it leaves on the stack is overwritten.

@@ -1,14 +1,13 @@
 //! Key rings and the keys that sign records.
 
+use core::sync::atomic::{AtomicU64, Ordering};
+
 use otp_core::{KeyRing, SigningKey, Timestamp, record::VerifyingKeys};
 
-use crate::binding::RingNumber;
-use crate::fork::Generation;
-use crate::guard::{flag, guard, guard_drop};
+use crate::guard::{flag, guard_out};
+use crate::handle::{self, Handle};
 use crate::status::{Fault, otp_status};
-use crate::view::{
-    Sized_, bytes, hand_out, lend, otp_bytes, otp_view, read_item, read_sized, text, writable,
-};
+use crate::view::{Sized_, otp_bytes, otp_view, read_item, read_sized};
 
 /// One code secret of a ring.
 #[repr(C)]
@@ -47,13 +46,64 @@ pub struct otp_key_ring_options {
 // SAFETY: plain data behind its size, of which all zeros is a value.
 unsafe impl Sized_ for otp_key_ring_options {}
 
+impl otp_key_ring_options {
+    /// # Safety
+    ///
+    /// There are as many codes as said, and the views have as many bytes as they say.
+    unsafe fn build(&self) -> Result<KeyRing, Fault> {
+        if self.code_count > 64 {
+            return Err(Fault::argument(format!(
+                "code_count is {}; it must be 1 to 64",
+                self.code_count
+            )));
+        }
+        if self.codes.is_null() {
+            return Err(Fault::argument("codes is NULL"));
+        }
+        // SAFETY: by this function's contract, here and below.
+        let mut ring = KeyRing::builder()
+            .index(unsafe { self.index.bytes("index")? })
+            .epoch(self.epoch);
+        for at in 0..self.code_count {
+            // SAFETY: as above; the count is bounded.
+            let code = unsafe { read_item(self.codes, at, self.code_size, "code_size")? };
+            // SAFETY: as above.
+            let (kid, secret) = unsafe { (code.kid.text("kid")?, code.secret.bytes("secret")?) };
+            ring = ring.code(kid, secret);
+            if flag(code.is_retired, "is_retired")? {
+                ring = ring.retired(kid, Timestamp::from_unix(code.retired_at));
+            }
+        }
+        // SAFETY: as above.
+        let current = unsafe { self.current.text("current")? };
+        if !current.is_empty() {
+            ring = ring.current(current);
+        }
+        ring.build()
+            .map_err(|error| Fault::new(otp_status::Key, error.to_string()))
+    }
+}
+
+/// The number of a key ring: handles that belong to one another have the same.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct RingNumber(u64);
+
+impl RingNumber {
+    /// Returns a number that no other ring of this process has.
+    pub(crate) fn next() -> Self {
+        static LAST: AtomicU64 = AtomicU64::new(0);
+        Self(LAST.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
 /// The secrets of an engine, prepared; an engine takes a copy.
 #[derive(Debug)]
 pub struct otp_key_ring {
     pub(crate) keys: KeyRing,
     pub(crate) number: RingNumber,
-    pub(crate) generation: Generation,
 }
+
+impl Handle for otp_key_ring {}
 
 /// Makes a key ring. The secrets are copied: wipe yours by `otp_wipe`.
 ///
@@ -68,50 +118,14 @@ pub unsafe extern "C" fn otp_key_ring_new(
     options: *const otp_key_ring_options,
     ring_out: *mut *mut otp_key_ring,
 ) -> otp_status {
-    guard(|| {
-        writable(ring_out, "ring_out")?;
-        // SAFETY: by this function's contract, here and below.
-        let options = unsafe { read_sized(options, "options")? };
-        if options.code_count > 64 {
-            return Err(Fault::argument(format!(
-                "code_count is {}; it must be 1 to 64",
-                options.code_count
-            )));
-        }
-        if options.codes.is_null() {
-            return Err(Fault::argument("codes is NULL"));
-        }
-        // SAFETY: as above.
-        let mut ring = KeyRing::builder()
-            .index(unsafe { options.index.bytes("index")? })
-            .epoch(options.epoch);
-        for at in 0..options.code_count {
-            // SAFETY: as above; the count is bounded.
-            let code = unsafe { read_item(options.codes, at, options.code_size, "code_size")? };
-            // SAFETY: as above.
-            let (kid, secret) = unsafe { (code.kid.text("kid")?, code.secret.bytes("secret")?) };
-            ring = ring.code(kid, secret);
-            if flag(code.is_retired, "is_retired")? {
-                ring = ring.retired(kid, Timestamp::from_unix(code.retired_at));
-            }
-        }
-        // SAFETY: as above.
-        let current = unsafe { options.current.text("current")? };
-        if !current.is_empty() {
-            ring = ring.current(current);
-        }
-        let keys = ring
-            .build()
-            .map_err(|error| Fault::new(otp_status::Key, error.to_string()))?;
-        let ring = Box::new(otp_key_ring {
-            keys,
-            number: RingNumber::next(),
-            generation: Generation::current(),
-        });
-        // SAFETY: asked above.
-        unsafe { hand_out(ring_out, Box::into_raw(ring)) };
-        Ok(())
-    })
+    // SAFETY: by this function's contract.
+    unsafe {
+        guard_out(ring_out, "ring_out", || {
+            let keys = read_sized(options, "options")?.build()?;
+            let number = RingNumber::next();
+            Ok(handle::give(otp_key_ring { keys, number }))
+        })
+    }
 }
 
 /// Frees a key ring and wipes it; NULL is harmless, and so is a ring made before a fork.
@@ -122,91 +136,57 @@ pub unsafe extern "C" fn otp_key_ring_new(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn otp_key_ring_free(ring: *mut otp_key_ring) {
     // SAFETY: by this function's contract.
-    guard_drop(|| unsafe { drop_handle(ring, |ring| ring.generation) });
-}
-
-/// Frees a handle that this process made; that of another process is left alone.
-///
-/// # Safety
-///
-/// `handle` is NULL or came out of `Box::into_raw`, and is not used again.
-pub(crate) unsafe fn drop_handle<T>(handle: *mut T, generation: impl FnOnce(&T) -> Generation) {
-    // SAFETY: by this function's contract.
-    if let Some(borrowed) = unsafe { handle.as_ref() }
-        && generation(borrowed) == Generation::current()
-    {
-        // SAFETY: as above.
-        drop(unsafe { Box::from_raw(handle) });
-    }
+    unsafe { handle::free(ring) };
 }
 
 /// A key that signs records.
 #[derive(Debug)]
-pub struct otp_signing_key {
-    pub(crate) key: SigningKey,
-    pub(crate) generation: Generation,
-}
+pub struct otp_signing_key(pub(crate) SigningKey);
 
-impl otp_signing_key {
-    fn give(key: SigningKey) -> *mut Self {
-        Box::into_raw(Box::new(Self {
-            key,
-            generation: Generation::current(),
-        }))
-    }
-}
+impl Handle for otp_signing_key {}
 
 /// Makes an Ed25519 key from its seed of 32 random bytes.
 ///
 /// # Safety
 ///
-/// `seed` is NULL or has `seed_len` bytes; `key_out` is NULL or valid.
+/// `seed` has as many bytes as it says; `key_out` is NULL or valid.
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn otp_signing_key_from_seed(
-    seed: *const u8,
-    seed_len: usize,
+    seed: otp_view,
     key_out: *mut *mut otp_signing_key,
 ) -> otp_status {
-    guard(|| {
-        writable(key_out, "key_out")?;
-        // SAFETY: by this function's contract.
-        let seed: &[u8; 32] = unsafe { bytes(seed, seed_len, "seed")? }
-            .try_into()
-            .map_err(|_| {
-                Fault::new(
-                    otp_status::Key,
-                    format!("the seed is {seed_len} bytes; it must be 32 bytes"),
-                )
+    // SAFETY: by this function's contract.
+    unsafe {
+        guard_out(key_out, "key_out", || {
+            let seed = seed.bytes("seed")?.try_into().map_err(|_| {
+                let text = format!("the seed is {} bytes; it must be 32 bytes", seed.len);
+                Fault::new(otp_status::Key, text)
             })?;
-        // SAFETY: asked above.
-        unsafe { hand_out(key_out, otp_signing_key::give(SigningKey::from_seed(seed))) };
-        Ok(())
-    })
+            Ok(handle::give(otp_signing_key(SigningKey::from_seed(seed))))
+        })
+    }
 }
 
 /// Makes an Ed25519 key from PEM text: PKCS#8 version 1, as OpenSSL 3 writes it.
 ///
 /// # Safety
 ///
-/// `pem` is NULL or has `pem_len` bytes; `key_out` is NULL or valid.
+/// `pem` has as many bytes as it says; `key_out` is NULL or valid.
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn otp_signing_key_from_pem(
-    pem: *const u8,
-    pem_len: usize,
+    pem: otp_view,
     key_out: *mut *mut otp_signing_key,
 ) -> otp_status {
-    guard(|| {
-        writable(key_out, "key_out")?;
-        // SAFETY: by this function's contract.
-        let pem = text(unsafe { bytes(pem, pem_len, "pem")? }, "pem")?;
-        let key = SigningKey::from_pkcs8_pem(pem)
-            .map_err(|error| Fault::new(otp_status::Key, error.to_string()))?;
-        // SAFETY: asked above.
-        unsafe { hand_out(key_out, otp_signing_key::give(key)) };
-        Ok(())
-    })
+    // SAFETY: by this function's contract.
+    unsafe {
+        guard_out(key_out, "key_out", || {
+            let key = SigningKey::from_pkcs8_pem(pem.text("pem")?)
+                .map_err(|error| Fault::new(otp_status::Key, error.to_string()))?;
+            Ok(handle::give(otp_signing_key(key)))
+        })
+    }
 }
 
 /// Frees a signing key and wipes it; NULL is harmless, and so is a key made before a fork.
@@ -217,7 +197,7 @@ pub unsafe extern "C" fn otp_signing_key_from_pem(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn otp_signing_key_free(key: *mut otp_signing_key) {
     // SAFETY: by this function's contract.
-    guard_drop(|| unsafe { drop_handle(key, |key| key.generation) });
+    unsafe { handle::free(key) };
 }
 
 /// Returns the public half as a JWK set, UTF-8 text, for verifiers.
@@ -231,16 +211,15 @@ pub unsafe extern "C" fn otp_signing_key_public_jwks(
     key: *const otp_signing_key,
     text_out: *mut *mut otp_bytes,
 ) -> otp_status {
-    guard(|| {
-        writable(text_out, "text_out")?;
-        // SAFETY: by this function's contract.
-        let key = unsafe { lend(key, "key")? };
-        key.generation.check("key")?;
-        let keys: VerifyingKeys = [key.key.verifying_key()].into_iter().collect();
-        // SAFETY: asked above.
-        unsafe { hand_out(text_out, otp_bytes::give(keys.to_jwk_set())) };
-        Ok(())
-    })
+    // SAFETY: by this function's contract.
+    unsafe {
+        guard_out(text_out, "text_out", || {
+            let key = handle::lend(key, "key")?.0.verifying_key();
+            Ok(otp_bytes::give(
+                VerifyingKeys::from_iter([key]).to_jwk_set(),
+            ))
+        })
+    }
 }
 
 /// Returns the public half as PEM, for OpenSSL.
@@ -254,17 +233,13 @@ pub unsafe extern "C" fn otp_signing_key_public_pem(
     key: *const otp_signing_key,
     text_out: *mut *mut otp_bytes,
 ) -> otp_status {
-    guard(|| {
-        writable(text_out, "text_out")?;
-        // SAFETY: by this function's contract.
-        let key = unsafe { lend(key, "key")? };
-        key.generation.check("key")?;
-        let pem = key
-            .key
-            .public_pem()
-            .ok_or_else(|| Fault::new(otp_status::Key, "this key has no public half"))?;
-        // SAFETY: asked above.
-        unsafe { hand_out(text_out, otp_bytes::give(pem)) };
-        Ok(())
-    })
+    // SAFETY: by this function's contract.
+    unsafe {
+        guard_out(text_out, "text_out", || {
+            let pem = handle::lend(key, "key")?.0.public_pem();
+            let pem =
+                pem.ok_or_else(|| Fault::new(otp_status::Key, "this key has no public half"))?;
+            Ok(otp_bytes::give(pem))
+        })
+    }
 }

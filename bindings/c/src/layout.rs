@@ -3,18 +3,20 @@
 //! What is wrong here does not compile. A structure that grows by a member at its end gets one more.
 #![cfg(target_pointer_width = "64")]
 
-use crate::binding::{otp_binding_options, otp_target};
+use crate::binding::otp_binding_options;
 use crate::challenge::{otp_challenge, otp_issued, otp_verdict};
 use crate::device::{otp_device, otp_oath_verdict};
-use crate::engine::{otp_delivery_report, otp_engine_options, otp_odds};
+use crate::engine::{otp_engine_options, otp_odds};
 use crate::host::{otp_buffer, otp_host_store};
 use crate::key::{otp_code_key, otp_key_ring_options};
 use crate::message::{otp_message, otp_message_options};
 use crate::oath::{otp_oath_match, otp_ocra_inputs};
 use crate::observer::{otp_clock, otp_event, otp_observer};
+use crate::operation::otp_delivery_report;
 use crate::otpauth::otp_credential;
 use crate::policy::{otp_policy, otp_rate_limits};
 use crate::record::{otp_chain_head, otp_erase_request, otp_expected};
+use crate::target::otp_target;
 use crate::verify::{otp_evidence, otp_submission};
 use crate::view::otp_view;
 

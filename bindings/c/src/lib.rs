@@ -18,9 +18,12 @@ pub mod guard;
 pub mod view;
 
 pub mod fork;
+pub mod handle;
 pub mod key;
 
 pub mod policy;
+
+pub mod target;
 
 pub mod observer;
 
@@ -29,6 +32,7 @@ pub mod engine;
 pub mod binding;
 
 pub mod challenge;
+pub mod operation;
 pub mod verify;
 
 pub mod record;

@@ -2,9 +2,9 @@
 
 use otp_core::message::{Encoding, Message, MessageTemplate};
 
-use crate::guard::guard;
+use crate::guard::{guard, guard_sized_out};
 use crate::status::{Fault, otp_status};
-use crate::view::{Sized_, checked_size, otp_bytes, otp_view, read_sized, write_sized};
+use crate::view::{Sized_, otp_bytes, otp_view, read_sized};
 
 /// The message travels in the GSM 7-bit alphabet: 160 units, or 153 a segment.
 pub const OTP_ENCODING_GSM7: i32 = 1;
@@ -65,7 +65,7 @@ unsafe impl Sized_ for otp_message {}
 #[must_use]
 pub unsafe extern "C" fn otp_message_check(options: *const otp_message_options) -> otp_status {
     // SAFETY: by this function's contract.
-    guard(|| unsafe { template(&read(options)?) }.map(drop))
+    guard(|| unsafe { template(&read_sized(options, "options")?) }.map(drop))
 }
 
 /// Composes the message for a code, and counts its SMS segments.
@@ -82,22 +82,17 @@ pub unsafe extern "C" fn otp_message_compose(
     options: *const otp_message_options,
     message_out: *mut otp_message,
 ) -> otp_status {
-    guard(|| {
-        // SAFETY: by this function's contract, here and below.
-        let size = unsafe { checked_size(message_out, "message_out")? };
-        // SAFETY: as above.
-        let options = unsafe { read(options)? };
-        let (code, subject) =
-            // SAFETY: as above.
-            unsafe { (options.code.text("code")?, options.subject.text("subject")?) };
-        // SAFETY: as above.
-        let message = unsafe { template(&options)? }
-            .compose(code, options.minutes, subject)
-            .map_err(|error| Fault::argument(error.to_string()))?;
-        // SAFETY: as above.
-        unsafe { write_sized(&otp_message::of(&message), message_out, size) };
-        Ok(())
-    })
+    // SAFETY: by this function's contract.
+    unsafe {
+        guard_sized_out(message_out, "message_out", || {
+            let options = read_sized(options, "options")?;
+            let (code, subject) = (options.code.text("code")?, options.subject.text("subject")?);
+            let message = template(&options)?
+                .compose(code, options.minutes, subject)
+                .map_err(|error| Fault::argument(error.to_string()))?;
+            Ok(otp_message::of(&message))
+        })
+    }
 }
 
 impl otp_message {
@@ -116,33 +111,25 @@ impl otp_message {
     }
 }
 
-/// Copies the caller's options.
-///
-/// # Safety
-///
-/// `options` is NULL or valid with its `struct_size` set.
-unsafe fn read(options: *const otp_message_options) -> Result<otp_message_options, Fault> {
-    // SAFETY: by this function's contract.
-    unsafe { read_sized(options, "options") }
-}
-
 /// Makes the template.
 ///
 /// # Safety
 ///
 /// The views are valid during the call.
 unsafe fn template(options: &otp_message_options) -> Result<MessageTemplate, Fault> {
-    // SAFETY: by this function's contract, here and below.
-    let mut builder = MessageTemplate::builder(unsafe { options.template_text.text("template")? })
-        // SAFETY: as above.
-        .prefix(unsafe { options.prefix.text("prefix")? });
-    // SAFETY: as above.
-    let domain = unsafe { options.domain.text("domain")? };
+    // SAFETY: by this function's contract.
+    let (text, prefix, domain, hash) = unsafe {
+        (
+            options.template_text.text("template")?,
+            options.prefix.text("prefix")?,
+            options.domain.text("domain")?,
+            options.app_hash.text("app_hash")?,
+        )
+    };
+    let mut builder = MessageTemplate::builder(text).prefix(prefix);
     if !domain.is_empty() {
         builder = builder.domain(domain);
     }
-    // SAFETY: as above.
-    let hash = unsafe { options.app_hash.text("app_hash")? };
     if !hash.is_empty() {
         builder = builder.app_hash(hash);
     }

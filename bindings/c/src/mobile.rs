@@ -31,18 +31,16 @@ pub unsafe extern "C" fn otp_mobile_parse(
     capacity: usize,
     needed_out: *mut usize,
 ) -> otp_status {
-    guard(|| {
+    // SAFETY: by this function's contract.
+    guard(|| unsafe {
         writable(needed_out, "needed_out")?;
-        // SAFETY: by this function's contract, here and below.
-        let text = unsafe { text.text("text")? };
-        let unfit = |error: otp_core::recipient::RecipientError| Fault::argument(error.to_string());
+        let text = text.text("text")?;
         let mobile = match country_code {
             0 => Mobile::parse(text),
             code => CountryCode::new(u16::try_from(code).unwrap_or(u16::MAX))
                 .and_then(|country| Mobile::parse_national(text, country)),
-        }
-        .map_err(unfit)?;
-        // SAFETY: as above.
-        unsafe { fill(mobile.as_str().as_bytes(), buffer, capacity, needed_out) }
+        };
+        let mobile = mobile.map_err(|error| Fault::argument(error.to_string()))?;
+        fill(mobile.as_str().as_bytes(), buffer, capacity, needed_out)
     })
 }

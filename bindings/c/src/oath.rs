@@ -4,7 +4,7 @@ use otp_core::oath::{Error, HashFunction, MAX_SECRET_LEN, MIN_SECRET_LEN, Secret
 use zeroize::Zeroizing;
 
 use crate::status::{Fault, otp_status};
-use crate::view::{Sized_, bytes, fill, write_sized};
+use crate::view::{Sized_, fill, otp_view};
 
 // In the order in which the header has them.
 pub mod base32;
@@ -68,26 +68,17 @@ impl From<Error> for Fault {
     }
 }
 
-/// # Safety
-///
-/// `secret` is NULL or has `secret_len` bytes.
-pub(crate) unsafe fn read_secret(secret: *const u8, secret_len: usize) -> Result<Secret, Fault> {
-    // SAFETY: by this function's contract.
-    unsafe { take_secret(secret, secret_len, Secret::new) }
-}
-
 /// Reads a secret by `take`, which says how short it may be; what is too long is not copied.
 ///
 /// # Safety
 ///
-/// As [`read_secret`].
+/// The view has as many bytes as it says.
 pub(crate) unsafe fn take_secret(
-    secret: *const u8,
-    secret_len: usize,
+    secret: otp_view,
     take: fn(&[u8]) -> Result<Secret, Error>,
 ) -> Result<Secret, Fault> {
     // SAFETY: by this function's contract.
-    let bytes = unsafe { bytes(secret, secret_len, "secret")? };
+    let bytes = unsafe { secret.bytes("secret")? };
     if bytes.len() > MAX_SECRET_LEN {
         return Err(Error::Secret {
             length: bytes.len(),
@@ -130,21 +121,15 @@ pub struct otp_oath_match {
 unsafe impl Sized_ for otp_oath_match {}
 
 impl otp_oath_match {
-    /// Writes what was found: whether, and which counter and step.
-    ///
-    /// # Safety
-    ///
-    /// `out` is as [`checked_size`] found.
-    unsafe fn give(found: Option<(u64, u64)>, out: *mut Self, size: usize) {
+    /// What was found: whether, and which counter and step.
+    fn of(found: Option<(u64, u64)>) -> Self {
         let (counter, step) = found.unwrap_or_default();
-        let found = Self {
+        Self {
             struct_size: size_of::<Self>(),
             matched: i32::from(found.is_some()),
             counter,
             step,
-        };
-        // SAFETY: by this function's contract.
-        unsafe { write_sized(&found, out, size) };
+        }
     }
 }
 

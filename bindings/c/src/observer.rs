@@ -4,9 +4,9 @@ use core::ffi::c_void;
 
 use otp_core::{Clock, Event, Observer, Timestamp, event::EventKind};
 
-use crate::binding::otp_target;
 use crate::challenge::{reason_number, rejection_numbers};
 use crate::guard::InCallback;
+use crate::target::otp_target;
 use crate::view::{otp_view, show};
 
 /// Drops `user_data`; called exactly once, when the last handle that uses it is freed. It must not

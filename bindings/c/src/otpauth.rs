@@ -2,12 +2,10 @@
 
 use otp_core::oath::{Error, Moving, Secret, Uri};
 
-use crate::guard::guard;
-use crate::oath::{otp_hash, take_secret};
+use crate::guard::{flag, guard};
+use crate::oath::otp_hash;
 use crate::status::{Fault, otp_status};
-use crate::view::{
-    Sized_, bytes, checked_size, fill, get, put, read_sized, text, writable, write_sized,
-};
+use crate::view::{Sized_, SizedOut, fill, get, otp_view, put, read_sized, writable};
 
 /// The credential has a counter: HOTP.
 pub const OTP_CREDENTIAL_HOTP: i32 = 1;
@@ -95,17 +93,11 @@ impl otp_credential {
                 "secret_len is {len}; it must be at most 1024"
             )));
         }
-        let take = match self.legacy_secret {
-            0 => Secret::new,
-            1 => Secret::legacy,
-            other => {
-                return Err(Fault::argument(format!(
-                    "legacy_secret is {other}; it must be 0 or 1"
-                )));
-            }
+        let take = match flag(self.legacy_secret, "legacy_secret")? {
+            false => Secret::new,
+            true => Secret::legacy,
         };
-        // SAFETY: the first `len` bytes of our own copy.
-        let secret = unsafe { take_secret(self.secret.as_ptr(), len, take)? };
+        let secret = take(&self.secret[..len])?;
         let issuer = Some(get(&self.issuer, "issuer")?).filter(|issuer| !issuer.is_empty());
         let digits = u8::try_from(self.digits).unwrap_or(u8::MAX); // out of bounds either way
         let uri = Uri::new(moving, issuer, get(&self.account, "account")?, secret)?
@@ -122,16 +114,15 @@ impl otp_credential {
 ///
 /// # Safety
 ///
-/// `uri` is NULL or has `uri_len` bytes; `credential_out` is NULL or valid with its `struct_size` set.
+/// `uri` has as many bytes as it says; `credential_out` is NULL or valid with its `struct_size` set.
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn otp_uri_parse(
-    uri: *const u8,
-    uri_len: usize,
+    uri: otp_view,
     credential_out: *mut otp_credential,
 ) -> otp_status {
     // SAFETY: by this function's contract.
-    unsafe { parse(Uri::parse, 0, uri, uri_len, credential_out) }
+    unsafe { parse(Uri::parse, 0, uri, credential_out) }
 }
 
 /// As `otp_uri_parse`, of a secret that may be as short as 10 bytes: for the import of devices that were
@@ -143,12 +134,11 @@ pub unsafe extern "C" fn otp_uri_parse(
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn otp_uri_parse_legacy(
-    uri: *const u8,
-    uri_len: usize,
+    uri: otp_view,
     credential_out: *mut otp_credential,
 ) -> otp_status {
     // SAFETY: by this function's contract.
-    unsafe { parse(Uri::parse_legacy, 1, uri, uri_len, credential_out) }
+    unsafe { parse(Uri::parse_legacy, 1, uri, credential_out) }
 }
 
 /// # Safety
@@ -157,19 +147,15 @@ pub unsafe extern "C" fn otp_uri_parse_legacy(
 unsafe fn parse(
     read: fn(&str) -> Result<Uri, Error>,
     legacy_secret: i32,
-    uri: *const u8,
-    uri_len: usize,
+    uri: otp_view,
     credential_out: *mut otp_credential,
 ) -> otp_status {
-    guard(|| {
-        // SAFETY: by this function's contract, here and below.
-        let size = unsafe { checked_size(credential_out, "credential_out")? };
-        // SAFETY: as above.
-        let uri = read(text(unsafe { bytes(uri, uri_len, "uri")? }, "uri")?)?;
-        let mut credential = otp_credential::of(&uri);
+    // SAFETY: by this function's contract.
+    guard(|| unsafe {
+        let out = SizedOut::at(credential_out, "credential_out")?;
+        let mut credential = otp_credential::of(&read(uri.text("uri")?)?);
         credential.legacy_secret = legacy_secret;
-        // SAFETY: as above.
-        unsafe { write_sized(&credential, credential_out, size) };
+        out.write(&credential);
         credential.wipe();
         Ok(())
     })
@@ -190,13 +176,12 @@ pub unsafe extern "C" fn otp_uri_build(
     capacity: usize,
     needed_out: *mut usize,
 ) -> otp_status {
-    guard(|| {
+    // SAFETY: by this function's contract.
+    guard(|| unsafe {
         writable(needed_out, "needed_out")?;
-        // SAFETY: by this function's contract, here and below.
-        let mut credential = unsafe { read_sized(credential, "credential")? };
+        let mut credential = read_sized(credential, "credential")?;
         let uri = credential.uri();
         credential.wipe();
-        // SAFETY: as above.
-        unsafe { fill(uri?.to_text().as_bytes(), buffer, capacity, needed_out) }
+        fill(uri?.to_text().as_bytes(), buffer, capacity, needed_out)
     })
 }

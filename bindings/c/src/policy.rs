@@ -8,9 +8,9 @@ use otp_core::{
     policy::{ContentRule, OutOfBounds, Resend},
 };
 
-use crate::guard::{flag, guard};
+use crate::guard::{flag, guard, guard_sized_out};
 use crate::status::{Fault, otp_status};
-use crate::view::{Sized_, checked_size, read_sized_over, write_sized};
+use crate::view::{Sized_, read_sized_over};
 
 /// A code of decimal digits.
 pub const OTP_CODE_DIGITS: i32 = 1;
@@ -282,13 +282,9 @@ fn seconds(field: &str, value: i64) -> Result<Duration, Fault> {
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn otp_policy_default(policy_out: *mut otp_policy) -> otp_status {
-    guard(|| {
-        // SAFETY: by this function's contract.
-        let size = unsafe { checked_size(policy_out, "policy_out")? };
-        // SAFETY: as above.
-        unsafe { write_sized(&otp_policy::of(&Policy::default()), policy_out, size) };
-        Ok(())
-    })
+    let default = || Ok(otp_policy::of(&Policy::default()));
+    // SAFETY: by this function's contract.
+    unsafe { guard_sized_out(policy_out, "policy_out", default) }
 }
 
 /// Fills rate limits with the defaults.
@@ -301,14 +297,9 @@ pub unsafe extern "C" fn otp_policy_default(policy_out: *mut otp_policy) -> otp_
 pub unsafe extern "C" fn otp_rate_limits_default(
     rate_limits_out: *mut otp_rate_limits,
 ) -> otp_status {
-    guard(|| {
-        // SAFETY: by this function's contract.
-        let size = unsafe { checked_size(rate_limits_out, "rate_limits_out")? };
-        let default = otp_rate_limits::of(&RateLimits::default());
-        // SAFETY: as above.
-        unsafe { write_sized(&default, rate_limits_out, size) };
-        Ok(())
-    })
+    let default = || Ok(otp_rate_limits::of(&RateLimits::default()));
+    // SAFETY: by this function's contract.
+    unsafe { guard_sized_out(rate_limits_out, "rate_limits_out", default) }
 }
 
 /// Checks a policy without an engine; the detail names setting, value and bounds.

@@ -9,14 +9,12 @@ use otp_core::{
     },
 };
 
-use crate::binding::otp_target;
-use crate::engine::{otp_engine, use_engine, use_store};
-use crate::guard::{flag, guard};
+use crate::engine::{otp_engine, use_engine};
+use crate::guard::{flag, guard, guard_out, guard_sized_out};
 use crate::status::{Fault, otp_status};
-use crate::store::otp_store;
-use crate::view::{
-    Sized_, checked_size, hand_out, lend, otp_bytes, otp_view, read_sized, writable, write_sized,
-};
+use crate::store::{otp_store, use_store};
+use crate::target::otp_target;
+use crate::view::{Out, Sized_, lend, otp_bytes, otp_view, read_sized};
 
 /// Returns the newest `limit` signature records of a target: UTF-8 text, newest first, each a line
 /// `<JWS>~<disclosure>~…`; an empty text where nothing was signed. A `limit` of 1 gives the latest.
@@ -36,19 +34,16 @@ pub unsafe extern "C" fn otp_engine_signatures(
     limit: usize,
     records_out: *mut *mut otp_bytes,
 ) -> otp_status {
-    guard(|| {
-        writable(records_out, "records_out")?;
-        // SAFETY: by this function's contract, here and below.
-        let (engine, store) = unsafe { (use_engine(engine)?, use_store(store)?) };
-        let (tenant, target) =
-            // SAFETY: as above.
-            unsafe { (tenant.text("tenant")?, lend(target, "target")?.read()?) };
-        let records = engine.signatures(&*store.store, tenant, &target, limit)?;
-        let lines: Vec<String> = records.iter().map(SignatureRecord::to_sd_jwt).collect();
-        // SAFETY: asked above.
-        unsafe { hand_out(records_out, otp_bytes::give(lines.join("\n"))) };
-        Ok(())
-    })
+    // SAFETY: by this function's contract.
+    unsafe {
+        guard_out(records_out, "records_out", || {
+            let (engine, store) = (use_engine(engine)?, use_store(store)?);
+            let (tenant, target) = (tenant.text("tenant")?, lend(target, "target")?.read()?);
+            let records = engine.signatures(store, tenant, &target, limit)?;
+            let lines: Vec<String> = records.iter().map(SignatureRecord::to_sd_jwt).collect();
+            Ok(otp_bytes::give(lines.join("\n")))
+        })
+    }
 }
 
 /// How many signature records a target has, and the newest of them.
@@ -83,25 +78,20 @@ pub unsafe extern "C" fn otp_engine_chain_head(
     target: *const otp_target,
     head_out: *mut otp_chain_head,
 ) -> otp_status {
-    guard(|| {
-        // SAFETY: by this function's contract, here and below.
-        let (engine, store) = unsafe { (use_engine(engine)?, use_store(store)?) };
-        // SAFETY: as above.
-        let size = unsafe { checked_size(head_out, "head_out")? };
-        let (tenant, target) =
-            // SAFETY: as above.
-            unsafe { (tenant.text("tenant")?, lend(target, "target")?.read()?) };
-        let head = engine.chain_head(&*store.store, tenant, &target)?;
-        let head = otp_chain_head {
-            struct_size: size_of::<otp_chain_head>(),
-            count: head.count(),
-            digest: head.digest().unwrap_or_default(),
-            has_digest: i32::from(head.digest().is_some()),
-        };
-        // SAFETY: as above.
-        unsafe { write_sized(&head, head_out, size) };
-        Ok(())
-    })
+    // SAFETY: by this function's contract.
+    unsafe {
+        guard_sized_out(head_out, "head_out", || {
+            let (engine, store) = (use_engine(engine)?, use_store(store)?);
+            let (tenant, target) = (tenant.text("tenant")?, lend(target, "target")?.read()?);
+            let head = engine.chain_head(store, tenant, &target)?;
+            Ok(otp_chain_head {
+                struct_size: size_of::<otp_chain_head>(),
+                count: head.count(),
+                digest: head.digest().unwrap_or_default(),
+                has_digest: i32::from(head.digest().is_some()),
+            })
+        })
+    }
 }
 
 /// Which personal details of which signature record are erased.
@@ -138,39 +128,30 @@ pub unsafe extern "C" fn otp_engine_erase(
     request: *const otp_erase_request,
     record_out: *mut *mut otp_bytes,
 ) -> otp_status {
-    guard(|| {
-        writable(record_out, "record_out")?;
-        // SAFETY: by this function's contract, here and below.
-        let (engine, store) = unsafe { (use_engine(engine)?, use_store(store)?) };
-        // SAFETY: as above.
-        let request = unsafe { read_sized(request, "request")? };
-        let (tenant, target) =
-            // SAFETY: as above.
-            unsafe { (request.tenant.text("tenant")?, request.target.read()?) };
-        // SAFETY: as above.
-        let names = unsafe { request.details.text("details")? };
-        let detail = |name| {
-            RecordDetail::parse(name)
-                .ok_or_else(|| Fault::argument("details names an unknown detail"))
-        };
-        let details = names
-            .split(',')
-            .map(detail)
-            .collect::<Result<Vec<_>, _>>()?;
-        let request = EraseRequest {
-            tenant,
-            target,
-            sequence: request.sequence,
-            details: &details,
-        };
-        let left = match engine.erase(&*store.store, &request)? {
-            EraseOutcome::Record(record) => record.to_sd_jwt(),
-            EraseOutcome::NoRecord => String::new(),
-        };
-        // SAFETY: asked above.
-        unsafe { hand_out(record_out, otp_bytes::give(left)) };
-        Ok(())
-    })
+    // SAFETY: by this function's contract.
+    unsafe {
+        guard_out(record_out, "record_out", || {
+            let (engine, store) = (use_engine(engine)?, use_store(store)?);
+            let request = read_sized(request, "request")?;
+            let detail = |name| {
+                RecordDetail::parse(name)
+                    .ok_or_else(|| Fault::argument("details names an unknown detail"))
+            };
+            let names = request.details.text("details")?.split(',');
+            let details = names.map(detail).collect::<Result<Vec<_>, _>>()?;
+            let request = EraseRequest {
+                tenant: request.tenant.text("tenant")?,
+                target: request.target.read()?,
+                sequence: request.sequence,
+                details: &details,
+            };
+            let left = match engine.erase(store, &request)? {
+                EraseOutcome::Record(record) => record.to_sd_jwt(),
+                EraseOutcome::NoRecord => String::new(),
+            };
+            Ok(otp_bytes::give(left))
+        })
+    }
 }
 
 /// What a verifier expects; empty views are not checked, and neither is a NULL chain head.
@@ -198,6 +179,27 @@ struct Given<'a> {
     field: Option<&'a str>,
     id: Option<&'a str>,
     head: Option<(u64, Option<[u8; 32]>)>,
+}
+
+/// Writes whether a signature or chain holds, and what it says or why it does not hold.
+///
+/// # Safety
+///
+/// `valid_out` and `text_out` are NULL or valid during the call.
+unsafe fn guard_checked(
+    valid_out: *mut i32,
+    text_out: *mut *mut otp_bytes,
+    check: impl FnOnce() -> Result<(bool, String), Fault>,
+) -> otp_status {
+    // SAFETY: by this function's contract.
+    guard(|| unsafe {
+        let valid_out = Out::at(valid_out, "valid_out")?;
+        let text_out = Out::at(text_out, "text_out")?;
+        let (valid, text) = check()?;
+        valid_out.write(i32::from(valid));
+        text_out.write(otp_bytes::give(text));
+        Ok(())
+    })
 }
 
 impl<'a> Given<'a> {
@@ -282,32 +284,21 @@ pub unsafe extern "C" fn otp_verify_record(
     valid_out: *mut i32,
     text_out: *mut *mut otp_bytes,
 ) -> otp_status {
-    guard(|| {
-        writable(valid_out, "valid_out")?;
-        writable(text_out, "text_out")?;
-        // SAFETY: by this function's contract.
-        let (record, jwks, expected) = unsafe {
-            (
-                record.text("record")?,
-                jwks.text("jwks")?,
-                read_expected(expected)?,
-            )
-        };
-        let (expected, keys) = (expected.of_record()?, read_keys(jwks)?);
-        let verified = SignatureRecord::from_sd_jwt(record).and_then(|record| {
-            verify_record(record.jws(), record.disclosures(), &keys, Some(&expected))
-        });
-        let (valid, text) = match verified {
-            Ok(verified) => (1, verified.payload().to_owned()),
-            Err(error) => (0, error.to_string()),
-        };
-        // SAFETY: asked above.
-        unsafe {
-            hand_out(valid_out, valid);
-            hand_out(text_out, otp_bytes::give(text));
-        }
-        Ok(())
-    })
+    // SAFETY: by this function's contract.
+    unsafe {
+        guard_checked(valid_out, text_out, || {
+            let (record, jwks) = (record.text("record")?, jwks.text("jwks")?);
+            let expected = read_expected(expected)?.of_record()?;
+            let keys = read_keys(jwks)?;
+            let verified = SignatureRecord::from_sd_jwt(record).and_then(|record| {
+                verify_record(record.jws(), record.disclosures(), &keys, Some(&expected))
+            });
+            Ok(match verified {
+                Ok(verified) => (true, verified.payload().to_owned()),
+                Err(error) => (false, error.to_string()),
+            })
+        })
+    }
 }
 
 /// Verifies the records of a target, newest first, a line each.
@@ -330,50 +321,35 @@ pub unsafe extern "C" fn otp_verify_chain(
     valid_out: *mut i32,
     text_out: *mut *mut otp_bytes,
 ) -> otp_status {
-    guard(|| {
-        writable(valid_out, "valid_out")?;
-        writable(text_out, "text_out")?;
-        // SAFETY: by this function's contract.
-        let (records, jwks, expected) = unsafe {
-            (
-                records.text("records")?,
-                jwks.text("jwks")?,
-                read_expected(expected)?,
-            )
-        };
-        let keys = read_keys(jwks)?;
-        let lines = records.lines().filter(|line| !line.is_empty());
-        let (valid, text) = match lines
-            .map(SignatureRecord::from_sd_jwt)
-            .collect::<Result<Vec<_>, _>>()
-        {
-            Err(error) => (0, format!("signatures\tbad\t{error}")),
-            Ok(records) => {
-                let verdict = verify_chain(&records, &keys, &expected.of_chain());
-                let answers = [
-                    ("signatures", verdict.signatures),
-                    ("tenant", verdict.tenant),
-                    ("field", verdict.field),
-                    ("chain", verdict.chain),
-                    ("head", verdict.head),
-                ];
-                let said = answers.map(|(name, answer)| match answer {
-                    RecordCheck::Good => format!("{name}\tgood"),
-                    RecordCheck::NotChecked => format!("{name}\tnot checked"),
-                    RecordCheck::Bad(error) => format!("{name}\tbad\t{error}"),
-                });
-                let empty = expected.head.is_some_and(|(count, _)| count == 0);
-                let shown = !records.is_empty() || empty;
-                (i32::from(verdict.none_bad() && shown), said.join("\n"))
-            }
-        };
-        // SAFETY: asked above.
-        unsafe {
-            hand_out(valid_out, valid);
-            hand_out(text_out, otp_bytes::give(text));
-        }
-        Ok(())
-    })
+    // SAFETY: by this function's contract.
+    unsafe {
+        guard_checked(valid_out, text_out, || {
+            let (records, jwks) = (records.text("records")?, jwks.text("jwks")?);
+            let (expected, keys) = (read_expected(expected)?, read_keys(jwks)?);
+            let lines = records.lines().filter(|line| !line.is_empty());
+            let read: Result<Vec<_>, _> = lines.map(SignatureRecord::from_sd_jwt).collect();
+            let records = match read {
+                Ok(records) => records,
+                Err(error) => return Ok((false, format!("signatures\tbad\t{error}"))),
+            };
+            let verdict = verify_chain(&records, &keys, &expected.of_chain());
+            let answers = [
+                ("signatures", &verdict.signatures),
+                ("tenant", &verdict.tenant),
+                ("field", &verdict.field),
+                ("chain", &verdict.chain),
+                ("head", &verdict.head),
+            ];
+            let said = answers.map(|(name, answer)| match answer {
+                RecordCheck::Good => format!("{name}\tgood"),
+                RecordCheck::NotChecked => format!("{name}\tnot checked"),
+                RecordCheck::Bad(error) => format!("{name}\tbad\t{error}"),
+            });
+            let empty = expected.head.is_some_and(|(count, _)| count == 0);
+            let shown = !records.is_empty() || empty;
+            Ok((verdict.none_bad() && shown, said.join("\n")))
+        })
+    }
 }
 
 fn read_keys(jwks: &str) -> Result<VerifyingKeys, Fault> {

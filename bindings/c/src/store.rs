@@ -7,18 +7,16 @@ use otp_core::MemoryStore;
 use otp_core::Store;
 use otp_engine_sqlite::SqliteStore;
 
-use crate::fork::Generation;
-use crate::guard::{guard, guard_drop, outside_callbacks};
+use crate::guard::{flag, guard, guard_out, outside_callbacks};
+use crate::handle::{self, Handle};
 use crate::host::{HostStore, otp_host_store};
-use crate::key::drop_handle;
 use crate::status::{Fault, otp_status, with_causes};
-use crate::view::{bytes, hand_out, lend, otp_bytes, read_sized, text, writable};
+use crate::view::{Out, otp_bytes, otp_view, read_sized};
 
 /// A store; used by any number of engines and threads at once.
-pub struct otp_store {
-    pub(crate) store: Arc<dyn Store>,
-    pub(crate) generation: Generation,
-}
+pub struct otp_store(Arc<dyn Store>);
+
+impl Handle for otp_store {}
 
 impl core::fmt::Debug for otp_store {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
@@ -28,10 +26,7 @@ impl core::fmt::Debug for otp_store {
 
 impl otp_store {
     fn give(store: impl Store + 'static) -> *mut Self {
-        Box::into_raw(Box::new(Self {
-            store: Arc::new(store),
-            generation: Generation::current(),
-        }))
+        handle::give(Self(Arc::new(store)))
     }
 }
 
@@ -51,27 +46,22 @@ pub unsafe extern "C" fn otp_store_memory_new(
     keep_records: i32,
     store_out: *mut *mut otp_store,
 ) -> otp_status {
-    guard(|| {
-        writable(store_out, "store_out")?;
-        let store = match (keep_records, max_cells) {
-            (0, 0) => MemoryStore::new(),
-            (0, cells) => MemoryStore::with_capacity_limit(cells),
-            (1, 0) => MemoryStore::keeping_records_until_exit(),
-            (1, _) => {
-                return Err(Fault::argument(
-                    "max_cells must be 0 where keep_records is 1",
-                ));
-            }
-            (other, _) => {
-                return Err(Fault::argument(format!(
-                    "keep_records is {other}; it must be 0 or 1"
-                )));
-            }
-        };
-        // SAFETY: asked above.
-        unsafe { hand_out(store_out, otp_store::give(store)) };
-        Ok(())
-    })
+    // SAFETY: by this function's contract.
+    unsafe {
+        guard_out(store_out, "store_out", || {
+            let store = match (flag(keep_records, "keep_records")?, max_cells) {
+                (false, 0) => MemoryStore::new(),
+                (false, cells) => MemoryStore::with_capacity_limit(cells),
+                (true, 0) => MemoryStore::keeping_records_until_exit(),
+                (true, _) => {
+                    return Err(Fault::argument(
+                        "max_cells must be 0 where keep_records is 1",
+                    ));
+                }
+            };
+            Ok(otp_store::give(store))
+        })
+    }
 }
 
 /// Opens a store in an SQLite file, made if absent; several processes of one host may share it.
@@ -80,32 +70,30 @@ pub unsafe extern "C" fn otp_store_memory_new(
 ///
 /// # Safety
 ///
-/// `path` is NULL or has `path_len` bytes; `store_out` is NULL or valid.
+/// `path` has as many bytes as it says; `store_out` is NULL or valid.
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn otp_store_sqlite_open(
-    path: *const u8,
-    path_len: usize,
+    path: otp_view,
     store_out: *mut *mut otp_store,
 ) -> otp_status {
-    guard(|| {
-        writable(store_out, "store_out")?;
-        // SAFETY: by this function's contract.
-        let path = text(unsafe { bytes(path, path_len, "path")? }, "path")?;
-        if path.is_empty() || path.contains('\0') {
-            return Err(Fault::argument("path is empty or holds a NUL"));
-        }
-        if path == ":memory:" || path.starts_with("file:") {
-            return Err(Fault::argument(
-                "path must be that of a file: for cells in memory there is otp_store_memory_new",
-            ));
-        }
-        let store = SqliteStore::open(Path::new(path))
-            .map_err(|error| Fault::new(otp_status::StoreUnavailable, with_causes(&error)))?;
-        // SAFETY: asked above.
-        unsafe { hand_out(store_out, otp_store::give(store)) };
-        Ok(())
-    })
+    // SAFETY: by this function's contract.
+    unsafe {
+        guard_out(store_out, "store_out", || {
+            let path = path.text("path")?;
+            if path.is_empty() || path.contains('\0') {
+                return Err(Fault::argument("path is empty or holds a NUL"));
+            }
+            if path == ":memory:" || path.starts_with("file:") {
+                return Err(Fault::argument(
+                    "path must be that of a file: for cells in memory there is otp_store_memory_new",
+                ));
+            }
+            let store = SqliteStore::open(Path::new(path))
+                .map_err(|error| Fault::new(otp_status::StoreUnavailable, with_causes(&error)))?;
+            Ok(otp_store::give(store))
+        })
+    }
 }
 
 /// Makes a store of the host's callbacks. `user_data` passes to the store only if this succeeds.
@@ -120,14 +108,13 @@ pub unsafe extern "C" fn otp_store_host_new(
     table: *const otp_host_store,
     store_out: *mut *mut otp_store,
 ) -> otp_status {
-    guard(|| {
-        writable(store_out, "store_out")?;
-        // SAFETY: by this function's contract.
-        let table = unsafe { read_sized(table, "table")? };
-        // SAFETY: asked above.
-        unsafe { hand_out(store_out, otp_store::give(HostStore::new(&table)?)) };
-        Ok(())
-    })
+    // SAFETY: by this function's contract.
+    unsafe {
+        guard_out(store_out, "store_out", || {
+            let table = read_sized(table, "table")?;
+            Ok(otp_store::give(HostStore::new(&table)?))
+        })
+    }
 }
 
 /// Frees a store; NULL is harmless, and so is a store made before a fork.
@@ -138,7 +125,7 @@ pub unsafe extern "C" fn otp_store_host_new(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn otp_store_free(store: *mut otp_store) {
     // SAFETY: by this function's contract.
-    guard_drop(|| unsafe { drop_handle(store, |store| store.generation) });
+    unsafe { handle::free(store) };
 }
 
 /// Runs the suite that every store must pass; `passed_out` is 1 if it does, 0 if not.
@@ -156,22 +143,30 @@ pub unsafe extern "C" fn otp_store_check(
     passed_out: *mut i32,
     report_out: *mut *mut otp_bytes,
 ) -> otp_status {
-    guard(|| {
-        writable(passed_out, "passed_out")?;
-        writable(report_out, "report_out")?;
+    // SAFETY: by this function's contract.
+    guard(|| unsafe {
+        let (passed, text) = (
+            Out::at(passed_out, "passed_out")?,
+            Out::at(report_out, "report_out")?,
+        );
         outside_callbacks()?;
-        // SAFETY: by this function's contract.
-        let store = unsafe { lend(store, "store")? };
-        store.generation.check("store")?;
-        let make = || -> Box<dyn Store> { Box::new(Shared(Arc::clone(&store.store))) };
+        let store = handle::lend(store, "store")?;
+        let make = || -> Box<dyn Store> { Box::new(Shared(Arc::clone(&store.0))) };
         let report = otp_store_tests::check(&make, &otp_store_tests::Options::new());
-        // SAFETY: asked above.
-        unsafe {
-            hand_out(passed_out, i32::from(report.passed()));
-            hand_out(report_out, otp_bytes::give(report.to_string()));
-        }
+        passed.write(i32::from(report.passed()));
+        text.write(otp_bytes::give(report.to_string()));
         Ok(())
     })
+}
+
+/// Borrows a store.
+///
+/// # Safety
+///
+/// `store` is NULL or valid for as long as the result is used.
+pub(crate) unsafe fn use_store<'a>(store: *const otp_store) -> Result<&'a dyn Store, Fault> {
+    // SAFETY: by this function's contract.
+    Ok(&*unsafe { handle::lend(store, "store")? }.0)
 }
 
 /// A second handle to one store.

@@ -2,13 +2,13 @@
 
 use otp_core::{ChallengeId, Evidence, Submission};
 
-use crate::binding::{otp_binding, use_binding};
+use crate::binding::{otp_binding, use_binding, use_bound};
 use crate::challenge::otp_verdict;
-use crate::engine::{check_count, otp_engine, use_engine, use_store};
+use crate::engine::{otp_engine, use_engine};
 use crate::guard::guard_code;
 use crate::status::{Fault, otp_status};
-use crate::store::otp_store;
-use crate::view::{Items, Sized_, bytes, checked_size, otp_view, read_sized, write_sized};
+use crate::store::{otp_store, use_store};
+use crate::view::{Items, Sized_, SizedOut, bytes, check_count, otp_view, read_sized};
 
 /// Judges the code that a person entered; the attempt is committed before this returns.
 ///
@@ -30,22 +30,13 @@ pub unsafe extern "C" fn otp_engine_verify(
     code_len: usize,
     verdict_out: *mut otp_verdict,
 ) -> otp_status {
-    guard_code(|| {
-        // SAFETY: by this function's contract, here and below.
-        let (engine, store) = unsafe { (use_engine(engine)?, use_store(store)?) };
-        // SAFETY: as above; reads `struct_size` alone, the rest may be uninitialised.
-        let size = unsafe { checked_size(verdict_out, "verdict_out")? };
-        // SAFETY: as above.
-        let (binding, code) = unsafe {
-            (
-                use_binding(binding, engine)?,
-                bytes(code, code_len, "code")?,
-            )
-        };
+    // SAFETY: by this function's contract.
+    guard_code(|| unsafe {
+        let out = SizedOut::at(verdict_out, "verdict_out")?;
+        let (engine, store, binding) = use_bound(engine, store, binding)?;
+        let submission = Submission::new(binding, bytes(code, code_len, "code")?);
         // Everything that can be refused has been; only now does something happen.
-        let verdict = engine.verify(&*store.store, Submission::new(binding, code))?;
-        // SAFETY: as above; writes no more than the `size` bytes that the caller owns.
-        unsafe { write_sized(&otp_verdict::of(&verdict), verdict_out, size) };
+        out.write(&otp_verdict::of(&engine.verify(store, submission)?));
         Ok(())
     })
 }
@@ -117,16 +108,12 @@ pub unsafe extern "C" fn otp_engine_verify_submission(
     submission: *const otp_submission,
     verdict_out: *mut otp_verdict,
 ) -> otp_status {
-    guard_code(|| {
-        // SAFETY: by this function's contract, here and below.
-        let (engine, store) = unsafe { (use_engine(engine)?, use_store(store)?) };
-        // SAFETY: as above; reads `struct_size` alone, the rest may be uninitialised.
-        let size = unsafe { checked_size(verdict_out, "verdict_out")? };
-        // SAFETY: as above.
-        let submission = unsafe { read_sized(submission, "submission")?.lend(engine)? };
-        let verdict = engine.verify(&*store.store, submission)?;
-        // SAFETY: as above; writes no more than the `size` bytes that the caller owns.
-        unsafe { write_sized(&otp_verdict::of(&verdict), verdict_out, size) };
+    // SAFETY: by this function's contract.
+    guard_code(|| unsafe {
+        let out = SizedOut::at(verdict_out, "verdict_out")?;
+        let (engine, store) = (use_engine(engine)?, use_store(store)?);
+        let submission = read_sized(submission, "submission")?.lend(engine)?;
+        out.write(&otp_verdict::of(&engine.verify(store, submission)?));
         Ok(())
     })
 }
@@ -154,7 +141,8 @@ pub unsafe extern "C" fn otp_engine_verify_many(
     verdicts_out: *mut otp_verdict,
     verdict_size: usize,
 ) -> otp_status {
-    guard_code(|| {
+    // SAFETY: by this function's contract; there are as many items as submissions.
+    guard_code(|| unsafe {
         let items = Items::lend(verdicts_out, verdict_size, ["verdicts_out", "verdict_size"])?;
         check_count(submissions, count, "submissions")?;
         let submissions = Items::lend(
@@ -162,20 +150,17 @@ pub unsafe extern "C" fn otp_engine_verify_many(
             submission_size,
             ["submissions", "submission_size"],
         )?;
-        // SAFETY: by this function's contract, here and below.
-        let (engine, store) = unsafe { (use_engine(engine)?, use_store(store)?) };
+        let (engine, store) = (use_engine(engine)?, use_store(store)?);
         for at in 0..count {
             let judge = || -> Result<otp_verdict, Fault> {
-                // SAFETY: as above.
-                let submission = unsafe { submissions.read(at).lend(engine)? };
-                Ok(otp_verdict::of(&engine.verify(&*store.store, submission)?))
+                let submission = submissions.read(at).lend(engine)?;
+                Ok(otp_verdict::of(&engine.verify(store, submission)?))
             };
-            let item = judge().unwrap_or_else(|fault| otp_verdict {
+            let verdict = judge().unwrap_or_else(|fault| otp_verdict {
                 status: fault.status as i32,
                 ..otp_verdict::zeroed()
             });
-            // SAFETY: as above; there are as many items as submissions, each of `verdict_size` bytes.
-            unsafe { write_sized(&item, items.cleared(at), verdict_size) };
+            items.cleared(at).write(&verdict);
         }
         Ok(())
     })
@@ -214,25 +199,21 @@ impl otp_evidence {
     /// The views have as many bytes as they say, for as long as the result is used.
     unsafe fn lend<'a>(&self) -> Result<Evidence<'a>, Fault> {
         let mut evidence = Evidence::new();
-        // SAFETY: by this function's contract, here and below.
+        type Set<'a> = fn(Evidence<'a>, &'a str) -> Evidence<'a>;
+        let texts: [(otp_view, &str, Set<'a>); 6] = [
+            (self.user_name, "user_name", Evidence::user_name),
+            (self.signer_name, "signer_name", Evidence::signer_name),
+            (self.consent, "consent", Evidence::consent),
+            (self.revision, "revision", Evidence::revision),
+            (self.ip, "ip", Evidence::ip),
+            (self.agent, "agent", Evidence::agent),
+        ];
+        // SAFETY: by this function's contract.
         unsafe {
-            if let Some(name) = self.user_name.optional_text("user_name")? {
-                evidence = evidence.user_name(name);
-            }
-            if let Some(name) = self.signer_name.optional_text("signer_name")? {
-                evidence = evidence.signer_name(name);
-            }
-            if let Some(consent) = self.consent.optional_text("consent")? {
-                evidence = evidence.consent(consent);
-            }
-            if let Some(revision) = self.revision.optional_text("revision")? {
-                evidence = evidence.revision(revision);
-            }
-            if let Some(ip) = self.ip.optional_text("ip")? {
-                evidence = evidence.ip(ip);
-            }
-            if let Some(agent) = self.agent.optional_text("agent")? {
-                evidence = evidence.agent(agent);
+            for (view, name, set) in texts {
+                if let Some(text) = view.optional_text(name)? {
+                    evidence = set(evidence, text);
+                }
             }
             if !self.document.data.is_null() {
                 evidence = evidence.document(self.document.bytes("document")?);

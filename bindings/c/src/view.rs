@@ -81,15 +81,12 @@ pub(crate) unsafe fn bytes<'a>(data: *const u8, len: usize, name: &str) -> Resul
     Ok(unsafe { core::slice::from_raw_parts(data, len) })
 }
 
-pub(crate) fn text<'a>(bytes: &'a [u8], name: &str) -> Result<&'a str, Fault> {
-    core::str::from_utf8(bytes).map_err(|_| not_utf8(name))
+fn text<'a>(bytes: &'a [u8], name: &str) -> Result<&'a str, Fault> {
+    core::str::from_utf8(bytes)
+        .map_err(|_| Fault::new(otp_status::Utf8, format!("{name} is not UTF-8")))
 }
 
-pub(crate) fn not_utf8(name: &str) -> Fault {
-    Fault::new(otp_status::Utf8, format!("{name} is not UTF-8"))
-}
-
-/// Borrows a handle or structure of the caller.
+/// Borrows a structure of the caller.
 ///
 /// # Safety
 ///
@@ -177,22 +174,58 @@ unsafe fn read_prefix<T: Sized_>(pointer: *const T, size: usize, mut default: T)
     default
 }
 
-/// Writes an out structure: no more than the caller has, and its own `struct_size` stays.
-///
-/// # Safety
-///
-/// `out` points to `size` bytes, as [`checked_size`] found.
-pub(crate) unsafe fn write_sized<T: Sized_>(value: &T, out: *mut T, size: usize) {
-    let count = size.min(size_of::<T>()) - size_of::<usize>();
-    let (from, to) = (ptr::from_ref(value).cast::<u8>(), out.cast::<u8>());
-    // SAFETY: both have `count` bytes behind their first member.
-    unsafe {
-        ptr::copy_nonoverlapping(
-            from.add(size_of::<usize>()),
-            to.add(size_of::<usize>()),
-            count,
-        );
-    };
+/// Where the caller wants one number or handle: looked at before anything happens, written at the end.
+pub(crate) struct Out<T>(*mut T);
+
+impl<T> Out<T> {
+    /// # Safety
+    ///
+    /// `place` is NULL or valid for as long as the result is used.
+    pub(crate) unsafe fn at(place: *mut T, name: &str) -> Result<Self, Fault> {
+        writable(place, name)?;
+        Ok(Self(place))
+    }
+
+    pub(crate) fn write(self, value: T) {
+        // SAFETY: not NULL, and valid by the contract of `at`.
+        unsafe { self.0.write(value) };
+    }
+}
+
+/// As [`Out`], for a structure of which the caller has `size` bytes.
+pub(crate) struct SizedOut<T> {
+    place: *mut T,
+    size: usize,
+}
+
+impl<T: Sized_> SizedOut<T> {
+    /// Reads `struct_size` alone: the rest may be uninitialised.
+    ///
+    /// # Safety
+    ///
+    /// `place` is NULL or has as many bytes as its `struct_size` says, for as long as the result is
+    /// used.
+    pub(crate) unsafe fn at(place: *mut T, name: &str) -> Result<Self, Fault> {
+        // SAFETY: by this function's contract.
+        let size = unsafe { checked_size(place, name)? };
+        Ok(Self { place, size })
+    }
+
+    /// Writes no more than the caller has; its own `struct_size` stays. Returns where it was written:
+    /// at least [`Sized_::LEAST`] bytes are the caller's there.
+    pub(crate) fn write(self, value: &T) -> *mut T {
+        let count = self.size.min(size_of::<T>()) - size_of::<usize>();
+        let (from, to) = (ptr::from_ref(value).cast::<u8>(), self.place.cast::<u8>());
+        // SAFETY: both have `count` bytes behind their first member.
+        unsafe {
+            ptr::copy_nonoverlapping(
+                from.add(size_of::<usize>()),
+                to.add(size_of::<usize>()),
+                count,
+            );
+        };
+        self.place
+    }
 }
 
 /// Structures that lie one behind the other, each as large as the caller compiled it: how far apart
@@ -229,16 +262,36 @@ impl<T: Sized_> Items<T> {
     /// # Safety
     ///
     /// The caller has more than `at` items of the size that was lent.
-    pub(crate) unsafe fn cleared(&self, at: usize) -> *mut T {
+    pub(crate) unsafe fn cleared(&self, at: usize) -> SizedOut<T> {
         // SAFETY: by this function's contract; an item is at least as large as its first member.
-        unsafe {
+        let place = unsafe {
             let item = self.first.byte_add(at * self.size);
             item.cast::<u8>().write_bytes(0, self.size);
             item.cast::<usize>().write(self.size);
             item
+        };
+        SizedOut {
+            place,
+            size: self.size,
         }
     }
 }
+
+/// Refuses a batch whose items are NULL or too many.
+pub(crate) fn check_count<T>(items: *const T, count: usize, name: &str) -> Result<(), Fault> {
+    if count > MAX_BATCH {
+        return Err(Fault::argument(format!(
+            "count is {count}; it must be at most {MAX_BATCH}"
+        )));
+    }
+    if items.is_null() && count > 0 {
+        return Err(Fault::argument(format!("{name} is NULL")));
+    }
+    Ok(())
+}
+
+/// The most items of a batch.
+const MAX_BATCH: usize = 65_536;
 
 /// Refuses a distance between the items of an array at which they cannot lie.
 fn check_stride<T>(size: usize, name: &str, least: usize) -> Result<(), Fault> {
@@ -291,16 +344,6 @@ pub(crate) unsafe fn fill(
     // SAFETY: the buffer has room, and does not overlap bytes of ours.
     unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), buffer, bytes.len()) };
     Ok(())
-}
-
-/// Writes a handle or number to the caller.
-///
-/// # Safety
-///
-/// `out` is valid; [`writable`] was asked before anything happened.
-pub(crate) unsafe fn hand_out<T>(out: *mut T, value: T) {
-    // SAFETY: by this function's contract.
-    unsafe { out.write(value) };
 }
 
 /// Refuses an out pointer that is NULL, before anything happens.

@@ -279,7 +279,7 @@ static void case_295_a_path_that_is_no_file_is_refused_by_name(void) {
     size_t at;
     for (at = 0; at < sizeof paths / sizeof paths[0]; at++) {
         STATUS(OTP_STATUS_ARGUMENT,
-               otp_store_sqlite_open((const uint8_t *)paths[at], strlen(paths[at]), &store));
+               otp_store_sqlite_open(view(paths[at]), &store));
         CHECK(detail_names("path") && store == NULL);
     }
 }

@@ -121,7 +121,7 @@ static otp_engine *new_engine(uint8_t seed, int signs) {
     keys.code_size = sizeof code;
     keys.index = view_of(secrets[1], 32);
     OK(otp_key_ring_new(&keys, &ring));
-    if (signs) OK(otp_signing_key_from_seed(secrets[2], 32, &key));
+    if (signs) OK(otp_signing_key_from_seed(view_of(secrets[2], 32), &key));
     options.clock.now = clock_now;
     options.signing_key = key;
     OK(otp_engine_new(ring, &options, &engine));
@@ -240,11 +240,10 @@ static void the_rest_of_a_challenge(const otp_engine *engine, const otp_store *s
     CHECK(said == 2);
     OK(otp_engine_cancel(engine, store, given.binding, &said));
     CHECK(said == 1);
-    OK(otp_engine_unlock(engine, store, (const uint8_t *)"acme", 4, (const uint8_t *)"u2000", 5, &said));
-    OK(otp_engine_reset_slot(engine, store, given.binding, (const uint8_t *)"why", 3, &said));
-    OK(otp_engine_reset_recipient(engine, store, given.binding, (const uint8_t *)"why", 3, &said));
-    OK(otp_engine_reset_user(engine, store, (const uint8_t *)"acme", 4, (const uint8_t *)"u2000", 5,
-                             (const uint8_t *)"why", 3, &said));
+    OK(otp_engine_unlock(engine, store, view("acme"), view("u2000"), &said));
+    OK(otp_engine_reset_slot(engine, store, given.binding, view("why"), &said));
+    OK(otp_engine_reset_recipient(engine, store, given.binding, view("why"), &said));
+    OK(otp_engine_reset_user(engine, store, view("acme"), view("u2000"), view("why"), &said));
     OK(otp_engine_purge(engine, store, 10, &dropped));
     row("status, delivery, cancel, unlock, resets and purge");
 }
@@ -359,7 +358,7 @@ static void hotp(const otp_engine *engine, const otp_store *store, int32_t hash,
     otp_oath_verdict verdict;
     SIZED(otp_oath_match, match);
     char claim[160];
-    OK(otp_hotp_new(device_secret(), 32, hash, digits, 0, &key));
+    OK(otp_hotp_new(view_of(device_secret(), 32), hash, digits, 0, &key));
     for (at = 0; at < 6; at++) {
         OK(otp_hotp_generate(key, 3 * at / 2, codes[at], sizeof codes[at])); /* 0 1 3 4 6 7 */
         CHECK(depends_on_secrets(codes[at], digits));
@@ -407,7 +406,7 @@ static void totp(const otp_engine *engine, const otp_store *store, int32_t hash,
     otp_view none = view_of(NULL, 0);
     SIZED(otp_oath_match, match);
     char claim[160];
-    OK(otp_totp_new(device_secret(), 32, hash, digits, 30, &key));
+    OK(otp_totp_new(view_of(device_secret(), 32), hash, digits, 30, &key));
     for (at = 0; at < 4; at++) {
         OK(otp_totp_generate(key, now + 30 * (int64_t)at, codes[at], sizeof codes[at]));
         CHECK(depends_on_secrets(codes[at], digits));
@@ -441,7 +440,7 @@ static void ocra(const otp_engine *engine, const otp_store *store, const char *s
     SIZED(otp_oath_match, match);
     SIZED(otp_oath_verdict, verdict);
     char claim[160];
-    OK(otp_ocra_new((const uint8_t *)suite, strlen(suite), device_secret(), 32, &key));
+    OK(otp_ocra_new(view(suite), view_of(device_secret(), 32), &key));
     memset(pin, 7, sizeof pin);
     make_secret(pin, sizeof pin);
     OK(otp_engine_ocra_question(engine, given.binding, key, question, sizeof question, &len));
@@ -484,8 +483,8 @@ static void devices(const otp_engine *engine, const otp_store *store) {
     SIZED(otp_device, first);
     SIZED(otp_device, second);
     SIZED(otp_oath_verdict, verdict);
-    OK(otp_hotp_new(device_secret(), 31, OTP_HASH_SHA1, 6, 0, &hotp));
-    OK(otp_totp_new(device_secret(), 31, OTP_HASH_SHA1, 6, 30, &totp));
+    OK(otp_hotp_new(view_of(device_secret(), 31), OTP_HASH_SHA1, 6, 0, &hotp));
+    OK(otp_totp_new(view_of(device_secret(), 31), OTP_HASH_SHA1, 6, 30, &totp));
     first.totp = totp;
     second.hotp = hotp;
     first.reach = second.reach = 2;
@@ -511,9 +510,9 @@ static void devices(const otp_engine *engine, const otp_store *store) {
 static void secrets_in_base32(void) {
     uint8_t text[64], back[32];
     size_t len = 0;
-    OK(otp_base32_encode(device_secret(), 32, text, sizeof text, &len));
+    OK(otp_base32_encode(view_of(device_secret(), 32), text, sizeof text, &len));
     CHECK(len == 52 && depends_on_secrets(text, 51));
-    OK(otp_base32_decode(text, len, back, sizeof back, &len));
+    OK(otp_base32_decode(view_of(text, len), back, sizeof back, &len));
     CHECK(len == 32 && depends_on_secrets(back, 32));
     row("a device's secret in base32, written and read");
 }

@@ -91,7 +91,7 @@ static otp_engine *make_engine(int32_t code_kind) {
     options.code_size = sizeof(otp_code_key);
     options.index = view_of(own.index_secret, SECRET);
     OK(otp_key_ring_new(&options, &ring));
-    OK(otp_signing_key_from_seed(own.seed, SECRET, &key));
+    OK(otp_signing_key_from_seed(view_of(own.seed, SECRET), &key));
     OK(otp_policy_default(&policy));
     policy.code = code_kind;
     policy.symbols = 10;

@@ -119,7 +119,7 @@ static void case_82_an_inherited_signing_key_is_refused_in_the_child(void) {
     otp_signing_key *key = NULL;
     otp_bytes *text = NULL;
     pid_t child;
-    OK(otp_signing_key_from_seed(seed, sizeof seed, &key));
+    OK(otp_signing_key_from_seed(view_of(seed, sizeof seed), &key));
     child = fork();
     CHECK(child >= 0);
     if (child == 0) {
@@ -135,7 +135,7 @@ static void case_82_an_inherited_signing_key_is_refused_in_the_child(void) {
         CHECK(text == NULL && engine == NULL);
         otp_signing_key_free(key); /* harmless: nothing is freed */
         otp_signing_key_free(key);
-        OK(otp_signing_key_from_seed(seed, sizeof seed, &own));
+        OK(otp_signing_key_from_seed(view_of(seed, sizeof seed), &own));
         OK(otp_signing_key_public_pem(own, &text));
         otp_bytes_free(text);
         otp_signing_key_free(own);

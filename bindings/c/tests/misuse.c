@@ -44,10 +44,10 @@ static void case_94_null_is_an_error_of_every_function_that_can_fail(void) {
     REFUSED(otp_engine_with_policy(engine, NULL, NULL));
     REFUSED(otp_key_ring_new(NULL, &ring_out));
     REFUSED(otp_key_ring_new(&ring_options, NULL));
-    REFUSED(otp_signing_key_from_seed(NULL, 32, &key_out));
-    REFUSED(otp_signing_key_from_seed(id, 4, NULL));
-    REFUSED(otp_signing_key_from_pem(NULL, 9, &key_out));
-    REFUSED(otp_signing_key_from_pem(id, 4, NULL));
+    REFUSED(otp_signing_key_from_seed(view_of(NULL, 32), &key_out));
+    REFUSED(otp_signing_key_from_seed(view_of(id, 4), NULL));
+    REFUSED(otp_signing_key_from_pem(view_of(NULL, 9), &key_out));
+    REFUSED(otp_signing_key_from_pem(view_of(id, 4), NULL));
     REFUSED(otp_signing_key_public_jwks(NULL, &bytes_out));
     REFUSED(otp_signing_key_public_pem(NULL, &bytes_out));
     REFUSED(otp_policy_default(NULL));
@@ -58,8 +58,8 @@ static void case_94_null_is_an_error_of_every_function_that_can_fail(void) {
     REFUSED(otp_binding_new(engine, NULL, &binding_out));
     REFUSED(otp_binding_new(engine, &binding, NULL));
     REFUSED(otp_store_memory_new(0, 0, NULL));
-    REFUSED(otp_store_sqlite_open(NULL, 4, &store_out));
-    REFUSED(otp_store_sqlite_open(id, 4, NULL));
+    REFUSED(otp_store_sqlite_open(view_of(NULL, 4), &store_out));
+    REFUSED(otp_store_sqlite_open(view_of(id, 4), NULL));
     REFUSED(otp_store_host_new(NULL, &store_out));
     REFUSED(otp_store_check(NULL, &said, &bytes_out));
     REFUSED(otp_store_check(store, NULL, &bytes_out));
@@ -88,9 +88,9 @@ static void case_94_null_is_an_error_of_every_function_that_can_fail(void) {
     REFUSED(otp_engine_cancel(engine, NULL, known, &said));
     REFUSED(otp_engine_status(engine, store, known, NULL));
     REFUSED(otp_engine_status(NULL, store, known, &challenge));
-    REFUSED(otp_engine_unlock(engine, store, NULL, 4, id, 4, &said));
-    REFUSED(otp_engine_unlock(engine, store, id, 4, NULL, 4, &said));
-    REFUSED(otp_engine_unlock(engine, store, id, 4, id, 4, NULL));
+    REFUSED(otp_engine_unlock(engine, store, view_of(NULL, 4), view_of(id, 4), &said));
+    REFUSED(otp_engine_unlock(engine, store, view_of(id, 4), view_of(NULL, 4), &said));
+    REFUSED(otp_engine_unlock(engine, store, view_of(id, 4), view_of(id, 4), NULL));
     REFUSED(otp_engine_purge(engine, store, 1, NULL));
     REFUSED(otp_engine_purge(engine, NULL, 1, &number));
     REFUSED(otp_engine_check_store(engine, store, NULL));
@@ -102,13 +102,13 @@ static void case_94_null_is_an_error_of_every_function_that_can_fail(void) {
     REFUSED(otp_engine_begin_store(NULL, store, &said));
     REFUSED(otp_engine_purge_confirmed(engine, store, 1, NULL));
     REFUSED(otp_engine_purge_confirmed(engine, NULL, 1, &number));
-    REFUSED(otp_engine_reset_slot(engine, store, known, NULL, 4, &said));
-    REFUSED(otp_engine_reset_slot(engine, store, known, id, 4, NULL));
-    REFUSED(otp_engine_reset_slot(engine, store, NULL, id, 4, &said));
-    REFUSED(otp_engine_reset_recipient(engine, NULL, known, id, 4, &said));
-    REFUSED(otp_engine_reset_recipient(engine, store, known, id, 4, NULL));
-    REFUSED(otp_engine_reset_user(engine, store, id, 4, id, 4, NULL, 4, &said));
-    REFUSED(otp_engine_reset_user(engine, store, id, 4, id, 4, id, 4, NULL));
+    REFUSED(otp_engine_reset_slot(engine, store, known, view_of(NULL, 4), &said));
+    REFUSED(otp_engine_reset_slot(engine, store, known, view_of(id, 4), NULL));
+    REFUSED(otp_engine_reset_slot(engine, store, NULL, view_of(id, 4), &said));
+    REFUSED(otp_engine_reset_recipient(engine, NULL, known, view_of(id, 4), &said));
+    REFUSED(otp_engine_reset_recipient(engine, store, known, view_of(id, 4), NULL));
+    REFUSED(otp_engine_reset_user(engine, store, view_of(id, 4), view_of(id, 4), view_of(NULL, 4), &said));
+    REFUSED(otp_engine_reset_user(engine, store, view_of(id, 4), view_of(id, 4), view_of(id, 4), NULL));
     REFUSED(otp_engine_odds(NULL, &odds));
     REFUSED(otp_engine_odds(engine, NULL));
     REFUSED(otp_engine_findings(NULL, &bytes_out));
@@ -177,12 +177,12 @@ static void case_94_a_small_buffer_sets_the_needed_size_and_nothing_else(void) {
     uint8_t buffer[2048];
     size_t needed = 0, again = 0;
     otp_store *none = NULL;
-    STATUS(OTP_STATUS_BUFFER_TOO_SMALL, otp_base32_encode(secret, sizeof secret, NULL, 0, &needed));
+    STATUS(OTP_STATUS_BUFFER_TOO_SMALL, otp_base32_encode(view_of(secret, sizeof secret), NULL, 0, &needed));
     CHECK(needed == 32);
     spoil(buffer, sizeof buffer);
-    STATUS(OTP_STATUS_BUFFER_TOO_SMALL, otp_base32_encode(secret, sizeof secret, buffer, needed - 1, &again));
+    STATUS(OTP_STATUS_BUFFER_TOO_SMALL, otp_base32_encode(view_of(secret, sizeof secret), buffer, needed - 1, &again));
     CHECK(again == needed && as_spoiled(buffer, sizeof buffer));
-    OK(otp_base32_encode(secret, sizeof secret, buffer, needed, &again));
+    OK(otp_base32_encode(view_of(secret, sizeof secret), buffer, needed, &again));
     CHECK(again == needed && as_spoiled(buffer + needed, sizeof buffer - needed));
 
     STATUS(OTP_STATUS_ARGUMENT, otp_store_memory_new(0, 5, &none));
@@ -303,8 +303,7 @@ static void case_97_invalid_utf8_is_an_error_and_malformed_where_it_was_entered(
             STATUS(OTP_STATUS_UTF8, otp_binding_new(engine, &binding, &none));
             CHECK(detail_names(names[member]));
         }
-        STATUS(OTP_STATUS_UTF8, otp_engine_unlock(engine, store, (const uint8_t *)bad[at], strlen(bad[at]),
-                                                  (const uint8_t *)"7", 1, &said));
+        STATUS(OTP_STATUS_UTF8, otp_engine_unlock(engine, store, view(bad[at]), view("7"), &said));
     }
     CHECK(none == NULL);
     CHECK(verify(engine, store, "15", (const char *)issued.code).outcome == OTP_OUTCOME_ACCEPTED);

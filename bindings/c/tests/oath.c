@@ -6,19 +6,19 @@ static const char *LONGER = "12345678901234567890123456789012";
 
 static otp_hotp *make_hotp(uint64_t first) {
     otp_hotp *hotp = NULL;
-    OK(otp_hotp_new((const uint8_t *)SECRET, strlen(SECRET), OTP_HASH_SHA1, 6, first, &hotp));
+    OK(otp_hotp_new(view(SECRET), OTP_HASH_SHA1, 6, first, &hotp));
     return hotp;
 }
 
 static otp_totp *make_totp(void) {
     otp_totp *totp = NULL;
-    OK(otp_totp_new((const uint8_t *)SECRET, strlen(SECRET), OTP_HASH_SHA1, 8, 30, &totp));
+    OK(otp_totp_new(view(SECRET), OTP_HASH_SHA1, 8, 30, &totp));
     return totp;
 }
 
 static otp_ocra *make_ocra(const char *suite) {
     otp_ocra *ocra = NULL;
-    OK(otp_ocra_new((const uint8_t *)suite, strlen(suite), (const uint8_t *)LONGER, strlen(LONGER), &ocra));
+    OK(otp_ocra_new(view(suite), view(LONGER), &ocra));
     return ocra;
 }
 
@@ -123,17 +123,17 @@ static void what_cannot_be_used_is_refused_by_name(void) {
     uint8_t code[OTP_CODE_CAPACITY];
     const uint8_t *secret = (const uint8_t *)SECRET;
     SIZED(otp_oath_match, match);
-    STATUS(OTP_STATUS_KEY, otp_hotp_new(secret, 15, OTP_HASH_SHA1, 6, 0, &hotp));
+    STATUS(OTP_STATUS_KEY, otp_hotp_new(view_of(secret, 15), OTP_HASH_SHA1, 6, 0, &hotp));
     CHECK(detail_names("15") && hotp == NULL);
-    STATUS(OTP_STATUS_ARGUMENT, otp_hotp_new(secret, 20, 0, 6, 0, &hotp));
-    STATUS(OTP_STATUS_ARGUMENT, otp_hotp_new(secret, 20, OTP_HASH_SHA1, 5, 0, &hotp));
-    STATUS(OTP_STATUS_ARGUMENT, otp_hotp_new(secret, 20, OTP_HASH_SHA1, 1030, 0, &hotp));
-    STATUS(OTP_STATUS_ARGUMENT, otp_hotp_new(NULL, 20, OTP_HASH_SHA1, 6, 0, &hotp));
-    STATUS(OTP_STATUS_ARGUMENT, otp_hotp_new(secret, 20, OTP_HASH_SHA1, 6, 0, NULL));
-    STATUS(OTP_STATUS_ARGUMENT, otp_totp_new(secret, 20, OTP_HASH_SHA1, 6, 0, &totp));
+    STATUS(OTP_STATUS_ARGUMENT, otp_hotp_new(view_of(secret, 20), 0, 6, 0, &hotp));
+    STATUS(OTP_STATUS_ARGUMENT, otp_hotp_new(view_of(secret, 20), OTP_HASH_SHA1, 5, 0, &hotp));
+    STATUS(OTP_STATUS_ARGUMENT, otp_hotp_new(view_of(secret, 20), OTP_HASH_SHA1, 1030, 0, &hotp));
+    STATUS(OTP_STATUS_ARGUMENT, otp_hotp_new(view_of(NULL, 20), OTP_HASH_SHA1, 6, 0, &hotp));
+    STATUS(OTP_STATUS_ARGUMENT, otp_hotp_new(view_of(secret, 20), OTP_HASH_SHA1, 6, 0, NULL));
+    STATUS(OTP_STATUS_ARGUMENT, otp_totp_new(view_of(secret, 20), OTP_HASH_SHA1, 6, 0, &totp));
     CHECK(detail_names("period"));
-    STATUS(OTP_STATUS_ARGUMENT, otp_ocra_new((const uint8_t *)"OCRA-1", 6, secret, 20, &ocra));
-    STATUS(OTP_STATUS_UTF8, otp_ocra_new((const uint8_t *)"\xff", 1, secret, 20, &ocra));
+    STATUS(OTP_STATUS_ARGUMENT, otp_ocra_new(view("OCRA-1"), view_of(secret, 20), &ocra));
+    STATUS(OTP_STATUS_UTF8, otp_ocra_new(view_of("\xff", 1), view_of(secret, 20), &ocra));
     STATUS(OTP_STATUS_ARGUMENT, otp_hotp_generate(NULL, 0, code, sizeof code));
     memset(code, 'x', sizeof code);
     STATUS(OTP_STATUS_BUFFER_TOO_SMALL, otp_hotp_generate(good, 0, code, 6));
@@ -156,15 +156,15 @@ static void secrets_and_uris_are_read_and_written(void) {
     uint8_t buffer[600];
     size_t needed = 0;
     SIZED(otp_credential, credential);
-    OK(otp_base32_decode((const uint8_t *)base32, strlen(base32), buffer, sizeof buffer, &needed));
+    OK(otp_base32_decode(view(base32), buffer, sizeof buffer, &needed));
     CHECK(needed == 20 && memcmp(buffer, SECRET, 20) == 0);
     STATUS(OTP_STATUS_BUFFER_TOO_SMALL,
-           otp_base32_decode((const uint8_t *)base32, strlen(base32), buffer, 19, &needed));
-    STATUS(OTP_STATUS_KEY, otp_base32_decode((const uint8_t *)"0189", 4, buffer, sizeof buffer, &needed));
-    OK(otp_base32_encode((const uint8_t *)SECRET, 20, buffer, sizeof buffer, &needed));
+           otp_base32_decode(view(base32), buffer, 19, &needed));
+    STATUS(OTP_STATUS_KEY, otp_base32_decode(view("0189"), buffer, sizeof buffer, &needed));
+    OK(otp_base32_encode(view_of(SECRET, 20), buffer, sizeof buffer, &needed));
     CHECK(needed == 32 && memcmp(buffer, "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ", 32) == 0);
 
-    OK(otp_uri_parse((const uint8_t *)text, strlen(text), &credential));
+    OK(otp_uri_parse(view(text), &credential));
     CHECK(credential.kind == OTP_CREDENTIAL_TOTP && credential.hash == OTP_HASH_SHA256);
     CHECK(credential.digits == 8 && credential.period == 60 && credential.counter == 0);
     CHECK(credential.secret_len == 20 && memcmp(credential.secret, SECRET, 20) == 0);
@@ -176,7 +176,7 @@ static void secrets_and_uris_are_read_and_written(void) {
     credential.counter = UINT64_MAX;
     credential.issuer[0] = 0;
     OK(otp_uri_build(&credential, buffer, sizeof buffer, &needed));
-    OK(otp_uri_parse(buffer, needed, &credential));
+    OK(otp_uri_parse(view_of(buffer, needed), &credential));
     CHECK(credential.kind == OTP_CREDENTIAL_HOTP && credential.counter == UINT64_MAX);
     CHECK(credential.issuer[0] == 0 && credential.period == 0);
     credential.kind = 3;
@@ -184,8 +184,8 @@ static void secrets_and_uris_are_read_and_written(void) {
     credential.kind = OTP_CREDENTIAL_HOTP;
     credential.secret_len = 1025;
     STATUS(OTP_STATUS_ARGUMENT, otp_uri_build(&credential, buffer, sizeof buffer, &needed));
-    STATUS(OTP_STATUS_ARGUMENT, otp_uri_parse((const uint8_t *)"http://x", 8, &credential));
-    STATUS(OTP_STATUS_UTF8, otp_uri_parse((const uint8_t *)"\xff", 1, &credential));
+    STATUS(OTP_STATUS_ARGUMENT, otp_uri_parse(view("http://x"), &credential));
+    STATUS(OTP_STATUS_UTF8, otp_uri_parse(view_of("\xff", 1), &credential));
     otp_wipe((uint8_t *)&credential, sizeof credential);
 }
 
@@ -272,9 +272,9 @@ static void case_129_what_makes_other_codes_or_none_is_refused(void) {
     uint8_t buffer[600], code[OTP_CODE_CAPACITY];
     size_t needed = 0;
     SIZED(otp_credential, credential);
-    STATUS(OTP_STATUS_ARGUMENT, otp_uri_parse((const uint8_t *)encoder, strlen(encoder), &credential));
+    STATUS(OTP_STATUS_ARGUMENT, otp_uri_parse(view(encoder), &credential));
     CHECK(detail_names("encoder"));
-    OK(otp_uri_parse((const uint8_t *)cut, strlen(cut), &credential));
+    OK(otp_uri_parse(view(cut), &credential));
     CHECK(credential.digits == 6 && strcmp((const char *)credential.account, "ann:bob") == 0);
     CHECK(strcmp((const char *)credential.image, "https://a.my/x") == 0);
     OK(otp_uri_build(&credential, buffer, sizeof buffer, &needed));
@@ -284,26 +284,26 @@ static void case_129_what_makes_other_codes_or_none_is_refused(void) {
     memcpy(credential.image, "http://a", 9);
     STATUS(OTP_STATUS_ARGUMENT, otp_uri_build(&credential, buffer, sizeof buffer, &needed));
     CHECK(detail_names("image"));
-    STATUS(OTP_STATUS_KEY, otp_hotp_new(constant, 20, OTP_HASH_SHA1, 6, 0, &hotp));
+    STATUS(OTP_STATUS_KEY, otp_hotp_new(view_of(constant, 20), OTP_HASH_SHA1, 6, 0, &hotp));
     CHECK(detail_names("same"));
 
     /* Ten bytes, for whoever says so. */
-    STATUS(OTP_STATUS_KEY, otp_uri_parse((const uint8_t *)old, strlen(old), &credential));
-    OK(otp_uri_parse_legacy((const uint8_t *)old, strlen(old), &credential));
+    STATUS(OTP_STATUS_KEY, otp_uri_parse(view(old), &credential));
+    OK(otp_uri_parse_legacy(view(old), &credential));
     CHECK(credential.secret_len == 10 && credential.legacy_secret == 1);
     OK(otp_uri_build(&credential, buffer, sizeof buffer, &needed));
     credential.legacy_secret = 0;
     STATUS(OTP_STATUS_KEY, otp_uri_build(&credential, buffer, sizeof buffer, &needed));
     credential.legacy_secret = 2;
     STATUS(OTP_STATUS_ARGUMENT, otp_uri_build(&credential, buffer, sizeof buffer, &needed));
-    STATUS(OTP_STATUS_KEY, otp_totp_new(credential.secret, 10, OTP_HASH_SHA1, 6, 30, &totp));
-    OK(otp_totp_new_legacy(credential.secret, 10, OTP_HASH_SHA1, 6, 30, &totp));
+    STATUS(OTP_STATUS_KEY, otp_totp_new(view_of(credential.secret, 10), OTP_HASH_SHA1, 6, 30, &totp));
+    OK(otp_totp_new_legacy(view_of(credential.secret, 10), OTP_HASH_SHA1, 6, 30, &totp));
     OK(otp_totp_generate(totp, 1111111109, code, sizeof code));
     CHECK(strcmp((const char *)code, "071271") == 0);
-    STATUS(OTP_STATUS_KEY, otp_hotp_new_legacy(credential.secret, 9, OTP_HASH_SHA1, 6, 0, &hotp));
-    OK(otp_hotp_new_legacy(credential.secret, 10, OTP_HASH_SHA1, 6, 0, &hotp));
-    STATUS(OTP_STATUS_KEY, otp_base32_decode((const uint8_t *)"JBSWY3DPEHPK3PXP", 16, buffer, 10, &needed));
-    OK(otp_base32_decode_legacy((const uint8_t *)"JBSWY3DPEHPK3PXP", 16, buffer, 10, &needed));
+    STATUS(OTP_STATUS_KEY, otp_hotp_new_legacy(view_of(credential.secret, 9), OTP_HASH_SHA1, 6, 0, &hotp));
+    OK(otp_hotp_new_legacy(view_of(credential.secret, 10), OTP_HASH_SHA1, 6, 0, &hotp));
+    STATUS(OTP_STATUS_KEY, otp_base32_decode(view("JBSWY3DPEHPK3PXP"), buffer, 10, &needed));
+    OK(otp_base32_decode_legacy(view("JBSWY3DPEHPK3PXP"), buffer, 10, &needed));
     CHECK(needed == 10);
     otp_totp_free(totp);
     otp_hotp_free(hotp);
@@ -400,20 +400,18 @@ static void case_131_a_reset_sets_a_device_right_and_says_why(void) {
     }
     OK(otp_engine_verify_devices(engine, store, next.binding, devices, 1, next.code.data, next.code.len, &verdict));
     CHECK(verdict.rejection == OTP_REJECTION_LOCKED && verdict.has_retry_at == 0);
-    CHECK(otp_engine_reset_device(engine, store, (const uint8_t *)"acme", 4, (const uint8_t *)"7", 1, &device, NULL, 0,
+    CHECK(otp_engine_reset_device(engine, store, view("acme"), view("7"), &device, view_of(NULL, 0),
                                   &reset) != OTP_STATUS_OK);
-    STATUS(OTP_STATUS_ARGUMENT, otp_engine_reset_device(engine, store, (const uint8_t *)"acme", 4,
-                                                        (const uint8_t *)"7", 1, NULL, (const uint8_t *)"x", 1, &reset));
+    STATUS(OTP_STATUS_ARGUMENT, otp_engine_reset_device(engine, store, view("acme"), view("7"), NULL, view("x"),
+                                                        &reset));
     CHECK(reset == 7);
-    OK(otp_engine_reset_device(engine, store, (const uint8_t *)"acme", 4, (const uint8_t *)"7", 1, &device,
-                               (const uint8_t *)"at the branch", 13, &reset));
+    OK(otp_engine_reset_device(engine, store, view("acme"), view("7"), &device, view("at the branch"), &reset));
     CHECK(reset == 1);
     OK(otp_engine_verify_devices(engine, store, right.binding, devices, 1, right.code.data, right.code.len, &verdict));
     CHECK(verdict.rejection == OTP_REJECTION_ALREADY_USED);
     OK(otp_engine_verify_devices(engine, store, next.binding, devices, 1, next.code.data, next.code.len, &verdict));
     CHECK(verdict.outcome == OTP_OUTCOME_ACCEPTED && verdict.matched == 4);
-    OK(otp_engine_reset_device(engine, store, (const uint8_t *)"acme", 4, (const uint8_t *)"7", 1, &device,
-                               (const uint8_t *)"again", 5, &reset));
+    OK(otp_engine_reset_device(engine, store, view("acme"), view("7"), &device, view("again"), &reset));
     CHECK(reset == 0);
     otp_hotp_free(token);
     otp_store_free(store);

@@ -129,9 +129,9 @@ static void case_72_no_fault_shows_what_it_was_given(void) {
     options.code_size = sizeof(otp_code_key);
     options.index = view("an index secret of thirty-two b.");
     SHOWS(OTP_STATUS_KEY, otp_key_ring_new(&options, &ring), "21", "few");
-    SHOWS(OTP_STATUS_KEY, otp_signing_key_from_seed((const uint8_t *)"a seed of few bytes", 19, &key), "19", "few");
+    SHOWS(OTP_STATUS_KEY, otp_signing_key_from_seed(view("a seed of few bytes"), &key), "19", "few");
     SHOWS(OTP_STATUS_KEY,
-          otp_signing_key_from_pem((const uint8_t *)"-----BEGIN PRIVATE KEY-----\nSECRET\n", 35, &key), "", "SECRET");
+          otp_signing_key_from_pem(view("-----BEGIN PRIVATE KEY-----\nSECRET\n"), &key), "", "SECRET");
     CHECK(ring == NULL && key == NULL);
 
     binding.recipient = view("60123ABC789");

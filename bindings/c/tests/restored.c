@@ -36,7 +36,7 @@ static otp_engine *engine_of(uint32_t epoch, int64_t *now, const otp_rate_limits
 
 static otp_totp *make_totp(void) {
     otp_totp *totp = NULL;
-    OK(otp_totp_new((const uint8_t *)SECRET, strlen(SECRET), OTP_HASH_SHA1, 6, 30, &totp));
+    OK(otp_totp_new(view(SECRET), OTP_HASH_SHA1, 6, 30, &totp));
     return totp;
 }
 
@@ -76,7 +76,7 @@ static void case_390_after_a_restored_backup_devices_begin_anew(void) {
     otp_hotp *hotp = NULL;
     otp_totp *totp = make_totp();
     otp_oath_verdict verdict;
-    OK(otp_hotp_new((const uint8_t *)SECRET, strlen(SECRET), OTP_HASH_SHA1, 6, 0, &hotp));
+    OK(otp_hotp_new(view(SECRET), OTP_HASH_SHA1, 6, 0, &hotp));
     OK(otp_store_memory_new(0, 1, &store));
     OK(otp_store_memory_new(0, 1, &backup));
     CHECK(counted(before, store, hotp, 0, 0).outcome == OTP_OUTCOME_ACCEPTED);
@@ -160,7 +160,7 @@ static otp_signing_key *signing_key(void) {
     uint8_t seed[32];
     otp_signing_key *key = NULL;
     memset(seed, 7, sizeof seed);
-    OK(otp_signing_key_from_seed(seed, sizeof seed, &key));
+    OK(otp_signing_key_from_seed(view_of(seed, sizeof seed), &key));
     return key;
 }
 

@@ -280,9 +280,9 @@ static void cancel_unlock_and_purge(void) {
         CHECK(verdict.outcome == OTP_OUTCOME_REJECTED && verdict.rejection == OTP_REJECTION_EXHAUSTED);
         CHECK(verdict.has_retry_at == 1 && verdict.retry_at > told.now);
     }
-    OK(otp_engine_unlock(engine, store, (const uint8_t *)"acme", 4, (const uint8_t *)"7", 1, &said));
+    OK(otp_engine_unlock(engine, store, view("acme"), view("7"), &said));
     CHECK(said == 1 && told.last == OTP_EVENT_KIND_UNLOCKED);
-    OK(otp_engine_unlock(engine, store, (const uint8_t *)"acme", 4, (const uint8_t *)"nobody", 6, &said));
+    OK(otp_engine_unlock(engine, store, view("acme"), view("nobody"), &said));
     CHECK(said == 0);
 
     OK(otp_engine_purge(engine, store, 1000, &dropped));
@@ -313,21 +313,19 @@ static void resets(void) {
     for (at = 0; at < 5; at++) (void)verify(engine, store, "15", wrong(&issued));
     CHECK(issue(engine, store, "15").reason == OTP_REFUSAL_REASON_EXHAUSTED);
     STATUS(OTP_STATUS_ARGUMENT,
-           otp_engine_reset_slot(engine, store, plain, why, 0, &said));
+           otp_engine_reset_slot(engine, store, plain, view_of(why, 0), &said));
     CHECK(said == -1);
-    OK(otp_engine_reset_slot(engine, store, plain, why, 11, &said));
+    OK(otp_engine_reset_slot(engine, store, plain, view_of(why, 11), &said));
     CHECK(said == 1 && told.last == OTP_EVENT_KIND_SLOT_RESET);
-    OK(otp_engine_reset_slot(engine, store, plain, why, 11, &said));
+    OK(otp_engine_reset_slot(engine, store, plain, view_of(why, 11), &said));
     CHECK(said == 0);
     issued = issue(engine, store, "15");
     CHECK(issued.outcome == OTP_OUTCOME_ISSUED);
-    OK(otp_engine_reset_recipient(engine, store, plain, why, 11, &said));
+    OK(otp_engine_reset_recipient(engine, store, plain, view_of(why, 11), &said));
     CHECK(said == 1 && told.last == OTP_EVENT_KIND_RECIPIENT_RESET);
-    OK(otp_engine_reset_user(engine, store, (const uint8_t *)"acme", 4, (const uint8_t *)"7", 1, why, 11,
-                             &said));
+    OK(otp_engine_reset_user(engine, store, view("acme"), view("7"), view_of(why, 11), &said));
     CHECK(said == 1 && told.last == OTP_EVENT_KIND_USER_RESET);
-    OK(otp_engine_reset_user(engine, store, (const uint8_t *)"acme", 4, (const uint8_t *)"7", 1, why, 11,
-                             &said));
+    OK(otp_engine_reset_user(engine, store, view("acme"), view("7"), view_of(why, 11), &said));
     CHECK(said == 0);
     otp_engine_free(engine);
     otp_store_free(store);
@@ -489,13 +487,13 @@ static void evidence_becomes_records_that_verify_as_one_and_as_a_chain(void) {
 
     memset(seed, 7, sizeof seed);
     memset(none, 0, sizeof none);
-    STATUS(OTP_STATUS_KEY, otp_signing_key_from_seed(seed, 31, &key));
+    STATUS(OTP_STATUS_KEY, otp_signing_key_from_seed(view_of(seed, 31), &key));
     CHECK(key == NULL);
-    OK(otp_signing_key_from_seed(seed, sizeof seed, &key));
+    OK(otp_signing_key_from_seed(view_of(seed, sizeof seed), &key));
     OK(otp_signing_key_public_jwks(key, &jwks));
     OK(otp_signing_key_public_pem(key, &pem));
     CHECK(bytes_hold(jwks, "Ed25519") && bytes_hold(pem, "BEGIN PUBLIC KEY"));
-    STATUS(OTP_STATUS_KEY, otp_signing_key_from_pem((const uint8_t *)"junk", 4, &same));
+    STATUS(OTP_STATUS_KEY, otp_signing_key_from_pem(view("junk"), &same));
     /* PKCS#8 of the same seed, as OpenSSL 3 writes it. */
     {
         static const char private_pem[] =
@@ -503,7 +501,7 @@ static void evidence_becomes_records_that_verify_as_one_and_as_a_chain(void) {
             "MC4CAQAwBQYDK2VwBCIEIAcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcH\n"
             "-----END PRIVATE KEY-----\n";
         otp_bytes *other = NULL;
-        OK(otp_signing_key_from_pem((const uint8_t *)private_pem, strlen(private_pem), &same));
+        OK(otp_signing_key_from_pem(view(private_pem), &same));
         OK(otp_signing_key_public_pem(same, &other));
         CHECK(otp_bytes_len(other) == otp_bytes_len(pem));
         CHECK(memcmp(otp_bytes_data(other), otp_bytes_data(pem), otp_bytes_len(pem)) == 0);
@@ -613,14 +611,14 @@ static void an_sqlite_store_is_opened_by_path(void) {
     int len = snprintf(path, sizeof path, "%s/smoke.db", folder == NULL ? "/tmp" : folder);
     CHECK(len > 0 && (size_t)len < sizeof path);
     remove(path);
-    STATUS(OTP_STATUS_ARGUMENT, otp_store_sqlite_open((const uint8_t *)path, 0, &none));
-    STATUS(OTP_STATUS_UTF8, otp_store_sqlite_open((const uint8_t *)"\xFF", 1, &none));
-    STATUS(OTP_STATUS_STORE_UNAVAILABLE, otp_store_sqlite_open((const uint8_t *)"/no-such/x.db", 13, &none));
+    STATUS(OTP_STATUS_ARGUMENT, otp_store_sqlite_open(view_of(path, 0), &none));
+    STATUS(OTP_STATUS_UTF8, otp_store_sqlite_open(view_of("\xFF", 1), &none));
+    STATUS(OTP_STATUS_STORE_UNAVAILABLE, otp_store_sqlite_open(view("/no-such/x.db"), &none));
     CHECK(none == NULL);
-    OK(otp_store_sqlite_open((const uint8_t *)path, (size_t)len, &store));
+    OK(otp_store_sqlite_open(view_of(path, (size_t)len), &store));
     issued = issue(engine, store, "15");
     otp_store_free(store);
-    OK(otp_store_sqlite_open((const uint8_t *)path, (size_t)len, &store));
+    OK(otp_store_sqlite_open(view_of(path, (size_t)len), &store));
     CHECK(verify(engine, store, "15", (const char *)issued.code).outcome == OTP_OUTCOME_ACCEPTED);
     otp_store_free(store);
     otp_engine_free(engine);
@@ -650,13 +648,13 @@ static void a_message_is_composed_or_refused_by_name(void) {
     SIZED(otp_message_options, options);
     SIZED(otp_message, message);
     options.template_text = view_of(text, sizeof text - 1);
-    options.domain = view_of("loans.example", 13);
+    options.domain = view("loans.example");
     OK(otp_message_check(&options));
-    options.code = view_of("482913", 6);
+    options.code = view("482913");
     options.minutes = 3;
     STATUS(OTP_STATUS_ARGUMENT, otp_message_compose(&options, &message));
     CHECK(message.text == NULL);
-    options.subject = view_of("RM 12,000", 9);
+    options.subject = view("RM 12,000");
     OK(otp_message_compose(&options, &message));
     static const char written[] = "482913 approves RM 12,000\n@loans.example #482913";
     CHECK(otp_bytes_len(message.text) == sizeof written - 1);
@@ -669,7 +667,7 @@ static void a_message_is_composed_or_refused_by_name(void) {
     OK(otp_message_compose(&options, &message));
     CHECK(message.encoding == OTP_ENCODING_UCS2);
     otp_bytes_free(message.text);
-    options.template_text = view_of("no place", 8);
+    options.template_text = view("no place");
     STATUS(OTP_STATUS_ARGUMENT, otp_message_check(&options));
     STATUS(OTP_STATUS_ARGUMENT, otp_message_check(NULL));
     STATUS(OTP_STATUS_ARGUMENT, otp_message_compose(&options, NULL));

@@ -368,7 +368,7 @@ static void case_93_a_store_of_format_1_is_read(void) {
     OK(otp_engine_signatures(engine, store, binding_tenant, &target, 10, &records));
     CHECK(self.found >= COUNT(stored_cells));
     memset(seed, 21, sizeof seed);
-    OK(otp_signing_key_from_seed(seed, sizeof seed, &key));
+    OK(otp_signing_key_from_seed(view_of(seed, sizeof seed), &key));
     OK(otp_signing_key_public_jwks(key, &keys));
     expected.chain_head = &head;
     OK(otp_verify_chain(view_of_bytes(records), view_of_bytes(keys), &expected, &valid, &text));

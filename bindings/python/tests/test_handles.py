@@ -5,6 +5,8 @@ import dataclasses
 import json
 import multiprocessing
 import pickle
+import sys
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +14,9 @@ import pytest
 from support import SEED, DictStore, binding, engine, issue, key_ring, signer
 
 import otp_engine as otp
+from otp_engine import _bindings as c
+from otp_engine._lib import sized, view
+from otp_engine.devices import _devices
 
 SECRET = b"12345678901234567890"
 URI = "otpauth://totp/ACME:ann?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer=ACME"
@@ -153,3 +158,25 @@ def test_errors_cross_to_another_process_with_what_they_say() -> None:
         there = pickle.loads(pickle.dumps(error))
         assert type(there) is type(error) and str(there) == str(error)
         assert (there.status, there.unknown) == (error.status, error.unknown)
+
+
+def test_views_and_pointers_keep_what_they_lead_to() -> None:
+    """A call holds the structures that it passes; what lies behind must be held by these."""
+    text = bytes(bytearray(b"of no literal"))
+    alone = sys.getrefcount(text)
+    target = c.otp_target(view(b"model"), view(text), view(b"15"))
+    request = sized(c.otp_erase_request, tenant=view(text), target=target)
+    expected = sized(c.otp_expected)
+    expected.target.model = view(text)
+    del target
+    assert sys.getrefcount(text) == alone + 3
+    del request, expected
+    assert sys.getrefcount(text) == alone
+
+    key = otp.Hotp(SECRET)
+    pointers = _devices([key])
+    behind = weakref.ref(key._handle)
+    key.close()
+    assert behind() is not None
+    del pointers
+    assert behind() is None

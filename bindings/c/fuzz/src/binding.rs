@@ -2,11 +2,11 @@
 
 use abi::binding::{
     otp_binding, otp_binding_check, otp_binding_free, otp_binding_new, otp_binding_options,
-    otp_target,
 };
 use abi::challenge::{otp_issued, otp_outcome, otp_rejection, otp_verdict};
-use abi::engine::otp_engine_issue;
+use abi::operation::otp_engine_issue;
 use abi::store::{otp_store_free, otp_store_memory_new};
+use abi::target::otp_target;
 use abi::verify::{otp_engine_verify_submission, otp_submission};
 use abi::view::otp_view;
 

@@ -4,17 +4,18 @@ use core::ffi::c_void;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
-use abi::binding::{otp_binding, otp_binding_new, otp_binding_options, otp_target};
+use abi::binding::{otp_binding, otp_binding_new, otp_binding_options};
 use abi::canary::otp_engine_check_store;
 use abi::challenge::{otp_challenge, otp_issued, otp_outcome, otp_rejection, otp_verdict};
-use abi::engine::{
-    otp_engine, otp_engine_cancel, otp_engine_issue, otp_engine_new, otp_engine_options,
-    otp_engine_purge_confirmed, otp_engine_status,
-};
+use abi::engine::{otp_engine, otp_engine_new, otp_engine_options};
 use abi::host::{otp_buffer, otp_host_store};
 use abi::key::{otp_code_key, otp_key_ring_free, otp_key_ring_new, otp_key_ring_options};
 use abi::observer::{otp_clock, otp_observer};
+use abi::operation::{
+    otp_engine_cancel, otp_engine_issue, otp_engine_purge_confirmed, otp_engine_status,
+};
 use abi::store::{otp_store, otp_store_free, otp_store_host_new};
+use abi::target::otp_target;
 use abi::verify::otp_engine_verify;
 use abi::view::otp_view;
 

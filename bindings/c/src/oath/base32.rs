@@ -2,10 +2,10 @@
 
 use otp_core::oath::{Error, Secret};
 
-use super::read_secret;
+use super::take_secret;
 use crate::guard::guard;
 use crate::status::otp_status;
-use crate::view::{bytes, fill, text, writable};
+use crate::view::{fill, otp_view, writable};
 
 /// Reads a secret from base32: either case, spaces anywhere, with or without padding. Wipe the
 /// buffer by `otp_wipe`.
@@ -15,28 +15,18 @@ use crate::view::{bytes, fill, text, writable};
 ///
 /// # Safety
 ///
-/// `base32` is NULL or has `base32_len` bytes; `buffer` is NULL or has `capacity` bytes; `needed_out`
-/// is NULL or valid.
+/// `base32` has as many bytes as it says; `buffer` is NULL or has `capacity` bytes; `needed_out` is NULL
+/// or valid.
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn otp_base32_decode(
-    base32: *const u8,
-    base32_len: usize,
+    base32: otp_view,
     buffer: *mut u8,
     capacity: usize,
     needed_out: *mut usize,
 ) -> otp_status {
     // SAFETY: by this function's contract.
-    unsafe {
-        decode(
-            Secret::from_base32,
-            base32,
-            base32_len,
-            buffer,
-            capacity,
-            needed_out,
-        )
-    }
+    unsafe { decode(Secret::from_base32, base32, buffer, capacity, needed_out) }
 }
 
 /// As `otp_base32_decode`, of a secret that may be as short as 10 bytes: for the import of devices that
@@ -48,8 +38,7 @@ pub unsafe extern "C" fn otp_base32_decode(
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn otp_base32_decode_legacy(
-    base32: *const u8,
-    base32_len: usize,
+    base32: otp_view,
     buffer: *mut u8,
     capacity: usize,
     needed_out: *mut usize,
@@ -59,7 +48,6 @@ pub unsafe extern "C" fn otp_base32_decode_legacy(
         decode(
             Secret::legacy_from_base32,
             base32,
-            base32_len,
             buffer,
             capacity,
             needed_out,
@@ -72,19 +60,16 @@ pub unsafe extern "C" fn otp_base32_decode_legacy(
 /// As `otp_base32_decode`.
 unsafe fn decode(
     read: fn(&str) -> Result<Secret, Error>,
-    base32: *const u8,
-    base32_len: usize,
+    base32: otp_view,
     buffer: *mut u8,
     capacity: usize,
     needed_out: *mut usize,
 ) -> otp_status {
-    guard(|| {
+    // SAFETY: by this function's contract.
+    guard(|| unsafe {
         writable(needed_out, "needed_out")?;
-        // SAFETY: by this function's contract, here and below.
-        let base32 = text(unsafe { bytes(base32, base32_len, "base32")? }, "base32")?;
-        let secret = read(base32)?;
-        // SAFETY: as above.
-        unsafe { fill(secret.as_bytes(), buffer, capacity, needed_out) }
+        let secret = read(base32.text("base32")?)?;
+        fill(secret.as_bytes(), buffer, capacity, needed_out)
     })
 }
 
@@ -96,17 +81,15 @@ unsafe fn decode(
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn otp_base32_encode(
-    secret: *const u8,
-    secret_len: usize,
+    secret: otp_view,
     buffer: *mut u8,
     capacity: usize,
     needed_out: *mut usize,
 ) -> otp_status {
-    guard(|| {
+    // SAFETY: by this function's contract.
+    guard(|| unsafe {
         writable(needed_out, "needed_out")?;
-        // SAFETY: by this function's contract, here and below.
-        let secret = unsafe { read_secret(secret, secret_len)? };
-        // SAFETY: as above.
-        unsafe { fill(secret.to_base32().as_bytes(), buffer, capacity, needed_out) }
+        let base32 = take_secret(secret, Secret::new)?.to_base32();
+        fill(base32.as_bytes(), buffer, capacity, needed_out)
     })
 }

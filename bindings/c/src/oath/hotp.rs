@@ -3,18 +3,16 @@
 use otp_core::oath::{Error, Hotp, Secret};
 
 use super::{give_code, otp_hash, otp_oath_match, read_digits, read_window, take_secret};
-use crate::fork::Generation;
-use crate::guard::{guard, guard_drop};
-use crate::key::drop_handle;
+use crate::guard::{guard, guard_out, guard_sized_out};
+use crate::handle::{self, Handle};
 use crate::status::{Fault, otp_status};
-use crate::view::{bytes, checked_size, hand_out, lend, otp_view, writable};
+use crate::view::{bytes, otp_view};
 
 /// A prepared HOTP key (RFC 4226); used by any number of threads at once.
 #[derive(Debug)]
-pub struct otp_hotp {
-    pub(crate) hotp: Hotp,
-    pub(crate) generation: Generation,
-}
+pub struct otp_hotp(Hotp);
+
+impl Handle for otp_hotp {}
 
 /// Prepares a HOTP key: at least 16 random bytes, 6 to 10 digits. `first_counter` is that of the
 /// device's first code, 0 for most: what an engine expects of a credential that it never saw.
@@ -23,29 +21,18 @@ pub struct otp_hotp {
 ///
 /// # Safety
 ///
-/// `secret` is NULL or has `secret_len` bytes; `hotp_out` is NULL or valid.
+/// `secret` has as many bytes as it says; `hotp_out` is NULL or valid.
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn otp_hotp_new(
-    secret: *const u8,
-    secret_len: usize,
+    secret: otp_view,
     hash: i32,
     digits: u32,
     first_counter: u64,
     hotp_out: *mut *mut otp_hotp,
 ) -> otp_status {
     // SAFETY: by this function's contract.
-    unsafe {
-        make(
-            Secret::new,
-            secret,
-            secret_len,
-            hash,
-            digits,
-            first_counter,
-            hotp_out,
-        )
-    }
+    unsafe { make(Secret::new, secret, hash, digits, first_counter, hotp_out) }
 }
 
 /// As `otp_hotp_new`, of a secret that may be as short as 10 bytes: for the import of devices that were
@@ -57,8 +44,7 @@ pub unsafe extern "C" fn otp_hotp_new(
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn otp_hotp_new_legacy(
-    secret: *const u8,
-    secret_len: usize,
+    secret: otp_view,
     hash: i32,
     digits: u32,
     first_counter: u64,
@@ -69,7 +55,6 @@ pub unsafe extern "C" fn otp_hotp_new_legacy(
         make(
             Secret::legacy,
             secret,
-            secret_len,
             hash,
             digits,
             first_counter,
@@ -83,26 +68,20 @@ pub unsafe extern "C" fn otp_hotp_new_legacy(
 /// As `otp_hotp_new`.
 unsafe fn make(
     take: fn(&[u8]) -> Result<Secret, Error>,
-    secret: *const u8,
-    secret_len: usize,
+    secret: otp_view,
     hash: i32,
     digits: u32,
     first_counter: u64,
     hotp_out: *mut *mut otp_hotp,
 ) -> otp_status {
-    guard(|| {
-        writable(hotp_out, "hotp_out")?;
-        // SAFETY: by this function's contract.
-        let secret = unsafe { take_secret(secret, secret_len, take)? };
-        let hotp = Hotp::new(&secret, otp_hash::read(hash)?, read_digits(digits))?;
-        let hotp = Box::new(otp_hotp {
-            hotp: hotp.starting_at(first_counter),
-            generation: Generation::current(),
-        });
-        // SAFETY: asked above.
-        unsafe { hand_out(hotp_out, Box::into_raw(hotp)) };
-        Ok(())
-    })
+    // SAFETY: by this function's contract.
+    unsafe {
+        guard_out(hotp_out, "hotp_out", || {
+            let secret = take_secret(secret, take)?;
+            let hotp = Hotp::new(&secret, otp_hash::read(hash)?, read_digits(digits))?;
+            Ok(handle::give(otp_hotp(hotp.starting_at(first_counter))))
+        })
+    }
 }
 
 /// Frees a key and wipes it; NULL is harmless, and so is one made before a fork.
@@ -113,7 +92,7 @@ unsafe fn make(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn otp_hotp_free(hotp: *mut otp_hotp) {
     // SAFETY: by this function's contract.
-    guard_drop(|| unsafe { drop_handle(hotp, |hotp| hotp.generation) });
+    unsafe { handle::free(hotp) };
 }
 
 /// Writes the code of a counter, and a NUL.
@@ -131,12 +110,8 @@ pub unsafe extern "C" fn otp_hotp_generate(
     code_out: *mut u8,
     capacity: usize,
 ) -> otp_status {
-    guard(|| {
-        // SAFETY: by this function's contract, here and below.
-        let hotp = unsafe { use_hotp(hotp)? };
-        // SAFETY: as above.
-        unsafe { give_code(&hotp.at(counter), code_out, capacity) }
-    })
+    // SAFETY: by this function's contract.
+    guard(|| unsafe { give_code(&use_hotp(hotp)?.at(counter), code_out, capacity) })
 }
 
 /// Looks for a code from `counter` on, over `look_ahead` counters more (at most 255); the lowest
@@ -157,19 +132,15 @@ pub unsafe extern "C" fn otp_hotp_verify(
     look_ahead: u32,
     match_out: *mut otp_oath_match,
 ) -> otp_status {
-    guard(|| {
-        // SAFETY: by this function's contract, here and below.
-        let hotp = unsafe { use_hotp(hotp)? };
-        // SAFETY: as above.
-        let size = unsafe { checked_size(match_out, "match_out")? };
-        let look_ahead = read_window(look_ahead, "look_ahead", u8::MAX)?;
-        // SAFETY: as above.
-        let code = unsafe { bytes(code, code_len, "code")? };
-        let found = hotp.verify(code, counter, look_ahead);
-        // SAFETY: as above.
-        unsafe { otp_oath_match::give(found.map(|counter| (counter, 0)), match_out, size) };
-        Ok(())
-    })
+    // SAFETY: by this function's contract.
+    unsafe {
+        guard_sized_out(match_out, "match_out", || {
+            let (hotp, code) = (use_hotp(hotp)?, bytes(code, code_len, "code")?);
+            let look_ahead = read_window(look_ahead, "look_ahead", u8::MAX)?;
+            let found = hotp.verify(code, counter, look_ahead);
+            Ok(otp_oath_match::of(found.map(|counter| (counter, 0))))
+        })
+    }
 }
 
 /// Looks for two codes in a row, the first of them from `counter` on over `look_ahead` counters more
@@ -188,19 +159,15 @@ pub unsafe extern "C" fn otp_hotp_resynchronise(
     look_ahead: u32,
     match_out: *mut otp_oath_match,
 ) -> otp_status {
-    guard(|| {
-        // SAFETY: by this function's contract, here and below.
-        let hotp = unsafe { use_hotp(hotp)? };
-        // SAFETY: as above.
-        let size = unsafe { checked_size(match_out, "match_out")? };
-        let look_ahead = read_window(look_ahead, "look_ahead", u16::MAX)?;
-        // SAFETY: as above.
-        let (first, second) = unsafe { (first.bytes("first")?, second.bytes("second")?) };
-        let found = hotp.resynchronise(first, second, counter, look_ahead);
-        // SAFETY: as above.
-        unsafe { otp_oath_match::give(found.map(|counter| (counter, 0)), match_out, size) };
-        Ok(())
-    })
+    // SAFETY: by this function's contract.
+    unsafe {
+        guard_sized_out(match_out, "match_out", || {
+            let (first, second) = (first.bytes("first")?, second.bytes("second")?);
+            let look_ahead = read_window(look_ahead, "look_ahead", u16::MAX)?;
+            let found = use_hotp(hotp)?.resynchronise(first, second, counter, look_ahead);
+            Ok(otp_oath_match::of(found.map(|counter| (counter, 0))))
+        })
+    }
 }
 
 /// # Safety
@@ -208,7 +175,5 @@ pub unsafe extern "C" fn otp_hotp_resynchronise(
 /// `hotp` is NULL or valid for as long as the result is used.
 pub(crate) unsafe fn use_hotp<'a>(hotp: *const otp_hotp) -> Result<&'a Hotp, Fault> {
     // SAFETY: by this function's contract.
-    let hotp = unsafe { lend(hotp, "hotp")? };
-    hotp.generation.check("hotp")?;
-    Ok(&hotp.hotp)
+    Ok(&unsafe { handle::lend(hotp, "hotp")? }.0)
 }

@@ -12,9 +12,9 @@ OTP_REQUIRE_SIGNER_NAME = 1
 OTP_REQUIRE_DOCUMENT = 2
 OTP_REQUIRE_IMAGE = 4
 OTP_REQUIRE_CONSENT = 8
-OTP_ABI_VERSION = 1
 OTP_RECIPIENT_MOBILE = 1
 OTP_RECIPIENT_EMAIL = 2
+OTP_ABI_VERSION = 1
 OTP_CODE_CAPACITY = 27
 OTP_CHALLENGE_ID_CAPACITY = 27
 OTP_RECIPIENT_CAPACITY = 255
@@ -272,6 +272,31 @@ class otp_engine_options(ctypes.Structure):
 
 
 
+class otp_odds(ctypes.Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_size_t),
+        ("per_code", ctypes.c_double),
+        ("per_day", ctypes.c_double),
+        ("per_year", ctypes.c_double),
+    ]
+
+
+
+class otp_binding_options(ctypes.Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_size_t),
+        ("tenant", otp_view),
+        ("purpose", otp_view),
+        ("target", otp_target),
+        ("user", otp_view),
+        ("recipient", otp_view),
+        ("recipient_kind", ctypes.c_int32),
+        ("content_guessable", ctypes.c_int32),
+        ("content", otp_view),
+    ]
+
+
+
 class otp_issued(ctypes.Structure):
     _fields_ = [
         ("struct_size", ctypes.c_size_t),
@@ -317,31 +342,6 @@ class otp_challenge(ctypes.Structure):
         ("locked_until", ctypes.c_int64),
         ("challenge_id", ctypes.c_char * 27),
         ("gateway_status", ctypes.c_char * 8),
-    ]
-
-
-
-class otp_odds(ctypes.Structure):
-    _fields_ = [
-        ("struct_size", ctypes.c_size_t),
-        ("per_code", ctypes.c_double),
-        ("per_day", ctypes.c_double),
-        ("per_year", ctypes.c_double),
-    ]
-
-
-
-class otp_binding_options(ctypes.Structure):
-    _fields_ = [
-        ("struct_size", ctypes.c_size_t),
-        ("tenant", otp_view),
-        ("purpose", otp_view),
-        ("target", otp_target),
-        ("user", otp_view),
-        ("recipient", otp_view),
-        ("recipient_kind", ctypes.c_int32),
-        ("content_guessable", ctypes.c_int32),
-        ("content", otp_view),
     ]
 
 
@@ -561,8 +561,8 @@ FUNCTIONS = [
     ("otp_wipe", None, [ctypes.c_void_p, ctypes.c_size_t]),
     ("otp_key_ring_new", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p]),
     ("otp_key_ring_free", None, [ctypes.c_void_p]),
-    ("otp_signing_key_from_seed", ctypes.c_int32, [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p]),
-    ("otp_signing_key_from_pem", ctypes.c_int32, [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p]),
+    ("otp_signing_key_from_seed", ctypes.c_int32, [otp_view, ctypes.c_void_p]),
+    ("otp_signing_key_from_pem", ctypes.c_int32, [otp_view, ctypes.c_void_p]),
     ("otp_signing_key_free", None, [ctypes.c_void_p]),
     ("otp_signing_key_public_jwks", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p]),
     ("otp_signing_key_public_pem", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p]),
@@ -574,26 +574,26 @@ FUNCTIONS = [
     ("otp_engine_new", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p]),
     ("otp_engine_with_policy", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p]),
     ("otp_engine_free", None, [ctypes.c_void_p]),
-    ("otp_engine_issue", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p]),
-    ("otp_engine_report_delivery", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p]),
-    ("otp_engine_cancel", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p]),
-    ("otp_engine_status", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p]),
-    ("otp_engine_unlock", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p]),
-    ("otp_engine_reset_slot", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p]),
-    ("otp_engine_reset_recipient", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p]),
-    ("otp_engine_reset_user", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p]),
-    ("otp_engine_purge", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_void_p]),
-    ("otp_engine_purge_confirmed", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_void_p]),
     ("otp_engine_odds", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p]),
     ("otp_engine_findings", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p]),
-    ("otp_recipient_findings", ctypes.c_int32, [ctypes.c_uint32, ctypes.c_void_p]),
-    ("otp_engine_issue_many", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_size_t]),
+    ("otp_recipient_findings", ctypes.c_int32, [ctypes.c_int32, ctypes.c_void_p]),
     ("otp_binding_check", ctypes.c_int32, [ctypes.c_void_p]),
     ("otp_binding_new", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p]),
     ("otp_binding_free", None, [ctypes.c_void_p]),
     ("otp_code_capacity", ctypes.c_size_t, []),
     ("otp_challenge_id_capacity", ctypes.c_size_t, []),
     ("otp_recipient_capacity", ctypes.c_size_t, []),
+    ("otp_engine_issue", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p]),
+    ("otp_engine_issue_many", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_size_t]),
+    ("otp_engine_report_delivery", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p]),
+    ("otp_engine_cancel", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p]),
+    ("otp_engine_status", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p]),
+    ("otp_engine_unlock", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, otp_view, otp_view, ctypes.c_void_p]),
+    ("otp_engine_reset_slot", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, otp_view, ctypes.c_void_p]),
+    ("otp_engine_reset_recipient", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, otp_view, ctypes.c_void_p]),
+    ("otp_engine_reset_user", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, otp_view, otp_view, otp_view, ctypes.c_void_p]),
+    ("otp_engine_purge", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_void_p]),
+    ("otp_engine_purge_confirmed", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_void_p]),
     ("otp_engine_verify", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p]),
     ("otp_engine_verify_submission", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p]),
     ("otp_engine_verify_many", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_size_t]),
@@ -603,7 +603,7 @@ FUNCTIONS = [
     ("otp_verify_record", ctypes.c_int32, [otp_view, otp_view, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p]),
     ("otp_verify_chain", ctypes.c_int32, [otp_view, otp_view, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p]),
     ("otp_store_memory_new", ctypes.c_int32, [ctypes.c_size_t, ctypes.c_int32, ctypes.c_void_p]),
-    ("otp_store_sqlite_open", ctypes.c_int32, [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p]),
+    ("otp_store_sqlite_open", ctypes.c_int32, [otp_view, ctypes.c_void_p]),
     ("otp_store_host_new", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p]),
     ("otp_store_free", None, [ctypes.c_void_p]),
     ("otp_store_check", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p]),
@@ -617,30 +617,30 @@ FUNCTIONS = [
     ("otp_engine_ocra_question", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p]),
     ("otp_engine_verify_ocra", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p]),
     ("otp_engine_verify_devices", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p]),
-    ("otp_engine_reset_device", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p]),
+    ("otp_engine_reset_device", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, otp_view, otp_view, ctypes.c_void_p, otp_view, ctypes.c_void_p]),
     ("otp_engine_device_odds", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p]),
     ("otp_engine_device_findings", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p]),
-    ("otp_base32_decode", ctypes.c_int32, [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p]),
-    ("otp_base32_decode_legacy", ctypes.c_int32, [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p]),
-    ("otp_base32_encode", ctypes.c_int32, [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p]),
-    ("otp_hotp_new", ctypes.c_int32, [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_int32, ctypes.c_uint32, ctypes.c_uint64, ctypes.c_void_p]),
-    ("otp_hotp_new_legacy", ctypes.c_int32, [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_int32, ctypes.c_uint32, ctypes.c_uint64, ctypes.c_void_p]),
+    ("otp_base32_decode", ctypes.c_int32, [otp_view, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p]),
+    ("otp_base32_decode_legacy", ctypes.c_int32, [otp_view, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p]),
+    ("otp_base32_encode", ctypes.c_int32, [otp_view, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p]),
+    ("otp_hotp_new", ctypes.c_int32, [otp_view, ctypes.c_int32, ctypes.c_uint32, ctypes.c_uint64, ctypes.c_void_p]),
+    ("otp_hotp_new_legacy", ctypes.c_int32, [otp_view, ctypes.c_int32, ctypes.c_uint32, ctypes.c_uint64, ctypes.c_void_p]),
     ("otp_hotp_free", None, [ctypes.c_void_p]),
     ("otp_hotp_generate", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_uint64, ctypes.c_void_p, ctypes.c_size_t]),
     ("otp_hotp_verify", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_uint64, ctypes.c_uint32, ctypes.c_void_p]),
     ("otp_hotp_resynchronise", ctypes.c_int32, [ctypes.c_void_p, otp_view, otp_view, ctypes.c_uint64, ctypes.c_uint32, ctypes.c_void_p]),
-    ("otp_totp_new", ctypes.c_int32, [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_int32, ctypes.c_uint32, ctypes.c_uint32, ctypes.c_void_p]),
-    ("otp_totp_new_legacy", ctypes.c_int32, [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_int32, ctypes.c_uint32, ctypes.c_uint32, ctypes.c_void_p]),
+    ("otp_totp_new", ctypes.c_int32, [otp_view, ctypes.c_int32, ctypes.c_uint32, ctypes.c_uint32, ctypes.c_void_p]),
+    ("otp_totp_new_legacy", ctypes.c_int32, [otp_view, ctypes.c_int32, ctypes.c_uint32, ctypes.c_uint32, ctypes.c_void_p]),
     ("otp_totp_free", None, [ctypes.c_void_p]),
     ("otp_totp_generate", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int64, ctypes.c_void_p, ctypes.c_size_t]),
     ("otp_totp_verify", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_int64, ctypes.c_uint32, ctypes.c_void_p]),
     ("otp_totp_resynchronise", ctypes.c_int32, [ctypes.c_void_p, otp_view, otp_view, ctypes.c_int64, ctypes.c_uint32, ctypes.c_void_p]),
-    ("otp_ocra_new", ctypes.c_int32, [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p]),
+    ("otp_ocra_new", ctypes.c_int32, [otp_view, otp_view, ctypes.c_void_p]),
     ("otp_ocra_free", None, [ctypes.c_void_p]),
     ("otp_ocra_generate", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t]),
     ("otp_ocra_verify", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p]),
-    ("otp_uri_parse", ctypes.c_int32, [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p]),
-    ("otp_uri_parse_legacy", ctypes.c_int32, [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p]),
+    ("otp_uri_parse", ctypes.c_int32, [otp_view, ctypes.c_void_p]),
+    ("otp_uri_parse_legacy", ctypes.c_int32, [otp_view, ctypes.c_void_p]),
     ("otp_uri_build", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p]),
     ("otp_message_check", ctypes.c_int32, [ctypes.c_void_p]),
     ("otp_message_compose", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p]),

@@ -9,6 +9,8 @@ import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar, NoReturn
 
+from .errors import check
+
 if TYPE_CHECKING:
     from typing_extensions import Self
 
@@ -109,6 +111,8 @@ def _close_at_exit() -> None:
         time.sleep(0.001)
 
 
-def out_pointer() -> ctypes.c_void_p:
-    """Return a place for the library to put an address."""
-    return ctypes.c_void_p()
+def made(make: Callable[..., int], free: Callable[[int], None], *arguments: object) -> Handle:
+    """Return the handle of what the library makes of arguments."""
+    out = ctypes.c_void_p()
+    check(make(*arguments, ctypes.byref(out)))
+    return Handle(out.value or 0, free)

@@ -4,9 +4,11 @@ import ctypes
 import os
 import sys
 from pathlib import Path
+from typing import Any, TypeVar
 
 from . import _bindings
 
+_Structure = TypeVar("_Structure", bound=ctypes.Structure)
 _NAMES = {"darwin": "libotp_engine.dylib", "win32": "otp_engine.dll"}
 
 
@@ -32,10 +34,25 @@ lib = _load()
 
 
 def view(data: bytes | None) -> _bindings.otp_view:
-    """Return a view of bytes, which must outlive it; None is absent."""
+    """Return a view of bytes; None is absent.
+
+    It keeps the bytes, and so does a structure that it is put into.
+    """
     if data is None:
         return _bindings.otp_view(None, 0)
     return _bindings.otp_view(ctypes.cast(ctypes.c_char_p(data), ctypes.c_void_p), len(data))
+
+
+def point(structure: ctypes.Structure, **members: "ctypes.Structure | ctypes.Array[Any]") -> None:
+    """Point members of a structure at others, which it keeps with all that these keep."""
+    for name, member in members.items():
+        setattr(structure, name, ctypes.addressof(member))
+        setattr(structure, f"kept_{name}", member)
+
+
+def sized(kind: type[_Structure], /, **members: Any) -> _Structure:
+    """Make a structure that begins with its own size."""
+    return kind(struct_size=ctypes.sizeof(kind), **members)
 
 
 def take_bytes(pointer: int | None) -> bytes:

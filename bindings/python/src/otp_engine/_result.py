@@ -6,8 +6,13 @@ costs a fraction of what a frozen dataclass does. Texts are decoded at once, as 
 wiped; times when they are asked for.
 """
 
+import ctypes
+from collections.abc import Callable
 from datetime import datetime, timezone
 from typing import Any, Generic, TypeVar
+
+from ._lib import take_bytes
+from .errors import check
 
 _from_timestamp, _UTC = datetime.fromtimestamp, timezone.utc
 _FIRST, _LAST = (end.replace(tzinfo=_UTC) for end in (datetime.min, datetime.max))
@@ -27,6 +32,13 @@ def moment(seconds: int) -> datetime:
 
 def moment_or_none(seconds: int | None) -> datetime | None:
     return None if seconds is None else moment(seconds)
+
+
+def text_of(call: Callable[..., int], *arguments: object) -> str:
+    """Return the text that the library writes about arguments."""
+    out = ctypes.c_void_p()
+    check(call(*arguments, ctypes.byref(out)))
+    return take_bytes(out.value).decode()
 
 
 _Said = TypeVar("_Said", bound=tuple[Any, ...])

@@ -8,7 +8,7 @@ from typing import Any
 
 from . import _bindings as c
 from ._checks import flag, instance, text
-from ._handle import Uncopied, out_pointer
+from ._handle import Uncopied
 from ._lib import lib
 from .errors import check
 
@@ -146,7 +146,7 @@ class Binding:
 
     def _bind(self, engine: int, ring: object) -> Bound:
         """Make the handle for the engines of a key ring."""
-        out = out_pointer()
+        out = ctypes.c_void_p()
         check(lib.otp_binding_new(engine, self._options, ctypes.byref(out)))
         made = Bound(out.value or 0)
         self._bound = ring, made

@@ -1,26 +1,21 @@
 """Devices under an engine: a code of the user's own device is good once, on any store."""
 
 import ctypes
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 from . import _bindings as c
 from ._checks import count, entered, several, text
-from ._handle import Owner, opened, out_pointer
-from ._lib import lib, take_bytes, view
-from ._result import moment
+from ._handle import opened
+from ._lib import lib, point, sized, view
+from ._operations import Operations
+from ._result import moment, text_of
 from .binding import Binding, bound
 from .challenge import PUBLIC_REJECTIONS, REJECTIONS, PublicRejection, Rejection
 from .errors import check, unshown
-from .oath import (
-    Hotp,
-    Matched,
-    Ocra,
-    Totp,
-    answer_inputs,
-)
+from .findings import Finding, Odds, read_findings, read_odds
+from .oath import Hotp, Matched, Ocra, Totp, answer_inputs
 from .store import Store
 
 
@@ -41,11 +36,9 @@ class Device:
     session: bytes | None = field(default=None, repr=False)
     counter: int = 0
 
-    def _structure(self) -> tuple[c.otp_device, list[object]]:
-        """Return the device, and what must be kept for as long as it is used."""
+    def _structure(self) -> c.otp_device:
         ahead, window = count("look_ahead", self.look_ahead), count("window", self.window)
-        made = c.otp_device(struct_size=ctypes.sizeof(c.otp_device))
-        kept: list[object] = [made]
+        made = sized(c.otp_device)
         if isinstance(self.key, Hotp):
             handle, made.reach = opened(self.key, Hotp, "key"), ahead
             made.hotp = handle.address
@@ -55,11 +48,12 @@ class Device:
         else:
             handle = opened(self.key, Ocra, "key")
             made.ocra = handle.address
-            inputs, held = answer_inputs(self.counter, self.pin, self.pin_digest, self.session)
-            inputs.look_ahead, inputs.window = ahead, window
-            made.inputs = ctypes.addressof(inputs)
-            kept += [inputs, held]
-        return made, [*kept, handle]
+            inputs = answer_inputs(
+                self.counter, self.pin, self.pin_digest, self.session, ahead, window
+            )
+            point(made, inputs=inputs)
+        made.kept = handle
+        return made
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +79,6 @@ class OathVerdict:
         return self.accepted
 
 
-def new_verdict() -> c.otp_oath_verdict:
-    """Return a place for an engine to write its verdict."""
-    return c.otp_oath_verdict(struct_size=ctypes.sizeof(c.otp_oath_verdict))
-
-
 def read_verdict(out: c.otp_oath_verdict) -> OathVerdict:
     """Read what an engine decided."""
     if out.outcome == c.OTP_OUTCOME_ACCEPTED:
@@ -110,10 +99,8 @@ def read_verdict(out: c.otp_oath_verdict) -> OathVerdict:
     )
 
 
-class DeviceOperations(Owner):
+class DeviceOperations(Operations):
     """What an engine does with the codes of users' own devices."""
-
-    _ring: object
 
     @unshown
     def verify_hotp(
@@ -125,7 +112,11 @@ class DeviceOperations(Owner):
         store must keep cells for ever. After a raised epoch, ``rejection`` is "resynchronise"
         until two codes in a row told where the device is.
         """
-        return self._verify_hotp(store, binding, hotp, code, None, look_ahead)
+        key, ahead = opened(hotp, Hotp, "hotp"), count("look_ahead", look_ahead)
+        data = entered(code)
+        return self._judge(
+            lib.otp_engine_verify_hotp, store, binding, key.address, data, len(data), ahead
+        )
 
     @unshown
     def resynchronise_hotp(
@@ -138,36 +129,11 @@ class DeviceOperations(Owner):
         look_ahead: int = 1000,
     ) -> OathVerdict:
         """Judge two HOTP codes in a row, of a device that is far ahead."""
-        return self._verify_hotp(store, binding, hotp, first, second, look_ahead)
-
-    def _verify_hotp(
-        self,
-        store: Store,
-        binding: Binding,
-        hotp: Hotp,
-        code: str,
-        second: str | None,
-        look_ahead: int,
-    ) -> OathVerdict:
-        engine, cells, key = self._open(), opened(store, Store, "store"), opened(hotp, Hotp, "hotp")
-        to, verdict = bound(binding, engine.address, self._ring), new_verdict()
-        reach, data = count("look_ahead", look_ahead), entered(code)
-        if second is None:
-            check(
-                lib.otp_engine_verify_hotp(
-                    engine.address, cells.address, to.address, key.address, data, len(data),
-                    reach, ctypes.addressof(verdict),
-                )
-            )  # fmt: skip
-        else:
-            other = entered(second, "second")
-            check(
-                lib.otp_engine_resynchronise_hotp(
-                    engine.address, cells.address, to.address, key.address, view(data),
-                    view(other), reach, ctypes.addressof(verdict),
-                )
-            )  # fmt: skip
-        return read_verdict(verdict)
+        key, ahead = opened(hotp, Hotp, "hotp"), count("look_ahead", look_ahead)
+        pair = view(entered(first, "first")), view(entered(second, "second"))
+        return self._judge(
+            lib.otp_engine_resynchronise_hotp, store, binding, key.address, *pair, ahead
+        )
 
     @unshown
     def verify_totp(
@@ -178,7 +144,11 @@ class DeviceOperations(Owner):
         Wrong guesses count for the device and its user, and against no code that was sent. The
         drift of the device's clock is learnt from several codes that agree.
         """
-        return self._verify_totp(store, binding, totp, code, None, window)
+        key, steps = opened(totp, Totp, "totp"), count("window", window)
+        data = entered(code)
+        return self._judge(
+            lib.otp_engine_verify_totp, store, binding, key.address, data, len(data), steps
+        )
 
     @unshown
     def resynchronise_totp(
@@ -191,36 +161,11 @@ class DeviceOperations(Owner):
         window: int = 100,
     ) -> OathVerdict:
         """Judge two TOTP codes in a row, of a device whose clock is far off."""
-        return self._verify_totp(store, binding, totp, first, second, window)
-
-    def _verify_totp(
-        self,
-        store: Store,
-        binding: Binding,
-        totp: Totp,
-        code: str,
-        second: str | None,
-        window: int,
-    ) -> OathVerdict:
-        engine, cells, key = self._open(), opened(store, Store, "store"), opened(totp, Totp, "totp")
-        to, verdict = bound(binding, engine.address, self._ring), new_verdict()
-        reach, data = count("window", window), entered(code)
-        if second is None:
-            check(
-                lib.otp_engine_verify_totp(
-                    engine.address, cells.address, to.address, key.address, data, len(data),
-                    reach, ctypes.addressof(verdict),
-                )
-            )  # fmt: skip
-        else:
-            other = entered(second, "second")
-            check(
-                lib.otp_engine_resynchronise_totp(
-                    engine.address, cells.address, to.address, key.address, view(data),
-                    view(other), reach, ctypes.addressof(verdict),
-                )
-            )  # fmt: skip
-        return read_verdict(verdict)
+        key, steps = opened(totp, Totp, "totp"), count("window", window)
+        pair = view(entered(first, "first")), view(entered(second, "second"))
+        return self._judge(
+            lib.otp_engine_resynchronise_totp, store, binding, key.address, *pair, steps
+        )
 
     @unshown
     def ocra_question(self, binding: Binding, ocra: Ocra) -> str:
@@ -230,12 +175,7 @@ class DeviceOperations(Owner):
         buffer = ctypes.create_string_buffer(64)
         check(
             lib.otp_engine_ocra_question(
-                engine.address,
-                to.address,
-                key.address,
-                buffer,
-                len(buffer),
-                ctypes.byref(needed),
+                engine.address, to.address, key.address, buffer, len(buffer), ctypes.byref(needed)
             )
         )
         return buffer.raw[: needed.value].decode()
@@ -260,28 +200,12 @@ class DeviceOperations(Owner):
         ``counter`` is that of the device's first answer. Wrong guesses count for the device and its
         user, and against no code that was sent.
         """
-        engine, cells, key = self._open(), opened(store, Store, "store"), opened(ocra, Ocra, "ocra")
-        to, verdict = bound(binding, engine.address, self._ring), new_verdict()
-        data = entered(code)
-        inputs, kept = answer_inputs(counter, pin, pin_digest, session)
-        inputs.look_ahead, inputs.window = (
-            count("look_ahead", look_ahead),
-            count("window", window),
-        )
-        check(
-            lib.otp_engine_verify_ocra(
-                engine.address,
-                cells.address,
-                to.address,
-                key.address,
-                ctypes.addressof(inputs),
-                data,
-                len(data),
-                ctypes.addressof(verdict),
-            )
-        )
-        del kept
-        return read_verdict(verdict)
+        key, data = opened(ocra, Ocra, "ocra"), entered(code)
+        inputs = answer_inputs(counter, pin, pin_digest, session, look_ahead, window)
+        return self._judge(
+            lib.otp_engine_verify_ocra, store, binding, key.address, ctypes.byref(inputs), data,
+            len(data),
+        )  # fmt: skip
 
     @unshown
     def verify_devices(
@@ -295,24 +219,10 @@ class DeviceOperations(Owner):
 
         ``device`` of the verdict says which one made it, by its place.
         """
-        engine, cells = self._open(), opened(store, Store, "store")
-        to, verdict = bound(binding, engine.address, self._ring), new_verdict()
-        data = entered(code)
-        pointers, kept = _devices(devices)
-        check(
-            lib.otp_engine_verify_devices(
-                engine.address,
-                cells.address,
-                to.address,
-                pointers,
-                len(pointers),
-                data,
-                len(data),
-                ctypes.addressof(verdict),
-            )
+        data, given = entered(code), _devices(devices)
+        return self._judge(
+            lib.otp_engine_verify_devices, store, binding, given, len(given), data, len(data)
         )
-        del kept
-        return read_verdict(verdict)
 
     @unshown
     def reset_device(
@@ -330,47 +240,35 @@ class DeviceOperations(Owner):
         that of now and the window at most, so that a device whose clock was ahead and was put right
         is taken again. The observer gets the reason, 1 to 256 bytes of visible text.
         """
-        engine, cells, done = self._open(), opened(store, Store, "store"), ctypes.c_int32()
-        owner, who, why = text(tenant, "tenant"), text(user, "user"), text(reason, "reason")
-        pointers, kept = _devices([device])
-        check(
-            lib.otp_engine_reset_device(
-                engine.address, cells.address, owner, len(owner), who, len(who), pointers[0],
-                why, len(why), ctypes.byref(done),
-            )
-        )  # fmt: skip
-        del kept
-        return done.value == 1
+        owner, who = view(text(tenant, "tenant")), view(text(user, "user"))
+        one, why = _devices([device]), view(text(reason, "reason"))
+        return self._did(lib.otp_engine_reset_device, store, owner, who, one[0], why)
 
-    def _device_odds(self, devices: Sequence[Device | Hotp | Totp | Ocra]) -> c.otp_odds:
-        engine, out = self._open(), c.otp_odds(struct_size=ctypes.sizeof(c.otp_odds))
-        pointers, kept = _devices(devices)
-        check(
-            lib.otp_engine_device_odds(engine.address, pointers, len(pointers), ctypes.byref(out))
-        )
-        del kept
-        return out
+    def device_odds(self, devices: Sequence[Device | Hotp | Totp | Ocra]) -> Odds:
+        """Tell the chance of guessing a code of one user's devices; per_code is of one guess."""
+        engine, out, given = self._open(), sized(c.otp_odds), _devices(devices)
+        check(lib.otp_engine_device_odds(engine.address, given, len(given), ctypes.byref(out)))
+        return read_odds(out)
 
-    def _device_findings(self, devices: Sequence[Device | Hotp | Totp | Ocra]) -> list[str]:
-        engine, out = self._open(), out_pointer()
-        pointers, kept = _devices(devices)
-        check(
-            lib.otp_engine_device_findings(
-                engine.address, pointers, len(pointers), ctypes.byref(out)
-            )
-        )
-        del kept
-        return take_bytes(out.value).decode().splitlines()
+    def device_findings(self, devices: Sequence[Device | Hotp | Totp | Ocra]) -> list[Finding]:
+        """Tell where devices, and the rate limits for them, deviate from the standards."""
+        engine, given = self._open(), _devices(devices)
+        lines = text_of(lib.otp_engine_device_findings, engine.address, given, len(given))
+        return read_findings(lines)
+
+    def _judge(
+        self, operation: Callable[..., int], store: Store, binding: Binding, *arguments: object
+    ) -> OathVerdict:
+        out = sized(c.otp_oath_verdict)
+        return read_verdict(self._do_bound(operation, store, binding, out, *arguments))
 
 
-def _devices(
-    devices: Sequence[Device | Hotp | Totp | Ocra],
-) -> tuple["ctypes.Array[Any]", list[object]]:
-    """Return pointers to devices, and what must be kept for as long as they are used."""
-    pointers, kept = [], []
-    for device in several(devices, "devices"):
-        named = device if isinstance(device, Device) else Device(device)
-        structure, held = named._structure()
-        pointers.append(ctypes.addressof(structure))
-        kept += held
-    return (ctypes.c_void_p * len(pointers))(*pointers), kept
+def _devices(devices: Sequence[Device | Hotp | Totp | Ocra]) -> "ctypes.Array[ctypes.c_void_p]":
+    """Return pointers to devices, which are kept for as long as the pointers are."""
+    named = [
+        (device if isinstance(device, Device) else Device(device))._structure()
+        for device in several(devices, "devices")
+    ]
+    pointers = (ctypes.c_void_p * len(named))(*map(ctypes.addressof, named))
+    pointers.kept = named  # type: ignore[attr-defined]
+    return pointers

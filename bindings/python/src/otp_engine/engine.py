@@ -9,8 +9,9 @@ from typing import Any, TypeVar
 from . import _bindings as c
 from . import _callbacks, _calls
 from ._checks import entered, flag, instance, several, text, whole
-from ._handle import Handle, closed_at_exit, opened, out_pointer
-from ._lib import lib, take_bytes, view
+from ._handle import Handle, closed_at_exit, made, opened
+from ._lib import lib, point, sized, take_bytes, view
+from ._result import text_of
 from .binding import Binding, Bound, Target, bound, challenge_name, client_name
 from .challenge import (
     Failure,
@@ -25,13 +26,12 @@ from .challenge import (
     read_status,
     read_verdict,
 )
-from .devices import Device, DeviceOperations
+from .devices import DeviceOperations
 from .errors import behind_ours, check, fault, refuse_reentry, unshown
 from .event import Event
 from .evidence import Evidence
-from .findings import Finding, Odds, read_findings
+from .findings import Finding, Odds, read_findings, read_odds
 from .keys import KeyRing, SigningKey
-from .oath import Hotp, Ocra, Totp
 from .policy import Policy, RateLimits
 from .records import ChainHead, SignatureRecord
 from .store import Store, StoreCheck, StoreKeys
@@ -85,16 +85,13 @@ class Engine(DeviceOperations):
                 raise TypeError(f"{name} must be callable, not {type(called).__name__}")
         ring = opened(keys, KeyRing, "keys")
         signer = opened(signing_key, SigningKey, "signing_key") if signing_key is not None else None
-        options = c.otp_engine_options(struct_size=ctypes.sizeof(c.otp_engine_options), fibers=1)
-        kept: list[ctypes.Structure] = []  # until the call has read them
+        options = sized(c.otp_engine_options, fibers=1)
         if policy is not None:
             instance(policy, Policy, "policy")
-            kept.append(policy._packed())
-            options.policy = ctypes.addressof(kept[-1])
+            point(options, policy=policy._packed())
         if rate_limits is not None:
             instance(rate_limits, RateLimits, "rate_limits")
-            kept.append(rate_limits._packed())
-            options.rate_limits = ctypes.addressof(kept[-1])
+            point(options, rate_limits=rate_limits._packed())
         if signer is not None:
             options.signing_key = signer.address
         numbers = []
@@ -107,7 +104,7 @@ class Engine(DeviceOperations):
                 setattr(table, member, _callbacks.trampoline(member))
                 table.user_data = numbers[-1]
                 table.drop_user_data = _callbacks.trampoline("drop")
-        out = out_pointer()
+        out = ctypes.c_void_p()
         try:
             status = lib.otp_engine_new(ring.address, ctypes.byref(options), ctypes.byref(out))
             if out.value:  # its clock was asked already, and may have been interrupted
@@ -124,12 +121,12 @@ class Engine(DeviceOperations):
 
     def with_policy(self, policy: Policy) -> "Engine":
         """Make a cheap sibling: same keys, rate limits, clock, observer and slots."""
-        handle, out = self._open(), out_pointer()
+        handle = self._open()
         instance(policy, Policy, "policy")
-        made = policy._packed()
-        check(lib.otp_engine_with_policy(handle.address, ctypes.byref(made), ctypes.byref(out)))
-        sibling = Engine.__new__(Engine)
-        sibling._handle = Handle(out.value or 0, lib.otp_engine_free)
+        sibling, limits = Engine.__new__(Engine), policy._packed()
+        sibling._handle = made(
+            lib.otp_engine_with_policy, lib.otp_engine_free, handle.address, ctypes.byref(limits)
+        )
         sibling._ring, sibling._calls_back = self._ring, self._calls_back
         if sibling._calls_back:
             closed_at_exit(sibling)
@@ -166,13 +163,8 @@ class Engine(DeviceOperations):
         return self._ask_keys(lib.otp_engine_begin_store, store)
 
     def _ask_keys(self, question: Callable[..., int], store: Store) -> StoreCheck:
-        engine, cells, keys = self._open(), opened(store, Store, "store"), ctypes.c_int32()
-        check(question(engine.address, cells.address, ctypes.byref(keys)))
+        keys = self._do(question, store, ctypes.c_int32())
         return StoreCheck((_STORE_KEYS.get(keys.value, "not proven"),))
-
-    def _open(self) -> Handle:
-        refuse_reentry()
-        return super()._open()
 
     def issue(self, store: Store, binding: Binding) -> Issued | Refusal:
         """Issue a code, or hand out the live one once more; send it after this returns."""
@@ -227,15 +219,13 @@ class Engine(DeviceOperations):
                 code=view(data),
                 challenge_id=view(client_name(challenge_id)),
             )
-            kept = None
             if evidence is not None:
                 instance(evidence, Evidence, "evidence")
-                kept = evidence._views()
-                submission.evidence = ctypes.addressof(kept[0])
+                point(submission, evidence=evidence._structure())
             status = lib.otp_engine_verify_submission(
                 engine.address, cells.address, ctypes.byref(submission), address
             )
-            del submission, kept
+            del submission
         if status or self._calls_back or store._calls_back:
             del code, data  # what a report of the variables must not show
             try:
@@ -264,66 +254,36 @@ class Engine(DeviceOperations):
         ``status`` is the gateway's own, of which the first 5 printable ASCII characters are kept:
         the message is out, and no status may undo its report. After a time-out report nothing.
         """
-        engine, cells = self._open(), opened(store, Store, "store")
         if not isinstance(status, str):
             raise TypeError(f"status must be str, not {type(status).__name__}")
         gateway = status.encode("ascii", "ignore").translate(None, _UNSHOWN)[:_STATUS]
-        report = c.otp_delivery_report(
-            struct_size=ctypes.sizeof(c.otp_delivery_report),
+        report = sized(
+            c.otp_delivery_report,
             challenge_id=challenge_name(challenge_id),
             gateway_status=b"" if flag(delivered, "delivered") else gateway,
             send=whole(send, "send", 1, 255),
             delivered=int(delivered),
         )
-        outcome, to = ctypes.c_int32(), bound(binding, engine.address, self._ring)
-        check(
-            lib.otp_engine_report_delivery(
-                engine.address,
-                cells.address,
-                to.address,
-                ctypes.byref(report),
-                ctypes.byref(outcome),
-            )
-        )
-        return read_report(outcome.value)
+        operation, said = lib.otp_engine_report_delivery, ctypes.c_int32()
+        self._do_bound(operation, store, binding, said, ctypes.byref(report))
+        return read_report(said.value)
 
     @unshown
     def cancel(self, store: Store, binding: Binding) -> bool:
         """Call off the live challenge; False if there was none for exactly this binding."""
-        engine, cells = self._open(), opened(store, Store, "store")
-        cancelled, to = ctypes.c_int32(), bound(binding, engine.address, self._ring)
-        check(
-            lib.otp_engine_cancel(
-                engine.address, cells.address, to.address, ctypes.byref(cancelled)
-            )
-        )
+        cancelled = self._do_bound(lib.otp_engine_cancel, store, binding, ctypes.c_int32())
         return cancelled.value == 1
 
     @unshown
     def status(self, store: Store, binding: Binding) -> Status | None:
         """Tell how the challenge of a binding stands; None if there is none."""
-        engine, cells = self._open(), opened(store, Store, "store")
-        out = c.otp_challenge(struct_size=ctypes.sizeof(c.otp_challenge))
-        to = bound(binding, engine.address, self._ring)
-        check(lib.otp_engine_status(engine.address, cells.address, to.address, ctypes.byref(out)))
-        return read_status(out)
+        out = sized(c.otp_challenge)
+        return read_status(self._do_bound(lib.otp_engine_status, store, binding, out))
 
     def unlock(self, store: Store, tenant: str, user: str) -> bool:
         """Lift what wrong guesses put on a user; False if there was nothing to lift."""
-        engine, cells = self._open(), opened(store, Store, "store")
-        owner, who, unlocked = text(tenant, "tenant"), text(user, "user"), ctypes.c_int32()
-        check(
-            lib.otp_engine_unlock(
-                engine.address,
-                cells.address,
-                owner,
-                len(owner),
-                who,
-                len(who),
-                ctypes.byref(unlocked),
-            )
-        )
-        return unlocked.value == 1
+        owner, who = view(text(tenant, "tenant")), view(text(user, "user"))
+        return self._did(lib.otp_engine_unlock, store, owner, who)
 
     @unshown
     def reset_slot(self, store: Store, binding: Binding, reason: str) -> bool:
@@ -342,28 +302,15 @@ class Engine(DeviceOperations):
 
     def reset_user(self, store: Store, tenant: str, user: str, reason: str) -> bool:
         """Lift a user's locks as ``unlock`` does, and the limit of sends with them."""
-        engine, cells, done = self._open(), opened(store, Store, "store"), ctypes.c_int32()
-        owner, who, why = text(tenant, "tenant"), text(user, "user"), text(reason, "reason")
-        check(
-            lib.otp_engine_reset_user(
-                engine.address, cells.address, owner, len(owner), who, len(who), why, len(why),
-                ctypes.byref(done),
-            )
-        )  # fmt: skip
-        return done.value == 1
+        owner, who = view(text(tenant, "tenant")), view(text(user, "user"))
+        why = view(text(reason, "reason"))
+        return self._did(lib.otp_engine_reset_user, store, owner, who, why)
 
     def _reset(
-        self, reset: "ctypes._NamedFuncPointer", store: Store, binding: Binding, reason: str
+        self, reset: Callable[..., int], store: Store, binding: Binding, reason: str
     ) -> bool:
-        engine, cells, done = self._open(), opened(store, Store, "store"), ctypes.c_int32()
-        to, why = bound(binding, engine.address, self._ring), text(reason, "reason")
-        check(
-            reset(
-                engine.address, cells.address, to.address, why, len(why),
-                ctypes.byref(done),
-            )
-        )  # fmt: skip
-        return done.value == 1
+        why = view(text(reason, "reason"))
+        return self._do_bound(reset, store, binding, ctypes.c_int32(), why).value == 1
 
     def purge(self, store: Store, limit: int = 1000, *, confirmed: bool = False) -> int:
         """Drop at most so many cells whose time is over; return how many.
@@ -371,33 +318,20 @@ class Engine(DeviceOperations):
         ClockAheadError where the clock is more than a day ahead of what is known of the store:
         nothing was dropped. An administrator who looked at the clock says ``confirmed=True``.
         """
-        engine, cells, dropped = self._open(), opened(store, Store, "store"), ctypes.c_uint64()
-        most = whole(limit, "limit")
-        is_confirmed = flag(confirmed, "confirmed")
+        most, is_confirmed = whole(limit, "limit"), flag(confirmed, "confirmed")
         purge = lib.otp_engine_purge_confirmed if is_confirmed else lib.otp_engine_purge
-        check(purge(engine.address, cells.address, most, ctypes.byref(dropped)))
-        return dropped.value
+        return self._do(purge, store, ctypes.c_uint64(), most).value
 
     def odds(self) -> Odds:
         """Tell the chance of guessing under this policy and these rate limits."""
-        handle, out = self._open(), c.otp_odds(struct_size=ctypes.sizeof(c.otp_odds))
+        handle, out = self._open(), sized(c.otp_odds)
         check(lib.otp_engine_odds(handle.address, ctypes.byref(out)))
-        return Odds(out.per_code, out.per_day, out.per_year)
+        return read_odds(out)
 
     def findings(self) -> list[Finding]:
         """Tell where policy and rate limits deviate from ASVS 5.0, NIST SP 800-63B-4 and PSD2."""
-        handle, out = self._open(), out_pointer()
-        check(lib.otp_engine_findings(handle.address, ctypes.byref(out)))
-        return read_findings(take_bytes(out.value))
-
-    def device_odds(self, devices: Sequence[Device | Hotp | Totp | Ocra]) -> Odds:
-        """Tell the chance of guessing a code of one user's devices; per_code is of one guess."""
-        out = self._device_odds(devices)
-        return Odds(out.per_code, out.per_day, out.per_year)
-
-    def device_findings(self, devices: Sequence[Device | Hotp | Totp | Ocra]) -> list[Finding]:
-        """Tell where devices, and the rate limits for them, deviate from the standards."""
-        return [Finding(*line.split("\t", 2)) for line in self._device_findings(devices)]
+        handle = self._open()
+        return read_findings(text_of(lib.otp_engine_findings, handle.address))
 
     def latest_signature(self, store: Store, tenant: str, target: Target) -> SignatureRecord | None:
         """Return the newest signature record of a target; None if nothing was signed."""
@@ -408,29 +342,16 @@ class Engine(DeviceOperations):
         self, store: Store, tenant: str, target: Target, limit: int = 100
     ) -> list[SignatureRecord]:
         """Return the newest signature records of a target, newest first."""
-        engine, cells, out = self._open(), opened(store, Store, "store"), out_pointer()
-        most = whole(limit, "limit")
-        owner, named, kept = _target(tenant, target)
-        check(
-            lib.otp_engine_signatures(
-                engine.address, cells.address, owner, ctypes.byref(named), most, ctypes.byref(out)
-            )
-        )
-        del kept
-        return [SignatureRecord._read(line) for line in take_bytes(out.value).decode().splitlines()]
+        owner, named = _target(tenant, target)
+        operation, most = lib.otp_engine_signatures, whole(limit, "limit")
+        lines = self._text(operation, store, owner, ctypes.byref(named), most)
+        return [SignatureRecord._read(line) for line in lines.splitlines()]
 
     def chain_head(self, store: Store, tenant: str, target: Target) -> ChainHead:
         """Return how many records a target has, and the digest of the newest: for an auditor."""
-        engine, cells = self._open(), opened(store, Store, "store")
-        head = c.otp_chain_head(struct_size=ctypes.sizeof(c.otp_chain_head))
-        owner, named, kept = _target(tenant, target)
-        check(
-            lib.otp_engine_chain_head(
-                engine.address, cells.address, owner, ctypes.byref(named), ctypes.byref(head)
-            )
-        )
-        del kept
-        return ChainHead._read(head)
+        owner, named = _target(tenant, target)
+        operation, head = lib.otp_engine_chain_head, sized(c.otp_chain_head)
+        return ChainHead._read(self._do(operation, store, head, owner, ctypes.byref(named)))
 
     def erase(
         self, store: Store, tenant: str, target: Target, sequence: int, details: Iterable[str]
@@ -440,24 +361,21 @@ class Engine(DeviceOperations):
         ``sequence`` is the record's place among those of its target, from 1. Returns the record
         that is left, which verifies as before; None if there is none such.
         """
-        engine, cells, out = self._open(), opened(store, Store, "store"), out_pointer()
-        owner, named, kept = _target(tenant, target)
+        owner, named = _target(tenant, target)
         names = b",".join(text(detail, "details") for detail in several(details, "details"))
-        request = c.otp_erase_request(
-            struct_size=ctypes.sizeof(c.otp_erase_request),
+        request = sized(
+            c.otp_erase_request,
             tenant=owner,
             target=named,
             sequence=whole(sequence, "sequence"),
             details=view(names),
         )
-        check(
-            lib.otp_engine_erase(
-                engine.address, cells.address, ctypes.byref(request), ctypes.byref(out)
-            )
-        )
-        del kept
-        line = take_bytes(out.value).decode()
+        line = self._text(lib.otp_engine_erase, store, ctypes.byref(request))
         return SignatureRecord._read(line) if line else None
+
+    def _text(self, operation: Callable[..., int], store: Store, *arguments: object) -> str:
+        out = self._do(operation, store, ctypes.c_void_p(), *arguments)
+        return take_bytes(out.value).decode()
 
     @unshown
     def issue_many(
@@ -508,7 +426,7 @@ class Engine(DeviceOperations):
             views = None
             if one.evidence is not None:
                 instance(one.evidence, Evidence, f"submissions[{at}].evidence")
-                views = one.evidence._views()
+                views = one.evidence._structure()
             packed.append((to, entered(one.code), name, views))
         if self._calls_back or store._calls_back:
             return [
@@ -547,26 +465,22 @@ _UNSHOWN = bytes({*range(256)} - {*range(0x21, 0x7F)})
 # An otp_submission: its size, the binding, the code, the challenge's name, evidence.
 _SUBMISSION = struct.Struct("@NPPNPNP")
 assert _SUBMISSION.size == ctypes.sizeof(c.otp_submission)
-_Views = tuple[c.otp_evidence, list[bytes | None]]
 
 
 def _submissions(
-    made: list[tuple[Bound, bytes, bytes, _Views | None]],
+    made: list[tuple[Bound, bytes, bytes, c.otp_evidence | None]],
 ) -> tuple[bytes, ctypes.c_char_p]:
     """Return the submissions of a batch one behind the other, and what must outlive them."""
     kept = ctypes.c_char_p(b"".join(code + name for _, code, name, _ in made))
-    at, packed = ctypes.c_void_p.from_buffer(kept).value or 0, []
+    start, packed = ctypes.c_void_p.from_buffer(kept).value or 0, []
     for to, code, name, views in made:
-        behind, evidence = at + len(code), 0 if views is None else ctypes.addressof(views[0])
-        packed.append(_SUBMISSION.pack(0, to.address, at, len(code), behind, len(name), evidence))
-        at = behind + len(name)
+        behind, given = start + len(code), 0 if views is None else ctypes.addressof(views)
+        packed.append(_SUBMISSION.pack(0, to.address, start, len(code), behind, len(name), given))
+        start = behind + len(name)
     return b"".join(packed), kept
 
 
-def _target(tenant: str, target: Target) -> tuple[c.otp_view, c.otp_target, list[bytes]]:
+def _target(tenant: str, target: Target) -> tuple[c.otp_view, c.otp_target]:
     instance(target, Target, "target")
-    kept = [text(tenant, "tenant")]
-    for name in ("model", "field", "id"):
-        kept.append(text(getattr(target, name), f"target.{name}"))
-    owner, *names = (view(part) for part in kept)
-    return owner, c.otp_target(*names), kept
+    parts = [text(getattr(target, name), f"target.{name}") for name in ("model", "field", "id")]
+    return view(text(tenant, "tenant")), c.otp_target(*map(view, parts))

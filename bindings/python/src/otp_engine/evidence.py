@@ -1,11 +1,10 @@
 """Evidence: what is given with a code, for the signature record."""
 
-import ctypes
 from dataclasses import dataclass, field
 
 from . import _bindings as c
 from ._checks import client_text, instance
-from ._lib import view
+from ._lib import sized, view
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,18 +20,14 @@ class Evidence:
     ip: str | None = field(default=None, repr=False)
     agent: str | None = field(default=None, repr=False)
 
-    def _views(self) -> tuple[c.otp_evidence, list[bytes | None]]:
-        """Return the structure, and what must stay alive while it is used."""
-        made = c.otp_evidence(struct_size=ctypes.sizeof(c.otp_evidence))
-        kept: list[bytes | None] = []
+    def _structure(self) -> c.otp_evidence:
+        made = sized(c.otp_evidence)
         for name in ("signer_name", "consent", "user_name", "revision", "ip", "agent"):
             value = getattr(self, name)
-            kept.append(None if value is None else client_text(value, name))
-            setattr(made, name, view(kept[-1]))
+            setattr(made, name, view(None if value is None else client_text(value, name)))
         for name in ("image", "document"):
             value = getattr(self, name)
             if value is not None:
                 instance(value, bytes, name)
-            kept.append(value)
             setattr(made, name, view(value))
-        return made, kept
+        return made

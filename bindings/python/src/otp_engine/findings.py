@@ -1,12 +1,11 @@
 """What is known of limits: the chance of guessing, and where they deviate from standards."""
 
-import ctypes
 from dataclasses import dataclass
 from typing import Literal
 
-from ._handle import out_pointer
-from ._lib import lib, take_bytes
-from .errors import check
+from . import _bindings as c
+from ._lib import lib
+from ._result import text_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +30,15 @@ def recipient_findings(kind: Literal["mobile", "email"]) -> list[Finding]:
     """Tell where codes by SMS or e-mail deviate from ASVS 5.0 and NIST, whatever the limits."""
     if kind not in ("mobile", "email"):
         raise ValueError(f"kind must be mobile or email, not {kind!r}")
-    out = out_pointer()
-    check(lib.otp_recipient_findings(1 if kind == "mobile" else 2, ctypes.byref(out)))
-    return read_findings(take_bytes(out.value))
+    number = c.OTP_RECIPIENT_MOBILE if kind == "mobile" else c.OTP_RECIPIENT_EMAIL
+    return read_findings(text_of(lib.otp_recipient_findings, number))
 
 
-def read_findings(lines: bytes) -> list[Finding]:
+def read_findings(lines: str) -> list[Finding]:
     """Read findings, one a line."""
-    return [Finding(*line.split("\t", 2)) for line in lines.decode().splitlines()]
+    return [Finding(*line.split("\t", 2)) for line in lines.splitlines()]
+
+
+def read_odds(out: c.otp_odds) -> Odds:
+    """Read the chances of guessing."""
+    return Odds(out.per_code, out.per_day, out.per_year)

@@ -6,9 +6,10 @@ from datetime import datetime
 
 from . import _bindings as c
 from ._checks import instance, seconds, text, whole
-from ._handle import Handle, Owner, out_pointer
-from ._lib import lib, take_bytes, view
-from .errors import check, unshown
+from ._handle import Owner, made
+from ._lib import lib, point, sized, view
+from ._result import text_of
+from .errors import unshown
 
 
 class KeyRing(Owner):
@@ -45,19 +46,17 @@ class KeyRing(Owner):
             array[at].kid, array[at].secret = view(name), view(codes[kid])
             array[at].is_retired, array[at].retired_at = int(kid in ends), ends.get(kid, 0)
         chosen = text("" if current is None else current, "current")
-        options = c.otp_key_ring_options(
-            struct_size=ctypes.sizeof(c.otp_key_ring_options),
-            codes=ctypes.cast(array, ctypes.c_void_p),
+        options = sized(
+            c.otp_key_ring_options,
             code_count=len(names),
             code_size=ctypes.sizeof(c.otp_code_key),
             current=view(chosen),
             index=view(index),
             epoch=whole(epoch, "epoch", 0, 2**32 - 1),
         )
-        out = out_pointer()
+        point(options, codes=array)
         self._ring = object()  # what its engines have in common
-        check(lib.otp_key_ring_new(ctypes.byref(options), ctypes.byref(out)))
-        self._handle = Handle(out.value or 0, lib.otp_key_ring_free)
+        self._handle = made(lib.otp_key_ring_new, lib.otp_key_ring_free, ctypes.byref(options))
 
     def __repr__(self) -> str:
         return "KeyRing(..)"
@@ -87,25 +86,21 @@ class SigningKey(Owner):
     def _made(cls, make: "ctypes._NamedFuncPointer", data: bytes) -> "SigningKey":
         if not isinstance(data, bytes):
             raise TypeError("the key must be bytes")
-        key, out = cls.__new__(cls), out_pointer()
-        check(make(data, len(data), ctypes.byref(out)))
-        key._handle = Handle(out.value or 0, lib.otp_signing_key_free)
+        key = cls.__new__(cls)
+        key._handle = made(make, lib.otp_signing_key_free, view(data))
         return key
-
-    def _text(self, read: "ctypes._NamedFuncPointer") -> str:
-        handle, out = self._open(), out_pointer()
-        check(read(handle.address, ctypes.byref(out)))
-        return take_bytes(out.value).decode()
 
     @property
     def public_jwks(self) -> str:
         """The public half as a JWK set."""
-        return self._text(lib.otp_signing_key_public_jwks)
+        handle = self._open()
+        return text_of(lib.otp_signing_key_public_jwks, handle.address)
 
     @property
     def public_pem(self) -> str:
         """The public half as PEM."""
-        return self._text(lib.otp_signing_key_public_pem)
+        handle = self._open()
+        return text_of(lib.otp_signing_key_public_pem, handle.address)
 
     def __repr__(self) -> str:
         return "SigningKey(..)"

@@ -6,7 +6,7 @@ from typing import Literal
 from . import _bindings as c
 from ._checks import count, text
 from ._handle import Uncopied
-from ._lib import lib, take_bytes, view
+from ._lib import lib, sized, take_bytes, view
 from ._result import Result
 from .errors import check, unshown
 
@@ -68,8 +68,8 @@ class MessageTemplate:
 
     def _options(self, code: bytes, minutes: int, subject: bytes) -> c.otp_message_options:
         template, prefix, domain, app_hash = self._texts
-        return c.otp_message_options(
-            struct_size=ctypes.sizeof(c.otp_message_options),
+        return sized(
+            c.otp_message_options,
             template_text=view(template),
             prefix=view(prefix),
             domain=view(domain),
@@ -85,12 +85,12 @@ class MessageTemplate:
 
         Raises a ValueError that names the argument and its bound.
         """
-        kept = text(code, "code"), text(subject, "subject")
-        options = self._options(kept[0], count("minutes", minutes), kept[1])
-        out = c.otp_message(struct_size=ctypes.sizeof(c.otp_message))
+        written, about = text(code, "code"), text(subject, "subject")
+        options = self._options(written, count("minutes", minutes), about)
+        out = sized(c.otp_message)
         check(lib.otp_message_compose(ctypes.byref(options), ctypes.byref(out)))
-        written = take_bytes(out.text).decode()
-        return Message((written, _ENCODINGS[out.encoding], out.units, out.segments))
+        sent = take_bytes(out.text).decode()
+        return Message((sent, _ENCODINGS[out.encoding], out.units, out.segments))
 
 
 _text = text  # the constructor's own argument has this name

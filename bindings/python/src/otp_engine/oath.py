@@ -10,12 +10,12 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from . import _bindings as c
 from ._checks import clock_seconds, count, entered, flag, seconds, text, whole
-from ._handle import Handle, Owner, out_pointer
-from ._lib import lib, view
+from ._handle import Owner, made
+from ._lib import lib, sized, view
 from .errors import check, unshown
 
 HASHES = {"sha1": c.OTP_HASH_SHA1, "sha256": c.OTP_HASH_SHA256, "sha512": c.OTP_HASH_SHA512}
@@ -90,7 +90,7 @@ def secret_of(secret: bytes | str, *, legacy: bool = False) -> bytes:
     buffer = ctypes.create_string_buffer(1024)
     decode = lib.otp_base32_decode_legacy if legacy else lib.otp_base32_decode
     try:
-        check(decode(base32, len(base32), buffer, len(buffer), ctypes.byref(needed)))
+        check(decode(view(base32), buffer, len(buffer), ctypes.byref(needed)))
         return buffer.raw[: needed.value]
     finally:
         ctypes.memset(buffer, 0, len(buffer))
@@ -109,7 +109,7 @@ def _warn_of(digits: int) -> None:
     if digits > 8:
         warnings.warn(
             f"{digits} digits promise more than the 31 bits that RFC 4226 cuts codes from",
-            stacklevel=4,  # past the constructor and what hides its frame
+            stacklevel=5,  # past the constructor, what it shares, and what hides its frame
         )
 
 
@@ -141,7 +141,26 @@ def _found(call: Callable[[int], int]) -> tuple[int, int] | None:
     return found
 
 
-class Hotp(Owner):
+class _Key(Owner):
+    """A prepared key of HOTP or TOTP."""
+
+    _instead = "pass its secret, and make a key where it is needed"
+
+    def _prepare(
+        self, makes: tuple[Callable[..., Any], ...], secret: bytes | str, digits: int,
+        algorithm: str, moving: int, is_legacy: bool,
+    ) -> None:  # fmt: skip
+        """Make it by the first of ``makes``, from an old device's short secret by the second."""
+        make, make_legacy, free = makes
+        self.digits, number = count("digits", digits), hash_of(algorithm)
+        self.algorithm = NAMES[number]
+        key = secret_of(secret, legacy=flag(is_legacy, "legacy_secret") == 1)
+        chosen = make_legacy if is_legacy else make
+        self._handle = made(chosen, free, view(key), number, self.digits, moving)
+        _warn_of(digits)
+
+
+class Hotp(_Key):
     """A prepared HOTP key (RFC 4226); share one by all threads of a process.
 
     ``secret`` is at least 16 random bytes, or their base32 as str: in either case, with spaces and
@@ -158,8 +177,6 @@ class Hotp(Owner):
     True
     """
 
-    _instead = "pass its secret, and make a key where it is needed"
-
     @unshown
     def __init__(
         self,
@@ -170,23 +187,8 @@ class Hotp(Owner):
         counter: int = 0,
         legacy_secret: bool = False,
     ) -> None:
-        self.digits, number = count("digits", digits), hash_of(algorithm)
-        self.algorithm = NAMES[number]
-        key = secret_of(secret, legacy=flag(legacy_secret, "legacy_secret") == 1)
-        out = out_pointer()
-        make = lib.otp_hotp_new_legacy if legacy_secret else lib.otp_hotp_new
-        check(
-            make(
-                key,
-                len(key),
-                number,
-                self.digits,
-                _counter(counter),
-                ctypes.byref(out),
-            )
-        )
-        self._handle = Handle(out.value or 0, lib.otp_hotp_free)
-        _warn_of(digits)
+        makes = lib.otp_hotp_new, lib.otp_hotp_new_legacy, lib.otp_hotp_free
+        self._prepare(makes, secret, digits, algorithm, _counter(counter), legacy_secret)
 
     def generate(self, counter: int) -> str:
         """Return the code of a counter."""
@@ -225,7 +227,7 @@ class Hotp(Owner):
         return f"Hotp(digits={self.digits}, algorithm={self.algorithm!r})"
 
 
-class Totp(Owner):
+class Totp(_Key):
     """A prepared TOTP key (RFC 6238); share one by all threads of a process.
 
     ``secret`` as for Hotp; ``period`` is the length of a step in seconds.
@@ -237,8 +239,6 @@ class Totp(Owner):
     37037036
     """
 
-    _instead = "pass its secret, and make a key where it is needed"
-
     @unshown
     def __init__(
         self,
@@ -249,15 +249,9 @@ class Totp(Owner):
         *,
         legacy_secret: bool = False,
     ) -> None:
-        self.digits, number = count("digits", digits), hash_of(algorithm)
-        self.algorithm = NAMES[number]
         self.period = count("period", period)
-        key = secret_of(secret, legacy=flag(legacy_secret, "legacy_secret") == 1)
-        out = out_pointer()
-        make = lib.otp_totp_new_legacy if legacy_secret else lib.otp_totp_new
-        check(make(key, len(key), number, self.digits, self.period, ctypes.byref(out)))
-        self._handle = Handle(out.value or 0, lib.otp_totp_free)
-        _warn_of(digits)
+        makes = lib.otp_totp_new, lib.otp_totp_new_legacy, lib.otp_totp_free
+        self._prepare(makes, secret, digits, algorithm, self.period, legacy_secret)
 
     def generate(self, unix_time: "datetime | float") -> str:
         """Return the code of an instant: unix seconds, or an aware datetime; never before 1970."""
@@ -322,9 +316,8 @@ class Ocra(Owner):
     @unshown
     def __init__(self, suite: str, secret: bytes | str) -> None:
         self.suite = suite
-        name, key, out = text(suite, "suite"), secret_of(secret), out_pointer()
-        check(lib.otp_ocra_new(name, len(name), key, len(key), ctypes.byref(out)))
-        self._handle = Handle(out.value or 0, lib.otp_ocra_free)
+        name, key = view(text(suite, "suite")), view(secret_of(secret))
+        self._handle = made(lib.otp_ocra_new, lib.otp_ocra_free, name, key)
         _warn_of(int(suite.split(":")[1].split("-")[2]))
 
     @unshown
@@ -341,13 +334,9 @@ class Ocra(Owner):
     ) -> str:
         """Return the code of the inputs; a ValueError names the one that does not fit."""
         handle = self._open()
-        inputs, kept = _inputs(
-            question, other_question, counter, pin, pin_digest, session, unix_time
-        )
-        address = ctypes.addressof(inputs)
-        code = _written(lambda out, size: lib.otp_ocra_generate(handle.address, address, out, size))
-        del kept
-        return code
+        inputs = _inputs(question, other_question, counter, pin, pin_digest, session, unix_time)
+        given = ctypes.byref(inputs)
+        return _written(lambda out, size: lib.otp_ocra_generate(handle.address, given, out, size))
 
     @unshown
     def verify(
@@ -369,15 +358,12 @@ class Ocra(Owner):
         It remembers nothing. A ValueError names an input that does not fit.
         """
         handle, data = self._open(), entered(code)
-        inputs, kept = _inputs(
-            question, other_question, counter, pin, pin_digest, session, unix_time
-        )
-        inputs.look_ahead, inputs.window = count("look_ahead", look_ahead), count("window", window)
-        address = ctypes.addressof(inputs)
-        found = _found(
-            lambda out: lib.otp_ocra_verify(handle.address, address, data, len(data), out)
-        )
-        del kept
+        inputs = _inputs(
+            question, other_question, counter, pin, pin_digest, session, unix_time, look_ahead,
+            window,
+        )  # fmt: skip
+        given = ctypes.byref(inputs)
+        found = _found(lambda out: lib.otp_ocra_verify(handle.address, given, data, len(data), out))
         if found is None:
             return None
         return OcraMatch(
@@ -397,29 +383,35 @@ def _inputs(
     pin_digest: bytes | None,
     session: bytes | None,
     unix_time: "datetime | float | None",
-) -> tuple[c.otp_ocra_inputs, list[object]]:
-    """Return the inputs, and what must be kept for as long as they are used."""
+    look_ahead: int = 0,
+    window: int = 0,
+) -> c.otp_ocra_inputs:
     for value, name in ((pin_digest, "pin_digest"), (session, "session")):
         if value is not None and not isinstance(value, bytes):
             raise TypeError(f"{name} must be bytes, not {type(value).__name__}")
-    secret = None if pin is None else text(pin, "pin")
-    asked = text(question, "question"), text(other_question, "other_question")
-    return c.otp_ocra_inputs(
-        struct_size=ctypes.sizeof(c.otp_ocra_inputs),
-        question=view(asked[0]),
-        other_question=view(asked[1]),
-        pin=view(secret),
+    return sized(
+        c.otp_ocra_inputs,
+        question=view(text(question, "question")),
+        other_question=view(text(other_question, "other_question")),
+        pin=view(None if pin is None else text(pin, "pin")),
         pin_digest=view(pin_digest),
         session=view(session),
         counter=0 if counter is None else _counter(counter),
         now=0 if unix_time is None else _unix(unix_time),
         has_counter=int(counter is not None),
         has_now=int(unix_time is not None),
-    ), [asked, secret, pin_digest, session]
+        look_ahead=count("look_ahead", look_ahead),
+        window=count("window", window),
+    )
 
 
 def answer_inputs(
-    counter: int, pin: str | None, pin_digest: bytes | None, session: bytes | None
-) -> tuple[c.otp_ocra_inputs, list[object]]:
+    counter: int,
+    pin: str | None,
+    pin_digest: bytes | None,
+    session: bytes | None,
+    look_ahead: int,
+    window: int,
+) -> c.otp_ocra_inputs:
     """Return the inputs of an answer to an engine's question."""
-    return _inputs("", "", counter, pin, pin_digest, session, None)
+    return _inputs("", "", counter, pin, pin_digest, session, None, look_ahead, window)

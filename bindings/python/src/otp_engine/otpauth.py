@@ -7,7 +7,7 @@ from typing import Literal
 from . import _bindings as c
 from ._checks import count, flag, text, whole
 from ._handle import Uncopied
-from ._lib import lib
+from ._lib import lib, sized, view
 from .errors import check, unshown
 from .oath import NAMES, Hotp, RawSecret, Totp, hash_of, secret_of
 
@@ -68,12 +68,11 @@ def parse_uri(uri: str, *, legacy_secret: bool = False) -> Credential:
     >>> found.key()
     Totp(digits=6, algorithm='sha1', period=30)
     """
-    given = text(uri, "uri")
-    out = c.otp_credential(struct_size=ctypes.sizeof(c.otp_credential))
+    given, out = view(text(uri, "uri")), sized(c.otp_credential)
     try:
         is_legacy = flag(legacy_secret, "legacy_secret")
         parse = lib.otp_uri_parse_legacy if is_legacy else lib.otp_uri_parse
-        check(parse(given, len(given), ctypes.byref(out)))
+        check(parse(given, ctypes.byref(out)))
         is_totp = out.kind == c.OTP_CREDENTIAL_TOTP
         return Credential(
             "totp" if is_totp else "hotp",
@@ -127,8 +126,8 @@ def build_uri(
             raise ValueError(f"{name} is {len(value)} bytes; it must be at most 256, without NUL")
     if len(picture) > 512 or b"\0" in picture:
         raise ValueError(f"image is {len(picture)} bytes; it must be at most 512, without NUL")
-    made = c.otp_credential(
-        struct_size=ctypes.sizeof(c.otp_credential),
+    made = sized(
+        c.otp_credential,
         account=names[0],
         issuer=names[1],
         kind=_KINDS[kind],

@@ -7,7 +7,7 @@ from typing import Literal, get_args
 
 from . import _bindings as c
 from ._checks import flag, several, whole
-from ._lib import lib
+from ._lib import lib, sized
 from .errors import check
 
 EvidenceKind = Literal["signer_name", "document", "image", "consent"]
@@ -85,8 +85,8 @@ class Policy:
             code, name, symbols = c.OTP_CODE_LETTERS, "letters", self.letters
         if self.token:
             code = c.OTP_CODE_TOKEN
-        return c.otp_policy(
-            struct_size=ctypes.sizeof(c.otp_policy),
+        return sized(
+            c.otp_policy,
             code=code,
             symbols=26 if self.token else whole(symbols, name, *_POLICY[name]),
             validity=whole(self.validity, "validity", 60, 604_800 if self.token else 600),
@@ -149,8 +149,8 @@ class RateLimits:
         self._packed()
 
     def _packed(self) -> c.otp_rate_limits:
-        return c.otp_rate_limits(
-            struct_size=ctypes.sizeof(c.otp_rate_limits),
+        return sized(
+            c.otp_rate_limits,
             unlimited=flag(self.unlimited, "unlimited"),
             device_hard_stop=flag(self.device_hard_stop, "device_hard_stop"),
             lock_ends_after=0

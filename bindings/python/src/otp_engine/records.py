@@ -1,5 +1,6 @@
 """Signature records: verified with public keys alone, without an engine and a store."""
 
+import base64
 import ctypes
 import json
 from collections.abc import Iterable
@@ -8,10 +9,8 @@ from typing import Any
 
 from . import _bindings as c
 from ._checks import instance, several, text, whole
-from ._handle import out_pointer
-from ._lib import lib, take_bytes, view
-from ._result import Result
-from .errors import check
+from ._lib import lib, point, sized, view
+from ._result import Result, text_of
 
 
 class SignatureRecord(Result[tuple[str, tuple[str, ...], str, int]]):
@@ -21,9 +20,6 @@ class SignatureRecord(Result[tuple[str, tuple[str, ...], str, int]]):
 
     @classmethod
     def _read(cls, line: str) -> "SignatureRecord":
-        import base64
-        import json
-
         jws, *disclosures = line.rstrip("~").split("~")
         body = jws.split(".")[1]
         payload = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
@@ -72,8 +68,8 @@ class ChainHead:
         digest = self.digest
         if digest is not None and (not isinstance(digest, bytes) or len(digest) != 32):
             raise ValueError("chain_head.digest must be 32 bytes, a SHA-256 digest, or None")
-        made = c.otp_chain_head(
-            struct_size=ctypes.sizeof(c.otp_chain_head),
+        made = sized(
+            c.otp_chain_head,
             count=whole(self.count, "chain_head.count"),
             has_digest=int(digest is not None),
         )
@@ -104,23 +100,18 @@ class Expected:
     target_id: str | None = None
     chain_head: ChainHead | None = None
 
-    def _views(self) -> tuple[c.otp_expected, list[object]]:
-        made = c.otp_expected(struct_size=ctypes.sizeof(c.otp_expected))
-        kept: list[object] = []
+    def _structure(self) -> c.otp_expected:
+        made = sized(c.otp_expected)
         for name, of, member in (
             ("tenant", made, "tenant"), ("model", made.target, "model"),
             ("field", made.target, "field"), ("target_id", made.target, "id"),
         ):  # fmt: skip
             value = getattr(self, name)
-            given = None if value is None else text(value, name)
-            kept.append(given)
-            setattr(of, member, view(given))
+            setattr(of, member, view(None if value is None else text(value, name)))
         if self.chain_head is not None:
             instance(self.chain_head, ChainHead, "chain_head")
-            head = self.chain_head._structure()
-            made.chain_head = ctypes.addressof(head)
-            kept.append(head)
-        return made, kept
+            point(made, chain_head=self.chain_head._structure())
+        return made
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,13 +195,7 @@ def _ask(
 ) -> tuple[bool, str]:
     wanted = Expected() if expected is None else expected
     instance(wanted, Expected, "expected")
-    given, kept = wanted._views()
-    line, keys = text(records, "records"), text(jwks, "jwks")
-    valid, out = ctypes.c_int32(), out_pointer()
-    check(
-        function(
-            view(line), view(keys), ctypes.byref(given), ctypes.byref(valid), ctypes.byref(out)
-        )
-    )
-    del kept
-    return valid.value == 1, take_bytes(out.value).decode()
+    given, valid = wanted._structure(), ctypes.c_int32()
+    line, keys = view(text(records, "records")), view(text(jwks, "jwks"))
+    told = text_of(function, line, keys, ctypes.byref(given), ctypes.byref(valid))
+    return valid.value == 1, told

@@ -8,11 +8,11 @@ from typing import Literal
 from . import _bindings as c
 from . import _callbacks
 from ._checks import flag, whole
-from ._handle import Handle, Owner, closed_at_exit, out_pointer
-from ._lib import lib, take_bytes
-from ._result import Result
+from ._handle import Owner, closed_at_exit, made
+from ._lib import lib, sized, view
+from ._result import Result, text_of
 from .cell import Cell, Write
-from .errors import check, refuse_reentry
+from .errors import refuse_reentry
 
 StoreKeys = Literal["proven", "begun", "not proven"]
 
@@ -71,9 +71,9 @@ class Store(Owner):
     def check(self) -> StoreReport:
         """Run the suite that every store must pass; give it a store of its own."""
         refuse_reentry()
-        handle, passed, out = self._open(), ctypes.c_int32(), out_pointer()
-        check(lib.otp_store_check(handle.address, ctypes.byref(passed), ctypes.byref(out)))
-        return StoreReport((passed.value == 1, take_bytes(out.value).decode()))
+        handle, passed = self._open(), ctypes.c_int32()
+        report = text_of(lib.otp_store_check, handle.address, ctypes.byref(passed))
+        return StoreReport((passed.value == 1, report))
 
 
 class MemoryStore(Store):
@@ -87,9 +87,7 @@ class MemoryStore(Store):
 
     def __init__(self, *, keep_records: bool = False, max_cells: int = 0) -> None:
         cells, keep = whole(max_cells, "max_cells"), flag(keep_records, "keep_records")
-        out = out_pointer()
-        check(lib.otp_store_memory_new(cells, keep, ctypes.byref(out)))
-        self._handle = Handle(out.value or 0, lib.otp_store_free)
+        self._handle = made(lib.otp_store_memory_new, lib.otp_store_free, cells, keep)
 
 
 class SqliteStore(Store):
@@ -104,13 +102,12 @@ class SqliteStore(Store):
     def __init__(self, path: "str | os.PathLike[str]") -> None:
         if not isinstance(path, (str, os.PathLike)):
             raise TypeError(f"path must be str or os.PathLike, not {type(path).__name__}")
-        named, out = os.fsencode(path), out_pointer()
+        named = os.fsencode(path)
         if named == b":memory:" or named.startswith(b"file:"):
             raise ValueError(
                 "path must be that of a file, as it is: for cells in memory there is MemoryStore"
             )
-        check(lib.otp_store_sqlite_open(named, len(named), ctypes.byref(out)))
-        self._handle = Handle(out.value or 0, lib.otp_store_free)
+        self._handle = made(lib.otp_store_sqlite_open, lib.otp_store_free, view(named))
 
 
 class HostStore(Store):
@@ -141,8 +138,8 @@ class HostStore(Store):
     def __init__(self) -> None:
         # Not this object, which would keep itself alive.
         number = _callbacks.register(weakref.ref(self))
-        table = c.otp_host_store(
-            struct_size=ctypes.sizeof(c.otp_host_store),
+        table = sized(
+            c.otp_host_store,
             load=_callbacks.trampoline("load"),
             commit=_callbacks.trampoline("commit"),
             purge=_callbacks.trampoline("purge"),
@@ -154,13 +151,11 @@ class HostStore(Store):
             drop_user_data=_callbacks.trampoline("drop"),
             has_cells=_callbacks.trampoline("has_cells"),
         )
-        out = out_pointer()
         try:
-            check(lib.otp_store_host_new(ctypes.byref(table), ctypes.byref(out)))
+            self._handle = made(lib.otp_store_host_new, lib.otp_store_free, ctypes.byref(table))
         except BaseException:
             _callbacks._drop(number)
             raise
-        self._handle = Handle(out.value or 0, lib.otp_store_free)
         closed_at_exit(self)
 
     def load(self, keys: list[bytes]) -> list[Cell | None]:
