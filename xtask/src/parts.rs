@@ -200,7 +200,7 @@ pub(crate) const SOAK: &[Part] = &[
         "every long test (#[ignore]), optimised",
         SERVERS,
         &[Tests(
-            "cargo test --locked --release --workspace --all-features --no-fail-fast -- \
+            "cargo test --locked --profile soak --workspace --all-features --no-fail-fast -- \
              --ignored --skip soak_ --show-output",
         )],
     ),
@@ -221,7 +221,7 @@ pub(crate) const SOAK: &[Part] = &[
         "codes through PgBouncer, by transaction and by session, in a storm with kills",
         SERVERS,
         &[Tests(
-            "cargo test --locked --release --package otp-engine-postgres --all-features \
+            "cargo test --locked --profile soak --package otp-engine-postgres --all-features \
              --test soak -- --ignored --show-output soak_pooler",
         )],
     ),
@@ -230,7 +230,7 @@ pub(crate) const SOAK: &[Part] = &[
         "codes while a synchronous standby vanishes and comes back: sessions within the pools",
         SERVERS,
         &[Tests(
-            "cargo test --locked --release --package otp-engine-postgres --all-features \
+            "cargo test --locked --profile soak --package otp-engine-postgres --all-features \
              --test soak -- --ignored --show-output soak_standby",
         )],
     ),
@@ -239,7 +239,7 @@ pub(crate) const SOAK: &[Part] = &[
         "codes on a cluster of Patroni whose leader is killed (kill -9), twice",
         &[Apt("postgresql patroni etcd-server")],
         &[Tests(
-            "cargo test --locked --release --package otp-engine-postgres --all-features \
+            "cargo test --locked --profile soak --package otp-engine-postgres --all-features \
              --test soak -- --ignored --show-output soak_failover",
         )],
     ),
