@@ -174,8 +174,8 @@ pub(crate) fn question(
     ocra: &Ocra,
 ) -> Result<String, Error> {
     context.admits(binding)?;
-    let (kind, length) = ocra.suite().question();
-    if kind != QuestionKind::Hexadecimal || length < 16 {
+    let (suite, length) = (ocra.suite(), ocra.suite().question_max_len());
+    if suite.question_kind() != QuestionKind::Hexadecimal || length < 16 {
         return Err(Error::Oath(OathError::Suite(
             "must ask QH16 or longer for the digest of a binding",
         )));

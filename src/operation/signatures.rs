@@ -144,8 +144,8 @@ impl Operation for Erase<'_> {
             None => EraseOutcome::NoRecord,
             Some(body) => {
                 let record = SignatureRecord::from_bytes(body).map_err(|_| Error::Tampered)?;
-                let (left, erasure) = record.erase(self.details, now);
-                if !erasure.details().is_empty() {
+                let left = record.erase(self.details, now);
+                if left != record {
                     writes.put(cell, Kind::Record, None, |body| {
                         body.extend(left.to_bytes());
                     });

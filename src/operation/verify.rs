@@ -9,6 +9,7 @@ use super::{
 };
 use crate::chain_head::{ChainHead, Stored as _};
 use crate::challenge::{Challenge, ChallengeState};
+use crate::code::Guess;
 use crate::entered::EnteredCode;
 use crate::event::{EventKind, EventKinds};
 use crate::evidence::CheckedEvidence;
@@ -154,25 +155,7 @@ impl Operation for Verify<'_> {
         let (mut user, mut recipient) = (Meter::default(), Meter::default());
         loaded.read_meter(USER, &mut user)?;
         loaded.read_meter(RECIPIENT, &mut recipient)?;
-        // An absent slot is compared with a decoy: the same work, and never an acceptance.
-        let decoy;
-        let current = match &challenge {
-            Some(challenge) => challenge,
-            None => {
-                decoy = self.decoy(context, now);
-                &decoy
-            }
-        };
-        let kind = current.limits.kind;
-        let entered = EnteredCode::parse(self.submission.entered, kind);
-        let code = context
-            .keys
-            .code(current.kid, current.id, &self.target.digest, kind);
-        let guess = entered
-            .as_ref()
-            .map(|entered| code.compare(entered.symbols()));
-        let mixed_scripts = entered.as_ref().is_some_and(EnteredCode::mixed_scripts);
-
+        let (guess, mixed_scripts) = self.compare(context, challenge.as_ref(), now);
         let rejected = |rejection, id| {
             let event = EventKind::Rejected {
                 rejection,
@@ -185,7 +168,7 @@ impl Operation for Verify<'_> {
             })
         };
         let Some(challenge) = challenge else {
-            let absent = if entered.is_none() {
+            let absent = if guess.is_none() {
                 Rejection::Malformed
             } else {
                 Rejection::Unknown
@@ -254,6 +237,33 @@ impl Operation for Verify<'_> {
 }
 
 impl Verify<'_> {
+    /// Compares what was entered with the code of the slot; `None` for what is no code. Says too whether
+    /// it mixes scripts. An empty slot is compared with a decoy: the same work, and never an acceptance.
+    fn compare(
+        &self,
+        context: &Context<'_>,
+        challenge: Option<&Challenge>,
+        now: Timestamp,
+    ) -> (Option<Guess>, bool) {
+        let decoy;
+        let current = match challenge {
+            Some(challenge) => challenge,
+            None => {
+                decoy = self.decoy(context, now);
+                &decoy
+            }
+        };
+        let (digest, kind) = (&self.target.digest, current.limits.kind);
+        let code = context.keys.code(current.kid, current.id, digest, kind);
+        let Some(entered) = EnteredCode::parse(self.submission.entered, kind) else {
+            return (None, false);
+        };
+        (
+            Some(code.compare(entered.symbols())),
+            entered.mixed_scripts(),
+        )
+    }
+
     /// A challenge that nobody was sent.
     fn decoy(&self, context: &Context<'_>, now: Timestamp) -> Challenge {
         let key = (context.keys.current(), context.keys.epoch());

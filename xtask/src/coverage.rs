@@ -52,7 +52,7 @@ pub(crate) fn checks(job: &mut Job<'_>) {
     job.figure("lines covered, the whole core", whole);
 }
 
-/// The files that decide about codes and budgets, by `.cargo/mutants.toml`: their lines must all be covered,
+/// The files that decide about codes and rate limits, by `.cargo/mutants.toml`: their lines must all be covered,
 /// and their mutants must die.
 ///
 /// # Errors

@@ -102,7 +102,7 @@ static void close_desk(desk *done) {
     free(done);
 }
 
-/* A new code each time: the clock goes on by a day, so that no budget refuses. */
+/* A new code each time: the clock goes on by a day, so that no rate limit refuses. */
 static void next_day(void *with) { ((desk *)with)->now += 86400; }
 
 static void issue(void *with, uint64_t n) {

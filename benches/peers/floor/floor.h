@@ -15,7 +15,7 @@ void otp_floor_verify_sha1(uint64_t n, uint64_t window);
 void otp_floor_verify_sha256(uint64_t n, uint64_t window);
 void otp_floor_verify_sha512(uint64_t n, uint64_t window);
 
-/* The work of n operations on 1,000 slots in turn: without budgets, then with the default ones. */
+/* The work of n operations on 1,000 slots in turn: without rate limits, then with the default ones. */
 void otp_floor_issue(uint64_t n);
 void otp_floor_verify(uint64_t n);
 void otp_floor_issue_metered(uint64_t n);

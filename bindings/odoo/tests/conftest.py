@@ -47,6 +47,6 @@ def admin(server, gateway):
 
 @pytest.fixture
 def borrower(server, admin):
-    """Return a portal user of this test's own: budgets of other tests do not count."""
+    """Return a portal user of this test's own: rate limits of other tests do not count."""
     yield Borrower(server, admin)
     assert server.armed() == [], "a planted fault did not strike"

@@ -226,10 +226,10 @@ def test_case_296_settings_are_values_that_can_be_read() -> None:
     assert "letters=8" in repr(policy) and "validity=300" in repr(policy)
     assert otp.Policy() == otp.Policy(digits=6) and otp.Policy().digits == 6
     assert otp.Policy(token=True).digits is None
-    budgets = otp.RateLimits(user_sends_per_hour=3)
-    assert budgets == otp.RateLimits(user_sends_per_hour=3) != otp.RateLimits()
-    assert budgets.user_sends_per_hour == 3 and "user_sends_per_hour=3" in repr(budgets)
-    assert eval(repr(budgets), {"RateLimits": otp.RateLimits}) == budgets
+    limits = otp.RateLimits(user_sends_per_hour=3)
+    assert limits == otp.RateLimits(user_sends_per_hour=3) != otp.RateLimits()
+    assert limits.user_sends_per_hour == 3 and "user_sends_per_hour=3" in repr(limits)
+    assert eval(repr(limits), {"RateLimits": otp.RateLimits}) == limits
     to = binding(content=bytes(range(32)), content_guessable=True)
     assert to == binding(content=bytes(range(32)), content_guessable=True) != binding()
     assert len({to, binding(), binding()}) == 2

@@ -21,7 +21,7 @@ POLICY = [
     ("validity", 60, 604_800, {"token": True}), ("max_attempts", 1, 10, {}),
     ("lockout", 600, 86_400, {}), ("cooldown", 15, 600, {}), ("max_sends", 1, 10, {}),
 ]  # fmt: skip
-BUDGETS = [
+RATE_LIMITS = [
     ("user_failures_per_day", 1, 32), ("consecutive_failures", 10, 100),
     ("recipient_failures_per_day", 1, 32), ("user_sends_per_hour", 1, 32),
     ("recipient_sends_per_ten_minutes", 1, 32), ("recipient_sends_per_day", 1, 32),
@@ -46,7 +46,7 @@ def test_case_35_a_policy_out_of_bounds_is_named(
     edges(otp.Policy, name, least, most, **other)
 
 
-@pytest.mark.parametrize(("name", "least", "most"), BUDGETS)
+@pytest.mark.parametrize(("name", "least", "most"), RATE_LIMITS)
 def test_a_budget_out_of_bounds_is_named(name: str, least: int, most: int) -> None:
     edges(otp.RateLimits, name, least, most)
 

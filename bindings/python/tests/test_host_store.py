@@ -59,7 +59,7 @@ def test_a_store_that_may_lose_cells_is_refused_by_an_engine_that_signs() -> Non
     ending = otp.RateLimits(lock_ends_after=30 * 86_400)
     with pytest.raises(otp.UnsupportedError):
         engine(signing_key=signer(), rate_limits=ending).issue(Cache(), binding())
-    # Nor can it keep a lock without end: budgets say when it ends.
+    # Nor can it keep a lock without end: rate limits say when it ends.
     with pytest.raises(ValueError, match="lock_ends_after"):
         engine().issue(Cache(), binding())
     assert engine(rate_limits=ending).issue(Cache(), binding())

@@ -169,8 +169,8 @@ def test_a_cancelled_code_is_not_accepted() -> None:
 
 
 def test_unlock_lifts_a_lock_and_nothing_where_there_is_none() -> None:
-    budgets = otp.RateLimits(user_failures_per_day=1)
-    maker, store, to = engine(rate_limits=budgets), otp.MemoryStore(), binding()
+    limits = otp.RateLimits(user_failures_per_day=1)
+    maker, store, to = engine(rate_limits=limits), otp.MemoryStore(), binding()
     assert maker.unlock(store, "acme", "7") is False
     code = issue(maker, store, to).code
     assert maker.verify(store, to, wrong(code)).rejection == "wrong"

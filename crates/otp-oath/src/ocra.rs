@@ -263,7 +263,7 @@ impl Ocra {
     #[doc(hidden)]
     pub fn message(&self, inputs: &Inputs<'_>) -> Result<Message, Error> {
         let suite = &self.suite;
-        let (kind, longest) = suite.question();
+        let (kind, longest) = (suite.question_kind(), suite.question_max_len());
         let text = suite.as_str().as_bytes();
         let pin_len = suite.pin().map_or(0, super::HashFunction::digest_len);
         let session_len = suite.session().map_or(0, usize::from);

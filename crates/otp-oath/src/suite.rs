@@ -16,7 +16,8 @@ use super::{Error, HashFunction, MAX_DIGITS, MIN_DIGITS};
 /// use otp_oath::{QuestionKind, Suite};
 ///
 /// let suite = Suite::parse("OCRA-1:HOTP-SHA256-8:QH16-T1M")?;
-/// assert_eq!(suite.question(), (QuestionKind::Hexadecimal, 16));
+/// assert_eq!(suite.question_kind(), QuestionKind::Hexadecimal);
+/// assert_eq!(suite.question_max_len(), 16);
 /// assert!(Suite::parse("OCRA-1:HOTP-SHA256-4:QH16").is_err());
 /// # Ok::<(), otp_oath::Error>(())
 /// ```
@@ -115,10 +116,16 @@ impl Suite {
         self.counter
     }
 
-    /// Returns the kind of the question, and how many characters one side's has at most.
+    /// Returns what a question is made of.
     #[must_use]
-    pub const fn question(&self) -> (QuestionKind, u8) {
-        self.question
+    pub const fn question_kind(&self) -> QuestionKind {
+        self.question.0
+    }
+
+    /// Returns how many characters one side's question has at most, 4 to 64.
+    #[must_use]
+    pub const fn question_max_len(&self) -> u8 {
+        self.question.1
     }
 
     /// Returns the function that hashes the PIN, where one enters the code.

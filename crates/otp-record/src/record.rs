@@ -43,8 +43,8 @@ const MAX_STORED: usize = 64 * 1024;
 ///
 /// let record = SignatureRecord::from_sd_jwt(line)?;
 /// assert_eq!(record.sequence(), 1);
-/// let (erased, erasure) = record.erase(&[RecordDetail::Number], Timestamp::from_unix(1_800_000_000));
-/// assert_eq!(erasure.details(), [RecordDetail::Number]);
+/// let erased = record.erase(&[RecordDetail::Number], Timestamp::from_unix(1_800_000_000));
+/// assert_eq!(erased.erasures()[0].details(), [RecordDetail::Number]);
 /// assert_eq!(erased.jws(), record.jws());
 /// # Ok::<(), otp_record::RecordError>(())
 /// ```
@@ -195,26 +195,26 @@ impl SignatureRecord {
 
     /// Drops the disclosures of `details`, and notes that at `at`; the record still verifies.
     ///
-    /// The note names the details that were there to erase. Replace the stored record by the
-    /// returned one, in every copy: what keeps a disclosure elsewhere still shows the detail.
+    /// The note, the last of its [erasures](Self::erasures), names the details that were there to erase;
+    /// where there were none, the returned record is this one. Replace the stored record by it, in
+    /// every copy: what keeps a disclosure elsewhere still shows the detail.
     #[must_use = "the record itself is unchanged: store the returned one in its place"]
-    pub fn erase(&self, details: &[RecordDetail], at: Timestamp) -> (Self, Erasure) {
-        let mut left = self.clone();
-        let mut erasure = Erasure {
-            details: Vec::new(),
-            at,
-        };
+    pub fn erase(&self, details: &[RecordDetail], at: Timestamp) -> Self {
+        let (mut left, mut erased) = (self.clone(), Vec::new());
         left.disclosures.retain(|text| {
             let detail = disclosure::read(text).and_then(|said| RecordDetail::parse(&said.name));
-            let erased = detail.filter(|detail| details.contains(detail));
-            erasure.details.extend(erased);
-            erased.is_none()
+            let meant = detail.filter(|detail| details.contains(detail));
+            erased.extend(meant);
+            meant.is_none()
         });
-        erasure.details.sort_unstable();
-        if !erasure.details.is_empty() {
-            left.erasures.push(erasure.clone());
+        if !erased.is_empty() {
+            erased.sort_unstable();
+            left.erasures.push(Erasure {
+                details: erased,
+                at,
+            });
         }
-        (left, erasure)
+        left
     }
 
     /// Returns the JWS, byte for byte as it was signed.

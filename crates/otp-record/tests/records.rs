@@ -980,7 +980,7 @@ fn an_erased_detail_leaves_a_record_that_verifies() {
             RecordDetail::Agent,
             RecordDetail::ContentDigest,
         ];
-        let (erased, _) = record.erase(&all, Timestamp::from_unix(1_800_000_000));
+        let erased = record.erase(&all, Timestamp::from_unix(1_800_000_000));
         assert!(erased.disclosures().is_empty());
         assert!(verify(&erased).is_ok());
         let mut records = chain();

@@ -166,5 +166,5 @@ def by_workers(
             done.result()
 
 
-#: Users that no other test has: their budgets are theirs alone.
+#: Users that no other test has: their rate limits are theirs alone.
 users = itertools.count(1000)

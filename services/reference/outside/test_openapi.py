@@ -34,7 +34,7 @@ CHECKS = [
     response_schema_conformance,
     unsupported_method,
 ]
-#: A user whose budgets no other test needs.
+#: A user whose rate limits no other test needs.
 HEADERS = {"X-Demo-User": "4711"}
 
 

@@ -97,6 +97,65 @@ impl Channel {
     }
 }
 
+impl DocumentFacts {
+    /// Reads `doc`, and adds what it commits to to `digests`.
+    fn read(
+        mut doc: Members,
+        digests: &mut Vec<(&'static str, String)>,
+    ) -> Result<Self, RecordFault> {
+        let hidden = doc.digests()?;
+        doc.is_sha_256()?;
+        let facts = Self {
+            digest: doc.optional("dig", Members::digest)?,
+            size: doc.optional("size", Members::count)?,
+            media_type: doc.optional("type", Members::text)?,
+        };
+        doc.finish()?;
+        // In clear or committed to; one of the two, and once.
+        if usize::from(facts.digest.is_some()) + hidden.len() != 1 {
+            return Err(RecordFault::Member {
+                within: "doc",
+                name: "dig",
+            });
+        }
+        digests.extend(hidden);
+        Ok(facts)
+    }
+}
+
+impl ImageFacts {
+    /// Reads `img`.
+    fn read(mut img: Members) -> Result<Self, RecordFault> {
+        img.is_sha_256()?;
+        let facts = Self {
+            digest: img.digest("dig")?,
+            size: img.count("size")?,
+            media_type: img.text("type")?,
+        };
+        img.finish()?;
+        Ok(facts)
+    }
+}
+
+impl OtpFacts {
+    /// Reads the members of `otp`; the caller finishes it.
+    fn read(otp: &mut Members) -> Result<Self, RecordFault> {
+        Ok(Self {
+            id: otp.text("id")?,
+            channel: match otp.text("chan")?.as_str() {
+                "sms" => Channel::Sms,
+                "email" => Channel::Email,
+                _ => return Err(otp.bad("chan")),
+            },
+            sent_at: otp.instant("sent")?,
+            answered_at: otp.instant("done")?,
+            attempts: otp.count("tries")?,
+            sends: otp.count("sends")?,
+            digits: otp.count("len")?,
+        })
+    }
+}
+
 impl Payload {
     /// Reads a payload of version 1.
     pub(super) fn read(bytes: &[u8]) -> Result<Self, RecordError> {
@@ -131,40 +190,11 @@ impl Payload {
         digests.extend(who.digests()?);
         let mut otp = top.object("otp")?;
         let document = match top.optional("doc", Members::object)? {
-            Some(mut doc) => {
-                let hidden = doc.digests()?;
-                doc.is_sha_256()?;
-                let facts = DocumentFacts {
-                    digest: doc.optional("dig", Members::digest)?,
-                    size: doc.optional("size", Members::count)?,
-                    media_type: doc.optional("type", Members::text)?,
-                };
-                doc.finish()?;
-                // In clear or committed to; one of the two, and once.
-                if usize::from(facts.digest.is_some()) + hidden.len() != 1 {
-                    return Err(RecordFault::Member {
-                        within: "doc",
-                        name: "dig",
-                    });
-                }
-                digests.extend(hidden);
-                Some(facts)
-            }
+            Some(doc) => Some(DocumentFacts::read(doc, &mut digests)?),
             None => None,
         };
-        let image = match top.optional("img", Members::object)? {
-            Some(mut img) => {
-                img.is_sha_256()?;
-                let facts = ImageFacts {
-                    digest: img.digest("dig")?,
-                    size: img.count("size")?,
-                    media_type: img.text("type")?,
-                };
-                img.finish()?;
-                Some(facts)
-            }
-            None => None,
-        };
+        let image = top.optional("img", Members::object)?;
+        let image = image.map(ImageFacts::read).transpose()?;
         if let Some(mut ctx) = top.optional("ctx", Members::object)? {
             digests.extend(ctx.digests()?);
             ctx.finish()?;
@@ -182,19 +212,7 @@ impl Payload {
             revision: reference.optional("rev", Members::text)?,
             document,
             user: who.text("user")?,
-            otp: OtpFacts {
-                id: otp.text("id")?,
-                channel: match otp.text("chan")?.as_str() {
-                    "sms" => Channel::Sms,
-                    "email" => Channel::Email,
-                    _ => return Err(otp.bad("chan")),
-                },
-                sent_at: otp.instant("sent")?,
-                answered_at: otp.instant("done")?,
-                attempts: otp.count("tries")?,
-                sends: otp.count("sends")?,
-                digits: otp.count("len")?,
-            },
+            otp: OtpFacts::read(&mut otp)?,
             image,
             consent: top.optional("txt", Members::text)?,
             digests,
