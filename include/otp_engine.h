@@ -1304,7 +1304,7 @@ typedef struct {
    */
   int32_t recipient_kind;
   /**
-   * 1 if the content could be found by trying, such as an amount; else 0.
+   * 1 if the content could be found by trying, such as an amount; else 0, and without content.
    */
   int32_t content_guessable;
   /**
@@ -1901,12 +1901,12 @@ typedef struct {
    */
   const otp_ocra *ocra;
   /**
-   * For OCRA as `otp_engine_verify_ocra` takes them, or NULL.
+   * For OCRA as `otp_engine_verify_ocra` takes them, or NULL; for HOTP and TOTP NULL.
    */
   const otp_ocra_inputs *inputs;
   /**
    * For HOTP so many counters more than the one expected, for TOTP so many steps around our time: at
-   * most 255.
+   * most 255. For OCRA 0.
    */
   uint32_t reach;
 } otp_device;

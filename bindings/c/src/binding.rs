@@ -31,7 +31,7 @@ pub struct otp_binding_options {
     pub recipient: otp_view,
     /// `OTP_RECIPIENT_MOBILE` or `OTP_RECIPIENT_EMAIL`.
     pub recipient_kind: i32,
-    /// 1 if the content could be found by trying, such as an amount; else 0.
+    /// 1 if the content could be found by trying, such as an amount; else 0, and without content.
     pub content_guessable: i32,
     /// SHA-256 of what is approved: 32 bytes, or empty.
     pub content: otp_view,
@@ -70,6 +70,11 @@ impl otp_binding_options {
             other => return Err(unknown_recipient_kind(other)),
         };
         let guessable = flag(self.content_guessable, "content_guessable")?;
+        if content.is_empty() && guessable {
+            return Err(Fault::argument(
+                "content_guessable is 1 and content is empty; give the digest too",
+            ));
+        }
         if !content.is_empty() {
             let digest = <[u8; 32]>::try_from(content).map_err(|_| {
                 Fault::argument(format!(

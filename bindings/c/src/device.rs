@@ -279,10 +279,10 @@ pub struct otp_device {
     pub totp: *const otp_totp,
     /// A key of OCRA.
     pub ocra: *const otp_ocra,
-    /// For OCRA as `otp_engine_verify_ocra` takes them, or NULL.
+    /// For OCRA as `otp_engine_verify_ocra` takes them, or NULL; for HOTP and TOTP NULL.
     pub inputs: *const otp_ocra_inputs,
     /// For HOTP so many counters more than the one expected, for TOTP so many steps around our time: at
-    /// most 255.
+    /// most 255. For OCRA 0.
     pub reach: u32,
 }
 
@@ -297,30 +297,36 @@ impl otp_device {
     unsafe fn lend<'a>(device: *const Self) -> Result<Device<'a>, Fault> {
         // SAFETY: by this function's contract, here and below.
         let device = unsafe { read_sized(device, "device")? };
-        match (
+        let keys = [
             device.hotp.is_null(),
             device.totp.is_null(),
             device.ocra.is_null(),
-        ) {
-            (false, true, true) => {
-                let reach = read_window(device.reach, "reach", u8::MAX)?;
-                // SAFETY: as above.
-                Ok(Device::hotp(unsafe { use_hotp(device.hotp)? }, reach))
-            }
-            (true, false, true) => {
-                let reach = read_window(device.reach, "reach", u8::MAX)?;
-                // SAFETY: as above.
-                Ok(Device::totp(unsafe { use_totp(device.totp)? }, reach))
-            }
-            (true, true, false) => {
-                // SAFETY: as above.
-                let (ocra, options) = unsafe { (use_ocra(device.ocra)?, options(device.inputs)?) };
-                Ok(Device::ocra(ocra, options))
-            }
-            _ => Err(Fault::argument(
+        ];
+        if keys.iter().filter(|is_null| !**is_null).count() != 1 {
+            return Err(Fault::argument(
                 "device must have exactly one of hotp, totp and ocra",
-            )),
+            ));
         }
+        if !device.ocra.is_null() {
+            if device.reach != 0 {
+                return Err(Fault::argument(
+                    "reach must be 0 for ocra; inputs has look_ahead and window",
+                ));
+            }
+            // SAFETY: as above.
+            let (ocra, options) = unsafe { (use_ocra(device.ocra)?, options(device.inputs)?) };
+            return Ok(Device::ocra(ocra, options));
+        }
+        if !device.inputs.is_null() {
+            return Err(Fault::argument("inputs must be NULL for hotp and totp"));
+        }
+        let reach = read_window(device.reach, "reach", u8::MAX)?;
+        if device.totp.is_null() {
+            // SAFETY: as above.
+            return Ok(Device::hotp(unsafe { use_hotp(device.hotp)? }, reach));
+        }
+        // SAFETY: as above.
+        Ok(Device::totp(unsafe { use_totp(device.totp)? }, reach))
     }
 
     /// # Safety

@@ -135,7 +135,7 @@ pub unsafe extern "C" fn otp_engine_erase(
             let request = read_sized(request, "request")?;
             let detail = |name| {
                 RecordDetail::parse(name)
-                    .ok_or_else(|| Fault::argument("details names an unknown detail"))
+                    .ok_or_else(|| Fault::argument("details must be one or more of name, typed, number, email, ip, agent and dig"))
             };
             let names = request.details.text("details")?.split(',');
             let details = names.map(detail).collect::<Result<Vec<_>, _>>()?;

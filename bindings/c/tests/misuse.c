@@ -159,6 +159,9 @@ static void case_94_zero_length_is_empty_and_an_impossible_length_is_refused(voi
     STATUS(OTP_STATUS_ARGUMENT, otp_binding_new(engine, &options, &none));
     CHECK(detail_names("content"));
     options.content = view("");
+    options.content_guessable = 1;
+    STATUS(OTP_STATUS_ARGUMENT, otp_binding_new(engine, &options, &none));
+    CHECK(detail_names("content is empty"));
     options.content_guessable = 2;
     STATUS(OTP_STATUS_ARGUMENT, otp_binding_new(engine, &options, &none));
     CHECK(detail_names("content_guessable") && none == NULL);

@@ -359,6 +359,17 @@ static void case_130_several_devices_are_one_call_and_one_charge(void) {
     first.hotp = token;
     STATUS(OTP_STATUS_ARGUMENT, otp_engine_verify_devices(engine, store, right.binding, devices, 2, right.code.data, right.code.len, &verdict));
     CHECK(detail_names("device"));
+    /* What a key of this kind does not take is no help to it: it was meant for another. */
+    first.hotp = NULL;
+    first.inputs = &inputs;
+    STATUS(OTP_STATUS_ARGUMENT, otp_engine_device_odds(engine, devices, 1, &odds));
+    CHECK(detail_names("inputs"));
+    first.inputs = NULL;
+    OK(otp_engine_device_odds(engine, devices, 1, &odds));
+    third.reach = 1;
+    devices[0] = &third;
+    STATUS(OTP_STATUS_ARGUMENT, otp_engine_device_odds(engine, devices, 1, &odds));
+    CHECK(detail_names("reach"));
     otp_ocra_free(ocra);
     otp_totp_free(phone);
     otp_hotp_free(token);

@@ -209,6 +209,25 @@ def test_case_295_what_cannot_be_meant_is_named() -> None:
         (TypeError, "^records must be a list", lambda: otp.verify_chain("a.b.c", "{}")),
         (TypeError, "^jws must be", lambda: otp.verify_record(none, "{}")),
         (TypeError, "^expected must be", lambda: otp.verify_record("a.b.c", "{}", expected={})),  # type: ignore[arg-type]
+        (ValueError, "^content_guessable is 1 and", lambda: binding(content_guessable=True)),
+        (ValueError, "^path holds a lone surrogate", lambda: otp.SqliteStore("a\ud800")),
+        (ValueError, "^bindings has 65537 items.*65536",
+         lambda: maker.issue_many(store, [to] * 65_537)),
+        (ValueError, "^submissions has 65537 items.*65536",
+         lambda: maker.verify_many(store, [otp.Submission(to, "1")] * 65_537)),
+        (ValueError, "^sequence is 0", lambda: maker.erase(store, "acme", TARGET, 0, ["typed"])),
+        (ValueError, "^details must be one or more of name, typed",
+         lambda: maker.erase(store, "acme", TARGET, 1, [])),
+        (ValueError, "^details must be one or more of name, typed",
+         lambda: maker.erase(store, "acme", TARGET, 1, ["phone"])),
+        (TypeError, "^device must be Device, Hotp, Totp or Ocra, not int",
+         lambda: maker.device_odds([5])),  # type: ignore[list-item]
+        (TypeError, "^device must be Device, Hotp, Totp or Ocra, not NoneType",
+         lambda: maker.reset_device(store, "acme", "7", none, "why")),
+        (ValueError, "^pin, pin_digest, session and counter",
+         lambda: maker.device_odds([otp.Device(otp.Totp(SECRET), pin="1234")])),
+        (ValueError, "^pin, pin_digest, session and counter",
+         lambda: maker.device_odds([otp.Device(otp.Hotp(SECRET), counter=7)])),
         (TypeError, "^domain must be", lambda: otp.MessageTemplate("#otp#", domain=0)),  # type: ignore[arg-type]
     ]  # fmt: skip
     for error, named, call in calls:

@@ -63,13 +63,16 @@ def flag(value: object, name: str) -> int:
     return int(value)
 
 
-def several(values: Iterable[_Item], name: str) -> list[_Item]:
+def several(values: Iterable[_Item], name: str, most: int = U64) -> list[_Item]:
     """List what is in a collection; one text alone would be taken for its letters."""
     if isinstance(values, (str, bytes)):
         raise TypeError(f"{name} must be a list, not one {type(values).__name__}")
     if not isinstance(values, Iterable):
         raise TypeError(f"{name} must be a list, not {type(values).__name__}")
-    return list(values)
+    listed = list(values)
+    if len(listed) > most:
+        raise ValueError(f"{name} has {len(listed)} items; it must have at most {most}")
+    return listed
 
 
 def seconds(instant: object, name: str) -> int:

@@ -24,8 +24,8 @@ class Device:
     """One device of a user, as ``Engine.verify_devices`` takes several; its repr hides the PIN.
 
     ``look_ahead`` is how many counters more than the one expected are looked at, where it has a
-    counter; ``window`` how many time steps around ours, where it has a clock. PIN and session are
-    those of an OCRA suite, ``counter`` is that of its first answer.
+    counter; ``window`` how many time steps around ours, where it has a clock. PIN, session and
+    ``counter``, that of the first answer, are those of an OCRA suite: ValueError for another key.
     """
 
     key: Hotp | Totp | Ocra
@@ -38,20 +38,22 @@ class Device:
 
     def _structure(self) -> c.otp_device:
         ahead, window = count("look_ahead", self.look_ahead), count("window", self.window)
-        made = sized(c.otp_device)
-        if isinstance(self.key, Hotp):
-            handle, made.reach = opened(self.key, Hotp, "key"), ahead
-            made.hotp = handle.address
-        elif isinstance(self.key, Totp):
-            handle, made.reach = opened(self.key, Totp, "key"), window
-            made.totp = handle.address
-        else:
-            handle = opened(self.key, Ocra, "key")
-            made.ocra = handle.address
+        made, key = sized(c.otp_device), self.key
+        if not isinstance(key, (Hotp, Totp, Ocra)):
+            raise TypeError(f"device must be Device, Hotp, Totp or Ocra, not {type(key).__name__}")
+        handle = key._open()
+        if isinstance(key, Ocra):
             inputs = answer_inputs(
                 self.counter, self.pin, self.pin_digest, self.session, ahead, window
             )
+            made.ocra = handle.address
             point(made, inputs=inputs)
+        elif (self.pin, self.pin_digest, self.session, self.counter) != (None, None, None, 0):
+            raise ValueError("pin, pin_digest, session and counter are those of an Ocra key")
+        elif isinstance(key, Hotp):
+            made.hotp, made.reach = handle.address, ahead
+        else:
+            made.totp, made.reach = handle.address, window
         made.kept = handle
         return made
 

@@ -367,7 +367,7 @@ class Engine(DeviceOperations):
             c.otp_erase_request,
             tenant=owner,
             target=named,
-            sequence=whole(sequence, "sequence"),
+            sequence=whole(sequence, "sequence", 1),
             details=view(names),
         )
         line = self._text(lib.otp_engine_erase, store, ctypes.byref(request))
@@ -381,12 +381,12 @@ class Engine(DeviceOperations):
     def issue_many(
         self, store: Store, bindings: Sequence[Binding]
     ) -> list[Issued | Refusal | Failure]:
-        """Issue many codes in one call; a Failure of one stands in its place and undoes no other.
+        """Issue up to 65,536 codes; a Failure of one stands in its place and undoes no other.
 
         What is no Exception, such as KeyboardInterrupt, ends the batch, and is raised.
         """
         engine, cells = self._open(), opened(store, Store, "store")
-        wanted = several(bindings, "bindings")
+        wanted = several(bindings, "bindings", _MOST)
         for at, one in enumerate(wanted):
             if not isinstance(one, Binding):
                 instance(one, Binding, f"bindings[{at}]")
@@ -413,9 +413,9 @@ class Engine(DeviceOperations):
     def verify_many(
         self, store: Store, submissions: Sequence[Submission]
     ) -> list[Verdict | Failure]:
-        """Judge many submissions in one call; a Failure of one stands in its place."""
+        """Judge up to 65,536 submissions; a Failure of one stands in its place."""
         engine, cells = self._open(), opened(store, Store, "store")
-        given = several(submissions, "submissions")
+        given = several(submissions, "submissions", _MOST)
         packed = []
         for at, one in enumerate(given):
             instance(one, Submission, f"submissions[{at}]")
@@ -456,6 +456,7 @@ def _one(call: Callable[..., _Result], *arguments: Any) -> _Result | Failure:
         return Failure((error.with_traceback(behind_ours(error.__traceback__)),))
 
 
+_MOST = 65_536  # of a batch
 _CODE: int = c.otp_issued.code.offset
 _BLANK = bytes(c.OTP_CODE_CAPACITY)
 _STATUS: int = c.otp_delivery_report.gateway_status.size - 1

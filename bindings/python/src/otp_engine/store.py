@@ -102,7 +102,10 @@ class SqliteStore(Store):
     def __init__(self, path: "str | os.PathLike[str]") -> None:
         if not isinstance(path, (str, os.PathLike)):
             raise TypeError(f"path must be str or os.PathLike, not {type(path).__name__}")
-        named = os.fsencode(path)
+        try:
+            named = os.fsencode(path).decode().encode()
+        except UnicodeError:
+            raise ValueError("path holds a lone surrogate or is not UTF-8") from None
         if named == b":memory:" or named.startswith(b"file:"):
             raise ValueError(
                 "path must be that of a file, as it is: for cells in memory there is MemoryStore"
