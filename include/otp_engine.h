@@ -57,7 +57,8 @@
  * 2 WHAT A CALL RETURNS
  *   Every function that can fail returns an otp_status, which says whether the call worked. What the
  *   engine decided is in the out structure: a wrong code is a decision, not a failure, and its status
- *   is OTP_STATUS_OK. 0 is never an acceptance. On any other status out memory is unchanged.
+ *   is OTP_STATUS_OK. 0 is never an acceptance. On any other status out memory is unchanged, but for
+ *   needed_out (section 3).
  *   otp_error_detail() gives the text of the last failure on this thread: which argument, which bound.
  *   OTP_STATUS_STORE_UNKNOWN means that the commit may have been applied; ask again.
  *
@@ -66,6 +67,8 @@
  *   0 is empty. A code that is judged is two arguments, `code` and `code_len`, and may be any bytes.
  *   Times are unix seconds. Memory that is passed in is read during the call only and must
  *   not change meanwhile; out memory must not overlap it.
+ *   A function that fills a buffer sets needed_out to how many bytes that takes. Where the buffer is NULL
+ *   or shorter, that is all it does, and the status is OTP_STATUS_BUFFER_TOO_SMALL.
  *   Numbers of enumerations are passed as int32_t; an unknown one is OTP_STATUS_ARGUMENT.
  *   Structures begin with struct_size: set it to sizeof, and unused members to 0. A smaller structure
  *   of an older header and a larger one of a newer header are served as far as both sides know them.
@@ -74,7 +77,8 @@
  *
  * 4 OWNERSHIP
  *   What a _new, _open or _from function makes is freed by its _free function, once; _free(NULL) does
- *   nothing. otp_bytes are freed by otp_bytes_free. An engine copies its keys, and a binding its
+ *   nothing. otp_bytes are freed by otp_bytes_free, also those that an out structure holds: each call
+ *   writes the structure anew, so free them before you use it again. An engine copies its keys, and a binding its
  *   options: free or wipe yours at any time after the call. An engine, a store and a binding may be
  *   freed in any order. user_data passes to the library only if the constructor succeeds; its
  *   drop_user_data is then called exactly once.
@@ -513,7 +517,7 @@ enum otp_evidence_fault OTP_ENUM_BASE {
 OTP_ENUM_TYPE(otp_evidence_fault)
 
 /**
- * The pieces of evidence.
+ * The kinds of evidence.
  */
 enum otp_evidence_kind OTP_ENUM_BASE {
   /**
@@ -953,7 +957,7 @@ typedef struct {
    */
   const otp_code_key *codes;
   /**
-   * How many there are; at least 1.
+   * How many there are: 1 to 64.
    */
   size_t code_count;
   /**
@@ -1061,12 +1065,12 @@ typedef struct {
    */
   uint32_t recipient_sends_per_day;
   /**
-   * Wrong guesses at one device in 24 h, without meters too: 1 to 32, default 30.
+   * Wrong guesses at one device in 24 h, also where `unlimited` is 1: 1 to 32, default 30.
    */
   uint32_t device_failures_per_day;
   /**
-   * 1 if `consecutive_failures` guesses in a row stop a device until it is reset, without meters too;
-   * 0 (the default): they lock it for a time alone.
+   * 1 if `consecutive_failures` guesses in a row stop a device until it is reset, also where
+   * `unlimited` is 1; 0 (the default): they lock it for a time alone.
    */
   int32_t device_hard_stop;
   /**
@@ -1505,7 +1509,8 @@ typedef struct {
    */
   int32_t evidence_kind;
   /**
-   * The signature record as `<JWS>~<disclosure>~…`, or NULL; free it by `otp_bytes_free`.
+   * The signature record as `<JWS>~<disclosure>~…`, or NULL; free it by `otp_bytes_free` before the
+   * structure is used again.
    */
   otp_bytes *record;
   /**
@@ -2063,7 +2068,7 @@ OTP_API const char *otp_status_text(int32_t status);
 /**
  * Copies the detail of the last fault on this thread, with a NUL at its end.
  *
- * `needed_out` is set to its length with the NUL. The text holds no secret, code or whole number.
+ * `needed_out`, which may be NULL, is set to its length with the NUL. The text holds no secret, code or whole number.
  * It is meaningful directly after a call that failed, on the same thread.
  *
  * # Safety
@@ -2227,7 +2232,7 @@ OTP_API uint32_t otp_abi_version(void);
 OTP_API const char *otp_version(void);
 
 /**
- * Makes an engine. The `user_data` of clock and observer pass to it only if this succeeds.
+ * Makes an engine; with NULL for `options` all is default. The `user_data` of clock and observer pass to it only if this succeeds.
  *
  * Errors: `OTP_STATUS_POLICY` for a policy or rate limit out of its bounds.
  *
@@ -2244,7 +2249,7 @@ otp_status otp_engine_new(const otp_key_ring *ring,
 
 /**
  * Makes a sibling with another policy: same keys, rate limits, clock, observer and signing key, and
- * the same slots. It is cheap, and freed like any engine.
+ * the same slots. It is cheap, and freed like any engine. NULL is the default policy.
  *
  * # Safety
  *
@@ -2277,7 +2282,7 @@ OTP_API OTP_NODISCARD otp_status otp_engine_odds(const otp_engine *engine, otp_o
 
 /**
  * Tells where policy and rate limits deviate from ASVS 5.0, NIST SP 800-63B-4 and PSD2: UTF-8 text, a
- * line for each as `standard<TAB>clause<TAB>text`.
+ * line for each as `standard<TAB>clause<TAB>text`, and none where they do not.
  *
  * # Safety
  *
@@ -2695,7 +2700,8 @@ otp_status otp_verify_chain(otp_view records,
  *
  * What it holds is lost on exit, and each process of a prefork server has its own: for tests and
  * for services of one process. An engine that signs records refuses it, unless `keep_records` is
- * 1: records then die with the process.
+ * 1: records then die with the process. `max_cells` must be 0 then: no record is refused for want of
+ * room.
  *
  * # Safety
  *
@@ -2955,8 +2961,8 @@ otp_status otp_engine_verify_devices(const otp_engine *engine,
 
 /**
  * Resets a device, for an administrator: its lock and its guesses are forgotten, and what was learnt
- * of its clock. `reset_out` is 1, or 0 if there was nothing to lift; `reason`, 1 to 256 bytes without
- * control characters, goes to the observer.
+ * of its clock. `reset_out` is 1, or 0 if there was nothing to lift; `reason`, 1 to 256 bytes of visible
+ * text, goes to the observer.
  *
  * What was used stays used: a counter, an answered question and the epoch do not fall. A time step
  * falls to that of now and `reach` at most: a device whose clock was hours ahead and was put right
@@ -3153,7 +3159,8 @@ otp_status otp_hotp_resynchronise(const otp_hotp *hotp,
                                   otp_oath_match *match_out);
 
 /**
- * Prepares a TOTP key: as `otp_hotp_new`, with the length of a step in seconds, 30 for most devices.
+ * Prepares a TOTP key: as `otp_hotp_new`, with the length of a step in seconds: 1 to
+ * 86,400, 30 for most devices.
  *
  * # Safety
  *
@@ -3242,13 +3249,18 @@ otp_status otp_totp_resynchronise(const otp_totp *totp,
                                   otp_oath_match *match_out);
 
 /**
- * Prepares an OCRA key; `suite` is such as "OCRA-1:HOTP-SHA256-8:C-QH16", with 6 to 10 digits.
+ * Prepares an OCRA key; `suite` is such as "OCRA-1:HOTP-SHA256-8:C-QH16", with 6 to 10 digits, and the
+ * secret at least 16 random bytes.
  *
  * # Safety
  *
  * `suite` and `secret` have as many bytes as they say; `ocra_out` is NULL or valid.
  */
-OTP_API OTP_NODISCARD otp_status otp_ocra_new(otp_view suite, otp_view secret, otp_ocra **ocra_out);
+OTP_API
+OTP_NODISCARD
+otp_status otp_ocra_new(otp_view suite,
+                        otp_view secret,
+                        otp_ocra **ocra_out);
 
 /**
  * Frees a key and wipes it; NULL is harmless, and so is one made before a fork.
@@ -3360,8 +3372,8 @@ otp_status otp_message_compose(const otp_message_options *options,
  * Reads a mobile number and writes its digits, country code first, without plus or NUL: what
  * requests take, and what is the same for one telephone however it was written.
  *
- * `country_code` is that of the country within which the text was written, such as 60; with 0 the
- * text must hold its country code. At most `OTP_MOBILE_MAX` bytes are written.
+ * `country_code`, 1 to 999, is that of the country within which the text was written, such as 60; with 0
+ * the text, of at most 64 bytes, must hold its country code. At most `OTP_MOBILE_MAX` bytes are written.
  *
  * Errors: `OTP_STATUS_ARGUMENT` for what is no mobile number, could be two, or has a trunk 0 behind
  * its country code; the detail says which, and never holds the number.

@@ -131,7 +131,7 @@ pub enum otp_evidence_fault {
     Unfit = 3,
 }
 
-/// The pieces of evidence.
+/// The kinds of evidence.
 #[repr(i32)]
 #[derive(Clone, Copy, Debug)]
 pub enum otp_evidence_kind {
@@ -270,7 +270,8 @@ pub struct otp_verdict {
     pub evidence_fault: i32,
     /// One of `otp_evidence_kind`.
     pub evidence_kind: i32,
-    /// The signature record as `<JWS>~<disclosure>~…`, or NULL; free it by `otp_bytes_free`.
+    /// The signature record as `<JWS>~<disclosure>~…`, or NULL; free it by `otp_bytes_free` before the
+    /// structure is used again.
     pub record: *mut otp_bytes,
     /// The record's place among those of its target, from 1; 0 if there is none.
     pub record_sequence: u64,
@@ -366,10 +367,10 @@ pub(crate) fn rejection_numbers(rejection: Rejection) -> otp_verdict {
 }
 
 fn evidence_numbers(fault: EvidenceFault) -> (i32, i32) {
-    let (number, piece) = match fault {
-        EvidenceFault::Missing(piece) => (otp_evidence_fault::Missing, piece),
-        EvidenceFault::TooLarge(piece) => (otp_evidence_fault::TooLarge, piece),
-        EvidenceFault::Unfit(piece) => (otp_evidence_fault::Unfit, piece),
+    let (number, kind) = match fault {
+        EvidenceFault::Missing(kind) => (otp_evidence_fault::Missing, kind),
+        EvidenceFault::TooLarge(kind) => (otp_evidence_fault::TooLarge, kind),
+        EvidenceFault::Unfit(kind) => (otp_evidence_fault::Unfit, kind),
         _ => {
             return (
                 otp_evidence_fault::Unfit as i32,
@@ -377,7 +378,7 @@ fn evidence_numbers(fault: EvidenceFault) -> (i32, i32) {
             );
         }
     };
-    let piece = match piece {
+    let kind = match kind {
         EvidenceKind::SignerName => otp_evidence_kind::SignerName,
         EvidenceKind::Document => otp_evidence_kind::Document,
         EvidenceKind::Image => otp_evidence_kind::Image,
@@ -388,7 +389,7 @@ fn evidence_numbers(fault: EvidenceFault) -> (i32, i32) {
         EvidenceKind::Agent => otp_evidence_kind::Agent,
         _ => otp_evidence_kind::None,
     };
-    (number as i32, piece as i32)
+    (number as i32, kind as i32)
 }
 
 pub(crate) const fn reason_number(reason: RefusalReason) -> i32 {

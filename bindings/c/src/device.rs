@@ -385,8 +385,8 @@ pub unsafe extern "C" fn otp_engine_verify_devices(
 }
 
 /// Resets a device, for an administrator: its lock and its guesses are forgotten, and what was learnt
-/// of its clock. `reset_out` is 1, or 0 if there was nothing to lift; `reason`, 1 to 256 bytes without
-/// control characters, goes to the observer.
+/// of its clock. `reset_out` is 1, or 0 if there was nothing to lift; `reason`, 1 to 256 bytes of visible
+/// text, goes to the observer.
 ///
 /// What was used stays used: a counter, an answered question and the epoch do not fall. A time step
 /// falls to that of now and `reach` at most: a device whose clock was hours ahead and was put right

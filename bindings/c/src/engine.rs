@@ -80,7 +80,7 @@ pub struct otp_engine_options {
 // SAFETY: plain data behind its size, of which all zeros is a value.
 unsafe impl Sized_ for otp_engine_options {}
 
-/// Makes an engine. The `user_data` of clock and observer pass to it only if this succeeds.
+/// Makes an engine; with NULL for `options` all is default. The `user_data` of clock and observer pass to it only if this succeeds.
 ///
 /// Errors: `OTP_STATUS_POLICY` for a policy or rate limit out of its bounds.
 ///
@@ -147,7 +147,7 @@ pub unsafe extern "C" fn otp_engine_new(
 }
 
 /// Makes a sibling with another policy: same keys, rate limits, clock, observer and signing key, and
-/// the same slots. It is cheap, and freed like any engine.
+/// the same slots. It is cheap, and freed like any engine. NULL is the default policy.
 ///
 /// # Safety
 ///
@@ -242,7 +242,7 @@ pub unsafe extern "C" fn otp_engine_odds(
 }
 
 /// Tells where policy and rate limits deviate from ASVS 5.0, NIST SP 800-63B-4 and PSD2: UTF-8 text, a
-/// line for each as `standard<TAB>clause<TAB>text`.
+/// line for each as `standard<TAB>clause<TAB>text`, and none where they do not.
 ///
 /// # Safety
 ///

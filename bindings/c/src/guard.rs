@@ -139,7 +139,7 @@ pub(crate) fn flag(value: i32, name: &str) -> Result<bool, Fault> {
 
 /// Copies the detail of the last fault on this thread, with a NUL at its end.
 ///
-/// `needed_out` is set to its length with the NUL. The text holds no secret, code or whole number.
+/// `needed_out`, which may be NULL, is set to its length with the NUL. The text holds no secret, code or whole number.
 /// It is meaningful directly after a call that failed, on the same thread.
 ///
 /// # Safety

@@ -31,7 +31,7 @@ pub struct otp_key_ring_options {
     pub struct_size: usize,
     /// The code secrets, one behind the other.
     pub codes: *const otp_code_key,
-    /// How many there are; at least 1.
+    /// How many there are: 1 to 64.
     pub code_count: usize,
     /// `sizeof(otp_code_key)`: how far apart they lie.
     pub code_size: usize,

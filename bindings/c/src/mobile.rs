@@ -12,8 +12,8 @@ pub const OTP_MOBILE_MAX: u32 = 15;
 /// Reads a mobile number and writes its digits, country code first, without plus or NUL: what
 /// requests take, and what is the same for one telephone however it was written.
 ///
-/// `country_code` is that of the country within which the text was written, such as 60; with 0 the
-/// text must hold its country code. At most `OTP_MOBILE_MAX` bytes are written.
+/// `country_code`, 1 to 999, is that of the country within which the text was written, such as 60; with 0
+/// the text, of at most 64 bytes, must hold its country code. At most `OTP_MOBILE_MAX` bytes are written.
 ///
 /// Errors: `OTP_STATUS_ARGUMENT` for what is no mobile number, could be two, or has a trunk 0 behind
 /// its country code; the detail says which, and never holds the number.

@@ -85,9 +85,9 @@ impl otp_policy {
                 OTP_RESEND_ROTATE
             },
             content_required: i32::from(policy.content() == ContentRule::Required),
-            evidence: PIECES
+            evidence: EVIDENCE
                 .into_iter()
-                .filter(|(_, piece)| policy.evidence().contains(*piece))
+                .filter(|(_, kind)| policy.evidence().contains(*kind))
                 .map(|(bit, _)| bit)
                 .sum(),
         }
@@ -130,9 +130,9 @@ impl otp_policy {
                 self.evidence
             )));
         }
-        for (bit, piece) in PIECES {
+        for (bit, kind) in EVIDENCE {
             if self.evidence & bit != 0 {
-                builder = builder.require(piece);
+                builder = builder.require(kind);
             }
         }
         let given = [
@@ -146,7 +146,7 @@ impl otp_policy {
     }
 }
 
-const PIECES: [(u32, EvidenceKind); 4] = [
+const EVIDENCE: [(u32, EvidenceKind); 4] = [
     (OTP_REQUIRE_SIGNER_NAME, EvidenceKind::SignerName),
     (OTP_REQUIRE_DOCUMENT, EvidenceKind::Document),
     (OTP_REQUIRE_IMAGE, EvidenceKind::Image),
@@ -173,10 +173,10 @@ pub struct otp_rate_limits {
     pub recipient_sends_per_ten_minutes: u32,
     /// Sends to a recipient in 24 h: 1 to 32, default 20.
     pub recipient_sends_per_day: u32,
-    /// Wrong guesses at one device in 24 h, without meters too: 1 to 32, default 30.
+    /// Wrong guesses at one device in 24 h, also where `unlimited` is 1: 1 to 32, default 30.
     pub device_failures_per_day: u32,
-    /// 1 if `consecutive_failures` guesses in a row stop a device until it is reset, without meters too;
-    /// 0 (the default): they lock it for a time alone.
+    /// 1 if `consecutive_failures` guesses in a row stop a device until it is reset, also where
+    /// `unlimited` is 1; 0 (the default): they lock it for a time alone.
     pub device_hard_stop: i32,
     /// Seconds after the last wrong guess at which the lock of wrong guesses in a row ends by itself:
     /// 86,400 to 34,560,000. 0, the default, is never: then only an unlock helps, and an expiring

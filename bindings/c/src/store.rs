@@ -34,7 +34,8 @@ impl otp_store {
 ///
 /// What it holds is lost on exit, and each process of a prefork server has its own: for tests and
 /// for services of one process. An engine that signs records refuses it, unless `keep_records` is
-/// 1: records then die with the process.
+/// 1: records then die with the process. `max_cells` must be 0 then: no record is refused for want of
+/// room.
 ///
 /// # Safety
 ///

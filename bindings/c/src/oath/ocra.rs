@@ -14,7 +14,8 @@ pub struct otp_ocra(Ocra);
 
 impl Handle for otp_ocra {}
 
-/// Prepares an OCRA key; `suite` is such as "OCRA-1:HOTP-SHA256-8:C-QH16", with 6 to 10 digits.
+/// Prepares an OCRA key; `suite` is such as "OCRA-1:HOTP-SHA256-8:C-QH16", with 6 to 10 digits, and the
+/// secret at least 16 random bytes.
 ///
 /// # Safety
 ///

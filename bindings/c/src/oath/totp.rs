@@ -15,7 +15,8 @@ pub struct otp_totp(Totp);
 
 impl Handle for otp_totp {}
 
-/// Prepares a TOTP key: as `otp_hotp_new`, with the length of a step in seconds, 30 for most devices.
+/// Prepares a TOTP key: as `otp_hotp_new`, with the length of a step in seconds: 1 to
+/// 86,400, 30 for most devices.
 ///
 /// # Safety
 ///

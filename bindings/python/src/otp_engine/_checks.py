@@ -89,6 +89,15 @@ def seconds(instant: object, name: str) -> int:
     return instant
 
 
+def timeout(value: object, name: str) -> float:
+    """Take how many seconds something may take: more than none, and an end."""
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        raise TypeError(f"{name} must be a number of seconds, not {type(value).__name__}")
+    if not 0 < value < math.inf:
+        raise ValueError(f"{name} is {value}; it must be more than 0 seconds, and not endless")
+    return value
+
+
 def clock_seconds(instant: object, name: str) -> int:
     """Take unix seconds as clocks tell them, with or without a fraction."""
     if not isinstance(instant, (int, float)) or isinstance(instant, bool):

@@ -142,10 +142,12 @@ _Judged = tuple[
 
 @dataclass(frozen=True, slots=True)
 class EvidenceFault:
-    """What is wrong with evidence: which part of it, and how."""
+    """What is wrong with evidence."""
 
     kind: EvidencePart
+    """Which part of it; "other" is one that this version does not know."""
     problem: EvidenceProblem
+    """It is "missing", "too_large", or "unfit": it is not what it must be."""
 
 
 class Verdict(Result[_Judged]):
@@ -296,19 +298,30 @@ class Submission(Result[tuple[Binding, str, str | None, Evidence | None]], Uncop
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """How a challenge stands."""
+    """How a challenge stands; instants are aware datetimes in UTC."""
 
     challenge_id: str
+    """The challenge's 26 characters."""
     state: ChallengeState
+    """Where it stands; a pending one whose time is over is "expired"."""
     delivery: DeliveryStatus
+    """What is known of the latest send."""
     gateway_status: str
+    """The gateway's own status of a failed send, as far as it was kept; else empty."""
     attempts_left: int
+    """Guesses left, by the stricter of the limits then and now."""
     sends: int
+    """How often the code was handed out."""
     issued_at: datetime
+    """When the code was made."""
     expires_at: datetime
+    """From when on the code is no longer accepted."""
     next_send_at: datetime
+    """When the cooldown ends."""
     locked: bool
+    """Whether the user is locked."""
     locked_until: datetime | None
+    """Until when; None if the user is not locked, or only an unlock helps."""
 
 
 def read_issued(out: c.otp_issued) -> Issued | Refusal:

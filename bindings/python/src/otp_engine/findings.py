@@ -13,8 +13,11 @@ class Odds:
     """The chance of guessing, at most; each between 0 and 1."""
 
     per_code: float
+    """Within one code's attempts."""
     per_day: float
+    """In a day of guessing at one user."""
     per_year: float
+    """In a year of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +25,11 @@ class Finding:
     """Where policy and rate limits deviate from a standard."""
 
     standard: str
+    """Such as "ASVS 5.0"."""
     clause: str
+    """Its number in the standard."""
     text: str
+    """What it asks for, and what is so instead."""
 
 
 def recipient_findings(kind: Literal["mobile", "email"]) -> list[Finding]:

@@ -19,6 +19,7 @@ except ImportError as error:
         "pip install 'otp-engine[psycopg]' 'psycopg[binary]'"
     ) from error
 
+from .._checks import flag, text, timeout
 from ..cell import Cell, Write
 from ..errors import ForkedError, UnavailableError
 from ..store import HostStore
@@ -76,14 +77,14 @@ class PsycopgStore(HostStore):
         if not isinstance(pool, ConnectionPool):
             raise TypeError(f"pool must be a psycopg_pool.ConnectionPool, not {type(pool)}")
         _check_workers(pool)
-        self.permanent = not may_lose_commits_on_crash
+        self.permanent = not flag(may_lose_commits_on_crash, "may_lose_commits_on_crash")
         self._pool = pool
-        self._wait = connection_wait
+        self._wait = timeout(connection_wait, "connection_wait")
         self._settings = Settings(
             _checked_schema(schema),
-            lock_timeout,
-            statement_timeout,
-            answer_timeout,
+            timeout(lock_timeout, "lock_timeout"),
+            timeout(statement_timeout, "statement_timeout"),
+            timeout(answer_timeout, "answer_timeout"),
             is_flushed=self.permanent,
         )
         if _settings_of.get(pool, self._settings) != self._settings:
@@ -248,6 +249,7 @@ def migrate(connection: "psycopg.Connection[Any]", *, schema: str = "otp_engine"
 
 def _checked_schema(name: str) -> str:
     """Return a name that goes into statements as it is."""
+    text(name, "schema")
     letters = "abcdefghijklmnopqrstuvwxyz_"
     fits = 1 <= len(name) <= 63 and set(name) <= set(letters + "0123456789")
     if not fits or name[0] not in letters:

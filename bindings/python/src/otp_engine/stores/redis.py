@@ -21,6 +21,7 @@ except ImportError as error:
         "otp_engine.stores.redis needs redis-py: pip install 'otp-engine[redis]'"
     ) from error
 
+from .._checks import flag
 from ..cell import Cell, Write
 from ..errors import UnavailableError
 from ..store import HostStore
@@ -71,9 +72,9 @@ class RedisStore(HostStore):
         self._pool: Any = client.connection_pool
         if getattr(self._pool, "cache", None) is not None:
             raise ValueError("client must have no cache: it may show a code that is used up")
-        self._may_evict = may_evict_counted_attempts
-        self._may_lose = may_lose_commits_on_crash
-        self._states_flush = states_appendfsync_always
+        self._may_evict = flag(may_evict_counted_attempts, "may_evict_counted_attempts")
+        self._may_lose = flag(may_lose_commits_on_crash, "may_lose_commits_on_crash")
+        self._states_flush = flag(states_appendfsync_always, "states_appendfsync_always")
         self._digest = hashlib.sha1(session.COMMIT.encode(), usedforsecurity=False).hexdigest()
         self._process = OwnProcess()
         self._lock = threading.Lock()
