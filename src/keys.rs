@@ -325,13 +325,14 @@ impl<'a> KeyRingBuilder<'a> {
         let index = self.index.ok_or(KeyRingError::NoIndex)?;
         let mut codes: Vec<CodeKey> = Vec::with_capacity(self.codes.len());
         let mut seen: Vec<&[u8]> = Vec::with_capacity(self.codes.len() + 1);
-        seen.push(long_enough("the index secret", index)?);
+        long_enough(None, index)?;
+        seen.push(index);
         for (name, secret) in self.codes {
             let kid = Kid::parse(name).ok_or(KeyRingError::Kid)?;
             if codes.iter().any(|key| key.kid == kid) {
-                return Err(KeyRingError::DuplicateKid);
+                return Err(KeyRingError::DuplicateKid { kid: name.into() });
             }
-            long_enough("a code secret", secret)?;
+            long_enough(Some(name), secret)?;
             if seen.iter().any(|other| reveal::equal(other, secret)) {
                 return Err(KeyRingError::DuplicateSecret);
             }
@@ -342,23 +343,24 @@ impl<'a> KeyRingBuilder<'a> {
                 retired_at: None,
             });
         }
+        // A text that cannot be a kid is in no error: it may be a secret in the wrong place.
+        let find = |codes: &[CodeKey], name: &str| {
+            let kid = Kid::parse(name).ok_or(KeyRingError::Kid)?;
+            let at = codes.iter().position(|key| key.kid == kid);
+            at.ok_or_else(|| KeyRingError::NoSuchKid { kid: name.into() })
+        };
         for (name, at) in self.retired {
-            let key = codes
-                .iter_mut()
-                .find(|key| key.kid.as_str() == name)
-                .ok_or(KeyRingError::NoSuchKid)?;
-            key.retired_at = Some(at);
+            let key = find(&codes, name)?;
+            codes[key].retired_at = Some(at);
         }
         let current = match self.current {
             None if codes.len() == 1 => 0,
             None => return Err(KeyRingError::NoCurrent),
-            Some(name) => codes
-                .iter()
-                .position(|key| key.kid.as_str() == name)
-                .ok_or(KeyRingError::NoSuchKid)?,
+            Some(name) => find(&codes, name)?,
         };
         if codes[current].retired_at.is_some() {
-            return Err(KeyRingError::CurrentRetired);
+            let kid = codes[current].kid.as_str().into();
+            return Err(KeyRingError::CurrentRetired { kid });
         }
         Ok(KeyRing {
             codes,
@@ -378,24 +380,24 @@ impl fmt::Debug for KeyRingBuilder<'_> {
     }
 }
 
-fn long_enough<'a>(name: &'static str, secret: &'a [u8]) -> Result<&'a [u8], KeyRingError> {
+fn long_enough(kid: Option<&str>, secret: &[u8]) -> Result<(), KeyRingError> {
     if secret.len() < MIN_SECRET {
         return Err(KeyRingError::ShortSecret {
-            name,
+            kid: kid.map(Into::into),
             length: secret.len(),
         });
     }
-    Ok(secret)
+    Ok(())
 }
 
-/// The reason why a key ring cannot be made.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+/// The reason why a key ring cannot be made. It never holds a secret.
+#[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum KeyRingError {
     /// A secret is shorter than [`MIN_SECRET`] bytes.
     ShortSecret {
-        /// Which secret it is, in words: `the index secret` or `a code secret`.
-        name: &'static str,
+        /// The name of the code secret; `None` for the index secret.
+        kid: Option<String>,
         /// How many bytes it has.
         length: usize,
     },
@@ -406,22 +408,35 @@ pub enum KeyRingError {
     /// The name of a code secret is empty, too long or has other characters.
     Kid,
     /// Two code secrets have one name.
-    DuplicateKid,
+    DuplicateKid {
+        /// The name.
+        kid: String,
+    },
     /// Two of the secrets are the same.
     DuplicateSecret,
     /// The current or a retired name is not among the code secrets.
-    NoSuchKid,
+    NoSuchKid {
+        /// The name.
+        kid: String,
+    },
     /// The current secret is retired.
-    CurrentRetired,
+    CurrentRetired {
+        /// Its name.
+        kid: String,
+    },
 }
 
 impl fmt::Display for KeyRingError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::ShortSecret { name, length } => {
+            Self::ShortSecret { kid, length } => {
+                match kid {
+                    Some(kid) => write!(f, "the code secret {kid}")?,
+                    None => f.write_str("the index secret")?,
+                }
                 write!(
                     f,
-                    "{name} is {length} bytes; it must be at least {MIN_SECRET} bytes"
+                    " is {length} bytes; it must be at least {MIN_SECRET} bytes"
                 )
             }
             Self::NoIndex => f.write_str("the index secret is missing"),
@@ -430,10 +445,15 @@ impl fmt::Display for KeyRingError {
                 f,
                 "a kid must be 1 to {MAX_KID} ASCII letters, digits, '-', '_' or '.'"
             ),
-            Self::DuplicateKid => f.write_str("duplicate kid among the code secrets"),
+            Self::DuplicateKid { kid } => write!(f, "duplicate kid {kid} among the code secrets"),
             Self::DuplicateSecret => f.write_str("duplicate secret; each use needs its own"),
-            Self::NoSuchKid => f.write_str("the current or a retired kid has no code secret"),
-            Self::CurrentRetired => f.write_str("the current code secret is retired"),
+            Self::NoSuchKid { kid } => {
+                write!(f, "the current or retired kid {kid} has no code secret")
+            }
+            Self::CurrentRetired { kid } => write!(
+                f,
+                "the current code secret {kid} is retired; name another as current"
+            ),
         }
     }
 }
@@ -566,7 +586,7 @@ mod tests {
         };
         assert_eq!(
             ring(31).unwrap_err().to_string(),
-            "a code secret is 31 bytes; it must be at least 32 bytes"
+            "the code secret a is 31 bytes; it must be at least 32 bytes"
         );
         assert!(ring(32).is_ok());
         let index = KeyRing::builder().code("a", &[1; 32]).index(&[2; 5]);
@@ -607,18 +627,24 @@ mod tests {
         };
         let error = |builder: KeyRingBuilder<'_>| builder.build().unwrap_err();
         assert_eq!(error(ring()), KeyRingError::NoCurrent);
-        assert_eq!(error(ring().current("c")), KeyRingError::NoSuchKid);
         assert_eq!(
-            error(ring().current("a").retired("c", Timestamp::from_unix(0))),
-            KeyRingError::NoSuchKid
+            error(ring().current("c")).to_string(),
+            "the current or retired kid c has no code secret"
         );
         assert_eq!(
-            error(ring().current("a").retired("a", Timestamp::from_unix(0))),
-            KeyRingError::CurrentRetired
+            error(ring().current("a").retired("d", Timestamp::from_unix(0))).to_string(),
+            "the current or retired kid d has no code secret"
+        );
+        // It may be a secret in the wrong place.
+        let misplaced = ring().current("a secret of thirty-two bytes....");
+        assert_eq!(error(misplaced), KeyRingError::Kid);
+        assert_eq!(
+            error(ring().current("a").retired("a", Timestamp::from_unix(0))).to_string(),
+            "the current code secret a is retired; name another as current"
         );
         assert_eq!(
-            error(ring().code("a", &[4; 32]).current("a")),
-            KeyRingError::DuplicateKid
+            error(ring().code("a", &[4; 32]).current("a")).to_string(),
+            "duplicate kid a among the code secrets"
         );
         assert_eq!(
             error(ring().code("thirteen-char", &[4; 32]).current("a")),

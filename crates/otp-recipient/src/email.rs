@@ -39,9 +39,11 @@ impl Email {
     ///
     /// At most 254 bytes: up to 64 before the one `@`, letters of any script, digits and
     /// ``!#$%&'*+-./=?^_`{|}~`` (RFC 5322 and 6532, `dot-atom` without rules for dots), and a
-    /// domain of two or more labels of 1 to 63 ASCII letters, digits and hyphens. Quoted local
-    /// parts, comments, lists and display names are refused: a mailer could find a second address
-    /// in them. International domains come as `xn--`.
+    /// domain of two or more labels of 1 to 63 ASCII letters, digits and inner hyphens (RFC 1123,
+    /// section 2.1), the last of them not digits alone (RFC 3696, section 2): `a@10.0.0.1` is a machine.
+    /// Quoted local parts, comments, lists and display names are refused, as a mailer could find a second
+    /// address in them, and a hyphen in front, which a mailer's command line could take for an option.
+    /// International domains come as `xn--`.
     ///
     /// # Errors
     ///
@@ -58,7 +60,12 @@ impl Email {
         if local.is_empty() || local.len() > MAX_LOCAL || !local.chars().all(is_local) {
             return Err(RecipientError::EmailLocal);
         }
-        if !domain.contains('.') || !domain.split('.').all(is_label) {
+        if local.starts_with('-') {
+            return Err(RecipientError::EmailLocal);
+        }
+        let is_number = |label: &str| label.bytes().all(|byte| byte.is_ascii_digit());
+        let (_, top) = domain.rsplit_once('.').ok_or(RecipientError::EmailDomain)?;
+        if !domain.split('.').all(is_label) || is_number(top) {
             return Err(RecipientError::EmailDomain);
         }
         Ok(Self {
@@ -124,7 +131,8 @@ fn is_local(c: char) -> bool {
 
 fn is_label(label: &str) -> bool {
     let is_inner = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
-    (1..=MAX_LABEL).contains(&label.len()) && label.bytes().all(is_inner)
+    let ends_well = !label.starts_with('-') && !label.ends_with('-');
+    (1..=MAX_LABEL).contains(&label.len()) && label.bytes().all(is_inner) && ends_well
 }
 
 #[cfg(test)]
@@ -189,6 +197,8 @@ mod tests {
             "a\u{200B}@example.my",
             "a\u{202E}@example.my",
             "a\u{7F}@example.my",
+            "-a@example.my",
+            "-oQ/tmp@example.my",
         ] {
             assert_eq!(refused(text), RecipientError::EmailLocal, "{text:?}");
         }
@@ -214,6 +224,11 @@ mod tests {
             "a@[127.0.0.1]",
             "a@ex\u{E4}mple.my",
             "a@example.my>",
+            "a@-example.my",
+            "a@example-.my",
+            "a@example.-my",
+            "a@127.0.0.1",
+            "a@example.42",
         ] {
             assert_eq!(refused(text), RecipientError::EmailDomain, "{text:?}");
         }
@@ -221,7 +236,8 @@ mod tests {
             "a@b.c",
             "a@example.com.my",
             "a@xn--exmple-cua.my",
-            "a@127.0.0.1",
+            "a@127.0.0.my",
+            "a@3m.c0m",
         ] {
             assert_eq!(Email::parse(text).unwrap().as_str(), text);
         }

@@ -169,9 +169,10 @@ pub enum RecipientError {
     EmailLength,
     /// An e-mail address has no `@`, or more than one.
     EmailAt,
-    /// The part before `@` is empty, longer than 64 bytes, or holds a character it may not.
+    /// The part before `@` is empty, longer than 64 bytes, begins with a hyphen, or holds a character it
+    /// may not.
     EmailLocal,
-    /// The part after `@` is no domain name of at least two labels.
+    /// The part after `@` is no domain name of at least two labels, or the address of a machine.
     EmailDomain,
 }
 
@@ -240,11 +241,12 @@ impl fmt::Display for RecipientError {
             Self::EmailLength => "email must be at most 254 bytes long",
             Self::EmailAt => "email must have one @",
             Self::EmailLocal => {
-                "email must have 1 to 64 bytes of letters, digits and unquoted signs before its @"
+                "email must have 1 to 64 bytes of letters, digits and unquoted signs before its @, \
+                 and no hyphen in front"
             }
             Self::EmailDomain => {
                 "email must have a domain after its @: two or more labels of 1 to 63 ascii \
-                 letters, digits and hyphens"
+                 letters, digits and inner hyphens, the last not a number"
             }
         };
         f.write_str(text)

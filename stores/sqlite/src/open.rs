@@ -68,10 +68,18 @@ impl SqliteOptions {
     ///
     /// As [`SqliteStore::open`].
     pub fn open(&self, path: impl AsRef<Path>) -> Result<SqliteStore, OpenError> {
-        if is_no_file(path.as_ref()) {
-            return Err(Reason::Name.into());
+        let path = path.as_ref();
+        self.open_file(path).map_err(|reason| OpenError {
+            path: path.into(),
+            reason,
+        })
+    }
+
+    fn open_file(&self, path: &Path) -> Result<SqliteStore, Reason> {
+        if is_no_file(path) {
+            return Err(Reason::Name);
         }
-        let path = make_file(path.as_ref()).map_err(Reason::File)?;
+        let path = make_file(path).map_err(Reason::File)?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut connection = Connection::open_with_flags(&path, flags).map_err(Reason::Sqlite)?;
         self.set_up(&mut connection)?;
@@ -142,9 +150,12 @@ enum Synchronous {
     Full = 2,
 }
 
-/// The reason why a [`SqliteStore`] could not be opened; its source tells more.
+/// The reason why a [`SqliteStore`] could not be opened, with its path; its source tells more.
 #[derive(Debug)]
-pub struct OpenError(Reason);
+pub struct OpenError {
+    path: PathBuf,
+    reason: Reason,
+}
 
 #[derive(Debug)]
 enum Reason {
@@ -156,36 +167,29 @@ enum Reason {
     Layout(i64),
 }
 
-impl From<Reason> for OpenError {
-    fn from(reason: Reason) -> Self {
-        Self(reason)
-    }
-}
-
 impl fmt::Display for OpenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
-            Reason::Name => f.write_str(
-                "the path is a name that SQLite gives to no file: \
-                 for cells in memory there is MemoryStore",
+        let path = &self.path; // quoted: it may be empty, or end in a space
+        match &self.reason {
+            Reason::Name => write!(
+                f,
+                "{path:?} is a name that SQLite gives to no file; for cells in memory use MemoryStore"
             ),
-            Reason::File(_) => f.write_str("cannot open or create the file"),
-            Reason::Sqlite(_) => f.write_str("SQLite cannot use the file"),
-            Reason::Refused(pragma) => write!(f, "SQLite refuses to set {pragma} on the file"),
-            Reason::Foreign => f.write_str("the file is another application's database"),
-            Reason::Layout(found) => {
-                write!(
-                    f,
-                    "layout {found} of the file is not supported; this version supports {LAYOUT}"
-                )
-            }
+            Reason::File(_) => write!(f, "cannot open or create {path:?}"),
+            Reason::Sqlite(_) => write!(f, "SQLite cannot use {path:?}"),
+            Reason::Refused(pragma) => write!(f, "SQLite refuses to set {pragma} on {path:?}"),
+            Reason::Foreign => write!(f, "{path:?} is another application's database"),
+            Reason::Layout(found) => write!(
+                f,
+                "{path:?} has layout {found}, which is not supported; this version supports {LAYOUT}"
+            ),
         }
     }
 }
 
 impl core::error::Error for OpenError {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
-        match &self.0 {
+        match &self.reason {
             Reason::File(error) => Some(error),
             Reason::Sqlite(error) => Some(error),
             _ => None,

@@ -116,18 +116,15 @@ fn a_path_with_a_meaning_to_sqlite_is_a_file_like_any_other() {
             "{name}"
         );
     }
-    let nowhere = refused(SqliteStore::open(scratch.path("no/such/folder")));
-    assert_eq!(nowhere, "cannot open or create the file");
-    assert_eq!(
-        refused(SqliteStore::open("")),
-        "cannot open or create the file"
-    );
+    let path = scratch.path("no/such/folder");
+    let nowhere = refused(SqliteStore::open(&path));
+    assert_eq!(nowhere, format!("cannot open or create {path:?}"));
+    assert_eq!(refused(SqliteStore::open("")), "cannot open or create \"\"");
 }
 
 #[test]
 fn a_file_of_something_else_is_refused_and_left_as_it_is() {
     let scratch = Scratch::new("foreign");
-    let foreign = "the file is another application's database";
     for (name, sql) in [
         ("other", "CREATE TABLE other (a)"),
         (
@@ -138,7 +135,10 @@ fn a_file_of_something_else_is_refused_and_left_as_it_is() {
         let path = scratch.path(name);
         Connection::open(&path).unwrap().execute_batch(sql).unwrap();
         let before = fs::read(&path).unwrap();
-        assert_eq!(refused(SqliteStore::open(&path)), foreign);
+        assert_eq!(
+            refused(SqliteStore::open(&path)),
+            format!("{path:?} is another application's database")
+        );
         assert!(fs::read(&path).unwrap() == before, "{name} was changed");
     }
     let path = scratch.path("text");
@@ -148,7 +148,7 @@ fn a_file_of_something_else_is_refused_and_left_as_it_is() {
     )
     .unwrap();
     let error = SqliteStore::open(&path).expect_err("it is no database");
-    assert_eq!(error.to_string(), "SQLite cannot use the file");
+    assert_eq!(error.to_string(), format!("SQLite cannot use {path:?}"));
     let source = core::error::Error::source(&error).expect("SQLite's own error");
     assert_eq!(source.to_string(), "file is not a database");
 }
@@ -164,7 +164,7 @@ fn a_layout_of_a_later_version_is_refused() {
         .unwrap();
     assert_eq!(
         refused(SqliteStore::open(&path)),
-        "layout 2 of the file is not supported; this version supports 1"
+        format!("{path:?} has layout 2, which is not supported; this version supports 1")
     );
 }
 
