@@ -10,13 +10,9 @@ use crate::flaw::Flaw;
 use crate::steps::RINGS;
 use crate::terms::{Asked, DAY, Fault, HOUR, Id, Limits, SlotName, Who};
 
-#[path = "reference/beside.rs"]
 mod beside;
-#[path = "reference/issue.rs"]
 mod issue;
-#[path = "reference/lifting.rs"]
 mod lifting;
-#[path = "reference/verify.rs"]
 mod verify;
 
 /// How far the clocks of two hosts may differ.

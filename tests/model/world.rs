@@ -15,9 +15,7 @@ use crate::siblings::{KEY_RINGS, LIMITS, bind, counted, key_ring, policy};
 use crate::steps::{Ask, Entry, History, Move, Named, RINGS, SIBLINGS, Step};
 use crate::terms::{Asked, DAY, Id, SlotName, Who};
 
-#[path = "world/answers.rs"]
 mod answers;
-#[path = "world/asking.rs"]
 mod asking;
 
 /// How many steps were taken, and how often each kind of answer was given.

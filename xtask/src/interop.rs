@@ -88,7 +88,7 @@ fn made(job: &mut Job<'_>, home: &Path) -> Result<()> {
     job.pass(cmd!(sh, "{python} {IMAGES} {images} 2000 {seed}"))?;
     let test = cmd!(
         sh,
-        "cargo test --locked --package {CORE} --all-features --test signatures interop::"
+        "cargo test --locked --package {CORE} --all-features --test behaviour interop::"
     );
     let test = test
         .env("OTP_INTEROP_DIR", home)

@@ -17,10 +17,10 @@ use ledger::{Flaw, Ledger, Pauses};
 #[path = "memory/broken.rs"]
 mod broken;
 #[allow(dead_code, reason = "the tools are shared, and this file uses a part")]
-#[path = "../../../tests/asynchronous/by_hand.rs"]
+#[path = "../../../tests/concurrency/asynchronous/by_hand.rs"]
 mod by_hand;
 #[allow(dead_code, reason = "the tools are shared, and this file uses a part")]
-#[path = "../../../tests/asynchronous/ledger.rs"]
+#[path = "../../../tests/concurrency/asynchronous/ledger.rs"]
 mod ledger;
 
 /// What blocks in these tests.

@@ -6,7 +6,7 @@
     python stock.py spoil WHAT FILE OUT copies a file with one fault in every record
 
 TOOL: pyjwt, joserfc, openssl, rfc8785, sd-jwt
-FILE: golden-v1.json, or what tests/signatures/interop.rs writes
+FILE: golden-v1.json, or what tests/behaviour/signatures/interop.rs writes
 WHAT: byte (of what is signed), space (in the payload, signed anew), disclosure
 
 Exit code: 0 the tool holds all records for good, 3 it refuses one, 1 and 2 as Python has them.
