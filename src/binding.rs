@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use crate::{Recipient, shown};
 
 /// The longest text of one member of a [`Binding`], in bytes of UTF-8.
-pub const MAX_MEMBER: usize = 128;
+pub const MAX_MEMBER_LEN: usize = 128;
 
 /// What a code approves: one field of one record of the host.
 ///
@@ -198,7 +198,7 @@ impl fmt::Debug for Binding {
         f.debug_struct("Binding")
             .field("tenant", &self.tenant())
             .field("purpose", &self.purpose())
-            .field("record_field", &self.target())
+            .field("target", &self.target())
             .field("user", &self.user())
             .field("recipient", &self.recipient)
             .field("content", &self.content)
@@ -247,10 +247,10 @@ impl<'a> BindingBuilder<'a> {
     }
 
     /// Sets the field of the record that is approved.
-    pub const fn target(mut self, record_field: Target<'a>) -> Self {
-        self.members[2] = Some(record_field.model);
-        self.members[3] = Some(record_field.field);
-        self.members[4] = Some(record_field.id);
+    pub const fn target(mut self, target: Target<'a>) -> Self {
+        self.members[2] = Some(target.model);
+        self.members[3] = Some(target.field);
+        self.members[4] = Some(target.id);
         self
     }
 
@@ -276,7 +276,7 @@ impl<'a> BindingBuilder<'a> {
     ///
     /// # Errors
     ///
-    /// [`BindingError`] names the member that is missing, empty, longer than [`MAX_MEMBER`] bytes,
+    /// [`BindingError`] names the member that is missing, empty, longer than [`MAX_MEMBER_LEN`] bytes,
     /// shows nothing, or holds a control character or another that is not shown or turns the
     /// direction of writing.
     pub fn build(self) -> Result<Binding, BindingError> {
@@ -289,7 +289,7 @@ impl<'a> BindingBuilder<'a> {
             match member {
                 None => return error(name, Problem::Missing),
                 Some("") => return error(name, Problem::Empty),
-                Some(given) if given.len() > MAX_MEMBER => {
+                Some(given) if given.len() > MAX_MEMBER_LEN => {
                     return error(name, Problem::TooLong(given.len()));
                 }
                 Some(given) => match shown::first_hidden(given) {
@@ -345,11 +345,14 @@ impl fmt::Display for BindingError {
         let member = self.member;
         match self.problem {
             Problem::Missing => write!(f, "{member} is missing"),
-            Problem::Empty => write!(f, "{member} is empty; it must be 1 to {MAX_MEMBER} bytes"),
+            Problem::Empty => write!(
+                f,
+                "{member} is empty; it must be 1 to {MAX_MEMBER_LEN} bytes"
+            ),
             Problem::TooLong(length) => {
                 write!(
                     f,
-                    "{member} is {length} bytes; it must be 1 to {MAX_MEMBER} bytes"
+                    "{member} is {length} bytes; it must be 1 to {MAX_MEMBER_LEN} bytes"
                 )
             }
             Problem::Control => write!(f, "{member} holds a control character"),
@@ -456,7 +459,7 @@ mod tests {
 
     #[test]
     fn a_member_out_of_bounds_is_refused_by_name() {
-        let long = "x".repeat(MAX_MEMBER + 1);
+        let long = "x".repeat(MAX_MEMBER_LEN + 1);
         let message = |builder: BindingBuilder<'_>| builder.build().unwrap_err().to_string();
         assert!(parts(&long[1..], "sign").build().is_ok());
         assert_eq!(

@@ -325,18 +325,18 @@ impl EvidenceSet {
 
     /// Adds a piece; those that cannot be required change nothing.
     #[must_use]
-    pub const fn with(self, piece: EvidenceKind) -> Self {
-        Self(self.0 | Self::bit(piece))
+    pub const fn with(self, kind: EvidenceKind) -> Self {
+        Self(self.0 | Self::bit(kind))
     }
 
     /// Says whether a piece is among them.
     #[must_use]
-    pub const fn contains(self, piece: EvidenceKind) -> bool {
-        self.0 & Self::bit(piece) != 0
+    pub const fn contains(self, kind: EvidenceKind) -> bool {
+        self.0 & Self::bit(kind) != 0
     }
 
-    const fn bit(piece: EvidenceKind) -> u8 {
-        match piece {
+    const fn bit(kind: EvidenceKind) -> u8 {
+        match kind {
             EvidenceKind::SignerName => 1,
             EvidenceKind::Document => 2,
             EvidenceKind::Image => 4,
@@ -492,8 +492,8 @@ mod tests {
     }
 
     /// Evidence with one text in it.
-    fn with(piece: EvidenceKind, text: &str) -> Evidence<'_> {
-        match piece {
+    fn with(kind: EvidenceKind, text: &str) -> Evidence<'_> {
+        match kind {
             EvidenceKind::UserName => Evidence::new().user_name(text),
             EvidenceKind::SignerName => Evidence::new().signer_name(text),
             EvidenceKind::Consent => Evidence::new().consent(text),

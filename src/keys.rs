@@ -17,10 +17,10 @@ use crate::{Binding, ChallengeId, Code, CodeKind, Recipient, Target, Timestamp, 
 use partitions::Partitions;
 
 /// The shortest secret in bytes.
-pub const MIN_SECRET: usize = 32;
+pub const MIN_SECRET_LEN: usize = 32;
 
 /// The longest name of a code key in bytes.
-pub const MAX_KID: usize = 12;
+pub const MAX_KID_LEN: usize = 12;
 
 /// The secrets of an engine: code keys by their `kid`, and the index secret.
 ///
@@ -32,7 +32,7 @@ pub const MAX_KID: usize = 12;
 ///   it voids every live code, after a restored backup say, and no code that a device made before
 ///   is taken again ([`oath`](crate::oath)). Nothing else changes with it.
 ///
-/// Secrets are at least [`MIN_SECRET`] bytes from a random source, and all different: no key
+/// Secrets are at least [`MIN_SECRET_LEN`] bytes from a random source, and all different: no key
 /// serves two uses. What is derived from them is wiped on drop.
 ///
 /// ```
@@ -381,7 +381,7 @@ impl fmt::Debug for KeyRingBuilder<'_> {
 }
 
 fn long_enough(kid: Option<&str>, secret: &[u8]) -> Result<(), KeyRingError> {
-    if secret.len() < MIN_SECRET {
+    if secret.len() < MIN_SECRET_LEN {
         return Err(KeyRingError::ShortSecret {
             kid: kid.map(Into::into),
             length: secret.len(),
@@ -394,7 +394,7 @@ fn long_enough(kid: Option<&str>, secret: &[u8]) -> Result<(), KeyRingError> {
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum KeyRingError {
-    /// A secret is shorter than [`MIN_SECRET`] bytes.
+    /// A secret is shorter than [`MIN_SECRET_LEN`] bytes.
     ShortSecret {
         /// The name of the code secret; `None` for the index secret.
         kid: Option<String>,
@@ -436,14 +436,14 @@ impl fmt::Display for KeyRingError {
                 }
                 write!(
                     f,
-                    " is {length} bytes; it must be at least {MIN_SECRET} bytes"
+                    " is {length} bytes; it must be at least {MIN_SECRET_LEN} bytes"
                 )
             }
             Self::NoIndex => f.write_str("the index secret is missing"),
             Self::NoCurrent => f.write_str("no current code secret: name one of several"),
             Self::Kid => write!(
                 f,
-                "a kid must be 1 to {MAX_KID} ASCII letters, digits, '-', '_' or '.'"
+                "a kid must be 1 to {MAX_KID_LEN} ASCII letters, digits, '-', '_' or '.'"
             ),
             Self::DuplicateKid { kid } => write!(f, "duplicate kid {kid} among the code secrets"),
             Self::DuplicateSecret => f.write_str("duplicate secret; each use needs its own"),
@@ -462,30 +462,34 @@ impl core::error::Error for KeyRingError {}
 
 /// The name of a code key, padded with zero bytes.
 #[derive(Clone, Copy, Eq, PartialEq)]
-pub(crate) struct Kid([u8; MAX_KID]);
+pub(crate) struct Kid([u8; MAX_KID_LEN]);
 
 impl Kid {
     fn parse(name: &str) -> Option<Self> {
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
-        if name.is_empty() || name.len() > MAX_KID || !name.bytes().all(plain) {
+        if name.is_empty() || name.len() > MAX_KID_LEN || !name.bytes().all(plain) {
             return None;
         }
-        let mut kid = [0; MAX_KID];
+        let mut kid = [0; MAX_KID_LEN];
         kid[..name.len()].copy_from_slice(name.as_bytes());
         Some(Self(kid))
     }
 
     /// Takes a name as a cell holds it; any bytes: an unknown name is in no ring.
-    pub(crate) const fn from_bytes(bytes: [u8; MAX_KID]) -> Self {
+    pub(crate) const fn from_bytes(bytes: [u8; MAX_KID_LEN]) -> Self {
         Self(bytes)
     }
 
-    pub(crate) const fn as_bytes(&self) -> &[u8; MAX_KID] {
+    pub(crate) const fn as_bytes(&self) -> &[u8; MAX_KID_LEN] {
         &self.0
     }
 
     fn as_str(&self) -> &str {
-        let end = self.0.iter().position(|byte| *byte == 0).unwrap_or(MAX_KID);
+        let end = self
+            .0
+            .iter()
+            .position(|byte| *byte == 0)
+            .unwrap_or(MAX_KID_LEN);
         core::str::from_utf8(&self.0[..end]).unwrap_or("")
     }
 }

@@ -146,7 +146,7 @@ impl Meter {
 
     /// Says whether anything in it counts now, in the longest window that there is.
     pub(crate) fn counts_anything(&self, rate_limits: &RateLimits, now: Timestamp) -> bool {
-        let day = rate_limits.recipient_sends_long();
+        let day = rate_limits.recipient_sends_per_day();
         self.has_failures(rate_limits, now) || self.sends.counted(day, now) > 0
     }
 
@@ -353,7 +353,7 @@ mod tests {
     }
 
     fn limit() -> RateLimit {
-        RateLimits::default().recipient_sends_short() // 5 in 600 s
+        RateLimits::default().recipient_sends_per_ten_minutes() // 5 in 600 s
     }
 
     #[test]

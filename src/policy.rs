@@ -298,8 +298,8 @@ impl PolicyBuilder {
     /// Requires a piece of evidence with each entered code: the name that the signer entered, the
     /// document (which then must be the bound content), the captured signature, the consent.
     /// The other pieces cannot be required.
-    pub const fn require(mut self, piece: EvidenceKind) -> Self {
-        self.policy.evidence = self.policy.evidence.with(piece);
+    pub const fn require(mut self, kind: EvidenceKind) -> Self {
+        self.policy.evidence = self.policy.evidence.with(kind);
         self
     }
 

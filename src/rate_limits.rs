@@ -38,8 +38,8 @@ pub struct RateLimits {
     lock_ends_after: Option<Duration>,
     recipient_failures: u8,
     user_sends: u8,
-    recipient_sends_short: u8,
-    recipient_sends_long: u8,
+    recipient_sends_per_ten_minutes: u8,
+    recipient_sends_per_day: u8,
     device_failures: u8,
     device_hard_stop: bool,
 }
@@ -53,8 +53,8 @@ impl Default for RateLimits {
             lock_ends_after: None,
             recipient_failures: 15,
             user_sends: 10,
-            recipient_sends_short: 5,
-            recipient_sends_long: 20,
+            recipient_sends_per_ten_minutes: 5,
+            recipient_sends_per_day: 20,
             device_failures: 30,
             device_hard_stop: false,
         }
@@ -137,18 +137,18 @@ impl RateLimits {
 
     /// Returns the limit of sends to a recipient in ten minutes.
     #[must_use]
-    pub const fn recipient_sends_short(&self) -> RateLimit {
+    pub const fn recipient_sends_per_ten_minutes(&self) -> RateLimit {
         RateLimit {
-            count: self.recipient_sends_short,
+            count: self.recipient_sends_per_ten_minutes,
             window: TEN_MINUTES,
         }
     }
 
     /// Returns the limit of sends to a recipient in a day.
     #[must_use]
-    pub const fn recipient_sends_long(&self) -> RateLimit {
+    pub const fn recipient_sends_per_day(&self) -> RateLimit {
         RateLimit {
-            count: self.recipient_sends_long,
+            count: self.recipient_sends_per_day,
             window: DAY,
         }
     }
@@ -269,19 +269,19 @@ impl RateLimitsBuilder {
 
     /// Sets the sends to a recipient in 10 minutes: 1 to 32, default 5.
     pub const fn recipient_sends_per_ten_minutes(mut self, count: u8) -> Self {
-        self.rate_limits.recipient_sends_short = count;
+        self.rate_limits.recipient_sends_per_ten_minutes = count;
         self
     }
 
     /// Sets the sends to a recipient in 24 h: 1 to 32, default 20.
     pub const fn recipient_sends_per_day(mut self, count: u8) -> Self {
-        self.rate_limits.recipient_sends_long = count;
+        self.rate_limits.recipient_sends_per_day = count;
         self
     }
 
     /// Keeps no meters of users and recipients: as [`RateLimits::unlimited`], with limits of devices of
     /// one's own.
-    pub const fn without_meters(mut self) -> Self {
+    pub const fn unlimited(mut self) -> Self {
         self.rate_limits.metered = false;
         self
     }
@@ -300,9 +300,12 @@ impl RateLimitsBuilder {
             ("user_sends_per_hour", rate_limits.user_sends),
             (
                 "recipient_sends_per_ten_minutes",
-                rate_limits.recipient_sends_short,
+                rate_limits.recipient_sends_per_ten_minutes,
             ),
-            ("recipient_sends_per_day", rate_limits.recipient_sends_long),
+            (
+                "recipient_sends_per_day",
+                rate_limits.recipient_sends_per_day,
+            ),
             ("device_failures_per_day", rate_limits.device_failures),
         ] {
             OutOfBounds::check(field, count.into(), 1, most)?;

@@ -200,8 +200,11 @@ fn refuses(
     }
     for (sends, limit) in [
         (&user.sends, rate_limits.user_sends()),
-        (&recipient.sends, rate_limits.recipient_sends_short()),
-        (&recipient.sends, rate_limits.recipient_sends_long()),
+        (
+            &recipient.sends,
+            rate_limits.recipient_sends_per_ten_minutes(),
+        ),
+        (&recipient.sends, rate_limits.recipient_sends_per_day()),
     ] {
         stands(RefusalReason::SendLimit, sends.admits_at(limit, now));
     }

@@ -198,8 +198,11 @@ impl otp_rate_limits {
             consecutive_failures: limits.consecutive_failures().into(),
             recipient_failures_per_day: limits.recipient_failures().count().into(),
             user_sends_per_hour: limits.user_sends().count().into(),
-            recipient_sends_per_ten_minutes: limits.recipient_sends_short().count().into(),
-            recipient_sends_per_day: limits.recipient_sends_long().count().into(),
+            recipient_sends_per_ten_minutes: limits
+                .recipient_sends_per_ten_minutes()
+                .count()
+                .into(),
+            recipient_sends_per_day: limits.recipient_sends_per_day().count().into(),
             device_failures_per_day: limits.device_failures().count().into(),
             device_hard_stop: i32::from(limits.device_hard_stop().is_some()),
             lock_ends_after: limits
@@ -231,7 +234,7 @@ impl otp_rate_limits {
         ];
         let fault = |error| out_of_bounds(error, &given);
         if flag(self.unlimited, "unlimited")? {
-            return devices.without_meters().build().map_err(fault);
+            return devices.unlimited().build().map_err(fault);
         }
         let mut builder = devices;
         if self.lock_ends_after != 0 {

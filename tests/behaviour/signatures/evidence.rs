@@ -208,7 +208,7 @@ fn escaped(length: usize) -> String {
 #[test]
 fn the_largest_evidence_of_all_pieces_fits_though_json_escapes_every_character() {
     let name = |length| escaped(length);
-    let member = name(otp_engine::binding::MAX_MEMBER);
+    let member = name(otp_engine::binding::MAX_MEMBER_LEN);
     let field = otp_engine::Target {
         model: &member,
         field: &member,

@@ -10,7 +10,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use otp_engine::store::Kind;
 use otp_engine::{
     Binding, ContentDigest, Email, Evidence, Mobile, Rejection, SignatureRecord, Target,
-    binding::MAX_MEMBER,
+    binding::MAX_MEMBER_LEN,
     evidence::{EvidenceFault, EvidenceKind},
     operation::EraseRequest,
     record::{KeyError, RecordDetail, RecordFault, VerifyingKeys, verify_record},
@@ -91,7 +91,7 @@ struct Sample {
 
 impl Sample {
     fn draw(draw: &mut Draw) -> Self {
-        let texts: Vec<_> = (0..6).map(|_| draw.text(MAX_MEMBER)).collect();
+        let texts: Vec<_> = (0..6).map(|_| draw.text(MAX_MEMBER_LEN)).collect();
         let document = draw.maybe(|draw| draw.text(300).into_bytes());
         let mut builder = Binding::builder()
             .tenant(&texts[0])
