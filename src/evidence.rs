@@ -5,7 +5,7 @@ use core::fmt;
 
 use sha2::{Digest, Sha256};
 
-use crate::{Binding, Policy, image, shown};
+use crate::{Binding, Policy, shown};
 
 /// What a host gives with an entered code, for the signature record.
 ///
@@ -71,8 +71,9 @@ impl<'a> Evidence<'a> {
     }
 
     /// Sets the captured signature: a whole PNG or JPEG of at most 1 MiB, told by its content, of 8
-    /// to 4,096 pixels a side. One that says where it was taken (Exif, XMP) is unfit. The record holds
-    /// digest, size and type; the bytes stay with the host.
+    /// to 4,096 pixels a side. One that says where it was taken (Exif, XMP) is unfit; the crate
+    /// `otp-image`, which judges it, says what is wrong with one. The record holds digest, size and
+    /// type; the bytes stay with the host.
     pub const fn image(mut self, image: &'a [u8]) -> Self {
         self.image = Some(image);
         self
@@ -225,11 +226,11 @@ impl Image {
         }
         // By content, never by name: an SVG runs scripts where it is shown.
         let media_type =
-            image::media_type(image).ok_or(EvidenceFault::Unfit(EvidenceKind::Image))?;
+            otp_image::check(image).map_err(|_| EvidenceFault::Unfit(EvidenceKind::Image))?;
         Ok(Self {
             digest: Sha256::digest(image).into(),
             size: image.len() as u64,
-            media_type,
+            media_type: media_type.as_str(),
         })
     }
 }

@@ -104,7 +104,6 @@ pub mod findings;
 #[cfg(test)]
 mod golden;
 pub mod id;
-mod image;
 #[cfg(test)]
 #[cfg(feature = "std")]
 mod interleavings;

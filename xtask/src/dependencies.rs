@@ -17,7 +17,14 @@ use crate::job::Job;
 pub(crate) const CORE: &str = "otp-engine";
 
 /// The crates that the core is made of, with itself.
-pub(crate) const CRATES: [&str; 5] = [CORE, "otp-base", "otp-oath", "otp-recipient", "otp-record"];
+pub(crate) const CRATES: [&str; 6] = [
+    CORE,
+    "otp-base",
+    "otp-image",
+    "otp-oath",
+    "otp-recipient",
+    "otp-record",
+];
 
 /// The direct dependencies of the core and its crates, all of them: `ARCHITECTURE.md` says what each is for.
 const DIRECT: &str = "arrayvec base64ct ed25519-dalek getrandom hashbrown hmac miniz_oxide rand_core sha1 \

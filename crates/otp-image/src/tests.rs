@@ -3,10 +3,14 @@
 use alloc::{format, string::String, vec, vec::Vec};
 use core::iter;
 
-use super::media_type;
+use super::{ImageError, MAX_SIDE, MIN_SIDE, MediaType, check};
 
-const DRAWN: &[u8] = include_bytes!("../../tests/vectors/images/sound/drawn.png");
-const TAKEN: &[u8] = include_bytes!("../../tests/vectors/images/sound/drawn.jpg");
+const DRAWN: &[u8] = include_bytes!("../tests/vectors/images/sound/drawn.png");
+const TAKEN: &[u8] = include_bytes!("../tests/vectors/images/sound/drawn.jpg");
+
+fn media_type(image: &[u8]) -> Option<&'static str> {
+    check(image).ok().map(MediaType::as_str)
+}
 
 fn pictures(of: &str) -> Vec<(String, Vec<u8>)> {
     let folder = format!("{}/tests/vectors/images/{of}", env!("CARGO_MANIFEST_DIR"));
@@ -83,7 +87,7 @@ fn case_173_a_picture_that_says_where_it_was_taken_is_refused() {
     let placed = pictures("position");
     assert_eq!(placed.len(), 4);
     for (name, picture) in placed {
-        assert_eq!(media_type(&picture), None, "{name}");
+        assert_eq!(check(&picture), Err(ImageError::Position), "{name}");
     }
     // What cannot be read might say it.
     let odd: [Chunk<'_>; 5] = [
@@ -100,7 +104,13 @@ fn case_173_a_picture_that_says_where_it_was_taken_is_refused() {
             (b"IDAT", PIXELS),
             (b"IEND", b""),
         ];
-        assert!(!is_png(&chunks), "{}", String::from_utf8_lossy(data));
+        let said = check(&png(&chunks));
+        assert_eq!(
+            said,
+            Err(ImageError::Position),
+            "{}",
+            String::from_utf8_lossy(data)
+        );
     }
 }
 
@@ -124,18 +134,30 @@ fn zeros(count: usize) -> Vec<u8> {
 fn case_172_a_picture_has_8_to_4096_pixels_a_side() {
     let sized = |width: u32, height: u32| {
         let rows = u64::from(height) * (1 + u64::from(width).div_ceil(8));
-        is_png(&[
+        check(&png(&[
             (b"IHDR", &header(width, height, GREY)),
             (b"IDAT", &zeros(usize::try_from(rows.min(1 << 20)).unwrap())),
             (b"IEND", b""),
-        ])
+        ]))
     };
     for good in [8, 160, 4_096] {
-        assert!(sized(good, 8) && sized(8, good), "{good}");
+        assert_eq!(
+            [sized(good, 8), sized(8, good)],
+            [Ok(MediaType::Png); 2],
+            "{good}"
+        );
     }
     for bad in [0, 1, 7, 4_097, 20_000, u32::MAX] {
-        assert!(!sized(bad, 8) && !sized(8, bad), "{bad}");
+        assert_eq!(
+            [sized(bad, 8), sized(8, bad)],
+            [Err(ImageError::Size); 2],
+            "{bad}"
+        );
     }
+    // Eight bytes a pixel: 128 MiB of rows.
+    let deep = header(4_096, 4_096, [16, 6, 0, 0, 0]);
+    let deep = png(&[(b"IHDR", &deep), (b"IDAT", PIXELS), (b"IEND", b"")]);
+    assert_eq!(check(&deep), Err(ImageError::Size));
     // The frame of the photograph: its height stands behind marker, length and precision.
     let frame = TAKEN
         .windows(2)
@@ -151,7 +173,12 @@ fn case_172_a_picture_has_8_to_4096_pixels_a_side() {
         for at in [5, 7] {
             let mut taken = TAKEN.to_vec();
             taken[frame + at..][..2].copy_from_slice(&side.to_be_bytes());
-            assert_eq!(media_type(&taken).is_some(), good, "{side}");
+            let expected = if good {
+                Ok(MediaType::Jpeg)
+            } else {
+                Err(ImageError::Size)
+            };
+            assert_eq!(check(&taken), expected, "{side}");
         }
     }
 }
@@ -160,13 +187,12 @@ fn case_172_a_picture_has_8_to_4096_pixels_a_side() {
 fn case_172_a_picture_is_whole() {
     for picture in [DRAWN, TAKEN] {
         for length in 0..picture.len() {
-            assert_eq!(media_type(&picture[..length]), None, "{length}");
+            let begun = length >= if picture == DRAWN { 8 } else { 2 };
+            let error = [ImageError::Unknown, ImageError::Unsound][usize::from(begun)];
+            assert_eq!(check(&picture[..length]), Err(error), "{length}");
         }
-        assert_eq!(
-            media_type(&[picture, b"\0"].concat()),
-            None,
-            "more behind it"
-        );
+        let more = [picture, b"\0"].concat();
+        assert_eq!(check(&more), Err(ImageError::Unsound), "more behind it");
     }
     // The inputs of the report.
     for bytes in [
@@ -531,4 +557,27 @@ fn case_423_a_position_is_found_wherever_programs_keep_it() {
     assert!(!chunks(b"exIf", &placed));
     assert!(!chunks(b"tEXt", b"raw profile TYPE exif\0\n 4\n4d4d"));
     assert!(chunks(b"iDOT", b"of Apple's"));
+}
+
+#[test]
+fn errors_say_what_a_picture_must_be() {
+    for (error, text) in [
+        (ImageError::Unknown, "image must be a PNG or a JPEG"),
+        (
+            ImageError::Size,
+            "image must have 8 to 4,096 pixels a side and at most 64 MiB of pixels",
+        ),
+        (
+            ImageError::Position,
+            "image must not say where it was taken, nor have metadata that might and cannot be read",
+        ),
+        (
+            ImageError::Unsound,
+            "image must be whole and undamaged, with nothing behind its end, and of a kind that all \
+             decoders open",
+        ),
+    ] {
+        assert_eq!(format!("{error}"), text);
+    }
+    assert_eq!((MIN_SIDE, MAX_SIDE), (8, 4_096));
 }

@@ -15,7 +15,7 @@ const FLAGS: u32 = flags::TINFL_FLAG_PARSE_ZLIB_HEADER
     | flags::TINFL_FLAG_USING_NON_WRAPPING_OUTPUT_BUF;
 
 /// Rows, each behind the number of its filter: expanded a window at a time, and kept no longer.
-pub(super) struct Rows<L> {
+pub(crate) struct Rows<L> {
     /// The bytes of each row that is still to come.
     lengths: L,
     /// What is still to come of a row that has begun.
@@ -30,7 +30,7 @@ pub(super) struct Rows<L> {
 }
 
 impl<L: Iterator<Item = usize>> Rows<L> {
-    pub(super) fn new(lengths: L) -> Self {
+    pub(crate) fn new(lengths: L) -> Self {
         Self {
             lengths,
             left: 0,
@@ -43,7 +43,7 @@ impl<L: Iterator<Item = usize>> Rows<L> {
 
     /// Takes the next part of the stream; `None` where it is no stream of these rows. What is behind the
     /// end of the stream is not looked at, as decoders do not.
-    pub(super) fn take(&mut self, mut part: &[u8]) -> Option<()> {
+    pub(crate) fn take(&mut self, mut part: &[u8]) -> Option<()> {
         while !self.ended {
             let (out, at) = (&mut self.expanded, self.end);
             let (status, read, made) = decompress(&mut self.decompressor, part, out, at, FLAGS);
@@ -79,7 +79,7 @@ impl<L: Iterator<Item = usize>> Rows<L> {
     }
 
     /// Says whether the stream is whole, and no row is still to come.
-    pub(super) fn are_whole(mut self) -> bool {
+    pub(crate) fn are_whole(mut self) -> bool {
         self.ended && self.left == 0 && self.lengths.next().is_none()
     }
 }

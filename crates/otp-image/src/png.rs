@@ -2,15 +2,13 @@
 
 use core::iter;
 
-use super::rows::Rows;
-use super::{Bytes, exif, fits, may_hold_a_position, speaks_of_a_position};
+use crate::rows::Rows;
+use crate::{
+    Bytes, ImageError, exif, fits, may_hold_a_position, sound, speaks_of_a_position, unplaced,
+};
 
 /// A file begins so (section 5.2).
-const SIGNATURE: &[u8] = b"\x89PNG\r\n\x1a\n";
-
-pub(super) fn is_sound(image: &[u8]) -> bool {
-    check(image).is_some()
-}
+pub(crate) const SIGNATURE: &[u8] = b"\x89PNG\r\n\x1a\n";
 
 /// The most bytes of decompressed rows: the largest picture of four bytes a pixel.
 const MAX_ROWS: usize = 4_096 * (4 * 4_096 + 1);
@@ -34,79 +32,77 @@ enum Colour {
     WithAlpha,
 }
 
-/// Walks through the chunks; `None` at the first that is not as it must be.
-fn check(image: &[u8]) -> Option<()> {
-    let mut bytes = Bytes(image.strip_prefix(SIGNATURE)?);
+/// Walks through the chunks up to the first that is not as it must be.
+pub(crate) fn check(mut bytes: Bytes<'_>) -> Result<(), ImageError> {
     let (kind, header) = chunk(&mut bytes)?;
-    let header = (&kind == b"IHDR").then(|| Header::read(header)).flatten()?;
+    sound(&kind == b"IHDR")?;
+    let header = Header::read(Bytes(header))?;
     let colour = header.colour;
     let mut rows = Rows::new(header.rows()?);
     // The entries of a palette; whether pixels came, and other chunks behind them.
     let (mut palette, mut pixels, mut behind) = (None, false, false);
     loop {
         let (kind, data) = chunk(&mut bytes)?;
+        behind |= pixels && &kind != b"IDAT";
         match &kind {
+            b"IDAT" => {
+                pixels = true;
+                sound(!behind && rows.take(data).is_some())?;
+            }
             b"IEND" => {
                 let ends = data.is_empty() && bytes.is_empty();
                 let coloured = colour != Colour::Palette || palette.is_some();
-                return (ends && coloured && rows.are_whole()).then_some(());
+                return sound(ends && coloured && rows.are_whole());
             }
-            b"IDAT" if behind => return None,
-            b"IDAT" => {
-                pixels = true;
-                rows.take(data)?;
-            }
-            _ => behind = pixels,
-        }
-        let fits = match &kind {
-            b"IDAT" => true,
             b"PLTE" => {
                 let entries = data.len() / 3;
                 let fits = data.len() % 3 == 0 && (1..=256).contains(&entries);
-                fits && colour != Colour::Grey && !behind && palette.replace(entries).is_none()
+                let first = palette.replace(entries).is_none();
+                sound(fits && first && colour != Colour::Grey && !behind)?;
             }
-            b"tRNS" => match colour {
+            b"tRNS" => sound(match colour {
                 Colour::Grey => data.len() == 2,
                 Colour::Rgb => data.len() == 6,
-                Colour::Palette => (1..=palette?).contains(&data.len()),
+                Colour::Palette => (1..=palette.unwrap_or(0)).contains(&data.len()),
                 Colour::WithAlpha => false,
-            },
-            b"gAMA" => data.len() == 4,
-            b"cHRM" => data.len() == 32,
-            b"sRGB" => data.len() == 1,
-            b"pHYs" => data.len() == 9,
-            b"iCCP" => of_keyword(data).is_some_and(|(_, rest)| rest.starts_with(&[0])),
-            b"eXIf" => exif::holds_no_position(data),
-            b"tEXt" | b"iTXt" => of_keyword(data).is_some_and(|_| is_open_text(&kind, data)),
-            // What is compressed, or an animation, is not looked into; a chunk that is not
-            // optional (section 5.4) and not known stops every decoder.
-            b"zTXt" | b"zxIf" | b"acTL" | b"fcTL" | b"fdAT" => false,
-            _ => kind[0].is_ascii_lowercase() && !may_hold_a_position(data),
-        };
-        if !fits {
-            return None;
+            })?,
+            b"gAMA" => sound(data.len() == 4)?,
+            b"cHRM" => sound(data.len() == 32)?,
+            b"sRGB" => sound(data.len() == 1)?,
+            b"pHYs" => sound(data.len() == 9)?,
+            b"iCCP" => sound(of_keyword(data)?.1.starts_with(&[0]))?,
+            b"eXIf" => unplaced(exif::holds_no_position(data))?,
+            b"tEXt" | b"iTXt" => unplaced(is_open_text(&kind, data)?)?,
+            // What is compressed is not looked into.
+            b"zTXt" | b"zxIf" => unplaced(false)?,
+            b"acTL" | b"fcTL" | b"fdAT" => sound(false)?,
+            // A chunk that is not optional (section 5.4) and not known stops every decoder.
+            _ => {
+                sound(kind[0].is_ascii_lowercase())?;
+                unplaced(!may_hold_a_position(data))?;
+            }
         }
     }
 }
 
 /// Takes the next chunk, whose check sum must hold (section 5.3).
-fn chunk<'a>(bytes: &mut Bytes<'a>) -> Option<([u8; 4], &'a [u8])> {
-    let length = usize::try_from(bytes.u32()?).ok()?;
-    let summed = bytes.0.get(..length.checked_add(4)?)?;
+fn chunk<'a>(bytes: &mut Bytes<'a>) -> Result<([u8; 4], &'a [u8]), ImageError> {
+    let length = usize::try_from(bytes.u32()?).unwrap_or(usize::MAX);
+    let summed = bytes.0.get(..length.saturating_add(4));
     let kind = bytes.array::<4>()?;
     let data = bytes.take(length)?;
-    let holds = bytes.u32()? == crc(summed);
-    (holds && kind.iter().all(u8::is_ascii_alphabetic)).then_some((kind, data))
+    let holds = summed.map(crc) == Some(bytes.u32()?);
+    sound(holds && kind.iter().all(u8::is_ascii_alphabetic))?;
+    Ok((kind, data))
 }
 
 impl Header {
-    fn read(header: &[u8]) -> Option<Self> {
-        let mut header = Bytes(header);
+    fn read(mut header: Bytes<'_>) -> Result<Self, ImageError> {
         let (width, height) = (header.u32()?, header.u32()?);
         let (depth, colour) = (header.byte()?, header.byte()?);
         // Compression and filter have one method; interlaced or not.
         let [0, 0, interlaced @ (0 | 1)] = header.array()? else {
-            return None;
+            return Err(ImageError::Unsound);
         };
         let (colour, samples) = match (colour, depth) {
             (0, 1 | 2 | 4 | 8 | 16) => (Colour::Grey, 1),
@@ -114,20 +110,21 @@ impl Header {
             (3, 1 | 2 | 4 | 8) => (Colour::Palette, 1),
             (4, 8 | 16) => (Colour::WithAlpha, 2),
             (6, 8 | 16) => (Colour::WithAlpha, 4),
-            _ => return None,
+            _ => return Err(ImageError::Unsound),
         };
-        (header.is_empty() && fits(width, height)).then_some(Self {
+        sound(header.is_empty())?;
+        fits(width, height)?;
+        Ok(Self {
             colour,
-            width: usize::try_from(width).ok()?,
-            height: usize::try_from(height).ok()?,
+            width: usize::try_from(width).unwrap_or(usize::MAX),
+            height: usize::try_from(height).unwrap_or(usize::MAX),
             bits: usize::from(depth) * samples,
             interlaced: interlaced == 1,
         })
     }
 
-    /// Returns the bytes of each row with its filter, pass by pass (section 8.2); `None` where they are
-    /// more than [`MAX_ROWS`].
-    fn rows(&self) -> Option<impl Iterator<Item = usize> + Clone + use<>> {
+    /// Returns the bytes of each row with its filter, pass by pass (section 8.2).
+    fn rows(&self) -> Result<impl Iterator<Item = usize> + use<>, ImageError> {
         let (width, height, bits) = (self.width, self.height, self.bits);
         let passes: &[_] = match self.interlaced {
             true => &ADAM7,
@@ -138,7 +135,8 @@ impl Header {
             let row = 1 + (columns * bits).div_ceil(8);
             iter::repeat_n(row, (height - y).div_ceil(*down))
         });
-        (rows.clone().sum::<usize>() <= MAX_ROWS).then_some(rows)
+        let fit = rows.clone().sum::<usize>() <= MAX_ROWS;
+        fit.then_some(rows).ok_or(ImageError::Size)
     }
 }
 
@@ -155,22 +153,20 @@ const ADAM7: [(usize, usize, usize, usize); 7] = [
 ];
 
 /// Splits what stands behind a keyword (section 11.3.3.2).
-fn of_keyword(data: &[u8]) -> Option<(&[u8], &[u8])> {
-    let end = data.iter().position(|byte| *byte == 0)?;
-    let (keyword, rest) = data.split_at_checked(end)?;
-    (1..=79).contains(&end).then_some((keyword, rest.get(1..)?))
+fn of_keyword(data: &[u8]) -> Result<(&[u8], &[u8]), ImageError> {
+    let end = data.iter().position(|byte| *byte == 0).unwrap_or(0);
+    sound((1..=79).contains(&end))?;
+    Ok((&data[..end], &data[end + 1..]))
 }
 
 /// Says whether a text can be read and speaks of no position: neither compressed, nor Exif in hex.
-fn is_open_text(kind: &[u8; 4], data: &[u8]) -> bool {
-    let Some((keyword, rest)) = of_keyword(data) else {
-        return false;
-    };
+fn is_open_text(kind: &[u8; 4], data: &[u8]) -> Result<bool, ImageError> {
+    let (keyword, rest) = of_keyword(data)?;
     let open = kind == b"tEXt" || rest.starts_with(&[0, 0]);
     let is_raw = keyword
         .get(..RAW.len())
         .is_some_and(|front| front.eq_ignore_ascii_case(RAW));
-    open && !is_raw && !speaks_of_a_position(data)
+    Ok(open && !is_raw && !speaks_of_a_position(data))
 }
 
 /// How keywords of texts begin that hold Exif, IPTC or XMP in hex.

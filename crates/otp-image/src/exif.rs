@@ -9,7 +9,7 @@ const CAMERA: u16 = 0x8769;
 /// Says whether a block of Exif data can be read and holds no position.
 ///
 /// A block that cannot be read might hold one.
-pub(super) fn holds_no_position(tiff: &[u8]) -> bool {
+pub(crate) fn holds_no_position(tiff: &[u8]) -> bool {
     let big = match tiff.get(..4) {
         Some(b"MM\0*") => true,
         Some(b"II*\0") => false,

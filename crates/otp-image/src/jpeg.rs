@@ -2,11 +2,13 @@
 //!
 //! Read are the processes that every decoder has: Huffman-coded, of 8 bits, sequential or progressive.
 
-use super::{Bytes, exif, fits, may_hold_a_position, speaks_of_a_position};
+use crate::ImageError::Unsound;
+use crate::{
+    Bytes, ImageError, exif, fits, may_hold_a_position, sound, speaks_of_a_position, unplaced,
+};
 
-pub(super) fn is_sound(image: &[u8]) -> bool {
-    check(image).is_some()
-}
+/// A file begins so (B.1.1.3).
+pub(crate) const START: &[u8] = b"\xff\xd8";
 
 /// What a scan rests on.
 #[derive(Default)]
@@ -34,18 +36,18 @@ struct Component {
     scanned: bool,
 }
 
-/// Walks through the segments; `None` at the first that is not as it must be.
-fn check(image: &[u8]) -> Option<()> {
-    let mut bytes = Bytes(image.strip_prefix(b"\xff\xd8")?);
+/// Walks through the segments up to the first that is not as it must be.
+pub(crate) fn check(mut bytes: Bytes<'_>) -> Result<(), ImageError> {
     let mut state = State::default();
     loop {
         let marker = marker(&mut bytes)?;
         if marker == 0xD9 {
             let scanned = |component: &Component| component.scanned;
-            let whole = state.frame?.components.iter().flatten().all(scanned);
-            return (whole && bytes.is_empty()).then_some(());
+            let frame = state.frame.ok_or(Unsound)?;
+            let whole = frame.components.iter().flatten().all(scanned);
+            return sound(whole && bytes.is_empty());
         }
-        let length = usize::from(bytes.u16()?).checked_sub(2)?;
+        let length = usize::from(bytes.u16()?).checked_sub(2).ok_or(Unsound)?;
         let segment = bytes.take(length)?;
         match marker {
             0xC0..=0xC2 if state.frame.is_none() => {
@@ -58,36 +60,35 @@ fn check(image: &[u8]) -> Option<()> {
                 state.scan(segment)?;
                 bytes = behind_pixels(bytes)?;
             }
-            0xE0 if segment.starts_with(b"JFIF") && length < 14 => return None,
-            0xE1 => says_no_position(segment).then_some(())?,
+            0xE0 if segment.starts_with(b"JFIF") => sound(length >= 14)?,
+            0xE1 => unplaced(says_no_position(segment))?,
             // Of colours: JFIF, ICC profiles and Adobe's.
             0xE0 | 0xEE => {}
             0xE2 if segment.starts_with(b"ICC_PROFILE\0") => {}
-            0xE2..=0xEF | 0xFE => (!may_hold_a_position(segment)).then_some(())?,
-            _ => return None,
+            0xE2..=0xEF | 0xFE => unplaced(!may_hold_a_position(segment))?,
+            _ => return Err(Unsound),
         }
     }
 }
 
 /// Takes the next marker (B.1.1.2): any number of 0xFF, then what it is.
-fn marker(bytes: &mut Bytes<'_>) -> Option<u8> {
+fn marker(bytes: &mut Bytes<'_>) -> Result<u8, ImageError> {
     let mut byte = bytes.byte()?;
-    (byte == 0xFF).then_some(())?;
+    sound(byte == 0xFF)?;
     while byte == 0xFF {
         byte = bytes.byte()?;
     }
-    Some(byte)
+    Ok(byte)
 }
 
 /// Reads a frame header (B.2.2).
-fn frame(segment: &[u8], progressive: bool) -> Option<Frame> {
+fn frame(segment: &[u8], progressive: bool) -> Result<Frame, ImageError> {
     let mut bytes = Bytes(segment);
     let precision = bytes.byte()?;
     let (height, width) = (bytes.u16()?, bytes.u16()?);
     let count = bytes.byte()?;
-    if precision != 8 || !fits(width.into(), height.into()) || !matches!(count, 1 | 3 | 4) {
-        return None;
-    }
+    sound(precision == 8 && matches!(count, 1 | 3 | 4))?;
+    fits(width.into(), height.into())?;
     let mut components = [None; 4];
     for i in 0..usize::from(count) {
         let [name, sampling, table] = bytes.array()?;
@@ -96,9 +97,8 @@ fn frame(segment: &[u8], progressive: bool) -> Option<Frame> {
             .iter()
             .flatten()
             .any(|it: &Component| it.name == name);
-        if !(1..=4).contains(&across) || !(1..=4).contains(&down) || table > 3 || known {
-            return None;
-        }
+        let sampled = (1..=4).contains(&across) && (1..=4).contains(&down);
+        sound(sampled && table <= 3 && !known)?;
         components[i] = Some(Component {
             name,
             across,
@@ -109,10 +109,11 @@ fn frame(segment: &[u8], progressive: bool) -> Option<Frame> {
     }
     // No decoder spreads samples by other than whole numbers.
     let all = || components.iter().flatten();
-    let widest = all().map(|it| it.across).max()?;
-    let tallest = all().map(|it| it.down).max()?;
+    let widest = all().map(|it| it.across).max().unwrap_or(0);
+    let tallest = all().map(|it| it.down).max().unwrap_or(0);
     let spread = all().all(|it| widest % it.across == 0 && tallest % it.down == 0);
-    (bytes.is_empty() && spread).then_some(Frame {
+    sound(bytes.is_empty() && spread)?;
+    Ok(Frame {
         progressive,
         components,
     })
@@ -120,23 +121,24 @@ fn frame(segment: &[u8], progressive: bool) -> Option<Frame> {
 
 impl State {
     /// Reads quantisation tables (B.2.4.1).
-    fn add_quantisation_tables(&mut self, segment: &[u8]) -> Option<()> {
+    fn add_quantisation_tables(&mut self, segment: &[u8]) -> Result<(), ImageError> {
         let mut bytes = Bytes(segment);
         while !bytes.is_empty() {
             let kind = bytes.byte()?;
             let size = match kind >> 4 {
                 0 => 64,
                 1 => 128,
-                _ => return None,
+                _ => return Err(Unsound),
             };
             bytes.take(size)?;
-            *self.quantisation.get_mut(usize::from(kind & 15))? = true;
+            let table = self.quantisation.get_mut(usize::from(kind & 15));
+            *table.ok_or(Unsound)? = true;
         }
-        Some(())
+        Ok(())
     }
 
     /// Reads Huffman tables (B.2.4.2), which must leave a code for each symbol (annex C).
-    fn add_huffman_tables(&mut self, segment: &[u8]) -> Option<()> {
+    fn add_huffman_tables(&mut self, segment: &[u8]) -> Result<(), ImageError> {
         let mut bytes = Bytes(segment);
         while !bytes.is_empty() {
             let kind = bytes.byte()?;
@@ -144,74 +146,68 @@ impl State {
             let (mut free, mut symbols) = (1_u32, 0);
             for count in counts {
                 // The code of ones alone stays free.
-                free = (free * 2).checked_sub(count.into())?;
-                (free > 0).then_some(())?;
+                free = (free * 2).saturating_sub(count.into());
+                sound(free > 0)?;
                 symbols += usize::from(count);
             }
-            let symbols = (symbols <= 256).then(|| bytes.take(symbols)).flatten()?;
-            let class = usize::from(kind >> 4);
+            sound(symbols <= 256)?;
+            let symbols = bytes.take(symbols)?;
+            let (class, name) = (usize::from(kind >> 4), usize::from(kind & 15));
             // A first coefficient has at most 15 bits.
-            if class == 0 && symbols.iter().any(|symbol| *symbol > 15) {
-                return None;
-            }
-            *self
-                .huffman
-                .get_mut(class)?
-                .get_mut(usize::from(kind & 15))? = true;
+            sound(class > 0 || symbols.iter().all(|symbol| *symbol <= 15))?;
+            let table = self.huffman.get_mut(class);
+            let table = table.and_then(|tables| tables.get_mut(name));
+            *table.ok_or(Unsound)? = true;
         }
-        Some(())
+        Ok(())
     }
 
     /// Reads a scan header (B.2.3): what it names must be there.
-    fn scan(&mut self, segment: &[u8]) -> Option<()> {
-        let frame = self.frame.as_mut()?;
+    fn scan(&mut self, segment: &[u8]) -> Result<(), ImageError> {
+        let frame = self.frame.as_mut().ok_or(Unsound)?;
         let mut bytes = Bytes(segment);
         let count = bytes.byte()?;
-        let (scans, [first, last, bits]) = segment.get(1..)?.split_last_chunk()?;
-        if !(1..=4).contains(&count) || scans.len() != usize::from(count) * 2 {
-            return None;
-        }
+        let (scans, [first, last, bits]) = bytes.0.split_last_chunk().ok_or(Unsound)?;
+        sound((1..=4).contains(&count) && scans.len() == usize::from(count) * 2)?;
         let (high, low) = (bits >> 4, bits & 15);
         let (of_first, of_others) = if frame.progressive {
             let fits = match first {
                 0 => *last == 0,
                 first => first <= last && *last < 64 && count == 1,
             };
-            if !fits || low > 13 || (high > 0 && high != low + 1) {
-                return None;
-            }
+            sound(fits && low <= 13 && (high == 0 || high == low + 1))?;
             (*first == 0 && high == 0, *first > 0)
         } else {
-            if (*first, *last, *bits) != (0, 63, 0) {
-                return None;
-            }
+            sound((*first, *last, *bits) == (0, 63, 0))?;
             (true, true)
         };
         let mut blocks = 0;
         for scan in scans.chunks_exact(2) {
             let (name, tables) = (scan[0], scan[1]);
             let mut all = frame.components.iter_mut().flatten();
-            let component = all.find(|component| component.name == name)?;
+            let component = all.find(|component| component.name == name);
+            let component = component.ok_or(Unsound)?;
             component.scanned = true;
             blocks += component.across * component.down;
-            let quantised = self.quantisation.get(usize::from(component.table))?;
-            let firsts = self.huffman[0].get(usize::from(tables >> 4))?;
-            let others = self.huffman[1].get(usize::from(tables & 15))?;
-            if !quantised || of_first && !firsts || of_others && !others {
-                return None;
-            }
+            let quantised = self.quantisation.get(usize::from(component.table)) == Some(&true);
+            let has = |class: usize, table: u8, needed: bool| {
+                let table = self.huffman[class].get(usize::from(table));
+                table.is_some_and(|there| *there || !needed)
+            };
+            sound(quantised && has(0, tables >> 4, of_first) && has(1, tables & 15, of_others))?;
         }
         // Components that come mixed have at most ten blocks together.
-        (count == 1 || blocks <= 10).then_some(())
+        sound(count == 1 || blocks <= 10)
     }
 }
 
 /// Skips coded pixels (B.1.1.5), of which there must be some: up to a marker that is none of theirs.
-fn behind_pixels(bytes: Bytes<'_>) -> Option<Bytes<'_>> {
+fn behind_pixels(bytes: Bytes<'_>) -> Result<Bytes<'_>, ImageError> {
     let ends = |pair: &[u8]| pair[0] == 0xFF && !matches!(pair[1], 0 | 0xD0..=0xD7 | 0xFF);
-    let end = bytes.0.windows(2).position(ends)?;
     // Bytes of 0xFF before a marker are its own.
-    (end > 0).then_some(Bytes(bytes.0.get(end..)?))
+    let end = bytes.0.windows(2).position(ends).unwrap_or(0);
+    sound(end > 0)?;
+    Ok(Bytes(&bytes.0[end..]))
 }
 
 /// Says whether an application's segment is Exif or XMP, and tells no position.
