@@ -9,7 +9,7 @@ wiped; times when they are asked for.
 import ctypes
 from collections.abc import Callable
 from datetime import datetime, timezone
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar
 
 from ._lib import take_bytes
 from .errors import check
@@ -41,15 +41,26 @@ def text_of(call: Callable[..., int], *arguments: object) -> str:
     return take_bytes(out.value).decode()
 
 
-_Said = TypeVar("_Said", bound=tuple[Any, ...])
+def told(at: int, doc: str, read: Callable[[Any], Any] | None = None) -> Any:
+    """Return the property that tells what lies at a place of a result, as ``read`` reads it."""
+
+    def tell(result: "Result") -> Any:
+        return result._said[at]
+
+    def tell_read(result: "Result") -> Any:
+        return read(result._said[at])  # type: ignore[misc]
+
+    return property(tell if read is None else tell_read, doc=doc)
 
 
-class Result(Generic[_Said]):
+class Result:
     """What a call said; equal to another of its kind that says the same."""
 
     __slots__ = ("_said",)
+    _shown: ClassVar[tuple[str, ...]]
+    """What the repr shows, by name."""
 
-    def __init__(self, said: _Said) -> None:
+    def __init__(self, said: tuple[Any, ...]) -> None:
         self._said = said
 
     def __eq__(self, other: object) -> bool:
@@ -59,3 +70,7 @@ class Result(Generic[_Said]):
 
     def __hash__(self) -> int:
         return hash((type(self), self._said))
+
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{name}={getattr(self, name)!r}" for name in self._shown)
+        return f"{type(self).__name__}({shown})"

@@ -10,6 +10,7 @@ from . import _bindings as c
 from ._checks import flag, instance, text
 from ._handle import Uncopied
 from ._lib import lib
+from ._result import Result, told
 from .errors import check
 
 
@@ -32,7 +33,7 @@ class Target:
 # An otp_binding_options: seven texts, two flags, the content.
 _OPTIONS = struct.Struct("@N" + 7 * "PN" + "iiPN")
 assert _OPTIONS.size == ctypes.sizeof(c.otp_binding_options)
-_MEMBERS = ("tenant", "purpose", "target", "user")
+_MEMBERS = "tenant", "purpose", "target", "user"
 _NO_CHALLENGE = b"0" * 26
 """The name of no challenge: they are drawn at random."""
 
@@ -50,7 +51,7 @@ class Bound(Uncopied):
         free(self.address)
 
 
-class Binding:
+class Binding(Result):
     """Everything that a code is bound to; pass it whole, as it is now, to issue and to verify.
 
     ``content`` is the 32-byte SHA-256 digest of what is approved, or None; ``content_guessable``
@@ -58,7 +59,17 @@ class Binding:
     Two are equal where all members are, as they were given. The repr hides number and content.
     """
 
-    __slots__ = ("_bound", "_given", "_options", "_texts")
+    __slots__ = ("_bound", "_options", "_texts")
+    _shown = _MEMBERS
+    tenant: str = told(0, "Whose data it is.")
+    purpose: str = told(1, "What the code is for.")
+    target: Target = told(2, "What is approved.")
+    user: str = told(3, "The user who approves.")
+    mobile: str | None = told(4, "The number, as it was given; None where there is an address.")
+    email: str | None = told(5, "The address, as it was given; None where there is a number.")
+    content: bytes | None = told(6, "The digest of what is approved.")
+    content_guessable: bool = told(7, "Whether the content could be found by trying.")
+
     _bound: tuple[object, Bound] | None
     """The key ring that it was used with last, and its handle for that one's engines."""
 
@@ -91,7 +102,7 @@ class Binding:
                 text(member, name)
             raise
         guessable = flag(content_guessable, "content_guessable")
-        self._given = (tenant, purpose, target, user, mobile, email, content, content_guessable)
+        super().__init__((tenant, purpose, target, user, mobile, email, content, content_guessable))
         self._bound = None
         self._texts = ctypes.c_char_p(b"".join((*texts, content or b"")))  # where the views look
         at = ctypes.c_void_p.from_buffer(self._texts).value or 0
@@ -104,46 +115,6 @@ class Binding:
             del mobile, email, members, where, texts, self  # what a report must not show
             check(status)
 
-    @property
-    def tenant(self) -> str:
-        """Whose data it is."""
-        return self._given[0]
-
-    @property
-    def purpose(self) -> str:
-        """What the code is for."""
-        return self._given[1]
-
-    @property
-    def target(self) -> Target:
-        """What is approved."""
-        return self._given[2]
-
-    @property
-    def user(self) -> str:
-        """The user who approves."""
-        return self._given[3]
-
-    @property
-    def mobile(self) -> str | None:
-        """The number, as it was given; None where there is an address."""
-        return self._given[4]
-
-    @property
-    def email(self) -> str | None:
-        """The address, as it was given; None where there is a number."""
-        return self._given[5]
-
-    @property
-    def content(self) -> bytes | None:
-        """The digest of what is approved."""
-        return self._given[6]
-
-    @property
-    def content_guessable(self) -> bool:
-        """Whether the content could be found by trying."""
-        return self._given[7]
-
     def _bind(self, engine: int, ring: object) -> Bound:
         """Make the handle for the engines of a key ring."""
         out = ctypes.c_void_p()
@@ -152,25 +123,13 @@ class Binding:
         self._bound = ring, made
         return made
 
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Binding):
-            return NotImplemented
-        return self._given == other._given
-
-    def __hash__(self) -> int:
-        return hash(self._given)
-
     def __getstate__(self) -> dict[str, Any]:
         # The members as they were given: neither handle nor address.
         names = *_MEMBERS, "mobile", "email", "content", "content_guessable"
-        return dict(zip(names, self._given, strict=True))
+        return dict(zip(names, self._said, strict=True))
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _bound, (type(self), self.__getstate__())
-
-    def __repr__(self) -> str:
-        shown = ", ".join(f"{name}={getattr(self, name)!r}" for name in _MEMBERS)
-        return f"Binding({shown}, ..)"
 
 
 def _bound(kind: type[Binding], members: dict[str, Any]) -> Binding:

@@ -7,7 +7,7 @@ from typing import Literal
 from . import _bindings as c
 from ._handle import Uncopied
 from ._lib import take_bytes
-from ._result import Result, moment, moment_or_none
+from ._result import Result, moment, moment_or_none, told
 from .binding import Binding
 from .evidence import Evidence
 from .records import SignatureRecord
@@ -48,96 +48,46 @@ _STATES: dict[int, ChallengeState] = {
 _DELIVERIES: dict[int, DeliveryStatus] = {0: "unreported", 1: "sent", 2: "failed"}
 
 
-class Issued(Result[tuple[str, str, int, int, str, int, int, int]], Uncopied):
+class Issued(Result, Uncopied):
     """A code to send, handed out this once; its repr hides code and recipient."""
 
     __slots__ = ()
+    _shown = ("challenge_id", "issued_at", "expires_at", "send")
     _instead = "pass its code and recipient to what sends the message, and keep its challenge_id"
 
-    @property
-    def challenge_id(self) -> str:
-        """The challenge's 26 characters."""
-        return self._said[0]
-
-    @property
-    def code(self) -> str:
-        """The code: write it into the message, and nowhere else."""
-        return self._said[1]
-
-    @property
-    def issued_at(self) -> datetime:
-        """When the code was made; of a code that is sent again, the first time."""
-        return moment(self._said[2])
-
-    @property
-    def expires_at(self) -> datetime:
-        """From when on the code is no longer accepted."""
-        return moment(self._said[3])
-
-    @property
-    def recipient(self) -> str:
-        """Digits with country code and without plus, or the address."""
-        return self._said[4]
-
-    @property
-    def send(self) -> int:
-        """Which send of this code it is, from 1 on."""
-        return self._said[5]
-
-    @property
-    def valid_for(self) -> int:
-        """How many seconds the code is still accepted; less for a code that is sent again."""
-        return self._said[6]
-
-    @property
-    def minutes(self) -> int:
-        """The minutes that a message may name: what is left, rounded down, and 1 at least."""
-        return self._said[7]
+    challenge_id: str = told(0, "The challenge's 26 characters.")
+    code: str = told(1, "The code: write it into the message, and nowhere else.")
+    issued_at: datetime = told(
+        2, "When the code was made; of a code that is sent again, the first time.", moment
+    )
+    expires_at: datetime = told(3, "From when on the code is no longer accepted.", moment)
+    recipient: str = told(4, "Digits with country code and without plus, or the address.")
+    send: int = told(5, "Which send of this code it is, from 1 on.")
+    valid_for: int = told(
+        6, "How many seconds the code is still accepted; less for a code that is sent again."
+    )
+    minutes: int = told(
+        7, "The minutes that a message may name: what is left, rounded down, and 1 at least."
+    )
 
     def __bool__(self) -> Literal[True]:
         return True
 
-    def __repr__(self) -> str:
-        return (
-            f"Issued(challenge_id={self.challenge_id!r}, issued_at={self.issued_at!r}, "
-            f"expires_at={self.expires_at!r}, send={self.send})"
-        )
 
-
-class Refusal(Result[tuple[RefusalReason, int | None, str | None]]):
+class Refusal(Result):
     """No code is sent now; it is false."""
 
     __slots__ = ()
+    _shown = ("reason", "retry_at", "challenge_id")
 
-    @property
-    def reason(self) -> RefusalReason:
-        """Why no code is sent."""
-        return self._said[0]
-
-    @property
-    def retry_at(self) -> datetime | None:
-        """When the same call will be admitted; None where only an unlock helps."""
-        return moment_or_none(self._said[1])
-
-    @property
-    def challenge_id(self) -> str | None:
-        """The live challenge, if it is one for exactly this binding."""
-        return self._said[2]
+    reason: RefusalReason = told(0, "Why no code is sent.")
+    retry_at: datetime | None = told(
+        1, "When the same call will be admitted; None where only an unlock helps.", moment_or_none
+    )
+    challenge_id: str | None = told(2, "The live challenge, if it is one for exactly this binding.")
 
     def __bool__(self) -> Literal[False]:
         return False
-
-    def __repr__(self) -> str:
-        return (
-            f"Refusal(reason={self.reason!r}, retry_at={self.retry_at!r}, "
-            f"challenge_id={self.challenge_id!r})"
-        )
-
-
-_Judged = tuple[
-    bool, Rejection | None, PublicRejection | None, int | None, int | None, int | None, str | None,
-    SignatureRecord | None, "EvidenceFault | None",
-]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,83 +100,54 @@ class EvidenceFault:
     """It is "missing", "too_large", or "unfit": it is not what it must be."""
 
 
-class Verdict(Result[_Judged]):
+class Verdict(Result):
     """Whether a code was accepted; true only if it was."""
 
     __slots__ = ()
+    _shown = (
+        "accepted",
+        "rejection",
+        "public",
+        "attempts_left",
+        "retry_at",
+        "verified_at",
+        "challenge_id",
+        "record",
+        "evidence_fault",
+    )
 
-    @property
-    def accepted(self) -> bool:
-        """Whether this was the right code, for the first and only time."""
-        return self._said[0]
-
-    @property
-    def rejection(self) -> Rejection | None:
-        """Why the code was not accepted, for the trusted caller; None if it was."""
-        return self._said[1]
-
-    @property
-    def public(self) -> PublicRejection | None:
-        """What an untrusted caller may be told; None if the code was accepted."""
-        return self._said[2]
-
-    @property
-    def attempts_left(self) -> int | None:
-        """Guesses left after a wrong one, else None."""
-        return self._said[3]
-
-    @property
-    def retry_at(self) -> datetime | None:
-        """When a lock or an exhausted slot opens; None where only an unlock helps."""
-        return moment_or_none(self._said[4])
-
-    @property
-    def verified_at(self) -> datetime | None:
-        """When the code was accepted."""
-        return moment_or_none(self._said[5])
-
-    @property
-    def challenge_id(self) -> str | None:
-        """The accepted challenge."""
-        return self._said[6]
-
-    @property
-    def record(self) -> SignatureRecord | None:
-        """The signature record, where the engine signs."""
-        return self._said[7]
-
-    @property
-    def evidence_fault(self) -> EvidenceFault | None:
-        """What evidence is missing or does not fit."""
-        return self._said[8]
+    accepted: bool = told(0, "Whether this was the right code, for the first and only time.")
+    rejection: Rejection | None = told(
+        1, "Why the code was not accepted, for the trusted caller; None if it was."
+    )
+    public: PublicRejection | None = told(
+        2, "What an untrusted caller may be told; None if the code was accepted."
+    )
+    attempts_left: int | None = told(3, "Guesses left after a wrong one, else None.")
+    retry_at: datetime | None = told(
+        4,
+        "When a lock or an exhausted slot opens; None where only an unlock helps.",
+        moment_or_none,
+    )
+    verified_at: datetime | None = told(5, "When the code was accepted.", moment_or_none)
+    challenge_id: str | None = told(6, "The accepted challenge.")
+    record: SignatureRecord | None = told(7, "The signature record, where the engine signs.")
+    evidence_fault: EvidenceFault | None = told(8, "What evidence is missing or does not fit.")
 
     def __bool__(self) -> bool:
-        return self._said[0]
-
-    def __repr__(self) -> str:
-        names = (
-            "accepted", "rejection", "public", "attempts_left", "retry_at", "verified_at",
-            "challenge_id", "record", "evidence_fault",
-        )  # fmt: skip
-        said = ", ".join(f"{name}={getattr(self, name)!r}" for name in names)
-        return f"Verdict({said})"
+        return self.accepted
 
 
-class Failure(Result[tuple[Exception]]):
+class Failure(Result):
     """What stands in a batch where one item failed: no answer of it is known. It is false."""
 
     __slots__ = ()
+    _shown = ("error",)
 
-    @property
-    def error(self) -> Exception:
-        """What the call for this item alone would have raised."""
-        return self._said[0]
+    error: Exception = told(0, "What the call for this item alone would have raised.")
 
     def __bool__(self) -> Literal[False]:
         return False
-
-    def __repr__(self) -> str:
-        return f"Failure({self.error!r})"
 
 
 Reported = Literal["recorded", "refunded", "ignored"]
@@ -236,31 +157,27 @@ _REPORTED: dict[int, Reported] = {
 }
 
 
-class ReportOutcome(Result[tuple[Reported]]):
-    """What became of a report of delivery; false if it changed nothing."""
+class ReportOutcome(Result):
+    """What became of a report of delivery; false if it changed nothing.
+
+    "recorded"; "refunded" where the send no longer counts; "ignored" where it was late, a second
+    one, or of no send of this binding.
+    """
 
     __slots__ = ()
+    _shown = ("outcome",)
 
-    @property
-    def outcome(self) -> Reported:
-        """What became of it.
-
-        "recorded"; "refunded" where the send no longer counts; "ignored" where it was late, a
-        second one, or of no send of this binding.
-        """
-        return self._said[0]
+    outcome: Reported = told(0, "What became of it, in the words above.")
 
     def __bool__(self) -> bool:
-        return self._said[0] != "ignored"
-
-    def __repr__(self) -> str:
-        return f"ReportOutcome({self.outcome!r})"
+        return self.outcome != "ignored"
 
 
-class Submission(Result[tuple[Binding, str, str | None, Evidence | None]], Uncopied):
+class Submission(Result, Uncopied):
     """A code that a person entered, as ``Engine.verify_many`` takes it; its repr hides it."""
 
     __slots__ = ()
+    _shown = ("binding", "challenge_id")
     _instead = "make another one where it is verified"
 
     def __init__(
@@ -272,28 +189,10 @@ class Submission(Result[tuple[Binding, str, str | None, Evidence | None]], Uncop
     ) -> None:
         super().__init__((binding, code, challenge_id, evidence))
 
-    @property
-    def binding(self) -> Binding:
-        """What the code must be good for."""
-        return self._said[0]
-
-    @property
-    def code(self) -> str:
-        """The code."""
-        return self._said[1]
-
-    @property
-    def challenge_id(self) -> str | None:
-        """The challenge that it answers, as the client sent it."""
-        return self._said[2]
-
-    @property
-    def evidence(self) -> Evidence | None:
-        """Evidence for the signature record."""
-        return self._said[3]
-
-    def __repr__(self) -> str:
-        return f"Submission({self.binding!r}, challenge_id={self.challenge_id!r})"
+    binding: Binding = told(0, "What the code must be good for.")
+    code: str = told(1, "The code.")
+    challenge_id: str | None = told(2, "The challenge that it answers, as the client sent it.")
+    evidence: Evidence | None = told(3, "Evidence for the signature record.")
 
 
 @dataclass(frozen=True, slots=True)

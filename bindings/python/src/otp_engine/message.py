@@ -7,41 +7,24 @@ from . import _bindings as c
 from ._checks import count, text
 from ._handle import Uncopied
 from ._lib import lib, sized, take_bytes, view
-from ._result import Result
+from ._result import Result, told
 from .errors import check, unshown
 
 Encoding = Literal["gsm7", "ucs2"]
 _ENCODINGS: dict[int, Encoding] = {c.OTP_ENCODING_GSM7: "gsm7", c.OTP_ENCODING_UCS2: "ucs2"}
 
 
-class Message(Result[tuple[str, Encoding, int, int]], Uncopied):
+class Message(Result, Uncopied):
     """A composed message; its repr does not show the text, which holds the code."""
 
     __slots__ = ()
+    _shown = ("encoding", "units", "segments")
     _instead = "pass its text to what sends the message"
 
-    @property
-    def text(self) -> str:
-        """What is sent."""
-        return self._said[0]
-
-    @property
-    def encoding(self) -> Encoding:
-        """The alphabet that it travels in."""
-        return self._said[1]
-
-    @property
-    def units(self) -> int:
-        """How many septets or UTF-16 units it takes."""
-        return self._said[2]
-
-    @property
-    def segments(self) -> int:
-        """How many SMS it takes, 1 to 10."""
-        return self._said[3]
-
-    def __repr__(self) -> str:
-        return f"Message(encoding={self.encoding!r}, units={self.units}, segments={self.segments})"
+    text: str = told(0, "What is sent.")
+    encoding: Encoding = told(1, "The alphabet that it travels in.")
+    units: int = told(2, "How many septets or UTF-16 units it takes.")
+    segments: int = told(3, "How many SMS it takes, 1 to 10.")
 
 
 class MessageTemplate:

@@ -10,13 +10,14 @@ from typing import Any
 from . import _bindings as c
 from ._checks import instance, several, text, whole
 from ._lib import lib, point, sized, view
-from ._result import Result, text_of
+from ._result import Result, text_of, told
 
 
-class SignatureRecord(Result[tuple[str, tuple[str, ...], str, int]]):
+class SignatureRecord(Result):
     """The evidence that a code was answered; its repr shows no personal detail."""
 
     __slots__ = ()
+    _shown = ("id", "sequence")
 
     @classmethod
     def _read(cls, line: str) -> "SignatureRecord":
@@ -25,33 +26,15 @@ class SignatureRecord(Result[tuple[str, tuple[str, ...], str, int]]):
         payload = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
         return cls((jws, tuple(disclosures), payload["jti"], payload["n"]))
 
-    @property
-    def jws(self) -> str:
-        """The record itself, signed."""
-        return self._said[0]
-
-    @property
-    def disclosures(self) -> tuple[str, ...]:
-        """The details that can be erased, as they are disclosed."""
-        return self._said[1]
-
-    @property
-    def id(self) -> str:
-        """Its 22 characters."""
-        return self._said[2]
-
-    @property
-    def sequence(self) -> int:
-        """Its place among those of its target, from 1."""
-        return self._said[3]
+    jws: str = told(0, "The record itself, signed.")
+    disclosures: tuple[str, ...] = told(1, "The details that can be erased, as they are disclosed.")
+    id: str = told(2, "Its 22 characters.")
+    sequence: int = told(3, "Its place among those of its target, from 1.")
 
     @property
     def sd_jwt(self) -> str:
         """The record as one text: JWS and disclosures with tildes behind them (RFC 9901)."""
         return "~".join((self.jws, *self.disclosures, ""))
-
-    def __repr__(self) -> str:
-        return f"SignatureRecord(id={self.id!r}, sequence={self.sequence})"
 
 
 @dataclass(frozen=True, slots=True)

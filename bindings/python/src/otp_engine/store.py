@@ -10,32 +10,27 @@ from . import _callbacks
 from ._checks import flag, whole
 from ._handle import Owner, closed_at_exit, made
 from ._lib import lib, sized, view
-from ._result import Result, text_of
+from ._result import Result, text_of, told
 from .cell import Cell, Write
 from .errors import refuse_reentry
 
 StoreKeys = Literal["proven", "begun", "not proven"]
 
 
-class StoreCheck(Result[tuple[StoreKeys]]):
-    """What is known of the keys of a store."""
+class StoreCheck(Result):
+    """What is known of the keys of a store.
+
+    "proven": it was begun, or taken over, with these keys. "begun": from now on it belongs to them.
+    "not proven": it may lose cells, and no other keys' mark was found.
+    """
 
     __slots__ = ()
+    _shown = ("keys",)
 
-    @property
-    def keys(self) -> StoreKeys:
-        """Whose the store is.
-
-        "proven": it was begun, or taken over, with these keys. "begun": from now on it belongs to
-        them. "not proven": it may lose cells, and no other keys' mark was found.
-        """
-        return self._said[0]
-
-    def __repr__(self) -> str:
-        return f"StoreCheck({self.keys!r})"
+    keys: StoreKeys = told(0, "Whose the store is, in the words above.")
 
 
-class StoreReport(Result[tuple[bool, str]]):
+class StoreReport(Result):
     """What the suite of stores found; true only if the store passed.
 
     >>> report = StoreReport((False, "FAILED ..."))
@@ -44,22 +39,13 @@ class StoreReport(Result[tuple[bool, str]]):
     """
 
     __slots__ = ()
+    _shown = ("passed", "text")
 
-    @property
-    def passed(self) -> bool:
-        """Whether the store passed all checks."""
-        return self._said[0]
-
-    @property
-    def text(self) -> str:
-        """A line for each check."""
-        return self._said[1]
+    passed: bool = told(0, "Whether the store passed all checks.")
+    text: str = told(1, "A line for each check.")
 
     def __bool__(self) -> bool:
-        return self._said[0]
-
-    def __repr__(self) -> str:
-        return f"StoreReport(passed={self.passed}, text={self.text!r})"
+        return self.passed
 
 
 class Store(Owner):
