@@ -312,23 +312,25 @@ impl otp_verdict {
 
 /// Writes a rejection as numbers.
 pub(crate) fn rejection_numbers(rejection: Rejection) -> otp_verdict {
-    let retry = |retry_at: Option<otp_core::Timestamp>| {
-        (
-            i32::from(retry_at.is_some()),
-            retry_at.map_or(0, otp_core::Timestamp::unix),
-        )
+    let public = match rejection.public() {
+        PublicRejection::Malformed => otp_public_rejection::Malformed,
+        PublicRejection::Evidence(_) => otp_public_rejection::Evidence,
+        _ => otp_public_rejection::Invalid,
     };
-    let (mut attempts_left, mut retry_at, mut evidence) = (0, (0, 0), (0, 0));
+    let mut verdict = otp_verdict {
+        outcome: otp_outcome::Rejected as i32,
+        public_rejection: public as i32,
+        ..otp_verdict::zeroed()
+    };
+    let mut retry_at = None;
     let number = match rejection {
-        Rejection::Wrong {
-            attempts_left: left,
-        } => {
-            attempts_left = left.into();
+        Rejection::Wrong { attempts_left } => {
+            verdict.attempts_left = attempts_left.into();
             otp_rejection::Wrong
         }
         Rejection::Expired => otp_rejection::Expired,
         Rejection::Exhausted { retry_at: at } => {
-            retry_at = retry(Some(at));
+            retry_at = Some(at);
             otp_rejection::Exhausted
         }
         Rejection::AlreadyUsed => otp_rejection::AlreadyUsed,
@@ -338,32 +340,20 @@ pub(crate) fn rejection_numbers(rejection: Rejection) -> otp_verdict {
         Rejection::Unknown => otp_rejection::Unknown,
         Rejection::Malformed => otp_rejection::Malformed,
         Rejection::Locked { retry_at: at } => {
-            retry_at = retry(at);
+            retry_at = at;
             otp_rejection::Locked
         }
         Rejection::Evidence(fault) => {
-            evidence = evidence_numbers(fault);
+            (verdict.evidence_fault, verdict.evidence_kind) = evidence_numbers(fault);
             otp_rejection::Evidence
         }
         Rejection::Resynchronise => otp_rejection::Resynchronise,
         _ => otp_rejection::Other,
     };
-    let public = match rejection.public() {
-        PublicRejection::Malformed => otp_public_rejection::Malformed,
-        PublicRejection::Evidence(_) => otp_public_rejection::Evidence,
-        _ => otp_public_rejection::Invalid,
-    };
-    otp_verdict {
-        outcome: otp_outcome::Rejected as i32,
-        rejection: number as i32,
-        public_rejection: public as i32,
-        attempts_left,
-        has_retry_at: retry_at.0,
-        retry_at: retry_at.1,
-        evidence_fault: evidence.0,
-        evidence_kind: evidence.1,
-        ..otp_verdict::zeroed()
-    }
+    verdict.rejection = number as i32;
+    verdict.has_retry_at = retry_at.is_some().into();
+    verdict.retry_at = retry_at.map_or(0, otp_core::Timestamp::unix);
+    verdict
 }
 
 fn evidence_numbers(fault: EvidenceFault) -> (i32, i32) {
@@ -493,9 +483,8 @@ unsafe impl Sized_ for otp_challenge {}
 
 impl otp_challenge {
     pub(crate) fn of(status: Option<&Status>) -> Self {
-        let mut challenge = Self::zeroed();
         let Some(status) = status else {
-            return challenge;
+            return Self::zeroed();
         };
         let state = match status.state {
             ChallengeState::Verified => otp_challenge_state::Verified,
@@ -504,28 +493,29 @@ impl otp_challenge {
             ChallengeState::Cancelled => otp_challenge_state::Cancelled,
             _ => otp_challenge_state::Pending,
         };
-        challenge.state = state as i32;
-        let delivery = match status.delivery {
-            DeliveryStatus::Sent => otp_delivery::Sent,
-            DeliveryStatus::Failed(gateway) => {
-                challenge.gateway_status = put(gateway.as_str());
-                otp_delivery::Failed
-            }
-            _ => otp_delivery::Unreported,
+        let (delivery, gateway_status) = match status.delivery {
+            DeliveryStatus::Sent => (otp_delivery::Sent, [0; 8]),
+            DeliveryStatus::Failed(gateway) => (otp_delivery::Failed, put(gateway.as_str())),
+            _ => (otp_delivery::Unreported, [0; 8]),
         };
-        challenge.delivery = delivery as i32;
-        challenge.attempts_left = status.attempts_left.into();
-        challenge.sends = status.sends.into();
-        challenge.issued_at = status.issued_at.unix();
-        challenge.expires_at = status.expires_at.unix();
-        challenge.next_send_at = status.next_send_at.unix();
-        let (lock, until) = match status.lock {
+        let (lock, locked_until) = match status.lock {
             Lock::Free => (otp_lock::None, 0),
             Lock::Until(at) => (otp_lock::Until, at.unix()),
             Lock::UntilUnlocked => (otp_lock::UntilUnlocked, 0),
         };
-        (challenge.lock, challenge.locked_until) = (lock as i32, until);
-        challenge.challenge_id = show(status.id);
-        challenge
+        Self {
+            state: state as i32,
+            delivery: delivery as i32,
+            attempts_left: status.attempts_left.into(),
+            sends: status.sends.into(),
+            issued_at: status.issued_at.unix(),
+            expires_at: status.expires_at.unix(),
+            next_send_at: status.next_send_at.unix(),
+            lock: lock as i32,
+            locked_until,
+            challenge_id: show(status.id),
+            gateway_status,
+            ..Self::zeroed()
+        }
     }
 }

@@ -114,28 +114,21 @@ pub unsafe extern "C" fn otp_engine_new(
                 builder = builder.signing_key(key.0.clone());
             }
             // Nothing is refused from here on: `user_data` passes to the engine.
-            let otp_clock {
-                now,
-                user_data,
-                drop_user_data,
-            } = options.clock;
-            if let Some(now) = now {
+            let (clock, observer) = (options.clock, options.observer);
+            if let Some(now) = clock.now {
+                let user_data = UserData::new(clock.user_data, clock.drop_user_data);
                 builder = builder.clock(HostClock {
                     now,
                     fibers,
-                    user_data: UserData::new(user_data, drop_user_data),
+                    user_data,
                 });
             }
-            let otp_observer {
-                observe,
-                user_data,
-                drop_user_data,
-            } = options.observer;
-            if let Some(observe) = observe {
+            if let Some(observe) = observer.observe {
+                let user_data = UserData::new(observer.user_data, observer.drop_user_data);
                 builder = builder.observer(HostObserver {
                     observe,
                     fibers,
-                    user_data: UserData::new(user_data, drop_user_data),
+                    user_data,
                 });
             }
             Ok(handle::give(otp_engine {

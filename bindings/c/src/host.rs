@@ -4,7 +4,7 @@ use core::ffi::c_void;
 
 use otp_core::Timestamp;
 use otp_core::store::{
-    Cell, Class, Commit, Error, Key, MAX_BODY, MAX_CELLS, Store, Version, Write,
+    Cell, Class, Commit, Error, Key, Kind, MAX_BODY, MAX_CELLS, Store, Version, Write,
 };
 
 use crate::guard::{InCallback, flag};
@@ -378,14 +378,14 @@ fn write_writes(writes: &[Write<'_>]) -> Vec<u8> {
     packed
 }
 
-const fn kind_number(kind: otp_core::store::Kind) -> u8 {
+const fn kind_number(kind: Kind) -> u8 {
     match kind {
-        otp_core::store::Kind::Slot => otp_cell_kind::Slot as u8,
-        otp_core::store::Kind::Meter => otp_cell_kind::Meter as u8,
-        otp_core::store::Kind::ChainHead => otp_cell_kind::ChainHead as u8,
-        otp_core::store::Kind::Record => otp_cell_kind::Record as u8,
-        otp_core::store::Kind::Credential => otp_cell_kind::Credential as u8,
-        otp_core::store::Kind::Canary => otp_cell_kind::Canary as u8,
+        Kind::Slot => otp_cell_kind::Slot as u8,
+        Kind::Meter => otp_cell_kind::Meter as u8,
+        Kind::ChainHead => otp_cell_kind::ChainHead as u8,
+        Kind::Record => otp_cell_kind::Record as u8,
+        Kind::Credential => otp_cell_kind::Credential as u8,
+        Kind::Canary => otp_cell_kind::Canary as u8,
         _ => otp_cell_kind::Other as u8,
     }
 }

@@ -7,7 +7,7 @@ use otp_core::{Clock, Event, Observer, Timestamp, event::EventKind};
 use crate::challenge::{reason_number, rejection_numbers};
 use crate::guard::InCallback;
 use crate::target::otp_target;
-use crate::view::{otp_view, show};
+use crate::view::{Sized_, otp_view, show};
 
 /// Drops `user_data`; called exactly once, when the last handle that uses it is freed. It must not
 /// call the library.
@@ -81,6 +81,9 @@ pub struct otp_event {
     /// The administrator's reason for a reset; else empty.
     pub reset_reason: otp_view,
 }
+
+// SAFETY: plain data behind its size, of which all zeros is a value.
+unsafe impl Sized_ for otp_event {}
 
 /// The kinds of event.
 #[repr(i32)]
@@ -180,15 +183,7 @@ impl Observer for HostObserver {
         let view = otp_view::of;
         let field = event.binding.map(otp_core::Binding::target);
         let recipient = event.recipient.map(ToString::to_string).unwrap_or_default();
-        let numbers = Numbers::of(event.kind);
         let event = otp_event {
-            struct_size: size_of::<otp_event>(),
-            kind: numbers.kind as i32,
-            refusal_reason: numbers.refusal_reason,
-            rejection: numbers.rejection,
-            count: numbers.count,
-            mixed_scripts: i32::from(numbers.mixed_scripts),
-            refunded: i32::from(numbers.refunded),
             at: event.at.unix(),
             tenant: view(event.tenant),
             user: view(event.user),
@@ -201,6 +196,7 @@ impl Observer for HostObserver {
             recipient: view(&recipient),
             challenge_id: event.id.map_or([0; 27], show),
             reset_reason: view(event.reason.unwrap_or("")),
+            ..otp_event::of(event.kind)
         };
         let _in_callback = InCallback::enter(self.fibers);
         // SAFETY: the host's own function on its own data; the event outlives the call.
@@ -208,25 +204,13 @@ impl Observer for HostObserver {
     }
 }
 
-/// The kind of an event as numbers.
-struct Numbers {
-    kind: otp_event_kind,
-    refusal_reason: i32,
-    rejection: i32,
-    count: u32,
-    mixed_scripts: bool,
-    refunded: bool,
-}
-
-impl Numbers {
+impl otp_event {
+    /// What the kind of an event says.
     fn of(kind: EventKind) -> Self {
-        let plain = |kind| Self {
-            kind,
-            refusal_reason: 0,
-            rejection: 0,
-            count: 0,
-            mixed_scripts: false,
-            refunded: false,
+        let plain = |kind: otp_event_kind| Self {
+            struct_size: size_of::<Self>(),
+            kind: kind as i32,
+            ..Self::zeroed()
         };
         match kind {
             EventKind::Issued => plain(otp_event_kind::Issued),
@@ -239,18 +223,18 @@ impl Numbers {
                 ..plain(otp_event_kind::Refused)
             },
             EventKind::Accepted { mixed_scripts } => Self {
-                mixed_scripts,
+                mixed_scripts: mixed_scripts.into(),
                 ..plain(otp_event_kind::Accepted)
             },
             EventKind::Rejected {
                 rejection,
                 mixed_scripts,
             } => {
-                let numbers = rejection_numbers(rejection);
+                let verdict = rejection_numbers(rejection);
                 Self {
-                    rejection: numbers.rejection,
-                    count: numbers.attempts_left,
-                    mixed_scripts,
+                    rejection: verdict.rejection,
+                    count: verdict.attempts_left,
+                    mixed_scripts: mixed_scripts.into(),
                     ..plain(otp_event_kind::Rejected)
                 }
             }
@@ -263,7 +247,7 @@ impl Numbers {
             EventKind::Cancelled => plain(otp_event_kind::Cancelled),
             EventKind::Delivered => plain(otp_event_kind::Delivered),
             EventKind::DeliveryFailed { refunded } => Self {
-                refunded,
+                refunded: refunded.into(),
                 ..plain(otp_event_kind::DeliveryFailed)
             },
             EventKind::Unlocked => plain(otp_event_kind::Unlocked),

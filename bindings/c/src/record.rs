@@ -174,11 +174,9 @@ unsafe impl Sized_ for otp_expected {}
 /// What is expected, read; each function takes what it compares.
 #[derive(Default)]
 struct Given<'a> {
-    tenant: Option<&'a str>,
-    model: Option<&'a str>,
-    field: Option<&'a str>,
-    id: Option<&'a str>,
-    head: Option<(u64, Option<[u8; 32]>)>,
+    /// Tenant, model, field and id.
+    texts: [Option<&'a str>; 4],
+    head: Option<ChainHead>,
 }
 
 /// Writes whether a signature or chain holds, and what it says or why it does not hold.
@@ -209,32 +207,37 @@ impl<'a> Given<'a> {
                 "expected.chain_head must be NULL for one record; otp_verify_chain compares it",
             ));
         }
-        let mut expected = Expected::new();
-        for (text, set) in [
-            (self.tenant, Expected::tenant as fn(_, _) -> _),
-            (self.model, Expected::model),
-            (self.field, Expected::field),
-            (self.id, Expected::target_id),
-        ] {
-            expected = text.map_or(expected, |text| set(expected, text));
-        }
-        Ok(expected)
+        type Set<'a> = fn(Expected<'a>, &'a str) -> Expected<'a>;
+        let sets: [Set<'a>; 4] = [
+            Expected::tenant,
+            Expected::model,
+            Expected::field,
+            Expected::target_id,
+        ];
+        Ok(self.set(Expected::new(), sets))
     }
 
     fn of_chain(&self) -> ExpectedChain<'a> {
-        let mut expected = ExpectedChain::new();
-        for (text, set) in [
-            (self.tenant, ExpectedChain::tenant as fn(_, _) -> _),
-            (self.model, ExpectedChain::model),
-            (self.field, ExpectedChain::field),
-            (self.id, ExpectedChain::target_id),
-        ] {
-            expected = text.map_or(expected, |text| set(expected, text));
-        }
+        type Set<'a> = fn(ExpectedChain<'a>, &'a str) -> ExpectedChain<'a>;
+        let sets: [Set<'a>; 4] = [
+            ExpectedChain::tenant,
+            ExpectedChain::model,
+            ExpectedChain::field,
+            ExpectedChain::target_id,
+        ];
+        let expected = self.set(ExpectedChain::new(), sets);
         match self.head {
-            Some((count, head)) => expected.chain_head(ChainHead::new(count, head)),
+            Some(head) => expected.chain_head(head),
             None => expected,
         }
+    }
+
+    fn set<T>(&self, expected: T, sets: [fn(T, &'a str) -> T; 4]) -> T {
+        let texts = self.texts.iter().zip(sets);
+        texts.fold(expected, |expected, (text, set)| match text {
+            Some(text) => set(expected, text),
+            None => expected,
+        })
     }
 }
 
@@ -247,19 +250,19 @@ unsafe fn read_expected<'a>(expected: *const otp_expected) -> Result<Given<'a>, 
     if expected.is_null() {
         return Ok(read);
     }
-    // SAFETY: by this function's contract, here and below.
+    // SAFETY: by this function's contract.
     unsafe {
         let given = read_sized(expected, "expected")?;
-        read.tenant = given.tenant.optional_text("tenant")?;
-        read.model = given.target.model.optional_text("model")?;
-        read.field = given.target.field.optional_text("field")?;
-        read.id = given.target.id.optional_text("id")?;
+        read.texts = [
+            given.tenant.optional_text("tenant")?,
+            given.target.model.optional_text("model")?,
+            given.target.field.optional_text("field")?,
+            given.target.id.optional_text("id")?,
+        ];
         if !given.chain_head.is_null() {
             let head = read_sized(given.chain_head, "chain_head")?;
-            read.head = Some((
-                head.count,
-                flag(head.has_digest, "has_digest")?.then_some(head.digest),
-            ));
+            let digest = flag(head.has_digest, "has_digest")?.then_some(head.digest);
+            read.head = Some(ChainHead::new(head.count, digest));
         }
     }
     Ok(read)
@@ -345,7 +348,7 @@ pub unsafe extern "C" fn otp_verify_chain(
                 RecordCheck::NotChecked => format!("{name}\tnot checked"),
                 RecordCheck::Bad(error) => format!("{name}\tbad\t{error}"),
             });
-            let empty = expected.head.is_some_and(|(count, _)| count == 0);
+            let empty = expected.head.is_some_and(|head| head.count() == 0);
             let shown = !records.is_empty() || empty;
             Ok((verdict.none_bad() && shown, said.join("\n")))
         })

@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use otp_core::MemoryStore;
-use otp_core::Store;
+use otp_core::store::{Cell, Class, Commit, Error, Key, Write};
+use otp_core::{MemoryStore, Store, Timestamp};
 use otp_engine_sqlite::SqliteStore;
 
 use crate::guard::{flag, guard, guard_out, outside_callbacks};
@@ -174,35 +174,23 @@ pub(crate) unsafe fn use_store<'a>(store: *const otp_store) -> Result<&'a dyn St
 struct Shared(Arc<dyn Store>);
 
 impl Store for Shared {
-    fn load(
-        &self,
-        keys: &[otp_core::store::Key],
-        cells: &mut Vec<Option<otp_core::store::Cell>>,
-    ) -> Result<(), otp_core::store::Error> {
+    fn load(&self, keys: &[Key], cells: &mut Vec<Option<Cell>>) -> Result<(), Error> {
         self.0.load(keys, cells)
     }
 
-    fn commit(
-        &self,
-        writes: &[otp_core::store::Write<'_>],
-        now: otp_core::Timestamp,
-    ) -> Result<otp_core::store::Commit, otp_core::store::Error> {
+    fn commit(&self, writes: &[Write<'_>], now: Timestamp) -> Result<Commit, Error> {
         self.0.commit(writes, now)
     }
 
-    fn purge(
-        &self,
-        now: otp_core::Timestamp,
-        limit: usize,
-    ) -> Result<usize, otp_core::store::Error> {
+    fn purge(&self, now: Timestamp, limit: usize) -> Result<usize, Error> {
         self.0.purge(now, limit)
     }
 
-    fn class(&self) -> otp_core::store::Class {
+    fn class(&self) -> Class {
         self.0.class()
     }
 
-    fn has_cells(&self) -> Result<Option<bool>, otp_core::store::Error> {
+    fn has_cells(&self) -> Result<Option<bool>, Error> {
         self.0.has_cells()
     }
 }

@@ -215,11 +215,11 @@ impl otp_evidence {
                     evidence = set(evidence, text);
                 }
             }
-            if !self.document.data.is_null() {
-                evidence = evidence.document(self.document.bytes("document")?);
+            if let Some(document) = self.document.optional_bytes("document")? {
+                evidence = evidence.document(document);
             }
-            if !self.image.data.is_null() {
-                evidence = evidence.image(self.image.bytes("image")?);
+            if let Some(image) = self.image.optional_bytes("image")? {
+                evidence = evidence.image(image);
             }
         }
         Ok(evidence)

@@ -44,17 +44,28 @@ impl otp_view {
         text(unsafe { self.bytes(name)? }, name)
     }
 
+    /// Returns the bytes, or `None` where the view is NULL.
+    ///
+    /// # Safety
+    ///
+    /// As [`bytes`](Self::bytes).
+    pub(crate) unsafe fn optional_bytes<'a>(self, name: &str) -> Result<Option<&'a [u8]>, Fault> {
+        if self.data.is_null() && self.len == 0 {
+            return Ok(None);
+        }
+        // SAFETY: by this function's contract.
+        unsafe { self.bytes(name) }.map(Some)
+    }
+
     /// Returns the text, or `None` where the view is NULL.
     ///
     /// # Safety
     ///
     /// As [`bytes`](Self::bytes).
     pub(crate) unsafe fn optional_text<'a>(self, name: &str) -> Result<Option<&'a str>, Fault> {
-        if self.data.is_null() && self.len == 0 {
-            return Ok(None);
-        }
         // SAFETY: by this function's contract.
-        unsafe { self.text(name) }.map(Some)
+        let bytes = unsafe { self.optional_bytes(name)? };
+        bytes.map(|bytes| text(bytes, name)).transpose()
     }
 }
 

@@ -171,6 +171,21 @@ static void case_94_zero_length_is_empty_and_an_impossible_length_is_refused(voi
     STATUS(OTP_STATUS_ARGUMENT,
            otp_engine_verify(engine, store, bound_to(engine, "15"), (const uint8_t *)"1", SIZE_MAX, &verdict));
     CHECK(detail_names("code"));
+    {
+        /* A document of five bytes that are nowhere is not "no document". */
+        SIZED(otp_submission, submission);
+        SIZED(otp_evidence, evidence);
+        submission.binding = bound_to(engine, "15");
+        submission.code = view("123456");
+        submission.evidence = &evidence;
+        evidence.document = view_of(NULL, 5);
+        STATUS(OTP_STATUS_ARGUMENT, otp_engine_verify_submission(engine, store, &submission, &verdict));
+        CHECK(detail_names("document"));
+        evidence.document = view_of(NULL, 0);
+        evidence.image = view_of(NULL, 5);
+        STATUS(OTP_STATUS_ARGUMENT, otp_engine_verify_submission(engine, store, &submission, &verdict));
+        CHECK(detail_names("image"));
+    }
     otp_engine_free(engine);
     otp_store_free(store);
 }

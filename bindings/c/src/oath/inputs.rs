@@ -4,6 +4,7 @@ use otp_core::Timestamp;
 use otp_core::oath::{Inputs, Pin, Reach};
 
 use super::read_window;
+use crate::guard::flag;
 use crate::status::Fault;
 use crate::view::{Sized_, otp_view, read_sized};
 
@@ -57,16 +58,8 @@ impl<'a> OcraInputs<'a> {
     pub(crate) unsafe fn lend(inputs: *const otp_ocra_inputs) -> Result<Self, Fault> {
         // SAFETY: by this function's contract, here and below.
         let given = unsafe { read_sized(inputs, "inputs")? };
-        for (name, flag) in [
-            ("has_counter", given.has_counter),
-            ("has_now", given.has_now),
-        ] {
-            if !matches!(flag, 0 | 1) {
-                return Err(Fault::argument(format!(
-                    "{name} is {flag}; it must be 0 or 1"
-                )));
-            }
-        }
+        flag(given.has_counter, "has_counter")?;
+        flag(given.has_now, "has_now")?;
         // SAFETY: as above.
         let questions = unsafe {
             [
@@ -75,10 +68,11 @@ impl<'a> OcraInputs<'a> {
             ]
         };
         // SAFETY: as above.
-        let (pin, digest) = unsafe {
+        let (pin, digest, session) = unsafe {
             (
                 given.pin.optional_text("pin")?,
                 given.pin_digest.bytes("pin_digest")?,
+                given.session.optional_bytes("session")?,
             )
         };
         let pin = match (pin, digest) {
@@ -88,12 +82,6 @@ impl<'a> OcraInputs<'a> {
             (Some(_), _) => {
                 return Err(Fault::argument("pin and pin_digest are both given"));
             }
-        };
-        let session = if given.session.data.is_null() && given.session.len == 0 {
-            None
-        } else {
-            // SAFETY: as above.
-            Some(unsafe { given.session.bytes("session")? })
         };
         Ok(Self {
             given,
