@@ -108,7 +108,7 @@ impl MemoryStore {
     }
 
     fn try_commit(&self, writes: &[Write<'_>]) -> Result<Commit, Error> {
-        let mut locked = self.lock(writes)?;
+        let mut locked = self.lock(writes.iter().map(|write| &write.key))?;
         let mut places = ArrayVec::<Option<u32>, MAX_CELLS>::new();
         for write in writes {
             let shard = locked.shard(&write.key);
@@ -130,10 +130,8 @@ impl MemoryStore {
     }
 
     /// Locks the shards of all `writes`, each once, in ascending order: no ring can close.
-    fn lock(&self, writes: &[Write<'_>]) -> Result<Locked<'_>, Error> {
-        let concerned = writes
-            .iter()
-            .fold(0_u64, |set, write| set | 1 << shard_of(&write.key));
+    fn lock<'k>(&self, keys: impl Iterator<Item = &'k Key>) -> Result<Locked<'_>, Error> {
+        let concerned = keys.fold(0_u64, |set, key| set | 1 << shard_of(key));
         let mut guards = ArrayVec::new();
         let mut left = concerned;
         while left != 0 {
@@ -164,9 +162,16 @@ impl Store for MemoryStore {
         if keys.len() > MAX_CELLS {
             return Err(Error::Unsupported);
         }
+        // All are locked, then all are searched, then all are copied: a lock is a barrier, and among a
+        // million cells the searches miss the caches, side by side only where no lock stands between.
+        let mut locked = self.lock(keys.iter())?;
+        let mut places = ArrayVec::<Option<u32>, MAX_CELLS>::new();
         for key in keys {
-            let shard = self.shards[shard_of(key)].lock().map_err(poisoned)?;
-            cells.push(shard.find(key).map(|place| shard.cell(place)));
+            places.push(locked.shard(key).find(key));
+        }
+        for (key, place) in keys.iter().zip(places) {
+            let shard = locked.shard(key);
+            cells.push(place.map(|place| shard.cell(place)));
         }
         Ok(())
     }

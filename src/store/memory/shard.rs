@@ -162,18 +162,22 @@ impl Shard {
 
     fn insert(&mut self, key: &Key) -> u32 {
         let at = self.free.pop().unwrap_or_else(|| {
-            if self.runs.last().is_none_or(|run| run.len() == RUN) {
-                self.runs.push(Vec::with_capacity(RUN));
+            // None is free, so each has its entry in the index. Shards share a capacity in cells, each of
+            // more than a hundred bytes.
+            let at = u32::try_from(self.index.len()).unwrap_or(u32::MAX);
+            let (run, _) = run_of(at);
+            if run == self.runs.len() {
+                self.runs.push(Vec::with_capacity(FIRST_RUN << run));
             }
-            let before = (self.runs.len() - 1) * RUN;
-            let run = &mut self.runs[before / RUN];
-            run.push(Place::EMPTY);
-            // Shards share a capacity in cells, each of more than a hundred bytes.
-            u32::try_from(before + run.len() - 1).unwrap_or(u32::MAX)
+            self.runs[run].push(Place::EMPTY);
+            at
         });
         self.place_mut(at).key = *key;
         let Self { index, runs, .. } = self;
-        let rehash = |at: &u32| hash(&runs[*at as usize / RUN][*at as usize % RUN].key);
+        let rehash = |at: &u32| {
+            let (run, within) = run_of(*at);
+            hash(&runs[run][within].key)
+        };
         index.insert_unique(hash(key), at, rehash);
         at
     }
@@ -191,11 +195,13 @@ impl Shard {
     }
 
     fn place(&self, at: u32) -> &Place {
-        &self.runs[at as usize / RUN][at as usize % RUN]
+        let (run, within) = run_of(at);
+        &self.runs[run][within]
     }
 
     fn place_mut(&mut self, at: u32) -> &mut Place {
-        &mut self.runs[at as usize / RUN][at as usize % RUN]
+        let (run, within) = run_of(at);
+        &mut self.runs[run][within]
     }
 }
 
@@ -249,8 +255,16 @@ const SHORT: usize = 96;
 /// The length of a body that is kept elsewhere.
 const LONG: u8 = u8::MAX;
 
-/// The places of a run: 2 KiB, so that a store of few cells is small.
-const RUN: usize = 16;
+/// The places of the first run: 2 KiB, so that a store of few cells is small.
+const FIRST_RUN: usize = 16;
+
+/// Returns which run a place lies in, and where: each run has twice the places of the one before, so that
+/// the table of the runs stays in the cache. What of a run was never touched takes no memory.
+const fn run_of(at: u32) -> (usize, usize) {
+    let at = at as usize + FIRST_RUN;
+    let run = (at.ilog2() - FIRST_RUN.ilog2()) as usize;
+    (run, at - (FIRST_RUN << run))
+}
 
 /// Takes 8 bytes of the key for its hash: they are part of a keyed hash already.
 pub(super) fn hash(key: &Key) -> u64 {
