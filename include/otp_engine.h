@@ -48,7 +48,7 @@
  *         must(otp_engine_check_store(engine, store, &keys_are));   // once at each start
  *         must(otp_binding_new(engine, &approval, &binding));
  *         must(otp_engine_issue(engine, store, binding, &issued));
- *         if (issued.outcome != OTP_OUTCOME_ISSUED) return 1;       // issued.reason, issued.retry_at
+ *         if (issued.outcome != OTP_OUTCOME_ISSUED) return 1;       // .refusal_reason, .retry_at
  *         printf("send %s to %s\n", (char *)issued.code, (char *)issued.recipient);
  *         must(otp_engine_verify(engine, store, binding, (const uint8_t *)entered, strlen(entered), &verdict));
  *         puts(verdict.outcome == OTP_OUTCOME_ACCEPTED ? "accepted" : "not accepted");
@@ -373,7 +373,7 @@ enum otp_outcome OTP_ENUM_BASE {
    */
   OTP_OUTCOME_ISSUED = 3,
   /**
-   * There is none; `reason` says why.
+   * There is none; `refusal_reason` says why.
    */
   OTP_OUTCOME_REFUSED = 4,
 };
@@ -1336,7 +1336,7 @@ typedef struct {
   /**
    * One of `otp_refusal_reason`.
    */
-  int32_t reason;
+  int32_t refusal_reason;
   /**
    * Which send of this code it is, from 1 on.
    */

@@ -139,7 +139,7 @@ int main(void) {
     issued.struct_size = sizeof issued;
     MUST(otp_engine_issue(engine, store, binding, &issued));
     if (issued.outcome != OTP_OUTCOME_ISSUED) {
-        fprintf(stderr, "refused (%d)\n", (int)issued.reason);
+        fprintf(stderr, "refused (%d)\n", (int)issued.refusal_reason);
         return 1;
     }
     /* Here the host sends the code, and tells by otp_engine_report_delivery what the gateway said. */

@@ -48,7 +48,7 @@ pub enum otp_outcome {
     Rejected = 2,
     /// There is a code to send.
     Issued = 3,
-    /// There is none; `reason` says why.
+    /// There is none; `refusal_reason` says why.
     Refused = 4,
 }
 
@@ -166,7 +166,7 @@ pub struct otp_issued {
     /// `OTP_OUTCOME_ISSUED` or `OTP_OUTCOME_REFUSED`.
     pub outcome: i32,
     /// One of `otp_refusal_reason`.
-    pub reason: i32,
+    pub refusal_reason: i32,
     /// Which send of this code it is, from 1 on.
     pub send: u32,
     /// Unix seconds; of a code that is sent again, the first time.
@@ -234,7 +234,7 @@ impl otp_issued {
             },
             Issuance::Refused(refusal) => Self {
                 outcome: otp_outcome::Refused as i32,
-                reason: reason_number(refusal.reason),
+                refusal_reason: reason_number(refusal.reason),
                 retry_at: refusal.retry_at.map_or(0, otp_core::Timestamp::unix),
                 has_retry_at: i32::from(refusal.retry_at.is_some()),
                 challenge_id: refusal.id.map_or([0; 27], show),

@@ -121,7 +121,7 @@ layout! {
         struct_size 0,
         status 8,
         outcome 12,
-        reason 16,
+        refusal_reason 16,
         send 20,
         issued_at 24,
         expires_at 32,

@@ -168,7 +168,7 @@ SIZE(otp_issued, 384);
 AT(otp_issued, struct_size, 0);
 AT(otp_issued, status, 8);
 AT(otp_issued, outcome, 12);
-AT(otp_issued, reason, 16);
+AT(otp_issued, refusal_reason, 16);
 AT(otp_issued, send, 20);
 AT(otp_issued, issued_at, 24);
 AT(otp_issued, expires_at, 32);

@@ -167,7 +167,7 @@ static void the_main_job(void) {
     SIZED(otp_delivery_report, report);
     int32_t said = 0;
 
-    CHECK(issued.outcome == OTP_OUTCOME_ISSUED && issued.reason == OTP_REFUSAL_REASON_NONE && issued.status == 0);
+    CHECK(issued.outcome == OTP_OUTCOME_ISSUED && issued.refusal_reason == OTP_REFUSAL_REASON_NONE && issued.status == 0);
     CHECK(strlen((const char *)issued.code) == 6 && strlen((const char *)issued.challenge_id) == 26);
     CHECK(strcmp((const char *)issued.recipient, "60123456789") == 0);
     CHECK(issued.send == 1 && issued.issued_at == told.now && issued.expires_at == told.now + 180);
@@ -175,7 +175,7 @@ static void the_main_job(void) {
     CHECK(told.recipient[0] != 0 && strstr(told.recipient, "60123456789") == NULL);
 
     refused = issue(engine, store, "15");
-    CHECK(refused.outcome == OTP_OUTCOME_REFUSED && refused.reason == OTP_REFUSAL_REASON_COOLDOWN);
+    CHECK(refused.outcome == OTP_OUTCOME_REFUSED && refused.refusal_reason == OTP_REFUSAL_REASON_COOLDOWN);
     CHECK(refused.has_retry_at == 1 && refused.retry_at == told.now + 60 && refused.code[0] == 0);
 
     report.send = issued.send;
@@ -311,7 +311,7 @@ static void resets(void) {
     int32_t said = -1;
     int at;
     for (at = 0; at < 5; at++) (void)verify(engine, store, "15", wrong(&issued));
-    CHECK(issue(engine, store, "15").reason == OTP_REFUSAL_REASON_EXHAUSTED);
+    CHECK(issue(engine, store, "15").refusal_reason == OTP_REFUSAL_REASON_EXHAUSTED);
     STATUS(OTP_STATUS_ARGUMENT,
            otp_engine_reset_slot(engine, store, plain, view_of(why, 0), &said));
     CHECK(said == -1);

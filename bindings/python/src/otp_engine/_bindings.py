@@ -302,7 +302,7 @@ class otp_issued(ctypes.Structure):
         ("struct_size", ctypes.c_size_t),
         ("status", ctypes.c_int32),
         ("outcome", ctypes.c_int32),
-        ("reason", ctypes.c_int32),
+        ("refusal_reason", ctypes.c_int32),
         ("send", ctypes.c_uint32),
         ("issued_at", ctypes.c_int64),
         ("expires_at", ctypes.c_int64),

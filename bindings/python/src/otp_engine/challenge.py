@@ -231,7 +231,7 @@ def read_issued(out: c.otp_issued) -> Issued | Refusal:
             out.recipient.decode(), out.send, out.valid_for, out.minutes,
         ))  # fmt: skip
     retry_at = out.retry_at if out.has_retry_at else None
-    return Refusal((REFUSAL_REASONS[out.reason], retry_at, out.challenge_id.decode() or None))
+    return Refusal((REFUSAL_REASONS[out.refusal_reason], retry_at, out.challenge_id.decode() or None))
 
 
 def read_verdict(out: c.otp_verdict) -> Verdict:
