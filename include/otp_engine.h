@@ -2443,6 +2443,7 @@ otp_status otp_engine_status(const otp_engine *engine,
 
 /**
  * Lifts what wrong guesses put on a user; `unlocked_out` is 1, or 0 if there was nothing to lift.
+ * Tenant and user are 1 to 128 bytes each.
  *
  * # Safety
  *

@@ -412,8 +412,8 @@ pub unsafe extern "C" fn otp_engine_reset_device(
         guard_out(reset_out, "reset_out", || {
             let (engine, store) = (use_engine(engine)?, use_store(store)?);
             let request = DeviceReset {
-                tenant: tenant.text("tenant")?,
-                user: user.text("user")?,
+                tenant: tenant.member("tenant")?,
+                user: user.member("user")?,
                 device: otp_device::lend(device)?,
                 reason: reason.text("reason")?,
             };

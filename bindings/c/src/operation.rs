@@ -193,6 +193,7 @@ pub unsafe extern "C" fn otp_engine_status(
 }
 
 /// Lifts what wrong guesses put on a user; `unlocked_out` is 1, or 0 if there was nothing to lift.
+/// Tenant and user are 1 to 128 bytes each.
 ///
 /// # Safety
 ///
@@ -210,7 +211,7 @@ pub unsafe extern "C" fn otp_engine_unlock(
     unsafe {
         guard_out(unlocked_out, "unlocked_out", || {
             let (engine, store) = (use_engine(engine)?, use_store(store)?);
-            let (tenant, user) = (tenant.text("tenant")?, user.text("user")?);
+            let (tenant, user) = (tenant.member("tenant")?, user.member("user")?);
             let unlocked = engine.unlock(store, tenant, user)? == UnlockOutcome::Unlocked;
             Ok(i32::from(unlocked))
         })
@@ -291,7 +292,7 @@ pub unsafe extern "C" fn otp_engine_reset_user(
     unsafe {
         guard_out(reset_out, "reset_out", || {
             let (engine, store) = (use_engine(engine)?, use_store(store)?);
-            let (tenant, user) = (tenant.text("tenant")?, user.text("user")?);
+            let (tenant, user) = (tenant.member("tenant")?, user.member("user")?);
             let reset = engine.reset_user(store, tenant, user, reason.text("reason")?)?;
             Ok(i32::from(reset == ResetOutcome::Reset))
         })

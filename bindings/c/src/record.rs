@@ -38,7 +38,7 @@ pub unsafe extern "C" fn otp_engine_signatures(
     unsafe {
         guard_out(records_out, "records_out", || {
             let (engine, store) = (use_engine(engine)?, use_store(store)?);
-            let (tenant, target) = (tenant.text("tenant")?, lend(target, "target")?.read()?);
+            let (tenant, target) = (tenant.member("tenant")?, lend(target, "target")?.read()?);
             let records = engine.signatures(store, tenant, &target, limit)?;
             let lines: Vec<String> = records.iter().map(SignatureRecord::to_sd_jwt).collect();
             Ok(otp_bytes::give(lines.join("\n")))
@@ -82,7 +82,7 @@ pub unsafe extern "C" fn otp_engine_chain_head(
     unsafe {
         guard_sized_out(head_out, "head_out", || {
             let (engine, store) = (use_engine(engine)?, use_store(store)?);
-            let (tenant, target) = (tenant.text("tenant")?, lend(target, "target")?.read()?);
+            let (tenant, target) = (tenant.member("tenant")?, lend(target, "target")?.read()?);
             let head = engine.chain_head(store, tenant, &target)?;
             Ok(otp_chain_head {
                 struct_size: size_of::<otp_chain_head>(),
@@ -140,7 +140,7 @@ pub unsafe extern "C" fn otp_engine_erase(
             let names = request.details.text("details")?.split(',');
             let details = names.map(detail).collect::<Result<Vec<_>, _>>()?;
             let request = EraseRequest {
-                tenant: request.tenant.text("tenant")?,
+                tenant: request.tenant.member("tenant")?,
                 target: request.target.read()?,
                 sequence: request.sequence,
                 details: &details,

@@ -38,9 +38,9 @@ impl otp_target {
         // SAFETY: by this function's contract.
         unsafe {
             Ok(Target {
-                model: self.model.text("target.model")?,
-                field: self.field.text("target.field")?,
-                id: self.id.text("target.id")?,
+                model: self.model.member("target.model")?,
+                field: self.field.member("target.field")?,
+                id: self.id.member("target.id")?,
             })
         }
     }

@@ -3,6 +3,8 @@
 use core::fmt::{self, Write as _};
 use core::ptr;
 
+use otp_core::binding::MAX_MEMBER_LEN;
+
 use crate::status::{Fault, otp_status};
 
 /// Bytes or text of the caller: not NUL-terminated; NULL with length 0 is empty.
@@ -42,6 +44,22 @@ impl otp_view {
     pub(crate) unsafe fn text<'a>(self, name: &str) -> Result<&'a str, Fault> {
         // SAFETY: by this function's contract.
         text(unsafe { self.bytes(name)? }, name)
+    }
+
+    /// Returns the text of what cells are named after: 1 to 128 bytes.
+    ///
+    /// # Safety
+    ///
+    /// As [`bytes`](Self::bytes).
+    pub(crate) unsafe fn member<'a>(self, name: &str) -> Result<&'a str, Fault> {
+        if !(1..=MAX_MEMBER_LEN).contains(&self.len) {
+            return Err(Fault::argument(format!(
+                "{name} is {} bytes; it must be 1 to {MAX_MEMBER_LEN} bytes",
+                self.len
+            )));
+        }
+        // SAFETY: by this function's contract.
+        unsafe { self.text(name) }
     }
 
     /// Returns the bytes, or `None` where the view is NULL.

@@ -142,7 +142,11 @@ static void case_94_zero_length_is_empty_and_an_impossible_length_is_refused(voi
     otp_engine *engine = sample_engine();
     otp_store *store = sample_store();
     otp_binding *none = NULL;
+    otp_target nothing;
+    int32_t said = 0;
+    SIZED(otp_chain_head, head);
     SIZED(otp_verdict, verdict);
+    memset(&nothing, 0, sizeof nothing);
     options.tenant = view_of(NULL, 0);
     STATUS(OTP_STATUS_ARGUMENT, otp_binding_new(engine, &options, &none));
     CHECK(detail_names("tenant"));
@@ -165,6 +169,13 @@ static void case_94_zero_length_is_empty_and_an_impossible_length_is_refused(voi
     options.content_guessable = 2;
     STATUS(OTP_STATUS_ARGUMENT, otp_binding_new(engine, &options, &none));
     CHECK(detail_names("content_guessable") && none == NULL);
+    /* What no binding can name is nobody: a typing error, and not "nothing to lift". */
+    STATUS(OTP_STATUS_ARGUMENT, otp_engine_unlock(engine, store, view(""), view("7"), &said));
+    CHECK(detail_names("tenant is 0 bytes"));
+    STATUS(OTP_STATUS_ARGUMENT, otp_engine_reset_user(engine, store, view("acme"), view(""), view("why"), &said));
+    CHECK(detail_names("user is 0 bytes"));
+    STATUS(OTP_STATUS_ARGUMENT, otp_engine_chain_head(engine, store, view("acme"), &nothing, &head));
+    CHECK(detail_names("target.model is 0 bytes"));
     /* A code is any bytes, none too; one that could not lie in memory is no code. */
     OK(otp_engine_verify(engine, store, bound_to(engine, "15"), NULL, 0, &verdict));
     CHECK(verdict.rejection == OTP_REJECTION_MALFORMED);

@@ -230,8 +230,8 @@ def read_issued(out: c.otp_issued) -> Issued | Refusal:
             out.challenge_id.decode(), out.code.decode(), out.issued_at, out.expires_at,
             out.recipient.decode(), out.send, out.valid_for, out.minutes,
         ))  # fmt: skip
-    retry_at = out.retry_at if out.has_retry_at else None
-    return Refusal((REFUSAL_REASONS[out.refusal_reason], retry_at, out.challenge_id.decode() or None))
+    reason, named = REFUSAL_REASONS[out.refusal_reason], out.challenge_id.decode() or None
+    return Refusal((reason, out.retry_at if out.has_retry_at else None, named))
 
 
 def read_verdict(out: c.otp_verdict) -> Verdict:
