@@ -52,7 +52,7 @@ def test_no_error_and_no_lost_count(folder: Path) -> None:
     service = Service(folder)
     counted = run(service, int(os.environ.get(SECONDS, "3")))
     for event in ("issued", "accepted"):
-        happened = service.counter("otp_contract_events_total", event=event)
+        happened = service.counter("otp_reference_events_total", event=event)
         assert counted[event] <= happened <= counted[event] + CONNECTIONS, (event, happened)
     assert counted["faults"] == counted["errors"] == 0
     assert counted["accepted"] > 0

@@ -146,7 +146,7 @@ def statuses(code: Code) -> list[int | None]:
 
 def counter(service: Service, event: str) -> int:
     """Return how often the engine of a process told of such an event."""
-    return service.counter("otp_contract_events_total", event=event)
+    return service.counter("otp_reference_events_total", event=event)
 
 
 def test_where_one_process_is_killed_the_other_goes_on(

@@ -30,13 +30,13 @@ Exit code: 0 stopped, 1 stopped with requests cut off, 2 could not start.";
 #[non_exhaustive]
 pub struct Options {
     /// Try it out: users by the header X-Demo-User, keys made in the data folder, loopback alone
-    #[arg(long, env = "OTP_CONTRACT_DEMO", value_parser = FalseyValueParser::new())]
+    #[arg(long, env = "OTP_REFERENCE_DEMO", value_parser = FalseyValueParser::new())]
     pub demo: bool,
 
     /// Where to listen; port 0 takes any free one
     #[arg(
         long,
-        env = "OTP_CONTRACT_LISTEN",
+        env = "OTP_REFERENCE_LISTEN",
         default_value = "127.0.0.1:8069",
         value_name = "ADDRESS:PORT"
     )]
@@ -45,20 +45,20 @@ pub struct Options {
     /// The folder of the SQLite file and, unless named, of the key files
     #[arg(
         long,
-        env = "OTP_CONTRACT_DATA",
+        env = "OTP_REFERENCE_DATA",
         default_value = "otp-contract-data",
         value_name = "FOLDER"
     )]
     pub data: PathBuf,
 
     /// A PostgreSQL database in place of the SQLite file: postgres://user@host/name, or key=value pairs
-    #[arg(long, env = "OTP_CONTRACT_DATABASE", value_name = "URL")]
+    #[arg(long, env = "OTP_REFERENCE_DATABASE", value_name = "URL")]
     pub database: Option<String>,
 
     /// The file of the database user's password
     #[arg(
         long,
-        env = "OTP_CONTRACT_DATABASE_PASSWORD",
+        env = "OTP_REFERENCE_DATABASE_PASSWORD",
         value_name = "FILE",
         requires = "database"
     )]
@@ -67,7 +67,7 @@ pub struct Options {
     /// The database user that purges, where --database names one that may not delete
     #[arg(
         long,
-        env = "OTP_CONTRACT_PURGE_USER",
+        env = "OTP_REFERENCE_PURGE_USER",
         value_name = "NAME",
         requires = "database"
     )]
@@ -76,14 +76,14 @@ pub struct Options {
     /// The file of that user's password
     #[arg(
         long,
-        env = "OTP_CONTRACT_PURGE_PASSWORD",
+        env = "OTP_REFERENCE_PURGE_PASSWORD",
         value_name = "FILE",
         requires = "purge_user"
     )]
     pub purge_password: Option<PathBuf>,
 
     /// Make or upgrade the database's tables before the start
-    #[arg(long, env = "OTP_CONTRACT_MIGRATE", value_parser = FalseyValueParser::new())]
+    #[arg(long, env = "OTP_REFERENCE_MIGRATE", value_parser = FalseyValueParser::new())]
     pub migrate: bool,
 
     /// Take the store over as one of these keys, and stop: once, for cells from before canaries
@@ -95,96 +95,96 @@ pub struct Options {
     pub begin_store: bool,
 
     /// The file of the secrets that codes are made from [default: keys.json in the data folder]
-    #[arg(long, env = "OTP_CONTRACT_KEYS", value_name = "FILE")]
+    #[arg(long, env = "OTP_REFERENCE_KEYS", value_name = "FILE")]
     pub keys: Option<PathBuf>,
 
     /// The file of the key that signs records [default: signing.pem in the data folder]
-    #[arg(long, env = "OTP_CONTRACT_SIGNING_KEY", value_name = "FILE")]
+    #[arg(long, env = "OTP_REFERENCE_SIGNING_KEY", value_name = "FILE")]
     pub signing_key: Option<PathBuf>,
 
     /// A JWK set of the public keys that records were signed with before
-    #[arg(long, env = "OTP_CONTRACT_RETIRED_SIGNING_KEYS", value_name = "FILE")]
+    #[arg(long, env = "OTP_REFERENCE_RETIRED_SIGNING_KEYS", value_name = "FILE")]
     pub retired_signing_keys: Option<PathBuf>,
 
     /// How messages go out
-    #[arg(long, env = "OTP_CONTRACT_GATEWAY", value_enum, default_value = "log")]
+    #[arg(long, env = "OTP_REFERENCE_GATEWAY", value_enum, default_value = "log")]
     pub gateway: GatewayKind,
 
     /// Where the esms gateway listens
-    #[arg(long, env = "OTP_CONTRACT_GATEWAY_URL", default_value = crate::gateway::esms::URL, value_name = "URL")]
+    #[arg(long, env = "OTP_REFERENCE_GATEWAY_URL", default_value = crate::gateway::esms::URL, value_name = "URL")]
     pub gateway_url: String,
 
     /// The file of the esms gateway's user and password
-    #[arg(long, env = "OTP_CONTRACT_GATEWAY_CREDENTIALS", value_name = "FILE")]
+    #[arg(long, env = "OTP_REFERENCE_GATEWAY_CREDENTIALS", value_name = "FILE")]
     pub gateway_credentials: Option<PathBuf>,
 
     /// How long the gateway may take
-    #[arg(long, env = "OTP_CONTRACT_GATEWAY_TIMEOUT", default_value_t = 10, value_name = "SECONDS",
+    #[arg(long, env = "OTP_REFERENCE_GATEWAY_TIMEOUT", default_value_t = 10, value_name = "SECONDS",
           value_parser = value_parser!(u64).range(1..=60))]
     pub gateway_timeout: u64,
 
     /// The file that the log gateway appends messages to; without it they are printed
-    #[arg(long, env = "OTP_CONTRACT_OUTBOX", value_name = "FILE")]
+    #[arg(long, env = "OTP_REFERENCE_OUTBOX", value_name = "FILE")]
     pub outbox: Option<PathBuf>,
 
     /// Show the recipient's number masked in answers
-    #[arg(long, env = "OTP_CONTRACT_MASK_RECIPIENT", value_parser = FalseyValueParser::new())]
+    #[arg(long, env = "OTP_REFERENCE_MASK_RECIPIENT", value_parser = FalseyValueParser::new())]
     pub mask_recipient: bool,
 
     /// Requests at one time; more of them get 503
-    #[arg(long, env = "OTP_CONTRACT_MAX_REQUESTS", default_value_t = 256, value_name = "N",
+    #[arg(long, env = "OTP_REFERENCE_MAX_REQUESTS", default_value_t = 256, value_name = "N",
           value_parser = value_parser!(u32).range(1..=4096))]
     pub max_requests: u32,
 
     /// Connections at one time; more of them wait
-    #[arg(long, env = "OTP_CONTRACT_MAX_CONNECTIONS", default_value_t = 1024, value_name = "N",
+    #[arg(long, env = "OTP_REFERENCE_MAX_CONNECTIONS", default_value_t = 1024, value_name = "N",
           value_parser = value_parser!(u32).range(1..=65536))]
     pub max_connections: u32,
 
     /// Operations on the store at one time; more of them wait
-    #[arg(long, env = "OTP_CONTRACT_MAX_OPERATIONS", default_value_t = 8, value_name = "N",
+    #[arg(long, env = "OTP_REFERENCE_MAX_OPERATIONS", default_value_t = 8, value_name = "N",
           value_parser = value_parser!(u32).range(1..=64))]
     pub max_operations: u32,
 
     /// Messages on their way to the gateway at one time; more of them wait
-    #[arg(long, env = "OTP_CONTRACT_MAX_MESSAGES", default_value_t = 32, value_name = "N",
+    #[arg(long, env = "OTP_REFERENCE_MAX_MESSAGES", default_value_t = 32, value_name = "N",
           value_parser = value_parser!(u32).range(1..=256))]
     pub max_messages: u32,
 
     /// How long a request may take, its body included
-    #[arg(long, env = "OTP_CONTRACT_REQUEST_TIMEOUT", default_value_t = 30, value_name = "SECONDS",
+    #[arg(long, env = "OTP_REFERENCE_REQUEST_TIMEOUT", default_value_t = 30, value_name = "SECONDS",
           value_parser = value_parser!(u64).range(1..=600))]
     pub request_timeout: u64,
 
     /// How long the head of a request may take, and how long a connection may idle
-    #[arg(long, env = "OTP_CONTRACT_HEAD_TIMEOUT", default_value_t = 15, value_name = "SECONDS",
+    #[arg(long, env = "OTP_REFERENCE_HEAD_TIMEOUT", default_value_t = 15, value_name = "SECONDS",
           value_parser = value_parser!(u64).range(1..=600))]
     pub head_timeout: u64,
 
     /// How long requests are taken on after SIGTERM or SIGINT, while /health/ready says 503
-    #[arg(long, env = "OTP_CONTRACT_DRAIN_DELAY", default_value_t = 5, value_name = "SECONDS",
+    #[arg(long, env = "OTP_REFERENCE_DRAIN_DELAY", default_value_t = 5, value_name = "SECONDS",
           value_parser = value_parser!(u64).range(0..=600))]
     pub drain_delay: u64,
 
     /// How long requests at work may go on after that
-    #[arg(long, env = "OTP_CONTRACT_SHUTDOWN_TIMEOUT", default_value_t = 30, value_name = "SECONDS",
+    #[arg(long, env = "OTP_REFERENCE_SHUTDOWN_TIMEOUT", default_value_t = 30, value_name = "SECONDS",
           value_parser = value_parser!(u64).range(1..=600))]
     pub shutdown_timeout: u64,
 
     /// How often to drop what is over; 0 leaves that to another service on the same database
-    #[arg(long, env = "OTP_CONTRACT_PURGE_INTERVAL", default_value_t = 600, value_name = "SECONDS",
+    #[arg(long, env = "OTP_REFERENCE_PURGE_INTERVAL", default_value_t = 600, value_name = "SECONDS",
           value_parser = value_parser!(u64).range(0..=86400))]
     pub purge_interval: u64,
 
     /// The clock is right though it lies far ahead of what the store knows, after a long rest say:
     /// the first purge believes it
-    #[arg(long, env = "OTP_CONTRACT_CONFIRM_CLOCK")]
+    #[arg(long, env = "OTP_REFERENCE_CONFIRM_CLOCK", value_parser = FalseyValueParser::new())]
     pub confirm_clock: bool,
 
     /// Erase the personal details and the captured image of the N-th signature of a field, and end
     #[arg(
         long,
-        env = "OTP_CONTRACT_ERASE",
+        env = "OTP_REFERENCE_ERASE",
         num_args = 5,
         value_delimiter = ' ',
         value_names = ["TENANT", "MODEL", "FIELD", "RECORD", "N"]
@@ -204,7 +204,7 @@ pub struct Options {
     pub reset_user: Option<Vec<String>>,
 
     /// The least that is logged: JSON lines on standard error
-    #[arg(long, env = "OTP_CONTRACT_LOG", value_enum, default_value = "info")]
+    #[arg(long, env = "OTP_REFERENCE_LOG", value_enum, default_value = "info")]
     pub log: LogLevel,
 }
 

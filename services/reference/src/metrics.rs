@@ -63,7 +63,7 @@ pub(crate) struct Events(Family<Kind, Counter>);
 
 impl Metrics {
     pub(crate) fn new(events: Events) -> Self {
-        let mut registry = Registry::with_prefix("otp_contract");
+        let mut registry = Registry::with_prefix("otp_reference");
         let seconds =
             Family::new_with_constructor((|| Histogram::new(BUCKETS)) as fn() -> Histogram);
         let (requests, answers, messages) =

@@ -1,8 +1,9 @@
 //! Each row of the contract's table of statuses, and what its clients rely on.
 
 use core::sync::atomic::{AtomicU64, Ordering};
+use core::time::Duration;
 
-use otp_engine::{ContentDigest, message::MessageTemplate};
+use otp_engine::{Clock as _, ContentDigest, message::MessageTemplate};
 use otp_engine_reference::directory::{Denial, Terms};
 use serde_json::json;
 
@@ -483,7 +484,7 @@ fn of_parallel_right_codes_one_signs() {
     assert_eq!(
         service
             .client()
-            .count(r#"otp_contract_events_total{event="accepted"}"#),
+            .count(r#"otp_reference_events_total{event="accepted"}"#),
         1
     );
 }
@@ -495,6 +496,29 @@ fn what_is_over_is_dropped() {
     client.send(&with(place(), json!({"redirect_url": "/a"})));
     service.pass_days(4);
     otp_engine_testkit::wait_until("cells are dropped", || {
-        client.count("otp_contract_purged_cells_total") > 0
+        client.count("otp_reference_purged_cells_total") > 0
     });
+}
+
+#[test]
+fn case_154_after_a_long_rest_a_purge_waits_until_the_clock_is_confirmed() {
+    let setup = Setup::new();
+    let dropped = |service: &Service| service.client().count("otp_reference_purged_cells_total");
+    let failed = |service: &Service| service.client().count("otp_reference_purge_failures_total");
+    let mut service = setup.clone().start(&["--purge-interval", "1"]);
+    service.pass_days(4);
+    otp_engine_testkit::wait_until("a purge leaves its mark", || dropped(&service) > 0);
+    assert!(service.join());
+
+    let now = setup.clock.now().unwrap();
+    let rest = Duration::from_secs(400 * 86_400);
+    setup.clock.set(now.saturating_add(rest));
+    let mut service = setup.clone().start(&["--purge-interval", "1"]);
+    otp_engine_testkit::wait_until("a purge is refused", || failed(&service) > 0);
+    assert_eq!(dropped(&service), 0);
+    assert!(service.join());
+
+    let service = setup.start(&["--purge-interval", "1", "--confirm-clock"]);
+    otp_engine_testkit::wait_until("cells are dropped", || dropped(&service) > 0);
+    assert_eq!(failed(&service), 0);
 }

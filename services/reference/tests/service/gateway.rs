@@ -33,11 +33,11 @@ fn a_refused_message_is_refunded() {
     let sent = client.send(&place());
     assert_eq!(sent["status"], 200, "the status in the body counts: {sent}");
     assert_eq!(
-        client.count(r#"otp_contract_messages_total{outcome="refused"}"#),
+        client.count(r#"otp_reference_messages_total{outcome="refused"}"#),
         1
     );
     assert_eq!(
-        client.count(r#"otp_contract_events_total{event="delivery_failed_refunded"}"#),
+        client.count(r#"otp_reference_events_total{event="delivery_failed_refunded"}"#),
         1
     );
     assert_eq!(client.verify(place(), &service.code())["status"], 200);

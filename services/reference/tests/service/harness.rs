@@ -23,6 +23,7 @@ use tokio::sync::oneshot;
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 /// How to start a service; what is not said is as in the demonstration.
+#[derive(Clone)]
 pub(crate) struct Setup {
     pub(crate) folder: Arc<Folder>,
     /// The name of the data folder in it.

@@ -201,7 +201,7 @@ fn pages_keys_counts_and_health_are_served() {
     assert_eq!(client.get("/health/live").0, 200);
     client.send(&place());
     client.verify(place(), "x");
-    let counted = |name: &str| client.count(&format!("otp_contract_{name}"));
+    let counted = |name: &str| client.count(&format!("otp_reference_{name}"));
     assert_eq!(counted(r#"events_total{event="issued"}"#), 1);
     assert_eq!(counted(r#"events_total{event="rejected_malformed"}"#), 1);
     assert_eq!(counted(r#"answers_total{route="verify",status="400"}"#), 1);

@@ -49,7 +49,7 @@ fn case_397_a_gateways_long_status_is_reported_and_answered() {
         (&sent["status"], &sent["esms_otp_response_status"]),
         (&json!(502), &json!("INVALID_NUMBER"))
     );
-    let name = r#"otp_contract_events_total{event="delivery_failed_refunded"}"#;
+    let name = r#"otp_reference_events_total{event="delivery_failed_refunded"}"#;
     assert_eq!(client.count(name), 1, "the report was not lost");
 }
 

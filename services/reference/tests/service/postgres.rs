@@ -67,7 +67,7 @@ fn case_250_a_role_of_its_own_purges_and_readiness_shows_where_none_may() {
     let service = again(&first).start(&flags);
     let client = service.client();
     wait_until("a purge has failed", || {
-        client.count("otp_contract_purge_failures_total") > 0
+        client.count("otp_reference_purge_failures_total") > 0
     });
     // It serves, and says what its operator must see.
     assert_eq!(
@@ -84,13 +84,13 @@ fn case_250_a_role_of_its_own_purges_and_readiness_shows_where_none_may() {
     assert_eq!(sent["status"], 200, "{sent}");
     service.pass_days(4);
     wait_until("cells are dropped", || {
-        client.count("otp_contract_purged_cells_total") > 0
+        client.count("otp_reference_purged_cells_total") > 0
     });
     assert_eq!(
         ready(&client),
         (200, json!({"status": "ready", "purge": "done"}))
     );
-    assert_eq!(client.count("otp_contract_purge_failures_total"), 0);
+    assert_eq!(client.count("otp_reference_purge_failures_total"), 0);
     drop(service);
 
     let error = again(&first).open(&[&flags[..4], &["--purge-user", "nobody"]].concat());
@@ -136,7 +136,7 @@ fn case_251_an_image_that_was_captured_on_one_host_is_shown_on_another() {
         "The captured signature is missing in the store"
     );
     assert_eq!(missing.get("signature"), None);
-    let name = r#"otp_contract_failures_total{cause="missing_image"}"#;
+    let name = r#"otp_reference_failures_total{cause="missing_image"}"#;
     assert_eq!(there.count(name), 1);
 }
 
@@ -156,7 +156,7 @@ fn case_264_a_refusal_of_the_server_is_told_apart() {
         "The store is not available; try again in a moment"
     );
     assert_eq!(refused["reference"].as_str().unwrap().len(), 12);
-    let name = r#"otp_contract_failures_total{cause="unavailable"}"#;
+    let name = r#"otp_reference_failures_total{cause="unavailable"}"#;
     assert_eq!(client.count(name), 1);
     let (http, body) = ready(&client);
     assert_eq!(

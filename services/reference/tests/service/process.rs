@@ -17,7 +17,7 @@ use crate::harness::{Client, code_in, place, with, wrong};
 pub(crate) fn program(flags: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_otp-engine-reference"));
     // What the machine of the test sets must not decide here.
-    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("OTP_CONTRACT_")) {
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("OTP_REFERENCE_")) {
         command.env_remove(name);
     }
     command.args(flags);
@@ -181,7 +181,7 @@ fn case_263_a_full_disk_is_not_ready_and_told_apart() {
     assert_eq!(failed["status"], 500, "{failed}");
     assert_eq!(failed["message"], "The store is full; try again later");
     assert_eq!(
-        client.count(r#"otp_contract_failures_total{cause="full"}"#),
+        client.count(r#"otp_reference_failures_total{cause="full"}"#),
         1
     );
     let (http, body) = client.get("/health/ready");
@@ -288,9 +288,9 @@ fn keys_are_made_once_and_settings_come_from_the_environment_too() {
     for signal in ["INT", "TERM"] {
         let mut command = program(&[]);
         command
-            .env("OTP_CONTRACT_DEMO", "1")
-            .env("OTP_CONTRACT_LISTEN", "127.0.0.1:0")
-            .env("OTP_CONTRACT_DATA", &data);
+            .env("OTP_REFERENCE_DEMO", "1")
+            .env("OTP_REFERENCE_LISTEN", "127.0.0.1:0")
+            .env("OTP_REFERENCE_DATA", &data);
         let running = Running::start(command, &log);
         keys.push(running.client.get("/.well-known/jwks.json").1);
         assert_eq!(running.stop(signal), Some(0), "{}", text(&log));
@@ -500,7 +500,7 @@ fn help_names_each_flag_and_its_variable() {
         .collect();
     assert!(flags.len() > 20, "{help}");
     assert_eq!(
-        help.matches("[env: OTP_CONTRACT_").count(),
+        help.matches("[env: OTP_REFERENCE_").count(),
         flags.len() - 10, // the five files of secrets, and the five acts, which no environment does
         "{help}"
     );

@@ -54,7 +54,7 @@ fn case_396_a_reset_of_a_slot_lifts_what_holds_it_up_and_nothing_that_was_used()
     assert_eq!(client.verify(place(), &code)["status"], 200);
     let _ = server.reset_slot(&siti(), &FIELD, "once more").unwrap();
     assert_eq!(client.verify(place(), &code)["status"], 400, "used is used");
-    let name = r#"otp_contract_events_total{event="slot_reset"}"#;
+    let name = r#"otp_reference_events_total{event="slot_reset"}"#;
     assert!(client.count(name) >= 1);
     let mut nobody = siti();
     nobody.mobile = None;

@@ -80,7 +80,7 @@ fn a_client_that_goes_away_takes_nothing_back() {
     service.setup.esms.release();
     let client = Client::of(service.address, "7");
     otp_engine_testkit::wait_until("the delivery is reported", || {
-        client.count(r#"otp_contract_events_total{event="delivered"}"#) == 1
+        client.count(r#"otp_reference_events_total{event="delivered"}"#) == 1
     });
     assert_eq!(client.verify(place(), &service.code())["status"], 200);
     assert!(service.join());
