@@ -1,7 +1,9 @@
 //! Mutation testing of the decision modules: a changed line must make some test fail.
 
+use std::path::Path;
+
 use anyhow::{Result, ensure};
-use xshell::{Shell, cmd};
+use xshell::{Cmd, Shell, cmd};
 
 use crate::coverage;
 use crate::dependencies::CORE;
@@ -11,31 +13,36 @@ use crate::job::Job;
 const GOAL: usize = 95;
 
 /// Mutates the modules, as `.cargo/mutants.toml` says; survivors are listed even when the goal is met.
+///
+/// Two passes: first the tests that are built and run within seconds, not optimised; then, to what survived,
+/// all tests of the core, optimised and with none left out. A time-out of the first pass is tried again too.
 pub(crate) fn checks(job: &mut Job<'_>) {
     job.check("enough of the mutants that compile are caught", |job| {
-        coverage::decision_modules(job.world)?;
+        let modules = coverage::decision_modules(job.world)?;
         let (sh, home) = (job.sh(), job.world.own("mutants"));
         // Of an earlier run: they would be taken for this one's if the tool failed at its start.
         sh.remove_path(&home)?;
         sh.create_dir(&home)?;
-        let mutants = cmd!(
-            sh,
-            "cargo mutants --package {CORE} --no-shuffle --jobs 1 --timeout 200 --output {home}"
-        );
-        // A changed line is built within seconds so, and most mutants die in the first test programs.
-        let mutants = mutants
-            .env("CARGO_PROFILE_TEST_OPT_LEVEL", "0")
-            .env("CARGO_INCREMENTAL", "1")
-            .env_remove("CARGO_TARGET_DIR"); // that of its copy of the sources is its own
-        // The exit code tells survivors (2) from time-outs (3); the lists tell both.
-        job.run(mutants)?;
-        let list = |name| lines(sh, &home.join("mutants.out").join(name));
-        let caught = list("caught.txt")?.len() + list("timeout.txt")?.len();
-        let missed = list("missed.txt")?;
+        let lists = home.join("mutants.out");
+        let quick = cmd!(sh, "cargo mutants --package {CORE} --jobs 1 --timeout 200");
+        job.run(set_up(quick, &home).env("CARGO_PROFILE_TEST_OPT_LEVEL", "0"))?;
+        let first = Pass::read(sh, &lists)?;
+        let mut missed = Vec::new();
+        if first.left() > 0 {
+            let files = modules.iter().flat_map(|file| ["--file", file.as_str()]);
+            let whole = cmd!(
+                sh,
+                "cargo mutants --no-config --package {CORE} --all-features {files...} --iterate --jobs 1 --timeout 400"
+            );
+            // Behind all options: what follows the two dashes is for `cargo test`.
+            job.run(set_up(whole, &home).args(["--", "--lib", "--tests"]))?;
+            missed = first.survivors(Pass::read(sh, &lists)?)?;
+        }
         for survivor in &missed {
             job.note(format!("survived: {survivor}"));
         }
-        let viable = caught + missed.len();
+        let viable = first.caught + first.left();
+        let caught = viable - missed.len();
         job.figure(
             "mutants of the decision modules caught",
             format!("{caught} of {viable}"),
@@ -44,9 +51,55 @@ pub(crate) fn checks(job: &mut Job<'_>) {
     });
 }
 
-/// The lines of a list that cargo-mutants leaves.
-fn lines(sh: &Shell, list: &std::path::Path) -> Result<Vec<String>> {
-    Ok(sh.read_file(list)?.lines().map(str::to_owned).collect())
+/// Has a pass write its lists to `home`, and build there: dependencies once for both.
+fn set_up<'a>(pass: Cmd<'a>, home: &Path) -> Cmd<'a> {
+    pass.arg("--output")
+        .arg(home)
+        .env("CARGO_TARGET_DIR", home.join("target"))
+        .env("CARGO_INCREMENTAL", "1")
+        .env("CARGO_PROFILE_TEST_DEBUG", "0")
+}
+
+/// What cargo-mutants' lists say of one pass.
+#[derive(Clone, Debug, Default)]
+struct Pass {
+    caught: usize,
+    timed_out: usize,
+    unviable: usize,
+    missed: Vec<String>,
+}
+
+impl Pass {
+    fn read(sh: &Shell, folder: &Path) -> Result<Self> {
+        let list = |name| -> Result<Vec<String>> {
+            let text = sh.read_file(folder.join(name))?;
+            Ok(text.lines().map(str::to_owned).collect())
+        };
+        Ok(Self {
+            caught: list("caught.txt")?.len(),
+            timed_out: list("timeout.txt")?.len(),
+            unviable: list("unviable.txt")?.len(),
+            missed: list("missed.txt")?,
+        })
+    }
+
+    /// How many the next pass has to try.
+    const fn left(&self) -> usize {
+        self.missed.len() + self.timed_out
+    }
+
+    /// What survives the second pass too.
+    ///
+    /// # Errors
+    ///
+    /// The second pass did not try what the first one left: its tests fail without any mutant, perhaps.
+    fn survivors(&self, second: Self) -> Result<Vec<String>> {
+        // What compiled and does not so with all tests is noticed.
+        let tried = second.caught + second.unviable + second.left();
+        let left = self.left();
+        ensure!(tried == left, "{tried} of {left} survivors tried again");
+        Ok(second.missed)
+    }
 }
 
 fn judge(caught: usize, viable: usize) -> Result<()> {
@@ -68,6 +121,23 @@ mod tests {
 
     #[test]
     fn without_its_lists_a_run_is_an_error() {
-        assert!(lines(&Shell::new().unwrap(), "no/such/list".as_ref()).is_err());
+        assert!(Pass::read(&Shell::new().unwrap(), "no/such/list".as_ref()).is_err());
+    }
+
+    #[test]
+    fn what_the_second_pass_did_not_try_is_an_error() {
+        let pass = |caught, timed_out, unviable, missed: &[&str]| Pass {
+            caught,
+            timed_out,
+            unviable,
+            missed: missed.iter().map(|&name| name.to_owned()).collect(),
+        };
+        let first = pass(9, 1, 5, &["a", "b", "c"]);
+        let survivors = |second| first.survivors(second);
+        assert_eq!(survivors(pass(1, 1, 1, &["c"])).unwrap(), ["c"]);
+        assert!(survivors(pass(4, 0, 0, &[])).unwrap().is_empty());
+        let none = survivors(Pass::default()).unwrap_err();
+        assert_eq!(none.to_string(), "0 of 4 survivors tried again");
+        assert!(survivors(pass(2, 0, 0, &["c"])).is_err());
     }
 }
