@@ -5,7 +5,7 @@ use core::{fmt, str};
 
 use sha2::{Digest, Sha256};
 
-use crate::{Recipient, shown};
+use crate::{Error, Recipient, shown};
 
 /// The longest text of one member of a [`Binding`], in bytes of UTF-8.
 pub const MAX_MEMBER_LEN: usize = 128;
@@ -286,22 +286,12 @@ impl<'a> BindingBuilder<'a> {
         let mut append = |part: &[u8]| canonical.extend_from_slice(part);
         let (mut ends, mut length) = ([0; MEMBERS], 0);
         for ((member, name), end) in self.members.into_iter().zip(NAMES).zip(&mut ends) {
-            match member {
-                None => return error(name, Problem::Missing),
-                Some("") => return error(name, Problem::Empty),
-                Some(given) if given.len() > MAX_MEMBER_LEN => {
-                    return error(name, Problem::TooLong(given.len()));
-                }
-                Some(given) => match shown::first_hidden(given) {
-                    Some(symbol) if symbol.is_control() => return error(name, Problem::Control),
-                    Some(symbol) => return error(name, Problem::Hidden(symbol)),
-                    None if !shown::shows(given) => return error(name, Problem::Blank),
-                    None => {
-                        feed_text(given, &mut append);
-                        length += LENGTH + given.len();
-                    }
-                },
-            }
+            let Some(given) = member else {
+                return error(name, Problem::Missing);
+            };
+            check_member(name, given)?;
+            feed_text(given, &mut append);
+            length += LENGTH + given.len();
             // Six members of at most 128 bytes: the sum fits.
             *end = u16::try_from(length).unwrap_or(u16::MAX);
         }
@@ -323,6 +313,47 @@ impl<'a> BindingBuilder<'a> {
             content: self.content,
         })
     }
+}
+
+/// Checks one text of a binding, wherever it is given.
+fn check_member(member: &'static str, text: &str) -> Result<(), BindingError> {
+    let problem = match (text, shown::first_hidden(text)) {
+        ("", _) => Problem::Empty,
+        _ if text.len() > MAX_MEMBER_LEN => Problem::TooLong(text.len()),
+        (_, Some(symbol)) if symbol.is_control() => Problem::Control,
+        (_, Some(symbol)) => Problem::Hidden(symbol),
+        _ if !shown::shows(text) => Problem::Blank,
+        _ => return Ok(()),
+    };
+    Err(BindingError { member, problem })
+}
+
+/// Checks the tenant and the user of an operation that has no binding: a name that none can have is a
+/// mistake of the caller's, and not somebody of whom nothing is known.
+///
+/// # Errors
+///
+/// [`Error::Binding`].
+pub(crate) fn check_user(tenant: &str, user: &str) -> Result<(), Error> {
+    check_member("user", user).map_err(Error::Binding)?;
+    check_tenant(tenant)
+}
+
+/// As [`check_user`], of the tenant alone.
+pub(crate) fn check_tenant(tenant: &str) -> Result<(), Error> {
+    check_member("tenant", tenant).map_err(Error::Binding)
+}
+
+/// As [`check_user`], of a tenant and a target.
+pub(crate) fn check_target(tenant: &str, target: &Target<'_>) -> Result<(), Error> {
+    for (member, text) in [
+        ("target.model", target.model),
+        ("target.field", target.field),
+        ("target.id", target.id),
+    ] {
+        check_member(member, text).map_err(Error::Binding)?;
+    }
+    check_tenant(tenant)
 }
 
 /// The member of a binding that is out of bounds, and how.

@@ -275,7 +275,7 @@ impl Engine {
         tenant: &str,
         user: &str,
     ) -> Result<UnlockOutcome, Error> {
-        self.run(store, |context| Ok(Unlock::new(context, tenant, user)))
+        self.run(store, |context| Unlock::new(context, tenant, user))
     }
 
     /// Lifts what holds the slot of `binding` up: used-up attempts, closing time, cooldown, and what
@@ -365,7 +365,7 @@ impl Engine {
         target: &Target<'_>,
         limit: usize,
     ) -> Result<Vec<SignatureRecord>, Error> {
-        let head = ReadChainHead::new(&self.context(store.class()), tenant, target);
+        let head = ReadChainHead::new(&self.context(store.class()), tenant, target)?;
         let mut trail = Trail::new(&head, &self.repeat(store, &head)?, limit);
         while let Some(read) = trail.next(&self.shared.keys) {
             trail.follow(self.repeat(store, &read)?)?;
@@ -385,9 +385,7 @@ impl Engine {
         tenant: &str,
         target: &Target<'_>,
     ) -> Result<ChainHead, Error> {
-        self.run(store, |context| {
-            Ok(ReadChainHead::new(context, tenant, target))
-        })
+        self.run(store, |context| ReadChainHead::new(context, tenant, target))
     }
 
     /// Erases personal details of one signature record: their disclosures are dropped and a
@@ -403,7 +401,7 @@ impl Engine {
         store: &dyn Store,
         request: &EraseRequest<'_>,
     ) -> Result<EraseOutcome, Error> {
-        self.run(store, |context| Ok(Erase::new(context, request)))
+        self.run(store, |context| Erase::new(context, request))
     }
 
     /// Drops at most `limit` cells whose time is over; returns how many. Call it now and then, once

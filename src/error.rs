@@ -3,7 +3,7 @@
 use alloc::boxed::Box;
 use core::fmt;
 
-use crate::{oath, record::KeyError, store};
+use crate::{binding::BindingError, oath, record::KeyError, store};
 
 /// The reason why no answer is known.
 ///
@@ -15,6 +15,8 @@ use crate::{oath, record::KeyError, store};
 pub enum Error {
     /// The store failed; its own error says whether the commit may have been applied.
     Store(store::Error),
+    /// A tenant, user or target is one that no [`Binding`](crate::Binding) can have; nothing was loaded.
+    Binding(BindingError),
     /// The policy asks for a content digest, and the binding has none; nothing was loaded.
     ContentRequired,
     /// The engine signs records, and the store may lose cells; nothing was loaded.
@@ -60,6 +62,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Store(_) => "the store failed",
+            Self::Binding(_) => "invalid tenant, user or target",
             Self::ContentRequired => {
                 "the policy requires a content digest, and the binding has none"
             }
@@ -102,6 +105,7 @@ impl core::error::Error for Error {
             Self::Store(error) => Some(error),
             Self::SigningKey(error) => Some(error),
             Self::Oath(error) => Some(error),
+            Self::Binding(error) => Some(error),
             Self::Randomness(Some(cause)) => Some(cause.as_ref()),
             _ => None,
         }

@@ -145,7 +145,7 @@ impl AsyncEngine {
 
         /// Lifts what wrong guesses put on a user.
         unlock(tenant: &str, user: &str) -> UnlockOutcome =
-            |context| Ok(Unlock::new(context, tenant, user));
+            |context| Unlock::new(context, tenant, user);
 
         /// Lifts what holds the slot of `binding` up.
         reset_slot(binding: &Binding, reason: &str) -> ResetOutcome =
@@ -161,11 +161,11 @@ impl AsyncEngine {
 
         /// Returns how many signature records a target has, and the digest of the newest.
         chain_head(tenant: &str, target: &Target<'_>) -> ChainHead =
-            |context| Ok(ReadChainHead::new(context, tenant, target));
+            |context| ReadChainHead::new(context, tenant, target);
 
         /// Erases personal details of one signature record.
         erase(request: &EraseRequest<'_>) -> EraseOutcome =
-            |context| Ok(Erase::new(context, request));
+            |context| Erase::new(context, request);
     }
 
     /// Issues a code for `binding`, or hands out the live one once more: [`Engine::issue`].
@@ -238,7 +238,7 @@ impl AsyncEngine {
         target: &Target<'_>,
         limit: usize,
     ) -> Result<Vec<SignatureRecord>, Error> {
-        let head = ReadChainHead::new(&self.engine.context(store.class()), tenant, target);
+        let head = ReadChainHead::new(&self.engine.context(store.class()), tenant, target)?;
         let mut trail = Trail::new(&head, &self.repeat(store, &head).await?, limit);
         while let Some(read) = trail.next(&self.engine.shared.keys) {
             trail.follow(self.repeat(store, &read).await?)?;

@@ -2,6 +2,7 @@
 //! used stays used.
 
 use super::{BindingCells, Context, Decided, Decision, Loaded, Operation, SLOT, Subject, put_slot};
+use crate::binding::{check_tenant, check_user};
 use crate::challenge::Challenge;
 use crate::event::{EventKind, EventKinds};
 use crate::meter::Meter;
@@ -83,13 +84,14 @@ pub(crate) struct ResetMeter<'a> {
 impl<'a> ResetMeter<'a> {
     /// # Errors
     ///
-    /// [`Error::ResetReason`].
+    /// [`Error::Binding`], [`Error::ResetReason`].
     pub(crate) fn of_recipient(
         context: &Context<'_>,
         tenant: &'a str,
         recipient: &'a Recipient,
         reason: &'a str,
     ) -> Result<Self, Error> {
+        check_tenant(tenant)?;
         Ok(Self {
             key: context.keys.tenant(tenant).recipient_meter(recipient),
             subject: Subject::Recipient { tenant, recipient },
@@ -99,13 +101,14 @@ impl<'a> ResetMeter<'a> {
 
     /// # Errors
     ///
-    /// [`Error::ResetReason`].
+    /// As [`of_recipient`](Self::of_recipient).
     pub(crate) fn of_user(
         context: &Context<'_>,
         tenant: &'a str,
         user: &'a str,
         reason: &'a str,
     ) -> Result<Self, Error> {
+        check_user(tenant, user)?;
         Ok(Self {
             key: context.keys.tenant(tenant).user_meter(user),
             subject: Subject::User { tenant, user },

@@ -5,6 +5,7 @@ use super::oath::put_credential;
 use super::reset::{ResetOutcome, check_reason, decided};
 use super::{Context, Decided, Loaded, Operation, Subject};
 use crate::Error;
+use crate::binding::check_user;
 use crate::event::EventKind;
 use crate::oath::Device;
 use crate::oath::credential::Credential;
@@ -37,8 +38,9 @@ pub(crate) struct ResetDevice<'a> {
 impl<'a> ResetDevice<'a> {
     /// # Errors
     ///
-    /// [`Error::ResetReason`].
+    /// [`Error::Binding`], [`Error::ResetReason`].
     pub(crate) fn new(context: &Context<'_>, request: &DeviceReset<'a>) -> Result<Self, Error> {
+        check_user(request.tenant, request.user)?;
         check_reason(request.reason)?;
         let names = context.keys.tenant(request.tenant);
         Ok(Self {

@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 
 use super::{Context, Decided, Decision, Loaded, Operation};
+use crate::binding::check_target;
 use crate::chain_head::{ChainHead, Stored as _};
 use crate::seal::Writes;
 use crate::store::{Key, Kind};
@@ -14,9 +15,17 @@ pub(crate) struct ReadChainHead {
 }
 
 impl ReadChainHead {
-    pub(crate) fn new(context: &Context<'_>, tenant: &str, target: &Target<'_>) -> Self {
+    /// # Errors
+    ///
+    /// [`Error::Binding`].
+    pub(crate) fn new(
+        context: &Context<'_>,
+        tenant: &str,
+        target: &Target<'_>,
+    ) -> Result<Self, Error> {
+        check_target(tenant, target)?;
         let key = context.keys.tenant(tenant).chain_head(target);
-        Self { key }
+        Ok(Self { key })
     }
 }
 
@@ -116,15 +125,19 @@ pub(crate) struct Erase<'a> {
 }
 
 impl<'a> Erase<'a> {
-    pub(crate) fn new(context: &Context<'_>, request: &EraseRequest<'a>) -> Self {
+    /// # Errors
+    ///
+    /// [`Error::Binding`].
+    pub(crate) fn new(context: &Context<'_>, request: &EraseRequest<'a>) -> Result<Self, Error> {
+        check_target(request.tenant, &request.target)?;
         let head = context
             .keys
             .tenant(request.tenant)
             .chain_head(&request.target);
-        Self {
+        Ok(Self {
             key: context.keys.record_key(&head, request.sequence),
             details: request.details,
-        }
+        })
     }
 }
 

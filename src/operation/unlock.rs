@@ -1,6 +1,8 @@
 //! Unlock: lifts what wrong guesses put on a user. Slots, sends and recipients stay as they are.
 
 use super::{Context, Decided, Decision, Loaded, Operation, Subject};
+use crate::Error;
+use crate::binding::check_user;
 use crate::event::{EventKind, EventKinds};
 use crate::meter::Meter;
 use crate::seal::Writes;
@@ -27,9 +29,17 @@ pub(crate) struct Unlock<'a> {
 }
 
 impl<'a> Unlock<'a> {
-    pub(crate) fn new(context: &Context<'_>, tenant: &'a str, user: &'a str) -> Self {
+    /// # Errors
+    ///
+    /// [`Error::Binding`].
+    pub(crate) fn new(
+        context: &Context<'_>,
+        tenant: &'a str,
+        user: &'a str,
+    ) -> Result<Self, Error> {
+        check_user(tenant, user)?;
         let key = context.keys.tenant(tenant).user_meter(user);
-        Self { key, tenant, user }
+        Ok(Self { key, tenant, user })
     }
 }
 

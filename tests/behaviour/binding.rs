@@ -4,8 +4,8 @@ use std::sync::Barrier;
 
 use crate::support::fixture::{self, Harness, at, binding, content, keys, mobile, parts, record};
 use otp_engine::{
-    Binding, Email, Error, KeyRing, Policy, Rejection, Submission, Target, Timestamp,
-    verdict::RefusalReason,
+    Binding, Email, Error, KeyRing, MemoryStore, Policy, Rejection, Submission, Target, Timestamp,
+    operation::EraseRequest, verdict::RefusalReason,
 };
 
 #[test]
@@ -299,7 +299,7 @@ fn case_82_ids_and_tokens_are_distinct_under_the_default_randomness() {
     let engine = otp_engine::Engine::builder(keys())
         .policy(Policy::builder().token().build().unwrap())
         .build();
-    let store = otp_engine::MemoryStore::new();
+    let store = MemoryStore::new();
     let mut seen = std::collections::HashSet::new();
     for n in 0..64 {
         let (name, number) = (n.to_string(), format!("6012345{n:04}"));
@@ -311,5 +311,66 @@ fn case_82_ids_and_tokens_are_distinct_under_the_default_randomness() {
             .unwrap();
         let issued = engine.issue(&store, &target).unwrap().issued().unwrap();
         assert!(seen.insert(issued.id.to_string()) && seen.insert(issued.code.as_str().to_owned()));
+    }
+}
+
+#[test]
+fn a_name_that_no_binding_can_have_is_an_error_and_not_nobody() {
+    let (engine, store) = (
+        Harness::new().engine,
+        MemoryStore::keeping_records_until_exit(),
+    );
+    let named = |result: Result<(), Error>| match result {
+        Err(Error::Binding(error)) => error.to_string(),
+        other => panic!("{other:?}"),
+    };
+    let target = |id| Target {
+        model: "loan",
+        field: "signature",
+        id,
+    };
+    let long = "7".repeat(129);
+    let recipient = mobile("60123456789").into();
+    for (result, text) in [
+        (
+            engine.unlock(&store, "", "7").map(drop),
+            "tenant is empty; it must be 1 to 128 bytes",
+        ),
+        (
+            engine.reset_user(&store, "acme", &long, "why").map(drop),
+            "user is 129 bytes; it must be 1 to 128 bytes",
+        ),
+        (
+            engine
+                .reset_recipient(&store, "\u{2007}", &recipient, "why")
+                .map(drop),
+            "tenant has no visible character",
+        ),
+        (
+            engine
+                .signatures(&store, "acme", &target("a\nb"), 1)
+                .map(drop),
+            "target.id holds a control character",
+        ),
+        (
+            engine.chain_head(&store, "acme", &target("")).map(drop),
+            "target.id is empty; it must be 1 to 128 bytes",
+        ),
+        (
+            engine
+                .erase(
+                    &store,
+                    &EraseRequest {
+                        tenant: "acme",
+                        target: target("\u{202E}1"),
+                        sequence: 1,
+                        details: &[],
+                    },
+                )
+                .map(drop),
+            "target.id holds U+202E, which is invisible or changes the writing direction",
+        ),
+    ] {
+        assert_eq!(named(result), text);
     }
 }
