@@ -19,7 +19,9 @@ pub enum Error {
     Binding(BindingError),
     /// The policy asks for a content digest, and the binding has none; nothing was loaded.
     ContentRequired,
-    /// The engine signs records, and the store may lose cells; nothing was loaded.
+    /// The store may lose cells, and what is asked must be kept for ever: a signature record, or what was used
+    /// of a device whose codes have a counter or a question. Nothing was loaded. See
+    /// [`Class::Permanent`](crate::store::Class::Permanent).
     NotPermanent,
     /// The rate limits lock a user without end, and the store would forget that: set
     /// [`lock_ends_after`](crate::rate_limits::RateLimitsBuilder::lock_ends_after). Nothing was loaded.
@@ -67,7 +69,8 @@ impl fmt::Display for Error {
                 "the policy requires a content digest, and the binding has none"
             }
             Self::NotPermanent => {
-                "the engine signs records, but the store may lose cells; use a permanent store"
+                "the store may lose cells; signature records, and codes of devices by counter or question, \
+                 need one that keeps them for ever: a database, a file, or a memory store that keeps records"
             }
             Self::LockWithoutEnd => {
                 "the store cannot keep a lock that only an unlock ends; set lock_ends_after in the \
@@ -87,8 +90,8 @@ impl fmt::Display for Error {
             Self::Oath(_) => "invalid OATH suite or input",
             Self::Tampered => "a stored cell was modified outside the engine",
             Self::ForeignStore => {
-                "the store belongs to another index secret; use the keys that it was created with, or \
-                 call begin_store to discard its contents"
+                "the store was begun with another index secret; use the keys that it was begun with \
+                 (begin_store would give up all that it holds)"
             }
             Self::NoCanary => {
                 "the store has no canary, so nothing shows whose cells it holds; call adopt_store if \

@@ -333,8 +333,11 @@ impl<'a> KeyRingBuilder<'a> {
                 return Err(KeyRingError::DuplicateKid { kid: name.into() });
             }
             long_enough(Some(name), secret)?;
-            if seen.iter().any(|other| reveal::equal(other, secret)) {
-                return Err(KeyRingError::DuplicateSecret);
+            if let Some(at) = seen.iter().position(|other| reveal::equal(other, secret)) {
+                return Err(KeyRingError::DuplicateSecret {
+                    kid: name.into(),
+                    other: at.checked_sub(1).map(|at| codes[at].kid.as_str().into()),
+                });
             }
             seen.push(secret);
             codes.push(CodeKey {
@@ -355,6 +358,7 @@ impl<'a> KeyRingBuilder<'a> {
         }
         let current = match self.current {
             None if codes.len() == 1 => 0,
+            None if codes.is_empty() => return Err(KeyRingError::NoCode),
             None => return Err(KeyRingError::NoCurrent),
             Some(name) => find(&codes, name)?,
         };
@@ -403,7 +407,9 @@ pub enum KeyRingError {
     },
     /// The index secret is missing.
     NoIndex,
-    /// There is no code secret, or several and none is named as current.
+    /// There is no code secret.
+    NoCode,
+    /// There are several code secrets, and none is named as current.
     NoCurrent,
     /// The name of a code secret is empty, too long or has other characters.
     Kid,
@@ -412,8 +418,13 @@ pub enum KeyRingError {
         /// The name.
         kid: String,
     },
-    /// Two of the secrets are the same.
-    DuplicateSecret,
+    /// A code secret is the same as another secret: no key serves two uses.
+    DuplicateSecret {
+        /// The name of the code secret.
+        kid: String,
+        /// The name of the other one; `None` for the index secret.
+        other: Option<String>,
+    },
     /// The current or a retired name is not among the code secrets.
     NoSuchKid {
         /// The name.
@@ -440,13 +451,23 @@ impl fmt::Display for KeyRingError {
                 )
             }
             Self::NoIndex => f.write_str("the index secret is missing"),
-            Self::NoCurrent => f.write_str("no current code secret: name one of several"),
+            Self::NoCode => f.write_str("the key ring has no code secret; add one"),
+            Self::NoCurrent => {
+                f.write_str("the key ring has several code secrets; name one of them as current")
+            }
             Self::Kid => write!(
                 f,
                 "a kid must be 1 to {MAX_KID_LEN} ASCII letters, digits, '-', '_' or '.'"
             ),
             Self::DuplicateKid { kid } => write!(f, "duplicate kid {kid} among the code secrets"),
-            Self::DuplicateSecret => f.write_str("duplicate secret; each use needs its own"),
+            Self::DuplicateSecret { kid, other } => {
+                write!(f, "the code secret {kid} is the same as ")?;
+                match other {
+                    Some(other) => write!(f, "the code secret {other}")?,
+                    None => f.write_str("the index secret")?,
+                }
+                f.write_str("; each use needs a secret of its own")
+            }
             Self::NoSuchKid { kid } => {
                 write!(f, "the current or retired kid {kid} has no code secret")
             }
@@ -606,7 +627,20 @@ mod tests {
             .code("a", &[1; 32])
             .index(&[1; 32])
             .build();
-        assert_eq!(same.unwrap_err(), KeyRingError::DuplicateSecret);
+        assert_eq!(
+            same.unwrap_err().to_string(),
+            "the code secret a is the same as the index secret; each use needs a secret of its own"
+        );
+        let same = KeyRing::builder()
+            .code("a", &[1; 32])
+            .code("b", &[2; 32])
+            .code("c", &[1; 32])
+            .index(&[3; 32])
+            .build();
+        assert_eq!(
+            same.unwrap_err().to_string(),
+            "the code secret c is the same as the code secret a; each use needs a secret of its own"
+        );
         let keys = KeyRing::builder()
             .code("a", &[1; 32])
             .index(&[2; 32])
@@ -660,7 +694,7 @@ mod tests {
         );
         assert_eq!(
             error(KeyRing::builder().index(&[1; 32])),
-            KeyRingError::NoCurrent
+            KeyRingError::NoCode
         );
     }
 

@@ -15,7 +15,7 @@ use crate::oath::{
 };
 use crate::reveal;
 use crate::seal::{LoadedCell, Writes};
-use crate::store::{self, Class, Key, Kind, MAX_CELLS};
+use crate::store::{Class, Key, Kind, MAX_CELLS};
 use crate::{Binding, Error, Rejection, Timestamp, Verdict};
 
 /// Judges one entered text at the devices of a user.
@@ -86,7 +86,7 @@ impl<'a> VerifyOath<'a> {
             return Err(Error::Oath(OathError::Devices { count }));
         }
         if !attempts.iter().all(|one| one.can_be_kept_in(context.class)) {
-            return Err(store::Error::Unsupported.into());
+            return Err(Error::NotPermanent);
         }
         context.can_keep_locks()?;
         // A stop without end is none where cells expire.

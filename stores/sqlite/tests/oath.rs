@@ -111,7 +111,7 @@ fn a_store_that_may_lose_commits_takes_no_counter() {
     let judged = engine().verify_devices(&store, &binding(), &[Device::hotp(&hotp, 0)], "123456");
     assert!(matches!(
         judged,
-        Err(otp_engine::Error::Store(Error::Unsupported))
+        Err(otp_engine::Error::NotPermanent)
     ));
 }
 

@@ -426,10 +426,7 @@ fn cells_are_sealed_and_live_as_long_as_they_must() {
             },
         ),
     ] {
-        assert!(matches!(
-            attempt,
-            Err(Error::Store(store::Error::Unsupported))
-        ));
+        assert!(matches!(attempt, Err(Error::NotPermanent)));
     }
     assert!(expiring.rows().is_empty() && process.rows().is_empty());
     // A step is forgotten long after its code is: a device that is used once a year is known.
@@ -541,7 +538,7 @@ fn what_does_not_move_is_good_once_for_its_question() {
     let expiring = Vault::of(Class::Expiring);
     assert!(matches!(
         verify(&expiring, "1.00"),
-        Err(Error::Store(store::Error::Unsupported))
+        Err(Error::NotPermanent)
     ));
 }
 
