@@ -1,5 +1,6 @@
 """A host store over Python's own sqlite3: `python sqlite_host_store.py [FILE]` checks it."""
 
+import argparse
 import sqlite3
 import sys
 import threading
@@ -64,6 +65,8 @@ class SqliteHostStore(otp.HostStore):
 
 
 if __name__ == "__main__":
-    report = SqliteHostStore(sys.argv[1] if sys.argv[1:] else "cells.db").check()
+    parser = argparse.ArgumentParser(description="Run the suite of stores on an SQLite file.")
+    parser.add_argument("file", nargs="?", default="cells.db", help="made if absent; %(default)s")
+    report = SqliteHostStore(parser.parse_args().file).check()
     print(report.text)
     sys.exit(0 if report else 1)

@@ -54,12 +54,21 @@ def test_verify_ends_with_0_1_or_2(tmp_path: pathlib.Path) -> None:
         done = run("verify", tmp_path / records, tmp_path / jwks)
         assert (done.returncode, done.stdout) == (2, ""), (records, jwks, done)
         assert "Traceback" not in done.stderr
+        at_fault = jwks if records == "good" else records
+        assert str(tmp_path / at_fault) in done.stderr, done.stderr
+    swapped = run("verify", keys, good)
+    assert swapped.returncode == 2
+    assert f"{good} is not JSON: a JWK set is expected there" in swapped.stderr
 
 
 def test_the_example_store_runs_as_a_program(folder: pathlib.Path) -> None:
     example = REPOSITORY / "examples" / "python" / "sqlite_host_store.py"
     command = [sys.executable, str(example), str(folder / "cells.db")]
     assert subprocess.run(command, capture_output=True, timeout=300).returncode == 0
+    command[-1] = "--help"
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0 and "usage:" in done.stdout
+    assert not pathlib.Path("--help").exists()
 
 
 def test_the_declarations_are_those_of_the_header() -> None:

@@ -61,10 +61,10 @@ def self_test() -> int:
 def verify(records: Path, jwks: Path) -> int:
     """Verify the records of a file, one a line."""
     try:
-        lines = [line for line in records.read_text().splitlines() if line.strip()]
-        keys = jwks.read_text()
+        lines = [line for line in _text(records).splitlines() if line.strip()]
+        keys = _keys(jwks)
         verdicts = [otp.verify_record(line, keys) for line in lines]
-    except (OSError, UnicodeDecodeError, ValueError, otp.OtpError) as error:
+    except (OSError, ValueError, otp.OtpError) as error:
         print(f"otp_engine: {error}", file=sys.stderr)
         return 2
     if not lines:
@@ -73,6 +73,27 @@ def verify(records: Path, jwks: Path) -> int:
     for at, verdict in enumerate(verdicts, 1):
         print(f"{at}: {'valid ' + json.dumps(verdict.payload) if verdict else verdict.reason}")
     return 0 if all(verdicts) else 1
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise ValueError(f"{path} is not UTF-8 text") from None
+
+
+def _keys(path: Path) -> str:
+    """Read a JWK set; what is wrong with it is said of its file."""
+    keys = _text(path)
+    try:
+        json.loads(keys)
+    except (ValueError, RecursionError):
+        raise ValueError(f"{path} is not JSON: a JWK set is expected there") from None
+    try:
+        otp.verify_record("", keys)
+    except (ValueError, otp.OtpError) as error:
+        raise ValueError(f"{path}: {error}") from None
+    return keys
 
 
 def main() -> int:
