@@ -69,6 +69,7 @@ pub(crate) fn passes(job: &mut Job<'_>) {
     let mut extracted = Vec::new();
     job.check("guide and header hold a C program", |job| {
         let guide = job.world.read("docs/getting-started.md")?;
+        let signing = job.world.read("docs/signing.md")?;
         let manual = job.world.read(HEADER)?;
         let manual = between(&manual, "1 A PROGRAM", "2 WHAT A CALL RETURNS")?;
         let lines = manual
@@ -77,6 +78,7 @@ pub(crate) fn passes(job: &mut Job<'_>) {
         let manual: Vec<_> = [MANUAL].into_iter().chain(lines).collect();
         for (name, program) in [
             ("getting_started.c", between(&guide, "\n```c\n", "\n```")?),
+            ("signing.c", between(&signing, "\n```c\n", "\n```")?),
             ("header_program.c", &manual.join("\n")),
         ] {
             let path = folder(job).join("generated").join(name);

@@ -14,6 +14,7 @@ RUN = {  # and what each prints last
     "README.md": "signed",
     "docs/getting-started.md": "not accepted: invalid\nsigned",
     "docs/policies.md": "Odds(",
+    "docs/signing.md": "the record holds",
 }
 
 

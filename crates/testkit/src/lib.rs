@@ -77,6 +77,8 @@ mod documents {
     struct Readme;
     #[doc = include_str!("../../../docs/getting-started.md")]
     struct GettingStarted;
+    #[doc = include_str!("../../../docs/signing.md")]
+    struct Signing;
     #[doc = include_str!("../../../docs/policies.md")]
     struct Policies;
     #[doc = include_str!("../../../docs/keys.md")]
