@@ -90,6 +90,16 @@ fn every_link_leads_to_a_file_and_a_heading() {
 }
 
 #[test]
+fn the_guide_links_to_no_file_outside_of_its_book() {
+    let folder = root().join("docs");
+    for page in pages().iter().filter(|page| page.starts_with(&folder)) {
+        for link in links(&prose(&fs::read_to_string(page).unwrap())) {
+            assert!(!link.starts_with(".."), "{}: {link}", page.display());
+        }
+    }
+}
+
+#[test]
 fn a_dead_link_is_noticed() {
     let page = root().join("README.md");
     let faults = |link: &str| fault(&page, "# A heading, twice", link);
