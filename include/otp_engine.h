@@ -31,7 +31,7 @@
  *
  *     static otp_view text(const char *s) { otp_view v = {(const uint8_t *)s, strlen(s)}; return v; }
  *
- *     int main(int argc, char **argv) {
+ *     int main(void) {
  *         otp_code_key code = {.kid = text("2026a"), .secret = text("a secret of 32 random bytes or more")};
  *         otp_key_ring_options keys = {.struct_size = sizeof keys, .codes = &code, .code_count = 1,
  *             .code_size = sizeof code, .index = text("another one, which is kept for good")};
@@ -41,7 +41,7 @@
  *         otp_issued issued = {.struct_size = sizeof issued};
  *         otp_verdict verdict = {.struct_size = sizeof verdict};
  *         otp_key_ring *ring; otp_engine *engine; otp_store *store; otp_binding *binding; int32_t keys_are;
- *         const char *entered = argc > 1 ? argv[1] : "";
+ *         char entered[64];
  *         must(otp_key_ring_new(&keys, &ring));
  *         must(otp_engine_new(ring, NULL, &engine));                // default limits, the system's clock
  *         must(otp_store_memory_new(0, 0, &store));                 // or otp_store_sqlite_open
@@ -49,8 +49,11 @@
  *         must(otp_binding_new(engine, &approval, &binding));
  *         must(otp_engine_issue(engine, store, binding, &issued));
  *         if (issued.outcome != OTP_OUTCOME_ISSUED) return 1;       // .refusal_reason, .retry_at
- *         printf("send %s to %s\n", (char *)issued.code, (char *)issued.recipient);
- *         must(otp_engine_verify(engine, store, binding, (const uint8_t *)entered, strlen(entered), &verdict));
+ *         printf("code sent: %s\n", (char *)issued.code);           // a gateway's work, to .recipient
+ *         fflush(stdout);
+ *         if (fgets(entered, sizeof entered, stdin) == NULL) return 1; // what the user types
+ *         must(otp_engine_verify(engine, store, binding, (const uint8_t *)entered, strcspn(entered, "\n"),
+ *             &verdict));
  *         puts(verdict.outcome == OTP_OUTCOME_ACCEPTED ? "accepted" : "not accepted");
  *     }
  *
@@ -70,8 +73,10 @@
  *   A function that fills a buffer sets needed_out to how many bytes that takes. Where the buffer is NULL
  *   or shorter, that is all it does, and the status is OTP_STATUS_BUFFER_TOO_SMALL.
  *   Numbers of enumerations are passed as int32_t; an unknown one is OTP_STATUS_ARGUMENT.
- *   Structures begin with struct_size: set it to sizeof, and unused members to 0. A smaller structure
- *   of an older header and a larger one of a newer header are served as far as both sides know them.
+ *   Structures begin with struct_size: set it to sizeof, and unused members to 0. Of otp_policy and
+ *   otp_rate_limits no member is unused: fill them by otp_policy_default and otp_rate_limits_default,
+ *   then change what you like. A smaller structure of an older header and a larger one of a newer
+ *   header are served as far as both sides know them.
  *   Where structures lie in an array, their size is an argument, and struct_size need not be set.
  *   otp_view, otp_target, otp_code_key, otp_buffer, otp_clock and otp_observer have no struct_size.
  *
@@ -303,7 +308,8 @@ enum otp_status OTP_ENUM_BASE {
    */
   OTP_STATUS_STORE_UNKNOWN = 12,
   /**
-   * The store cannot do this, such as keep a record for ever; nothing was changed.
+   * The store cannot do this, such as keep signature records or the counters of devices for ever;
+   * nothing was changed.
    */
   OTP_STATUS_STORE_UNSUPPORTED = 13,
   /**
@@ -979,7 +985,8 @@ typedef struct {
 } otp_key_ring_options;
 
 /**
- * The limits of one kind of code. Fill it by `otp_policy_default`, then change what you like.
+ * The limits of one kind of code. Fill it by `otp_policy_default`, then change what you like: no
+ * member has a default of 0 but `content_required` and `evidence`.
  */
 typedef struct {
   /**
@@ -1248,7 +1255,7 @@ typedef struct {
   otp_observer observer;
   /**
    * 1 if clock or observer may give their thread to another fiber that calls the library; see
-   * "Re-entrancy" in the header. Else 0.
+   * section 5 of the header, "Threads and callbacks". Else 0.
    */
   int32_t fibers;
 } otp_engine_options;
@@ -1760,7 +1767,7 @@ typedef struct {
   int32_t store_class;
   /**
    * 1 if a callback may give its thread to another fiber that calls the library; see
-   * "Re-entrancy" in the header. Else 0.
+   * section 5 of the header, "Threads and callbacks". Else 0.
    */
   int32_t fibers;
   /**
@@ -2305,14 +2312,16 @@ otp_status otp_engine_findings(const otp_engine *engine,
 OTP_API OTP_NODISCARD otp_status otp_recipient_findings(int32_t kind, otp_bytes **text_out);
 
 /**
- * Checks what a binding is to be made of, without an engine; the detail names the member and its
- * bound.
+ * Checks what a binding is to be made of, without an engine; the detail names the member, a recipient
+ * as mobile or email, and its bound.
  *
  * # Safety
  *
  * `options` is NULL or valid with its `struct_size` set, its views with as many bytes as they say.
  */
-OTP_API OTP_NODISCARD otp_status otp_binding_check(const otp_binding_options *options);
+OTP_API
+OTP_NODISCARD
+otp_status otp_binding_check(const otp_binding_options *options);
 
 /**
  * Makes a binding: for this engine, its siblings and all engines of the same key ring. The options
@@ -2458,7 +2467,7 @@ otp_status otp_engine_unlock(const otp_engine *engine,
                              int32_t *unlocked_out);
 
 /**
- * Lifts what holds the slot of a binding up: used-up attempts, closing time,
+ * Lifts what holds the slot of a binding up: used-up attempts, the lockout,
  * cooldown, and what a clock that was far ahead left. A code that is out is called off; one that was
  * used stays used. `reset_out` is 1, or 0 if there was nothing to lift.
  *

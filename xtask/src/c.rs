@@ -9,9 +9,11 @@ mod layout;
 mod symbols;
 mod vectors;
 
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::PathBuf;
+use std::process::{Command, Stdio};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Error, Result, ensure};
 use xshell::cmd;
 
 use crate::job::{Job, Ran};
@@ -105,6 +107,9 @@ pub(crate) fn passes(job: &mut Job<'_>) {
         for source in sources {
             job.check(format!("{source} passes: {standard}, {linked:?}"), |job| {
                 let program = program(job, &source, language, linked)?;
+                if source.ends_with("header_program.c") {
+                    return accepts(plain(job, &program).into());
+                }
                 job.pass(plain(job, &program)).map(drop)
             });
         }
@@ -114,6 +119,29 @@ pub(crate) fn passes(job: &mut Job<'_>) {
 /// What the program in the header's manual leaves out.
 const MANUAL: &str = "#include <stdio.h>\n#include <stdlib.h>\n#include <string.h>\n#include <otp_engine.h>\n\
     static void must(otp_status status) { if (status != OTP_STATUS_OK) exit(2); }";
+
+/// Enters into the header's program the code that it sent: it must accept it.
+fn accepts(mut program: Command) -> Result<()> {
+    let piped = program.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = piped.spawn()?;
+    let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
+    let mut lines = BufReader::new(stdout.context("it has no output")?).lines();
+    let mut line = || {
+        lines
+            .next()
+            .context("its output ended")?
+            .map_err(Error::from)
+    };
+    let sent = line()?;
+    let code = sent
+        .strip_prefix("code sent: ")
+        .context("it sent no code")?;
+    writeln!(stdin.context("it has no input")?, "{code}")?;
+    let said = line()?;
+    ensure!(said == "accepted", "it said {said:?}");
+    ensure!(child.wait()?.success(), "it failed");
+    Ok(())
+}
 
 fn between<'a>(text: &'a str, begin: &str, end: &str) -> Result<&'a str> {
     let rest = text.split_once(begin).context("it has no program")?.1;
@@ -199,4 +227,22 @@ pub(crate) fn sanitizers(job: &mut Job<'_>) {
     job.check("a planted double free is caught by ASan", |job| {
         sanitized(job, &format!("{PLANTED}/double_free.c"))?.caught("AddressSanitizer")
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_that_does_not_accept_its_own_code_is_caught() {
+        let ended = |answer: &str| {
+            let mut program = Command::new("sh");
+            program.args(["-c", &format!("echo code sent: 12; read code; {answer}")]);
+            accepts(program).is_ok()
+        };
+        assert!(ended("test $code = 12 && echo accepted"));
+        assert!(!ended("test $code = 13 && echo accepted"));
+        assert!(!ended("echo not accepted"));
+        assert!(!ended("echo accepted; exit 1"));
+    }
 }

@@ -61,9 +61,7 @@ impl otp_binding_options {
             .purpose(purpose)
             .target(target)
             .user(user);
-        let unfit = |error: otp_core::recipient::RecipientError| {
-            Fault::argument(format!("recipient: {error}"))
-        };
+        let unfit = |error: otp_core::recipient::RecipientError| Fault::argument(error.to_string());
         binding = match self.recipient_kind {
             OTP_RECIPIENT_MOBILE => binding.recipient(Mobile::parse(recipient).map_err(unfit)?),
             OTP_RECIPIENT_EMAIL => binding.recipient(Email::parse(recipient).map_err(unfit)?),
@@ -95,8 +93,8 @@ impl otp_binding_options {
     }
 }
 
-/// Checks what a binding is to be made of, without an engine; the detail names the member and its
-/// bound.
+/// Checks what a binding is to be made of, without an engine; the detail names the member, a recipient
+/// as mobile or email, and its bound.
 ///
 /// # Safety
 ///

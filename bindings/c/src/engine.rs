@@ -73,7 +73,7 @@ pub struct otp_engine_options {
     /// All zeros: no observer.
     pub observer: otp_observer,
     /// 1 if clock or observer may give their thread to another fiber that calls the library; see
-    /// "Re-entrancy" in the header. Else 0.
+    /// section 5 of the header, "Threads and callbacks". Else 0.
     pub fibers: i32,
 }
 

@@ -153,7 +153,7 @@ pub struct otp_host_store {
     /// One of `otp_store_class`.
     pub store_class: i32,
     /// 1 if a callback may give its thread to another fiber that calls the library; see
-    /// "Re-entrancy" in the header. Else 0.
+    /// section 5 of the header, "Threads and callbacks". Else 0.
     pub fibers: i32,
     /// Handed to each call.
     pub user_data: *mut c_void,

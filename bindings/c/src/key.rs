@@ -51,7 +51,7 @@ impl otp_key_ring_options {
     ///
     /// There are as many codes as said, and the views have as many bytes as they say.
     unsafe fn build(&self) -> Result<KeyRing, Fault> {
-        if self.code_count > 64 {
+        if !(1..=64).contains(&self.code_count) {
             return Err(Fault::argument(format!(
                 "code_count is {}; it must be 1 to 64",
                 self.code_count

@@ -218,7 +218,7 @@ pub unsafe extern "C" fn otp_engine_unlock(
     }
 }
 
-/// Lifts what holds the slot of a binding up: used-up attempts, closing time,
+/// Lifts what holds the slot of a binding up: used-up attempts, the lockout,
 /// cooldown, and what a clock that was far ahead left. A code that is out is called off; one that was
 /// used stays used. `reset_out` is 1, or 0 if there was nothing to lift.
 ///

@@ -31,7 +31,8 @@ pub const OTP_REQUIRE_IMAGE: u32 = 4;
 /// Required evidence: the sentence of consent.
 pub const OTP_REQUIRE_CONSENT: u32 = 8;
 
-/// The limits of one kind of code. Fill it by `otp_policy_default`, then change what you like.
+/// The limits of one kind of code. Fill it by `otp_policy_default`, then change what you like: no
+/// member has a default of 0 but `content_required` and `evidence`.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct otp_policy {
@@ -106,7 +107,8 @@ impl otp_policy {
             OTP_CODE_TOKEN => builder.token(),
             other => {
                 return Err(Fault::argument(format!(
-                    "code is {other}; it must be 1, 2 or 3"
+                    "policy.code is {other}; it must be OTP_CODE_DIGITS (1), OTP_CODE_LETTERS (2) \
+                     or OTP_CODE_TOKEN (3); otp_policy_default fills all members"
                 )));
             }
         };
@@ -115,7 +117,8 @@ impl otp_policy {
             OTP_RESEND_ROTATE => Resend::Rotate,
             other => {
                 return Err(Fault::argument(format!(
-                    "resend is {other}; it must be 1 or 2"
+                    "policy.resend is {other}; it must be OTP_RESEND_SAME (1) or OTP_RESEND_ROTATE \
+                     (2); otp_policy_default fills all members"
                 )));
             }
         });

@@ -31,7 +31,8 @@ pub enum otp_status {
     StoreFull = 11,
     /// The store did not say what it did to a commit or purge; it may have been applied. Ask again.
     StoreUnknown = 12,
-    /// The store cannot do this, such as keep a record for ever; nothing was changed.
+    /// The store cannot do this, such as keep signature records or the counters of devices for ever;
+    /// nothing was changed.
     StoreUnsupported = 13,
     /// A stored cell was modified outside the engine.
     Tampered = 14,
@@ -129,7 +130,7 @@ pub extern "C" fn otp_status_text(status: i32) -> *const c_char {
         10 => c"the store is unavailable",
         11 => c"the store is full",
         12 => c"the outcome of the commit is unknown",
-        13 => c"the store does not support this",
+        13 => c"the store cannot do this, such as keep cells for ever",
         14 => c"a stored cell was modified outside the engine",
         15 => c"too many concurrent changes of the same cells",
         16 => c"the store belongs to another key ring",

@@ -87,7 +87,8 @@ pub unsafe extern "C" fn otp_store_sqlite_open(
             }
             if path == ":memory:" || path.starts_with("file:") {
                 return Err(Fault::argument(
-                    "path must be that of a file: for cells in memory there is otp_store_memory_new",
+                    "path is a name that SQLite gives to no file; for cells in memory use \
+                     otp_store_memory_new",
                 ));
             }
             let store = SqliteStore::open(Path::new(path))

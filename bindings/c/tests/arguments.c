@@ -284,6 +284,35 @@ static void case_295_a_path_that_is_no_file_is_refused_by_name(void) {
     }
 }
 
+static void a_zeroed_policy_is_refused_and_the_way_out_is_named(void) {
+    SIZED(otp_policy, policy);
+    policy.max_attempts = 3;
+    STATUS(OTP_STATUS_ARGUMENT, otp_policy_check(&policy));
+    CHECK(detail_names("policy.code is 0") && detail_names("OTP_CODE_DIGITS (1)"));
+    CHECK(detail_names("otp_policy_default"));
+    policy.code = OTP_CODE_DIGITS;
+    STATUS(OTP_STATUS_ARGUMENT, otp_policy_check(&policy));
+    CHECK(detail_names("policy.resend is 0") && detail_names("OTP_RESEND_SAME (1)"));
+    CHECK(detail_names("otp_policy_default"));
+    OK(otp_policy_default(&policy));
+    policy.max_attempts = 3;
+    OK(otp_policy_check(&policy));
+}
+
+static void a_count_of_codes_has_a_bound_at_both_ends(void) {
+    otp_key_ring *ring = NULL;
+    otp_code_key codes[1];
+    SIZED(otp_key_ring_options, options);
+    memset(codes, 0, sizeof codes);
+    options.codes = codes;
+    options.code_size = sizeof codes[0];
+    STATUS(OTP_STATUS_ARGUMENT, otp_key_ring_new(&options, &ring));
+    CHECK(detail_names("code_count is 0; it must be 1 to 64"));
+    options.code_count = 65;
+    STATUS(OTP_STATUS_ARGUMENT, otp_key_ring_new(&options, &ring));
+    CHECK(detail_names("code_count is 65; it must be 1 to 64") && ring == NULL);
+}
+
 int main(void) {
     case_294_items_of_a_batch_are_as_large_as_the_caller_says();
     case_294_a_caller_with_smaller_items_is_served();
@@ -293,5 +322,7 @@ int main(void) {
     case_292_a_challenge_id_that_is_none_is_a_rejection();
     case_293_a_gateway_says_what_it_likes();
     case_295_a_path_that_is_no_file_is_refused_by_name();
+    a_zeroed_policy_is_refused_and_the_way_out_is_named();
+    a_count_of_codes_has_a_bound_at_both_ends();
     return done("arguments");
 }

@@ -135,9 +135,9 @@ static void case_72_no_fault_shows_what_it_was_given(void) {
     CHECK(ring == NULL && key == NULL);
 
     binding.recipient = view("60123ABC789");
-    SHOWS(OTP_STATUS_ARGUMENT, otp_binding_check(&binding), "recipient", "60123");
+    SHOWS(OTP_STATUS_ARGUMENT, otp_binding_check(&binding), "mobile", "60123");
     binding.recipient = view("0123456789");
-    SHOWS(OTP_STATUS_ARGUMENT, otp_binding_check(&binding), "recipient", "12345");
+    SHOWS(OTP_STATUS_ARGUMENT, otp_binding_check(&binding), "mobile begins with 0", "12345");
     binding = sample_binding();
     memset(long_text, 'z', sizeof long_text);
     binding.user = view_of(long_text, sizeof long_text);

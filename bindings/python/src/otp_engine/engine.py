@@ -289,7 +289,7 @@ class Engine(DeviceOperations):
     def reset_slot(self, store: Store, binding: Binding, reason: str) -> bool:
         """Lift what holds a slot up; False if there was nothing to lift. For an administrator.
 
-        Used-up attempts, closing time, cooldown, and what a clock that was far ahead left. A code
+        Used-up attempts, the lockout, cooldown, and what a clock that was far ahead left. A code
         that is out is called off; one that was used stays used. The observer gets the reason, 1 to
         256 bytes of visible text.
         """
