@@ -165,7 +165,10 @@ def test_case_295_what_cannot_be_meant_is_named() -> None:
     maker, store, to = engine(), otp.MemoryStore(), binding()
     none: Any = None
     calls: list[tuple[type[Exception], str, Callable[[], object]]] = [
-        (ValueError, "^path .*MemoryStore", lambda: otp.SqliteStore(":memory:")),
+        (ValueError, "^path ':memory:' is a name that SQLite gives to no file; .*use MemoryStore$",
+         lambda: otp.SqliteStore(":memory:")),
+        (ValueError, "^codes has 0 items; it must have 1 to 64$",
+         lambda: otp.KeyRing({}, index=INDEX)),
         (ValueError, "^path .*MemoryStore", lambda: otp.SqliteStore("file::memory:?cache=shared")),
         (TypeError, "^path must be", lambda: otp.SqliteStore(none)),
         (TypeError, "Unready was never set up: .*super", lambda: maker.issue(Unready(), to)),

@@ -21,6 +21,7 @@ POLICY = [
     ("validity", 60, 604_800, {"token": True}), ("max_attempts", 1, 10, {}),
     ("lockout", 600, 86_400, {}), ("cooldown", 15, 600, {}), ("max_sends", 1, 10, {}),
 ]  # fmt: skip
+SECONDS = "validity", "lockout", "cooldown"
 RATE_LIMITS = [
     ("user_failures_per_day", 1, 32), ("consecutive_failures", 10, 100),
     ("recipient_failures_per_day", 1, 32), ("user_sends_per_hour", 1, 32),
@@ -29,10 +30,12 @@ RATE_LIMITS = [
 
 
 def edges(make: Callable[..., object], name: str, least: int, most: int, **other: Any) -> None:
+    unit = " s" if name in SECONDS else ""
     for value in (least, most):
         make(**{name: value}, **other)
     for value in (least - 1, most + 1, -1, 2**31, 2**64):
-        with pytest.raises(ValueError, match=f"^{name} is {value}; it must be {least} to {most}$"):
+        said = f"^{name} is {value}{unit}; it must be {least} to {most}{unit}$"
+        with pytest.raises(ValueError, match=said):
             make(**{name: value}, **other)
     for bad in ("6", 6.0, True):
         with pytest.raises(TypeError, match=name):
@@ -112,7 +115,7 @@ def test_case_03_and_04_spaces_and_other_digits_are_the_same_code() -> None:
 
 @pytest.mark.parametrize("mobile", ["", "abc", "12", "6012345678901234567890", "60 12 x"])
 def test_case_47_a_number_that_is_none_is_named(mobile: str) -> None:
-    with pytest.raises(ValueError, match=r"mobile|recipient"):
+    with pytest.raises(ValueError, match=r"^mobile "):
         binding(mobile=mobile)
 
 
@@ -133,12 +136,15 @@ def test_a_binding_names_what_is_wrong_with_it() -> None:
     for target in (None, ("m", "f", "1"), "m"):
         with pytest.raises(TypeError, match="target must be Target"):
             binding(target=target)
-    for content in (b"", bytes(31), bytes(33), "x" * 32, bytearray(32)):
-        with pytest.raises(ValueError, match="content must be 32 bytes"):
+    for size in (0, 31, 33):
+        with pytest.raises(ValueError, match=f"^content is {size} bytes; it must be 32 bytes"):
+            binding(content=bytes(size))
+    for content, kind in (("x" * 32, "str"), (bytearray(32), "bytearray")):
+        with pytest.raises(TypeError, match=f"^content must be bytes, not {kind}$"):
             binding(content=content)
-    for both in ({"email": "a@example.com"}, {"mobile": None}):
-        with pytest.raises(ValueError, match="one of mobile and email"):
-            binding(**both)
+    for given, said in (({"email": "a@example.com"}, "both are"), ({"mobile": None}, "neither is")):
+        with pytest.raises(ValueError, match=f"exactly one of mobile and email; {said} given$"):
+            binding(**given)
 
 
 def test_case_60_parts_of_a_binding_are_told_apart() -> None:

@@ -201,6 +201,20 @@ def test_case_68_a_commit_that_does_not_say_true_or_false_fails_closed(said: Any
     assert isinstance(fault.__cause__, TypeError)
 
 
+def test_a_store_that_implements_nothing_is_told_what_it_lacks() -> None:
+    class Empty(otp.HostStore):
+        pass
+
+    class Reader(otp.HostStore):
+        def load(self, keys: list[bytes]) -> list[otp.Cell | None]:
+            return [None] * len(keys)
+
+    for store, lacks in ((Empty(), "load"), (Reader(), "commit")):
+        with pytest.raises(otp.UnsupportedError, match=rf"must implement {lacks}\(\)$"):
+            engine().issue(store, binding())
+        assert not store.check()
+
+
 def test_a_commit_that_always_conflicts_ends() -> None:
     store = Spoilt()
     store.spoil_commit = lambda: False

@@ -38,12 +38,12 @@ def client_text(value: object, name: str) -> bytes:
     return text(value, name)
 
 
-def whole(value: object, name: str, least: int = 0, most: int = U64) -> int:
-    """Take an integer within its bounds."""
+def whole(value: object, name: str, least: int = 0, most: int = U64, unit: str = "") -> int:
+    """Take an integer within its bounds; an error shows the unit behind each number."""
     if not isinstance(value, int) or isinstance(value, bool):
         raise TypeError(f"{name} must be int, not {type(value).__name__}")
     if not least <= value <= most:
-        raise ValueError(f"{name} is {value}; it must be {least} to {most}")
+        raise ValueError(f"{name} is {value}{unit}; it must be {least} to {most}{unit}")
     return value
 
 

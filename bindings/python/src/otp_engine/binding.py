@@ -86,9 +86,14 @@ class Binding(Result):
         content_guessable: bool = False,
     ) -> None:
         if (mobile is None) == (email is None):
-            raise ValueError("give one of mobile and email")
-        if content is not None and (not isinstance(content, bytes) or len(content) != 32):
-            raise ValueError("content must be 32 bytes, a SHA-256 digest, or None")
+            given = "neither is given" if mobile is None else "both are given"
+            raise ValueError(f"give exactly one of mobile and email; {given}")
+        if content is not None:
+            instance(content, bytes, "content")
+            if len(content) != 32:
+                raise ValueError(
+                    f"content is {len(content)} bytes; it must be 32 bytes, a SHA-256 digest"
+                )
         kind, where = (1, mobile) if mobile is not None else (2, email)
         instance(target, Target, "target")
         members = tenant, purpose, target.model, target.field, target.id, user, where

@@ -45,7 +45,10 @@ class FullError(StoreError):
 
 
 class UnsupportedError(StoreError):
-    """The store cannot do what is asked; nothing was changed. A host store may raise it."""
+    """The store cannot do what is asked, such as keep cells for ever; nothing was changed.
+
+    Signature records, HOTP and OCRA need a store that is permanent. A host store may raise it.
+    """
 
     def __init__(self, message: str, status: int = c.OTP_STATUS_STORE_UNSUPPORTED) -> None:
         super().__init__(message, status)

@@ -35,6 +35,8 @@ class KeyRing(Owner):
         until = {} if retired is None else retired
         instance(until, Mapping, "retired")
         names = {kid: text(kid, "kid") for kid in codes}
+        if not 1 <= len(names) <= 64:
+            raise ValueError(f"codes has {len(names)} items; it must have 1 to 64")
         ends = {kid: seconds(at, f"retired[{kid!r}]") for kid, at in until.items()}
         if unknown := set(ends) - set(names):
             raise ValueError(f"retired names {sorted(unknown)}, which are not among the codes")

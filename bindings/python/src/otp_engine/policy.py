@@ -88,26 +88,19 @@ class Policy:
         return sized(
             c.otp_policy,
             code=code,
-            symbols=26 if self.token else whole(symbols, name, *_POLICY[name]),
-            validity=whole(self.validity, "validity", 60, 604_800 if self.token else 600),
-            **{
-                setting: whole(getattr(self, setting), setting, *_POLICY[setting])
-                for setting in ("lockout", "cooldown", "max_attempts", "max_sends")
-            },
+            symbols=26 if self.token else whole(symbols, name, *_SYMBOLS[name]),
+            validity=whole(self.validity, "validity", 60, 604_800 if self.token else 600, " s"),
+            lockout=whole(self.lockout, "lockout", 600, 86_400, " s"),
+            cooldown=whole(self.cooldown, "cooldown", 15, 600, " s"),
+            max_attempts=whole(self.max_attempts, "max_attempts", 1, 10),
+            max_sends=whole(self.max_sends, "max_sends", 1, 10),
             resend=_RESEND[self.resend],
             content_required=flag(self.content_required, "content_required"),
             evidence=sum(_EVIDENCE[kind] for kind in self.evidence),
         )
 
 
-_POLICY = {
-    "digits": (6, 10),
-    "letters": (4, 26),
-    "lockout": (600, 86_400),
-    "cooldown": (15, 600),
-    "max_attempts": (1, 10),
-    "max_sends": (1, 10),
-}
+_SYMBOLS = {"digits": (6, 10), "letters": (4, 26)}
 _RATE_LIMITS = {
     "user_failures_per_day": (1, 32),
     "consecutive_failures": (10, 100),
@@ -155,7 +148,7 @@ class RateLimits:
             device_hard_stop=flag(self.device_hard_stop, "device_hard_stop"),
             lock_ends_after=0
             if self.lock_ends_after is None
-            else whole(self.lock_ends_after, "lock_ends_after", 86_400, 400 * 86_400),
+            else whole(self.lock_ends_after, "lock_ends_after", 86_400, 400 * 86_400, " s"),
             **{
                 name: whole(getattr(self, name), name, least, most)
                 for name, (least, most) in _RATE_LIMITS.items()

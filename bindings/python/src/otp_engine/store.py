@@ -12,7 +12,7 @@ from ._handle import Owner, closed_at_exit, made
 from ._lib import lib, sized, view
 from ._result import Result, text_of, told
 from .cell import Cell, Write
-from .errors import refuse_reentry
+from .errors import UnsupportedError, refuse_reentry
 
 StoreKeys = Literal["proven", "begun", "not proven"]
 
@@ -94,7 +94,8 @@ class SqliteStore(Store):
             raise ValueError("path holds a lone surrogate or is not UTF-8") from None
         if named == b":memory:" or named.startswith(b"file:"):
             raise ValueError(
-                "path must be that of a file, as it is: for cells in memory there is MemoryStore"
+                f"path {named.decode()!r} is a name that SQLite gives to no file; "
+                "for cells in memory use MemoryStore"
             )
         self._handle = made(lib.otp_store_sqlite_open, lib.otp_store_free, view(named))
 
@@ -149,11 +150,11 @@ class HostStore(Store):
 
     def load(self, keys: list[bytes]) -> list[Cell | None]:
         """Return the cell of each key, in order."""
-        raise NotImplementedError
+        raise UnsupportedError(f"{type(self).__name__} must implement load()")
 
     def commit(self, writes: list[Write], now: int) -> bool:
         """Apply all writes, or none."""
-        raise NotImplementedError
+        raise UnsupportedError(f"{type(self).__name__} must implement commit()")
 
     def purge(self, now: int, limit: int) -> int:
         """Drop cells whose end has passed; nothing by default."""
