@@ -81,12 +81,12 @@ pub(crate) const TASKS: &[Task] = &[
 
 /// Every option, as it is typed, and what it does.
 const OPTIONS: &[(&str, &str, &str)] = &[
+    ("only", "--only NAME[,NAME]", "run these parts alone"),
     (
-        "only",
-        "--only NAME[,NAME]",
-        "run these parts (or groups) alone",
+        "list",
+        "--list",
+        "print the parts, of --only those alone, and stop",
     ),
-    ("list", "--list", "print the parts and stop"),
     (
         "seed",
         "--seed N",
@@ -170,7 +170,11 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Options,
         match arg {
             Short('h') | Long("help") => options.flags.push("help".into()),
             Short('v') if takes("verbose") => options.flags.push("verbose".into()),
-            Long("seed") if takes("seed") => options.seed = Some(parser.value()?.parse()?),
+            Long("seed") if takes("seed") => {
+                let seed = parser.value()?.string()?;
+                let wrong = |_| format!("--seed is '{seed}'; it must be 0 to {}", u64::MAX);
+                options.seed = Some(seed.parse().map_err(wrong)?);
+            }
             Long("only") if takes("only") => {
                 let names = parser.value()?.string()?;
                 options.only.extend(names.split(',').map(str::to_owned));
@@ -179,16 +183,33 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Options,
             Value(name) if options.task.is_none() => {
                 options.task = TASKS.iter().find(|task| name == task.name);
                 if options.task.is_none() {
-                    return Err(format!("unknown task '{}'", name.display()).into());
+                    let tasks: Vec<_> = TASKS.iter().map(|task| task.name).collect();
+                    let (name, tasks) = (name.display(), tasks.join(", "));
+                    return Err(format!("unknown task '{name}'; the tasks are: {tasks}").into());
                 }
             }
-            _ => return Err(arg.unexpected()),
+            _ => return Err(unexpected(arg, options.task)),
         }
     }
     match options.contradiction() {
         Some(contradiction) if !options.has("help") => Err(contradiction.into()),
         _ => Ok(options),
     }
+}
+
+/// Says which options there are where one is unknown.
+fn unexpected(arg: lexopt::Arg<'_>, task: Option<&Task>) -> lexopt::Error {
+    let (Some(task), Short(_) | Long(_)) = (task, &arg) else {
+        return arg.unexpected();
+    };
+    let options: Vec<_> = task.takes.iter().map(|name| format!("--{name}")).collect();
+    format!(
+        "{}; the options of {} are: {}, --help",
+        arg.unexpected(),
+        task.name,
+        options.join(", ")
+    )
+    .into()
 }
 
 /// Returns the help text of `task`, or of the whole.
@@ -209,7 +230,7 @@ pub(crate) fn help(task: Option<&Task>) -> String {
         let _ = write!(
             text,
             "\nparts, in the order in which they run:\n{}",
-            task.list()
+            list(task.parts)
         );
     }
     if *name == "bench" {
@@ -223,6 +244,10 @@ pub(crate) fn help(task: Option<&Task>) -> String {
     text.push_str("\noptions:\n");
     for (option, typed, does) in OPTIONS {
         if *option == "help" || task.takes.contains(option) {
+            let does = match *name {
+                "bench" => does.replace("parts", "groups"),
+                _ => (*does).to_owned(),
+            };
             let _ = writeln!(text, "  {typed:<19} {does}");
         }
     }
@@ -239,12 +264,12 @@ impl Task {
         };
         format!("{}{test}", self.name)
     }
+}
 
-    /// Returns one line for each part.
-    pub(crate) fn list(&self) -> String {
-        let line = |part: &Part| format!("  {:<12} {}\n", part.name, part.about);
-        self.parts.iter().map(line).collect()
-    }
+/// Returns one line for each part.
+pub(crate) fn list<'a>(parts: impl IntoIterator<Item = &'a Part>) -> String {
+    let line = |part: &Part| format!("  {:<12} {}\n", part.name, part.about);
+    parts.into_iter().map(line).collect()
 }
 
 #[cfg(test)]
@@ -310,6 +335,39 @@ mod tests {
                 assert!(OPTIONS.iter().any(|(known, ..)| known == option));
             }
         }
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_and_so_is_what_would_be_right() {
+        for (line, said) in [
+            (
+                "soak --seed abc",
+                "--seed is 'abc'; it must be 0 to 18446744073709551615",
+            ),
+            (
+                "test --seed -1",
+                "--seed is '-1'; it must be 0 to 18446744073709551615",
+            ),
+            (
+                "test --onyl fmt",
+                "invalid option '--onyl'; the options of test are: --only, --list, --seed, \
+                 --verbose, --help",
+            ),
+            (
+                "tset",
+                "unknown task 'tset'; the tasks are: test, soak, coverage, odoo, service, bench, \
+                 header",
+            ),
+        ] {
+            assert_eq!(parsed(line).unwrap_err().to_string(), said);
+        }
+    }
+
+    #[test]
+    fn help_speaks_of_groups_where_there_are_groups() {
+        let of = |line| help(parsed(line).unwrap().task);
+        assert!(!of("test --help").contains("group"));
+        assert!(of("bench --help").contains("run these groups alone"));
     }
 
     #[test]

@@ -30,6 +30,7 @@ use anyhow::Result;
 use xshell::cmd;
 
 use command_line::{Options, Task};
+use runner::Part;
 use world::World;
 
 /// The exit code for a command line that cannot be understood.
@@ -45,8 +46,7 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     };
     if options.has("list") {
-        print!("{}", task.list());
-        return ExitCode::SUCCESS;
+        return listed(task, &options);
     }
     let ended = World::new(options.seed).and_then(|world| match task.name {
         "header" => header(&world, options.has("verify")),
@@ -83,8 +83,23 @@ fn bench(world: &World, options: &Options) -> Result<ExitCode> {
     }
 }
 
+/// Prints the parts that would run.
+fn listed(task: &Task, options: &Options) -> ExitCode {
+    match parts(task, options) {
+        Ok(parts) => {
+            print!("{}", command_line::list(parts));
+            ExitCode::SUCCESS
+        }
+        Err(error) => wrong(error),
+    }
+}
+
+fn parts(task: &Task, options: &Options) -> Result<Vec<&'static Part>> {
+    runner::choose("part", task.parts, |part| part.name, &options.only)
+}
+
 fn run(world: &World, task: &Task, options: &Options) -> Result<ExitCode> {
-    let parts = match runner::choose("part", task.parts, |part| part.name, &options.only) {
+    let parts = match parts(task, options) {
         Ok(parts) => parts,
         Err(error) => return Ok(wrong(error)),
     };

@@ -138,6 +138,7 @@ pub(crate) const TEST: &[Part] = &[
                 2,
                 "cargo run --locked --package otp-oath --example authenticator -- GEZDGNBVGY3TQOJQ",
             ),
+            Run("cargo run --locked --package otp-oath --example authenticator -- --help"),
         ],
     ),
     part(

@@ -1,7 +1,7 @@
 //! TOTP from enrolment to the check of a code: no engine, no store.
 //!
 //! `cargo run -p otp-oath --example authenticator` draws a secret and prints what an authenticator app reads.
-//! With a secret in base32 it prints the code of now, and with a code too it checks that.
+//! With a secret in base32 it prints the code of now, and with a code too it checks that. `--help` says so.
 #![expect(
     clippy::disallowed_methods,
     clippy::print_stdout,
@@ -17,9 +17,23 @@ use otp_oath::{HashFunction, Moving, Secret, Timestamp, Totp, Uri};
 const PERIOD: u32 = 30;
 const WINDOW: u8 = 1;
 
+const HELP: &str = "\
+Enrols an authenticator app, shows its code, or checks one.
+
+usage: authenticator [SECRET [CODE]]
+
+Without arguments it draws a secret and prints it with the URI that an app reads. With SECRET, in
+base32, it prints the code of now; with CODE too it says whether that is right.
+
+exit code: 0 good, 1 the code is wrong, 2 the arguments cannot be used";
+
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let ran = match &arguments[..] {
+        [help] if matches!(help.as_str(), "-h" | "--help") => {
+            println!("{HELP}");
+            Ok(true)
+        }
         [] => enrol(),
         [secret] => show(secret),
         [secret, code] => check(secret, code),
