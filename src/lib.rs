@@ -62,6 +62,10 @@
 //! | PostgreSQL | `otp-engine-postgres` | many hosts |
 //! | Redis | `otp-engine-redis` | many hosts, codes without signature records |
 //!
+//! Signature records, HOTP, and OCRA without a time step or with a counter need a store that keeps cells for
+//! ever: SQLite, PostgreSQL, or for a trial
+//! [`MemoryStore::keeping_records_until_exit`](MemoryStore::keeping_records_until_exit).
+//!
 //! Any other store implements [`Store`] and proves itself with the crate `otp-store-tests`.
 //!
 //! # Features
