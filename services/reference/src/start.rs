@@ -177,7 +177,7 @@ impl Server {
         self.app.service().erase(tenant, field, n)
     }
 
-    /// Lifts what holds a user's codes for a field up: used-up attempts, cooldown, closing time. A code
+    /// Lifts what holds a user's codes for a field up: used-up attempts, cooldown, the lockout. A code
     /// that is out is called off, one that was used stays used. For an administrator, whose `reason`, 1
     /// to 256 bytes of visible text, stands in the log. Says whether there was anything to
     /// lift.

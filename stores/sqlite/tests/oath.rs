@@ -109,10 +109,7 @@ fn a_store_that_may_lose_commits_takes_no_counter() {
     let store = options.open(scratch.path("otp.sqlite3")).unwrap();
     let hotp = Hotp::new(&secret(), HashFunction::Sha1, 6).unwrap();
     let judged = engine().verify_devices(&store, &binding(), &[Device::hotp(&hotp, 0)], "123456");
-    assert!(matches!(
-        judged,
-        Err(otp_engine::Error::NotPermanent)
-    ));
+    assert!(matches!(judged, Err(otp_engine::Error::NotPermanent)));
 }
 
 /// Finds nothing, whoever was first, and overwrites whatever is there.
