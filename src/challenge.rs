@@ -360,7 +360,7 @@ impl Challenge {
         Ok(challenge.filter(|challenge| now <= challenge.discard_after()))
     }
 
-    /// Lifts what holds the slot up: attempts and closing time, cooldown, and instants ahead of
+    /// Lifts what holds the slot up: attempts and lockout, cooldown, and instants ahead of
     /// `now`. A code that was out is called off; one that was used stays so. Returns whether there
     /// was anything to lift.
     pub(crate) fn reset(&mut self, now: Timestamp) -> bool {
@@ -531,7 +531,7 @@ fn seconds(duration: Duration) -> u32 {
 /// How far the clocks of two hosts may differ.
 const SKEW: Duration = Duration::from_secs(30);
 
-/// How long a slot is kept after the code's time is over: the longest closing time, and as far as a
+/// How long a slot is kept after the code's time is over: the longest lockout, and as far as a
 /// purge believes a clock that is ahead.
 const KEEP: Duration = Duration::from_secs(86_400 + FUTURE.as_secs());
 

@@ -278,7 +278,7 @@ impl Engine {
         self.run(store, |context| Unlock::new(context, tenant, user))
     }
 
-    /// Lifts what holds the slot of `binding` up: used-up attempts, closing time, cooldown, and what
+    /// Lifts what holds the slot of `binding` up: used-up attempts, lockout, cooldown, and what
     /// a clock that was far ahead left. A code that is out is called off; one that was used stays
     /// used. The recipient and the content of the binding do not matter. For an administrator: the
     /// reason, 1 to 256 bytes of visible text, goes to the observer.

@@ -145,7 +145,7 @@ impl Policy {
     ///
     /// Each is a sum over guesses (the union bound), so it is never too low. With meters a user has
     /// no more compared wrong guesses in a day than the rate limit for failures; without, a slot opens
-    /// again after each closing time.
+    /// again after each lockout.
     #[must_use]
     pub fn odds(&self, rate_limits: &RateLimits) -> Odds {
         let space = self.code.space();

@@ -17,6 +17,7 @@ use std::{fs, thread};
 use anyhow::{Context, Result, ensure};
 use xshell::cmd;
 
+use crate::command_line::Bench;
 use crate::job::Job;
 use crate::need::{self, Need};
 use crate::world::World;
@@ -45,15 +46,11 @@ const CHART: &str = "docs/performance.svg";
 const BEGIN: &str = "<!-- written by `cargo xtask bench --write`: begin -->\n";
 const END: &str = "<!-- written by `cargo xtask bench --write`: end -->";
 
-/// Measures, prints, judges; `has` says which of `--quick`, `--check` and `--write` were given.
-pub(crate) fn run(
-    world: &World,
-    chosen: &[&Program],
-    has: impl Fn(&str) -> bool,
-) -> Result<ExitCode> {
+/// Measures, prints, judges.
+pub(crate) fn run(world: &World, chosen: &[&Program], options: &Bench) -> Result<ExitCode> {
     let job = &mut Job::new(world, "bench", "all")?; // its log is target/xtask/log/bench-all.log
     let file = File::read(&job.world.read(GOALS)?)?;
-    let effort = if has("quick") {
+    let effort = if options.quick {
         Effort::Quick
     } else {
         Effort::Full
@@ -89,10 +86,10 @@ pub(crate) fn run(
     }
     let judged = judge(&file.goals, &rows, chosen.len() < PROGRAMS.len());
     println!("{}", table::goals(&judged, Form::Text));
-    if has("write") {
+    if options.write {
         write(job.world, &machine, &rows, &judged, &file)?;
     }
-    Ok(if has("check") {
+    Ok(if options.check {
         ended(&judged)
     } else {
         ExitCode::SUCCESS

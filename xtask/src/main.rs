@@ -23,13 +23,13 @@ mod service;
 mod upgrade;
 mod world;
 
-use std::env;
 use std::process::ExitCode;
 
 use anyhow::Result;
+use clap::Parser as _;
 use xshell::cmd;
 
-use command_line::{Options, Task};
+use command_line::{Bench, CommandLine, Run, Task};
 use runner::Part;
 use world::World;
 
@@ -37,24 +37,15 @@ use world::World;
 const USAGE: u8 = 2;
 
 fn main() -> ExitCode {
-    let options = match command_line::parse(env::args_os().skip(1)) {
-        Ok(options) => options,
-        Err(error) => return wrong(error),
+    let CommandLine { task } = CommandLine::parse();
+    let ended = match (&task, task.parts()) {
+        (_, Err(problem)) => return wrong(problem),
+        (_, Ok(Some((name, parts, options)))) => run(name, parts, options),
+        (Task::Bench(options), _) => bench(options),
+        (Task::Header { verify }, _) => header(*verify),
+        (Task::Odoo(_), _) => World::new(None).and_then(|world| odoo::serve(&world)),
+        _ => World::new(None).and_then(|world| service::serve(&world)),
     };
-    let Some(task) = options.task.filter(|_| !options.has("help")) else {
-        print!("{}", command_line::help(options.task));
-        return ExitCode::SUCCESS;
-    };
-    if options.has("list") {
-        return listed(task, &options);
-    }
-    let ended = World::new(options.seed).and_then(|world| match task.name {
-        "header" => header(&world, options.has("verify")),
-        "bench" => bench(&world, &options),
-        "odoo" if !options.has("test") => odoo::serve(&world),
-        "service" if !options.has("test") => service::serve(&world),
-        _ => run(&world, task, &options),
-    });
     ended.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");
         ExitCode::FAILURE
@@ -62,12 +53,13 @@ fn main() -> ExitCode {
 }
 
 fn wrong(error: impl core::fmt::Display) -> ExitCode {
-    eprintln!("error: {error}\n\nfor help: cargo xtask --help, or cargo xtask TASK --help");
+    eprintln!("error: {error}\n\nFor more information, try '--help'.");
     ExitCode::from(USAGE)
 }
 
 /// Writes the C header, or compares it; a program of its own, as its generator is large.
-fn header(world: &World, verify: bool) -> Result<ExitCode> {
+fn header(verify: bool) -> Result<ExitCode> {
+    let world = World::new(None)?;
     let verify = verify.then_some("--verify");
     let header = cmd!(
         world.sh,
@@ -76,33 +68,22 @@ fn header(world: &World, verify: bool) -> Result<ExitCode> {
     world.until_its_end(header.args(verify))
 }
 
-fn bench(world: &World, options: &Options) -> Result<ExitCode> {
+fn bench(options: &Bench) -> Result<ExitCode> {
     match runner::choose("group", bench::PROGRAMS, |one| one.name, &options.only) {
-        Ok(groups) => bench::run(world, &groups, |flag| options.has(flag)),
+        Ok(groups) => bench::run(&World::new(None)?, &groups, options),
         Err(error) => Ok(wrong(error)),
     }
 }
 
-/// Prints the parts that would run.
-fn listed(task: &Task, options: &Options) -> ExitCode {
-    match parts(task, options) {
-        Ok(parts) => {
-            print!("{}", command_line::list(parts));
-            ExitCode::SUCCESS
-        }
-        Err(error) => wrong(error),
-    }
-}
-
-fn parts(task: &Task, options: &Options) -> Result<Vec<&'static Part>> {
-    runner::choose("part", task.parts, |part| part.name, &options.only)
-}
-
-fn run(world: &World, task: &Task, options: &Options) -> Result<ExitCode> {
-    let parts = match parts(task, options) {
+fn run(name: &str, parts: &'static [Part], options: &Run) -> Result<ExitCode> {
+    let parts = match runner::choose("part", parts, |part| part.name, &options.only) {
         Ok(parts) => parts,
         Err(error) => return Ok(wrong(error)),
     };
-    let passed = runner::run(world, &task.runs(), &parts, options.has("verbose"))?;
+    if options.list {
+        print!("{}", command_line::list(parts));
+        return Ok(ExitCode::SUCCESS);
+    }
+    let passed = runner::run(&World::new(options.seed)?, name, &parts, options.verbose)?;
     Ok(ExitCode::from(u8::from(!passed)))
 }
