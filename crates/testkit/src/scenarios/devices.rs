@@ -48,7 +48,7 @@ fn is_judged(kind: Kind, open: &dyn Fn() -> Box<dyn Store>) {
     let host = || Host::new(open(), now, RateLimits::unlimited());
     let (one, other) = (host(), host());
     assert_eq!(one.resets(&token), ResetOutcome::NothingToReset, "{kind:?}");
-    let used = token.shows(&one, 0);
+    let used = one.reads(&token, 0);
     assert_eq!(one.hears(&token, 0, &used), None, "{kind:?}");
     // What one host took the others know, and whoever opens the store anew.
     let hosts = [one, other, host()];
@@ -63,7 +63,7 @@ fn is_judged(kind: Kind, open: &dyn Fn() -> Box<dyn Store>) {
     for host in &hosts {
         host.moves_to(1);
     }
-    let right = token.shows(&hosts[0], 1);
+    let right = hosts[0].reads(&token, 1);
     for left in (0..30_u8).rev() {
         let host = &hosts[usize::from(left) % hosts.len()];
         let heard = host.hears(&token, 1, &wrong(&right));
@@ -88,7 +88,7 @@ fn is_judged(kind: Kind, open: &dyn Fn() -> Box<dyn Store>) {
 fn is_refused(kind: Kind, open: &dyn Fn() -> Box<dyn Store>) {
     let token = Token::new(kind);
     let host = Host::new(open(), now(), RateLimits::unlimited());
-    let code = token.shows(&host, 0);
+    let code = host.reads(&token, 0);
     for entered in [&code, &wrong(&code)] {
         let refused = host.asks(&token, 0, entered).unwrap_err();
         let is_refused = matches!(refused, Error::NotPermanent);
@@ -105,7 +105,7 @@ fn is_refused(kind: Kind, open: &dyn Fn() -> Box<dyn Store>) {
 fn a_clock_is_found_and_set_right(open: &dyn Fn() -> Box<dyn Store>) {
     let token = Token::new(Kind::Steps);
     let [one, other] = [(); 2].map(|()| Host::new(open(), now(), RateLimits::unlimited()));
-    let pair = [600, 601].map(|round| token.shows(&one, round));
+    let pair = [600, 601].map(|round| one.reads(&token, round));
     let found = one.engine.resynchronise(
         &*one.store,
         token.binding(0),
@@ -118,12 +118,12 @@ fn a_clock_is_found_and_set_right(open: &dyn Fn() -> Box<dyn Store>) {
     assert!(found.unwrap().is_accepted());
     let used = Some(Rejection::AlreadyUsed);
     for host in [&one, &other] {
-        let heard = host.hears(&token, 0, &token.shows(host, 601));
+        let heard = host.hears(&token, 0, &host.reads(&token, 601));
         assert_eq!(heard, used);
         host.moves_to(2);
     }
-    assert_eq!(other.hears(&token, 0, &token.shows(&other, 602)), None);
-    let plain = token.shows(&one, 2);
+    assert_eq!(other.hears(&token, 0, &other.reads(&token, 602)), None);
+    let plain = one.reads(&token, 2);
     assert_eq!(one.hears(&token, 0, &plain), used);
     assert_eq!(other.resets(&token), ResetOutcome::Reset);
     // Nothing of now or before; what comes after it is taken, once.
@@ -131,7 +131,7 @@ fn a_clock_is_found_and_set_right(open: &dyn Fn() -> Box<dyn Store>) {
     for host in [&one, &other] {
         host.moves_to(4);
     }
-    let code = token.shows(&one, 4);
+    let code = one.reads(&token, 4);
     assert_eq!(one.hears(&token, 0, &code), None);
     assert_eq!(other.hears(&token, 0, &code), used);
 }
@@ -140,7 +140,7 @@ fn a_clock_is_found_and_set_right(open: &dyn Fn() -> Box<dyn Store>) {
 fn a_counter_is_found(open: &dyn Fn() -> Box<dyn Store>) {
     let token = Token::new(Kind::Counter);
     let [one, other] = [(); 2].map(|()| Host::new(open(), now(), RateLimits::unlimited()));
-    let code = |round| token.shows(&one, round);
+    let code = |round| one.reads(&token, round);
     let far = one.hears(&token, 0, &code(40));
     assert!(matches!(far, Some(Rejection::Wrong { .. })), "{far:?}");
     let found = other.engine.resynchronise(
@@ -175,7 +175,7 @@ fn several_devices_are_one_charge(open: &dyn Fn() -> Box<dyn Store>) {
             .verify_devices(&*host.store, binding, &devices, entered);
         verdict.unwrap()
     };
-    let code = second.shows(&one, 0);
+    let code = one.reads(&second, 0);
     match ask(&one, &code) {
         Verdict::Accepted(accepted) => assert_eq!(accepted.device, 1),
         Verdict::Rejected(rejection) => panic!("{rejection:?}"),
@@ -190,7 +190,7 @@ fn several_devices_are_one_charge(open: &dyn Fn() -> Box<dyn Store>) {
         assert_eq!(ask(host, &wrong(&code)).rejection(), Some(expected));
     }
     for host in [&one, &other] {
-        let heard = ask(host, &first.shows(host, 0)).rejection();
+        let heard = ask(host, &host.reads(&first, 0)).rejection();
         assert!(matches!(heard, Some(Rejection::Locked { .. })), "{heard:?}");
     }
     let sent = one.engine.issue(&*one.store, binding).unwrap();

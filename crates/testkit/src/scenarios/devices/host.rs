@@ -43,6 +43,11 @@ impl Host {
         self.start.saturating_add(Duration::from_secs(30 * round))
     }
 
+    /// Returns what a device shows in a round; one with a clock, so many steps after the start.
+    pub(super) fn reads(&self, token: &Token, round: u64) -> String {
+        token.shows(&self.engine, self.at(round), round)
+    }
+
     pub(super) fn asks(
         &self,
         token: &Token,

@@ -18,7 +18,7 @@ pub fn devices_in_a_storm(open: &dyn Fn() -> Box<dyn Store>) -> Result<(), Strin
     let hosts = [(); HOSTS].map(|()| Host::new(open(), now, RateLimits::unlimited()));
     for round in 0..ROUNDS {
         let token = Token::new(Kind::Steps);
-        let right = token.shows(&hosts[0], 0);
+        let right = hosts[0].reads(&token, 0);
         let heard = all_at_once(&hosts, &token, &[&right]);
         let accepted = heard.iter().filter(|heard| heard.is_none()).count();
         let used = Some(Rejection::AlreadyUsed);

@@ -5,9 +5,7 @@ use core::sync::atomic::{AtomicU32, Ordering};
 use otp_engine::oath::{
     Device, HashFunction, Hotp, Inputs, Ocra, OcraOptions, Reach, Secret, Suite, Totp,
 };
-use otp_engine::{Binding, Mobile, Target};
-
-use super::host::Host;
+use otp_engine::{Binding, Engine, Mobile, Target, Timestamp};
 
 /// What makes a device's code good once.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -80,14 +78,13 @@ impl Token {
         }
     }
 
-    /// Returns what the device shows in this round; one with a clock, so many steps after the host's start.
-    pub(super) fn shows(&self, host: &Host, round: u64) -> String {
-        let now = host.at(round);
+    /// Returns what the device shows in this round to who asks for `engine`; one with a clock, at `now`.
+    pub(super) fn shows(&self, engine: &Engine, now: Timestamp, round: u64) -> String {
         let code = match self.kind {
             Kind::Counter => self.hotp.at(round),
             Kind::Steps => self.totp.at(now).unwrap(),
             _ => {
-                let asked = host.engine.ocra_question(self.binding(round), &self.ocra);
+                let asked = engine.ocra_question(self.binding(round), &self.ocra);
                 let question = asked.unwrap();
                 let inputs = Inputs::new(&question);
                 let inputs = match self.kind {
