@@ -522,3 +522,22 @@ fn case_154_after_a_long_rest_a_purge_waits_until_the_clock_is_confirmed() {
     otp_engine_testkit::wait_until("cells are dropped", || dropped(&service) > 0);
     assert_eq!(failed(&service), 0);
 }
+
+#[test]
+fn case_254_a_data_file_that_is_replaced_under_the_service_accepts_nothing() {
+    let service = Service::start();
+    let client = service.client();
+    client.send(&place());
+    let file = service.setup.folder.path().join("data/otp.sqlite3");
+    let copy = file.with_extension("copy");
+    std::fs::copy(&file, &copy).unwrap();
+    std::fs::rename(&copy, &file).unwrap();
+    let answer = client.verify(place(), &service.code());
+    assert_eq!(answer["status"], 500, "{answer}");
+    assert_eq!(
+        answer["message"],
+        "The store is not available; try again in a moment"
+    );
+    let name = r#"otp_reference_failures_total{cause="unavailable"}"#;
+    assert_eq!(client.count(name), 1);
+}
