@@ -91,3 +91,18 @@ const FORMAT: u8 = 1;
 
 /// How much later a purge leaves a new mark: not each of many batches.
 const STEP: Duration = Duration::from_secs(3_600);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mark_of_another_format_or_length_is_tampered_with() {
+        let mark = |body: &[u8]| read(body).map(Timestamp::unix);
+        assert!(matches!(mark(&[1, 0, 0, 0, 0, 0, 0, 1, 2]), Ok(258)));
+        let others: [&[u8]; 5] = [&[], &[1], &[2, 0, 0, 0, 0, 0, 0, 1, 2], &[1; 8], &[1; 10]];
+        for other in others {
+            assert!(matches!(mark(other), Err(Error::Tampered)), "{other:?}");
+        }
+    }
+}

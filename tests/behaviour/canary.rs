@@ -455,3 +455,22 @@ fn case_206_the_canary_is_what_formats_md_says() {
         .collect();
     assert_eq!(body, GOLDEN);
 }
+
+#[test]
+fn a_canary_with_something_behind_its_mark_is_tampered_with() {
+    let (store, engine) = (MemoryStore::new(), ours());
+    assert_eq!(engine.check_store(&store).unwrap(), StoreCheck::Begun);
+    let mut cells = Vec::new();
+    store.load(&[CANARY], &mut cells).unwrap();
+    let cell = cells.remove(0).unwrap();
+    let body = [cell.body(), &[0]].concat();
+    let write = Write {
+        key: CANARY,
+        kind: Kind::Canary,
+        expected: cell.version(),
+        discard_after: cell.discard_after(),
+        body: &body,
+    };
+    assert_eq!(store.commit(&[write], NOW).unwrap(), Commit::Done);
+    assert!(matches!(engine.check_store(&store), Err(Error::Tampered)));
+}

@@ -448,7 +448,19 @@ fn case_110_a_hard_stop_is_a_budget_that_stores_without_an_end_alone_can_keep() 
     assert_eq!(verify(&shown(1000 * 2880)), Some(stopped));
     // Where cells expire the stop would too: said before anything is compared, right or wrong.
     let expiring = Vault::of(Class::Expiring);
-    let refused = engine.verify_devices(&expiring, &here(), &[Device::totp(&totp(), 0)], &shown(0));
+    let totp = totp();
+    let device = Device::totp(&totp, 0);
+    let refused = engine.verify_devices(&expiring, &here(), &[device], &shown(0));
+    assert!(matches!(refused, Err(Error::LockWithoutEnd)));
+    // Also where the locks of users end by themselves.
+    let rate_limits = RateLimits::builder()
+        .device_hard_stop(true)
+        .lock_ends_after(core::time::Duration::from_secs(86_400))
+        .build();
+    let builder = Engine::builder(keys()).rate_limits(rate_limits.unwrap());
+    let refused = builder
+        .build()
+        .verify_devices(&expiring, &here(), &[device], &shown(0));
     assert!(matches!(refused, Err(Error::LockWithoutEnd)));
 }
 

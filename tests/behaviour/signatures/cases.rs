@@ -4,8 +4,8 @@ use std::sync::{Arc, Barrier};
 
 use otp_engine::store::{Class, Kind};
 use otp_engine::{
-    ContentDigest, Email, Engine, Error, Evidence, MemoryStore, Rejection, SignatureRecord,
-    SigningKey, Submission,
+    ContentDigest, Email, Engine, Error, Evidence, ManualClock, MemoryStore, Rejection,
+    SignatureRecord, SigningKey, Submission, Timestamp,
     operation::{EraseOutcome, EraseRequest},
     record::{
         ChainHead, Expected, KeyError, RecordCheck, RecordDetail, RecordFault, VerifyingKeys,
@@ -174,21 +174,35 @@ impl otp_engine::Store for Meeting<'_> {
     fn commit(
         &self,
         writes: &[otp_engine::store::Write<'_>],
-        now: otp_engine::Timestamp,
+        now: Timestamp,
     ) -> Result<otp_engine::store::Commit, otp_engine::store::Error> {
         self.inner.commit(writes, now)
     }
 
-    fn purge(
-        &self,
-        now: otp_engine::Timestamp,
-        limit: usize,
-    ) -> Result<usize, otp_engine::store::Error> {
+    fn purge(&self, now: Timestamp, limit: usize) -> Result<usize, otp_engine::store::Error> {
         self.inner.purge(now, limit)
     }
 
     fn class(&self) -> Class {
         self.inner.class()
+    }
+}
+
+#[test]
+fn a_record_has_an_instant_after_1970_and_below_2_to_the_53rd() {
+    let issue = |now| {
+        let engine = Engine::builder(fixture::keys())
+            .clock(ManualClock::new(Timestamp::from_unix(now)))
+            .signing_key(key())
+            .build();
+        let store = MemoryStore::keeping_records_until_exit();
+        engine.issue(&store, &binding()).map(drop)
+    };
+    for now in [-1, i64::MIN, 1 << 53, i64::MAX] {
+        assert!(matches!(issue(now), Err(Error::Clock)), "{now}");
+    }
+    for now in [0, 1_715_767_200, (1 << 53) - 1] {
+        assert!(issue(now).is_ok(), "{now}");
     }
 }
 
@@ -607,7 +621,7 @@ fn siblings_sign_with_the_same_key_and_share_the_field() {
 fn a_failing_clock_or_randomness_accepts_nothing_and_uses_nothing_up() {
     struct Stopped;
     impl otp_engine::Clock for Stopped {
-        fn now(&self) -> Option<otp_engine::Timestamp> {
+        fn now(&self) -> Option<Timestamp> {
             None
         }
     }
@@ -652,8 +666,8 @@ fn a_key_that_retires_while_an_answer_is_judged_tells_nothing_of_the_code() {
 /// A clock that goes on by itself.
 struct Passing<F>(F);
 
-impl<F: Fn() -> otp_engine::Timestamp + Send + Sync> otp_engine::Clock for Passing<F> {
-    fn now(&self) -> Option<otp_engine::Timestamp> {
+impl<F: Fn() -> Timestamp + Send + Sync> otp_engine::Clock for Passing<F> {
+    fn now(&self) -> Option<Timestamp> {
         Some((self.0)())
     }
 }
