@@ -251,7 +251,7 @@ impl<'a> BindingCells<'a> {
         Ok(Self::new(context, binding))
     }
 
-    /// Names the page of the record field too.
+    /// Names the chain head of the target too.
     pub(crate) fn add_chain_head(&mut self) {
         self.chain_head = Some(self.keys.len());
         self.keys

@@ -94,7 +94,7 @@ impl<'a, O: Operation> Round<'a, O> {
 /// The record that the chain head does not count, over the rounds of one operation.
 ///
 /// Chain head and record come in one commit. So another signer may have committed between the two loads, and the
-/// page of the next round counts the record; or chain head and records do not belong together.
+/// chain head of the next round counts the record; or chain head and records do not belong together.
 #[derive(Default)]
 pub(super) struct Uncounted {
     /// Adding a record was a conflict.

@@ -135,7 +135,7 @@ impl Storm {
             for (at, record) in (0..).zip(&records) {
                 must!(
                     record.is_some() == (at < count),
-                    "page {chain_head} counts {count} records, record {at} is {}",
+                    "chain head {chain_head} counts {count} records, record {at} is {}",
                     if record.is_some() { "there" } else { "missing" }
                 );
             }
