@@ -1,11 +1,15 @@
 //! What a code is good for: the exact thing that is approved, by whom, through which recipient.
 
 use alloc::vec::Vec;
-use core::{fmt, str};
+use core::{fmt, ops::Range, str};
 
 use sha2::{Digest, Sha256};
 
 use crate::{Error, Recipient, shown};
+
+mod bound;
+
+pub use bound::{BindingRef, Bound};
 
 /// The longest text of one member of a [`Binding`], in bytes of UTF-8.
 pub const MAX_MEMBER_LEN: usize = 128;
@@ -116,7 +120,7 @@ impl ContentDigest {
 /// ```
 #[derive(Clone, Eq, PartialEq)]
 pub struct Binding {
-    /// Each of the six texts behind its length, then recipient and content: what is digested.
+    /// The format, each of the six texts behind its length, then recipient and content: what is digested.
     canonical: Vec<u8>,
     /// Where each text ends.
     ends: [u16; MEMBERS],
@@ -175,18 +179,44 @@ impl Binding {
     }
 
     fn member(&self, at: usize) -> &str {
-        let before = at.checked_sub(1).map_or(0, |at| self.ends[at]);
-        let text = &self.canonical[usize::from(before) + LENGTH..usize::from(self.ends[at])];
+        let text = &self.fed(at..at + 1)[LENGTH..];
         // It was a text: the empty one is never taken.
         str::from_utf8(text).unwrap_or_default()
     }
 
-    /// Returns the members that name the slot, each behind its length in two bytes.
-    pub(crate) fn slot(&self) -> &[u8] {
-        &self.canonical[..usize::from(self.ends[MEMBERS - 1])]
+    /// Returns members that follow each other, each as [`feed_text`] feeds it.
+    fn fed(&self, members: Range<usize>) -> &[u8] {
+        let start = members.start.checked_sub(1).map_or(1, |at| self.ends[at]);
+        &self.canonical[start.into()..self.ends[members.end - 1].into()]
     }
 
-    /// Returns the canonical form: the slot's members, then recipient and content.
+    /// Returns the tenant as [`feed_text`] feeds it.
+    pub(crate) fn fed_tenant(&self) -> &[u8] {
+        self.fed(0..1)
+    }
+
+    /// Returns the target, its three texts as [`feed_text`] feeds them.
+    pub(crate) fn fed_target(&self) -> &[u8] {
+        self.fed(2..5)
+    }
+
+    /// Returns the user as [`feed_text`] feeds it.
+    pub(crate) fn fed_user(&self) -> &[u8] {
+        self.fed(5..6)
+    }
+
+    /// Returns the recipient as [`feed_recipient`] feeds it.
+    pub(crate) fn fed_recipient(&self) -> &[u8] {
+        let length = 1 + LENGTH + self.recipient.canonical().len();
+        &self.canonical[self.slot().len()..][..length]
+    }
+
+    /// Returns the format and the members that name the slot, each behind its length in two bytes.
+    pub(crate) fn slot(&self) -> &[u8] {
+        &self.canonical[..self.ends[MEMBERS - 1].into()]
+    }
+
+    /// Returns the canonical form: format and the slot's members, then recipient and content.
     pub(crate) fn canonical(&self) -> &[u8] {
         &self.canonical
     }
@@ -284,7 +314,8 @@ impl<'a> BindingBuilder<'a> {
         let members: usize = self.members.iter().flatten().map(|text| text.len()).sum();
         let mut canonical = Vec::with_capacity(members + ROOM);
         let mut append = |part: &[u8]| canonical.extend_from_slice(part);
-        let (mut ends, mut length) = ([0; MEMBERS], 0);
+        append(&[BINDING_FORMAT]);
+        let (mut ends, mut length) = ([0; MEMBERS], 1);
         for ((member, name), end) in self.members.into_iter().zip(NAMES).zip(&mut ends) {
             let Some(given) = member else {
                 return error(name, Problem::Missing);
@@ -409,11 +440,14 @@ enum Problem {
     Blank,
 }
 
+/// The version of the canonical form. The hash of a slot's name begins with the same number, for its kind.
+pub(crate) const BINDING_FORMAT: u8 = 1;
+
 /// The bytes of a length.
-const LENGTH: usize = 2;
+pub(crate) const LENGTH: usize = 2;
 
 /// The bytes of the lengths, a mobile number and a content digest: one allocation for most.
-const ROOM: usize = LENGTH * MEMBERS + 64;
+const ROOM: usize = 1 + LENGTH * MEMBERS + 64;
 
 const MEMBERS: usize = 6;
 const NAMES: [&str; MEMBERS] = [
@@ -446,7 +480,8 @@ mod tests {
     }
 
     fn canonical(binding: &Binding) -> Vec<u8> {
-        binding.canonical().to_vec()
+        assert_eq!(binding.canonical()[0], 1);
+        binding.canonical()[1..].to_vec()
     }
 
     #[test]

@@ -4,11 +4,13 @@
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
 use core::fmt;
 
+use arrayvec::ArrayVec;
 #[cfg(feature = "std")]
 use rand_core::TryRng as _;
 
+use crate::binding::{BindingRef, Bound};
 use crate::event::{EventKind, Observer};
-use crate::keys::KeyRing;
+use crate::keys::{KeyRing, RingNumber};
 use crate::newest::Newest;
 use crate::operation::admit::AdmitPurge;
 use crate::operation::canary::{Act, Canary};
@@ -35,6 +37,7 @@ use crate::{
     record::ChainHead,
 };
 use round::{ROUNDS, Round, Uncounted};
+use scratch::Lent;
 use trail::Trail;
 
 #[cfg(feature = "async")]
@@ -42,6 +45,7 @@ mod asynchronous;
 mod builder;
 mod oath;
 mod round;
+mod scratch;
 mod trail;
 
 #[cfg(feature = "async")]
@@ -157,6 +161,10 @@ impl Engine {
         }
     }
 
+    pub(crate) fn ring(&self) -> RingNumber {
+        self.shared.keys.number()
+    }
+
     /// Returns the limits of this engine's codes.
     #[must_use]
     pub const fn policy(&self) -> &Policy {
@@ -181,6 +189,29 @@ impl Engine {
         self.policy.findings(&self.shared.rate_limits)
     }
 
+    /// Names the cells of a binding beforehand, for a request that does more than one thing with it.
+    ///
+    /// Every engine of the same [`KeyRing`] takes it, or a clone of it, wherever it takes a binding.
+    ///
+    /// ```
+    /// # use otp_engine::{Binding, Engine, KeyRing, MemoryStore, Mobile, Target};
+    /// # use otp_engine::operation::{Delivery, DeliveryReport, ReportOutcome};
+    /// # let keys = KeyRing::builder().code("a", &[1; 32]).index(&[2; 32]).build()?;
+    /// # let (engine, store) = (Engine::new(keys), MemoryStore::new());
+    /// # let binding = Binding::builder().tenant("acme").purpose("sign").user("7")
+    /// #     .target(Target { model: "m", field: "f", id: "1" })
+    /// #     .recipient(Mobile::parse("60123456789")?).build()?;
+    /// let bound = engine.bind(binding);
+    /// let issued = engine.issue(&store, &bound)?.issued().expect("the first send is within all rate limits");
+    /// let report = DeliveryReport { id: issued.id, send: issued.send, delivery: Delivery::Sent };
+    /// assert_eq!(engine.report_delivery(&store, &bound, report)?, ReportOutcome::Recorded);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn bind(&self, binding: Binding) -> Bound {
+        Bound::new(binding, &self.shared.keys)
+    }
+
     /// Issues a code for `binding`, or hands out the live one once more.
     ///
     /// Send the code after this returns, and [report](Self::report_delivery) how that went. Draws
@@ -190,8 +221,12 @@ impl Engine {
     ///
     /// [`Error`]: no code was handed out. After [`store::Error::Unknown`](crate::store::Error) a
     /// send may have been counted.
-    pub fn issue(&self, store: &dyn Store, binding: &Binding) -> Result<Issuance, Error> {
-        self.repeat(store, &self.issuing(store.class(), binding)?)
+    pub fn issue<'b>(
+        &self,
+        store: &dyn Store,
+        binding: impl Into<BindingRef<'b>>,
+    ) -> Result<Issuance, Error> {
+        self.repeat(store, &self.issuing(store.class(), binding.into())?)
     }
 
     /// Says whether a code is accepted: [`verify`](Self::verify) for a host that asks nothing else.
@@ -220,7 +255,7 @@ impl Engine {
     pub fn verify(&self, store: &dyn Store, submission: Submission<'_>) -> Result<Verdict, Error> {
         match self.verifying(store.class(), submission)? {
             Ok(verify) => self.repeat(store, &verify),
-            Err(fault) => self.reject_evidence(submission.binding, fault),
+            Err(fault) => self.reject_evidence(submission.binding.binding(), fault),
         }
     }
 
@@ -229,8 +264,12 @@ impl Engine {
     /// # Errors
     ///
     /// [`Error`]: the code may still be accepted.
-    pub fn cancel(&self, store: &dyn Store, binding: &Binding) -> Result<CancelOutcome, Error> {
-        self.run(store, |context| Cancel::new(context, binding))
+    pub fn cancel<'b>(
+        &self,
+        store: &dyn Store,
+        binding: impl Into<BindingRef<'b>>,
+    ) -> Result<CancelOutcome, Error> {
+        self.run(store, |context| Cancel::new(context, binding.into()))
     }
 
     /// Records what the SMS or mail gateway said of one send.
@@ -243,13 +282,15 @@ impl Engine {
     /// # Errors
     ///
     /// [`Error`]: nothing is known to be recorded; report once more.
-    pub fn report_delivery(
+    pub fn report_delivery<'b>(
         &self,
         store: &dyn Store,
-        binding: &Binding,
+        binding: impl Into<BindingRef<'b>>,
         report: DeliveryReport,
     ) -> Result<ReportOutcome, Error> {
-        self.run(store, |context| Report::new(context, binding, report))
+        self.run(store, |context| {
+            Report::new(context, binding.into(), report)
+        })
     }
 
     /// Returns how the challenge of exactly this binding stands; `None` where there is none.
@@ -259,8 +300,12 @@ impl Engine {
     /// # Errors
     ///
     /// [`Error`]: nothing is known.
-    pub fn status(&self, store: &dyn Store, binding: &Binding) -> Result<Option<Status>, Error> {
-        self.run(store, |context| ReadStatus::new(context, binding))
+    pub fn status<'b>(
+        &self,
+        store: &dyn Store,
+        binding: impl Into<BindingRef<'b>>,
+    ) -> Result<Option<Status>, Error> {
+        self.run(store, |context| ReadStatus::new(context, binding.into()))
     }
 
     /// Lifts what wrong guesses put on a user: the lock, and the failures of the day. For an
@@ -286,13 +331,15 @@ impl Engine {
     /// # Errors
     ///
     /// [`Error`]: nothing is known to be lifted.
-    pub fn reset_slot(
+    pub fn reset_slot<'b>(
         &self,
         store: &dyn Store,
-        binding: &Binding,
+        binding: impl Into<BindingRef<'b>>,
         reason: &str,
     ) -> Result<ResetOutcome, Error> {
-        self.run(store, |context| ResetSlot::new(context, binding, reason))
+        self.run(store, |context| {
+            ResetSlot::new(context, binding.into(), reason)
+        })
     }
 
     /// Forgets what was sent to a recipient and failed against it, over all users and records. For
@@ -525,7 +572,7 @@ impl Engine {
     }
 
     /// Prepares an issue: draws the id that a new challenge gets.
-    fn issuing<'a>(&'a self, class: Class, binding: &'a Binding) -> Result<Issue<'a>, Error> {
+    fn issuing<'a>(&'a self, class: Class, binding: BindingRef<'a>) -> Result<Issue<'a>, Error> {
         let mut id = [0; 16];
         self.draw(&mut id)?;
         Issue::new(&self.context(class), binding, id, || self.now())
@@ -608,13 +655,14 @@ impl Engine {
     /// Loads, decides and commits until nobody else was first.
     fn repeat<O: Operation>(&self, store: &dyn Store, operation: &O) -> Result<O::Answer, Error> {
         let class = store.class();
-        let mut cells = Vec::with_capacity(operation.keys().len());
+        let mut scratch = Lent::new();
+        let (cells, bodies) = scratch.parts();
         let mut uncounted = Uncounted::default();
         for lost in 0..ROUNDS {
             let round = Round::begin(self, operation, class)?;
             cells.clear();
-            store.load(operation.keys(), &mut cells)?;
-            let places = round.open(&cells)?;
+            store.load(operation.keys(), cells)?;
+            let places = round.open(cells)?;
             if let Some(due) = round.due(&places, &uncounted)? {
                 let mut record = Vec::with_capacity(1);
                 store.load(&[due], &mut record)?;
@@ -623,9 +671,10 @@ impl Engine {
                     continue;
                 }
             }
-            let mut writes = round.writes();
-            let decision = round.decide(&places, &mut writes)?;
-            let writes = writes.as_writes();
+            let mut decided = round.writes(bodies);
+            let decision = round.decide(&places, &mut decided)?;
+            let mut writes = ArrayVec::new();
+            decided.list(&mut writes);
             if !writes.is_empty() && store.commit(&writes, round.now())? == Commit::Conflict {
                 uncounted.lose(&writes);
                 back_off(lost);

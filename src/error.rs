@@ -49,6 +49,8 @@ pub enum Error {
     /// Start with the keys that it was begun with. Only to give up all that it holds,
     /// [begin it anew](crate::Engine::begin_store).
     ForeignStore,
+    /// The binding was [bound](crate::Engine::bind) under another key ring; nothing was loaded.
+    ForeignBinding,
     /// The store has no canary and holds cells, or cannot tell that it holds none: nothing shows
     /// whose they are.
     ///
@@ -92,6 +94,9 @@ impl fmt::Display for Error {
             Self::ForeignStore => {
                 "the store was begun with another index secret; use the keys that it was begun with \
                  (begin_store would give up all that it holds)"
+            }
+            Self::ForeignBinding => {
+                "the binding was bound under another key ring; bind it with this engine"
             }
             Self::NoCanary => {
                 "the store has no canary, so nothing shows whose cells it holds; call adopt_store if \

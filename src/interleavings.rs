@@ -9,6 +9,8 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use std::collections::{HashMap, HashSet};
 
+use arrayvec::ArrayVec;
+
 use crate::challenge::{Challenge, ChallengeState};
 use crate::keys::KeyRing;
 use crate::meter::Meter;
@@ -447,7 +449,7 @@ impl World {
     }
 
     fn target(&self) -> BindingCells<'_> {
-        BindingCells::new(&self.context(), &self.binding)
+        BindingCells::new(&self.context(), (&self.binding).into()).unwrap()
     }
 
     fn context(&self) -> Context<'_> {
@@ -465,7 +467,7 @@ impl World {
     fn code(&self, which: usize) -> String {
         let kind = self.policy.code();
         self.keys
-            .code(self.keys.current(), id(which), &self.target().digest, kind)
+            .code(self.keys.current(), id(which), self.target().digest(), kind)
             .as_str()
             .into()
     }
@@ -583,7 +585,8 @@ impl World {
         };
         let cells: Vec<_> = loaded[..keys.len()].iter().map(cell).collect();
         let opened = LoadedCells::open(&self.keys, Seal::None, keys, &cells).unwrap();
-        let mut writes = Writes::new(&self.keys, Seal::None);
+        let mut bodies = Vec::new();
+        let mut writes = Writes::new(&self.keys, Seal::None, &mut bodies);
         let context = &self.context();
         let read = Loaded {
             context,
@@ -591,7 +594,9 @@ impl World {
             now,
         };
         let decision = operation.decide(&read, &mut writes).unwrap();
-        let written = writes.as_writes().into_iter().map(|write| {
+        let mut list = ArrayVec::new();
+        writes.list(&mut list);
+        let written = list.into_iter().map(|write| {
             let cell = all.iter().position(|key| *key == write.key).unwrap();
             assert_eq!(
                 write.expected.get(),

@@ -2,11 +2,10 @@
 //!
 //! Within: which cells each operation needs, and what it decides; pure, with the time as an argument.
 
-use arrayvec::ArrayVec;
-
+use crate::binding::BindingRef;
 use crate::challenge::Challenge;
 use crate::event::EventKinds;
-use crate::keys::{BindingDigest, CellKeys, KeyRing};
+use crate::keys::{BindingDigest, CellNames, Cells, KeyRing};
 use crate::meter::Meter;
 use crate::seal::{LoadedCell, LoadedCells, Writes};
 use crate::store::{Class, Key, Kind};
@@ -208,14 +207,16 @@ pub(crate) enum Subject<'a> {
 /// A binding with the names of its cells: slot, user meter, recipient meter, and the chain head.
 pub(crate) struct BindingCells<'a> {
     pub(crate) binding: &'a Binding,
-    pub(crate) digest: BindingDigest,
-    names: CellKeys<'a>,
-    keys: ArrayVec<Key, TARGETS>,
-    chain_head: Option<usize>,
+    digest: DigestOf<'a>,
+    keys: CellNames,
+    has_chain_head: bool,
 }
 
-/// How many cells a target names at most.
-const TARGETS: usize = 4;
+/// The digest that was made for this operation, or that of a bound binding.
+enum DigestOf<'a> {
+    Made(BindingDigest),
+    Bound(&'a BindingDigest),
+}
 
 /// Where each cell stands in [`BindingCells::keys`].
 pub(crate) const SLOT: usize = 0;
@@ -224,38 +225,62 @@ pub(crate) const RECIPIENT: usize = 2;
 
 impl<'a> BindingCells<'a> {
     /// Names the slot, and the meters where there are rate limits.
-    pub(crate) fn new(context: &Context<'a>, binding: &'a Binding) -> Self {
-        let names = context.keys.tenant(binding.tenant());
-        let mut keys = ArrayVec::new();
-        keys.push(names.slot(binding));
-        if context.rate_limits.is_limited() {
-            keys.push(names.user_meter(binding.user()));
-            keys.push(names.recipient_meter(binding.recipient()));
-        }
-        Self {
-            binding,
-            digest: context.keys.binding_digest(binding),
-            names,
-            keys,
-            chain_head: None,
-        }
-    }
-
-    /// Names them for a binding that the policy admits.
     ///
     /// # Errors
     ///
-    /// As [`Context::admits`].
-    pub(crate) fn admitted(context: &Context<'a>, binding: &'a Binding) -> Result<Self, Error> {
-        context.admits(binding)?;
-        Ok(Self::new(context, binding))
+    /// [`Error::ForeignBinding`].
+    pub(crate) fn new(context: &Context<'a>, binding: BindingRef<'a>) -> Result<Self, Error> {
+        Self::naming(context, binding, false)
     }
 
-    /// Names the chain head of the target too.
-    pub(crate) fn add_chain_head(&mut self) {
-        self.chain_head = Some(self.keys.len());
-        self.keys
-            .push(self.names.chain_head(&self.binding.target()));
+    /// Names them, and the chain head of the target too where the engine signs.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new).
+    pub(crate) fn signed(context: &Context<'a>, binding: BindingRef<'a>) -> Result<Self, Error> {
+        Self::naming(context, binding, context.signer.is_some())
+    }
+
+    /// Names them as [`new`](Self::new) does, for a binding that the policy admits.
+    ///
+    /// # Errors
+    ///
+    /// As [`Context::admits`] and [`new`](Self::new).
+    pub(crate) fn admitted(context: &Context<'a>, binding: BindingRef<'a>) -> Result<Self, Error> {
+        context.admits(binding.binding())?;
+        Self::new(context, binding)
+    }
+
+    fn naming(
+        context: &Context<'a>,
+        binding: BindingRef<'a>,
+        chain_head: bool,
+    ) -> Result<Self, Error> {
+        let cells = Cells {
+            meters: context.rate_limits.is_limited(),
+            chain_head,
+        };
+        let (digest, keys) = if let Some(names) = binding.names(context.keys)? {
+            (DigestOf::Bound(&names.digest), names.of(cells))
+        } else {
+            let names = context.keys.names(binding.binding(), cells);
+            let keys = names.of(cells);
+            (DigestOf::Made(names.digest), keys)
+        };
+        Ok(Self {
+            binding: binding.binding(),
+            digest,
+            keys,
+            has_chain_head: chain_head,
+        })
+    }
+
+    pub(crate) const fn digest(&self) -> &BindingDigest {
+        match &self.digest {
+            DigestOf::Made(digest) => digest,
+            DigestOf::Bound(digest) => digest,
+        }
     }
 
     pub(crate) fn keys(&self) -> &[Key] {
@@ -263,8 +288,9 @@ impl<'a> BindingCells<'a> {
     }
 
     /// Returns where the chain head stands, if it is named.
-    pub(crate) const fn chain_head(&self) -> Option<usize> {
-        self.chain_head
+    pub(crate) fn chain_head(&self) -> Option<usize> {
+        let last = self.keys.len() - 1;
+        self.has_chain_head.then_some(last)
     }
 }
 

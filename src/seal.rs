@@ -71,36 +71,22 @@ impl<'a> LoadedCell<'a> {
             for_ever: false,
         }
     }
+}
 
-    /// Opens what a store gave for `key`.
-    ///
-    /// A cell past its `discard_after` reads as it is, for as long as it is there: a clock that is
-    /// wrong must not hide what was counted, and neither must a `discard_after`, which no seal
-    /// covers. What is over is for the decision to say.
-    fn open(keys: &KeyRing, sealed: bool, key: Key, cell: Option<&'a Cell>) -> Result<Self, Error> {
-        let Some(cell) = cell else {
-            return Ok(Self {
-                key,
-                version: Version::ABSENT,
-                body: None,
-                for_ever: false,
-            });
-        };
-        let version = cell.version();
-        if version == Version::ABSENT || cell.body().len() > store::MAX_BODY {
-            return Err(Error::Tampered);
-        }
-        let body = if sealed {
-            unseal(keys, &key, version, cell.body()).ok_or(Error::Tampered)?
-        } else {
-            cell.body()
-        };
-        Ok(Self {
-            key,
-            version,
-            body: Some(body),
-            for_ever: cell.discard_after().is_none(),
-        })
+/// Checks a cell that a store gave.
+///
+/// # Errors
+///
+/// [`Error::Tampered`] for one without a version, with a body beyond its bound or under another seal.
+fn check(keys: &KeyRing, sealed: bool, key: &Key, cell: &Cell) -> Result<(), Error> {
+    let (version, body) = (cell.version(), cell.body());
+    let is_whole = version != Version::ABSENT
+        && body.len() <= store::MAX_BODY
+        && (!sealed || unseal(keys, key, version, body).is_some());
+    if is_whole {
+        Ok(())
+    } else {
+        Err(Error::Tampered)
     }
 }
 
@@ -110,39 +96,62 @@ fn unseal<'a>(keys: &KeyRing, key: &Key, version: Version, body: &'a [u8]) -> Op
     reveal::equal(seal, &keys.seal(key, version, body)).then_some(body)
 }
 
-/// The cells of one operation, in the order of its keys.
-pub(crate) struct LoadedCells<'a>(ArrayVec<LoadedCell<'a>, MAX_CELLS>);
+/// The cells of one operation, in the order of its keys. All were checked when they came: one is read as
+/// often as it is asked for, and none is copied for it.
+pub(crate) struct LoadedCells<'a> {
+    asked: &'a [Key],
+    cells: &'a [Option<Cell>],
+    sealed: bool,
+}
 
 impl<'a> LoadedCells<'a> {
     /// Opens what a store loaded; whatever does not fit the question is refused.
     pub(crate) fn open(
         keys: &KeyRing,
         seal: Seal,
-        asked: &[Key],
+        asked: &'a [Key],
         cells: &'a [Option<Cell>],
     ) -> Result<Self, Error> {
         if asked.len() != cells.len() || asked.len() > MAX_CELLS {
             return Err(Error::Tampered);
         }
         let sealed = seal == Seal::Sealed;
-        let open = |(key, cell): (&Key, &'a Option<Cell>)| {
-            LoadedCell::open(keys, sealed, *key, cell.as_ref())
-        };
-        asked
-            .iter()
-            .zip(cells)
-            .map(open)
-            .collect::<Result<_, _>>()
-            .map(Self)
+        for (key, cell) in asked.iter().zip(cells) {
+            if let Some(cell) = cell {
+                check(keys, sealed, key, cell)?;
+            }
+        }
+        Ok(Self {
+            asked,
+            cells,
+            sealed,
+        })
     }
 
     /// Returns the cell at `at`, in the order of the operation's keys.
+    ///
+    /// A cell past its `discard_after` reads as it is, for as long as it is there: a clock that is
+    /// wrong must not hide what was counted, and neither must a `discard_after`, which no seal
+    /// covers. What is over is for the decision to say.
     ///
     /// # Errors
     ///
     /// [`Error::Tampered`] where there are fewer.
     pub(crate) fn at(&self, at: usize) -> Result<LoadedCell<'a>, Error> {
-        self.0.get(at).copied().ok_or(Error::Tampered)
+        let (Some(key), Some(cell)) = (self.asked.get(at), self.cells.get(at)) else {
+            return Err(Error::Tampered);
+        };
+        let Some(cell) = cell else {
+            return Ok(LoadedCell::absent(*key));
+        };
+        let body = cell.body();
+        let length = body.len() - if self.sealed { SEAL } else { 0 };
+        Ok(LoadedCell {
+            key: *key,
+            version: cell.version(),
+            body: Some(&body[..length]),
+            for_ever: cell.discard_after().is_none(),
+        })
     }
 }
 
@@ -150,7 +159,7 @@ impl<'a> LoadedCells<'a> {
 pub(crate) struct Writes<'k> {
     keys: &'k KeyRing,
     sealed: bool,
-    bodies: Vec<u8>,
+    bodies: &'k mut Vec<u8>,
     entries: ArrayVec<Entry, MAX_CELLS>,
 }
 
@@ -163,12 +172,13 @@ struct Entry {
 }
 
 impl<'k> Writes<'k> {
-    /// Makes room for writes; records are never sealed.
-    pub(crate) fn new(keys: &'k KeyRing, seal: Seal) -> Self {
+    /// Makes room for writes, whose bodies go into `bodies`; records are never sealed.
+    pub(crate) fn new(keys: &'k KeyRing, seal: Seal, bodies: &'k mut Vec<u8>) -> Self {
+        bodies.clear();
         Self {
             keys,
             sealed: seal == Seal::Sealed,
-            bodies: Vec::new(),
+            bodies,
             entries: ArrayVec::new(),
         }
     }
@@ -186,7 +196,7 @@ impl<'k> Writes<'k> {
         if start == 0 {
             self.bodies.reserve(ROOM);
         }
-        encode(&mut self.bodies);
+        encode(self.bodies);
         if self.sealed && kind != Kind::Record {
             let seal = self
                 .keys
@@ -204,8 +214,8 @@ impl<'k> Writes<'k> {
         });
     }
 
-    /// Returns the writes as a store takes them.
-    pub(crate) fn as_writes(&self) -> ArrayVec<Write<'_>, MAX_CELLS> {
+    /// Lists the writes as a store takes them.
+    pub(crate) fn list<'w>(&'w self, list: &mut ArrayVec<Write<'w>, MAX_CELLS>) {
         let mut start = 0;
         let write = |entry: &Entry| {
             let body = &self.bodies[start..entry.end];
@@ -225,7 +235,7 @@ impl<'k> Writes<'k> {
                 body,
             }
         };
-        self.entries.iter().map(write).collect()
+        list.extend(self.entries.iter().map(write));
     }
 }
 
@@ -239,12 +249,12 @@ mod tests {
     use super::*;
 
     fn opened(cells: &[Option<Cell>], asked: usize) -> Result<LoadedCells<'_>, Error> {
+        const ASKED: [Key; MAX_CELLS + 1] = [Key::from_bytes([7; 32]); MAX_CELLS + 1];
         let keys = KeyRing::builder()
             .code("k", &[1; 32])
             .index(&[2; 32])
             .build();
-        let asked = vec![Key::from_bytes([7; 32]); asked];
-        LoadedCells::open(&keys.unwrap(), Seal::None, &asked, cells)
+        LoadedCells::open(&keys.unwrap(), Seal::None, &ASKED[..asked], cells)
     }
 
     fn cell(version: u64, length: usize) -> Option<Cell> {

@@ -4,9 +4,12 @@ use alloc::vec::Vec;
 use core::future::{Future, poll_fn};
 use core::task::Poll;
 
+use arrayvec::ArrayVec;
+
 use super::Engine;
 use super::round::{ROUNDS, Round, Uncounted};
 use super::trail::Trail;
+use crate::binding::BindingRef;
 use crate::operation::Operation;
 use crate::operation::canary::{Act, Canary};
 use crate::operation::cancel::Cancel;
@@ -17,8 +20,8 @@ use crate::operation::status::ReadStatus;
 use crate::operation::unlock::Unlock;
 use crate::store::Commit;
 use crate::{
-    AsyncStore, Binding, Error, Issuance, Policy, Recipient, SignatureRecord, Submission, Target,
-    Timestamp, Verdict,
+    AsyncStore, Error, Issuance, Policy, Recipient, SignatureRecord, Submission, Target, Timestamp,
+    Verdict,
     operation::{
         CancelOutcome, DeliveryReport, EraseOutcome, EraseRequest, ReportOutcome, ResetOutcome,
         Status, StoreCheck, UnlockOutcome,
@@ -30,14 +33,14 @@ use crate::{
 macro_rules! awaited {
     ($(
         $(#[$what:meta])*
-        $name:ident($($arg:ident: $type:ty),*) -> $answer:ty = |$context:ident| $operation:expr;
+        $name:ident $(<$life:lifetime>)? ($($arg:ident: $type:ty),*) -> $answer:ty = |$context:ident| $operation:expr;
     )*) => {$(
         $(#[$what])*
         ///
         /// # Errors
         ///
         #[doc = concat!("As [`Engine::", stringify!($name), "`](crate::Engine::", stringify!($name), "), which says all.")]
-        pub async fn $name(
+        pub async fn $name $(<$life>)? (
             &self,
             store: &impl crate::AsyncStore,
             $($arg: $type),*
@@ -132,24 +135,24 @@ impl AsyncEngine {
 
     awaited! {
         /// Calls off the live challenge of `binding`.
-        cancel(binding: &Binding) -> CancelOutcome =
-            |context| Cancel::new(context, binding);
+        cancel<'b>(binding: impl Into<BindingRef<'b>>) -> CancelOutcome =
+            |context| Cancel::new(context, binding.into());
 
         /// Records what the SMS or mail gateway said of one send.
-        report_delivery(binding: &Binding, report: DeliveryReport) -> ReportOutcome =
-            |context| Report::new(context, binding, report);
+        report_delivery<'b>(binding: impl Into<BindingRef<'b>>, report: DeliveryReport) -> ReportOutcome =
+            |context| Report::new(context, binding.into(), report);
 
         /// Returns how the challenge of exactly this binding stands.
-        status(binding: &Binding) -> Option<Status> =
-            |context| ReadStatus::new(context, binding);
+        status<'b>(binding: impl Into<BindingRef<'b>>) -> Option<Status> =
+            |context| ReadStatus::new(context, binding.into());
 
         /// Lifts what wrong guesses put on a user.
         unlock(tenant: &str, user: &str) -> UnlockOutcome =
             |context| Unlock::new(context, tenant, user);
 
         /// Lifts what holds the slot of `binding` up.
-        reset_slot(binding: &Binding, reason: &str) -> ResetOutcome =
-            |context| ResetSlot::new(context, binding, reason);
+        reset_slot<'b>(binding: impl Into<BindingRef<'b>>, reason: &str) -> ResetOutcome =
+            |context| ResetSlot::new(context, binding.into(), reason);
 
         /// Forgets what was sent to a recipient and failed against it.
         reset_recipient(tenant: &str, recipient: &Recipient, reason: &str) -> ResetOutcome =
@@ -173,12 +176,12 @@ impl AsyncEngine {
     /// # Errors
     ///
     /// As [`Engine::issue`].
-    pub async fn issue(
+    pub async fn issue<'b>(
         &self,
         store: &impl AsyncStore,
-        binding: &Binding,
+        binding: impl Into<BindingRef<'b>>,
     ) -> Result<Issuance, Error> {
-        let issue = self.engine.issuing(store.class(), binding)?;
+        let issue = self.engine.issuing(store.class(), binding.into())?;
         self.repeat(store, &issue).await
     }
 
@@ -207,7 +210,9 @@ impl AsyncEngine {
     ) -> Result<Verdict, Error> {
         match self.engine.verifying(store.class(), submission)? {
             Ok(verify) => self.repeat(store, &verify).await,
-            Err(fault) => self.engine.reject_evidence(submission.binding, fault),
+            Err(fault) => self
+                .engine
+                .reject_evidence(submission.binding.binding(), fault),
         }
     }
 
@@ -346,9 +351,11 @@ impl AsyncEngine {
                     continue;
                 }
             }
-            let mut writes = round.writes();
-            let decision = round.decide(&places, &mut writes)?;
-            let writes = writes.as_writes();
+            let mut bodies = Vec::new();
+            let mut decided = round.writes(&mut bodies);
+            let decision = round.decide(&places, &mut decided)?;
+            let mut writes = ArrayVec::new();
+            decided.list(&mut writes);
             if !writes.is_empty() {
                 let outcome = store.commit(&writes, round.now()).await?;
                 if outcome == Commit::Conflict {

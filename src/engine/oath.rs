@@ -3,12 +3,13 @@
 use alloc::string::String;
 
 use super::Engine;
+use crate::binding::BindingRef;
 use crate::oath::{Acceptance, CodePair, Device, Ocra};
 use crate::operation::oath::{VerifyOath, question};
 use crate::operation::reset_device::ResetDevice;
 use crate::operation::{DeviceReset, ResetOutcome};
 use crate::store::Class;
-use crate::{Binding, Error, Store, Verdict, findings, findings::Finding, policy::Odds};
+use crate::{Error, Store, Verdict, findings, findings::Finding, policy::Odds};
 
 /// Codes that the user's own device makes.
 ///
@@ -43,9 +44,13 @@ impl Engine {
     ///
     /// [`Error::Oath`] where the suite asks fewer than 16 hexadecimal digits (`QH16`): with less than
     /// 64 bits, an attacker can find another binding with the same question.
-    pub fn ocra_question(&self, binding: &Binding, ocra: &Ocra) -> Result<String, Error> {
+    pub fn ocra_question<'b>(
+        &self,
+        binding: impl Into<BindingRef<'b>>,
+        ocra: &Ocra,
+    ) -> Result<String, Error> {
         // Which store is asked makes no difference to a question.
-        question(&self.context(Class::Permanent), binding, ocra)
+        question(&self.context(Class::Permanent), binding.into(), ocra)
     }
 
     /// Judges an entered text that may be a code of any of a user's devices, 1 to
@@ -93,15 +98,15 @@ impl Engine {
     /// suite also as [`ocra_question`](Self::ocra_question). Only a [`Permanent`](Class::Permanent) store
     /// is taken, but for codes that are good once by their time step alone: a counter that is forgotten
     /// makes every code good again.
-    pub fn verify_devices(
+    pub fn verify_devices<'b>(
         &self,
         store: &dyn Store,
-        binding: &Binding,
+        binding: impl Into<BindingRef<'b>>,
         devices: &[Device<'_>],
         entered: &(impl AsRef<[u8]> + ?Sized),
     ) -> Result<Verdict<Acceptance>, Error> {
         self.run(store, |context| {
-            VerifyOath::one(context, binding, devices, entered.as_ref())
+            VerifyOath::one(context, binding.into(), devices, entered.as_ref())
         })
     }
 
@@ -127,15 +132,15 @@ impl Engine {
     /// # Errors
     ///
     /// As [`verify_devices`](Self::verify_devices), and [`Error::Oath`] for a device of OCRA.
-    pub fn resynchronise(
+    pub fn resynchronise<'b>(
         &self,
         store: &dyn Store,
-        binding: &Binding,
+        binding: impl Into<BindingRef<'b>>,
         device: Device<'_>,
         pair: CodePair<'_>,
     ) -> Result<Verdict<Acceptance>, Error> {
         self.run(store, |context| {
-            VerifyOath::pair(context, binding, device, pair)
+            VerifyOath::pair(context, binding.into(), device, pair)
         })
     }
 

@@ -1,6 +1,8 @@
 //! One round of an operation, the same for both drivers: a driver brings what it loaded, and tells
 //! how the commit went.
 
+use alloc::vec::Vec;
+
 use super::Engine;
 use crate::chain_head::{ChainHead, Stored as _};
 use crate::event::{Event, EventKinds};
@@ -34,13 +36,13 @@ impl<'a, O: Operation> Round<'a, O> {
         self.now
     }
 
-    /// Returns room for what the round writes.
-    pub(super) fn writes(&self) -> Writes<'a> {
-        Writes::new(&self.engine.shared.keys, self.seal)
+    /// Returns room for what the round writes, with the bodies in `bodies`.
+    pub(super) fn writes<'w>(&'w self, bodies: &'w mut Vec<u8>) -> Writes<'w> {
+        Writes::new(&self.engine.shared.keys, self.seal, bodies)
     }
 
     /// Opens what the store gave for the operation's keys.
-    pub(super) fn open<'c>(&self, cells: &'c [Option<Cell>]) -> Result<LoadedCells<'c>, Error> {
+    pub(super) fn open<'c>(&'c self, cells: &'c [Option<Cell>]) -> Result<LoadedCells<'c>, Error> {
         let keys = &self.engine.shared.keys;
         let seal = if O::RAW { Seal::None } else { self.seal };
         LoadedCells::open(keys, seal, self.operation.keys(), cells)

@@ -13,7 +13,7 @@ pub(super) type Partition = [u8; 8];
 #[derive(Clone, Default)]
 pub(super) struct Partitions {
     #[cfg(feature = "std")]
-    kept: [std::sync::OnceLock<(Box<str>, Partition)>; PLACES],
+    kept: [std::sync::OnceLock<(Box<[u8]>, Partition)>; PLACES],
 }
 
 #[cfg(feature = "std")]
@@ -21,7 +21,7 @@ const PLACES: usize = 8;
 
 impl Partitions {
     /// Returns the partition of a tenant, as `compute` gives it.
-    pub(super) fn get(&self, tenant: &str, compute: impl Fn() -> Partition) -> Partition {
+    pub(super) fn get(&self, tenant: &[u8], compute: impl Fn() -> Partition) -> Partition {
         #[cfg(feature = "std")]
         for place in &self.kept {
             let (kept, partition) = place.get_or_init(|| (tenant.into(), compute()));
@@ -47,7 +47,7 @@ mod tests {
         let of = |number: usize| [u8::try_from(number).unwrap(); 8];
         for round in 0..2 {
             for number in 0..2 * PLACES {
-                let got = partitions.get(&number.to_string(), || {
+                let got = partitions.get(number.to_string().as_bytes(), || {
                     assert!(
                         round == 0 || number >= PLACES,
                         "{number} was computed before"

@@ -1,11 +1,12 @@
 //! Cancel: calls a live challenge off. Attempts, rate limits and cooldown stay as they are.
 
 use super::{BindingCells, Context, Decided, Decision, Loaded, Operation, SLOT, Subject, put_slot};
+use crate::Error;
+use crate::binding::BindingRef;
 use crate::challenge::{Challenge, ChallengeState};
 use crate::event::EventKind;
 use crate::seal::Writes;
 use crate::store::Key;
-use crate::{Binding, Error};
 
 /// The answer of [`Engine::cancel`](crate::Engine::cancel).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -29,7 +30,7 @@ impl<'a> Cancel<'a> {
     /// # Errors
     ///
     /// As [`Context::admits`].
-    pub(crate) fn new(context: &Context<'a>, binding: &'a Binding) -> Result<Self, Error> {
+    pub(crate) fn new(context: &Context<'a>, binding: BindingRef<'a>) -> Result<Self, Error> {
         let target = BindingCells::admitted(context, binding)?;
         Ok(Self { target })
     }
@@ -51,7 +52,7 @@ impl Operation for Cancel<'_> {
             put_slot(writes, slot, challenge);
         }
         let is_meant = |it: &Challenge| {
-            it.state == ChallengeState::Pending && self.target.digest.has_tag(&it.tag)
+            it.state == ChallengeState::Pending && self.target.digest().has_tag(&it.tag)
         };
         let Some(mut challenge) = challenge.filter(is_meant) else {
             let answer = CancelOutcome::NothingLive;

@@ -6,12 +6,13 @@ use super::{
     BindingCells, Context, Decided, Decision, Loaded, Operation, RECIPIENT, SLOT, Subject, USER,
     put_slot,
 };
+use crate::binding::BindingRef;
 use crate::challenge::{Challenge, DeliveryStatus, GatewayStatus};
 use crate::event::EventKind;
 use crate::meter::Meter;
 use crate::seal::Writes;
 use crate::store::Key;
-use crate::{Binding, ChallengeId, Error};
+use crate::{ChallengeId, Error};
 
 /// What a host reports of a send.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -74,7 +75,7 @@ impl<'a> Report<'a> {
     /// As [`Context::admits`].
     pub(crate) fn new(
         context: &Context<'a>,
-        binding: &'a Binding,
+        binding: BindingRef<'a>,
         report: DeliveryReport,
     ) -> Result<Self, Error> {
         let target = BindingCells::admitted(context, binding)?;
@@ -102,7 +103,7 @@ impl Operation for Report<'_> {
         let over = challenge.as_mut().is_some_and(|it| it.expire(now));
         let fits = |challenge: &&mut Challenge| {
             challenge.id == self.report.id
-                && self.target.digest.has_tag(&challenge.tag)
+                && self.target.digest().has_tag(&challenge.tag)
                 && challenge.sends == self.report.send
                 && challenge.delivery == DeliveryStatus::Unreported
         };

@@ -6,13 +6,14 @@ use super::{
     BindingCells, Context, Decided, Decision, Loaded, Operation, RECIPIENT, SLOT, Subject, USER,
     put_slot,
 };
+use crate::binding::BindingRef;
 use crate::challenge::{Challenge, Limits};
 use crate::event::EventKind;
 use crate::meter::Meter;
 use crate::seal::Writes;
 use crate::store::Key;
 use crate::{
-    Binding, ChallengeId, Error, Issuance, Issued, Policy, Refusal, Timestamp, policy::Resend,
+    ChallengeId, Error, Issuance, Issued, Policy, Refusal, Timestamp, policy::Resend,
     verdict::RefusalReason,
 };
 
@@ -30,7 +31,7 @@ impl<'a> Issue<'a> {
     /// As [`Context::admits`], [`Context::can_keep_records`] and [`Context::can_keep_locks`].
     pub(crate) fn new(
         context: &Context<'a>,
-        binding: &'a Binding,
+        binding: BindingRef<'a>,
         id: [u8; 16],
         now: impl FnOnce() -> Result<Timestamp, Error>,
     ) -> Result<Self, Error> {
@@ -98,7 +99,7 @@ impl Operation for Issue<'_> {
                     context.policy,
                     now,
                     self.id,
-                    self.target.digest.tag(),
+                    self.target.digest().tag(),
                     key,
                     earlier.as_ref(),
                 )
@@ -124,7 +125,7 @@ impl Operation for Issue<'_> {
             id: challenge.id,
             code: context
                 .keys
-                .code(challenge.kid, challenge.id, &self.target.digest, kind),
+                .code(challenge.kid, challenge.id, self.target.digest(), kind),
             issued_at: challenge.issued_at,
             expires_at: challenge.expires_at(),
             recipient: self.target.binding.recipient().clone(),
@@ -149,7 +150,7 @@ impl Issue<'_> {
     fn is_same(&self, context: &Context<'_>, earlier: &Challenge, now: Timestamp) -> bool {
         earlier.is_live(now)
             && !earlier.is_far_ahead_of(now)
-            && self.target.digest.has_tag(&earlier.tag)
+            && self.target.digest().has_tag(&earlier.tag)
             && earlier.limits == Limits::of(context.policy)
             && earlier.epoch == context.keys.epoch()
             && context.keys.holds(earlier.kid, earlier.issued_at)

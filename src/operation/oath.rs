@@ -6,6 +6,7 @@ use alloc::string::String;
 use arrayvec::ArrayVec;
 
 use super::{Context, Decided, Decision, Loaded, Operation, Subject};
+use crate::binding::BindingRef;
 use crate::event::{EventKind, EventKinds};
 use crate::meter::Meter;
 use crate::oath::attempt::{Attempt, EnteredCode, Found, Fresh, KEEP, Moment};
@@ -33,10 +34,10 @@ impl<'a> VerifyOath<'a> {
     ///
     /// # Errors
     ///
-    /// As [`Context::admits`] and [`question`], and where what was used would be forgotten.
+    /// As [`Context::admits`], [`BindingRef::under`] and [`question`], and where what was used would be forgotten.
     pub(crate) fn one(
         context: &Context<'_>,
-        binding: &'a Binding,
+        binding: BindingRef<'a>,
         devices: &[Device<'a>],
         entered: &'a [u8],
     ) -> Result<Self, Error> {
@@ -62,7 +63,7 @@ impl<'a> VerifyOath<'a> {
     /// As [`one`](Self::one).
     pub(crate) fn pair(
         context: &Context<'_>,
-        binding: &'a Binding,
+        binding: BindingRef<'a>,
         device: Device<'a>,
         pair: CodePair<'a>,
     ) -> Result<Self, Error> {
@@ -72,9 +73,10 @@ impl<'a> VerifyOath<'a> {
 
     fn new(
         context: &Context<'_>,
-        binding: &'a Binding,
+        binding: BindingRef<'a>,
         attempts: ArrayVec<Attempt<'a>, MAX_DEVICES>,
     ) -> Result<Self, Error> {
+        let binding = binding.under(context.keys)?;
         context.admits(binding)?;
         let is_twice = |at: usize| {
             attempts[..at]
@@ -170,9 +172,10 @@ impl<'a> VerifyOath<'a> {
 /// As [`Context::admits`]; [`Error::Oath`] where the suite asks fewer than 16 hexadecimal digits.
 pub(crate) fn question(
     context: &Context<'_>,
-    binding: &Binding,
+    binding: BindingRef<'_>,
     ocra: &Ocra,
 ) -> Result<String, Error> {
+    let binding = binding.under(context.keys)?;
     context.admits(binding)?;
     let (suite, length) = (ocra.suite(), ocra.suite().question_max_len());
     if suite.question_kind() != QuestionKind::Hexadecimal || length < 16 {

@@ -2,13 +2,14 @@
 //! used stays used.
 
 use super::{BindingCells, Context, Decided, Decision, Loaded, Operation, SLOT, Subject, put_slot};
+use crate::binding::BindingRef;
 use crate::binding::{check_tenant, check_user};
 use crate::challenge::Challenge;
 use crate::event::{EventKind, EventKinds};
 use crate::meter::Meter;
 use crate::seal::Writes;
 use crate::store::{Key, Kind};
-use crate::{Binding, ChallengeId, Error, Recipient, shown};
+use crate::{ChallengeId, Error, Recipient, shown};
 
 /// The answer of the resets, such as [`Engine::reset_slot`](crate::Engine::reset_slot).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -35,11 +36,11 @@ impl<'a> ResetSlot<'a> {
     /// [`Error::ResetReason`].
     pub(crate) fn new(
         context: &Context<'a>,
-        binding: &'a Binding,
+        binding: BindingRef<'a>,
         reason: &'a str,
     ) -> Result<Self, Error> {
         Ok(Self {
-            target: BindingCells::new(context, binding),
+            target: BindingCells::new(context, binding)?,
             reason: check_reason(reason)?,
         })
     }

@@ -1,12 +1,13 @@
 //! Status: how a challenge stands, for the trusted caller. It changes nothing.
 
 use super::{BindingCells, Context, Decided, Decision, Loaded, Operation, SLOT, Subject, USER};
+use crate::binding::BindingRef;
 use crate::challenge::{Challenge, ChallengeState, DeliveryStatus};
 use crate::event::EventKinds;
 use crate::meter::Meter;
 use crate::seal::Writes;
 use crate::store::Key;
-use crate::{Binding, ChallengeId, Error, Timestamp};
+use crate::{ChallengeId, Error, Timestamp};
 
 /// How the challenge of a binding stands.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -56,7 +57,7 @@ impl<'a> ReadStatus<'a> {
     /// # Errors
     ///
     /// As [`Context::admits`].
-    pub(crate) fn new(context: &Context<'a>, binding: &'a Binding) -> Result<Self, Error> {
+    pub(crate) fn new(context: &Context<'a>, binding: BindingRef<'a>) -> Result<Self, Error> {
         let target = BindingCells::admitted(context, binding)?;
         Ok(Self { target })
     }
@@ -72,7 +73,7 @@ impl Operation for ReadStatus<'_> {
     fn decide(&self, loaded: &Loaded<'_>, _: &mut Writes<'_>) -> Decided<Option<Status>> {
         let (context, now) = (loaded.context, loaded.now);
         let challenge = Challenge::in_slot(loaded.cell(SLOT)?.body(), now)?;
-        let challenge = challenge.filter(|challenge| self.target.digest.has_tag(&challenge.tag));
+        let challenge = challenge.filter(|challenge| self.target.digest().has_tag(&challenge.tag));
         let mut user = Meter::default();
         loaded.read_meter(USER, &mut user)?;
         let lock = match user.lock(context.rate_limits, now) {

@@ -3,13 +3,16 @@
 use alloc::boxed::Box;
 use alloc::string::ToString;
 
+use zeroize::Zeroizing;
+
 use super::{
     BindingCells, Context, Decided, Decision, Loaded, Operation, RECIPIENT, SLOT, Subject, USER,
     put_slot,
 };
+use crate::binding::BindingRef;
 use crate::chain_head::{ChainHead, Stored as _};
 use crate::challenge::{Challenge, ChallengeState};
-use crate::code::Guess;
+use crate::code::{Guess, MAX_LEN, compare, derive_into};
 use crate::entered::EnteredCode;
 use crate::event::{EventKind, EventKinds};
 use crate::evidence::CheckedEvidence;
@@ -18,8 +21,8 @@ use crate::record::facts::{Address, Content, Facts, Guessing, Image, Otp, Salts,
 use crate::seal::{LoadedCell, Writes};
 use crate::store::{Key, Kind};
 use crate::{
-    Acceptance, Binding, ChallengeId, Error, Evidence, Recipient, Rejection, SignatureRecord,
-    Target, Timestamp, Verdict, evidence::EvidenceFault,
+    Acceptance, ChallengeId, Error, Evidence, Recipient, Rejection, SignatureRecord, Target,
+    Timestamp, Verdict, evidence::EvidenceFault,
 };
 
 /// What a person entered, for what, and if the client knows it, for which challenge.
@@ -44,7 +47,7 @@ use crate::{
 #[derive(Clone, Copy)]
 #[must_use]
 pub struct Submission<'a> {
-    pub(crate) binding: &'a Binding,
+    pub(crate) binding: BindingRef<'a>,
     pub(crate) entered: &'a [u8],
     pub(crate) id: Option<ChallengeId>,
     pub(crate) evidence: Evidence<'a>,
@@ -53,9 +56,12 @@ pub struct Submission<'a> {
 impl<'a> Submission<'a> {
     /// Submits an entered text. Any bytes are an answer: text that is no code is
     /// [`Malformed`](Rejection::Malformed).
-    pub fn new(binding: &'a Binding, entered: &'a (impl AsRef<[u8]> + ?Sized)) -> Self {
+    pub fn new(
+        binding: impl Into<BindingRef<'a>>,
+        entered: &'a (impl AsRef<[u8]> + ?Sized),
+    ) -> Self {
         Self {
-            binding,
+            binding: binding.into(),
             entered: entered.as_ref(),
             id: None,
             evidence: Evidence::new(),
@@ -110,8 +116,9 @@ impl<'a> Verify<'a> {
         now: impl FnOnce() -> Result<Timestamp, Error>,
     ) -> Result<Result<Self, EvidenceFault>, Error> {
         let binding = submission.binding;
-        let mut target = BindingCells::admitted(context, binding)?;
-        let evidence = match submission.evidence.check(context.policy, binding) {
+        context.admits(binding.binding())?;
+        let target = BindingCells::signed(context, binding)?;
+        let evidence = match submission.evidence.check(context.policy, binding.binding()) {
             Ok(evidence) => evidence,
             Err(fault) => return Ok(Err(fault)),
         };
@@ -119,7 +126,6 @@ impl<'a> Verify<'a> {
         if context.signer.is_some() {
             context.can_keep_records(now)?;
             draw(salts.as_flattened_mut())?;
-            target.add_chain_head();
         }
         Ok(Ok(Self {
             target,
@@ -253,13 +259,17 @@ impl Verify<'_> {
                 &decoy
             }
         };
-        let (digest, kind) = (&self.target.digest, current.limits.kind);
-        let code = context.keys.code(current.kid, current.id, digest, kind);
-        let Some(entered) = EnteredCode::parse(self.submission.entered, kind) else {
+        let (digest, kind) = (self.target.digest(), current.limits.kind);
+        // Neither leaves this frame: what is moved leaves copies that nobody wipes.
+        let mut code = Zeroizing::new([0; MAX_LEN]);
+        let mut symbols = Zeroizing::new([0; MAX_LEN]);
+        let mac = context.keys.code_mac(current.kid, current.id, digest);
+        derive_into(kind, &mac, &mut code);
+        let Some(entered) = EnteredCode::parse(self.submission.entered, kind, &mut symbols) else {
             return (None, false);
         };
         (
-            Some(code.compare(entered.symbols())),
+            Some(compare(&code, entered.symbols())),
             entered.mixed_scripts(),
         )
     }
@@ -267,8 +277,15 @@ impl Verify<'_> {
     /// A challenge that nobody was sent.
     fn decoy(&self, context: &Context<'_>, now: Timestamp) -> Challenge {
         let key = (context.keys.current(), context.keys.epoch());
-        let id = ChallengeId::from_bytes(self.target.digest.tag());
-        Challenge::new(context.policy, now, id, self.target.digest.tag(), key, None)
+        let id = ChallengeId::from_bytes(self.target.digest().tag());
+        Challenge::new(
+            context.policy,
+            now,
+            id,
+            self.target.digest().tag(),
+            key,
+            None,
+        )
     }
 
     /// Signs what was answered, and puts chain head and record beside the slot; `challenge` is as it was
@@ -307,7 +324,7 @@ impl Verify<'_> {
         now: Timestamp,
     ) -> Facts<'f> {
         let Self {
-            submission: Submission { binding, .. },
+            target: BindingCells { binding, .. },
             evidence,
             ..
         } = self;
@@ -370,7 +387,7 @@ impl Verify<'_> {
         user: &Meter,
         now: Timestamp,
     ) -> Result<Option<Rejection>, Error> {
-        if !self.target.digest.has_tag(&challenge.tag) {
+        if !self.target.digest().has_tag(&challenge.tag) {
             return Ok(Some(Rejection::Mismatch));
         }
         if self.submission.id.is_some_and(|id| id != challenge.id) {

@@ -5,6 +5,7 @@
 
 mod attempts;
 mod binding;
+mod bound;
 mod canary;
 mod client_text;
 mod clock;

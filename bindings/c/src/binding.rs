@@ -1,11 +1,11 @@
 //! Bindings: what a code is good for, read and checked once for all calls about it.
 
+use otp_core::binding::Bound;
 use otp_core::{Binding, ContentDigest, Email, Engine, Mobile, Store};
 
 use crate::engine::{otp_engine, use_engine};
 use crate::guard::{flag, guard, guard_out};
 use crate::handle::{self, Handle};
-use crate::key::RingNumber;
 use crate::status::{Fault, otp_status};
 use crate::store::{otp_store, use_store};
 use crate::target::{
@@ -110,8 +110,7 @@ pub unsafe extern "C" fn otp_binding_check(options: *const otp_binding_options) 
 /// number of threads may use it at once.
 #[derive(Debug)]
 pub struct otp_binding {
-    binding: Binding,
-    ring: RingNumber,
+    bound: Bound,
 }
 
 impl Handle for otp_binding {}
@@ -136,9 +135,9 @@ pub unsafe extern "C" fn otp_binding_new(
     // SAFETY: by this function's contract.
     unsafe {
         guard_out(binding_out, "binding_out", || {
-            let ring = use_engine(engine)?.ring;
-            let binding = read_sized(options, "options")?.build()?;
-            Ok(handle::give(otp_binding { binding, ring }))
+            let engine = use_engine(engine)?;
+            let bound = engine.bind(read_sized(options, "options")?.build()?);
+            Ok(handle::give(otp_binding { bound }))
         })
     }
 }
@@ -163,15 +162,15 @@ pub unsafe extern "C" fn otp_binding_free(binding: *mut otp_binding) {
 pub(crate) unsafe fn use_binding<'a>(
     binding: *const otp_binding,
     engine: &otp_engine,
-) -> Result<&'a Binding, Fault> {
+) -> Result<&'a Bound, Fault> {
     // SAFETY: by this function's contract.
-    let binding = unsafe { handle::lend(binding, "binding")? };
-    if binding.ring != engine.ring {
+    let otp_binding { bound } = unsafe { handle::lend(binding, "binding")? };
+    if !bound.is_of(engine) {
         return Err(Fault::argument(
             "binding was made for an engine of another key ring; make one for this engine",
         ));
     }
-    Ok(&binding.binding)
+    Ok(bound)
 }
 
 /// Borrows what a call about a binding works with.
@@ -183,7 +182,7 @@ pub(crate) unsafe fn use_bound<'a>(
     engine: *const otp_engine,
     store: *const otp_store,
     binding: *const otp_binding,
-) -> Result<(&'a Engine, &'a dyn Store, &'a Binding), Fault> {
+) -> Result<(&'a Engine, &'a dyn Store, &'a Bound), Fault> {
     // SAFETY: by this function's contract.
     unsafe {
         let engine = use_engine(engine)?;

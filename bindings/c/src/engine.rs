@@ -10,7 +10,7 @@ use otp_core::{
 
 use crate::guard::{flag, guard_out, guard_sized_out, outside_callbacks};
 use crate::handle::{self, Handle};
-use crate::key::{RingNumber, otp_key_ring, otp_signing_key};
+use crate::key::{otp_key_ring, otp_signing_key};
 use crate::observer::{HostClock, HostObserver, UserData, otp_clock, otp_observer};
 use crate::policy::{otp_policy, otp_rate_limits, read_policy, read_rate_limits};
 use crate::status::{Fault, otp_status};
@@ -42,8 +42,6 @@ pub extern "C" fn otp_version() -> *const c_char {
 #[derive(Debug)]
 pub struct otp_engine {
     engine: Engine,
-    /// That of the keys, which the bindings have too.
-    pub(crate) ring: RingNumber,
 }
 
 impl Handle for otp_engine {}
@@ -133,7 +131,6 @@ pub unsafe extern "C" fn otp_engine_new(
             }
             Ok(handle::give(otp_engine {
                 engine: builder.build(),
-                ring: ring.number,
             }))
         })
     }
@@ -158,7 +155,6 @@ pub unsafe extern "C" fn otp_engine_with_policy(
             let engine = use_engine(engine)?;
             Ok(handle::give(otp_engine {
                 engine: engine.with_policy(read_policy(policy)?),
-                ring: engine.ring,
             }))
         })
     }

@@ -1,7 +1,5 @@
 //! Key rings and the keys that sign records.
 
-use core::sync::atomic::{AtomicU64, Ordering};
-
 use otp_core::{KeyRing, SigningKey, Timestamp, record::VerifyingKeys};
 
 use crate::guard::{flag, guard_out};
@@ -84,23 +82,10 @@ impl otp_key_ring_options {
     }
 }
 
-/// The number of a key ring: handles that belong to one another have the same.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) struct RingNumber(u64);
-
-impl RingNumber {
-    /// Returns a number that no other ring of this process has.
-    pub(crate) fn next() -> Self {
-        static LAST: AtomicU64 = AtomicU64::new(0);
-        Self(LAST.fetch_add(1, Ordering::Relaxed))
-    }
-}
-
 /// The secrets of an engine, prepared; an engine takes a copy.
 #[derive(Debug)]
 pub struct otp_key_ring {
     pub(crate) keys: KeyRing,
-    pub(crate) number: RingNumber,
 }
 
 impl Handle for otp_key_ring {}
@@ -122,8 +107,7 @@ pub unsafe extern "C" fn otp_key_ring_new(
     unsafe {
         guard_out(ring_out, "ring_out", || {
             let keys = read_sized(options, "options")?.build()?;
-            let number = RingNumber::next();
-            Ok(handle::give(otp_key_ring { keys, number }))
+            Ok(handle::give(otp_key_ring { keys }))
         })
     }
 }

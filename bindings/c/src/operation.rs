@@ -265,6 +265,7 @@ pub unsafe extern "C" fn otp_engine_reset_recipient(
     unsafe {
         guard_out(reset_out, "reset_out", || {
             let (engine, store, binding) = use_bound(engine, store, binding)?;
+            let binding = binding.binding();
             let (tenant, recipient) = (binding.tenant(), binding.recipient());
             let reset = engine.reset_recipient(store, tenant, recipient, reason.text("reason")?)?;
             Ok(i32::from(reset == ResetOutcome::Reset))

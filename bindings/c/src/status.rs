@@ -89,7 +89,9 @@ impl From<Error> for Fault {
             // Also what a later version of the core may add: nothing is known then.
             Error::Store(_) => otp_status::StoreUnknown,
             Error::ContentRequired | Error::LockWithoutEnd => otp_status::Policy,
-            Error::Binding(_) | Error::ResetReason | Error::Oath(_) => otp_status::Argument,
+            Error::Binding(_) | Error::ForeignBinding | Error::ResetReason | Error::Oath(_) => {
+                otp_status::Argument
+            }
             Error::SigningKey(_) | Error::UnknownKey => otp_status::Key,
             Error::Clock => otp_status::Clock,
             Error::ClockAhead => otp_status::ClockAhead,

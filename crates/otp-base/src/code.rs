@@ -144,30 +144,15 @@ pub struct Code {
     len: usize,
 }
 
-/// The symbols of a code or of a guess, wiped when dropped; unused places are 0, which is none.
+/// The symbols of a code, wiped when dropped; unused places are 0, which is none.
 ///
 /// They stay where they were written: what is moved leaves copies that nobody wipes.
-#[expect(missing_debug_implementations, reason = "a code never reaches a log")]
-pub struct Symbols(Box<[u8; MAX_LEN]>);
+struct Symbols(Box<[u8; MAX_LEN]>);
 
 impl Symbols {
     /// Makes symbols of which all are unused.
-    #[must_use]
-    #[expect(
-        clippy::new_without_default,
-        reason = "no symbols are no default of a code"
-    )]
-    pub fn new() -> Self {
+    fn new() -> Self {
         Self(Box::new([0; MAX_LEN]))
-    }
-
-    /// Leaves the symbols as they are, which are ASCII, and makes that known: memcheck, which follows
-    /// each bit, cannot tell by itself that the highest one of each is no secret.
-    #[inline]
-    fn say_ascii(&mut self) {
-        for symbol in black_box(&mut *self.0) {
-            *symbol &= 0x7F;
-        }
     }
 }
 
@@ -203,31 +188,7 @@ impl Code {
             symbols: Symbols::new(),
             len: kind.len(),
         };
-        let words = words(mac);
-        match kind {
-            CodeKind::Digits(_) => {
-                let rest = match code.len {
-                    6 => reduce::<1_000_000>(&words),
-                    7 => reduce::<10_000_000>(&words),
-                    8 => reduce::<100_000_000>(&words),
-                    9 => reduce::<1_000_000_000>(&words),
-                    _ => reduce::<10_000_000_000>(&words),
-                };
-                write_decimal(rest, &mut code.symbols[..code.len]);
-            }
-            CodeKind::Letters(_) => {
-                for (index, place) in code.symbols[..code.len].iter_mut().enumerate() {
-                    let (byte, bit) = (5 * index / 8, 5 * index % 8);
-                    let window = u16::from_be_bytes([mac[byte], mac[byte + 1]]);
-                    *place = crockford::symbol(((window >> (11 - bit)) & 0x1F) as u8);
-                }
-            }
-            CodeKind::Token => {
-                let value = u128::from(words[0]) << 64 | u128::from(words[1]);
-                crockford::encode(value, &mut code.symbols);
-            }
-        }
-        code.symbols.say_ascii();
+        derive_into(kind, mac, &mut code.symbols);
         code
     }
 
@@ -241,20 +202,8 @@ impl Code {
             len: CodeKind::Digits(digits).len(),
         };
         write_decimal(value, &mut code.symbols[..code.len]);
-        code.symbols.say_ascii();
+        say_ascii(&mut code.symbols);
         code
-    }
-
-    /// Compares with the symbols that were entered; the time depends on neither.
-    ///
-    /// Lengths need no comparison of their own: a shorter one has 0 where the other has a symbol.
-    #[doc(hidden)]
-    pub fn compare(&self, entered: &[u8; MAX_LEN]) -> Guess {
-        if equal(&*self.symbols, entered) {
-            Guess::Right
-        } else {
-            Guess::Wrong
-        }
     }
 
     /// Returns the text to send: 6 to 10 digits, or symbols of Crockford's base32 in upper case.
@@ -262,6 +211,60 @@ impl Code {
     pub fn as_str(&self) -> &str {
         // Symbols are ASCII: the empty text is never taken.
         str::from_utf8(&self.symbols[..self.len]).unwrap_or_default()
+    }
+}
+
+/// Derives a code as [`Code::derive`] does, where it is compared: a code that never leaves one frame needs
+/// no place of its own. `symbols` are all unused, and the caller's to wipe.
+#[doc(hidden)]
+#[inline]
+pub fn derive_into(kind: CodeKind, mac: &[u8; 32], symbols: &mut [u8; MAX_LEN]) {
+    let len = kind.len();
+    let words = words(mac);
+    match kind {
+        CodeKind::Digits(_) => {
+            let rest = match len {
+                6 => reduce::<1_000_000>(&words),
+                7 => reduce::<10_000_000>(&words),
+                8 => reduce::<100_000_000>(&words),
+                9 => reduce::<1_000_000_000>(&words),
+                _ => reduce::<10_000_000_000>(&words),
+            };
+            write_decimal(rest, &mut symbols[..len]);
+        }
+        CodeKind::Letters(_) => {
+            for (index, place) in symbols[..len].iter_mut().enumerate() {
+                let (byte, bit) = (5 * index / 8, 5 * index % 8);
+                let window = u16::from_be_bytes([mac[byte], mac[byte + 1]]);
+                *place = crockford::symbol(((window >> (11 - bit)) & 0x1F) as u8);
+            }
+        }
+        CodeKind::Token => {
+            let value = u128::from(words[0]) << 64 | u128::from(words[1]);
+            crockford::encode(value, symbols);
+        }
+    }
+    say_ascii(symbols);
+}
+
+/// Compares the symbols of a code with those that were entered; the time depends on neither.
+///
+/// Lengths need no comparison of their own: a shorter one has 0 where the other has a symbol.
+#[doc(hidden)]
+pub fn compare(code: &[u8; MAX_LEN], entered: &[u8; MAX_LEN]) -> Guess {
+    if equal(code, entered) {
+        Guess::Right
+    } else {
+        Guess::Wrong
+    }
+}
+
+/// Leaves the symbols as they are, which are ASCII, and makes that known: memcheck, which follows
+/// each bit, cannot tell by itself that the highest one of each is no secret.
+#[inline]
+fn say_ascii(symbols: &mut [u8; MAX_LEN]) {
+    for symbol in black_box(symbols) {
+        *symbol &= 0x7F;
     }
 }
 
@@ -505,8 +508,9 @@ mod tests {
         let guess = |kind, code: &str, entered: &str| {
             let mut mac = [0; 32];
             mac[..8].copy_from_slice(&code.parse().unwrap_or(0_u64).to_be_bytes());
-            let entered = EnteredCode::parse(entered.as_bytes(), kind).unwrap();
-            Code::derive(kind, &mac).compare(entered.symbols())
+            let mut symbols = [0; MAX_LEN];
+            let entered = EnteredCode::parse(entered.as_bytes(), kind, &mut symbols).unwrap();
+            compare(&Code::derive(kind, &mac).symbols, entered.symbols())
         };
         let six = CodeKind::Digits(6);
         assert_eq!(guess(six, "012345", "012345"), Guess::Right);
@@ -522,8 +526,10 @@ mod tests {
         let mut entered = String::from("57mykTF9X7MYKTF9X7MYKTF9X7");
         for (last, expected) in [("7", Guess::Right), ("6", Guess::Wrong)] {
             entered.replace_range(25.., last);
-            let entered = EnteredCode::parse(entered.as_bytes(), CodeKind::Token).unwrap();
-            assert_eq!(token.compare(entered.symbols()), expected);
+            let mut symbols = [0; MAX_LEN];
+            let entered =
+                EnteredCode::parse(entered.as_bytes(), CodeKind::Token, &mut symbols).unwrap();
+            assert_eq!(compare(&token.symbols, entered.symbols()), expected);
         }
     }
 
@@ -532,9 +538,11 @@ mod tests {
         let code = Code::derive(CodeKind::Digits(7), &[0; 32]);
         for n in 6..=10 {
             let kind = CodeKind::Digits(n);
-            let entered = EnteredCode::parse("0".repeat(kind.len()).as_bytes(), kind).unwrap();
+            let mut symbols = [0; MAX_LEN];
+            let zeros = "0".repeat(kind.len());
+            let entered = EnteredCode::parse(zeros.as_bytes(), kind, &mut symbols).unwrap();
             let expected = if n == 7 { Guess::Right } else { Guess::Wrong };
-            assert_eq!(code.compare(entered.symbols()), expected, "{n}");
+            assert_eq!(compare(&code.symbols, entered.symbols()), expected, "{n}");
         }
     }
 

@@ -2,33 +2,33 @@
 
 use core::str;
 
-use crate::code::{CodeKind, MAX_LEN, Symbols};
+use crate::code::{CodeKind, MAX_LEN};
 
 /// The longest text that is looked at, in bytes.
 pub const MAX_TYPED_BYTES: usize = 256;
 
-/// A guess: as many symbols as a code has, wiped when dropped.
+/// A guess: as many symbols as a code has, in a place that is the caller's to wipe.
 ///
 /// Parsing takes a time that depends on the text: the one who times it entered it.
 #[expect(missing_debug_implementations, reason = "a guess never reaches a log")]
-pub struct EnteredCode {
-    symbols: Symbols,
+pub struct EnteredCode<'s> {
+    symbols: &'s [u8; MAX_LEN],
     mixed_scripts: bool,
 }
 
-impl EnteredCode {
-    /// Reads a guess at a code of `kind`; `None` if the text is malformed, which is no guess.
+impl<'s> EnteredCode<'s> {
+    /// Reads a guess at a code of `kind` into symbols that are all unused; `None` if the text is malformed,
+    /// which is no guess.
     ///
     /// Decimal digits of any script are folded to ASCII. White space, dashes and invisible marks
     /// are dropped, since messages and keyboards add them. Where the code has letters, their case
     /// is folded, and O, I and L are read as 0, 1 and 1. Anything else is malformed, and so is
     /// any other number of symbols: a code is never searched for in a longer text.
     #[must_use]
-    pub fn parse(raw: &[u8], kind: CodeKind) -> Option<Self> {
+    pub fn parse(raw: &[u8], kind: CodeKind, symbols: &'s mut [u8; MAX_LEN]) -> Option<Self> {
         if raw.len() > MAX_TYPED_BYTES {
             return None;
         }
-        let mut symbols = Symbols::new();
         if raw.len() == kind.len() && raw.iter().all(u8::is_ascii_digit) {
             // As nearly everybody types it: the rest would give the same, slower.
             symbols[..raw.len()].copy_from_slice(raw);
@@ -60,8 +60,8 @@ impl EnteredCode {
 
     /// Returns the symbols, and 0 in each place after the last.
     #[must_use]
-    pub fn symbols(&self) -> &[u8; MAX_LEN] {
-        &self.symbols
+    pub const fn symbols(&self) -> &[u8; MAX_LEN] {
+        self.symbols
     }
 
     /// Tells whether digits of more than one script were entered: no keyboard does that by itself.
@@ -131,7 +131,8 @@ mod tests {
     const SIX: CodeKind = CodeKind::Digits(6);
 
     fn folded(text: &str, kind: CodeKind) -> Option<String> {
-        let entered = EnteredCode::parse(text.as_bytes(), kind)?;
+        let mut symbols = [0; MAX_LEN];
+        let entered = EnteredCode::parse(text.as_bytes(), kind, &mut symbols)?;
         let (symbols, rest) = entered.symbols().split_at(kind.len());
         assert!(rest.iter().all(|symbol| *symbol == 0));
         Some(str::from_utf8(symbols).unwrap().into())
@@ -189,7 +190,8 @@ mod tests {
             "\u{661}\u{662}\u{663} \u{664}\u{665}\u{666}",
         ] {
             takes(text, SIX, "123456");
-            let entered = EnteredCode::parse(text.as_bytes(), SIX).unwrap();
+            let mut symbols = [0; MAX_LEN];
+            let entered = EnteredCode::parse(text.as_bytes(), SIX, &mut symbols).unwrap();
             assert!(!entered.mixed_scripts(), "{text:?}");
         }
     }
@@ -197,7 +199,7 @@ mod tests {
     #[test]
     fn case_5_mixed_scripts_are_taken_and_flagged() {
         let mixed = |text: &str| {
-            EnteredCode::parse(text.as_bytes(), SIX)
+            EnteredCode::parse(text.as_bytes(), SIX, &mut [0; MAX_LEN])
                 .unwrap()
                 .mixed_scripts()
         };
@@ -269,7 +271,10 @@ mod tests {
             b"123456\xED\xA0\x80",
             b"1\x002\x003\x004\x005\x006\x00",
         ] {
-            assert!(EnteredCode::parse(raw, SIX).is_none(), "{raw:?}");
+            assert!(
+                EnteredCode::parse(raw, SIX, &mut [0; MAX_LEN]).is_none(),
+                "{raw:?}"
+            );
         }
     }
 

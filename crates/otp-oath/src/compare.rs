@@ -2,9 +2,9 @@
 
 use core::hint::black_box;
 
-use zeroize::Zeroize;
+use zeroize::{Zeroize, Zeroizing};
 
-use otp_base::code::CodeKind;
+use otp_base::code::{CodeKind, MAX_LEN};
 use otp_base::entered::EnteredCode;
 use otp_base::reveal::reveal;
 
@@ -29,7 +29,8 @@ impl Entry {
                 mixed_scripts: false,
             });
         }
-        let entered = EnteredCode::parse(raw, CodeKind::Digits(digits))?;
+        let mut symbols = Zeroizing::new([0; MAX_LEN]);
+        let entered = EnteredCode::parse(raw, CodeKind::Digits(digits), &mut symbols)?;
         Some(Self {
             value: value_of(&entered.symbols()[..usize::from(digits)]),
             mixed_scripts: entered.mixed_scripts(),

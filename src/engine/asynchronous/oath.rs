@@ -1,11 +1,12 @@
 //! OATH, awaited: codes that the user's own device makes.
 
 use super::AsyncEngine;
+use crate::binding::BindingRef;
 use crate::oath::{Acceptance, CodePair, Device};
 use crate::operation::oath::VerifyOath;
 use crate::operation::reset_device::ResetDevice;
 use crate::{
-    Binding, Error, Verdict,
+    Error, Verdict,
     operation::{DeviceReset, ResetOutcome},
 };
 
@@ -14,21 +15,21 @@ use crate::{
 impl AsyncEngine {
     awaited! {
         /// Judges an entered text that may be a code of any of a user's devices.
-        verify_devices(
-            binding: &Binding,
+        verify_devices<'b>(
+            binding: impl Into<BindingRef<'b>>,
             devices: &[Device<'_>],
             entered: &(impl AsRef<[u8]> + ?Sized)
         ) -> Verdict<Acceptance> = |context| {
-            VerifyOath::one(context, binding, devices, entered.as_ref())
+            VerifyOath::one(context, binding.into(), devices, entered.as_ref())
         };
 
         /// Judges two codes in a row of one device.
-        resynchronise(
-            binding: &Binding,
+        resynchronise<'b>(
+            binding: impl Into<BindingRef<'b>>,
             device: Device<'_>,
             pair: CodePair<'_>
         ) -> Verdict<Acceptance> = |context| {
-            VerifyOath::pair(context, binding, device, pair)
+            VerifyOath::pair(context, binding.into(), device, pair)
         };
 
         /// Sets a device right.

@@ -22,7 +22,7 @@ impl World<'_> {
             .map(|slot| (slot.id, slot.code.clone()));
         let model = self.reference.issue(asked, who);
         let binding = self.binding(who);
-        let engine = self.engine(ask).issue(&self.store, &binding);
+        let engine = self.engine(ask).issue(&self.store, &*binding);
         let mut learnt = None;
         let engine = match engine {
             Ok(Issuance::Issued(issued)) => {
@@ -129,7 +129,7 @@ impl World<'_> {
             .reference
             .verify(asked, who, entered.means.as_deref(), id);
         let binding = self.binding(who);
-        let mut submission = Submission::new(&binding, &entered.bytes);
+        let mut submission = Submission::new(&*binding, &entered.bytes);
         if let Some(id) = id {
             submission = submission.challenge(ChallengeId::from_bytes(id.to_be_bytes()));
         }
@@ -223,7 +223,7 @@ impl World<'_> {
     pub(super) fn cancel(&mut self, ask: Ask) -> Result<(), String> {
         let model = self.reference.cancel(self.asked(ask), ask.who);
         let binding = self.binding(ask.who);
-        let engine = match self.engine(ask).cancel(&self.store, &binding) {
+        let engine = match self.engine(ask).cancel(&self.store, &*binding) {
             Ok(answer) => Ok(answer),
             Err(error) => Err(fault(error)?),
         };
@@ -259,7 +259,7 @@ impl World<'_> {
         let engine = self.engine(ask);
         let engine = match engine.report_delivery(
             &self.store,
-            &binding,
+            &*binding,
             DeliveryReport {
                 id: named,
                 send,
@@ -284,7 +284,7 @@ impl World<'_> {
     pub(super) fn status(&mut self, ask: Ask) -> Result<(), String> {
         let model = self.reference.status(self.asked(ask), ask.who);
         let binding = self.binding(ask.who);
-        let engine = match self.engine(ask).status(&self.store, &binding) {
+        let engine = match self.engine(ask).status(&self.store, &*binding) {
             Ok(status) => Ok(status.map(|status| terms::Status {
                 id: id_of(status.id),
                 state: status.state,
@@ -339,7 +339,7 @@ impl World<'_> {
         let (engine, store, reason) = (self.engine(ask), &self.store, "the model asks");
         let (engine, model) = match lifted {
             Lifted::Slot => (
-                engine.reset_slot(store, &binding, reason),
+                engine.reset_slot(store, &*binding, reason),
                 self.reference.reset_slot(self.now, who),
             ),
             Lifted::Recipient => (
