@@ -62,7 +62,7 @@ impl Meter {
             (&mut self.failures, failures),
             (&mut self.refunds, refunds),
         ] {
-            (*log, offsets) = Log::read(base, length, offsets)?;
+            offsets = log.fill(base, length, offsets)?;
         }
         offsets.is_empty().then_some(())
     }
@@ -299,16 +299,21 @@ impl Log {
         Self(all.drain(latest..).collect())
     }
 
-    /// Reads as many instants as `bytes` say, four bytes each after `base`; returns what is left.
-    pub(crate) fn read(base: i64, length: u8, mut bytes: &[u8]) -> Option<(Self, &[u8])> {
-        let mut log = Self::default();
+    /// Reads so many instants, four bytes each after `base`, into a log without any; returns what is left. One is
+    /// too large to be handed about.
+    pub(crate) fn fill<'b>(
+        &mut self,
+        base: i64,
+        length: u8,
+        mut bytes: &'b [u8],
+    ) -> Option<&'b [u8]> {
         for _ in 0..length {
             let (offset, rest) = bytes.split_first_chunk()?;
             bytes = rest;
             let instant = base.saturating_add(u32::from_be_bytes(*offset).into());
-            log.0.try_push(Timestamp::from_unix(instant)).ok()?;
+            self.0.try_push(Timestamp::from_unix(instant)).ok()?;
         }
-        Some((log, bytes))
+        Some(bytes)
     }
 
     /// Takes back one event of exactly `instant`, if it is there.

@@ -83,7 +83,8 @@ impl Credential {
         let (in_a_row, body) = body.split_first_chunk()?;
         let (&[listed], body) = body.split_first_chunk()?;
         let (base, body) = body.split_first_chunk()?;
-        let (latest, rest) = Log::read(i64::from_be_bytes(*base), listed, body)?;
+        let mut latest = Log::default();
+        let rest = latest.fill(i64::from_be_bytes(*base), listed, body)?;
         let used = Used {
             last: u64::from_be_bytes(*last),
             epoch: u32::from_be_bytes(*epoch),

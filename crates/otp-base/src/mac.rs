@@ -99,7 +99,7 @@ impl Prepared<Sha256> {
             Sha256::write(mac, block);
             *mac = key.outer;
         }
-        for (mac, block) in macs.iter_mut().zip(&blocks) {
+        for ((_, mac), block) in messages.iter().zip(macs).zip(&blocks) {
             Sha256::compress(mac, block);
         }
     }
