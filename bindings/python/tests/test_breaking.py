@@ -150,6 +150,11 @@ def test_case_432_another_kind_of_argument_is_named() -> None:
         b"c2VjcmV0IG9mIGEgZGV2aWNlLi4=",
         b"2b7e151628aed2a6abf7158809cf4f3c",
         b"2B7E1516 28AED2A6 ABF71588 09CF4F3C",
+        b"8PHy8_T19vf4-fr7_P3-______8=",
+        b"BwgJCgsMDQ4PEBESExQVFhcYGRob",
+        b"fx-Nmb_1RfLPrhjvYWnIIQ",
+        b"0x31323334353637383930313233343536",
+        b"2b:7e:15:16:28:ae:d2:a6:ab:f7:15:88:09:cf:4f:3c",
     ],
 )
 def test_case_433_bytes_that_are_text_are_no_secret(text: bytes) -> None:

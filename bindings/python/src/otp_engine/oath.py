@@ -68,16 +68,19 @@ class Matched(int):
         return True
 
 
-# Base32; base64 with its padding; hexadecimal with a letter in it.
+# Base32; base64 of both alphabets, with its padding or symbols of three kinds; hexadecimal with 0x
+# or a letter in it.
 _TEXT = re.compile(
-    rb"[A-Z2-7]{16,}=*|[a-z2-7]{16,}=*|[A-Za-z0-9+/]{16,}=+|(?=[0-9]*[A-Fa-f])[0-9A-Fa-f]{32,}"
+    rb"[A-Z2-7]{16,}=*|[a-z2-7]{16,}=*|[A-Za-z0-9+/_]{16,}=+|"
+    rb"(?=[^a-z]*[a-z])(?=[^A-Z]*[A-Z])(?=[A-Za-z]*[0-9+/_])[A-Za-z0-9+/_]{16,}|"
+    rb"(?:0[Xx]|(?=[0-9]*[A-Fa-f]))[0-9A-Fa-f]{32,}"
 )
 
 
 def secret_of(secret: bytes | str, *, legacy: bool = False) -> bytes:
     """Take the bytes of a secret, or read its base32."""
     if isinstance(secret, bytes):
-        joined = secret.translate(None, b" \t\r\n-")
+        joined = secret.translate(None, b" \t\r\n-:")
         if not isinstance(secret, RawSecret) and _TEXT.fullmatch(joined):
             raise ValueError(
                 "secret is bytes that look like base32, base64 or hexadecimal text: pass base32 as "
