@@ -58,7 +58,7 @@ impl fmt::Display for Replaced {
         let path = self.0.display();
         write!(
             f,
-            "{path} was replaced or removed since the store was opened: open the store anew"
+            "{path} was replaced or removed since the store was opened: close the store and open it anew"
         )
     }
 }

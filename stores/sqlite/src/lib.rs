@@ -65,7 +65,7 @@ use scrub::Unfinished;
 /// | `BUSY` at the begin of a commit, after the waiting time; `READONLY`, `CORRUPT`, any error before the `COMMIT` | [`Error::Unavailable`], nothing was applied |
 /// | `FULL` | [`Error::Full`], nothing was applied |
 /// | an error of the `COMMIT` itself | [`Error::Unknown`] |
-/// | the file or its log is another one than was opened, or gone | [`Error::Unavailable`], nothing was applied: open the store anew |
+/// | the file or its log is another one than was opened, or gone | [`Error::Unavailable`], nothing was applied: close the store and open it anew |
 /// | a record's details were erased, and a reader keeps the log from being emptied in the waiting time | [`Error::Unknown`]: erased, and to be erased again when the reader has ended; until then loads of that record are [`Error::Unavailable`] |
 /// | more than [`MAX_CELLS`] keys or writes, a body over [`MAX_BODY`], a write for ever where commits may be lost | [`Error::Unsupported`], nothing was applied |
 pub struct SqliteStore {
