@@ -37,14 +37,16 @@ impl Shard {
         self.index.find(hash(key), is_it).copied()
     }
 
-    /// Returns the cell in a place.
-    pub(super) fn cell(&self, at: u32) -> Cell {
-        let place = self.place(at);
-        let body = match place.length {
-            LONG => self.long.get(&at).map_or(&[][..], |body| body),
-            length => &place.body[..usize::from(length)],
-        };
-        Cell::new(place.version(), place.discard_after(), body)
+    /// Adds a copy of the cell in a place to `cells`.
+    pub(super) fn copy(&self, at: Option<u32>, cells: &mut Vec<Option<Cell>>) {
+        cells.push(at.map(|at| {
+            let place = self.place(at);
+            let body = match place.length {
+                LONG => self.long.get(&at).map_or(&[][..], |body| body),
+                length => &place.body[..usize::from(length)],
+            };
+            Cell::new(place.version(), place.discard_after(), body)
+        }));
     }
 
     /// Returns the version of the cell in a place; [`Version::ABSENT`] for none.
