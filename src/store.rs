@@ -94,6 +94,17 @@ pub trait Store: Send + Sync {
     fn has_cells(&self) -> Result<Option<bool>, Error> {
         Ok(None)
     }
+
+    /// Says that the cells under `keys` will soon be loaded or written: a hint, which changes nothing,
+    /// never fails, and does nothing unless a store says more. Of more than [`MAX_CELLS`] keys the rest
+    /// is left out.
+    ///
+    /// For stores in this process's memory: [`MemoryStore`] brings the cells into the processor's cache,
+    /// one miss beside another. A store behind a connection has nothing to gain from it. A store that
+    /// wraps another passes it on.
+    fn prefetch(&self, keys: &[Key]) {
+        let _ = keys;
+    }
 }
 
 const _: Option<&dyn Store> = None; // the trait stays usable as an object

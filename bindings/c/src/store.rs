@@ -194,4 +194,8 @@ impl Store for Shared {
     fn has_cells(&self) -> Result<Option<bool>, Error> {
         self.0.has_cells()
     }
+
+    fn prefetch(&self, keys: &[Key]) {
+        self.0.prefetch(keys);
+    }
 }

@@ -212,6 +212,10 @@ impl Store for WithImage<'_> {
     fn has_cells(&self) -> Result<Option<bool>, Error> {
         self.store.has_cells()
     }
+
+    fn prefetch(&self, keys: &[Key]) {
+        self.store.prefetch(keys);
+    }
 }
 
 #[cfg(test)]

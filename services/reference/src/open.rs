@@ -186,4 +186,8 @@ impl Store for Swept {
     fn has_cells(&self) -> Result<Option<bool>, StoreError> {
         self.store.has_cells()
     }
+
+    fn prefetch(&self, keys: &[Key]) {
+        self.store.prefetch(keys);
+    }
 }

@@ -49,6 +49,12 @@ impl Shard {
         }));
     }
 
+    /// Reads what a load or commit of the cell in a place will: a byte of each line behind its key's.
+    pub(super) fn touch(&self, at: u32) -> u8 {
+        let body = &self.place(at).body;
+        body[0] ^ body[SHORT - 1]
+    }
+
     /// Returns the version of the cell in a place; [`Version::ABSENT`] for none.
     pub(super) fn version(&self, at: Option<u32>) -> Version {
         at.map_or(Version::ABSENT, |at| self.place(at).version())

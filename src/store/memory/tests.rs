@@ -361,6 +361,17 @@ fn short_and_long_bodies_take_each_others_place() {
 }
 
 #[test]
+fn a_hint_of_any_keys_changes_nothing() {
+    let store = MemoryStore::new();
+    let keys: Vec<_> = (0..20).map(|number| key(number % 5)).collect();
+    assert_eq!(commit(&store, &[write(keys[0], 0)]), Commit::Done);
+    for count in 0..=keys.len() {
+        store.prefetch(&keys[..count]);
+    }
+    assert_eq!((version(&store, keys[0]), store.len()), (Some(1), 1));
+}
+
+#[test]
 fn of_many_threads_that_expect_one_version_one_is_done() {
     let store = MemoryStore::new();
     for expected in 0..200 {
@@ -395,5 +406,6 @@ fn a_panic_under_a_lock_makes_its_shard_unavailable_and_no_other() {
     assert_eq!(version(&store, key_in(4, 0)), None);
     assert!(store.load(&[key_in(5, 0)], &mut Vec::new()).is_err());
     assert!(store.purge(NOW, 1).is_err());
+    store.prefetch(&[key_in(4, 0), key_in(5, 0)]); // a hint never fails
     assert_eq!(commit(&store, &both[..1]), Commit::Done);
 }

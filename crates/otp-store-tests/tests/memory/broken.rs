@@ -334,4 +334,8 @@ impl<S: Store> Store for Shared<S> {
     fn has_cells(&self) -> Result<Option<bool>, Error> {
         self.0.has_cells()
     }
+
+    fn prefetch(&self, keys: &[Key]) {
+        self.0.prefetch(keys);
+    }
 }
