@@ -42,6 +42,7 @@ use trail::Trail;
 
 #[cfg(feature = "async")]
 mod asynchronous;
+mod batch;
 mod builder;
 mod oath;
 mod round;
@@ -575,6 +576,16 @@ impl Engine {
     fn issuing<'a>(&'a self, class: Class, binding: BindingRef<'a>) -> Result<Issue<'a>, Error> {
         let mut id = [0; 16];
         self.draw(&mut id)?;
+        self.issuing_as(class, binding, id)
+    }
+
+    /// Prepares an issue with the id that was drawn for it.
+    fn issuing_as<'a>(
+        &'a self,
+        class: Class,
+        binding: BindingRef<'a>,
+        id: [u8; 16],
+    ) -> Result<Issue<'a>, Error> {
         Issue::new(&self.context(class), binding, id, || self.now())
     }
 

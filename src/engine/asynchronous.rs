@@ -57,7 +57,7 @@ macro_rules! awaited {
 mod oath;
 
 /// An [`Engine`] whose store is awaited: every operation has the name that it has there, and does
-/// the same.
+/// the same. There are no batches: a host awaits as many futures at once as it likes.
 ///
 /// It needs no runtime of its own, and its futures are `Send` and may be polled by any. The
 /// [observer](crate::Observer) and the clock are called in the middle of a poll: what blocks in

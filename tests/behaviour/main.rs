@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic, in its helpers too")]
 
 mod attempts;
+mod batches;
 mod binding;
 mod bound;
 mod canary;

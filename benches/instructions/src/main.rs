@@ -174,7 +174,7 @@ fn planted(plant: &str, prepared: Option<Operation>) -> Option<Option<Operation>
         Box::new(move |_| {
             (0..turns).for_each(|turn| {
                 black_box(turn);
-            })
+            });
         })
     };
     Some(prepared.map(|mut operation| -> Operation {

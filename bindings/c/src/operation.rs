@@ -67,14 +67,25 @@ pub unsafe extern "C" fn otp_engine_issue_many(
         let items = Items::lend(issued_out, issued_size, ["issued_out", "issued_size"])?;
         let (engine, store) = (use_engine(engine)?, use_store(store)?);
         check_count(bindings, count, "bindings")?;
+        let (mut places, mut lent) = (Vec::with_capacity(count), Vec::with_capacity(count));
         for at in 0..count {
-            let issued = use_binding(bindings.add(at).read(), engine)
-                .and_then(|binding| Ok(engine.issue(store, binding)?));
-            match issued {
-                Ok(issuance) => otp_issued::write(&issuance, items.cleared(at)),
-                Err(fault) => items.cleared(at).write(&otp_issued::failed(&fault)),
-            };
+            match use_binding(bindings.add(at).read(), engine) {
+                Ok(binding) => {
+                    places.push(at);
+                    lent.push(binding.into());
+                }
+                Err(fault) => {
+                    items.cleared(at).write(&otp_issued::failed(&fault));
+                }
+            }
         }
+        engine.issue_many(store, &lent, |at, issuance| {
+            let item = items.cleared(places[at]);
+            match issuance {
+                Ok(issuance) => otp_issued::write(&issuance, item),
+                Err(error) => item.write(&otp_issued::failed(&error.into())),
+            };
+        });
         Ok(())
     })
 }

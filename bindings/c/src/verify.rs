@@ -151,17 +151,29 @@ pub unsafe extern "C" fn otp_engine_verify_many(
             ["submissions", "submission_size"],
         )?;
         let (engine, store) = (use_engine(engine)?, use_store(store)?);
+        let failed = |fault: &Fault| otp_verdict {
+            status: fault.status as i32,
+            ..otp_verdict::zeroed()
+        };
+        let (mut places, mut lent) = (Vec::with_capacity(count), Vec::with_capacity(count));
         for at in 0..count {
-            let judge = || -> Result<otp_verdict, Fault> {
-                let submission = submissions.read(at).lend(engine)?;
-                Ok(otp_verdict::of(&engine.verify(store, submission)?))
-            };
-            let verdict = judge().unwrap_or_else(|fault| otp_verdict {
-                status: fault.status as i32,
-                ..otp_verdict::zeroed()
-            });
-            items.cleared(at).write(&verdict);
+            match submissions.read(at).lend(engine) {
+                Ok(submission) => {
+                    places.push(at);
+                    lent.push(submission);
+                }
+                Err(fault) => {
+                    items.cleared(at).write(&failed(&fault));
+                }
+            }
         }
+        engine.verify_many(store, &lent, |at, verdict| {
+            let verdict = match verdict {
+                Ok(verdict) => otp_verdict::of(&verdict),
+                Err(error) => failed(&error.into()),
+            };
+            items.cleared(places[at]).write(&verdict);
+        });
         Ok(())
     })
 }
