@@ -34,10 +34,12 @@ pub(crate) use vectors::checks as vectors;
 const TESTS: &str =
     "smoke misuse arguments threads store fork layout vectors privacy oath restored";
 
-/// Those that run in their own way: one is looked at from outside, one marks its secrets for memcheck.
-const ALONE: [&str; 2] = [DUMP, constant_time::HARNESS];
+/// Those that run in their own way: one is looked at from outside, one marks its secrets for memcheck, one
+/// looks at a stack that is no longer used.
+const ALONE: [&str; 3] = [DUMP, constant_time::HARNESS, STACK];
 
 const DUMP: &str = "dump";
+const STACK: &str = "stack";
 
 /// The header and all C tests compile under every standard without a warning.
 pub(crate) fn compiles(job: &mut Job<'_>) {
@@ -182,6 +184,17 @@ pub(crate) fn dump(job: &mut Job<'_>) {
             });
         }
     }
+}
+
+/// A call goes no deeper than what it wipes afterwards, and leaves no code there.
+pub(crate) fn stack(job: &mut Job<'_>) {
+    job.check(
+        "a painted stack shows no code, and how deep it goes",
+        |job| {
+            let program = program(job, &source(STACK), Language("c11"), Linked::Dynamically)?;
+            job.pass(plain(job, &program)).map(drop)
+        },
+    );
 }
 
 /// Memcheck finds no error and no leak of any kind in the C tests.

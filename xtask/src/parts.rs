@@ -162,6 +162,7 @@ pub(crate) const TEST: &[Part] = &[
             Checks(c::symbols),
             Checks(c::passes),
             Checks(c::dump),
+            Checks(c::stack),
             Checks(c::sanitizers),
             Checks(c::valgrind),
         ],

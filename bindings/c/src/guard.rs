@@ -78,7 +78,8 @@ fn apart(call: impl FnOnce() -> Result<(), Fault>) -> otp_status {
     guard(call)
 }
 
-/// How far down a call is taken to write codes.
+/// How far down a call is taken to write codes: deeper than its frames go, as tests/stack.c sees on a painted stack.
+/// Those of SQLite go deeper, and have no code in hand.
 const DEPTH: usize = 8 * 1024;
 
 #[inline(never)]
