@@ -137,6 +137,7 @@ class Server:
                 stderr=log,
                 start_new_session=True,
             )
+        self.pid = self._process.pid
         self._wait()
 
     def _wait(self):

@@ -32,8 +32,8 @@ def imported(module):
 @pytest.mark.parametrize(
     "module",
     [
-        "contract", "engine", "gateway", "gateway.esms", "gateway.log", "make_keys", "recipient",
-        "sending", "signed_record",
+        "contract", "engine", "gateway", "gateway.esms", "gateway.log", "hold", "make_keys",
+        "recipient", "sending", "signed_record",
     ],
 )  # fmt: skip
 def test_it_imports_no_odoo(module):

@@ -22,6 +22,8 @@ pub(crate) struct App {
     /// One permit for each request at work, also where its client has gone.
     pub(crate) requests: Arc<Semaphore>,
     pub(crate) request_timeout: Duration,
+    /// Rejections leave at the multiples of it after their request; zero holds none.
+    pub(crate) rejection_hold: Duration,
     pub(crate) purge: Purge,
     /// Set when the service is told to stop: it takes requests on, and asks for no more of them.
     pub(crate) is_stopping: AtomicBool,

@@ -156,6 +156,11 @@ pub struct Options {
           value_parser = value_parser!(u64).range(1..=600))]
     pub request_timeout: u64,
 
+    /// When rejections of a code leave after their request came, so that no time tells them apart; 0 at once
+    #[arg(long, env = "OTP_REFERENCE_REJECTION_HOLD", default_value_t = 100, value_name = "MILLISECONDS",
+          value_parser = value_parser!(u64).range(0..=1000))]
+    pub rejection_hold: u64,
+
     /// How long the head of a request may take, and how long a connection may idle
     #[arg(long, env = "OTP_REFERENCE_HEAD_TIMEOUT", default_value_t = 15, value_name = "SECONDS",
           value_parser = value_parser!(u64).range(1..=600))]

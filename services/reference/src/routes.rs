@@ -1,6 +1,7 @@
 //! The three routes: who asks, what the service answers, and the message in between.
 
 use core::net::IpAddr;
+use core::time::Duration;
 use std::sync::Arc;
 
 use axum::body::Bytes;
@@ -10,6 +11,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 use tokio::sync::TryAcquireError;
+use tokio::time::Instant;
 
 use crate::answer;
 use crate::app::App;
@@ -44,7 +46,7 @@ pub(crate) async fn disclosures(State(app): State<Arc<App>>, request: Request) -
     answer(app, request, Route::Disclosures).await
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Eq, PartialEq)]
 enum Route {
     Send,
     Verify,
@@ -73,6 +75,8 @@ async fn answer(app: Arc<App>, request: Request, route: Route) -> Response {
         Ok(read) => read,
         Err(refused) => return refused.into_response(),
     };
+    // Not before the body is here: a client that takes its time with it would have had the hold.
+    let came = Instant::now();
     let counted = app.clone();
     // A task of its own: a client that goes away must not leave a code without its message.
     let task = tokio::spawn(async move {
@@ -83,14 +87,28 @@ async fn answer(app: Arc<App>, request: Request, route: Route) -> Response {
         drop(place);
         ended
     });
-    match task
-        .await
-        .unwrap_or_else(|error| Ended::Failed(error.into()))
-    {
+    let ended = task.await;
+    let response = match ended.unwrap_or_else(|error| Ended::Failed(error.into())) {
         Ended::LoggedOut => envelope::logged_out(&id),
         Ended::Answered(answer) => enveloped(&id, &answer),
         Ended::Failed(fault) => enveloped(&id, &failed(&counted, &fault)),
+    };
+    let is_accepted = matches!(response.extensions().get(), Some(Answered(200)));
+    if route == Route::Verify && !is_accepted {
+        hold(counted.rejection_hold, came).await;
     }
+    response
+}
+
+/// Waits until the next multiple of `hold` after a request came: where a rejection was decided in
+/// time, that is the first one, and how long it took does not show. Nothing but the connection
+/// waits, and a client that goes away ends it.
+async fn hold(hold: Duration, came: Instant) {
+    let Some(past) = came.elapsed().as_nanos().checked_rem(hold.as_nanos()) else {
+        return; // zero holds none
+    };
+    let past = Duration::from_nanos(u64::try_from(past).unwrap_or(0));
+    tokio::time::sleep(hold.saturating_sub(past)).await;
 }
 
 fn enveloped(id: &Value, answer: &Value) -> Response {

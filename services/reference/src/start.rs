@@ -129,6 +129,7 @@ impl Server {
             messages: BlockingPool::of(options.max_messages),
             requests: Arc::new(Semaphore::new(options.max_requests as usize)),
             request_timeout: options.limits().request,
+            rejection_hold: Duration::from_millis(options.rejection_hold),
             purge: Purge::new(options.purge_interval > 0),
             is_stopping: AtomicBool::new(false),
         };

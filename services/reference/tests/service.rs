@@ -26,6 +26,8 @@ mod resets;
 mod servers;
 #[path = "service/shutdown.rs"]
 mod shutdown;
+#[path = "service/timing.rs"]
+mod timing;
 
 use std::path::Path;
 

@@ -9,6 +9,7 @@ again.
 import base64
 import logging
 import secrets
+import time
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
@@ -19,8 +20,9 @@ from odoo import api, http
 from odoo.exceptions import AccessError, UserError
 from odoo.http import request
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY, retrying
+from odoo.tools import config
 
-from .. import contract, journal, signed_record
+from .. import contract, hold, journal, signed_record
 from ..engine import engine, hearing, with_causes
 from ..gateway import Timeout
 from ..models import limits
@@ -32,6 +34,8 @@ from ..store import opened, transaction
 
 _logger = logging.getLogger(__name__)
 _ANSWER = "esms_otp.answer"
+#: The statuses by which a code is rejected, whatever the reason.
+_REJECTED = (400, 423)
 _ROUTE = {"type": "jsonrpc", "auth": AUTH, "methods": ["POST"], "cors": CORS}
 
 
@@ -75,8 +79,18 @@ def _once(parse, serve, params):
     """Serve a request once, however often Odoo runs its handler."""
     environ = request.httprequest.environ
     if _ANSWER not in environ:
+        came = time.monotonic()
         environ[_ANSWER] = _answer(parse, serve, params)
+        if serve is _verify and environ[_ANSWER]["status"] in _REJECTED:
+            _hold(came)
     return environ[_ANSWER]
+
+
+def _hold(came):
+    """Let a rejection leave at its time: its worker waits, and no transaction with it."""
+    milliseconds = _setting(request.env, "rejection_hold", hold.DEFAULT, hold.MOST)
+    _let_go()
+    hold.until(came, milliseconds, config["workers"] - 1)
 
 
 def _answer(parse, serve, params):
@@ -123,7 +137,7 @@ def _send(asked):
     # What does not fit must show before there is a code that nobody receives.
     template.compose("0" * policy.digits, minutes=case.minutes, subject=subject)
     receipts = f"{policy.get_base_url()}/esms_otp/receipt/"
-    wait = _seconds_to_wait(request.env)
+    wait = _setting(request.env, "gateway_wait", 2, 10)
     registry = request.env.registry
     _let_go()
 
@@ -357,13 +371,13 @@ def _line(text, most):
     return plain.encode("utf-8", "ignore")[:most].decode("utf-8", "ignore")
 
 
-def _seconds_to_wait(env):
-    """Return how long a request waits for the gateway: a setting, which a hand may have spoilt."""
-    text = env["ir.config_parameter"].sudo().get_param("esms_otp.gateway_wait", 2)
+def _setting(env, name, default, most):
+    """Return a number from 0, a setting: a hand may have spoilt it."""
+    text = env["ir.config_parameter"].sudo().get_param(f"esms_otp.{name}", default)
     try:
-        return min(max(int(text), 0), 10)
+        return min(max(int(text), 0), most)
     except ValueError:
-        return 2
+        return default
 
 
 def _now():

@@ -3,6 +3,7 @@ import otp_engine as otp
 from odoo import api, fields, models
 from odoo.exceptions import ValidationError
 
+from .. import hold
 from . import limits, origins
 
 
@@ -43,6 +44,9 @@ class ResConfigSettings(models.TransientModel):
     esms_otp_gateway_wait = fields.Integer(
         "Wait for the gateway", config_parameter="esms_otp.gateway_wait", default=2
     )
+    esms_otp_rejection_hold = fields.Integer(
+        "Hold of rejections", config_parameter="esms_otp.rejection_hold", default=hold.DEFAULT
+    )
     esms_otp_allowed_origins = fields.Char("Allowed origins", config_parameter=origins.PARAMETER)
 
     @api.constrains("esms_otp_gateway_wait")
@@ -51,6 +55,14 @@ class ResConfigSettings(models.TransientModel):
             if not 0 <= settings.esms_otp_gateway_wait <= 10:
                 raise ValidationError(
                     self.env._("A request must wait 0 to 10 seconds for the gateway.")
+                )
+
+    @api.constrains("esms_otp_rejection_hold")
+    def _check_esms_otp_rejection_hold(self):
+        for settings in self:
+            if not 0 <= settings.esms_otp_rejection_hold <= hold.MOST:
+                raise ValidationError(
+                    self.env._("The hold of rejections must be 0 to 300 milliseconds.")
                 )
 
     @api.constrains("esms_otp_allowed_origins")
@@ -68,3 +80,10 @@ class ResConfigSettings(models.TransientModel):
                 otp.RateLimits(**{name: settings[f"esms_otp_{name}"] for name in limits.DEFAULTS})
             except (TypeError, ValueError) as error:
                 raise ValidationError(str(error)) from error
+
+    def set_values(self):
+        """Keep a 0 as well: Odoo drops the parameter instead, and its default would count again."""
+        super().set_values()
+        parameters = self.env["ir.config_parameter"].sudo()
+        for name in ("gateway_wait", "rejection_hold"):
+            parameters.set_param(f"esms_otp.{name}", str(self[f"esms_otp_{name}"]))

@@ -121,3 +121,14 @@ class TestOrigins(OtpCase):
         for seconds in (-1, 11):
             with self.assertRaises(ValidationError):
                 settings.create({"esms_otp_gateway_wait": seconds})
+        for milliseconds in (-1, 301):
+            with self.assertRaisesRegex(ValidationError, "0 to 300 milliseconds"):
+                settings.create({"esms_otp_rejection_hold": milliseconds})
+
+    def test_a_setting_of_0_is_kept(self):
+        settings = self.env["res.config.settings"]
+        for name, default in (("gateway_wait", 2), ("rejection_hold", 200)):
+            name = f"esms_otp_{name}"
+            self.assertEqual(settings.default_get([name])[name], default)
+            settings.create({name: 0}).execute()
+            self.assertEqual(settings.default_get([name])[name], 0)

@@ -326,6 +326,10 @@ fn what_cannot_start_says_why_and_ends_with_2() {
         "--request-timeout <SECONDS>': 0 is not in 1..=600",
     );
     says(
+        demo(&["--rejection-hold", "1001"]),
+        "--rejection-hold <MILLISECONDS>': 1001 is not in 0..=1000",
+    );
+    says(
         demo(&["--gateway-timeout", "30"]),
         "it must be below --request-timeout, which is 30",
     );
