@@ -25,7 +25,7 @@ use otp_engine::{
     Submission, SystemClock, Target, Timestamp,
 };
 
-use floor::Operation;
+use floor::{Operation, Order};
 
 const ROUNDS: usize = 101;
 const SLOTS: usize = 1_000;
@@ -40,7 +40,7 @@ fn main() {
     );
     for metered in [false, true] {
         let rate_limits = if metered { "default policy" } else { "bare" };
-        let compressions = Operation::new(metered, 0).compressions();
+        let compressions = Operation::new(metered, Order::Serial, 0).compressions();
         println!("{rate_limits} ({compressions} compressions)");
         group(rounds, &mut issue_rows(metered));
         group(rounds, &mut verify_rows(metered));
@@ -91,8 +91,8 @@ fn middle(values: &mut [f64]) -> f64 {
 }
 
 fn issue_rows(metered: bool) -> Vec<Row> {
-    let floor = |name| {
-        let floor = Operation::new(metered, SLOTS);
+    let floor = |name, order| {
+        let floor = Operation::new(metered, order, SLOTS);
         Row {
             name,
             prepare: Box::new(|| ()),
@@ -123,12 +123,17 @@ fn issue_rows(metered: bool) -> Vec<Row> {
             SLOTS
         }),
     };
-    vec![floor("floor of issue"), issue, floor("floor again")]
+    vec![
+        floor("floor of issue", Order::Serial),
+        floor("floor, side by side", Order::SideBySide),
+        issue,
+        floor("floor again", Order::Serial),
+    ]
 }
 
 fn verify_rows(metered: bool) -> Vec<Row> {
-    let floor = |name| {
-        let floor = Operation::new(metered, SLOTS);
+    let floor = |name, order| {
+        let floor = Operation::new(metered, order, SLOTS);
         Row {
             name,
             prepare: Box::new(|| ()),
@@ -188,11 +193,12 @@ fn verify_rows(metered: bool) -> Vec<Row> {
         }),
     };
     vec![
-        floor("floor of verify"),
+        floor("floor of verify", Order::Serial),
+        floor("floor, side by side", Order::SideBySide),
         row("verify, right code", str::to_owned),
         row("verify, wrong code", wrong),
         unknown,
-        floor("floor again"),
+        floor("floor again", Order::Serial),
     ]
 }
 

@@ -2,7 +2,8 @@
 //!
 //! Exactly the SHA-256 compressions of the operation, one load and one versioned write on a map of
 //! the same shape as the memory store, one clock read, and for issue one draw from the operating
-//! system: no engine, no policy, no types.
+//! system: no engine, no policy, no types. The compressions come one after the other, or side by side
+//! where none waits for another's result: the names and the digest, and after them the code.
 
 use core::hash::{BuildHasherDefault, Hasher};
 use core::hint::black_box;
@@ -17,8 +18,19 @@ use sha2::block_api::compress256;
 pub struct Operation {
     shards: Vec<Mutex<Map>>,
     slots: usize,
-    compressions: usize,
+    order: Order,
+    metered: bool,
     cells: usize,
+}
+
+/// How the compressions of an operation follow each other.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Order {
+    /// Each waits for the one before.
+    Serial,
+    /// Those of the names and the digest wait for none of another's.
+    SideBySide,
 }
 
 type Map = HashMap<u64, (u64, [u8; 96]), BuildHasherDefault<Identity>>;
@@ -27,12 +39,13 @@ impl Operation {
     /// Fills the cells of `slots`; `metered`, as the default policy has it: with a cell of the user
     /// and one of the recipient.
     #[must_use]
-    pub fn new(metered: bool, slots: usize) -> Self {
+    pub fn new(metered: bool, order: Order, slots: usize) -> Self {
         let cells = if metered { 3 } else { 1 };
         let floor = Self {
             shards: (0..64).map(|_| Mutex::default()).collect(),
             slots,
-            compressions: compressions(metered),
+            order,
+            metered,
             cells,
         };
         for key in (0..slots * cells).map(mix) {
@@ -43,8 +56,8 @@ impl Operation {
 
     /// Returns how many compressions an operation makes.
     #[must_use]
-    pub const fn compressions(&self) -> usize {
-        self.compressions
+    pub fn compressions(&self) -> usize {
+        names(self.metered).iter().sum::<usize>() + CODE
     }
 
     /// Does the work of issuing into a slot.
@@ -53,9 +66,7 @@ impl Operation {
     ///
     /// Where the operating system has no randomness.
     pub fn issue(&self, slot: usize) {
-        let mut id = [0; 16];
-        assert!(getrandom::fill(&mut id).is_ok(), "no randomness");
-        black_box(id);
+        draw();
         self.verify(slot);
     }
 
@@ -70,10 +81,7 @@ impl Operation {
     )]
     pub fn verify(&self, slot: usize) {
         black_box(SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)).ok();
-        let mut state = [1; 8];
-        for _ in 0..self.compressions {
-            compress256(black_box(&mut state), black_box(&[[7; 64]]));
-        }
+        self.hash();
         let keys = (0..self.cells).map(|cell| mix(slot + cell * self.slots));
         let mut bodies = [(0, [0; 96]); 3];
         for (key, body) in keys.clone().zip(&mut bodies) {
@@ -87,23 +95,58 @@ impl Operation {
         }
     }
 
+    fn hash(&self) {
+        let compress = |state: &mut _| compress256(black_box(state), black_box(&[[7; 64]]));
+        let mut code = [1; 8];
+        let names = names(self.metered);
+        if self.order == Order::Serial {
+            (0..names.iter().sum()).for_each(|_: usize| compress(&mut code));
+        } else {
+            let mut states = [[1; 8]; 4];
+            for at in 0..names[0] {
+                for (state, length) in states.iter_mut().zip(names) {
+                    if at < length {
+                        compress(state);
+                    }
+                }
+            }
+        }
+        (0..CODE).for_each(|_| compress(&mut code));
+    }
+
     fn shard(&self, key: u64) -> MutexGuard<'_, Map> {
         let shard = &self.shards[(key >> 58) as usize];
         shard.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Counts the compressions of an operation on the bindings that the benches use.
-const fn compressions(metered: bool) -> usize {
+/// Draws an id from the operating system.
+///
+/// # Panics
+///
+/// Where it has no randomness.
+pub fn draw() {
+    let mut id = [0; 16];
+    assert!(getrandom::fill(&mut id).is_ok(), "no randomness");
+    black_box(id);
+}
+
+/// Counts the compressions of the digest, of the slot's name and of the meters', for the bindings that the benches
+/// use; the digest has no fewer than any name.
+const fn names(metered: bool) -> [usize; 4] {
     // Tenant, purpose, model, field, record and user, each behind its length.
     let members = (2 + 4) + (2 + 4) + (2 + 16) + (2 + 38) + (2 + 3) + (2 + 3);
     // The tenant's part of the name is computed once for all.
-    let slot = mac(1 + members);
-    let digest = mac(1 + members + 14 + 1);
-    let code = mac(52);
-    let meters = mac(1 + 6 + 5) + mac(1 + 6 + 14);
-    slot + digest + code + if metered { meters } else { 0 }
+    let (slot, digest) = (mac(1 + members), mac(1 + members + 14 + 1));
+    if metered {
+        [digest, slot, mac(1 + 6 + 5), mac(1 + 6 + 14)]
+    } else {
+        [digest, slot, 0, 0]
+    }
 }
+
+/// The compressions of a code, which begin with the digest.
+const CODE: usize = mac(52);
 
 /// Counts those of an HMAC from cached midstates, over a message of so many bytes.
 const fn mac(length: usize) -> usize {

@@ -3,9 +3,10 @@
 use core::hint::black_box;
 use std::sync::Arc;
 
+use otp_engine::binding::{BindingRef, Bound};
 use otp_engine::{
-    Binding, ChallengeId, Clock, Engine, KeyRing, ManualClock, MemoryStore, Mobile, RateLimits,
-    Submission, SystemClock, Target, Timestamp, Verdict,
+    Binding, ChallengeId, Clock, Engine, Issuance, KeyRing, ManualClock, MemoryStore, Mobile,
+    RateLimits, Submission, SystemClock, Target, Timestamp, Verdict,
 };
 
 /// Whether users and recipients have meters.
@@ -84,10 +85,28 @@ impl Harness {
     }
 
     /// Issues as a row does: the answer is not kept.
-    pub(crate) fn issue_only(&self, binding: &Binding) {
-        let issuance = self.engine.issue(&self.store, black_box(binding));
-        let refused = black_box(&issuance.expect("the store is there")).refused();
-        assert!(refused.is_none(), "a refusal is other work");
+    pub(crate) fn issue_only<'b>(&self, binding: impl Into<BindingRef<'b>>) {
+        issued(self.engine.issue(&self.store, black_box(binding.into())));
+    }
+
+    pub(crate) fn issue_many(&self, bindings: &[BindingRef<'_>]) {
+        self.engine
+            .issue_many(&self.store, black_box(bindings), |_, answer| issued(answer));
+    }
+
+    pub(crate) fn bind(&self, binding: &Binding) -> Bound {
+        self.engine.bind(binding.clone())
+    }
+
+    pub(crate) fn verify_many(
+        &self,
+        submissions: &[Submission<'_>],
+        mut judged: impl FnMut(Verdict),
+    ) {
+        self.engine
+            .verify_many(&self.store, black_box(submissions), |_, verdict| {
+                judged(black_box(verdict.expect("the store is there")));
+            });
     }
 
     pub(crate) fn verify(&self, submission: Submission<'_>) -> Verdict {
@@ -112,6 +131,11 @@ impl Harness {
     pub(crate) fn cells(&self) -> usize {
         self.store.len()
     }
+}
+
+fn issued(answer: Result<Issuance, otp_engine::Error>) {
+    let refused = black_box(&answer.expect("the store is there")).refused();
+    assert!(refused.is_none(), "a refusal is other work");
 }
 
 /// The time that is shown, and a read of the system's clock, as a host pays it.

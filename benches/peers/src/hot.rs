@@ -2,8 +2,9 @@
 
 use core::cell::{Cell, RefCell};
 
+use otp_engine::binding::{BindingRef, Bound};
 use otp_engine::{Binding, Rejection, Submission, Verdict};
-use otp_floor::operation::Operation;
+use otp_floor::operation::{Operation, Order, draw};
 
 use crate::harness::{Harness, Profile, Ticket, binding, wrong};
 use crate::measure::{Effort, Row, group};
@@ -28,70 +29,100 @@ pub(crate) fn rows(effort: Effort) {
 
 fn issue(profile: Profile, bindings: &[Binding]) -> Vec<Row<'_>> {
     let slots = bindings.len();
-    let floor = |name, profile: Profile| {
-        let floor = Operation::new(profile.is_limited(), slots);
-        Row::new(
-            name,
-            || (),
-            move || {
-                (0..slots).for_each(|slot| floor.issue(slot));
-                slots
-            },
-        )
-    };
-    // A new code each time: the clock goes on by a day, so that no rate limit refuses.
-    let harness = Harness::new(profile, slots);
-    let day = Cell::new(0);
-    let issue = Row::new(
-        "issue",
-        || (),
-        move || {
+    let floor = |name, profile, order| floor(name, profile, order, slots, Operation::issue);
+    let row = |name, bound: bool| {
+        let harness = Harness::new(profile, slots);
+        let bound = bound_before(&harness, bindings, bound);
+        // A new code each time: the clock goes on by a day, so that no rate limit refuses.
+        let day = Cell::new(0);
+        let run = move || {
             day.set(day.get() + 1);
             harness.set(day.get() * DAY);
-            bindings.iter().for_each(|to| harness.issue_only(to));
+            (0..slots).for_each(|slot| harness.issue_only(given(bindings, &bound, slot)));
             slots
-        },
-    );
+        };
+        Row::new(name, || (), run)
+    };
+    let many = || {
+        let harness = Harness::new(profile, slots);
+        let all: Vec<_> = bindings.iter().map(BindingRef::from).collect();
+        let day = Cell::new(0);
+        let run = move || {
+            day.set(day.get() + 1);
+            harness.set(day.get() * DAY);
+            all.chunks(MANY).for_each(|some| harness.issue_many(some));
+            slots
+        };
+        Row::new("issue, 256 at once", || (), run)
+    };
+    let drawn = move || {
+        (0..slots).for_each(|_| draw());
+        slots
+    };
     let mut rows = vec![
-        floor("floor", profile),
-        floor("floor again", profile),
-        issue,
+        floor("floor", profile, Order::Serial),
+        floor("floor, side by side", profile, Order::SideBySide),
+        Row::new("draw", || (), drawn),
+        row("issue", false),
+        row("issue, bound", true),
+        many(),
+        floor("floor again", profile, Order::Serial),
     ];
     if profile.is_limited() {
-        rows.push(floor("bare floor", Profile::Bare));
+        rows.push(floor("bare floor", Profile::Bare, Order::Serial));
     }
     rows
 }
 
 fn verify(profile: Profile, bindings: &[Binding]) -> Vec<Row<'_>> {
     let slots = bindings.len();
-    let floor = |name, profile: Profile| {
-        let floor = Operation::new(profile.is_limited(), slots);
-        Row::new(
-            name,
-            || (),
-            move || {
-                (0..slots).for_each(|slot| floor.verify(slot));
-                slots
-            },
-        )
-    };
-    let row = |guess: Guess| guess.row(profile, bindings);
+    let floor = |name, profile, order| floor(name, profile, order, slots, Operation::verify);
+    let row = |guess: Guess| guess.row(profile, bindings, false);
     let mut rows = vec![
-        floor("floor", profile),
+        floor("floor", profile, Order::Serial),
+        floor("floor, side by side", profile, Order::SideBySide),
         row(Guess::Right),
+        Guess::Right.row(profile, bindings, true),
         row(Guess::Wrong),
         row(Guess::Expired),
         row(Guess::Unknown),
         row(Guess::Used),
         row(Guess::Superseded),
-        floor("floor again", profile),
+        floor("floor again", profile, Order::Serial),
     ];
     if profile.is_limited() {
-        rows.push(floor("bare floor", Profile::Bare));
+        rows.push(floor("bare floor", Profile::Bare, Order::Serial));
     }
     rows
 }
+
+fn floor<'a>(
+    name: &'a str,
+    profile: Profile,
+    order: Order,
+    slots: usize,
+    operation: impl Fn(&Operation, usize) + 'a,
+) -> Row<'a> {
+    let floor = Operation::new(profile.is_limited(), order, slots);
+    let run = move || {
+        (0..slots).for_each(|slot| operation(&floor, slot));
+        slots
+    };
+    Row::new(name, || (), run)
+}
+
+fn bound_before(harness: &Harness, bindings: &[Binding], bound: bool) -> Vec<Bound> {
+    let bindings = bindings.iter().filter(|_| bound);
+    bindings.map(|to| harness.bind(to)).collect()
+}
+
+fn given<'a>(bindings: &'a [Binding], bound: &'a [Bound], at: usize) -> BindingRef<'a> {
+    let plain = || BindingRef::from(&bindings[at]);
+    bound.get(at).map_or_else(plain, BindingRef::from)
+}
+
+/// How many operations a batch has.
+const MANY: usize = 256;
 
 /// How what is entered stands to what was issued.
 #[derive(Clone, Copy)]
@@ -127,8 +158,14 @@ impl Guess {
         }
     }
 
-    fn row(self, profile: Profile, bindings: &[Binding]) -> Row<'_> {
+    fn row(self, profile: Profile, bindings: &[Binding], bound: bool) -> Row<'_> {
         let harness = std::rc::Rc::new(Harness::new(profile, bindings.len()));
+        let bound = bound_before(&harness, bindings, bound);
+        let name = if bound.is_empty() {
+            self.name()
+        } else {
+            "right code, bound"
+        };
         let tickets = std::rc::Rc::new(RefCell::new(Vec::new()));
         let (fresh, filled) = (harness.clone(), tickets.clone());
         let day = Cell::new(0);
@@ -138,8 +175,8 @@ impl Guess {
         };
         let run = move || {
             let tickets = tickets.borrow();
-            for (to, ticket) in bindings.iter().zip(tickets.iter()) {
-                let mut submission = Submission::new(to, &ticket.code);
+            for (at, ticket) in tickets.iter().enumerate() {
+                let mut submission = Submission::new(given(bindings, &bound, at), &ticket.code);
                 if matches!(self, Self::Superseded) {
                     submission = submission.challenge(ticket.id);
                 }
@@ -148,7 +185,7 @@ impl Guess {
             }
             tickets.len()
         };
-        Row::new(self.name(), prepare, run)
+        Row::new(name, prepare, run)
     }
 
     /// Brings every slot into the state that the row asks about; wrong guesses of earlier rounds are

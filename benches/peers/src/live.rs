@@ -3,11 +3,15 @@
 use core::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use otp_engine::{Binding, Submission};
-use otp_floor::operation::Operation;
+use otp_engine::binding::BindingRef;
+use otp_engine::{Binding, Submission, Verdict};
+use otp_floor::operation::{Operation, Order};
 
 use crate::harness::{Harness, Profile, binding, wrong};
 use crate::measure::{Effort, Row, group};
+
+/// How many operations a batch has.
+const MANY: usize = 256;
 
 /// Past the validity and the time between two sends.
 const LATER: i64 = 600;
@@ -27,7 +31,8 @@ pub(crate) fn rows(effort: Effort) {
         let mut rows = vec![
             floor("floor", profile),
             floor("floor again", profile),
-            size.issue(profile),
+            size.issue(profile, "issue"),
+            size.issue(profile, "issue, 256 at once"),
         ];
         if profile.is_limited() {
             rows.push(floor("bare floor", Profile::Bare));
@@ -40,6 +45,7 @@ pub(crate) fn rows(effort: Effort) {
             floor("floor again", profile),
             size.verify(profile, "right code", |code| code),
             size.verify(profile, "wrong code", |code| wrong(&code)),
+            size.verify(profile, "right code, 256 at once", |code| code),
         ];
         if profile.is_limited() {
             rows.push(floor("bare floor", Profile::Bare));
@@ -70,7 +76,7 @@ impl Size {
         profile: Profile,
         operation: impl Fn(&Operation, usize) + 'a,
     ) -> Row<'a> {
-        let floor = Operation::new(profile.is_limited(), self.slots);
+        let floor = Operation::new(profile.is_limited(), Order::Serial, self.slots);
         let walk = self.walk();
         let next = Rc::new(RefCell::new(Vec::new()));
         let filled = next.clone();
@@ -83,7 +89,7 @@ impl Size {
     }
 
     /// Issues where a code lies whose time is over.
-    fn issue(self, profile: Profile) -> Row<'static> {
+    fn issue(self, profile: Profile, name: &'static str) -> Row<'static> {
         let harness = Harness::new(profile, self.slots);
         (0..self.slots).for_each(|slot| harness.issue_only(&binding(slot)));
         harness.set(LATER);
@@ -92,9 +98,15 @@ impl Size {
         let filled = next.clone();
         let prepare =
             move || *filled.borrow_mut() = walk.round().into_iter().map(binding).collect();
-        Row::new("issue", prepare, move || {
+        let many = name != "issue";
+        Row::new(name, prepare, move || {
             let next: &[Binding] = &next.borrow();
-            next.iter().for_each(|to| harness.issue_only(to));
+            if many {
+                let all: Vec<_> = next.iter().map(BindingRef::from).collect();
+                all.chunks(MANY).for_each(|some| harness.issue_many(some));
+            } else {
+                next.iter().for_each(|to| harness.issue_only(to));
+            }
             next.len()
         })
     }
@@ -117,12 +129,22 @@ impl Size {
                 .map(|slot| (binding(slot), codes[slot].clone()))
                 .collect();
         };
-        let is_right = name == "right code";
+        let (is_right, many) = (name != "wrong code", name.contains("at once"));
         Row::new(name, prepare, move || {
             let next: &[(Binding, String)] = &next.borrow();
-            for (to, entered) in next {
-                let verdict = harness.verify(Submission::new(to, entered));
+            let judged = |verdict: Verdict| {
                 assert_eq!(verdict.is_accepted(), is_right, "{name}: {verdict:?}");
+            };
+            let asked = next
+                .iter()
+                .map(|(to, entered)| Submission::new(to, entered));
+            if many {
+                let all: Vec<_> = asked.collect();
+                for some in all.chunks(MANY) {
+                    harness.verify_many(some, judged);
+                }
+            } else {
+                asked.for_each(|one| judged(harness.verify(one)));
             }
             next.len()
         })

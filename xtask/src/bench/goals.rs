@@ -28,13 +28,15 @@ pub(crate) struct File {
 pub(crate) struct Goal {
     pub(crate) name: String,
     pub(crate) claim: String,
+    /// Why the limit is what it is.
+    pub(crate) why: String,
     numerator: Terms,
     /// Nothing where the numerator itself is the figure.
     denominator: Option<Terms>,
     at_most: Option<f64>,
     at_least: Option<f64>,
     within: Option<f64>,
-    tolerance: f64,
+    pub(crate) tolerance: f64,
     judge: Judge,
     /// Why it is not judged.
     pub(crate) reason: Option<String>,
@@ -204,7 +206,15 @@ impl Goal {
     }
 
     fn is_met(&self, found: f64) -> bool {
-        let tolerance = 1.0 + self.tolerance;
+        self.is_within(found, 1.0 + self.tolerance)
+    }
+
+    /// Says whether a goal is met only because noise is tolerated.
+    pub(crate) fn needs_tolerance(&self, found: f64) -> bool {
+        !self.is_within(found, 1.0)
+    }
+
+    fn is_within(&self, found: f64, tolerance: f64) -> bool {
         self.limit().is_ok_and(|limit| match limit {
             Limit::AtMost(limit) => found <= limit * tolerance,
             Limit::AtLeast(limit) => found >= limit / tolerance,

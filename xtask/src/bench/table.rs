@@ -20,7 +20,14 @@ const ROWS: [&str; 8] = [
     "to floor",
     "per second",
 ];
-const GOALS: [&str; 5] = ["goal", "what", "found", "limit", "verdict"];
+const GOALS: [&str; 6] = [
+    "goal",
+    "what",
+    "found",
+    "limit",
+    "verdict",
+    "why this limit",
+];
 
 /// Writes all rows, each group under its floor.
 pub(crate) fn rows(rows: &Rows, form: Form) -> String {
@@ -85,6 +92,11 @@ pub(crate) fn goals(judged: &[(&Goal, Verdict)], form: Form) -> String {
             Err(error) => error.to_string(),
         };
         let (found, mut word) = match verdict {
+            Verdict::Met(found) if goal.needs_tolerance(*found) => {
+                let percent = 100.0 * goal.tolerance;
+                let word = format!("met within the {percent:.0} % that noise may take");
+                (format!("{found:.2}"), word)
+            }
             Verdict::Met(found) => (format!("{found:.2}"), "met".to_owned()),
             Verdict::Missed(found) => (format!("{found:.2}"), "MISSED".to_owned()),
             Verdict::Noisy(why) => (String::new(), format!("too noisy ({why})")),
@@ -93,7 +105,8 @@ pub(crate) fn goals(judged: &[(&Goal, Verdict)], form: Form) -> String {
         if let Some(reason) = &goal.reason {
             word = format!("{word}; not judged: {reason}");
         }
-        [goal.name.clone(), goal.claim.clone(), found, limit, word]
+        let (name, claim, why) = (goal.name.clone(), goal.claim.clone(), goal.why.clone());
+        [name, claim, found, limit, word, why]
     });
     written(GOALS, lines.collect(), form)
 }

@@ -6,6 +6,7 @@ const FILE: &str = r#"
 [[goal]]
 name = "G1"
 claim = "a gate"
+why = "x"
 numerator = "rust / g / row"
 denominator = "rust / g / floor"
 at_most = 1.5
@@ -15,6 +16,7 @@ judge = "gate"
 [[goal]]
 name = "G2"
 claim = "a report"
+why = "x"
 numerator = "rust / g / row"
 denominator = "rust / g / floor"
 at_most = 1.1
@@ -25,6 +27,7 @@ reason = "two cores that are shared"
 [[goal]]
 name = "G3"
 claim = "a peer"
+why = "x"
 numerator = "c / g / liboath"
 denominator = "c / g / floor"
 at_least = 1

@@ -10,7 +10,7 @@ use core::hint::black_box;
 use std::sync::LazyLock;
 
 use crate::hotp::Hotp;
-use crate::operation::Operation;
+use crate::operation::{Operation, Order};
 
 const SECRET: &[u8; 32] = b"12345678901234567890123456789012";
 const WRONG: [u8; 6] = *b"999999";
@@ -19,8 +19,8 @@ const START: u64 = 57_000_000;
 /// As many as stay in the processor's cache.
 const SLOTS: usize = 1_000;
 
-static BARE: LazyLock<Operation> = LazyLock::new(|| Operation::new(false, SLOTS));
-static METERED: LazyLock<Operation> = LazyLock::new(|| Operation::new(true, SLOTS));
+static BARE: LazyLock<Operation> = LazyLock::new(|| Operation::new(false, Order::Serial, SLOTS));
+static METERED: LazyLock<Operation> = LazyLock::new(|| Operation::new(true, Order::Serial, SLOTS));
 
 fn generate(key: Hotp, n: u64) {
     for counter in START..START + n {

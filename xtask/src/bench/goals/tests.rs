@@ -7,6 +7,7 @@ const FILE: &str = r#"
 [[goal]]
 name = "G0"
 claim = "no more than half again"
+why = "a row is not its floor"
 numerator = "rust / g / row"
 denominator = "rust / g / floor"
 at_most = 1.5
@@ -71,6 +72,15 @@ fn a_cost_is_met_up_to_its_limit_and_tolerance_and_missed_beyond() {
         panic!("a row that is twice as slow as its floor went through");
     };
     assert!((found - 2.0).abs() < 1e-9);
+}
+
+#[test]
+fn a_goal_that_noise_alone_lets_pass_says_so() {
+    for (found, needs) in [(1.2, false), (1.5, false), (1.51, true), (1.54, true)] {
+        assert_eq!(plain().needs_tolerance(found), needs, "{found}");
+    }
+    let gain = goal(|file| file.replace("at_most", "at_least"));
+    assert!(gain.needs_tolerance(1.49) && !gain.needs_tolerance(1.5));
 }
 
 #[test]
