@@ -145,3 +145,10 @@ def test_case_363_one_telephone_is_one_number() -> None:
     for code in (0, -1, 1000, 2**32 + 60):
         with pytest.raises(ValueError, match="country_code"):
             otp.parse_mobile("0123456789", country_code=code)
+
+
+def test_case_440_a_number_that_is_written_with_a_zero_is_not_taken_without_it() -> None:
+    for text, country in (("+241 06 03 12 34", None), ("06 03 12 34", 241)):
+        assert otp.parse_mobile(text, country_code=country) == "24106031234"
+    with pytest.raises(ValueError, match="8 digits after country code 241"):
+        otp.parse_mobile("+241 6 03 12 34")

@@ -55,6 +55,7 @@ class Country:
             self.metadata = [each for each in found if each]
         self.lengths = self.lengths_of("mobile") or self.lengths_of("general_desc")
         self.zero_lengths = self.zero_led()
+        self.lengths -= self.written_with_zero()
         self.double_zero = self.exits_by_double_zero()
         self.refused: set[str] = set()
         self.trunk = self.leading_zero()
@@ -89,6 +90,23 @@ class Country:
             return False
         # A few numbers of special services are no country's habit.
         return phonenumbers.number_type(phonenumbers.parse("+" + digits)) in (0, 1, 2)
+
+    def written_with_zero(self) -> set[int]:
+        """Return the lengths of numbers before which a 0 is written, as if it were theirs: Gabon.
+
+        6 03 12 34 is written 06 03 12 34 there, and so is the number that begins with that 0.
+        """
+        patterns = [
+            each.pattern
+            for metadata in self.metadata
+            for each in metadata.number_format
+            if (each.national_prefix_formatting_rule or "").startswith("0")
+        ]
+        return {
+            length - 1
+            for length in self.zero_lengths
+            if any(re.fullmatch(pattern, "0" * (length - 1)) for pattern in patterns)
+        }
 
     def region(self) -> str | None:
         return None if self.regions[0] == "001" else self.regions[0]

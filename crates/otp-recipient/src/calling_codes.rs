@@ -79,7 +79,7 @@ pub(crate) const COUNTRIES: [Country; 215] = [
     row(238, [0x0080, 0x0000, 0x03ff], LeadingZero::Refused, false, [&[], &[]]),
     row(239, [0x0080, 0x0000, 0x03ff], LeadingZero::Refused, true, [&[], &[]]),
     row(240, [0x0200, 0x0000, 0x03ff], LeadingZero::Refused, true, [&[], &[]]),
-    row(241, [0x0180, 0x0100, 0x03ff], LeadingZero::Kept, true, [&[], &[]]),
+    row(241, [0x0100, 0x0100, 0x03ff], LeadingZero::Kept, true, [&[], &[]]),
     row(242, [0x0200, 0x0200, 0x03ff], LeadingZero::Kept, true, [&[], &[]]),
     row(243, [0x0280, 0x0000, 0x017e], LeadingZero::Dropped, true, [&[], &[]]),
     row(244, [0x0200, 0x0000, 0x03ff], LeadingZero::Refused, true, [&[], &[]]),

@@ -451,6 +451,22 @@ mod tests {
     }
 
     #[test]
+    fn case_440_a_number_that_is_written_with_a_zero_is_not_taken_without_it() {
+        // 06 03 12 34 in Gabon: libphonenumber takes it with its 0 and without.
+        for text in ["+241 06 03 12 34", "00241 06031234", "24106031234"] {
+            assert_eq!(international(text), Ok("24106031234".into()), "{text:?}");
+        }
+        let gabon = CountryCode::new(241).unwrap();
+        let read = Mobile::parse_national("06 03 12 34", gabon).unwrap();
+        assert_eq!(read.as_str(), "24106031234");
+        let refused = Err(RecipientError::NationalLength { code: 241 });
+        for text in ["+241 6 03 12 34", "002416031234", "2416031234"] {
+            assert_eq!(international(text), refused, "{text:?}");
+        }
+        assert_eq!(international("+241 66 03 12 34"), Ok("24166031234".into()));
+    }
+
+    #[test]
     fn case_362_a_national_number_is_read_as_its_country_dials() {
         let read = |text, code| Mobile::parse_national(text, CountryCode::new(code).unwrap());
         let exit = |code| Err(RecipientError::ExitCode { code });

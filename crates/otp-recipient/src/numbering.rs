@@ -144,4 +144,12 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn case_440_a_zero_makes_another_number_of_one_in_italy_alone() {
+        for country in &COUNTRIES {
+            let both = country.lengths << 1 & country.zero_lengths;
+            assert!(both == 0 || country.code == 39, "{}", country.code);
+        }
+    }
 }
