@@ -2,11 +2,13 @@
 
 use alloc::{boxed::Box, vec::Vec};
 use core::hash::{BuildHasherDefault, Hasher};
+use core::hint::black_box;
 use std::collections::HashMap;
 
 use hashbrown::HashTable;
 
 use super::broom::{Broom, Page};
+use super::slab::{ENTERED, Head, KEPT, LONG, Places};
 use super::{Cell, Key, Version, Write};
 use crate::Timestamp;
 
@@ -16,10 +18,9 @@ use crate::Timestamp;
 pub(super) struct Shard {
     /// Places, by the keys that lie there.
     index: HashTable<u32>,
-    /// Places, in runs that never move: a table that grows copies numbers, not cells.
-    runs: Vec<Vec<Place>>,
-    free: Vec<u32>,
-    /// Bodies that are too long for their place.
+    /// A table that grows copies numbers of places, not cells.
+    places: Places,
+    /// Bodies that are too long for any place.
     long: HashMap<u32, Box<[u8]>, BuildHasherDefault<PlaceHasher>>,
     broom: Broom,
 }
@@ -33,50 +34,57 @@ impl Shard {
 
     /// Returns the place of a cell.
     pub(super) fn find(&self, key: &Key) -> Option<u32> {
-        let is_it = |place: &u32| self.place(*place).key == *key;
+        let is_it = |place: &u32| self.head(*place).key == *key;
         self.index.find(hash(key), is_it).copied()
     }
 
     /// Adds a copy of the cell in a place to `cells`.
     pub(super) fn copy(&self, at: Option<u32>, cells: &mut Vec<Option<Cell>>) {
         cells.push(at.map(|at| {
-            let place = self.place(at);
-            let body = match place.length {
+            let (head, room) = self.places.get(at);
+            let body = match head.length {
                 LONG => self.long.get(&at).map_or(&[][..], |body| body),
-                length => &place.body[..usize::from(length)],
+                length => &room[..usize::from(length)],
             };
-            Cell::new(place.version(), place.discard_after(), body)
+            Cell::new(head.version(), head.discard_after(), body)
         }));
     }
 
     /// Reads what a load or commit of the cell in a place will: a byte of each line behind its key's.
-    pub(super) fn touch(&self, at: u32) -> u8 {
-        let body = &self.place(at).body;
-        body[0] ^ body[SHORT - 1]
+    pub(super) fn touch(&self, at: u32) {
+        let (_, room) = self.places.get(at);
+        for byte in room.iter().step_by(64).chain(room.last()) {
+            black_box(*byte);
+        }
     }
 
     /// Returns the version of the cell in a place; [`Version::ABSENT`] for none.
     pub(super) fn version(&self, at: Option<u32>) -> Version {
-        at.map_or(Version::ABSENT, |at| self.place(at).version())
+        at.map_or(Version::ABSENT, |at| self.head(at).version())
     }
 
     /// Writes a cell over the one in its place, or into a new one.
     pub(super) fn apply(&mut self, write: &Write<'_>, at: Option<u32>) {
-        let at = at.unwrap_or_else(|| self.insert(&write.key));
-        let place = self.place_mut(at);
+        let length = write.body.len();
+        let at = match at {
+            Some(at) if Places::is_outgrown(at, length) => self.grow(at, length),
+            Some(at) => at,
+            None => self.insert(&write.key, length),
+        };
+        let (head, room) = self.places.get_mut(at);
         // Wider versions were refused.
-        place.version = u32::try_from(write.expected.next().get()).unwrap_or(u32::MAX);
-        let was_long = place.length == LONG;
-        match place.body.get_mut(..write.body.len()) {
+        head.version = u32::try_from(write.expected.next().get()).unwrap_or(u32::MAX);
+        let was_long = head.length == LONG;
+        match room.get_mut(..length) {
             Some(body) => {
                 body.copy_from_slice(write.body);
-                place.length = u8::try_from(write.body.len()).unwrap_or(LONG);
+                head.length = u8::try_from(length).unwrap_or(LONG);
                 if was_long {
                     self.long.remove(&at);
                 }
             }
             None => {
-                place.length = LONG;
+                head.length = LONG;
                 self.long.insert(at, write.body.into());
             }
         }
@@ -104,11 +112,11 @@ impl Shard {
         while let Some((page, places)) = self.broom.turn(now) {
             let mut due = Vec::with_capacity(places.len());
             for at in places {
-                let place = self.place(at);
-                if !place.is_entered_on(page) {
+                let head = self.head(at);
+                if !head.is_entered_on(page) {
                     continue; // another cell lies here by now, or this one has an earlier entry
                 }
-                match place.discard_after() {
+                match head.discard_after() {
                     Some(after) if Page::of(after) <= page => due.push((after, at)),
                     after => self.enter_again(at, after),
                 }
@@ -120,7 +128,7 @@ impl Shard {
     /// Says whether the entry for `at` belongs to what lies in the place, and its time is over; a
     /// cell whose time moved is entered again.
     fn is_due(&mut self, place: u32, at: Timestamp) -> bool {
-        let found = self.place(place);
+        let found = self.head(place);
         if !found.is_entered_on(Page::of(at)) {
             return false;
         }
@@ -134,33 +142,33 @@ impl Shard {
     }
 
     fn enter_again(&mut self, at: u32, after: Option<Timestamp>) {
-        self.place_mut(at).flags &= !ENTERED;
+        self.head_mut(at).flags &= !ENTERED;
         if let Some(after) = after {
             self.enter(at, after);
         }
     }
 
     fn enter(&mut self, at: u32, after: Timestamp) {
-        let place = self.place_mut(at);
-        place.flags |= ENTERED;
-        place.due = Page::of(after).mark();
+        let head = self.head_mut(at);
+        head.flags |= ENTERED;
+        head.due = Page::of(after).mark();
         self.broom.enter(after, at);
     }
 
     /// Sets when the cell may go; it is entered anew only where its entry would come up too late.
     fn set_discard_after(&mut self, at: u32, after: Option<Timestamp>) {
-        let place = self.place_mut(at);
-        let before = place.discard_after;
+        let (head, _) = self.places.get_mut(at);
+        let before = head.discard_after;
         let Some(after) = after else {
-            place.flags |= KEPT;
+            head.flags |= KEPT;
             return;
         };
-        place.flags &= !KEPT;
-        place.discard_after = after;
+        head.flags &= !KEPT;
+        head.discard_after = after;
         let page = Page::of(after);
         // Not earlier than the page that it is entered on: in doubt the cell is entered twice.
-        let entered = Page::of(before).latest_with(place.due);
-        let is_in_time = place.flags & ENTERED != 0
+        let entered = Page::of(before).latest_with(head.due);
+        let is_in_time = head.flags & ENTERED != 0
             && (entered < page
                 || entered == page && (after >= before || !self.broom.has_begun(page)));
         if !is_in_time {
@@ -168,110 +176,50 @@ impl Shard {
         }
     }
 
-    fn insert(&mut self, key: &Key) -> u32 {
-        let at = self.free.pop().unwrap_or_else(|| {
-            // None is free, so each has its entry in the index. Shards share a capacity in cells, each of
-            // more than a hundred bytes.
-            let at = u32::try_from(self.index.len()).unwrap_or(u32::MAX);
-            let (run, _) = run_of(at);
-            if run == self.runs.len() {
-                self.runs.push(Vec::with_capacity(FIRST_RUN << run));
-            }
-            self.runs[run].push(Place::EMPTY);
-            at
-        });
-        self.place_mut(at).key = *key;
-        let Self { index, runs, .. } = self;
-        let rehash = |at: &u32| {
-            let (run, within) = run_of(*at);
-            hash(&runs[run][within].key)
-        };
-        index.insert_unique(hash(key), at, rehash);
+    fn insert(&mut self, key: &Key, length: usize) -> u32 {
+        let at = self.places.take(length);
+        self.head_mut(at).key = *key;
+        let Self { index, places, .. } = self;
+        index.insert_unique(hash(key), at, |at| hash(&places.get(*at).0.key));
         at
     }
 
+    /// Moves a cell to a larger place, where it stays until it goes: each move takes an entry of the broom.
+    fn grow(&mut self, from: u32, length: usize) -> u32 {
+        let to = self.places.take(length);
+        let mut head = self.head(from).clone();
+        if let Some(at) = self.index.find_mut(hash(&head.key), |at| *at == from) {
+            *at = to;
+        }
+        if head.length == LONG {
+            self.long.remove(&from);
+        }
+        // What is written now follows; the entry for the place before is passed over.
+        head.length = 0;
+        head.flags &= !ENTERED;
+        *self.head_mut(to) = head;
+        self.places.free(from);
+        to
+    }
+
     fn remove(&mut self, at: u32) {
-        let key = self.place(at).key;
+        let Head { key, length, .. } = *self.head(at);
         if let Ok(entry) = self.index.find_entry(hash(&key), |place| *place == at) {
             entry.remove();
         }
-        if self.place(at).length == LONG {
+        if length == LONG {
             self.long.remove(&at);
         }
-        *self.place_mut(at) = Place::EMPTY;
-        self.free.push(at);
+        self.places.free(at);
     }
 
-    fn place(&self, at: u32) -> &Place {
-        let (run, within) = run_of(at);
-        &self.runs[run][within]
+    fn head(&self, at: u32) -> &Head {
+        self.places.get(at).0
     }
 
-    fn place_mut(&mut self, at: u32) -> &mut Place {
-        let (run, within) = run_of(at);
-        &mut self.runs[run][within]
+    fn head_mut(&mut self, at: u32) -> &mut Head {
+        self.places.get_mut(at).0
     }
-}
-
-/// Room for a cell: 144 bytes, so that a million codes take as little as they can.
-struct Place {
-    key: Key,
-    /// Means nothing for a cell that never may go.
-    discard_after: Timestamp,
-    version: u32,
-    /// The mark of the page on which the cell is entered.
-    due: u16,
-    /// The bytes of the body, or [`LONG`].
-    length: u8,
-    /// Whether the broom has an entry for what lies here, and whether it never may go.
-    flags: u8,
-    body: [u8; SHORT],
-}
-
-const ENTERED: u8 = 1;
-const KEPT: u8 = 2;
-
-const _: () = assert!(size_of::<Place>() == 144);
-
-impl Place {
-    const EMPTY: Self = Self {
-        key: Key::from_bytes([0; 32]),
-        discard_after: Timestamp::from_unix(0),
-        version: 0,
-        due: 0,
-        length: 0,
-        flags: 0,
-        body: [0; SHORT],
-    };
-
-    fn version(&self) -> Version {
-        Version::new(self.version.into())
-    }
-
-    fn discard_after(&self) -> Option<Timestamp> {
-        (self.flags & KEPT == 0).then_some(self.discard_after)
-    }
-
-    fn is_entered_on(&self, page: Page) -> bool {
-        self.flags & ENTERED != 0 && self.due == page.mark()
-    }
-}
-
-/// The bytes of a slot, unsealed: it fills its place to the last byte.
-const SHORT: usize = 96;
-
-/// The length of a body that is kept elsewhere.
-const LONG: u8 = u8::MAX;
-
-/// The places of the first run: 2 KiB, so that a store of few cells is small.
-const FIRST_RUN: usize = 16;
-
-/// Returns which run a place lies in, and where: each run has twice the places of the one before, so that
-/// the table of the runs stays in the cache. What of a run was never touched takes no memory.
-const fn run_of(at: u32) -> (usize, usize) {
-    let at = at as usize + FIRST_RUN;
-    let run = (at.ilog2() - FIRST_RUN.ilog2()) as usize;
-    (run, at - (FIRST_RUN << run))
 }
 
 /// Takes 8 bytes of the key for its hash: they are part of a keyed hash already.

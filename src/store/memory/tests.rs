@@ -39,9 +39,14 @@ fn until(second: i64, write: Write<'static>) -> Write<'static> {
 }
 
 fn version(store: &MemoryStore, key: Key) -> Option<u64> {
+    found(store, key).map(|(version, _)| version)
+}
+
+fn found(store: &MemoryStore, key: Key) -> Option<(u64, Vec<u8>)> {
     let mut cells = Vec::new();
     store.load(&[key], &mut cells).unwrap();
-    cells[0].as_ref().map(|cell| cell.version().get())
+    let cell = cells.pop().unwrap()?;
+    Some((cell.version().get(), cell.body().to_vec()))
 }
 
 fn commit(store: &MemoryStore, writes: &[Write<'_>]) -> Commit {
@@ -291,11 +296,12 @@ fn the_count_stays_exact_while_threads_insert_update_and_purge() {
     assert!(store.is_empty());
 }
 
-/// Times that move both ways, over pages and within them, for ever and back; a clock that does too.
+/// Times that move both ways, over pages and within them, for ever and back; a clock that does too;
+/// bodies that grow and shrink meanwhile.
 #[test]
 fn a_purge_drops_what_is_over_and_nothing_else_however_times_moved() {
     let store = MemoryStore::keeping_records_until_exit();
-    let mut model = std::collections::BTreeMap::<u64, (u64, Option<i64>)>::new();
+    let mut model = std::collections::BTreeMap::<u64, (u64, Option<i64>, Vec<u8>)>::new();
     let mut seed = 0x9E37_79B9_u64;
     let mut random = move |below: u64| {
         seed = seed
@@ -312,16 +318,20 @@ fn a_purge_drops_what_is_over_and_nothing_else_however_times_moved() {
             let limit = usize::try_from(random(6)).unwrap();
             let dropped = store.purge(at(now), limit).unwrap();
             let over = |time: &Option<i64>| time.is_some_and(|time| time < now);
-            let due = model.values().filter(|(_, time)| over(time)).count();
+            let due = model.values().filter(|(_, time, _)| over(time)).count();
             assert_eq!(dropped, due.min(limit));
             dropped_in_all += dropped;
-            model.retain(|number, (expected, time)| {
-                let there = version(&store, key_in(0, *number));
-                assert!(there == Some(*expected) || there.is_none() && over(time));
+            model.retain(|number, (expected, time, body)| {
+                let there = found(&store, key_in(0, *number));
+                assert!(there == Some((*expected, body.clone())) || there.is_none() && over(time));
                 there.is_some()
             });
         }
-        let expected = model.get(&number).map_or(0, |(version, _)| *version);
+        let expected = model.get(&number).map_or(0, |(version, ..)| *version);
+        let body = vec![
+            expected.to_le_bytes()[0];
+            [4, 18, 32, 33, 96, 97][usize::try_from(random(6)).unwrap()]
+        ];
         let time = match random(20) {
             0 => None,
             1 => Some(i64::MAX),
@@ -331,12 +341,13 @@ fn a_purge_drops_what_is_over_and_nothing_else_however_times_moved() {
         let write = Write {
             discard_after: time
                 .map(|second| Timestamp::from_unix(NOW.unix().saturating_add(second))),
+            body: &body,
             ..write(key, expected)
         };
         // Its own clock is long ago: this insert drops nothing.
         let outcome = store.commit(&[write], Timestamp::from_unix(i64::MIN));
         assert_eq!(outcome.unwrap(), Commit::Done);
-        model.insert(number, (expected + 1, time));
+        model.insert(number, (expected + 1, time, body));
     }
     assert!(dropped_in_all > 1_000, "the purge had little to do");
 }
@@ -344,20 +355,50 @@ fn a_purge_drops_what_is_over_and_nothing_else_however_times_moved() {
 #[test]
 fn short_and_long_bodies_take_each_others_place() {
     let store = MemoryStore::new();
-    for (expected, length) in [96, 97, 500, 96, 0, 97, 200, 95].into_iter().enumerate() {
-        let body: Vec<u8> = (0..length)
-            .map(|byte: usize| byte.to_le_bytes()[0])
-            .collect();
-        let write = Write {
-            body: &body,
-            ..write(key(1), expected as u64)
-        };
-        assert_eq!(commit(&store, &[write]), Commit::Done);
-        let mut cells = Vec::new();
-        store.load(&[key(1), key(2)], &mut cells).unwrap();
-        assert_eq!(cells[0].as_ref().unwrap().body(), body);
-        assert!(cells[1].is_none());
+    let lengths = [
+        0, 32, 33, 96, 97, 500, 96, 0, 97, 200, 95, 20, 97, 33, 32, 300, 31, 97, 96,
+    ];
+    for first in 0..lengths.len() {
+        let key = |number| key(2 * first as u64 + number);
+        for (expected, length) in (0..).zip(&lengths[first..]) {
+            let body: Vec<u8> = (0..*length)
+                .map(|byte: usize| byte.to_le_bytes()[0])
+                .collect();
+            let write = Write {
+                body: &body,
+                ..write(key(1), expected)
+            };
+            assert_eq!(commit(&store, &[write]), Commit::Done);
+            assert_eq!(found(&store, key(1)), Some((expected + 1, body)));
+            assert_eq!(found(&store, key(2)), None);
+        }
     }
+}
+
+#[test]
+fn the_limit_counts_cells_whatever_their_size_and_none_grows_out_of_it() {
+    let store = MemoryStore::with_capacity_limit(3);
+    let of = |number, expected, length: usize| Write {
+        body: &[7; 200][..length],
+        ..write(key_in(0, number), expected)
+    };
+    for (number, length) in [(0, 18), (1, 96), (2, 200)] {
+        assert_eq!(commit(&store, &[of(number, 0, length)]), Commit::Done);
+    }
+    for length in [18, 96, 200] {
+        let fourth = store.commit(&[of(3, 0, length)], NOW);
+        assert!(matches!(fourth, Err(Error::Full)));
+    }
+    let all = [of(0, 1, 96), of(1, 1, 200), of(2, 1, 18)];
+    assert_eq!(commit(&store, &all), Commit::Done);
+    for (number, length) in [(0, 96), (1, 200), (2, 18)] {
+        let there = found(&store, key_in(0, number));
+        assert_eq!(there, Some((2, vec![7; length])));
+    }
+    // Each goes once, though one has an entry at the place that it left.
+    assert_eq!(store.len(), 3);
+    assert_eq!(store.purge(at(86_401), 9).unwrap(), 3);
+    assert!(store.is_empty());
 }
 
 #[test]
