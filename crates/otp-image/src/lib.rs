@@ -32,6 +32,8 @@
 //! * To know what a picture shows: the coded pixels of a JPEG are not decoded, and one of nothing at all, or of
 //!   noise, is a picture.
 //! * To have it shown: that takes a decoder, such as the crate `image`.
+//! * To find names of places that a person wrote, such as a city in IPTC or a comment: only positions of a receiver (GPS)
+//!   are looked for.
 //! * For other formats, animations, or pictures of more than [`MAX_SIDE`] pixels a side.
 #![no_std]
 
