@@ -8,6 +8,7 @@ use alloc::{
     collections::{BTreeMap, BTreeSet},
     vec::Vec,
 };
+use core::cmp::Reverse;
 
 use crate::Timestamp;
 
@@ -44,8 +45,10 @@ impl Page {
 pub(super) struct Broom {
     /// Pages that have not begun, in no order within.
     later: BTreeMap<Page, Vec<u32>>,
-    /// What stood on the pages that have begun.
-    soon: BTreeSet<(Timestamp, u32)>,
+    /// What stood on the pages that have begun, the earliest last.
+    soon: Vec<(Timestamp, u32)>,
+    /// What was entered on a page that had begun.
+    late: BTreeSet<(Timestamp, u32)>,
     /// The latest page that has begun.
     begun: Option<Page>,
 }
@@ -60,7 +63,7 @@ impl Broom {
     pub(super) fn enter(&mut self, at: Timestamp, place: u32) {
         let page = Page::of(at);
         if self.has_begun(page) {
-            self.soon.insert((at, place));
+            self.late.insert((at, place));
         } else {
             self.later.entry(page).or_default().push(place);
         }
@@ -78,16 +81,23 @@ impl Broom {
         }
     }
 
-    /// Puts places of a page in order.
+    /// Puts places of pages that have begun in order.
     pub(super) fn order(&mut self, places: impl IntoIterator<Item = (Timestamp, u32)>) {
-        self.soon.extend(places);
+        let mut soon = Vec::from_iter(places);
+        if !soon.is_empty() {
+            soon.append(&mut self.soon);
+            soon.sort_by_key(|(at, _)| Reverse(*at));
+            self.soon = soon;
+        }
     }
 
-    /// Takes out the earliest entry before `now`.
+    /// Takes out an entry before `now`.
     pub(super) fn pop(&mut self, now: Timestamp) -> Option<(Timestamp, u32)> {
-        let (at, _) = self.soon.first()?;
-        if *at < now {
-            self.soon.pop_first()
+        let is_over = |entry: Option<&(Timestamp, u32)>| entry.is_some_and(|(at, _)| *at < now);
+        if is_over(self.soon.last()) {
+            self.soon.pop()
+        } else if is_over(self.late.first()) {
+            self.late.pop_first()
         } else {
             None
         }

@@ -5,6 +5,7 @@ use core::hash::{BuildHasherDefault, Hasher};
 use core::hint::black_box;
 use std::collections::HashMap;
 
+use arrayvec::ArrayVec;
 use hashbrown::HashTable;
 
 use super::broom::{Broom, Page};
@@ -95,22 +96,41 @@ impl Shard {
     pub(super) fn drop_expired(&mut self, now: Timestamp, limit: usize) -> usize {
         self.turn_pages(now);
         let mut dropped = 0;
-        while dropped < limit {
-            let Some((at, place)) = self.broom.pop(now) else {
-                break;
+        loop {
+            // Some at a time: all places are read, then all are looked for, then all are dropped, so that the
+            // caches miss them side by side.
+            let mut due = ArrayVec::<_, TOGETHER>::new();
+            while due.len() < TOGETHER.min(limit - dropped) {
+                let Some(entry) = self.broom.pop(now) else {
+                    break;
+                };
+                due.push(entry);
+            }
+            if due.is_empty() {
+                return dropped;
+            }
+            let hashes: ArrayVec<_, TOGETHER> = due
+                .iter()
+                .map(|(_, place)| hash(&self.head(*place).key))
+                .collect();
+            let find = |((_, place), hash): (&(_, u32), _)| {
+                self.index.find_bucket_index(hash, |there| there == place)
             };
-            if self.is_due(place, at) {
-                self.remove(place);
-                dropped += 1;
+            let buckets: ArrayVec<_, TOGETHER> = due.iter().zip(hashes).map(find).collect();
+            for ((at, place), bucket) in due.into_iter().zip(buckets) {
+                if self.is_due(place, at) {
+                    self.remove(place, bucket);
+                    dropped += 1;
+                }
             }
         }
-        dropped
     }
 
     /// Puts the pages that have begun in order.
     fn turn_pages(&mut self, now: Timestamp) {
+        let mut due = Vec::new();
         while let Some((page, places)) = self.broom.turn(now) {
-            let mut due = Vec::with_capacity(places.len());
+            due.reserve(places.len());
             for at in places {
                 let head = self.head(at);
                 if !head.is_entered_on(page) {
@@ -121,8 +141,8 @@ impl Shard {
                     after => self.enter_again(at, after),
                 }
             }
-            self.broom.order(due);
         }
+        self.broom.order(due);
     }
 
     /// Says whether the entry for `at` belongs to what lies in the place, and its time is over; a
@@ -202,12 +222,12 @@ impl Shard {
         to
     }
 
-    fn remove(&mut self, at: u32) {
-        let Head { key, length, .. } = *self.head(at);
-        if let Ok(entry) = self.index.find_entry(hash(&key), |place| *place == at) {
+    /// Removes the cell in a place, which lies in this bucket of the index.
+    fn remove(&mut self, at: u32, bucket: Option<usize>) {
+        if let Some(Ok(entry)) = bucket.map(|bucket| self.index.get_bucket_entry(bucket)) {
             entry.remove();
         }
-        if length == LONG {
+        if self.head(at).length == LONG {
             self.long.remove(&at);
         }
         self.places.free(at);
@@ -221,6 +241,9 @@ impl Shard {
         self.places.get_mut(at).0
     }
 }
+
+/// How many cells a purge drops together.
+const TOGETHER: usize = 8;
 
 /// Takes 8 bytes of the key for its hash: they are part of a keyed hash already.
 pub(super) fn hash(key: &Key) -> u64 {
