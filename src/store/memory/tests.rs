@@ -213,6 +213,9 @@ fn cells_of_one_tenant_spread_over_all_shards_and_hashes() {
     assert_eq!(shard::hash(&key_in(3, 0x0102)), 0x0102);
     assert_ne!(shard_of(&key_in(3, 1)), shard_of(&key_in(4, 1)));
     assert_eq!(shard_of(&key_in(255, 1)), SHARDS - 1);
+    let mut keys = [0; SHARDS];
+    (0..=255).for_each(|byte| keys[shard_of(&key_in(byte, 1))] += 1);
+    assert!(keys.is_sorted() && keys[..21] == [3; 21] && keys[43..] == [5; 21]);
 }
 
 #[test]
