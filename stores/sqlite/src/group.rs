@@ -2,8 +2,11 @@
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use otp_engine::store::{Commit, Error, Key, Kind, Version, Write};
-use rusqlite::{Connection, ErrorCode, params};
+use otp_engine::{
+    Timestamp,
+    store::{Commit, Error, Key, Kind, Version, Write},
+};
+use rusqlite::{Connection, ErrorCode, ffi, params};
 
 use crate::{
     Locked,
@@ -23,14 +26,17 @@ pub(crate) struct Queue {
 struct State {
     waiting: Vec<Arc<Ticket>>,
     has_leader: bool,
+    /// Threads that wait for an answer: with none of them there is nobody to wake.
+    asleep: usize,
 }
 
 impl Queue {
     /// Commits `writes`, together with all others that come meanwhile.
     ///
-    /// The first to come leads: once it has the connection it makes the commits of all who wait.
-    /// The others wait for their answers alone, not for the connection: a leader that comes back
-    /// at once would take it from under them, and lead nobody but itself.
+    /// The first to come leads: once it has the connection it makes its own commit and those of all
+    /// who wait. The others wait for their answers alone, not for the connection: a leader that
+    /// comes back at once would take it from under them, and lead nobody but itself. Only who waits
+    /// leaves a copy of its writes.
     pub(crate) fn commit<'a>(
         &self,
         writes: &[Write<'_>],
@@ -38,39 +44,53 @@ impl Queue {
         unfinished: &Unfinished,
         lock: impl FnOnce() -> Result<Locked<'a>, Error>,
     ) -> Result<Commit, Error> {
-        let ticket = Arc::new(Ticket::new(writes));
         let mut state = whole(&self.state);
-        state.waiting.push(Arc::clone(&ticket));
-        while state.has_leader {
-            state = self
-                .answered
-                .wait(state)
-                .unwrap_or_else(PoisonError::into_inner);
-            if let Some(answer) = ticket.take_answer() {
-                return answer;
+        if state.has_leader {
+            let ticket = Arc::new(Ticket::new(writes));
+            state.waiting.push(Arc::clone(&ticket));
+            while state.has_leader {
+                state.asleep += 1;
+                state = self
+                    .answered
+                    .wait(state)
+                    .unwrap_or_else(PoisonError::into_inner);
+                state.asleep -= 1;
+                if let Some(answer) = ticket.take_answer() {
+                    return answer;
+                }
             }
+            let own = |waiting: &Arc<Ticket>| Arc::ptr_eq(waiting, &ticket);
+            let Some(at) = state.waiting.iter().position(own) else {
+                // The leader that took it panicked, nobody knows where.
+                return Err(Error::Unknown(None));
+            };
+            state.waiting.remove(at);
         }
         state.has_leader = true;
         drop(state);
 
         let led = Led(self);
         let locked = lock();
-        let group = core::mem::take(&mut whole(&self.state).waiting);
-        match locked.as_ref().map(Locked::connection) {
-            Ok(Ok(connection)) => commit_group(connection, files, unfinished, &group),
-            _ => group
-                .iter()
-                .for_each(|ticket| ticket.answer(Err(poisoned()))),
-        }
+        let others = core::mem::take(&mut whole(&self.state).waiting);
+        let answer = match locked.as_ref().map(Locked::connection) {
+            Ok(Ok(connection)) => commit_group(connection, files, unfinished, writes, &others),
+            _ => {
+                for ticket in others {
+                    ticket.answer(Err(poisoned()));
+                }
+                Err(poisoned())
+            }
+        };
         drop(locked);
         drop(led);
-        // No answer: the leader that took this ticket panicked, nobody knows where.
-        ticket.take_answer().unwrap_or(Err(Error::Unknown(None)))
+        answer
     }
 
+    /// Counts the commits that wait for the connection, the leader's included.
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
-        whole(&self.state).waiting.len()
+        let state = whole(&self.state);
+        state.waiting.len() + usize::from(state.has_leader)
     }
 }
 
@@ -79,8 +99,11 @@ struct Led<'a>(&'a Queue);
 
 impl Drop for Led<'_> {
     fn drop(&mut self) {
-        whole(&self.0.state).has_leader = false;
-        self.0.answered.notify_all();
+        let mut state = whole(&self.0.state);
+        state.has_leader = false;
+        if state.asleep > 0 {
+            self.0.answered.notify_all();
+        }
     }
 }
 
@@ -89,33 +112,31 @@ fn whole<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// One commit of a group, with what it writes and, in the end, its answer.
+/// A commit that waits for another's transaction, with what it writes and, in the end, its answer.
 pub(crate) struct Ticket {
     writes: Vec<Owned>,
-    /// The records that it changes: what stood there must leave the file's log too.
-    erased: Vec<Key>,
     answer: Mutex<Option<Result<Commit, Error>>>,
 }
 
 impl Ticket {
     pub(crate) fn new(writes: &[Write<'_>]) -> Self {
         let owned = |write: &Write<'_>| Owned {
-            key: write.key,
-            expected: write.expected,
-            discard_after: write.discard_after.map(|after| after.unix()),
             body: write.body.into(),
+            rest: Write {
+                body: &[],
+                ..*write
+            },
         };
-        let erases =
-            |write: &&Write<'_>| write.kind == Kind::Record && write.expected != Version::ABSENT;
         Self {
             writes: writes.iter().map(owned).collect(),
-            erased: writes
-                .iter()
-                .filter(erases)
-                .map(|write| write.key)
-                .collect(),
             answer: Mutex::new(None),
         }
+    }
+
+    fn writes(&self) -> impl Iterator<Item = Write<'_>> {
+        self.writes
+            .iter()
+            .map(|Owned { rest, body }| Write { body, ..*rest })
     }
 
     fn answer(&self, answer: Result<Commit, Error>) {
@@ -129,102 +150,144 @@ impl Ticket {
 
 /// A write that outlives its caller's borrow.
 struct Owned {
-    key: Key,
-    expected: Version,
-    discard_after: Option<i64>,
     body: Box<[u8]>,
+    rest: Write<'static>,
 }
 
-/// Makes the commits of all tickets in one transaction, and answers each of them.
+/// The records that a commit changed: what stood there must leave the file's log too.
+fn erased<'a>(
+    outcome: Commit,
+    writes: impl Iterator<Item = Write<'a>>,
+) -> impl Iterator<Item = Key> {
+    writes
+        .filter(move |write| {
+            let changes = write.kind == Kind::Record && write.expected != Version::ABSENT;
+            changes && outcome == Commit::Done
+        })
+        .map(|write| write.key)
+}
+
+/// Makes the leader's commit and those of all tickets in one transaction; answers the tickets, and
+/// returns the leader's answer.
 ///
 /// A conflict undoes its own commit only; an error undoes all.
 pub(crate) fn commit_group(
     connection: &Connection,
     files: &Files,
     unfinished: &Unfinished,
-    group: &[Arc<Ticket>],
-) {
-    match commit_all(connection, files, group) {
-        Ok(outcomes) => {
-            let done = group.iter().zip(&outcomes);
-            let done = done.filter(|(_, outcome)| **outcome == Commit::Done);
-            let erased: Vec<Key> = done.flat_map(|(ticket, _)| ticket.erased.clone()).collect();
-            unfinished.add(erased.iter().copied());
-            let left = unfinished.end(connection, &erased).err().map(Arc::new);
-            for (ticket, outcome) in group.iter().zip(outcomes) {
-                let is_erasure = outcome == Commit::Done && !ticket.erased.is_empty();
-                ticket.answer(match &left {
-                    Some(left) if is_erasure => Err(Error::unknown(Arc::clone(left))),
-                    _ => Ok(outcome),
-                });
-            }
-        }
+    own: &[Write<'_>],
+    others: &[Arc<Ticket>],
+) -> Result<Commit, Error> {
+    let (outcome, outcomes) = match commit_all(connection, files, own, others) {
+        Ok(outcomes) => outcomes,
         Err(failure) => {
             // It may have failed because it was: then there is nothing to roll back.
             rollback(connection).ok();
-            for ticket in group {
+            for ticket in others {
                 ticket.answer(Err(failure.to_error()));
             }
+            return Err(failure.to_error());
         }
+    };
+    let mut all: Vec<Key> = erased(outcome, own.iter().copied()).collect();
+    let is_erasure = !all.is_empty();
+    for (ticket, outcome) in others.iter().zip(&outcomes) {
+        all.extend(erased(*outcome, ticket.writes()));
     }
+    unfinished.add(all.iter().copied());
+    let left = unfinished.end(connection, &all).err().map(Arc::new);
+    let answer = |outcome, is_erasure| match &left {
+        Some(left) if is_erasure => Err(Error::unknown(Arc::clone(left))),
+        _ => Ok(outcome),
+    };
+    for (ticket, outcome) in others.iter().zip(outcomes) {
+        let is_erasure = erased(outcome, ticket.writes()).next().is_some();
+        ticket.answer(answer(outcome, is_erasure));
+    }
+    answer(outcome, is_erasure)
 }
 
+/// Returns what became of the leader's commit, and of each of the others.
 fn commit_all(
     connection: &Connection,
     files: &Files,
-    group: &[Arc<Ticket>],
-) -> Result<Vec<Commit>, Failure> {
+    own: &[Write<'_>],
+    others: &[Arc<Ticket>],
+) -> Result<(Commit, Vec<Commit>), Failure> {
     let run = |sql| execute(connection, sql).map_err(Failure::before_commit);
     rollback(connection).map_err(Failure::before_commit)?; // what an earlier failure left open
+    if let ([write], []) = (own, others) {
+        // The statement is its own commit.
+        let outcome = write_one(connection, write);
+        let outcome = outcome.map_err(|error| Failure::of_commit(error, files))?;
+        return Ok((outcome, Vec::new()));
+    }
     run("BEGIN IMMEDIATE")?;
-    let mut outcomes = Vec::with_capacity(group.len());
-    let is_alone = group.len() == 1; // the transaction itself undoes it
-    for ticket in group {
-        if !is_alone {
-            run("SAVEPOINT one")?;
-        }
-        let outcome = write_all(connection, &ticket.writes).map_err(Failure::before_commit)?;
+    let is_alone = others.is_empty(); // the transaction itself undoes it
+    let ended = |outcome: rusqlite::Result<Commit>| {
+        let outcome = outcome.map_err(Failure::before_commit)?;
         if !is_alone {
             if outcome == Commit::Conflict {
                 run("ROLLBACK TO one")?;
             }
             run("RELEASE one")?;
         }
-        outcomes.push(outcome);
+        Ok(outcome)
+    };
+    if !is_alone {
+        run("SAVEPOINT one")?;
     }
-    if outcomes.contains(&Commit::Done) {
-        files.check().map_err(Failure::replaced)?;
-        execute(connection, "COMMIT").map_err(Failure::of_commit)?;
+    let outcome = ended(write_all(connection, own.iter().copied()))?;
+    let mut outcomes = Vec::with_capacity(others.len());
+    for ticket in others {
+        run("SAVEPOINT one")?;
+        outcomes.push(ended(write_all(connection, ticket.writes()))?);
+    }
+    if outcome == Commit::Done || outcomes.contains(&Commit::Done) {
+        let done = execute(connection, "COMMIT");
+        done.map_err(|error| Failure::of_commit(error, files))?;
     } else {
         run("ROLLBACK")?;
     }
-    Ok(outcomes)
+    Ok((outcome, outcomes))
 }
 
-fn write_all(connection: &Connection, writes: &[Owned]) -> rusqlite::Result<Commit> {
+fn write_all<'a>(
+    connection: &Connection,
+    writes: impl Iterator<Item = Write<'a>>,
+) -> rusqlite::Result<Commit> {
     for write in writes {
-        let Ok(expected) = i64::try_from(write.expected.get()) else {
-            return Ok(Commit::Conflict); // no cell has such a version
-        };
-        let changed = if write.expected == Version::ABSENT {
-            connection.prepare_cached(INSERT)?.execute(params![
-                write.key.as_bytes(),
-                write.discard_after,
-                write.body
-            ])?
-        } else {
-            connection.prepare_cached(UPDATE)?.execute(params![
-                write.key.as_bytes(),
-                write.discard_after,
-                write.body,
-                expected
-            ])?
-        };
-        if changed != 1 {
+        if write_one(connection, &write)? == Commit::Conflict {
             return Ok(Commit::Conflict);
         }
     }
     Ok(Commit::Done)
+}
+
+fn write_one(connection: &Connection, write: &Write<'_>) -> rusqlite::Result<Commit> {
+    let Ok(expected) = i64::try_from(write.expected.get()) else {
+        return Ok(Commit::Conflict); // no cell has such a version
+    };
+    let (key, body) = (write.key.as_bytes(), write.body);
+    let discard_after = write.discard_after.map(Timestamp::unix);
+    let run = |sql| {
+        let mut statement = connection.prepare_cached(sql)?;
+        statement.execute(params![key, discard_after, body, expected])
+    };
+    let changed = if write.expected == Version::ABSENT {
+        let mut insert = connection.prepare_cached(INSERT)?;
+        insert.execute(params![key, discard_after, body])?
+    } else {
+        match run(KEEP)? {
+            0 => run(UPDATE)?,
+            changed => changed,
+        }
+    };
+    Ok(if changed == 1 {
+        Commit::Done
+    } else {
+        Commit::Conflict
+    })
 }
 
 fn rollback(connection: &Connection) -> rusqlite::Result<()> {
@@ -262,11 +325,25 @@ impl Failure {
         }
     }
 
-    /// A `COMMIT` that found no room or no lock has not been made. Of any other nobody knows: the
-    /// end of the log may be written, though its flush failed.
-    pub(crate) fn of_commit(cause: rusqlite::Error) -> Self {
-        match cause.sqlite_error_code() {
-            Some(ErrorCode::DiskFull | ErrorCode::DatabaseBusy) => Self::before_commit(cause),
+    /// A `COMMIT`, or a statement that is its own, was not made where there was no room, no lock or no
+    /// right to write, where table or file are no longer what they were, or are other ones than were
+    /// opened. Of any other failure nobody knows: the end of the log may be written, though its flush
+    /// failed.
+    pub(crate) fn of_commit(cause: rusqlite::Error, files: &Files) -> Self {
+        let code = cause.sqlite_error().map(|error| error.extended_code & 0xff);
+        match code {
+            Some(ffi::SQLITE_CONSTRAINT) => match files.check() {
+                Err(replaced) => Self::replaced(replaced),
+                Ok(()) => Self::before_commit(cause), // what was away is there again
+            },
+            Some(
+                ffi::SQLITE_FULL
+                | ffi::SQLITE_BUSY
+                | ffi::SQLITE_READONLY
+                | ffi::SQLITE_ERROR
+                | ffi::SQLITE_CORRUPT
+                | ffi::SQLITE_NOTADB,
+            ) => Self::before_commit(cause),
             _ => Self {
                 cause: Arc::new(cause),
                 means: Error::unknown,
@@ -280,5 +357,9 @@ impl Failure {
 }
 
 const INSERT: &str = "INSERT INTO cell VALUES (?1, 1, ?2, ?3) ON CONFLICT DO NOTHING";
+/// For most writes, which leave `discard_after` as it was: SQLite writes an index anew whose column
+/// is set, also to the value that it had.
+const KEEP: &str = "UPDATE cell SET version = version + 1, body = ?3 \
+                    WHERE k = ?1 AND version = ?4 AND discard_after IS ?2";
 const UPDATE: &str = "UPDATE cell SET version = version + 1, discard_after = ?2, body = ?3 \
                       WHERE k = ?1 AND version = ?4";

@@ -36,7 +36,7 @@
 use core::{fmt, mem};
 use std::{
     path::Path,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use otp_engine::{
@@ -62,16 +62,16 @@ use scrub::Unfinished;
 ///
 /// | SQLite | here |
 /// |---|---|
-/// | `BUSY` at the begin of a commit, after the waiting time; `READONLY`, `CORRUPT`, any error before the `COMMIT` | [`Error::Unavailable`], nothing was applied |
+/// | `BUSY` at the begin of a commit, after the waiting time; `READONLY`, `CORRUPT`, a table that is gone; of several writes any error before the `COMMIT` | [`Error::Unavailable`], nothing was applied |
 /// | `FULL` | [`Error::Full`], nothing was applied |
-/// | an error of the `COMMIT` itself | [`Error::Unknown`] |
+/// | any other error of the `COMMIT` itself, or of a statement that is its own: one write alone, a purge | [`Error::Unknown`] |
 /// | the file or its log is another one than was opened, or gone | [`Error::Unavailable`], nothing was applied: close the store and open it anew |
 /// | a record's details were erased, and a reader keeps the log from being emptied in the waiting time | [`Error::Unknown`]: erased, and to be erased again when the reader has ended; until then loads of that record are [`Error::Unavailable`] |
 /// | more than [`MAX_CELLS`] keys or writes, a body over [`MAX_BODY`], a write for ever where commits may be lost | [`Error::Unsupported`], nothing was applied |
 pub struct SqliteStore {
     /// Taken out only where it must never be closed.
     connection: Mutex<Option<Connection>>,
-    files: Files,
+    files: Arc<Files>,
     unfinished: Unfinished,
     queue: Queue,
     class: Class,
@@ -111,15 +111,20 @@ impl SqliteStore {
         SqliteOptions::new().open(path)
     }
 
-    fn new(connection: Connection, files: Files, class: Class) -> Self {
-        Self {
+    fn new(mut connection: Connection, files: Files, class: Class) -> rusqlite::Result<Self> {
+        let files = Arc::new(files);
+        // The last word before each commit, also of a statement that is its own: the lock of the
+        // file, for which it may have waited, is had by then.
+        let meant = Arc::clone(&files);
+        connection.commit_hook(Some(move || meant.check().is_err()))?;
+        Ok(Self {
             connection: Mutex::new(Some(connection)),
             files,
             unfinished: Unfinished::default(),
             queue: Queue::default(),
             class,
             process: std::process::id(),
-        }
+        })
     }
 
     /// Refuses to work in a process that was forked from the one that opened the file.
@@ -134,6 +139,11 @@ impl SqliteStore {
 
     fn lock(&self) -> Result<Locked<'_>, Error> {
         self.check_process()?;
+        self.lock_checked()
+    }
+
+    /// Locks the connection where [`check_process`](Self::check_process) has been called.
+    fn lock_checked(&self) -> Result<Locked<'_>, Error> {
         self.connection.lock().map(Locked).map_err(|_| poisoned())
     }
 }
@@ -168,7 +178,9 @@ impl Store for SqliteStore {
         }
         self.check_process()?;
         self.queue
-            .commit(writes, &self.files, &self.unfinished, || self.lock())
+            .commit(writes, &self.files, &self.unfinished, || {
+                self.lock_checked()
+            })
     }
 
     fn purge(&self, now: Timestamp, limit: usize) -> Result<usize, Error> {
@@ -182,7 +194,7 @@ impl Store for SqliteStore {
         // The statement is its own commit.
         purge
             .execute(params![now.unix(), limit])
-            .map_err(|error| group::Failure::of_commit(error).to_error())
+            .map_err(|error| group::Failure::of_commit(error, &self.files).to_error())
     }
 
     fn class(&self) -> Class {

@@ -84,14 +84,15 @@ impl SqliteOptions {
         let mut connection = Connection::open_with_flags(&path, flags).map_err(Reason::Sqlite)?;
         self.set_up(&mut connection)?;
         let files = Files::of(&path).map_err(Reason::File)?;
-        Ok(SqliteStore::new(
+        let store = SqliteStore::new(
             connection,
             files,
             match self.synchronous {
                 Synchronous::Full => Class::Permanent,
                 Synchronous::Normal => Class::Expiring,
             },
-        ))
+        );
+        store.map_err(Reason::Sqlite)
     }
 
     fn set_up(&self, connection: &mut Connection) -> Result<(), Reason> {

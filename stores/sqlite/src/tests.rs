@@ -64,19 +64,20 @@ fn in_a_group_a_conflict_undoes_its_own_commit_alone() {
     let scratch = Scratch::new("group");
     let store = scratch.open();
     let group = [
-        vec![write(1, 0, b"a"), write(2, 0, b"a")],
         vec![write(3, 0, b"b"), write(2, 0, b"b")], // the second one is there by now
         vec![write(2, 1, b"c"), write(1, 1, b"c")],
         vec![write(1, 1, b"d")],
     ]
     .map(|writes| Arc::new(Ticket::new(&writes)));
-    commit_group(
+    let own = commit_group(
         store.lock().unwrap().connection().unwrap(),
         &store.files,
         &store.unfinished,
+        &[write(1, 0, b"a"), write(2, 0, b"a")],
         &group,
     );
-    let answers = group.map(|ticket| ticket.take_answer().unwrap().unwrap());
+    let [first, second, third] = group.map(|ticket| ticket.take_answer().unwrap().unwrap());
+    let answers = [own.unwrap(), first, second, third];
     assert_eq!(
         answers,
         [
@@ -142,6 +143,26 @@ fn commits_that_wait_together_are_flushed_together() {
 }
 
 #[test]
+fn a_write_that_leaves_the_end_of_a_cell_as_it_was_writes_one_page() {
+    let scratch = Scratch::new("pages");
+    let store = scratch.open();
+    let pages = |expected, discard_after| {
+        let write = Write {
+            discard_after,
+            ..write(1, expected, b"body")
+        };
+        assert_eq!(store.commit(&[write], NOW).unwrap(), Commit::Done);
+        frames(&store)
+    };
+    let later = |seconds| Some(NOW.saturating_add(Duration::from_secs(seconds)));
+    pages(0, later(1));
+    assert_eq!(pages(1, later(1)), 1);
+    assert_eq!(pages(2, later(2)), 2, "the index too");
+    pages(3, None);
+    assert_eq!(pages(4, None), 1);
+}
+
+#[test]
 fn a_full_disk_is_full_and_undoes_the_whole_group() {
     let scratch = Scratch::new("full");
     let store = scratch.open();
@@ -159,23 +180,20 @@ fn a_full_disk_is_full_and_undoes_the_whole_group() {
         .unwrap();
 
     let large = vec![1; MAX_BODY];
-    let group = [
-        vec![write(1, 1, b"other")],
-        vec![
-            write(2, 0, &large),
-            write(3, 0, &large),
-            write(4, 0, &large),
-        ],
-    ]
-    .map(|writes| Arc::new(Ticket::new(&writes)));
-    commit_group(
+    let others = [Arc::new(Ticket::new(&[
+        write(2, 0, &large),
+        write(3, 0, &large),
+        write(4, 0, &large),
+    ]))];
+    let own = commit_group(
         store.lock().unwrap().connection().unwrap(),
         &store.files,
         &store.unfinished,
-        &group,
+        &[write(1, 1, b"other")],
+        &others,
     );
-    for ticket in group {
-        assert!(matches!(ticket.take_answer(), Some(Err(Error::Full))));
+    for answer in [Some(own), others[0].take_answer()] {
+        assert!(matches!(answer, Some(Err(Error::Full))));
     }
     assert_eq!(versions(&store, [1, 2, 3]), [1, 0, 0]);
     assert_eq!(

@@ -13,7 +13,7 @@ use std::{
 };
 
 use otp_engine::{
-    Issuance, Rejection, Store, Submission, Timestamp, Verdict,
+    Engine, Issuance, KeyRing, RateLimits, Rejection, Store, Submission, Timestamp, Verdict,
     challenge::ChallengeState,
     store::{Cell, Class, Commit, Error, Key, Kind, Version, Write},
     verdict::RefusalReason,
@@ -36,8 +36,12 @@ fn as_another_process() {
     let path = argument("OTP_TEST_FILE");
     match argument("OTP_TEST_ROLE").as_str() {
         "writer to its limit" => write_until_it_fails(&open(&path)),
-        "signer" => sign(&path, |store| Box::new(store)),
-        "careless signer" => sign(&path, |store| Box::new(Careless(store))),
+        "signer" => sign(&path, &scenarios::engine(), |store| Box::new(store)),
+        "careless signer" => sign(&path, &scenarios::engine(), |store| {
+            Box::new(Careless(store))
+        }),
+        "bare signer" => sign(&path, &bare(), |store| Box::new(store)),
+        "careless bare signer" => sign(&path, &bare(), |store| Box::new(Careless(store))),
         _ => {}
     }
 }
@@ -48,9 +52,25 @@ fn a_clock_that_moves_back_gives_nothing_back() {
     scenarios::clock_moves_back(&open(scratch.path("otp.sqlite3")));
 }
 
+/// An engine without meters: each of its commits is one write.
+fn bare() -> Engine {
+    let keys = KeyRing::builder().code("2026a", &[1; 32]).index(&[2; 32]);
+    let engine = Engine::builder(keys.build().unwrap());
+    engine.rate_limits(RateLimits::unlimited()).build()
+}
+
 /// Each call of a kind fails once, over one issue and one verify.
 #[test]
 fn whichever_flush_or_write_fails_no_success_is_without_its_commit() {
+    sweep("signer", "");
+}
+
+#[test]
+fn the_same_where_each_commit_is_one_write() {
+    sweep("bare signer", ", a write a commit");
+}
+
+fn sweep(signer: &str, told: &str) {
     let faults = [
         ("fsync,fdatasync", "EIO", 16),
         ("pwrite64", "ENOSPC", 30),
@@ -60,13 +80,14 @@ fn whichever_flush_or_write_fails_no_success_is_without_its_commit() {
     for (calls, error, most) in faults {
         let mut clean = 0;
         for nth in 1..=most {
-            let judged = Signed::on_a_disk("signer", calls, error, nth).judge();
+            let judged = Signed::on_a_disk(signer, calls, error, nth).judge();
             let has_failed = judged.unwrap_or_else(|why| panic!("{calls} {error} {nth}: {why}"));
             failures += u32::from(has_failed);
             clean = if has_failed { 0 } else { clean + 1 };
             // The control: it says "done" where a commit failed.
             if has_failed {
-                let careless = Signed::on_a_disk("careless signer", calls, error, nth);
+                let careless = format!("careless {signer}");
+                let careless = Signed::on_a_disk(&careless, calls, error, nth);
                 caught += u32::from(careless.judge().is_err());
             }
         }
@@ -76,12 +97,12 @@ fn whichever_flush_or_write_fails_no_success_is_without_its_commit() {
         failures >= 6 && caught >= 3,
         "{failures} failures, careless caught {caught} times"
     );
-    eprintln!("figure: disk faults swept over issue and verify on SQLite = {failures}");
+    eprintln!("figure: disk faults swept over issue and verify on SQLite{told} = {failures}");
 }
 
 /// Issues and verifies, each again if it failed, and tells what came of it.
-fn sign(path: &str, wrap: fn(SqliteStore) -> Box<dyn Store>) {
-    let (engine, binding) = (scenarios::engine(), scenarios::binding(1));
+fn sign(path: &str, engine: &Engine, wrap: fn(SqliteStore) -> Box<dyn Store>) {
+    let binding = scenarios::binding(1);
     let tell = |what: &str| println!("\nsigned: {what}");
     let store = match SqliteStore::open(path) {
         Ok(store) => wrap(store),
@@ -141,7 +162,7 @@ struct Signed {
 
 impl Signed {
     fn on_a_disk(role: &str, calls: &str, error: &str, nth: u32) -> Self {
-        let scratch = Scratch::new("sweep");
+        let scratch = Scratch::new(&role.replace(' ', "-"));
         let path = scratch.path("otp.sqlite3");
         drop(open(&path));
         let mut command = on_a_failing_disk(calls, error, nth);

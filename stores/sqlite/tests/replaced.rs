@@ -2,9 +2,11 @@
 #![cfg(unix)]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use core::time::Duration;
 use std::{
     fs,
     path::{Path, PathBuf},
+    thread,
 };
 
 use otp_engine::{Issuance, Store, Submission, Timestamp, Verdict, store::Error};
@@ -109,4 +111,45 @@ fn case_254_the_error_names_the_file_and_what_to_do_for_each_call() {
     fs::rename(beside(&path, "-away"), beside(&path, "-wal")).unwrap();
     store.load(&[write.key], &mut cells).unwrap();
     assert_eq!(cells, [None]);
+}
+
+/// While a commit waits for the file's lock the file may go, so the last look is after that.
+#[test]
+fn case_254_a_commit_that_waited_for_the_lock_is_not_made_where_the_log_went_meanwhile() {
+    let now = Timestamp::from_unix(1_715_767_200);
+    let write = |number| otp_engine::store::Write {
+        key: otp_engine::store::Key::from_bytes([number; 32]),
+        kind: otp_engine::store::Kind::Slot,
+        expected: otp_engine::store::Version::ABSENT,
+        discard_after: None,
+        body: b"x",
+    };
+    for (name, writes) in [
+        ("waits-one", &[write(1)][..]),
+        ("waits-two", &[write(1), write(2)]),
+    ] {
+        let scratch = Scratch::new(name);
+        let path = scratch.path("otp.sqlite3");
+        let store = SqliteStore::open(&path).unwrap();
+        let other = rusqlite::Connection::open(&path).unwrap();
+        other.execute_batch("BEGIN IMMEDIATE").unwrap();
+        let (log, away) = (beside(&path, "-wal"), beside(&path, "-away"));
+        let answer = thread::scope(|scope| {
+            let commit = scope.spawn(|| store.commit(writes, now));
+            thread::sleep(Duration::from_millis(200)); // it waits by now; if not, it is refused at once
+            fs::rename(&log, &away).unwrap();
+            other.execute_batch("ROLLBACK").unwrap();
+            commit.join().unwrap()
+        });
+        let error = answer.unwrap_err();
+        assert!(matches!(error, Error::Unavailable(_)), "{name}: {error:?}");
+        assert!(
+            format!("{error:?}").contains("Replaced"),
+            "{name}: {error:?}"
+        );
+        fs::rename(&away, &log).unwrap();
+        let mut cells = Vec::new();
+        store.load(&[writes[0].key], &mut cells).unwrap();
+        assert_eq!(cells, [None], "{name}");
+    }
 }
