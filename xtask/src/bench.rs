@@ -8,6 +8,7 @@ mod chart;
 mod goals;
 mod programs;
 mod rows;
+mod stacks;
 mod table;
 
 use std::io::{self, Write as _};
@@ -21,12 +22,14 @@ use crate::command_line::Bench;
 use crate::job::Job;
 use crate::need::{self, Need};
 use crate::world::World;
+use chart::Panel;
 use goals::{File, Goal, Verdict};
 use programs::{Effort, Program};
 use rows::Rows;
 use table::Form;
 
 pub(crate) use programs::ALL as PROGRAMS;
+pub(crate) use stacks::checks as peers;
 
 pub(crate) const NEEDS: &[Need] = &[
     Need::Apt("gcc liboath-dev libcotp-dev postgresql redis-server"),
@@ -43,8 +46,10 @@ const RUNS: usize = 3;
 const GOALS: &str = "benches/goals.toml";
 const PAGE: &str = "docs/performance.md";
 const CHART: &str = "docs/performance.svg";
-const BEGIN: &str = "<!-- written by `cargo xtask bench --write`: begin -->\n";
-const END: &str = "<!-- written by `cargo xtask bench --write`: end -->";
+const PEERS_CHART: &str = "docs/peers.svg";
+/// What writes a part of the page, which stands between its marks.
+const WHOLE: &str = "cargo xtask bench --write";
+const PEERS: &str = "cargo xtask bench --only peers --write";
 
 /// Measures, prints, judges.
 pub(crate) fn run(world: &World, chosen: &[&Program], options: &Bench) -> Result<ExitCode> {
@@ -76,7 +81,9 @@ pub(crate) fn run(world: &World, chosen: &[&Program], options: &Bench) -> Result
         }
         println!();
     }
+    let (beside, rows) = rows.split(stacks::PROCESS);
     println!("\n{}", table::rows(&rows, Form::Text));
+    println!("{}", table::beside(&beside, Form::Text));
     for (name, why) in &rows.skipped {
         println!("skipped: {name} ({why})");
     }
@@ -84,10 +91,12 @@ pub(crate) fn run(world: &World, chosen: &[&Program], options: &Bench) -> Result
         println!("each row ran; a round or two judge nothing");
         return Ok(ExitCode::SUCCESS);
     }
-    let judged = judge(&file.goals, &rows, chosen.len() < PROGRAMS.len());
+    let judged = judge(&file.goals, &rows, !options.only.is_empty());
     println!("{}", table::goals(&judged, Form::Text));
-    if options.write {
+    if options.write && beside.rows.is_empty() {
         write(job.world, &machine, &rows, &judged, &file)?;
+    } else if options.write {
+        write_beside(job.world, &machine, &beside)?;
     }
     Ok(if options.check {
         ended(&judged)
@@ -187,19 +196,32 @@ fn write(
         table::goals(judged, Form::Markdown),
         table::rows(rows, Form::Markdown),
     );
-    let text =
-        between(&world.read(PAGE)?, &tables).context("docs/performance.md lacks the marks")?;
-    world.sh.write_file(PAGE, text)?;
-    Ok(world
-        .sh
-        .write_file(CHART, chart::svg(&file.panels, rows, machine))?)
+    write_page(world, WHOLE, &tables)?;
+    let chart = chart::svg(&chart::FLOOR, &file.panels, rows, machine);
+    Ok(world.sh.write_file(CHART, chart)?)
 }
 
-/// Puts `tables` between the marks of a page.
-fn between(page: &str, tables: &str) -> Option<String> {
-    let (before, rest) = page.split_once(BEGIN)?;
-    let (_, after) = rest.split_once(END)?;
-    Some(format!("{before}{BEGIN}\n{tables}\n{END}{after}"))
+/// Writes the table and the chart of what teams run in our place.
+fn write_beside(world: &World, machine: &str, rows: &Rows) -> Result<()> {
+    let table = table::beside(rows, Form::Markdown);
+    write_page(world, PEERS, &format!("Machine: {machine}.\n\n{table}"))?;
+    let panels = stacks::CHARTED.map(|group| Panel::of(rows, group));
+    let chart = chart::svg(&chart::PEERS, &panels, rows, machine);
+    Ok(world.sh.write_file(PEERS_CHART, chart)?)
+}
+
+fn write_page(world: &World, by: &str, tables: &str) -> Result<()> {
+    let text = between(&world.read(PAGE)?, by, tables);
+    let text = text.context("docs/performance.md lacks the marks")?;
+    Ok(world.sh.write_file(PAGE, text)?)
+}
+
+/// Puts `tables` between the marks of a page that name what they are written by.
+fn between(page: &str, by: &str, tables: &str) -> Option<String> {
+    let [begin, end] = ["begin", "end"].map(|mark| format!("<!-- written by `{by}`: {mark} -->"));
+    let (before, rest) = page.split_once(&begin)?;
+    let (_, after) = rest.split_once(&end)?;
+    Some(format!("{before}{begin}\n\n{tables}\n{end}{after}"))
 }
 
 /// Shows that every program runs, and measures every row that a goal or the chart names.
@@ -211,7 +233,7 @@ pub(crate) fn quick(job: &mut Job<'_>) {
         Ok(())
     });
     let Some(built) = built else { return };
-    for program in PROGRAMS {
+    for program in PROGRAMS.iter().filter(|one| !one.is_of_stacks()) {
         job.check(format!("each row of {} runs", program.name), |job| {
             rows.replace(program.run(job, &built)?);
             Ok(())

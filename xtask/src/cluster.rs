@@ -81,6 +81,11 @@ impl Cluster {
         command.env("PGUSER", self.user)
     }
 
+    /// The process whose descendants the server is.
+    pub(crate) fn pid(&self) -> u32 {
+        self.server.id()
+    }
+
     /// A program of PostgreSQL's.
     pub(crate) fn program(name: &str) -> PathBuf {
         shared::program(name)

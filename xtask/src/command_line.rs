@@ -84,12 +84,19 @@ pub(crate) struct Bench {
     /// Fail where a gated goal of benches/goals.toml is missed
     #[arg(long)]
     pub(crate) check: bool,
-    /// Write the tables and the chart of docs/performance.md, of a whole run
-    #[arg(long, conflicts_with = "only")]
+    /// Write the tables and the chart of docs/performance.md: of a whole run, or of `--only peers`
+    #[arg(long)]
     pub(crate) write: bool,
     /// Run a round or two of each row, to see that it runs
     #[arg(long, conflicts_with_all = ["check", "write"])]
     pub(crate) quick: bool,
+}
+
+impl Bench {
+    /// Says whether what is measured fills the tables of a page: `peers` has one of its own.
+    fn is_whole(&self) -> bool {
+        self.only.is_empty() || self.only == ["peers"]
+    }
 }
 
 /// What to type to run parts, the parts, and which of them and how.
@@ -100,12 +107,16 @@ impl Task {
     ///
     /// # Errors
     ///
-    /// The sentence to show, where a demo is to be started and has options of the tests.
+    /// The sentence to show, where a demo is to be started and has options of the tests, and where a part of a
+    /// table would be written.
     pub(crate) fn parts(&self) -> Result<Option<Parts<'_>>, &'static str> {
         let (name, parts, serve) = match self {
             Self::Test(run) => return Ok(Some(("test", parts::TEST, run))),
             Self::Soak(run) => return Ok(Some(("soak", parts::SOAK, run))),
             Self::Coverage(run) => return Ok(Some(("coverage", parts::COVERAGE, run))),
+            Self::Bench(bench) if bench.write && !bench.is_whole() => {
+                return Err("--write takes a whole run, or --only peers");
+            }
             Self::Bench(_) | Self::Header { .. } => return Ok(None),
             Self::Odoo(serve) => ("odoo --test", parts::ODOO, serve),
             Self::Service(serve) => ("service --test", parts::SERVICES, serve),
@@ -139,6 +150,8 @@ fn of_groups() -> String {
     let groups: Vec<_> = PROGRAMS.iter().map(|program| program.name).collect();
     format!(
         "Groups, in the order in which they run:\n  {}\n\n\
+         peers installs whole servers of others and loads them beside ours on one PostgreSQL, for ten\n\
+         minutes: it runs where --only names it.\n\n\
          exit code: 0 good, 1 something failed or a goal is missed, 2 the command line is wrong,\n\
          3 the machine is too noisy to say",
         groups.join(", ")
@@ -194,6 +207,8 @@ mod tests {
         assert_eq!(bench.only, ["oath", "hot"]);
         assert!(bench.check && !bench.quick);
         assert!(help("bench --help").contains("c-oath"));
+        let peers = parsed("bench --only peers --write").unwrap();
+        assert!(peers.parts().unwrap().is_none());
     }
 
     #[test]
@@ -270,6 +285,7 @@ mod tests {
             "bench test",
             "bench --quick --check",
             "bench --write --only oath",
+            "bench --write --only oath,peers",
         ] {
             let refused = match parsed(line) {
                 Ok(task) => task.parts().is_err(),

@@ -70,7 +70,10 @@ fn header(verify: bool) -> Result<ExitCode> {
 
 fn bench(options: &Bench) -> Result<ExitCode> {
     match runner::choose("group", bench::PROGRAMS, |one| one.name, &options.only) {
-        Ok(groups) => bench::run(&World::new(None)?, &groups, options),
+        Ok(mut groups) => {
+            groups.retain(|group| !group.is_of_stacks() || !options.only.is_empty());
+            bench::run(&World::new(None)?, &groups, options)
+        }
         Err(error) => Ok(wrong(error)),
     }
 }

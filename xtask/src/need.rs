@@ -29,6 +29,11 @@ pub(crate) enum Need {
     /// Python packages for the Python under `target/xtask/venv/`: the file in `xtask/requirements`
     /// that pins them all, those too that they depend on, as a run of today must be that of tomorrow.
     Pip(&'static str),
+    /// The same in an environment of its own, `target/xtask/NAME/`: for what others must not meet.
+    OwnPip(&'static str),
+    /// What the lock file in a folder of the repository names, in the folder of that name under
+    /// `target/xtask/`, beside the sources of that folder.
+    Npm(&'static str),
 }
 
 /// Installs those of `needs` that are absent.
@@ -48,7 +53,9 @@ pub(crate) fn install(job: &mut Job<'_>, needs: &[Need]) -> Result<()> {
                     coverage::llvm(job.world).context("llvm-cov is still not found")?;
                 }
             }
-            Need::Pip(list) => pip(job, list)?,
+            Need::Pip(list) => pip(job, list, "venv")?,
+            Need::OwnPip(list) => pip(job, list, list)?,
+            Need::Npm(folder) => npm(job, folder)?,
         }
     }
     Ok(())
@@ -148,10 +155,10 @@ fn states(answer: &str, version: &str) -> bool {
     answer.split_whitespace().any(|word| word == version)
 }
 
-fn pip(job: &mut Job<'_>, list: &str) -> Result<()> {
+fn pip(job: &mut Job<'_>, list: &str, home: &str) -> Result<()> {
     let sh = job.sh();
     let wanted = job.world.read(&format!("xtask/requirements/{list}.txt"))?;
-    let home = job.world.own("venv");
+    let home = job.world.own(home);
     let stamp = home.join("installed.txt"); // inside, so that it goes when the packages go
     let installed = sh.read_file(&stamp).unwrap_or_default();
     let absent = absent(&installed, &wanted);
@@ -166,6 +173,29 @@ fn pip(job: &mut Job<'_>, list: &str) -> Result<()> {
     job.pass(cmd!(sh, "{program} install --quiet {packages...}"))
         .with_context(|| format!("pip install {}", absent.join(" ")))?;
     Ok(sh.write_file(stamp, format!("{installed}{}\n", absent.join("\n")))?)
+}
+
+fn npm(job: &mut Job<'_>, folder: &str) -> Result<()> {
+    let sh = job.sh();
+    let home = job.world.own(folder.rsplit('/').next().unwrap_or(folder));
+    sh.create_dir(&home)?;
+    for source in sh.read_dir(folder)? {
+        sh.copy_file(source, &home)?;
+    }
+    let wanted = sh.read_file(home.join("package-lock.json"))?;
+    let stamp = home.join("node_modules/installed.json"); // inside, so that it goes when they go
+    if sh.read_file(&stamp).unwrap_or_default() == wanted {
+        return Ok(());
+    }
+    if job.world.ask(cmd!(sh, "npm --version")).is_err() {
+        apt(job, "nodejs npm")?;
+    }
+    job.pass(cmd!(
+        sh,
+        "npm ci --prefix {home} --ignore-scripts --no-audit --no-fund"
+    ))
+    .with_context(|| format!("npm ci in {}", home.display()))?;
+    Ok(sh.write_file(stamp, wanted)?)
 }
 
 /// Returns the lines of `wanted` that are not among those of `installed`.

@@ -260,6 +260,12 @@ pub(crate) const SOAK: &[Part] = &[
         &[Apt("wrk"), Pip("service")],
         &[Checks(service::load)],
     ),
+    part(
+        "peers",
+        "what teams run in the service's place, beside it: each installs, and is loaded for a moment",
+        &[],
+        &[Checks(bench::peers)],
+    ),
     COVERED,
     part(
         "mutants",

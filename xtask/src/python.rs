@@ -14,6 +14,7 @@ use crate::job::Job;
 const PACKAGE: &str = "bindings/python";
 const EXAMPLES: &str = "examples/python";
 const BENCHES: &str = "benches/peers/python";
+const STACKS: &str = "benches/stacks";
 const CONFIG: &str = "bindings/python/pyproject.toml";
 
 /// pytest stays where it is: the fresh environment holds the package and nothing else.
@@ -60,6 +61,7 @@ pub(crate) fn checks(job: &mut Job<'_>) {
         .args(["-p", "no:cacheprovider", &format!("{PACKAGE}/tests")])
         .env("OTP_RUST_EXAMPLES", job.world.target.join("debug/examples"));
     job.tests(tests);
+    job.tests(pytest(cmd!(sh, "{python}")).arg(STACKS));
     memcheck(job, &inner);
     job.check(
         "mypy --strict finds nothing in package and examples",
@@ -67,12 +69,12 @@ pub(crate) fn checks(job: &mut Job<'_>) {
             let (mypy, path) = (job.world.venv("mypy"), format!("{PACKAGE}/src"));
             let mypy = cmd!(
                 sh,
-                "{mypy} --strict --config-file {CONFIG} {path}/otp_engine {EXAMPLES} {BENCHES}"
+                "{mypy} --strict --config-file {CONFIG} {path}/otp_engine {EXAMPLES} {BENCHES} {STACKS}/load.py"
             );
             job.pass(mypy.env("MYPYPATH", path)).map(drop)
         },
     );
-    for folder in [PACKAGE, BENCHES] {
+    for folder in [PACKAGE, BENCHES, STACKS] {
         lint(job, folder, &[]);
     }
     lint(job, EXAMPLES, &["--config", CONFIG]); // the others find theirs by themselves

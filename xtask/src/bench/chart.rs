@@ -4,7 +4,28 @@ use std::collections::BTreeSet;
 
 use serde::Deserialize;
 
-use super::rows::Rows;
+use super::rows::{Row, Rows};
+
+/// What the bars are multiples of.
+#[derive(Debug)]
+pub(crate) struct Heading {
+    title: &'static str,
+    note: &'static str,
+    /// What the line at 1 says.
+    unit: &'static str,
+}
+
+pub(crate) const FLOOR: Heading = Heading {
+    title: "Times the floor: shorter is faster",
+    note: "The floor makes the compressions, draws and map accesses that the operation cannot do without, and nothing else.",
+    unit: "floor 1.0",
+};
+
+pub(crate) const PEERS: Heading = Heading {
+    title: "Times our service: shorter is better",
+    note: "A code is asked for over HTTP, read and answered, on the same PostgreSQL. CPU is that of server and database.",
+    unit: "otp-engine 1.0",
+};
 
 /// Some rows under a title.
 #[derive(Clone, Debug, Deserialize)]
@@ -25,7 +46,7 @@ const LONGEST: f64 = 8.0;
 const UNIT: f64 = (WIDTH - LABELS - 70.0) / LONGEST;
 
 /// How the names of peers' rows begin; every other row is ours.
-const PEERS: [&str; 8] = [
+const OTHERS: [&str; 12] = [
     "totp-rs",
     "libreauth",
     "otpauth",
@@ -34,21 +55,26 @@ const PEERS: [&str; 8] = [
     "PyOTP",
     "oath",
     "pure Python",
+    "Flask",
+    "django-",
+    "better-auth",
+    "privacyIDEA",
 ];
 
 /// Draws the panels one below the other; rows that were not measured are left out.
-pub(crate) fn svg(panels: &[Panel], rows: &Rows, machine: &str) -> String {
+pub(crate) fn svg(heading: &Heading, panels: &[Panel], rows: &Rows, machine: &str) -> String {
     let mut y = HEAD;
     let panels: String = panels
         .iter()
-        .map(|panel| panel.drawn(rows, &mut y))
+        .map(|panel| panel.drawn(heading.unit, rows, &mut y))
         .collect();
+    let Heading { title, note, .. } = heading;
     let (whole, foot, machine) = (y + 34.0, y + 22.0, escaped(machine));
     format!(
         r##"<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{whole}" viewBox="0 0 {WIDTH} {whole}" font-family="sans-serif" font-size="13" fill="#111827">
 <rect width="100%" height="100%" fill="#ffffff"/>
-<text x="16" y="26" font-size="17" font-weight="bold">Times the floor: shorter is faster</text>
-<text x="16" y="46" fill="#4b5563">The floor makes the compressions, draws and map accesses that the operation cannot do without, and nothing else.</text>
+<text x="16" y="26" font-size="17" font-weight="bold">{title}</text>
+<text x="16" y="46" fill="#4b5563">{note}</text>
 {panels}<text x="16" y="{foot:.0}" font-size="11" fill="#6b7280">{machine}</text>
 </svg>
 "##
@@ -56,8 +82,17 @@ pub(crate) fn svg(panels: &[Panel], rows: &Rows, machine: &str) -> String {
 }
 
 impl Panel {
+    /// All rows of a group.
+    pub(crate) fn of(rows: &Rows, group: &str) -> Self {
+        let its = rows.rows.iter().filter(|row| row.group == group);
+        Self {
+            title: group.to_owned(),
+            rows: its.map(Row::path).collect(),
+        }
+    }
+
     /// Draws the panel from `top` on, which becomes where it ends; nothing where none of its rows was measured.
-    fn drawn(&self, rows: &Rows, top: &mut f64) -> String {
+    fn drawn(&self, unit: &str, rows: &Rows, top: &mut f64) -> String {
         let found: Vec<_> = self
             .rows
             .iter()
@@ -75,7 +110,7 @@ impl Panel {
                 1 => label,
                 _ => format!("{}: {label}", row.group),
             };
-            let is_ours = !PEERS.iter().any(|peer| row.name.starts_with(peer));
+            let is_ours = !OTHERS.iter().any(|peer| row.name.starts_with(peer));
             bars.push_str(&bar(&label, is_ours, ratio, y));
             y += STEP;
         }
@@ -88,7 +123,7 @@ impl Panel {
         format!(
             r##"<text x="16" y="{at:.0}" font-weight="bold">{title}</text>
 {bars}<line x1="{floor:.1}" y1="{from:.1}" x2="{floor:.1}" y2="{to:.1}" stroke="#dc2626" stroke-width="1.5" stroke-dasharray="4 3"/>
-<text x="{floor:.1}" y="{word:.1}" text-anchor="middle" font-size="11" fill="#dc2626">floor 1.0</text>
+<text x="{floor:.1}" y="{word:.1}" text-anchor="middle" font-size="11" fill="#dc2626">{unit}</text>
 "##
         )
     }
@@ -166,7 +201,7 @@ mod tests {
     #[test]
     fn bars_are_as_long_as_their_ratios_up_to_the_longest() {
         let rows = Rows::read(PRINTED).unwrap();
-        let svg = svg(&[panel()], &rows, "a machine");
+        let svg = svg(&FLOOR, &[panel()], &rows, "a machine");
         let widths = widths(&svg);
         let expected = [2.0 * UNIT, 8.0 * UNIT, 8.0 * UNIT];
         assert_eq!(widths.len(), 3, "{svg}");
@@ -182,8 +217,17 @@ mod tests {
     }
 
     #[test]
+    fn a_panel_of_a_group_has_its_rows_and_theirs_are_grey() {
+        let rows = Rows::read(&PRINTED.replace("libreauth", "django-otp")).unwrap();
+        let svg = svg(&PEERS, &[Panel::of(&rows, "g")], &rows, "a machine");
+        assert_eq!(widths(&svg).len(), 4);
+        assert!(svg.contains("django-otp (rust)") && svg.contains("otp-engine 1.0"));
+        assert_eq!(svg.matches("#2563eb").count(), 2);
+    }
+
+    #[test]
     fn without_rows_there_is_no_panel() {
-        let svg = svg(&[panel()], &Rows::default(), "a machine");
+        let svg = svg(&FLOOR, &[panel()], &Rows::default(), "a machine");
         assert!(!svg.contains("HOTP") && svg.ends_with("</svg>\n"));
     }
 }

@@ -2,11 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 use xshell::{Cmd, cmd};
 
 use super::rows::Rows;
+use super::stacks;
 use crate::c;
 use crate::job::Job;
 use crate::world::World;
@@ -40,6 +41,8 @@ enum Kind {
     Python,
     /// A store beside bare statements: the bench of its package.
     Store,
+    /// Our service beside what teams run in its place.
+    Stacks,
 }
 
 pub(crate) const ALL: &[Program] = &[
@@ -58,6 +61,7 @@ pub(crate) const ALL: &[Program] = &[
     program("postgres", Kind::Store, "stores/postgres"),
     program("redis", Kind::Store, "stores/redis"),
     program("sqlite", Kind::Store, "stores/sqlite"),
+    program("peers", Kind::Stacks, ""),
 ];
 
 const fn program(name: &'static str, kind: Kind, section: &'static str) -> Program {
@@ -154,12 +158,20 @@ fn build_c(job: &mut Job<'_>, effort: Effort) -> Result<()> {
 }
 
 impl Program {
+    /// Says whether it installs and loads whole servers, which is done only where it is named.
+    pub(crate) fn is_of_stacks(&self) -> bool {
+        self.kind == Kind::Stacks
+    }
+
     /// Runs it to its end, and reads its rows.
     ///
     /// # Errors
     ///
     /// How it ended otherwise; a line that is no row.
     pub(crate) fn run(&self, job: &mut Job<'_>, built: &Built) -> Result<Rows> {
+        if self.is_of_stacks() {
+            return stacks::run(job, built.effort);
+        }
         let quick = (built.effort == Effort::Quick).then_some("--quick");
         let command = self.command(job.world, built)?.args(quick);
         Rows::read(&job.ask(command)?)
@@ -192,6 +204,7 @@ impl Program {
                 let (_, bench) = bench.context("it was not built")?;
                 cmd!(sh, "{bench} --bench").env("OTP_BENCH_JSON", "1")
             }
+            Kind::Stacks => bail!("it is no single program"),
         })
     }
 }

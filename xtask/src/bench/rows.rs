@@ -126,6 +126,18 @@ impl Rows {
         }
     }
 
+    /// Returns the rows of a process, and all others.
+    pub(crate) fn split(self, process: &str) -> (Self, Self) {
+        let of_it = |row: &Row| row.process == process;
+        let (its, rows) = self.rows.into_iter().partition(of_it);
+        let skipped = self.skipped;
+        let its = Self {
+            rows: its,
+            skipped: Vec::new(),
+        };
+        (its, Self { rows, skipped })
+    }
+
     pub(crate) fn find(&self, path: &str) -> Option<&Row> {
         self.rows.iter().find(|row| row.path() == path)
     }

@@ -1,7 +1,7 @@
 //! Tables of rows and goals: aligned for the terminal, marked up for the documentation.
 
 use super::goals::{Goal, Limit, Verdict};
-use super::rows::{Measured, Row, Rows, quantile};
+use super::rows::{Measured, Row, Rows, median, quantile};
 
 /// How a table is written.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -37,15 +37,54 @@ pub(crate) fn rows(rows: &Rows, form: Form) -> String {
         let title = if is_first { &*row.group } else { "" };
         line(rows, row, title)
     });
-    written(ROWS, lines.collect(), form)
+    written(&ROWS, lines.collect(), form)
 }
 
-fn line(rows: &Rows, row: &Row, title: &str) -> [String; 8] {
+/// Writes rows of one process, a line for each name and a column for each group; in brackets what a time is to
+/// that of the group's first row.
+pub(crate) fn beside(rows: &Rows, form: Form) -> String {
+    let (mut groups, mut names) = (Vec::new(), Vec::new());
+    for row in &rows.rows {
+        for (known, one) in [(&mut groups, &*row.group), (&mut names, &*row.name)] {
+            if !known.contains(&one) {
+                known.push(one);
+            }
+        }
+    }
+    let cell = |name: &str, group: &str| {
+        let mut rows_of_it = rows.rows.iter();
+        let row = rows_of_it.find(|row| row.name == name && row.group == group);
+        row.map(|row| cell(rows, row)).unwrap_or_default()
+    };
+    let line = |name: &&str| {
+        let cells = groups.iter().map(|group| cell(name, group));
+        core::iter::once((*name).to_owned()).chain(cells).collect()
+    };
+    let lines = names.iter().map(line).collect();
+    written(&[&[""], &*groups].concat(), lines, form)
+}
+
+fn cell(rows: &Rows, row: &Row) -> String {
+    match &row.measured {
+        Measured::Figure { value, unit } => format!("{value} {unit}").trim_end().to_owned(),
+        Measured::Rounds { clock, samples } => {
+            let median = median(samples).unwrap_or(f64::NAN);
+            let ratio = rows.to_floor(row).unwrap_or(f64::NAN);
+            let rate = match &**clock {
+                "wall" => format!(", {}/s", rate(1e9 / median)),
+                _ => String::new(),
+            };
+            format!("{} ({ratio:.2}x){rate}", time(median))
+        }
+    }
+}
+
+fn line(rows: &Rows, row: &Row, title: &str) -> Vec<String> {
     let (group, name, none) = (title.to_owned(), row.name.clone(), String::new);
     match &row.measured {
         Measured::Figure { value, unit } => {
             let value = format!("{value:.1} {unit}");
-            [
+            vec![
                 group,
                 name,
                 row.process.clone(),
@@ -68,7 +107,7 @@ fn line(rows: &Rows, row: &Row, title: &str) -> [String; 8] {
                 .to_floor(row)
                 .map_or_else(none, |ratio| format!("{ratio:.2}x"));
             let rate = rate(1e9 / median);
-            [
+            vec![
                 group,
                 name,
                 process,
@@ -106,30 +145,31 @@ pub(crate) fn goals(judged: &[(&Goal, Verdict)], form: Form) -> String {
             word = format!("{word}; not judged: {reason}");
         }
         let (name, claim, why) = (goal.name.clone(), goal.claim.clone(), goal.why.clone());
-        [name, claim, found, limit, word, why]
+        vec![name, claim, found, limit, word, why]
     });
-    written(GOALS, lines.collect(), form)
+    written(&GOALS, lines.collect(), form)
 }
 
-fn written<const N: usize>(head: [&str; N], lines: Vec<[String; N]>, form: Form) -> String {
-    let mut lines = [vec![head.map(str::to_owned)], lines].concat();
+fn written(head: &[&str], lines: Vec<Vec<String>>, form: Form) -> String {
+    let owned = |line: &[&str]| line.iter().map(|cell| (*cell).to_owned()).collect();
+    let mut lines = [vec![owned(head)], lines].concat();
     if form == Form::Markdown {
-        lines.insert(1, [const { String::new() }; N].map(|_| "---".to_owned()));
+        lines.insert(1, owned(&vec!["---"; head.len()]));
         return lines
             .iter()
             .map(|line| format!("| {} |\n", line.join(" | ")))
             .collect();
     }
-    let mut widths = [0; N];
+    let mut widths = vec![0; head.len()];
     for line in &lines {
         for (width, cell) in widths.iter_mut().zip(line) {
             *width = cell.chars().count().max(*width);
         }
     }
-    let aligned = |line: &[String; N]| {
+    let aligned = |line: &Vec<String>| {
         let cells = line
             .iter()
-            .zip(widths)
+            .zip(&widths)
             .map(|(cell, width)| format!("{cell:<width$}"));
         cells.collect::<Vec<_>>().join("  ").trim_end().to_owned() + "\n"
     };
@@ -186,6 +226,25 @@ mod tests {
         assert!(
             marked.contains("| --- | --- |\n| g | floor | rust | 200 ns |"),
             "{marked}"
+        );
+    }
+
+    #[test]
+    fn what_stands_beside_has_a_line_for_each_name_and_a_column_for_each_group() {
+        let printed = r#"{"process":"over HTTP"}
+{"group":"time","row":"ours","clock":"wall","samples":[2e6,2e6,4e6]}
+{"group":"time","row":"theirs","clock":"wall","samples":[5e6,6e6,20e6]}
+{"group":"CPU","row":"ours","clock":"cpu","samples":[1e6,1e6,1e6]}
+{"group":"CPU","row":"theirs","clock":"cpu","samples":[3e6,2e6,4e6]}
+{"group":"twice","row":"theirs","value":29,"unit":"of 40"}
+"#;
+        let table = beside(&Rows::read(printed).unwrap(), Form::Markdown);
+        assert_eq!(
+            table,
+            "|  | time | CPU | twice |\n\
+             | --- | --- | --- | --- |\n\
+             | ours | 2.00 ms (1.00x), 500/s | 1.00 ms (1.00x) |  |\n\
+             | theirs | 6.00 ms (3.00x), 167/s | 3.00 ms (3.00x) | 29 of 40 |\n"
         );
     }
 

@@ -89,12 +89,16 @@ fn only_a_gate_makes_a_noisy_program_run_again() {
 
 #[test]
 fn tables_take_the_place_between_the_marks_and_nothing_else() {
-    let page = format!("# Title\n{BEGIN}old\n{END}\nrest\n");
-    let once = between(&page, "new").unwrap();
+    let of = |by: &str, what: &str| {
+        format!("<!-- written by `{by}`: begin -->\n{what}\n<!-- written by `{by}`: end -->\n")
+    };
+    let page = format!("# Title\n{}{}rest\n", of(PEERS, "theirs"), of(WHOLE, "old"));
+    let once = between(&page, WHOLE, "new").unwrap();
     assert!(once.starts_with("# Title\n") && once.ends_with("\nrest\n"));
     assert!(once.contains("\nnew\n") && !once.contains("old"));
-    assert_eq!(between(&once, "new").as_deref(), Some(&*once));
-    assert!(between("no marks", "new").is_none());
+    assert_eq!(between(&once, WHOLE, "new").as_deref(), Some(&*once));
+    assert!(once.contains(&of(PEERS, "theirs")));
+    assert!(between("no marks", WHOLE, "new").is_none());
 }
 
 #[test]
@@ -131,4 +135,15 @@ fn a_row_that_is_named_and_not_measured_is_told() {
         .unwrap_err()
         .to_string();
     assert_eq!(told, "c / g / liboath; c / g / floor");
+}
+
+#[test]
+fn rows_over_http_are_no_rows_of_the_other_tables() {
+    let mut all = rows(1, 1, "{\"skipped\":\"liboath\",\"why\":\"not installed\"}");
+    let printed =
+        "{\"process\":\"over HTTP\"}\n{\"group\":\"g\",\"row\":\"ours\",\"value\":1,\"unit\":\"\"}";
+    all.replace(Rows::read(printed).unwrap());
+    let (beside, others) = all.split(stacks::PROCESS);
+    assert_eq!((beside.rows.len(), others.rows.len()), (1, 3));
+    assert_eq!(others.skipped.len(), 1);
 }
