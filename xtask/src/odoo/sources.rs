@@ -11,7 +11,7 @@ use crate::python::{lint, pytest};
 /// The addons that are for users.
 const ADDONS: [&str; 2] = ["esms_otp", "esms_otp_demo"];
 /// Files of the addon that import no Odoo, so that another back end can take them.
-const APART: [&str; 3] = ["contract.py", "gateway", "sending.py"];
+const APART: [&str; 4] = ["contract.py", "gateway", "hold.py", "sending.py"];
 
 /// Tools that judge an addon: their options, the files that they take, by their extension (none: the addon
 /// itself), and a fault that each must see.

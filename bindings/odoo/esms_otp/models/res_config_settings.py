@@ -83,7 +83,8 @@ class ResConfigSettings(models.TransientModel):
 
     def set_values(self):
         """Keep a 0 as well: Odoo drops the parameter instead, and its default would count again."""
-        super().set_values()
+        done = super().set_values()
         parameters = self.env["ir.config_parameter"].sudo()
         for name in ("gateway_wait", "rejection_hold"):
             parameters.set_param(f"esms_otp.{name}", str(self[f"esms_otp_{name}"]))
+        return done
