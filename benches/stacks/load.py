@@ -32,7 +32,7 @@ HERE = Path(__file__).resolve().parent
 CONNECTIONS = 8
 #: Of so many codes one gets a wrong answer and no other.
 WRONG = 5
-PATIENCE = 120.0
+PATIENCE = 600.0
 JSON = {"Content-Type": "application/json"}
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
@@ -532,6 +532,12 @@ def judged(kind: type[Stack], right: list[Counter[str]], wrong: list[Counter[str
     ]
 
 
+def show(rows: list[Row]) -> None:
+    """Print rows at once: what comes later may fail."""
+    for row in rows:
+        print(json.dumps(row), flush=True)
+
+
 def main() -> None:
     """Start, load, stop."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -550,14 +556,12 @@ def main() -> None:
             stacks.append(kind(number, options))
             stacks[-1].start()
             tell(f"{kind.name} is up")
-        rows = measure(stacks, rounds, seconds)
+        show([{"process": "over HTTP"}, *measure(stacks, rounds, seconds)])
         for stack in stacks:
-            rows += storms(stack, codes)
+            show(storms(stack, codes))
     finally:
         for stack in reversed(stacks):
             stack.stop()
-    for line in [{"process": "over HTTP"}, *rows]:
-        print(json.dumps(line))
 
 
 if __name__ == "__main__":
