@@ -58,6 +58,7 @@ pub(crate) fn run(job: &mut Job<'_>, effort: Effort) -> Result<Rows> {
     // It takes minutes: how far it is goes to the terminal.
     let load = load.stdin(Stdio::null()).stderr(Stdio::inherit());
     let output = load.output().context("load.py")?;
+    job.say(String::from_utf8_lossy(&output.stdout)); // what was measured before a failure, too
     ensure!(output.status.success(), "load.py: {}", output.status);
     Rows::read(&String::from_utf8(output.stdout)?)
 }
