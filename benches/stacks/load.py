@@ -505,11 +505,17 @@ def storm(stack: Stack, answers: Callable[[str], list[str]]) -> Counter[str]:
 
 def storms(stack: Stack, codes: int) -> list[Row]:
     """Answer codes from many sides at once."""
-    right = [storm(stack, lambda code: [code] * 8) for _ in range(codes)]
-    wrong = [
-        storm(stack, lambda code: [other(code, number) for number in range(64)])
-        for _ in range(codes // 8)
-    ]
+    right, wrong = list[Counter[str]](), list[Counter[str]]()
+    try:
+        for _ in range(codes):
+            right.append(storm(stack, lambda code: [code] * 8))
+        for _ in range(codes // 8):
+            wrong.append(storm(stack, lambda code: [other(code, at) for at in range(64)]))
+    except (OSError, http.client.HTTPException) as error:
+        if isinstance(stack, Ours):
+            raise
+        # It gives no code any more: what it showed so far stands, and the row says of how many.
+        tell(f"{stack.name} answers no more: {error!r}")
     tell(f"{stack.name}: right answers {sum(right, Counter())}, wrong ones {sum(wrong, Counter())}")
     return judged(type(stack), right, wrong)
 
@@ -518,7 +524,7 @@ def judged(kind: type[Stack], right: list[Counter[str]], wrong: list[Counter[str
     """Return what storms of right and of wrong answers show; fail where that cannot be."""
     twice = sum(said["accepted"] > 1 for said in right)
     never = sum(said["accepted"] == 0 for said in right)
-    compared = max(said["compared"] for said in wrong)
+    compared = max((said["compared"] for said in wrong), default=0)
     assert not any(said["accepted"] for said in wrong), f"{kind.name} accepted a wrong answer"
     if issubclass(kind, Ours):
         found = f"accepted twice {twice}, for nobody {never}, compared {compared}"
@@ -528,8 +534,11 @@ def judged(kind: type[Stack], right: list[Counter[str]], wrong: list[Counter[str
     return [
         figure("8 right answers at once: accepted twice or more", kind, twice, f"of {len(right)}"),
         figure("accepted for nobody", kind, never, f"of {len(right)}"),
-        figure("64 wrong answers at once: compared", kind, compared, f"(limit {kind.limit})"),
-    ]
+        figure(
+            "64 wrong answers at once: compared", kind, compared,
+            f"(limit {kind.limit}; {len(wrong)} codes)",
+        ),
+    ]  # fmt: skip
 
 
 def show(rows: list[Row]) -> None:

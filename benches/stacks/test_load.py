@@ -29,7 +29,7 @@ def test_storms_are_counted_by_code() -> None:
     wrong = [Counter(compared=5, refused=59), Counter(compared=11, refused=53)]
     twice, never, compared = load.judged(load.Naive, storms(1, 3, 0, 8), wrong)
     assert (twice["value"], twice["unit"]) == (2, "of 4")
-    assert (never["value"], compared["value"], compared["unit"]) == (1, 11, "(limit 5)")
+    assert (never["value"], compared["value"], compared["unit"]) == (1, 11, "(limit 5; 2 codes)")
 
 
 def test_a_storm_that_shows_nothing_of_a_naive_view_is_none() -> None:
