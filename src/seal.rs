@@ -271,6 +271,14 @@ mod tests {
     }
 
     #[test]
+    fn a_cell_that_was_not_asked_for_is_no_cell() {
+        let cells = [None];
+        let opened = opened(&cells, 1).unwrap();
+        assert!(opened.at(0).is_ok_and(|cell| cell.body().is_none()));
+        assert!(matches!(opened.at(1), Err(Error::Tampered)));
+    }
+
+    #[test]
     fn a_cell_has_a_version_and_a_body_within_its_bound() {
         assert!(opened(&[cell(1, store::MAX_BODY)], 1).is_ok());
         assert!(opened(&[cell(1, store::MAX_BODY + 1)], 1).is_err());
