@@ -6,7 +6,7 @@ use crate::keys::{Cells, KeyRing, Names, RingNumber};
 use crate::{Binding, Engine, Error};
 
 /// A binding with the names of its cells under one key ring, made by [`Engine::bind`]: an operation that takes
-/// it saves six hashes, ten under the default rate limits.
+/// it saves six compressions of SHA-256, ten under the default rate limits.
 ///
 /// It is for one request, in which a code is issued and the delivery reported, or one is judged and the status
 /// asked for: a binding that is kept from a login to a signature is not the binding as it is *now*. It is
