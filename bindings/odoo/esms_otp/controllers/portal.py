@@ -7,10 +7,10 @@ from odoo.addons.portal.controllers.portal import CustomerPortal
 from odoo.http import content_disposition, request
 
 from .. import contract
+from ..models.mixin import LISTED
 from .main import _allowed, _Answered
 
 _PAGE = "/my/esms_otp/<string:model>/<string:record>/<string:field>"
-_LISTED = 80
 _NAMED = {"type": "http", "auth": "user", "methods": ["GET"], "website": True, "sitemap": False}
 
 
@@ -25,7 +25,7 @@ class EsmsOtpPortal(CustomerPortal):
     def esms_otp_list(self, **_query):
         """List what waits for the user's signature, and what the user has signed."""
         signed = request.env["esms.otp.signature"].search(
-            [("user_id", "=", request.env.uid)], limit=_LISTED
+            [("user_id", "=", request.env.uid)], limit=LISTED
         )
         signatures = [
             (_place(row.model, row.res_id, row.field), row)
@@ -82,7 +82,7 @@ class EsmsOtpPortal(CustomerPortal):
             "X-Frame-Options": "SAMEORIGIN",
             "Cache-Control": "no-store",
         }
-        return request.make_response(document.raw or b"", headers=headers)
+        return request.make_response(document.raw, headers=headers)
 
 
 def _asked(model, record, field, redirect_url=None):
@@ -106,7 +106,7 @@ def _waiting():
         for record in model._esms_otp_waiting(name)._filtered_access(policy.access):
             if env["esms.otp.policy"]._for_field(record, name) == policy:
                 found.append((_place(model._name, record.id, name), record, label))
-    return found[:_LISTED]
+    return found[:LISTED]
 
 
 def _place(model, record, field):

@@ -1,4 +1,5 @@
 import hashlib
+from typing import NamedTuple
 
 import otp_engine as otp
 
@@ -9,6 +10,17 @@ from odoo.tools.misc import format_amount, format_date, format_datetime
 from .. import signed_record
 from ..engine import engine
 from ..store import opened
+
+#: As much as the portal lists of each kind.
+LISTED = 80
+
+
+class Document(NamedTuple):
+    """A document that is approved: what it is called, its bytes, and its media type."""
+
+    name: str
+    raw: bytes
+    mimetype: str
 
 
 class EsmsOtpMixin(models.AbstractModel):
@@ -26,16 +38,27 @@ class EsmsOtpMixin(models.AbstractModel):
         return None
 
     def _esms_otp_document(self, field):
-        """Return the attachment that is approved, if there is one; its digest is signed content.
+        """Return the `Document` that is approved, or None; its digest is signed content.
 
-        It is asked for with superuser rights, and shown to whoever may sign.
+        It is asked for with superuser rights, and shown to whoever may sign. Its bytes must be the
+        same each time: keep a document that is printed, as an attachment.
         """
-        return self.env["ir.attachment"]
+        return None
 
     @api.model
     def _esms_otp_waiting(self, field):
-        """Return the records whose field waits for the present user; the portal lists them."""
-        return self.browse()
+        """Return the records whose field waits for the present user; the portal lists them.
+
+        By default what a portal user may read and has not signed, the newest first: others may read
+        far more than waits for them. The portal leaves out what the policy does not let them sign.
+        """
+        if not self.env.user.share:
+            return self.browse()
+        signatures = self.env["esms.otp.signature"].sudo()
+        place = [("model", "=", self._name), ("field", "=", field)]
+        signed = signatures._search([*place, ("user_id", "=", self.env.uid)])
+        unsigned = [("id", "not in", signed.subselect("res_id"))]
+        return self.search(unsigned, order="id desc", limit=LISTED)
 
     def _esms_otp_shown(self, field):
         """Return what the page shows as approved: pairs of a label and a text.

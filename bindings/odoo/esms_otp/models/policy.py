@@ -192,12 +192,16 @@ class EsmsOtpPolicy(models.Model):
         """Return the bytes of what is approved, or None if nothing but the field itself is."""
         plain = record.with_env(self.env(user=SUPERUSER_ID, context={}))
         content, document = plain._esms_otp_content(field), plain._esms_otp_document(field)
-        if content is not None or not (self.content_field_ids or document):
-            return content
+        digest = hashlib.sha256(document.raw).hexdigest() if document else None
+        if content is not None:  # which may be the document itself
+            is_in = digest is None or content == document.raw
+            return content if is_in else content + f"\n{digest}".encode()
+        if not (self.content_field_ids or document):
+            return None
         names = sorted(self.content_field_ids.mapped("name"))
         values = plain.read(names or ["id"], load=None)[0]
         if document:
-            values["/document"] = hashlib.sha256(document.raw or b"").hexdigest()
+            values["/document"] = digest
         return json.dumps(values, default=_text, ensure_ascii=False, sort_keys=True).encode()
 
     def _binding(self, record, field, user, tenant):

@@ -1,4 +1,6 @@
 from odoo import api, fields, models
+from odoo.addons.esms_otp.models.mixin import Document
+from odoo.tools.misc import format_amount
 
 SIGNED_FIELD = "client_schedule_esms_otp_signature_ids"
 
@@ -34,7 +36,13 @@ class LoanApplication(models.Model):
     document_id = fields.Many2one("ir.attachment", string="Offer")
 
     def _esms_otp_document(self, field):
-        return self.document_id
+        offer = self.document_id
+        return Document(offer.name, offer.raw or b"", offer.mimetype) if offer else None
+
+    def _esms_otp_subject(self, field):
+        # Not its name: a phone could take digits of it for the code.
+        amount = format_amount(self.env, self.amount, self.currency_id)
+        return self.env._("a loan of %s", amount.replace("\xa0", " "))
 
     @api.model
     def _esms_otp_waiting(self, field):

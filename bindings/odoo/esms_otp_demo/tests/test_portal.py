@@ -1,5 +1,7 @@
 """The portal shows what is approved, and lists what waits for a signature."""
 
+from odoo import api
+from odoo.addons.esms_otp.models.mixin import EsmsOtpMixin as MIXIN
 from odoo.exceptions import UserError
 
 from .common import FIELD, MODEL, RouteCase
@@ -60,6 +62,41 @@ class TestPortal(RouteCase):
         self.assertEqual(self.loan._esms_otp_standing(FIELD), "current")
         self.loan.document_id = False
         self.assertEqual(self.loan._esms_otp_standing(FIELD), "stale")
+
+    def test_case_485_so_does_it_beside_content_that_the_model_says(self):
+        for content in (b"I accept", PDF):  # PDF: what is approved is the document alone
+            self.patch(self.registry[MODEL], "_esms_otp_content", lambda *_, said=content: said)
+            self.loan.document_id = self.document()
+            self.assertEqual(self.policy._content(self.loan, FIELD).count(PDF), content == PDF)
+            self.clock.turn(60)
+            self.send()
+            code = self.gateway.code
+            self.loan.document_id = self.document(raw=PDF + b" of more")
+            self.assertEqual(self.verify(code)["status"], 400)
+
+    def test_case_485_the_message_names_what_the_page_shows(self):
+        self.policy.template = "#otp# is your code for #subject#."
+        self.loan.amount = 25000
+        sentence = self.loan.with_user(self.borrower)._esms_otp_subject(FIELD)
+        self.assertIn("25,000.00", sentence)
+        self.assertIn(sentence, self.url_open(self.page).text)
+        self.send()
+        self.assertIn(f"is your code for {sentence}.", self.gateway.sent[-1][1])
+
+    def test_case_486_without_a_hook_what_a_portal_user_has_not_signed_waits(self):
+        hook = MIXIN._esms_otp_waiting
+        self.patch(self.registry[MODEL], "_esms_otp_waiting", api.model(hook))
+        model = self.env[MODEL]
+        others = self.loan.copy({"user_id": self.other.id})
+        inside = self.env.ref("base.user_admin")
+        self.assertIn(self.loan, model.with_user(self.borrower)._esms_otp_waiting(FIELD))
+        self.assertNotIn(others, model.with_user(self.borrower)._esms_otp_waiting(FIELD))
+        self.assertFalse(model.with_user(inside)._esms_otp_waiting(FIELD), "all may be read there")
+        self.send()
+        self.verify(self.gateway.code)
+        self.assertNotIn(self.loan, model.with_user(self.borrower)._esms_otp_waiting(FIELD))
+        waiting = self.url_open("/my/esms_otp").text.split("What you have signed")[0]
+        self.assertNotIn(self.page, waiting)
 
     def test_case_329_the_portal_lists_what_waits_and_what_is_signed(self):
         before = self.url_open("/my/esms_otp").text
