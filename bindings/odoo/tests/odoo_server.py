@@ -174,9 +174,9 @@ class Server:
 
     def armed(self):
         """Return the faults that did not strike."""
-        return sorted(path.name for path in self.faults.iterdir() if path.name != "runs")
+        return sorted(path.name for path in self.faults.iterdir() if path.suffix)
 
-    def runs(self):
-        """Return the path and process of every handler run so far."""
-        runs = self.faults / "runs"
+    def runs(self, what="runs"):
+        """Return the path and process of every run so far of a handler, or of the `hooks`."""
+        runs = self.faults / what
         return [line.split() for line in runs.read_text().splitlines()] if runs.exists() else []

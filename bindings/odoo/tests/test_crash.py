@@ -4,7 +4,7 @@ import time
 
 import pytest
 import requests
-from client import ALREADY, GENERATED
+from client import ALREADY, GENERATED, at_once, signatures
 
 COOLDOWN = 15
 
@@ -43,6 +43,58 @@ def test_a_worker_killed_after_the_message_does_not_send_it_again(server, borrow
     assert borrower.send()["message"] == ALREADY
     assert len(gateway.to(borrower.mobile)) == 1
     assert borrower.verify(gateway.code(borrower.mobile))["status"] == 200
+
+
+def test_case_490_a_worker_killed_after_the_signature_still_owes_what_follows(
+    server, database, admin, borrower, gateway
+):
+    """The row of the outbox came with the signature, and goes with what it brings about."""
+
+    def state():
+        [loan] = admin.call("loan.application", "read", borrower.records, ["state"])
+        return loan["state"]
+
+    def run_what_is_due():
+        database.query("UPDATE esms_otp_outbox SET next_at = now() - interval '1 day'")
+        _, cron = admin.call(
+            "ir.model.data", "check_object_reference", "esms_otp", "ir_cron_outbox"
+        )
+        admin.call("ir.cron", "method_direct_trigger", [cron])
+
+    borrower.send()
+    server.arm("kill_in_hook", times=2)
+    with pytest.raises(requests.ConnectionError):
+        borrower.verify(gateway.code(borrower.mobile))
+    assert signatures(database, borrower.record) == 1, "the answer was lost, the signature was not"
+    assert (state(), len(owed(database, borrower))) == ("draft", 1)
+    with pytest.raises(requests.ConnectionError):
+        run_what_is_due()
+    assert (state(), len(owed(database, borrower))) == ("draft", 1)
+    run_what_is_due()
+    assert (state(), len(owed(database, borrower))) == ("accepted", 0)
+
+
+def owed(database, borrower):
+    """Return the rows of the outbox of a borrower's record."""
+    return database.query(
+        """SELECT esms_otp_outbox.id FROM esms_otp_outbox
+        JOIN esms_otp_signature ON signature_id = esms_otp_signature.id WHERE res_id = %s""",
+        borrower.record,
+    )
+
+
+def test_case_490_four_who_run_at_once_what_follows_run_it_once(
+    server, database, admin, borrower, gateway
+):
+    borrower.send()
+    server.arm("kill_in_hook")
+    with pytest.raises(requests.ConnectionError):
+        borrower.verify(gateway.code(borrower.mobile))
+    before, [row] = len(server.runs("hooks")), owed(database, borrower)
+    server.arm("slow_hook")
+    at_once([lambda: admin.call("esms.otp.outbox", "action_retry", row)] * 4)
+    assert len(server.runs("hooks")) - before == 1
+    assert owed(database, borrower) == []
 
 
 def test_a_refusal_by_the_gateway_is_a_502_and_refunded(server, borrower, gateway):

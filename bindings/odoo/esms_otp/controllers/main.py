@@ -25,7 +25,7 @@ from odoo.tools import config
 from .. import contract, hold, journal, signed_record
 from ..engine import engine, hearing, with_causes
 from ..gateway import Timeout
-from ..models import limits
+from ..models import limits, outbox
 from ..models.ir_http import AUTH, CORS
 from ..models.signature import Projection, SignedAlready
 from ..recipient import NoMobile
@@ -246,6 +246,7 @@ def _verify(asked):
         return contract.rejected(verdict, _now())
     url = _write_down(journal.redirect_url, registry, verdict.challenge_id)
     _tell_record(registry, case.place, row.signature_id)
+    _write_down(outbox.run, registry, row.signature_id)
     return contract.verified(verdict, signature_id=row.signature_id, redirect_url=url)
 
 

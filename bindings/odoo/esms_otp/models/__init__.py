@@ -7,6 +7,7 @@ from . import (
     ir_module_module,
     log,
     mixin,
+    outbox,
     policy,
     res_company,
     res_config_settings,

@@ -79,13 +79,25 @@ class EsmsOtpMixin(models.AbstractModel):
     def _esms_otp_verified(self, field, signature):
         """Act on a signature, in a transaction of its own, with the rights of the signer.
 
-        It comes after the commit of the verification and may run again. What it raises is logged
-        and undoes nothing: where it matters, ask `_esms_otp_check_signed` when it is needed.
+        It comes after the commit of the verification, and its effects are there at most once: what
+        it raises is logged and undoes nothing, and where the process dies first it never runs.
+        For what must not be lost override `_esms_otp_signed`.
         """
         if isinstance(self, self.env.registry["mail.thread"]):
             label = self._fields[field]._description_string(self.env)
             body = self.env._("Signed by one-time code: %s", label)
             self.sudo().message_post(body=body)
+
+    def _esms_otp_signed(self, field, signature):
+        """Act on a signature, in a transaction of its own, with the rights of the signer.
+
+        It runs after the commit of the verification until it has ended once without an error: what
+        it raises is shown to officers, and a scheduled action runs it again. What it writes into
+        the database is there once, since the row that owes it goes in the same commit. What it does
+        outside, such as a request to another server, may happen again: name that by the id of
+        `signature`, and let the other side ignore a repetition. It asks nobody: it runs without a
+        request.
+        """
 
     def _esms_otp_check_allowed(self, field):
         """Raise UserError if the record may not be signed now: an offer that is over, say.

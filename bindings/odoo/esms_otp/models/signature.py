@@ -11,6 +11,7 @@ from odoo.fields import Domain
 from .. import journal, signed_record
 from ..engine import engine, hearing
 from ..store import opened
+from .outbox import OWED
 
 _logger = logging.getLogger(__name__)
 # What an erasure takes: the details of a person, and the signature that they drew.
@@ -38,6 +39,8 @@ class SignedAlready(otp.UnavailableError):
 class Projection:
     """The row of a signature record, written in the commit that writes the record.
 
+    With it goes the row of the outbox: what follows is owed if and only if there is a signature.
+
     ``once`` says that what is signed is not signed again, unless its content has changed.
     """
 
@@ -60,7 +63,8 @@ class Projection:
         # The ORM keeps the base64 text of a binary in its bytea.
         values["image"] = base64.b64encode(self.image) if self.image else None
         cr.execute(_INSERT, values, log_exceptions=False)
-        self.signature_id = cr.fetchone()[0]
+        self.signature_id = values["signature_id"] = cr.fetchone()[0]
+        cr.execute(OWED, values, log_exceptions=False)
 
     def _check_first(self, cr, values):
         # The commit has written the page of the field, whose row is locked until it ends: whoever

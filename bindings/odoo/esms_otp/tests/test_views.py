@@ -7,8 +7,8 @@ class TestViews(TransactionCase):
         menus = self.env["ir.ui.menu"]
         of_each = {
             "user": {"generation", "signature"},
-            "officer": {"generation", "signature", "log", "policy"},
-            "manager": {"generation", "signature", "log", "policy", "gateway"},
+            "officer": {"generation", "signature", "outbox", "log", "policy"},
+            "manager": {"generation", "signature", "outbox", "log", "policy", "gateway"},
         }
         for role, names in of_each.items():
             user = self.env["res.users"].create(

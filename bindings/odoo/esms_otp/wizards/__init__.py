@@ -1,1 +1,1 @@
-from . import reset
+from . import drop, reset

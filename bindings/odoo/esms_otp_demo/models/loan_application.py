@@ -48,8 +48,8 @@ class LoanApplication(models.Model):
     def _esms_otp_waiting(self, field):
         return self.search([("user_id", "=", self.env.uid), ("state", "=", "draft")])
 
-    def _esms_otp_verified(self, field, signature):
-        result = super()._esms_otp_verified(field, signature)
+    def _esms_otp_signed(self, field, signature):
+        result = super()._esms_otp_signed(field, signature)
         if field == SIGNED_FIELD:
             self.sudo().state = "accepted"
         return result

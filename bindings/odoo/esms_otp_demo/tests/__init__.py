@@ -9,6 +9,7 @@ from . import (
     test_limits,
     test_login,
     test_mixin,
+    test_outbox,
     test_passed_on,
     test_policy,
     test_portal,

@@ -37,13 +37,13 @@ def strikes(name):
     return False
 
 
-def record_run(path):
-    """Leave a line for each run of a handler, with the process that ran it."""
+def record_run(path, what="runs"):
+    """Leave a line for each run of a handler or of another kind, with the process that ran it."""
     folder = _folder()
     if folder is None:
         return
     # One short append is one write: lines of several workers never mix.
-    with (folder / "runs").open("ab", buffering=0) as runs:
+    with (folder / what).open("ab", buffering=0) as runs:
         runs.write(f"{path} {os.getpid()}\n".encode())
 
 
