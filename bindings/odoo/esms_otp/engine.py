@@ -83,6 +83,11 @@ def check_keys(store: otp.Store, database: str, opened: object) -> None:
     checked[database] = opened
 
 
+def check_files() -> None:
+    """Read the key files anew, as the next start will; NotConfigured says what is wrong."""
+    _make()
+
+
 def public_jwks() -> str:
     """Return the public half of the key that signs records, as a JWK set."""
     return _of_process().signing_key.public_jwks

@@ -94,13 +94,21 @@ def delivered(
         )
 
 
-def heard(registry: Registry, events: Iterable[otp.Event], company_id: int | None) -> None:
-    """Write down events, and what they say of the state of a challenge."""
+def heard(
+    registry: Registry,
+    events: Iterable[otp.Event],
+    company_id: int | None,
+    reason: str | None = None,
+) -> None:
+    """Write down events, and what they say of the state of a challenge.
+
+    ``reason`` is an administrator's, of events that bring none of their own.
+    """
     events = list(events)
     if not events:
         return
     with transaction(registry) as cr:
-        _log(cr, events, company_id)
+        _log(cr, events, company_id, reason)
         for event in events:
             state = _STATES.get(event.kind)
             if event.kind == "rejected" and event.rejection == "expired":
@@ -136,13 +144,18 @@ def receipt(registry: Registry, token: str, state: str, at: datetime) -> bool:
         return cr.rowcount == 1
 
 
-def _log(cr: BaseCursor, events: Iterable[otp.Event], company_id: int | None) -> None:
+def _log(
+    cr: BaseCursor,
+    events: Iterable[otp.Event],
+    company_id: int | None,
+    reason: str | None = None,
+) -> None:
     for event in events:
         target = event.target
         values = {
             "at": _naive(event.at),
             "kind": event.kind,
-            "reason": event.refusal_reason or event.rejection or event.reset_reason,
+            "reason": event.refusal_reason or event.rejection or event.reset_reason or reason,
             "count": event.count,
             "mixed_scripts": event.mixed_scripts,
             "refunded": event.refunded,

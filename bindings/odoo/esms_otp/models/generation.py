@@ -63,17 +63,13 @@ class EsmsOtpGeneration(models.Model):
             over = row.state == "pending" and row.expires_at <= now
             row.shown_state = "expired" if over else row.state
 
-    def action_unlock(self):
-        """Lift what wrong codes put on the users of these rows."""
+    def action_unlock(self, reason):
+        """Lift what wrong codes put on the users of these rows; the events tell the reason."""
         if not self.env.user.has_group("esms_otp.group_esms_otp_manager"):
             raise UserError(self.env._("Only a manager of signing codes may unlock users."))
         self.check_access("read")
-        tenant = self.env["esms.otp.cell"]._tenant()
         for user, rows in self.grouped("user_id").items():
-            with hearing() as events, opened(self.env.registry) as store:
-                engine().unlock(store, tenant, str(user.id))
-            journal.heard(self.env.registry, events, rows[:1].company_id.id)
-            _logger.info("user %s unlocked user %s", self.env.uid, user.id)
+            user._esms_otp_unlock(reason, rows[:1].company_id)
         return True
 
     def action_reset(self, reason):

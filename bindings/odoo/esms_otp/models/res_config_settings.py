@@ -4,7 +4,7 @@ from odoo import api, fields, models
 from odoo.exceptions import ValidationError
 
 from .. import hold
-from . import limits, origins
+from . import health, limits, origins
 
 
 def _limit(name, label):
@@ -16,6 +16,7 @@ def _limit(name, label):
 class ResConfigSettings(models.TransientModel):
     _inherit = "res.config.settings"
 
+    esms_otp_health = fields.Html("Health", compute="_compute_esms_otp_health")
     esms_otp_gateway_id = fields.Many2one(related="company_id.esms_otp_gateway_id", readonly=False)
     esms_otp_mask_recipient = fields.Boolean(
         related="company_id.esms_otp_mask_recipient", readonly=False
@@ -48,6 +49,10 @@ class ResConfigSettings(models.TransientModel):
         "Hold of rejections", config_parameter="esms_otp.rejection_hold", default=hold.DEFAULT
     )
     esms_otp_allowed_origins = fields.Char("Allowed origins", config_parameter=origins.PARAMETER)
+
+    @api.depends("company_id")
+    def _compute_esms_otp_health(self):
+        self.esms_otp_health = health.shown(self.env)
 
     @api.constrains("esms_otp_gateway_wait")
     def _check_esms_otp_gateway_wait(self):

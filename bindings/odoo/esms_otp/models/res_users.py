@@ -1,9 +1,17 @@
+import logging
+
 import otp_engine as otp
 
 from odoo import api, fields, models
 from odoo.exceptions import ValidationError
 
+from .. import journal
+from ..engine import PURPOSE, engine, hearing
 from ..recipient import international
+from ..store import opened
+from . import reasons
+
+_logger = logging.getLogger(__name__)
 
 
 class ResUsers(models.Model):
@@ -21,16 +29,39 @@ class ResUsers(models.Model):
     def _check_esms_otp_mobile(self):
         for user in self.filtered("esms_otp_mobile"):
             try:
-                mobile = international(user.esms_otp_mobile, user._esms_otp_country_code())
-                otp.Binding(
-                    tenant="-",
-                    purpose="-",
-                    target=otp.Target("-", "-", "-"),
-                    user="-",
-                    mobile=mobile,
-                )
+                user._esms_otp_number("-")
             except ValueError as error:
                 raise ValidationError(str(error)) from error
+
+    def _esms_otp_number(self, tenant):
+        """Return a binding that names the signing mobile, and no record."""
+        return otp.Binding(
+            tenant=tenant,
+            purpose=PURPOSE,
+            target=otp.Target("-", "-", "-"),
+            user=str(self.id or "-"),
+            mobile=international(self.esms_otp_mobile, self._esms_otp_country_code()),
+        )
+
+    def _esms_otp_unlock(self, reason, company):
+        """Lift what wrong codes put on the user; the events of the company tell the reason."""
+        reason = reasons.checked(self.env, reason)
+        with hearing() as events, opened(self.env.registry) as store:
+            engine().unlock(store, self.env["esms.otp.cell"]._tenant(), str(self.id))
+        journal.heard(self.env.registry, events, company.id, reason)
+        _logger.info("user %s unlocked user %s", self.env.uid, self.id)
+
+    def _esms_otp_reset(self, reason, company):
+        """Lift locks and limits of the user, and of the signing mobile if there is one."""
+        reason = reasons.checked(self.env, reason)
+        tenant = self.env["esms.otp.cell"]._tenant()
+        number = self._esms_otp_number(tenant) if self.esms_otp_mobile else None
+        with hearing() as events, opened(self.env.registry) as store:
+            engine().reset_user(store, tenant, str(self.id), reason)
+            if number:
+                engine().reset_recipient(store, number, reason)
+        journal.heard(self.env.registry, events, company.id)
+        _logger.info("user %s reset user %s", self.env.uid, self.id)
 
     def _esms_otp_country_code(self):
         """Return the calling code for numbers without one, 0 if no country is known."""

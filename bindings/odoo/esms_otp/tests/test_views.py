@@ -7,8 +7,8 @@ class TestViews(TransactionCase):
         menus = self.env["ir.ui.menu"]
         of_each = {
             "user": {"generation", "signature"},
-            "officer": {"generation", "signature", "outbox", "log", "policy"},
-            "manager": {"generation", "signature", "outbox", "log", "policy", "gateway"},
+            "officer": {"generation", "signature", "outbox", "log", "figures", "policy"},
+            "manager": {"generation", "signature", "outbox", "log", "figures", "policy", "gateway"},
         }
         for role, names in of_each.items():
             user = self.env["res.users"].create(
@@ -33,5 +33,5 @@ class TestViews(TransactionCase):
 
     def test_the_settings_show_what_can_be_set(self):
         arch = self.env["res.config.settings"].get_view()["arch"]
-        for name in ("gateway_id", "mask_recipient", "generation_days", "log_days"):
+        for name in ("health", "gateway_id", "mask_recipient", "generation_days", "log_days"):
             self.assertIn(f'name="esms_otp_{name}"', arch)

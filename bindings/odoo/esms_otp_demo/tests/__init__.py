@@ -5,6 +5,7 @@ from . import (
     test_contract_verify,
     test_envelope,
     test_guard,
+    test_health,
     test_journal,
     test_limits,
     test_login,

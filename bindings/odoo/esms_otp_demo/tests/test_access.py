@@ -230,8 +230,8 @@ class TestAccess(OtpCase):
                 with self.assertRaises(UserError):
                     signature.with_user(user).action_erase()
                 with self.assertRaises(UserError):
-                    generation.with_user(user).action_unlock()
+                    generation.with_user(user).action_unlock("why")
         self.assertTrue(signature.signer_name)
-        generation.with_user(self.manager).action_unlock()
+        generation.with_user(self.manager).action_unlock("why")
         signature.with_user(self.manager).action_erase()
         self.assertFalse(signature.signer_name)

@@ -122,11 +122,12 @@ class TestPurge(OtpCase):
         binding = self.policy._binding(self.loan, FIELD, self.borrower, tenant)
         with main.opened(self.registry) as store:
             self.assertEqual(engine.issue(store, binding).reason, "locked")
-        row.action_unlock()
+        row.action_unlock("the borrower was called back")
         with main.opened(self.registry) as store:
             self.assertTrue(engine.issue(store, binding))
         log = self.env["esms.otp.log"].search([("kind", "=", "unlocked")])
         self.assertEqual(log.user_id, self.borrower)
+        self.assertEqual(log.reason, "the borrower was called back")
 
     def test_case_331_a_reset_lifts_what_holds_user_number_and_field_up(self):
         tenant = self.env["esms.otp.cell"]._tenant()

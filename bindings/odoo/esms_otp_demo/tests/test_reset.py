@@ -31,7 +31,8 @@ class TestReset(OtpCase):
         )
 
     def staff(self, role):
-        groups = self.env.ref(f"esms_otp.group_esms_otp_{role}")
+        groups = self.env.ref(f"esms_otp.group_esms_otp_{role}", raise_if_not_found=False)
+        groups = groups or self.env.ref("base.group_user")
         return self.env["res.users"].create(
             {"name": role, "login": f"otp_{role}", "group_ids": [Command.set(groups.ids)]}
         )
@@ -107,3 +108,78 @@ class TestReset(OtpCase):
         with self.assertRaisesRegex(UserError, "mobile is not registered"):
             self.row.with_user(self.manager).action_reset(WHY)
         self.assertFalse(self.env["esms.otp.log"].search([("reason", "=", WHY)]))
+
+    def test_case_491_a_manager_unlocks_a_user_by_a_button_of_the_user_and_says_why(self):
+        engine, binding = self.lock()
+        action = self.env.ref("esms_otp.esms_otp_unlock_action")
+        wizard = (
+            self.env[action.res_model]
+            .with_user(self.manager)
+            .with_context(
+                active_model="res.users", active_ids=self.borrower.ids, default_is_unlock=True
+            )
+        )
+        for reason in ("  ", "a\nb", "x" * 257):
+            asked = wizard.create({"reason": reason})
+            with self.subTest(reason), self.assertRaisesRegex(UserError, "1 to 256 bytes"):
+                asked.action_reset()
+        # The number keeps its own limit, which no unlock lifts.
+        self.assertEqual(self.refused(engine, binding), "locked")
+        form = Form(wizard)
+        form.reason = WHY
+        form.save().action_reset()
+        log = self.env["esms.otp.log"].search([("reason", "=", WHY)])
+        self.assertEqual((log.kind, log.user_id), ("unlocked", self.borrower))
+        self.assertEqual(self.refused(engine, binding), "locked", "the number still is")
+
+    def test_case_491_a_reset_of_a_user_lifts_the_limits_of_the_number_too(self):
+        engine, binding = self.lock()
+        wizard = self.env["esms.otp.reset"].with_user(self.manager)
+        wizard = wizard.with_context(active_model="res.users", active_ids=self.borrower.ids)
+        form = Form(wizard)
+        form.reason = WHY
+        form.save().action_reset()
+        self.assertIsNone(self.refused(engine, binding))
+        log = self.env["esms.otp.log"].search([("reason", "=", WHY)])
+        self.assertEqual(set(log.mapped("kind")), {"user_reset", "recipient_reset"})
+
+    def test_case_491_a_user_without_a_number_is_reset_as_well(self):
+        self.lock()
+        self.borrower.esms_otp_mobile = False
+        self.borrower.with_user(self.manager)._esms_otp_reset(WHY, self.env.company)
+        log = self.env["esms.otp.log"].search([("reason", "=", WHY)])
+        self.assertEqual(log.mapped("kind"), ["user_reset"])
+
+    def test_case_491_the_buttons_are_on_the_form_of_a_user_for_managers_alone(self):
+        users = self.env["res.users"]
+        system = self.staff("keeper")
+        for groups, found in (
+            ("esms_otp.group_esms_otp_manager", True),
+            ("esms_otp.group_esms_otp_officer", False),
+        ):
+            system.group_ids = self.env.ref(groups) | self.env.ref("base.group_erp_manager")
+            view = self.env.ref("base.view_users_form")
+            arch = users.with_user(system).get_view(view.id)["arch"]
+            for action in ("unlock", "reset"):
+                name = f'name="{self.env.ref(f"esms_otp.esms_otp_{action}_action").id}"'
+                self.assertEqual(name in arch, found, groups)
+
+    def lock(self):
+        """Lock user and number by 15 wrong codes."""
+        tenant = self.env["esms.otp.cell"]._tenant()
+        binding = self.policy._binding(self.loan, FIELD, self.borrower, tenant)
+        engine = engine_module.engine()
+        with main.opened(self.registry) as store:
+            for _ in range(3):
+                code = engine.issue(store, binding).code
+                for _ in range(5):
+                    engine.verify(store, binding, f"{(int(code) + 1) % 10**6:06}")
+                self.clock.turn(900)
+        self.assertEqual(self.refused(engine, binding), "locked")
+        return engine, binding
+
+    def refused(self, engine, binding):
+        """Return why no code is sent, None if one is."""
+        with main.opened(self.registry) as store:
+            issued = engine.issue(store, binding)
+        return None if issued else issued.reason

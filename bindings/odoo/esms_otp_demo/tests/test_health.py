@@ -1,0 +1,149 @@
+"""Health in the settings: what is wrong is named, with what to do about it."""
+
+import os
+from datetime import timedelta
+from unittest.mock import patch
+
+from odoo import Command, fields
+from odoo.addons.esms_otp import engine as engine_module
+from odoo.addons.esms_otp.models import health
+from odoo.tests import tagged
+
+from .common import FIELD, MODEL, OtpCase
+
+
+@tagged("at_install", "-post_install")
+class TestHealth(OtpCase):
+    def setUp(self):
+        super().setUp()
+        self.gateway_row.sudo().write({"provider": "esms", "user": "key", "password": "secret"})
+        self.cron = self.env.ref("esms_otp.ir_cron_purge")
+        self.cron.write({"active": True, "lastcall": fields.Datetime.now(), "failure_count": 0})
+        self.message("0")
+
+    def message(self, status, minutes_ago=0):
+        moment = fields.Datetime.now() - timedelta(minutes=minutes_ago)
+        return self.env["esms.otp.generation"].create(
+            {
+                "generation": f"gen_{status}",
+                "model": MODEL,
+                "field": FIELD,
+                "res_id": self.loan.id,
+                "state": "pending",
+                "gateway_status": status,
+                "issued_at": moment,
+                "expires_at": moment,
+                "user_id": self.borrower.id,
+                "company_id": self.env.company.id,
+            }
+        )
+
+    def found(self, level=None):
+        self.env.flush_all()
+        self.env.invalidate_all()
+        return [text for found, text in health.checks(self.env) if level in (None, found)]
+
+    def assertNamed(self, level, *parts):
+        [text] = self.found(level)
+        for part in parts:
+            self.assertIn(part, text)
+
+    def test_case_491_where_all_is_well_nothing_else_is_said(self):
+        self.assertEqual(len(self.found(health.GOOD)), 5, self.found())
+        self.assertEqual(len(self.found()), 5)
+
+    def test_case_491_a_key_file_that_is_gone_is_named(self):
+        gone = {engine_module.KEYS_FILE: "/nowhere/keys.json"}
+        with patch.dict(os.environ, gone):  # this process has read it before
+            self.assertNamed(health.BAD, "ESMS_OTP_KEYS_FILE cannot be read", "Nothing can be")
+
+    def test_case_491_keys_of_another_database_are_named(self):
+        self.sign()
+        self.env.cr.execute("DELETE FROM esms_otp_cell WHERE discard_after IS NULL")
+        self.assertNamed(health.BAD, "before its keys were marked", "_adopt_store()")
+        engine_module.forget()
+
+    def test_case_491_a_gateway_that_cannot_send_is_named(self):
+        self.gateway_row.password = False
+        self.assertNamed(health.BAD, "has no key or no secret", "Configuration / Gateways")
+        self.gateway_row.provider = "log"
+        self.assertNamed(health.WARNING, "sends nothing")
+        self.gateway_row.active = False
+        self.assertNamed(health.BAD, f"Gateway: {self.env.company.name} has none")
+        self.env.company.esms_otp_gateway_id = False
+        self.assertNamed(health.BAD, f"Gateway: {self.env.company.name} has none")
+
+    def test_case_491_a_message_that_was_refused_is_named_until_one_is_taken(self):
+        self.message("5", minutes_ago=-1)
+        self.assertNamed(health.BAD, "status 5, no credit", "the gateway's account")
+        self.message("conn", minutes_ago=-2)
+        self.assertNamed(health.BAD, "status conn, unknown")
+        self.message("00", minutes_ago=-3).gateway_status = "0"
+        self.assertFalse(self.found(health.BAD))
+
+    def test_case_491_where_no_message_was_answered_it_says_so(self):
+        self.env["esms.otp.generation"].search([]).unlink()
+        self.message("")
+        self.assertNamed(health.WARNING, "answered none yet")
+
+    def test_case_491_what_follows_a_signature_and_is_late_is_named(self):
+        self.sign()
+        self.assertFalse(self.found(health.BAD) + self.found(health.WARNING), "it has just come")
+        self.age(minutes=20)
+        self.assertNamed(health.WARNING, "1 wait", "the scheduled action does not run")
+        self.env.cr.execute("UPDATE esms_otp_outbox SET error = 'The bank is closed'")
+        self.age(days=2)
+        self.assertNamed(health.BAD, "The bank is closed")
+        self.env["esms.otp.outbox"].search([]).action_drop("by hand")
+        self.assertFalse(self.found(health.BAD), "what was dropped waits for nothing")
+
+    def age(self, **ago):
+        then = fields.Datetime.now() - timedelta(**ago)
+        self.env.cr.execute("ALTER TABLE esms_otp_signature DISABLE TRIGGER USER")
+        self.env.cr.execute("UPDATE esms_otp_signature SET verified_at = %s", [then])
+        self.env.cr.execute("ALTER TABLE esms_otp_signature ENABLE TRIGGER USER")
+
+    def test_case_491_a_purge_that_does_not_run_is_named(self):
+        self.cron.lastcall = fields.Datetime.now() - timedelta(days=2)
+        self.assertNamed(health.BAD, "it ran last at", "scheduled actions?")
+        self.cron.lastcall = False
+        self.assertNamed(health.WARNING, "has not run yet")
+        self.cron.failure_count = 2
+        self.assertNamed(health.BAD, "it failed the last times")
+        self.cron.active = False
+        self.assertNamed(health.BAD, "is off")
+        self.cron.unlink()
+        self.assertNamed(health.BAD, "is off")
+
+    def test_case_491_the_settings_show_the_worst_first_and_escape_what_they_quote(self):
+        self.gateway_row.name = "<b>Gateway</b>"
+        self.gateway_row.provider = "log"
+        self.cron.active = False
+        shown = self.env["res.config.settings"].create({}).esms_otp_health
+        self.assertIn("&lt;b&gt;Gateway", shown)
+        order = [
+            shown.index(f"text-{level}") for level in (health.BAD, health.WARNING, health.GOOD)
+        ]
+        self.assertEqual(order, sorted(order))
+
+    def test_case_491_figures_are_by_kind_and_reason(self):
+        log = self.env["esms.otp.log"]
+        at = fields.Datetime.now()
+        for kind, reason in (("issued", False), ("rejected", "wrong"), ("rejected", "wrong")):
+            log.create({"at": at, "kind": kind, "reason": reason})
+        officer = self.env["res.users"].create(
+            {
+                "name": "officer",
+                "login": "otp_figures",
+                "group_ids": [Command.set(self.env.ref("esms_otp.group_esms_otp_officer").ids)],
+            }
+        )
+        log = log.with_user(officer)
+        refusals = log._read_group([("kind", "=", "rejected")], ["reason"], ["__count"])
+        self.assertEqual(refusals, [("wrong", 2)])
+        action = self.env.ref("esms_otp.esms_otp_figures_action")
+        kinds = action.view_mode.split(",")
+        self.assertEqual(kinds[:2], ["graph", "pivot"])
+        views = log.get_views([(False, kind) for kind in kinds])["views"]
+        for kind in ("graph", "pivot"):
+            self.assertIn('name="kind"', views[kind]["arch"])
