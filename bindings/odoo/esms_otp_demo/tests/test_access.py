@@ -1,8 +1,10 @@
 """Each model, each role: what they may do, and which rows they see."""
 
+from psycopg2 import IntegrityError
+
 from odoo import Command
-from odoo.exceptions import AccessError, UserError
-from odoo.tests import tagged
+from odoo.exceptions import AccessError, UserError, ValidationError
+from odoo.tests import Form, tagged
 from odoo.tools import mute_logger
 
 from .common import FIELD, PNG, OtpCase
@@ -14,8 +16,15 @@ MODELS = {  # none, portal, internal, user, officer, manager
     "esms.otp.log": (NOTHING, NOTHING, NOTHING, NOTHING, READ, READ),
     "esms.otp.policy": (NOTHING, NOTHING, NOTHING, NOTHING, READ, ALL),
     "esms.otp.gateway": (NOTHING, NOTHING, NOTHING, NOTHING, NOTHING, ALL),
+    "esms.otp.outbox": (NOTHING, NOTHING, NOTHING, NOTHING, READ, READ),
+    "esms.otp.reset": (NOTHING, NOTHING, NOTHING, NOTHING, NOTHING, ALL),
+    "esms.otp.drop": (NOTHING, NOTHING, NOTHING, NOTHING, NOTHING, ALL),
 }
 OPERATIONS = {"c": "create", "r": "read", "w": "write", "u": "unlink"}
+
+
+class _TakenBack(Exception):
+    """What was tried went through, and must leave nothing."""
 
 
 @tagged("at_install", "-post_install")
@@ -49,6 +58,92 @@ class TestAccess(OtpCase):
                 "company_ids": [Command.set(cls.env.company.ids)],
             }
         )
+
+    def test_case_492_each_model_of_the_addon_is_in_the_table(self):
+        ours = {
+            name
+            for name, model in self.registry.items()
+            if model._original_module == "esms_otp" and not model._abstract
+        }
+        self.assertEqual(set(MODELS), ours)
+
+    def row(self, model):
+        """Return a row of a model that the company's officers may see."""
+        if model == "esms.otp.policy":
+            return self.policy
+        values = {
+            "esms.otp.gateway": {"name": "x", "provider": "log"},
+            "esms.otp.generation": {
+                "generation": "gen_row",
+                "model": "loan.application",
+                "field": "name",
+                "res_id": self.loan.id,
+                "state": "pending",
+                "issued_at": "2026-01-01",
+                "expires_at": "2026-01-01",
+                "user_id": self.user.id,
+                "company_id": self.env.company.id,
+            },
+            "esms.otp.log": {"at": "2026-01-01", "kind": "issued"},
+            "esms.otp.reset": {"reason": "why", "create_uid": self.manager.id},
+            "esms.otp.drop": {"reason": "why", "outbox_ids": self.outbox.ids},
+        }
+        if model in values:
+            author = self.manager if self.env[model]._transient else self.env.user
+            return self.env[model].with_user(author).create(values[model])
+        return {"esms.otp.signature": self.signed, "esms.otp.outbox": self.outbox}[model]
+
+    def test_case_492_each_role_can_do_on_a_row_exactly_what_the_table_says(self):
+        """By the operation itself, not by what is said of it."""
+        self.signed = self.sign()
+        self.outbox = self.env["esms.otp.outbox"].search([("signature_id", "=", self.signed.id)])
+        # Who reads a loan reads its signatures: this portal user has it.
+        self.loan.user_id = self.roles[1]
+        attempts = {
+            "c": lambda row: row.create({}),
+            "r": lambda row: row.read(["display_name"]),
+            "w": lambda row: row.write({}),
+            "u": lambda row: row.unlink(),
+        }
+        for model, allowed in MODELS.items():
+            made = self.row(model)
+            for user, letters in zip(self.roles, allowed, strict=True):
+                row = made.with_user(user)
+                for letter, attempt in attempts.items():
+                    with self.subTest(f"{user.name} {OPERATIONS[letter]} {model}"):
+                        self.assertEqual(self.is_refused(attempt, row), letter not in letters)
+
+    def is_refused(self, attempt, row):
+        """Try it in a savepoint, and take it back; an empty row that is let in lacks values."""
+        try:
+            with mute_logger("odoo.models", "odoo.orm.models", "odoo.sql_db"), self.cr.savepoint():
+                row.invalidate_recordset()
+                attempt(row)
+                raise _TakenBack
+        except (AccessError, UserError) as error:
+            return not isinstance(error, ValidationError)
+        except (_TakenBack, IntegrityError):
+            return False
+
+    def test_case_492_a_manager_makes_a_policy_and_an_officer_reads_it(self):
+        """Without rights on Odoo's own models."""
+        fields_of = self.env["ir.model.fields"]
+        form = Form(self.env["esms.otp.policy"].with_user(self.manager))
+        form.model_id = self.env["ir.model"]._get("loan.application")
+        form.field_id = fields_of._get("loan.application", "name")
+        form.content_field_ids.add(fields_of._get("loan.application", "amount"))
+        policy = form.save()
+        policy.invalidate_recordset()
+        self.assertIn("loan.application, name", policy.display_name)
+        names = {"display_name": {}}
+        specification = {
+            "model_id": {"fields": names}, "field_id": {"fields": names},
+            "content_field_ids": {"fields": names}, **names,
+        }  # fmt: skip
+        for user in (self.officer, self.manager):
+            self.env.invalidate_all()
+            [read] = policy.with_user(user).web_read(specification)
+            self.assertEqual(read["model_id"]["display_name"], "Loan Application")
 
     def test_each_role_may_do_exactly_this(self):
         for model, allowed in MODELS.items():
