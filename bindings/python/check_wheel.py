@@ -13,7 +13,12 @@ assert "otp_engine/py.typed" in names, names
 libraries = [n for n in names if n.endswith((".so", ".dylib", ".dll"))]
 assert len(libraries) == 1 and libraries[0].startswith("otp_engine/"), names
 assert not [n for n in names if "tests" in n], names
-assert {"otp_engine/stores/lua/commit.lua", "otp_engine/stores/sql/commit.sql"} <= {*names}, names
+assert {
+    "otp_engine/esms/flow.py",
+    "otp_engine/esms/gateway/esms.py",
+    "otp_engine/stores/lua/commit.lua",
+    "otp_engine/stores/sql/commit.sql",
+} <= {*names}, names
 about = zipfile.ZipFile(wheels[0]).read(next(n for n in names if n.endswith("/METADATA"))).decode()
 needed = [line for line in about.splitlines() if line.startswith("Requires-Dist:")]
 assert needed and all("extra ==" in line for line in needed), needed

@@ -150,7 +150,7 @@ fn demo(job: &mut Job<'_>) -> Result<ExitCode> {
     // Of two ports the last one counts.
     let serve = format!(
         "--http-port {port} -d {DEMO} --db-filter ^{DEMO}$ --max-cron-threads 0 --log-level warn \
-         --log-handler odoo.addons.esms_otp:INFO"
+         --log-handler odoo.addons.esms_otp:INFO --log-handler otp_engine.esms:INFO"
     );
     let mut server = Command::from(odoo.command(job, &serve)).spawn()?;
     // Not before it answers: the lines are there to be copied at once.

@@ -180,7 +180,7 @@ pub(crate) const TEST: &[Part] = &[
         "python",
         "the Python package builds, installs, and passes its tests from the installed wheel",
         &[
-            Apt("gcc oathtool valgrind postgresql pgbouncer redis-server"),
+            Apt("gcc oathtool openssl valgrind postgresql pgbouncer redis-server"),
             Pip("python"),
         ],
         &[Checks(python::checks)],

@@ -3,13 +3,13 @@
 import base64
 import json
 import os
-import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import otp_engine as otp
+from otp_engine.esms.events import hear
 
 KEYS_FILE = "ESMS_OTP_KEYS_FILE"
 SIGNING_KEY_FILE = "ESMS_OTP_SIGNING_KEY_FILE"
@@ -20,7 +20,6 @@ PURPOSE = "sign"
 # to the process that made it. Two threads that come first may each make one, and one is dropped: a
 # lock in its place could be inherited while it is held.
 _made: "_Made | None" = None
-_hearing = threading.local()
 
 
 @dataclass
@@ -47,11 +46,12 @@ def engine(limits: Mapping[str, int] | None = None) -> otp.Engine:
     made = _of_process()
     named = tuple(sorted((limits or {}).items()))
     if named not in made.engines:
+        settings: dict[str, Any] = dict(named)
         made.engines[named] = otp.Engine(
             made.ring,
-            rate_limits=otp.RateLimits(**dict(named)),
+            rate_limits=otp.RateLimits(**settings),
             signing_key=made.signing_key,
-            observer=_hear,
+            observer=hear,
         )
     return made.engines[named]
 
@@ -101,38 +101,10 @@ def _of_process() -> _Made:
     return made
 
 
-def with_causes(error: BaseException) -> str:
-    """Write an error with its kind and those of its causes, for a line of the log."""
-    told = []
-    cause: BaseException | None = error
-    while cause is not None and len(told) < 5:
-        told.append(f"{type(cause).__name__}: {cause}")
-        cause = cause.__cause__
-    return ", caused by ".join(told)
-
-
 def forget() -> None:
     """Let the next call read the key files again."""
     global _made
     _made = None
-
-
-@contextmanager
-def hearing() -> Iterator[list[otp.Event]]:
-    """Collect what the engine tells on this thread: an observer must not work in the call."""
-    before = getattr(_hearing, "events", None)
-    events: list[otp.Event] = []
-    _hearing.events = events
-    try:
-        yield events
-    finally:
-        _hearing.events = before
-
-
-def _hear(event: otp.Event) -> None:
-    events = getattr(_hearing, "events", None)
-    if events is not None:
-        events.append(event)
 
 
 def _make() -> _Made:

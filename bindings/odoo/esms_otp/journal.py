@@ -1,22 +1,28 @@
-"""What officers see of a challenge: one row each, and the events of the engine.
+"""What officers see of a challenge: one row each, the events of the engine, and the signatures.
 
 Written by SQL in a transaction of its own, after the engine's answer. No decision ever reads it,
 and a crash may leave it stale: the cells are the truth.
 """
 
+import base64
+import logging
 import secrets
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timezone
 
 import otp_engine as otp
+from otp_engine.esms import contract, signed_record
+from otp_engine.esms.gateway import SendResult
+from otp_engine.esms.journal import Journal, Kept, Row
 
 from odoo.modules.registry import Registry
 from odoo.sql_db import BaseCursor
 
+from .projection import Projection
 from .store import transaction
 
-PREFIX = "gen_"
+_logger = logging.getLogger(__name__)
+
 _STATES = {"accepted": "verified", "exhausted": "exhausted", "cancelled": "cancelled"}
 _ISSUED = """INSERT INTO esms_otp_generation (
     generation, model, field, res_id, user_id, company_id, recipient, state, sends, issued_at,
@@ -38,99 +44,110 @@ VALUES (%(at)s, %(kind)s, %(reason)s, %(count)s, %(mixed_scripts)s, %(refunded)s
     %(res_id)s, %(recipient)s, %(generation)s)"""
 
 
-@dataclass(frozen=True)
-class Place:
-    """Where a challenge belongs."""
-
-    model: str
-    field: str
-    res_id: int
-    user_id: int
-    company_id: int
+_ROW_OF = "SELECT id, image FROM esms_otp_signature WHERE record = %s AND generation = %s"
 
 
-def issued(
-    registry: Registry,
-    place: Place,
-    issued: otp.Issued,
-    events: Iterable[otp.Event],
-    redirect_url: str | None,
-) -> str:
-    """Write down a code that was made or is to be sent again; return the token of its receipt."""
-    events = list(events)
-    values = {
-        **vars(place),
-        "generation": PREFIX + issued.challenge_id,
-        "recipient": next((event.recipient for event in events if event.recipient), ""),
-        "sends": issued.send,
-        "issued_at": _naive(issued.issued_at),
-        "expires_at": _naive(issued.expires_at),
-        "receipt_token": secrets.token_urlsafe(24),
-        "redirect_url": redirect_url,
-    }
-    with transaction(registry) as cr:
-        _log(cr, events, place.company_id)
-        cr.execute(_SUPERSEDED, values, log_exceptions=False)
-        cr.execute(_ISSUED, values, log_exceptions=False)
-        return cr.fetchone()[0]
+class OdooJournal(Journal):
+    """The journal of one company's codes.
 
-
-def delivered(
-    registry: Registry,
-    generation: str,
-    gateway_status: str,
-    gateway_reference: str,
-    events: Iterable[otp.Event],
-    company_id: int,
-) -> None:
-    """Write down what the gateway said."""
-    with transaction(registry) as cr:
-        _log(cr, events, company_id)
-        cr.execute(
-            """UPDATE esms_otp_generation SET gateway_status = %s, gateway_reference = %s
-            WHERE generation = %s""",
-            [gateway_status, gateway_reference, generation],
-            log_exceptions=False,
-        )
-
-
-def heard(
-    registry: Registry,
-    events: Iterable[otp.Event],
-    company_id: int | None,
-    reason: str | None = None,
-) -> None:
-    """Write down events, and what they say of the state of a challenge.
-
-    ``reason`` is an administrator's, of events that bring none of their own.
+    ``receipts`` is where the gateway leaves delivery receipts, with a token behind it; ``once``
+    says that what is signed is not signed again, unless its content has changed.
     """
-    events = list(events)
-    if not events:
-        return
-    with transaction(registry) as cr:
-        _log(cr, events, company_id, reason)
-        for event in events:
-            state = _STATES.get(event.kind)
-            if event.kind == "rejected" and event.rejection == "expired":
-                state = "expired"
-            if state and event.challenge_id:
-                cr.execute(
-                    "UPDATE esms_otp_generation SET state = %s WHERE generation = %s",
-                    [state, PREFIX + event.challenge_id],
-                    log_exceptions=False,
-                )
 
+    def __init__(
+        self, registry: Registry, company_id: int | None, receipts: str = "", once: bool = False
+    ) -> None:
+        self._registry = registry
+        self._company_id = company_id
+        self._receipts = receipts
+        self._once = once
 
-def redirect_url(registry: Registry, challenge_id: str) -> str | None:
-    """Return where the page goes after signing, as it was asked when the code was sent."""
-    with transaction(registry) as cr:
-        cr.execute(
-            "SELECT redirect_url FROM esms_otp_generation WHERE generation = %s",
-            [PREFIX + challenge_id],
-            log_exceptions=False,
-        )
-        row = cr.fetchone()
-    return row[0] if row else None
+    def row(self, image: bytes | None) -> Row:
+        """Return what writes the row of a signature."""
+        return Projection(self._company_id, image, once=self._once)
+
+    def row_of(self, record: otp.SignatureRecord) -> Kept | None:
+        """Return the row of a record."""
+        generation = contract.generation_id(signed_record.payload(record.jws)["otp"]["id"])
+        with transaction(self._registry) as cr:
+            cr.execute(_ROW_OF, [record.jws, generation], log_exceptions=False)
+            row = cr.fetchone()
+        if row is None:
+            return None
+        return Kept(row[0], base64.b64decode(bytes(row[1])) if row[1] else None)
+
+    def issued(
+        self,
+        binding: otp.Binding,
+        issued: otp.Issued,
+        events: Sequence[otp.Event],
+        redirect_url: str | None,
+    ) -> str:
+        """Write down a code that was made or is to be sent again; return where its receipt goes."""
+        target = binding.target
+        values = {
+            "model": target.model,
+            "field": target.field,
+            "res_id": int(target.id),
+            "user_id": int(binding.user),
+            "company_id": self._company_id,
+            "generation": contract.generation_id(issued.challenge_id),
+            "recipient": next((event.recipient for event in events if event.recipient), ""),
+            "sends": issued.send,
+            "issued_at": _naive(issued.issued_at),
+            "expires_at": _naive(issued.expires_at),
+            "receipt_token": secrets.token_urlsafe(24),
+            "redirect_url": redirect_url,
+        }
+        with transaction(self._registry) as cr:
+            _log(cr, events, self._company_id)
+            cr.execute(_SUPERSEDED, values, log_exceptions=False)
+            cr.execute(_ISSUED, values, log_exceptions=False)
+            return self._receipts + cr.fetchone()[0]
+
+    def delivered(self, challenge_id: str, said: SendResult, events: Sequence[otp.Event]) -> None:
+        """Write down what the gateway said."""
+        if said.balance_low:
+            _logger.warning("the balance of the OTP gateway of company %s is low", self._company_id)
+        with transaction(self._registry) as cr:
+            _log(cr, events, self._company_id)
+            cr.execute(
+                """UPDATE esms_otp_generation SET gateway_status = %s, gateway_reference = %s
+                WHERE generation = %s""",
+                [said.status, said.provider_id, contract.generation_id(challenge_id)],
+                log_exceptions=False,
+            )
+
+    def heard(self, events: Sequence[otp.Event], reason: str | None = None) -> None:
+        """Write down events, and what they say of the state of a challenge.
+
+        ``reason`` is an administrator's, of events that bring none of their own.
+        """
+        if not events:
+            return
+        with transaction(self._registry) as cr:
+            _log(cr, events, self._company_id, reason)
+            for event in events:
+                state = _STATES.get(event.kind)
+                if event.kind == "rejected" and event.rejection == "expired":
+                    state = "expired"
+                if state and event.challenge_id:
+                    cr.execute(
+                        "UPDATE esms_otp_generation SET state = %s WHERE generation = %s",
+                        [state, contract.generation_id(event.challenge_id)],
+                        log_exceptions=False,
+                    )
+
+    def redirect_url(self, challenge_id: str) -> str | None:
+        """Return where the page goes after signing, as it was asked when the code was sent."""
+        with transaction(self._registry) as cr:
+            cr.execute(
+                "SELECT redirect_url FROM esms_otp_generation WHERE generation = %s",
+                [contract.generation_id(challenge_id)],
+                log_exceptions=False,
+            )
+            row = cr.fetchone()
+        return row[0] if row else None
 
 
 def receipt(registry: Registry, token: str, state: str, at: datetime) -> bool:
@@ -151,7 +168,7 @@ def _log(
     reason: str | None = None,
 ) -> None:
     for event in events:
-        target = event.target
+        target, challenge_id = event.target, event.challenge_id
         values = {
             "at": _naive(event.at),
             "kind": event.kind,
@@ -165,7 +182,7 @@ def _log(
             "field": target.field if target else None,
             "res_id": int(target.id) if target else None,
             "recipient": event.recipient or None,
-            "generation": PREFIX + event.challenge_id if event.challenge_id else None,
+            "generation": contract.generation_id(challenge_id) if challenge_id else None,
         }
         cr.execute(_LOGGED, values, log_exceptions=False)
 

@@ -5,8 +5,6 @@ import io
 import os
 import re
 import secrets
-import shutil
-import sys
 import types
 from datetime import datetime, timezone
 from pathlib import Path
@@ -15,11 +13,10 @@ import otp_engine as otp
 import pytest
 from client import at_once, wrong
 from fake_gateway import FakeGateway
+from otp_engine.esms.gateway.esms import EsmsGateway
 from PIL import Image
 
 ROOT = Path(__file__).parents[3]
-ADDON = ROOT / "bindings" / "odoo" / "esms_otp"
-PARTS = ("contract.py", "gateway", "recipient.py", "signed_record.py")
 MOBILE = "60123456789"
 WHERE = {"model": "loan.application", "field": "client_schedule_esms_otp_signature_ids", "id": 15}
 
@@ -34,20 +31,12 @@ def printed():
 
 
 @pytest.fixture(scope="module")
-def glue(tmp_path_factory):
-    """Return what the two blocks define, with the parts copied beside them."""
-    folder = tmp_path_factory.mktemp("host")
-    (folder / "parts").mkdir()
-    (folder / "parts" / "__init__.py").touch()
-    for part in PARTS:
-        copy = shutil.copytree if (ADDON / part).is_dir() else shutil.copy
-        copy(ADDON / part, folder / "parts" / part)
-    sys.path.insert(0, str(folder))
+def glue():
+    """Return what the two blocks define."""
     _sql, store, answers = printed()
     glue = types.ModuleType("glue")
     exec(compile(store + answers, "existing-backends.md", "exec"), vars(glue))
-    yield glue
-    sys.path.remove(str(folder))
+    return glue
 
 
 @pytest.fixture(scope="module")
@@ -158,8 +147,6 @@ class Host:
         self.tenant = secrets.token_hex(8)
         ring = otp.KeyRing({"k": os.urandom(32)}, index=os.urandom(32))
         engine = otp.Engine(ring, signing_key=otp.SigningKey.from_seed(os.urandom(32)))
-        from parts.gateway.esms import EsmsGateway
-
         # Each host has keys of its own, and so needs a table that no other keys began.
         connection = connect()
         with connection, connection.cursor() as cr:

@@ -1,4 +1,4 @@
-"""The parts of the addon that import no Odoo, tested where there is none."""
+"""What imports no Odoo, tested where there is none."""
 
 import sys
 from pathlib import Path

@@ -12,6 +12,7 @@ import engine
 import make_keys
 import otp_engine as otp
 import pytest
+from otp_engine.esms.events import hearing
 
 BINDING = {
     "tenant": "t",
@@ -83,19 +84,19 @@ def test_a_thread_hears_its_own_events_alone():
     def other():
         started.wait(60)
         issues()  # with nobody who hears
-        with engine.hearing() as events:
+        with hearing() as events:
             issues()
         told.extend(events)
         done.set()
 
     thread = threading.Thread(target=other)
     thread.start()
-    with engine.hearing() as events:
+    with hearing() as events:
         started.set()
         assert done.wait(60)
         assert events == []
         issues()
-        with engine.hearing() as inner:
+        with hearing() as inner:
             issues()
         issues()
     thread.join()

@@ -88,7 +88,7 @@ impl Home {
         ];
         job.pass(cmd!(
             sh,
-            "{python} -m pip install {how...} {wheels} otp-engine"
+            "{python} -m pip install {how...} {wheels} otp-engine[esms]"
         ))
         .map(drop)
     }

@@ -1,20 +1,18 @@
-"""The three routes: who may ask, what the engine answers, and the message in between.
+"""The three routes: who may ask, what the record says as plain values, and Odoo's own rules.
 
-The request's own transaction writes nothing of ours, and ends before the engine is asked: Odoo
-rolls it back after an exception, and runs the whole handler again after a lost race. What counts
-is committed by the store, in transactions of its own, and an answer that was once given is given
-again.
+What is asked then is answered by ``otp_engine.esms``. The request's own transaction writes nothing
+of ours, and ends before the engine is asked: Odoo rolls it back after an exception, and runs the
+whole handler again after a lost race. What counts is committed by the store, in transactions of its
+own, and an answer that was once given is given again.
 """
 
-import base64
+import hashlib
 import logging
-import secrets
-import time
-from dataclasses import dataclass, field
-from datetime import datetime, timezone
-from typing import Any
+from functools import partial
 
-import otp_engine as otp
+from otp_engine.esms import contract, flow, hold
+from otp_engine.esms.flow import NotAllowed
+from otp_engine.esms.recipient import NoMobile
 
 from odoo import api, http
 from odoo.exceptions import AccessError, UserError
@@ -22,68 +20,56 @@ from odoo.http import request
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY, retrying
 from odoo.tools import config
 
-from .. import contract, hold, journal, signed_record
-from ..engine import engine, hearing, with_causes
-from ..gateway import Timeout
+from ..engine import engine
+from ..journal import OdooJournal
 from ..models import limits, outbox
 from ..models.ir_http import AUTH, CORS
-from ..models.signature import Projection, SignedAlready
-from ..recipient import NoMobile
-from ..sending import Sending
-from ..store import opened, transaction
+from ..store import opened
 
 _logger = logging.getLogger(__name__)
-_ANSWER = "esms_otp.answer"
-#: The statuses by which a code is rejected, whatever the reason.
-_REJECTED = (400, 423)
 _ROUTE = {"type": "jsonrpc", "auth": AUTH, "methods": ["POST"], "cors": CORS}
 
 
 class EsmsOtpController(http.Controller):
     @http.route("/api/esms_otp/send_esms_otp", **_ROUTE)
     def send_esms_otp(self, **params):
-        return _once(contract.parse_send, _send, params)
+        return _answer(contract.parse_send, _send, params)
 
     @http.route("/api/esms_otp/verify_esms_otp", **_ROUTE)
     def verify_esms_otp(self, **params):
-        return _once(contract.parse_verify, _verify, params)
+        return _answer(contract.parse_verify, _verify, params, rejected=_hold)
 
     @http.route("/api/esms_otp/get_esms_otp_signature", **_ROUTE)
     def get_esms_otp_signature(self, **params):
-        return _once(contract.parse_get, _get, params)
+        return _answer(contract.parse_get, _get, params)
 
 
-class _Answered(Exception):
-    """There is an answer before the engine was asked."""
-
-    def __init__(self, result):
-        super().__init__(result["message"])
-        self.result = result
-
-
-@dataclass(frozen=True)
-class _Case:
-    """All that a send or a verify needs, as plain values: the ORM is left alone after this."""
-
-    place: journal.Place
-    binding: otp.Binding
-    limits: otp.Policy
-    rate_limits: dict[str, int]
-    minutes: int
-    mask: bool
-    recipient: str = field(repr=False)
-    user_name: str = field(repr=False)
-
-
-def _once(parse, serve, params):
+def _answer(parse, serve, params, rejected=None):
     """Serve a request once, however often Odoo runs its handler."""
-    environ = request.httprequest.environ
-    if _ANSWER not in environ:
-        came = time.monotonic()
-        environ[_ANSWER] = _answer(parse, serve, params)
-        if serve is _verify and environ[_ANSWER]["status"] in _REJECTED:
-            _hold(came)
-    return environ[_ANSWER]
+    asked = request.httprequest
+
+    def answer():
+        return flow.answered(
+            parse,
+            partial(_in_words, serve),
+            params,
+            asked.args,
+            asked.get_data(),
+            # Of the request's own transaction, before the engine is asked: Odoo runs it again.
+            passing=PG_CONCURRENCY_EXCEPTIONS_TO_RETRY,
+        )
+
+    return flow.once(asked.environ, answer, rejected)
+
+
+def _in_words(serve, asked):
+    """Let what Odoo or a hook of the record refuses be an answer."""
+    try:
+        return serve(asked)
+    except AccessError:  # what it says is for who may see it
+        raise NotAllowed(contract.forbidden("You may not sign this field")) from None
+    except UserError as refusal:  # in its own words
+        raise NotAllowed(contract.forbidden(str(refusal))) from None
 
 
 def _hold(came):
@@ -93,200 +79,58 @@ def _hold(came):
     hold.until(came, milliseconds, config["workers"] - 1)
 
 
-def _answer(parse, serve, params):
-    try:
-        contract.check_body(request.httprequest.get_data())
-        return serve(parse(params, request.httprequest.args))
-    except (contract.Bad, _Answered) as early:
-        return early.result
-    except AccessError:  # what it says is for who may see it
-        return contract.forbidden("You may not sign this field")
-    except UserError as refusal:  # of a hook of the record: an answer in its own words
-        return contract.forbidden(str(refusal))
-    except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
-        raise  # of the request's own transaction, before the engine was asked: Odoo runs it again
-    except Exception as error:
-        reference = secrets.token_hex(6)
-        _logger.exception("esms_otp failed, reference %s", reference)
-        return contract.failed(reference, _failure(error))
-
-
-def _failure(error):
-    """Say by which of the contract's names a failure goes."""
-    if isinstance(error, otp.FullError):
-        return "full"
-    if isinstance(error, otp.ContendedError):
-        return "contended"
-    if isinstance(error, otp.OtpError) and error.unknown:
-        return "unknown"
-    return "unavailable" if isinstance(error, otp.UnavailableError) else "internal"
-
-
 def _send(asked):
     record, policy = _allowed(asked)
     record._esms_otp_check_allowed(asked.field)
     if policy._is_over(record, asked.field):
-        raise _Answered(contract.forbidden("This is signed already"))
-    case = _case(asked, record, policy)
-    company = request.env["res.company"].sudo().browse(case.place.company_id)
+        raise NotAllowed(contract.forbidden("This is signed already"))
+    company, case = policy._company(record).sudo(), _case(asked, record, policy)
     if not company.esms_otp_gateway_id.active:
         raise RuntimeError(f"company {company.id} has no OTP gateway")
-    sender = company.esms_otp_gateway_id._sender()
+    gateway = company.esms_otp_gateway_id._sender()
     policy = policy.with_context(lang=request.env.user.lang)
     template, subject = policy._template(), policy._subject(record, asked.field)
-    # What does not fit must show before there is a code that nobody receives.
-    template.compose("0" * policy.digits, minutes=case.minutes, subject=subject)
-    receipts = f"{policy.get_base_url()}/esms_otp/receipt/"
-    wait = _setting(request.env, "gateway_wait", 2, 10)
-    registry = request.env.registry
+    signing = _signing(
+        limits.of(request.env),
+        company,
+        wait=_setting(request.env, "gateway_wait", 2, 10),
+        receipts=f"{policy.get_base_url()}/esms_otp/receipt/",
+    )
     _let_go()
-
-    limited = engine(case.rate_limits).with_policy(case.limits)
-    challenge, asked_at = None, _now()
-    with hearing() as events, opened(registry) as store:
-        issued = limited.issue(store, case.binding)
-        if not issued and issued.challenge_id:
-            challenge = limited.status(store, case.binding)
-    if not issued:
-        _write_down(journal.heard, registry, events, case.place.company_id)
-        return contract.already_sent(
-            issued,
-            challenge=challenge,
-            recipient=case.recipient,
-            mask=case.mask,
-            now=_now(),
-        )
-
-    token = _write_down(journal.issued, registry, case.place, issued, events, asked.redirect_url)
-    # The same code may go out again: what is left of it, and not what it had.
-    minutes = contract.minutes_left(issued.expires_at, asked_at)
-    text = template.compose(issued.code, minutes=minutes, subject=subject).text
-    to, reference = issued.recipient, receipts + token if token else ""
-    # What the gateway says is taken by this request if it comes in time, by the thread if not.
-    sending = Sending(
-        lambda: sender.send(to, text, reference),
-        lambda late: _report(registry, limited, case, issued, late),
-    )
-    sending.start()
-    said = sending.wait(wait)
-    if said is None:  # on its way
-        return contract.sent(issued, gateway_status="", minutes=minutes, mask=case.mask)
-    _report(registry, limited, case, issued, said)
-    if isinstance(said, Timeout):
-        return contract.gateway_failed("")
-    if isinstance(said, Exception):
-        raise said
-    if not said.ok:
-        return contract.gateway_failed(said.status)
-    return contract.sent(issued, gateway_status=said.status, minutes=minutes, mask=case.mask)
-
-
-def _report(registry, limited, case, issued, said):
-    """Tell engine and officers what the gateway said; whatever fails, the message has left."""
-    if isinstance(said, Exception):
-        # Perhaps it was sent: nothing is refunded, and the cooldown keeps a second one back.
-        _logger.warning("of a message nothing is known: %s", with_causes(said))
-        return
-    if said.balance_low:
-        _logger.warning(
-            "the balance of the OTP gateway of company %s is low", case.place.company_id
-        )
-    if not said.ok:
-        _logger.warning("the OTP gateway refused a message: %s", said.meaning)
-    events = []
-    try:
-        with hearing() as events, opened(registry) as store:
-            limited.report_delivery(
-                store,
-                case.binding,
-                issued.challenge_id,
-                issued.send,
-                delivered=said.ok,
-                status=said.status[:5],
-            )
-    except otp.OtpError:
-        _logger.exception("the report of a delivery was lost")
-    _write_down(
-        journal.delivered,
-        registry,
-        journal.PREFIX + issued.challenge_id,
-        said.status,
-        said.provider_id,
-        events,
-        case.place.company_id,
-    )
+    return signing.send(case, gateway, template, subject=subject, redirect_url=asked.redirect_url)
 
 
 def _verify(asked):
     record, policy = _allowed(asked)
     record._esms_otp_check_allowed(asked.field)
-    over = {"status": 400, "message": contract.INVALID}  # as of a code that is used
     if policy._is_over(record, asked.field):
-        raise _Answered(over)
-    case = _case(asked, record, policy)
-    evidence = otp.Evidence(
-        signer_name=asked.signer_name,
-        image=asked.signature,
-        user_name=_line(case.user_name, 256),
-        ip=_line(request.httprequest.remote_addr or "", 64) or None,
-        agent=_line(request.httprequest.user_agent.string or "", 512) or None,
+        raise NotAllowed(contract.used_up())
+    company, case = policy._company(record).sudo(), _case(asked, record, policy)
+    evidence = flow.evidence_of(
+        asked,
+        user_name=request.env.user.name,
+        ip=request.httprequest.remote_addr or "",
+        agent=request.httprequest.user_agent.string or "",
     )
-    registry = request.env.registry
-    row = Projection(case.place.company_id, asked.signature, once=policy.sign_once)
+    signing = _signing(limits.of(request.env), company, once=policy.sign_once)
+    uid, registry = request.env.uid, request.env.registry
     _let_go()
-
-    limited = engine(case.rate_limits).with_policy(case.limits)
-    try:
-        with hearing() as events, opened(registry, row) as store:
-            verdict = limited.verify(store, case.binding, asked.otp, asked.challenge_id, evidence)
-    except SignedAlready:  # between the question above and the commit
-        raise _Answered(over) from None
-    _write_down(journal.heard, registry, events, case.place.company_id)
-    if not verdict:
-        return contract.rejected(verdict, _now())
-    url = _write_down(journal.redirect_url, registry, verdict.challenge_id)
-    _tell_record(registry, case.place, row.signature_id)
-    _write_down(outbox.run, registry, row.signature_id)
-    return contract.verified(verdict, signature_id=row.signature_id, redirect_url=url)
+    answer = signing.verify(case, asked, evidence)
+    if answer["status"] == 200:
+        _act(registry, uid, asked, answer["signature_id"])
+    return answer
 
 
 def _get(asked):
-    record, _policy = _allowed(asked, reading=True)
-    tenant = request.env["esms.otp.cell"]._tenant()
-    mask = request.env["esms.otp.policy"]._company(record).sudo().esms_otp_mask_recipient
-    uid, registry = request.env.uid, request.env.registry
-    with opened(registry) as store:
-        target = otp.Target(asked.model, asked.field, str(asked.id))
-        found = engine().latest_signature(store, tenant, target)
-    if found is None:
-        return contract.not_found("Nothing is signed yet")
-    said, details = signed_record.payload(found.jws), signed_record.details(found.disclosures)
-    standing = record._esms_otp_compared(
-        asked.field, signed_record.content_digest(found.jws, found.disclosures)
+    record, policy = _allowed(asked, reading=True)
+    company, content = policy._company(record).sudo(), policy._content(record, asked.field)
+    return _signing(None, company).get(
+        asked,
+        request.env["esms.otp.cell"]._tenant(),
+        user=request.env.uid,
+        content=None if content is None else hashlib.sha256(content).digest(),
+        mask=company.esms_otp_mask_recipient,
     )
-    with transaction(registry) as cr:
-        cr.execute(
-            "SELECT id, image FROM esms_otp_signature WHERE record = %s AND generation = %s",
-            [found.jws, journal.PREFIX + said["otp"]["id"]],
-            log_exceptions=False,
-        )
-        row = cr.fetchone()
-    if row is None:  # the two are written in one commit
-        raise RuntimeError(f"the row of signature record {found.id} is missing or differs")
-    signature_id, image = row
-    answer = contract.signature(
-        signature_id=signature_id,
-        challenge_id=said["otp"]["id"],
-        verified_at=datetime.fromtimestamp(said["iat"], timezone.utc),
-        signer_name=details.get("typed") or details.get("name"),
-        image=base64.b64decode(bytes(image)) if image else None,
-        recipient=details.get("number"),
-        jws=found.jws,
-        mask=mask or said["who"]["user"] != str(uid),
-    )
-    if standing == "stale":
-        answer["message"] = "The record was changed after it was signed"
-    return answer
 
 
 def _allowed(asked, reading=False):
@@ -297,19 +141,19 @@ def _allowed(asked, reading=False):
     env = request.env
     model = env.get(asked.model)
     if model is None or model._abstract or model._transient:
-        raise _Answered(contract.not_found("No such model"))
+        raise NotAllowed(contract.not_found("No such model"))
     field_ = model._fields.get(asked.field)
     if field_ is None:
-        raise _Answered(contract.not_found("No such field"))
+        raise NotAllowed(contract.not_found("No such field"))
     record = model.browse(asked.id).exists()
     if not record or not record.has_access("read"):
-        raise _Answered(contract.not_found("No such record"))
+        raise NotAllowed(contract.not_found("No such record"))
     policy = env["esms.otp.policy"]._for_field(record, asked.field, active_test=not reading)
     if not policy:
-        raise _Answered(contract.forbidden("OTP is not allowed on this field"))
+        raise NotAllowed(contract.forbidden("OTP is not allowed on this field"))
     access = "read" if reading else policy.access
     if not record.has_access(access) or not record._has_field_access(field_, access):
-        raise _Answered(contract.forbidden("You may not sign this field"))
+        raise NotAllowed(contract.forbidden("You may not sign this field"))
     return record, policy
 
 
@@ -322,54 +166,43 @@ def _let_go():
 
 
 def _case(asked, record, policy):
-    env, company = request.env, policy._company(record).sudo()
+    env = request.env
     try:
         binding = policy._binding(record, asked.field, env.user, env["esms.otp.cell"]._tenant())
-        recipient = policy._mobile(env.user)
     except NoMobile as error:
         _logger.info("user %s cannot sign: %s", env.uid, error)
-        raise _Answered(
-            {"status": 400, "message": "No usable mobile number is registered"}
-        ) from None
-    return _Case(
-        place=journal.Place(asked.model, asked.field, asked.id, env.uid, company.id),
-        binding=binding,
-        limits=policy._limits(),
-        rate_limits=limits.of(env),
-        minutes=policy.minutes,
-        mask=company.esms_otp_mask_recipient,
-        recipient=recipient,
-        user_name=env.user.name,
-    )
+        refused = {"status": 400, "message": "No usable mobile number is registered"}
+        raise NotAllowed(refused) from None
+    company = policy._company(record).sudo()
+    return flow.Case(binding, policy._limits(), mask=company.esms_otp_mask_recipient)
 
 
-def _write_down(write, *what) -> Any:
-    """Write into the journal; what fails there changes no answer."""
+def _signing(rate_limits, company, wait=0, **written):
+    """Return what answers, with the cells and the journal of this database."""
+    registry = request.env.registry
+    journal = OdooJournal(registry, company.id, **written)
+    return flow.Signing(engine(rate_limits), partial(opened, registry), journal, wait=wait)
+
+
+def _act(registry, uid, asked, signature_id):
+    """Do what follows a signature; it undoes nothing that was verified, and changes no answer."""
+    _tell_record(registry, uid, asked, signature_id)
     try:
-        return write(*what)
+        outbox.run(registry, signature_id)
     except Exception:
-        _logger.exception("the journal of esms_otp lacks an entry")
-        return None
+        _logger.exception("what follows signature %s was not run", signature_id)
 
 
-def _tell_record(registry, place, signature_id):
+def _tell_record(registry, uid, asked, signature_id):
     """Call the record's hook in a transaction of its own; it undoes nothing that was verified."""
     try:
         with registry.cursor() as cr:
-            env = api.Environment(cr, place.user_id, dict(request.env.context))
-            record = env[place.model].browse(place.res_id)
+            env = api.Environment(cr, uid, dict(request.env.context))
+            record = env[asked.model].browse(asked.id)
             signature = env["esms.otp.signature"].sudo().browse(signature_id)
-            retrying(lambda: record._esms_otp_verified(place.field, signature), env)
+            retrying(lambda: record._esms_otp_verified(asked.field, signature), env)
     except Exception:
-        _logger.exception(
-            "after signature %s, %s(%s) failed", signature_id, place.model, place.res_id
-        )
-
-
-def _line(text, most):
-    """Return a text as the engine takes it: one line of so many bytes. It comes from outside."""
-    plain = "".join(char for char in text if char.isprintable())
-    return plain.encode("utf-8", "ignore")[:most].decode("utf-8", "ignore")
+        _logger.exception("after signature %s, %s(%s) failed", signature_id, asked.model, asked.id)
 
 
 def _setting(env, name, default, most):
@@ -379,7 +212,3 @@ def _setting(env, name, default, most):
         return min(max(int(text), 0), most)
     except ValueError:
         return default
-
-
-def _now():
-    return datetime.now(timezone.utc)

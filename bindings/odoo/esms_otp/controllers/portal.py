@@ -2,13 +2,15 @@
 
 from urllib.parse import quote
 
+from otp_engine.esms import contract
+from otp_engine.esms.flow import NotAllowed
+
 from odoo import http
 from odoo.addons.portal.controllers.portal import CustomerPortal
 from odoo.http import content_disposition, request
 
-from .. import contract
 from ..models.mixin import LISTED
-from .main import _allowed, _Answered
+from .main import _allowed
 
 _PAGE = "/my/esms_otp/<string:model>/<string:record>/<string:field>"
 _NAMED = {"type": "http", "auth": "user", "methods": ["GET"], "website": True, "sitemap": False}
@@ -91,7 +93,7 @@ def _asked(model, record, field, redirect_url=None):
     try:
         asked = contract.parse_send(params, {})
         return asked, *_allowed(asked)
-    except (contract.Bad, _Answered):
+    except (contract.Bad, NotAllowed):
         return None, None, None
 
 

@@ -1,8 +1,8 @@
+from otp_engine.esms.gateway.esms import EsmsGateway
+from otp_engine.esms.gateway.log import LogGateway
+
 from odoo import api, fields, models
 from odoo.exceptions import ValidationError
-
-from ..gateway.esms import EsmsGateway
-from ..gateway.log import LogGateway
 
 _LONGEST = 30  # seconds that a request may wait for the gateway, with a worker of the server
 

@@ -2,13 +2,15 @@ import logging
 from datetime import timedelta
 
 import otp_engine as otp
+from otp_engine.esms.events import hearing
+from otp_engine.esms.flow import with_causes
+from otp_engine.esms.recipient import NoMobile
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 
-from .. import journal
-from ..engine import engine, hearing, with_causes
-from ..recipient import NoMobile
+from ..engine import engine
+from ..journal import OdooJournal
 from ..store import opened
 
 _BATCH = 1000
@@ -89,7 +91,7 @@ class EsmsOtpGeneration(models.Model):
                     if binding:
                         engine().reset_slot(store, binding, reason)
                         engine().reset_recipient(store, binding, reason)
-                journal.heard(self.env.registry, events, row.company_id.id)
+                OdooJournal(self.env.registry, row.company_id.id).heard(events)
                 _logger.info("user %s reset generation %s", self.env.uid, row.id)
         except ValueError as error:  # of the reason, before anything is lifted
             raise UserError(str(error)) from None

@@ -5,12 +5,13 @@ from datetime import timedelta
 
 import otp_engine as otp
 from markupsafe import Markup
+from otp_engine.esms.flow import with_causes
+from otp_engine.esms.gateway.esms import MEANINGS
 
 from odoo import fields
 from odoo.tools import format_datetime
 
-from ..engine import NotConfigured, check_files, check_keys, with_causes
-from ..gateway.esms import MEANINGS
+from ..engine import NotConfigured, check_files, check_keys
 from ..store import OdooStore
 
 GOOD, WARNING, BAD = "success", "warning", "danger"

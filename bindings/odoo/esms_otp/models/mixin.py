@@ -2,12 +2,12 @@ import hashlib
 from typing import NamedTuple
 
 import otp_engine as otp
+from otp_engine.esms import signed_record
 
 from odoo import api, models
 from odoo.exceptions import UserError
 from odoo.tools.misc import format_amount, format_date, format_datetime
 
-from .. import signed_record
 from ..engine import engine
 from ..store import opened
 

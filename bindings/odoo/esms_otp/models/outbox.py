@@ -18,11 +18,6 @@ _LONGEST = 256  # characters of an error
 # Of longer numbers four digits are kept: an error may quote a code or a mobile number.
 _DIGITS = re.compile(r"\d(?=\d{4})")
 
-#: Written with the signature, in its commit. The request that signed runs the hook first, so that
-#: the scheduled action comes a minute later.
-OWED = """INSERT INTO esms_otp_outbox (signature_id, company_id, state, attempts, next_at)
-VALUES (%(signature_id)s, %(company_id)s, 'waiting', 0,
-    now() AT TIME ZONE 'UTC' + interval '1 minute')"""
 _TAKE = """SELECT id FROM esms_otp_outbox
 WHERE signature_id = %s AND (state = 'waiting' OR %s) FOR UPDATE SKIP LOCKED"""
 # After 1, 2, 4 .. minutes, at most 512 of them.

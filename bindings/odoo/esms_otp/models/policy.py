@@ -2,12 +2,12 @@ import hashlib
 import json
 
 import otp_engine as otp
+from otp_engine.esms.recipient import NoMobile, international
 
 from odoo import SUPERUSER_ID, api, fields, models
 from odoo.exceptions import ValidationError
 
 from ..engine import PURPOSE
-from ..recipient import NoMobile, international
 
 
 class EsmsOtpPolicy(models.Model):

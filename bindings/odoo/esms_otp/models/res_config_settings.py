@@ -1,9 +1,9 @@
 import otp_engine as otp
+from otp_engine.esms import hold
 
 from odoo import api, fields, models
 from odoo.exceptions import ValidationError
 
-from .. import hold
 from . import health, limits, origins
 
 

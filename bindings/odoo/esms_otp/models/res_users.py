@@ -1,13 +1,14 @@
 import logging
 
 import otp_engine as otp
+from otp_engine.esms.events import hearing
+from otp_engine.esms.recipient import international
 
 from odoo import api, fields, models
 from odoo.exceptions import ValidationError
 
-from .. import journal
-from ..engine import PURPOSE, engine, hearing
-from ..recipient import international
+from ..engine import PURPOSE, engine
+from ..journal import OdooJournal
 from ..store import opened
 from . import reasons
 
@@ -48,7 +49,7 @@ class ResUsers(models.Model):
         reason = reasons.checked(self.env, reason)
         with hearing() as events, opened(self.env.registry) as store:
             engine().unlock(store, self.env["esms.otp.cell"]._tenant(), str(self.id))
-        journal.heard(self.env.registry, events, company.id, reason)
+        OdooJournal(self.env.registry, company.id).heard(events, reason)
         _logger.info("user %s unlocked user %s", self.env.uid, self.id)
 
     def _esms_otp_reset(self, reason, company):
@@ -60,7 +61,7 @@ class ResUsers(models.Model):
             engine().reset_user(store, tenant, str(self.id), reason)
             if number:
                 engine().reset_recipient(store, number, reason)
-        journal.heard(self.env.registry, events, company.id)
+        OdooJournal(self.env.registry, company.id).heard(events)
         _logger.info("user %s reset user %s", self.env.uid, self.id)
 
     def _esms_otp_country_code(self):

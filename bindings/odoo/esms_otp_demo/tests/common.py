@@ -9,12 +9,14 @@ from pathlib import Path
 from unittest.mock import patch
 
 import otp_engine as otp
+from otp_engine.esms import flow
+from otp_engine.esms.gateway import SendResult
 from PIL import Image, ImageDraw
 
 from odoo.addons.esms_otp import engine as engine_module
-from odoo.addons.esms_otp.controllers import main
-from odoo.addons.esms_otp.gateway import SendResult
 from odoo.addons.esms_otp.make_keys import make_keys
+from odoo.addons.esms_otp.projection import Projection
+from odoo.addons.esms_otp.store import opened
 from odoo.tests import HttpCase, TransactionCase, tagged
 
 FIELD = "client_schedule_esms_otp_signature_ids"
@@ -103,7 +105,7 @@ class Fixture:
             return made_engine(*args, clock=self.clock.seconds, **named)
 
         self.patch(otp, "Engine", with_clock)
-        self.patch(main, "_now", lambda: self.clock.now)
+        self.patch(flow, "_now", lambda: self.clock.now)
         engine_module.forget()
         self.addCleanup(engine_module.forget)
         self.gateway = Gateway()
@@ -124,9 +126,9 @@ class OtpCase(Fixture, TransactionCase):
         self.env.flush_all()
         binding = self.policy._binding(loan, FIELD, user, tenant)
         engine = engine_module.engine().with_policy(self.policy._limits())
-        row = main.Projection(loan.company_id.id, image)
+        row = Projection(loan.company_id.id, image)
         evidence = otp.Evidence(signer_name=name, image=image, user_name=user.name, ip="192.0.2.1")
-        with main.opened(self.registry, row) as store:
+        with opened(self.registry, row) as store:
             issued = engine.issue(store, binding)
             self.assertTrue(issued)
             verdict = engine.verify(store, binding, issued.code, None, evidence)

@@ -10,7 +10,7 @@ from odoo.tools import mute_logger
 
 from .common import FIELD, MODEL, PNG, RouteCase
 
-MAIN = "odoo.addons.esms_otp.controllers.main"
+FLOW = "otp_engine.esms.flow"
 
 
 class TestGet(RouteCase):
@@ -85,14 +85,14 @@ class TestGet(RouteCase):
         self.assertResult(self.result("get_esms_otp_signature", {}), status=400, message=str)
         self.assertResult(self.get(query={"id": self.loan.id + 1}), status=400, message=str)
 
-    @mute_logger(MAIN)
+    @mute_logger(FLOW)
     def test_a_row_that_is_not_the_record_is_an_error(self):
         self.sign()
         self.env.cr.execute("ALTER TABLE esms_otp_signature DISABLE TRIGGER USER")
         self.env.cr.execute("UPDATE esms_otp_signature SET record = record || 'x'")
         self.assertResult(self.get(), status=500, message=str, reference=str)
 
-    @mute_logger(MAIN)
+    @mute_logger(FLOW)
     def test_a_changed_cell_is_an_error(self):
         self.sign()
         self.env.cr.execute(

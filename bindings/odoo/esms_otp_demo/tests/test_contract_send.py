@@ -1,10 +1,11 @@
+from otp_engine.esms.gateway import SendResult, Timeout
+
 from odoo.addons.esms_otp import engine as engine_module
-from odoo.addons.esms_otp.gateway import SendResult, Timeout
 from odoo.tools import mute_logger
 
 from .common import GENERATION, RouteCase
 
-MAIN = "odoo.addons.esms_otp.controllers.main"
+FLOW = "otp_engine.esms.flow"
 
 
 class TestSend(RouteCase):
@@ -165,7 +166,7 @@ class TestSend(RouteCase):
         self.clock.turn(600)
         self.assertEqual(self.send()["recipient_mobile"], "60199999999")
 
-    @mute_logger(MAIN)
+    @mute_logger(FLOW, "odoo.addons.esms_otp.journal")
     def test_a_gateway_that_refuses_gives_its_status_and_the_send_back(self):
         self.gateway.answer = SendResult(False, "5", balance_low=True)
         self.assertResult(self.send(), status=502, message=str, esms_otp_response_status="5")
@@ -191,18 +192,18 @@ class TestSend(RouteCase):
         self.assertResult(self.send(), status=429, message=str, retry_after=int)
         self.assertEqual(len(self.gateway.sent), 1)
 
-    @mute_logger(MAIN)
+    @mute_logger(FLOW)
     def test_without_keys_it_fails_with_a_reference_and_no_detail(self):
         self.patch(engine_module, "KEYS_FILE", "ESMS_OTP_NO_SUCH_VARIABLE")
         engine_module.forget()
         result = self.send()
         self.assertResult(result, status=500, message="Internal error", reference=str)
-        with self.assertLogs(MAIN, "ERROR") as logs:
+        with self.assertLogs(FLOW, "ERROR") as logs:
             result = self.send()
         self.assertIn(result["reference"], logs.output[0])
         self.assertFalse(self.gateway.sent)
 
-    @mute_logger(MAIN)
+    @mute_logger(FLOW)
     def test_without_a_gateway_no_code_is_made(self):
         self.env.company.esms_otp_gateway_id = False
         self.assertEqual(self.send()["status"], 500)
@@ -212,7 +213,7 @@ class TestSend(RouteCase):
         self.gateway_row.active = True
         self.assertEqual(self.send()["message"], "OTP generated successfully")
 
-    @mute_logger(MAIN)
+    @mute_logger(FLOW)
     def test_a_message_that_does_not_fit_shows_before_there_is_a_code(self):
         self.policy.template = "#otp# signs #subject#"
         self.loan.name = "12345678"  # autofill could take it for the code

@@ -8,6 +8,7 @@ from odoo.tools import mute_logger
 from .common import FIELD, GENERATION, PNG, RouteCase
 
 INVALID = "Invalid or expired OTP"
+FLOW = "otp_engine.esms.flow"
 MAIN = "odoo.addons.esms_otp.controllers.main"
 
 
@@ -199,7 +200,7 @@ class TestVerify(RouteCase):
         self.opener.headers["User-Agent"] = "x" * 5000 + "\x85\u00e9".encode().decode("latin-1")
         self.assertEqual(self.verify(self.gateway.code)["status"], 200)
 
-    @mute_logger(MAIN)
+    @mute_logger(FLOW)
     def test_a_store_that_fails_gives_a_reference_and_accepts_nothing(self):
         from odoo.addons.esms_otp.store import OdooStore
 

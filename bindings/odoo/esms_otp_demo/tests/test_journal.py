@@ -1,9 +1,10 @@
-from odoo.addons.esms_otp.gateway import SendResult
+from otp_engine.esms.gateway import SendResult
+
 from odoo.tools import mute_logger
 
 from .common import RouteCase
 
-MAIN = "odoo.addons.esms_otp.controllers.main"
+FLOW = "otp_engine.esms.flow"
 
 
 class TestJournal(RouteCase):
@@ -64,22 +65,22 @@ class TestJournal(RouteCase):
         self.assertNotEqual(self.row, first)
         self.assertEqual(first.state, "superseded")
 
-    @mute_logger(MAIN)
+    @mute_logger(FLOW)
     def test_a_refused_message_is_written_down(self):
         self.gateway.answer = SendResult(False, "9")
         self.send()
         self.assertEqual(self.row.gateway_status, "9")
         self.assertEqual(self.events()[-1][0], "delivery_failed")
 
-    @mute_logger(MAIN)
+    @mute_logger(FLOW)
     def test_a_journal_that_fails_changes_no_answer(self):
-        from odoo.addons.esms_otp import journal
+        from odoo.addons.esms_otp.journal import OdooJournal
 
         def fails(*_):
             raise RuntimeError("planted")
 
         for name in ("issued", "delivered", "heard", "redirect_url"):
-            self.patch(journal, name, fails)
+            self.patch(OdooJournal, name, fails)
         self.assertEqual(self.send()["message"], "OTP generated successfully")
         self.assertEqual(self.gateway.sent[0][2], "", "no receipt can be awaited")
         self.assertEqual(self.verify(self.gateway.code)["status"], 200)

@@ -7,7 +7,7 @@ from odoo.tools import mute_logger
 
 from .common import MODEL, OtpCase, RouteCase
 
-MAIN = "odoo.addons.esms_otp.controllers.main"
+FLOW = "otp_engine.esms.flow"
 
 
 class TestLimits(RouteCase):
@@ -42,10 +42,10 @@ class TestLimits(RouteCase):
         self.verify(self.gateway.wrong)
         self.assertEqual(self.verify(self.gateway.code)["status"], 423)
 
-    @mute_logger(MAIN)
+    @mute_logger(FLOW)
     def test_case_322_a_parameter_that_is_no_number_is_named_in_the_log(self):
         self.env["ir.config_parameter"].set_param("esms_otp.user_sends_per_hour", "many")
-        with self.assertLogs(MAIN, "ERROR") as logs:
+        with self.assertLogs(FLOW, "ERROR") as logs:
             self.assertEqual(self.send()["status"], 500)
         self.assertIn("esms_otp.user_sends_per_hour is no whole number", logs.output[0])
         self.assertFalse(self.gateway.sent)

@@ -1,9 +1,13 @@
 """What follows a signature: owed from its commit on, until it has succeeded."""
 
+from otp_engine.esms.flow import SignedAlready
+
 from odoo import Command
 from odoo.addons.esms_otp import engine as engine_module
 from odoo.addons.esms_otp.controllers import main
 from odoo.addons.esms_otp.models import outbox
+from odoo.addons.esms_otp.projection import Projection
+from odoo.addons.esms_otp.store import opened
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import Form, tagged
 from odoo.tools import mute_logger
@@ -121,14 +125,14 @@ class TestOutbox(Rows, OtpCase):
         binding = self.policy._binding(loan, FIELD, self.borrower, tenant)
         engine = engine_module.engine()
 
-        class Taken(main.Projection):
+        class Taken(Projection):
             def __call__(self, cr, write):
                 super().__call__(cr, write)
-                raise main.SignedAlready("planted")
+                raise SignedAlready("planted")
 
         with (
-            self.assertRaises(main.SignedAlready),
-            main.opened(self.registry, Taken(self.env.company.id)) as store,
+            self.assertRaises(SignedAlready),
+            opened(self.registry, Taken(self.env.company.id)) as store,
         ):
             engine.verify(store, binding, engine.issue(store, binding).code)
         self.assertEqual(self.rows().signature_id, signature)

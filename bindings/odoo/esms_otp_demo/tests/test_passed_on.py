@@ -7,18 +7,18 @@ from pathlib import Path
 from unittest.mock import patch
 
 import otp_engine as otp
+from otp_engine.esms import signed_record
+from otp_engine.esms.gateway import SendResult
 
 from odoo.addons.esms_otp import engine as engine_module
-from odoo.addons.esms_otp import signed_record
-from odoo.addons.esms_otp.controllers import main
-from odoo.addons.esms_otp.gateway import SendResult
+from odoo.addons.esms_otp.store import opened
 from odoo.exceptions import ValidationError
 from odoo.tests import tagged
 from odoo.tools import mute_logger
 
 from .common import FIELD, MODEL, OtpCase, RouteCase
 
-MAIN = "odoo.addons.esms_otp.controllers.main"
+FLOW = "otp_engine.esms.flow"
 # Format, count and digest, and the seal; records alone live as long.
 PAGE = "discard_after IS NULL AND octet_length(body) = 57"
 
@@ -42,7 +42,7 @@ class TestRoutes(RouteCase):
                 self.assertEqual(named["status"], 400)
         self.assertEqual(self.verify(self.gateway.code)["status"], 200, "none was an attempt")
 
-    @mute_logger(MAIN)
+    @mute_logger(FLOW)
     def test_case_398_what_a_phone_could_take_for_the_code_is_refused_before_there_is_one(self):
         for glued in ("ABC-#otp#", "#otp#/9", "a\u200b#otp#", "1+#otp#"):
             with self.subTest(glued), self.assertRaises(ValidationError):
@@ -57,7 +57,7 @@ class TestRoutes(RouteCase):
             self.assertEqual(self.send()["status"], 200, "there was no code")
         self.assertIn(" signs RM 250", self.gateway.sent[0][1])
 
-    @mute_logger(MAIN)
+    @mute_logger(FLOW)
     def test_case_392_a_page_that_is_gone_is_found_before_anything_is_compared(self):
         self.send()
         self.assertEqual(self.verify(self.gateway.code)["status"], 200)
@@ -90,7 +90,7 @@ class TestRecords(OtpCase):
         self.assertNotIn(shown, str(signed_record.payload(row.record)))
         details = signed_record.details(row.disclosures.splitlines())
         self.assertEqual(details["dig"], shown, "the control of the search")
-        with main.opened(self.registry) as store:
+        with opened(self.registry) as store:
             tenant = self.env["esms.otp.cell"]._tenant()
             place = (store, tenant, otp.Target(MODEL, FIELD, str(self.loan.id)))
             engine_module.engine().erase(*place, row.n, ("dig",))
@@ -103,7 +103,7 @@ class TestRecords(OtpCase):
         tenant = self.env["esms.otp.cell"]._tenant()
         place = (tenant, MODEL, FIELD, str(self.loan.id))
         target = otp.Target(*place[1:])
-        with main.opened(self.registry) as store:
+        with opened(self.registry) as store:
             records = engine_module.engine().signatures(store, tenant, target)
             head = engine_module.engine().chain_head(store, tenant, target)
         pem = Path(os.environ[engine_module.SIGNING_KEY_FILE]).read_text()

@@ -4,9 +4,8 @@ from psycopg2 import errors
 
 from odoo import fields
 from odoo.addons.esms_otp import engine as engine_module
-from odoo.addons.esms_otp.controllers import main
 from odoo.addons.esms_otp.models import generation
-from odoo.addons.esms_otp.store import DatabaseError, OdooStore
+from odoo.addons.esms_otp.store import DatabaseError, OdooStore, opened
 from odoo.exceptions import UserError
 from odoo.tests import tagged
 
@@ -109,7 +108,7 @@ class TestPurge(OtpCase):
             }
         )
         engine = engine_module.engine()
-        with main.opened(self.registry) as store:
+        with opened(self.registry) as store:
             for _ in range(3):  # 15 wrong codes within a day
                 issued = engine.issue(store, binding)
                 wrong = f"{(int(issued.code) + 1) % 10**6:06}"
@@ -120,10 +119,10 @@ class TestPurge(OtpCase):
         # The number has limits of its own, which no unlock lifts: else a stranger's guesses could.
         self.borrower.esms_otp_mobile = "+60 12-345 6780"
         binding = self.policy._binding(self.loan, FIELD, self.borrower, tenant)
-        with main.opened(self.registry) as store:
+        with opened(self.registry) as store:
             self.assertEqual(engine.issue(store, binding).reason, "locked")
         row.action_unlock("the borrower was called back")
-        with main.opened(self.registry) as store:
+        with opened(self.registry) as store:
             self.assertTrue(engine.issue(store, binding))
         log = self.env["esms.otp.log"].search([("kind", "=", "unlocked")])
         self.assertEqual(log.user_id, self.borrower)
@@ -146,7 +145,7 @@ class TestPurge(OtpCase):
             }
         )
         engine = engine_module.engine()
-        with main.opened(self.registry) as store:
+        with opened(self.registry) as store:
             for _ in range(3):  # 15 wrong codes within a day
                 issued = engine.issue(store, binding)
                 wrong = f"{(int(issued.code) + 1) % 10**6:06}"
@@ -157,7 +156,7 @@ class TestPurge(OtpCase):
         with self.assertRaises(UserError):
             row.with_user(self.borrower).action_reset("because")
         row.action_reset("the borrower was called back")
-        with main.opened(self.registry) as store:
+        with opened(self.registry) as store:
             self.assertTrue(engine.issue(store, binding))
         log = self.env["esms.otp.log"].search([("reason", "=", "the borrower was called back")])
         self.assertEqual(set(log.mapped("kind")), {"user_reset", "slot_reset", "recipient_reset"})

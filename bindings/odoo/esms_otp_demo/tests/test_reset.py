@@ -2,7 +2,7 @@
 
 from odoo import Command
 from odoo.addons.esms_otp import engine as engine_module
-from odoo.addons.esms_otp.controllers import main
+from odoo.addons.esms_otp.store import opened
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import Form, tagged
 
@@ -40,7 +40,7 @@ class TestReset(OtpCase):
     def exhaust(self):
         tenant = self.env["esms.otp.cell"]._tenant()
         binding = self.policy._binding(self.loan, FIELD, self.borrower, tenant)
-        with main.opened(self.registry) as store:
+        with opened(self.registry) as store:
             engine = engine_module.engine()
             code = engine.issue(store, binding).code
             for _ in range(5):
@@ -58,7 +58,7 @@ class TestReset(OtpCase):
         form = Form(self.asked(self.manager))
         form.reason = WHY
         self.assertEqual(form.save().action_reset()["type"], "ir.actions.act_window_close")
-        with main.opened(self.registry) as store:
+        with opened(self.registry) as store:
             self.assertFalse(engine.verify(store, binding, code), "it is called off")
             again = engine.issue(store, binding)
             self.assertTrue(again)
@@ -70,11 +70,11 @@ class TestReset(OtpCase):
         tenant = self.env["esms.otp.cell"]._tenant()
         binding = self.policy._binding(self.loan, FIELD, self.borrower, tenant)
         engine = engine_module.engine()
-        with main.opened(self.registry) as store:
+        with opened(self.registry) as store:
             code = engine.issue(store, binding).code
             self.assertTrue(engine.verify(store, binding, code))
         self.row.with_user(self.manager).action_reset(WHY)
-        with main.opened(self.registry) as store:
+        with opened(self.registry) as store:
             self.assertFalse(engine.verify(store, binding, code))
 
     def test_case_396_the_button_is_for_managers_alone(self):
@@ -99,7 +99,7 @@ class TestReset(OtpCase):
         for reason in ("", "  ", "a\nb", "x" * 257):
             with self.subTest(reason), self.assertRaisesRegex(UserError, "reason"):
                 self.row.with_user(self.manager).action_reset(reason)
-        with main.opened(self.registry) as store:
+        with opened(self.registry) as store:
             self.assertEqual(engine.issue(store, binding).reason, "exhausted")
 
     def test_case_396_a_user_without_a_number_is_named_before_anything_is_lifted(self):
@@ -169,7 +169,7 @@ class TestReset(OtpCase):
         tenant = self.env["esms.otp.cell"]._tenant()
         binding = self.policy._binding(self.loan, FIELD, self.borrower, tenant)
         engine = engine_module.engine()
-        with main.opened(self.registry) as store:
+        with opened(self.registry) as store:
             for _ in range(3):
                 code = engine.issue(store, binding).code
                 for _ in range(5):
@@ -180,6 +180,6 @@ class TestReset(OtpCase):
 
     def refused(self, engine, binding):
         """Return why no code is sent, None if one is."""
-        with main.opened(self.registry) as store:
+        with opened(self.registry) as store:
             issued = engine.issue(store, binding)
         return None if issued else issued.reason

@@ -10,9 +10,10 @@ import otp_engine as otp
 from psycopg2 import errors
 
 from odoo.addons.esms_otp import engine as engine_module
-from odoo.addons.esms_otp.controllers import main
 from odoo.addons.esms_otp.make_keys import make_keys
 from odoo.addons.esms_otp.models import cell
+from odoo.addons.esms_otp.projection import Projection
+from odoo.addons.esms_otp.store import opened
 from odoo.exceptions import UserError
 from odoo.tests import tagged
 from odoo.tools import mute_logger
@@ -139,8 +140,8 @@ class TestSignature(OtpCase):
             projection_call(projection, cr, write)
             raise RuntimeError("planted")
 
-        projection_call = main.Projection.__call__
-        self.patch(main.Projection, "__call__", fails)
+        projection_call = Projection.__call__
+        self.patch(Projection, "__call__", fails)
         with self.assertRaises(otp.StoreError):
             self.sign()
         self.assertIsNone(self.latest())
@@ -161,12 +162,12 @@ class TestSignature(OtpCase):
         engine = engine_module.engine()
         self.gateway_row.write({"provider": "esms", "user": "u", "password": "secret"})
         self.env.flush_all()
-        with main.opened(self.registry) as store:
+        with opened(self.registry) as store:
             issued = engine.issue(store, binding)
         script = Path(engine_module.__file__).parent / "data" / "neutralize.sql"
         self.env.cr.execute(script.read_text())
         self.env.invalidate_all()
-        with main.opened(self.registry) as store:
+        with opened(self.registry) as store:
             self.assertEqual(engine.verify(store, binding, issued.code).rejection, "unknown")
         self.assertEqual(self.gateway_row.provider, "log")
         self.assertFalse(self.gateway_row.password)
@@ -192,6 +193,6 @@ class TestSignature(OtpCase):
 
     def latest(self):
         tenant = self.env["esms.otp.cell"]._tenant()
-        with main.opened(self.registry) as store:
+        with opened(self.registry) as store:
             target = otp.Target(MODEL, FIELD, str(self.loan.id))
             return engine_module.engine().latest_signature(store, tenant, target)

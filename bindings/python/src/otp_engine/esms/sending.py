@@ -1,4 +1,4 @@
-"""Messages on their way: a thread sends each, and a request waits for a while. Imports no odoo.
+"""Messages on their way: a thread sends each, and a request waits for a while.
 
 A message and its code are in this process's memory alone. A process that dies before the gateway
 has answered leaves a send of which nothing is known, as one that times out does.

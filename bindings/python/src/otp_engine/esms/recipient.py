@@ -1,4 +1,4 @@
-"""Mobile numbers as people register them. Imports no odoo."""
+"""Mobile numbers as people register them."""
 
 import otp_engine as otp
 

@@ -4,10 +4,10 @@ import hashlib
 import json
 from pathlib import Path
 
-import otp_engine as otp
 import pytest
-import recipient
-import signed_record
+
+import otp_engine as otp
+from otp_engine.esms import recipient, signed_record
 
 VECTORS = Path(__file__).parents[3] / "tests" / "vectors" / "records"
 

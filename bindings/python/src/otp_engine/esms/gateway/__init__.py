@@ -1,9 +1,10 @@
 """SMS gateways as plain classes: text goes out, and what the gateway said comes back.
 
-No ORM, no Odoo: build one from plain values and use it where no transaction is open.
+Build one from plain values and use it where no transaction is open.
 """
 
 from dataclasses import dataclass
+from typing import Protocol
 
 
 class Timeout(Exception):
@@ -24,3 +25,13 @@ class SendResult:
     balance_low: bool = False
     meaning: str = ""
     retryable: bool = False
+
+
+class Gateway(Protocol):
+    """What sends one message per call, and never a second one for it."""
+
+    def send(self, to: str, text: str, reference: str) -> SendResult:
+        """Send a text to a number (digits with country code); raise Timeout if nobody knows.
+
+        ``reference`` is the URL at which the delivery receipt is awaited, or "".
+        """

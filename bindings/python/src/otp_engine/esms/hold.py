@@ -1,4 +1,4 @@
-"""Rejections leave at a fixed time after their request came. Imports no odoo.
+"""Rejections leave at a fixed time after their request came.
 
 How long a rejection takes tells what it met: what writes waits for a flush, what finds nothing does
 not. A worker serves one request at a time, so whatever is held takes a worker: one is always left

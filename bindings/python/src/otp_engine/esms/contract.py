@@ -1,6 +1,6 @@
 """The words of the three routes: parameters become a request, an answer a result.
 
-Imports no Odoo, so that any back end can serve the same contract. A ``parse_*`` raises ``Bad``,
+A ``parse_*`` raises ``Bad``,
 whose ``result`` is the answer; each other function returns the ``result`` member of one answer.
 """
 
@@ -247,6 +247,11 @@ def rejected(verdict: "Verdict", now: datetime) -> Result:
         return {"status": 400, "message": "otp is malformed"}
     told = {} if verdict.attempts_left is None else {"attempts_left": verdict.attempts_left}
     return {"status": 400, "message": INVALID, **told}
+
+
+def used_up() -> Result:
+    """Answer a Verify of what is signed already, and is signed once: as of a code that is used."""
+    return {"status": 400, "message": INVALID}
 
 
 def signature(

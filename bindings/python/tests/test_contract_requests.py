@@ -2,9 +2,10 @@
 
 import base64
 
-import contract
 import pytest
 from werkzeug.datastructures import MultiDict
+
+from otp_engine.esms import contract
 
 WHERE = {"model": "loan.application", "field": "client_schedule_esms_otp_signature_ids", "id": 15}
 VERIFY = {**WHERE, "otp": "012345"}

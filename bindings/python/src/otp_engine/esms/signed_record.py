@@ -1,6 +1,6 @@
 """Reads what a signature record says, by its documented format.
 
-Verifies nothing, and imports no odoo.
+Verifies nothing.
 """
 
 import base64

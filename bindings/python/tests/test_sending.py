@@ -5,8 +5,9 @@ import threading
 import time
 
 import pytest
-import sending
-from sending import Sending
+
+from otp_engine.esms import sending
+from otp_engine.esms.sending import Sending
 
 
 class Slow:

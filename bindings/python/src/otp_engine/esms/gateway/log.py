@@ -30,5 +30,5 @@ class LogGateway:
         if self._shows_text:
             _logger.warning("it says: %s", text)
         else:
-            _logger.info('tick "Show Codes in the Log" of this gateway to see the text')
+            _logger.info('shows_text=True shows the text; in Odoo tick "Show Codes in the Log"')
         return SendResult(True, "0", provider_id, meaning="logged, not sent")

@@ -5,9 +5,10 @@ import os
 from datetime import datetime, timedelta, timezone
 from types import SimpleNamespace
 
-import contract
-import otp_engine as otp
 import pytest
+
+import otp_engine as otp
+from otp_engine.esms import contract
 
 ID = "6RA0A5PMRNHQZZG2AD16ZE75F9"
 NOW = datetime(2024, 5, 15, 10, 0, tzinfo=timezone.utc)

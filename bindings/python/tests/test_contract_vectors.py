@@ -6,9 +6,10 @@ from datetime import datetime, timezone
 from pathlib import Path
 from types import SimpleNamespace
 
-import contract
 import pytest
 from werkzeug.datastructures import MultiDict
+
+from otp_engine.esms import contract
 
 FOLDER = Path(__file__).parents[3] / "tests/vectors/contract"
 PARSE = {

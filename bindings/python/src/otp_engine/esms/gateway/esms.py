@@ -5,8 +5,13 @@ import ssl
 import time
 from urllib.parse import urlsplit
 
-import requests
-from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
+try:
+    import requests
+    from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
+except ImportError as error:
+    raise ImportError(
+        "otp_engine.esms.gateway.esms needs requests: pip install 'otp-engine[esms]'"
+    ) from error
 
 from . import SendResult, Timeout
 

@@ -5,7 +5,8 @@ import signal
 import time
 
 import pytest
-from hold import _place, until
+
+from otp_engine.esms.hold import _place, until
 
 LONG = 300.0  # seconds; what is killed does not wait for its end
 
@@ -28,7 +29,7 @@ class Clock:
 def took(monkeypatch):
     """Return what says how many seconds lie between a request and its answer."""
     clock = Clock()
-    monkeypatch.setattr("hold.time", clock)
+    monkeypatch.setattr("otp_engine.esms.hold.time", clock)
 
     def took(milliseconds, places, worked):
         came = clock.now
@@ -89,6 +90,7 @@ def test_so_many_workers_wait_and_the_place_of_a_dead_one_is_free():
 
 
 def test_where_there_are_no_such_names_no_place_is_free(monkeypatch):
-    monkeypatch.setattr("hold.os.getppid", lambda: "/" * 200)  # longer than a name may be
+    too_long = "/" * 200  # for such a name
+    monkeypatch.setattr("otp_engine.esms.hold.os.getppid", lambda: too_long)
     with _place(3) as is_free:
         assert not is_free
