@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import psycopg
+import psycopg2
 import redis
 import servers
 from psycopg_pool import ConnectionPool
@@ -16,10 +17,13 @@ from redis.retry import Retry
 
 import otp_engine as otp
 from otp_engine.stores import _redis_session
+from otp_engine.stores import psycopg2 as on_psycopg2
 from otp_engine.stores.psycopg import PsycopgStore, migrate
+from otp_engine.stores.psycopg2 import Psycopg2Store
 from otp_engine.stores.redis import RedisStore
 
-KINDS = ("psycopg", "redis")
+POSTGRES = ("psycopg", "psycopg2")
+KINDS = (*POSTGRES, "redis")
 FLAWS = ("blind", "read_then_write")
 
 
@@ -27,12 +31,28 @@ FLAWS = ("blind", "read_then_write")
 def server(kind: str, *settings: str) -> Iterator[Any]:
     """Start an empty server of a kind, with the tables that its store needs."""
     with servers.own_folder() as folder:
-        make = servers.PostgresServer if kind == "psycopg" else servers.RedisServer
+        make = servers.PostgresServer if kind in POSTGRES else servers.RedisServer
         with make(folder, *settings) as started:
-            if kind == "psycopg":
-                with psycopg.connect(started.address) as owner:
-                    migrate(owner)
+            if kind in POSTGRES:
+                make_tables(kind, started.address)
             yield started
+
+
+def make_tables(kind: str, address: str, **options: Any) -> None:
+    """Bring a schema to the newest layout by a driver."""
+    if kind == "psycopg":
+        with psycopg.connect(address) as owner:
+            migrate(owner, **options)
+    else:
+        with contextlib.closing(psycopg2.connect(address)) as other:
+            on_psycopg2.migrate(other, **options)
+
+
+def forget_cells(address: str) -> None:
+    """Delete all cells, those that are kept for ever too."""
+    with psycopg.connect(address) as owner:
+        owner.execute("SET session_replication_role = replica")
+        owner.execute("DELETE FROM otp_engine.otp_cell")
 
 
 @contextlib.contextmanager
@@ -40,7 +60,7 @@ def through_proxy(kind: str, to: Any) -> Iterator[tuple[servers.Proxy, str]]:
     """Put a proxy before a server; returns it, and the address behind which it is."""
     with servers.own_folder() as folder:
         at = folder / to.socket.name
-        address = to.address_at(folder) if kind == "psycopg" else str(at)
+        address = to.address_at(folder) if kind in POSTGRES else str(at)
         with servers.Proxy(at, to.socket) as proxy:
             yield proxy, address
 
@@ -48,23 +68,35 @@ def through_proxy(kind: str, to: Any) -> Iterator[tuple[servers.Proxy, str]]:
 @contextlib.contextmanager
 def opened(kind: str, address: str, flaw: str = "", **options: Any) -> Iterator[Any]:
     """Open a store on a client of its own."""
-    if kind == "psycopg":
-        most = options.pop("connections", 8)
-        with ConnectionPool(address, min_size=1, max_size=most, open=True) as pool:
-            # On a machine under load a connection may take its time.
-            options.setdefault("connection_wait", float(servers.PATIENCE))
-            options.setdefault("answer_timeout", float(servers.PATIENCE))
-            options.setdefault("statement_timeout", float(servers.PATIENCE))
-            options.setdefault("lock_timeout", float(servers.PATIENCE))
-            store = (NaivePsycopg if flaw else PsycopgStore)(pool, **options)
+    most = options.pop("connections", 8)
+    if kind in POSTGRES:
+        # On a machine under load a connection may take its time.
+        for name in ("connection_wait", "answer_timeout", "statement_timeout", "lock_timeout"):
+            options.setdefault(name, float(servers.PATIENCE))
+        with _on_postgres(kind, address, flaw, most, options) as store:
             store.flaw = flaw
             yield store
     else:
-        options.pop("connections", None)
         with client(address) as made:
             other = (NaiveRedis if flaw else RedisStore)(made, **options)
             other.flaw = flaw
             yield other
+
+
+@contextlib.contextmanager
+def _on_postgres(kind: str, address: str, flaw: str, most: int, options: Any) -> Iterator[Any]:
+    if kind == "psycopg2":
+        made = NaivePsycopg2 if flaw else Psycopg2Store
+        with made(connecting(address), max_connections=most, **options) as store:
+            yield store
+        return
+    with ConnectionPool(address, min_size=1, max_size=most, open=True) as pool:
+        yield (NaivePsycopg if flaw else PsycopgStore)(pool, **options)
+
+
+def connecting(address: str) -> Any:
+    """Return what connects psycopg2."""
+    return lambda: psycopg2.connect(address)
 
 
 def client(address: str, **options: Any) -> redis.Redis:
@@ -111,6 +143,21 @@ class NaivePsycopg(_Naive, PsycopgStore):
                     discard_after = excluded.discard_after, body = excluded.body""",
                     (each.key, each.expected + 1, each.discard_after, each.body),
                 )
+
+
+class NaivePsycopg2(_Naive, Psycopg2Store):
+    """Writes without a look, in one transaction, without the triggers that would catch it."""
+
+    def overwrite(self, writes: list[otp.Write]) -> None:
+        rows = [(each.key, each.expected + 1, each.discard_after, each.body) for each in writes]
+        with self._connection() as (connection, _, _), connection.cursor() as cursor:
+            values = b",".join(cursor.mogrify("(%s, %s, %s, %s)", row) for row in rows).decode()
+            cursor.execute(
+                f"""BEGIN; SET LOCAL session_replication_role = replica;
+                INSERT INTO otp_engine.otp_cell VALUES {values}
+                ON CONFLICT (k) DO UPDATE SET version = excluded.version,
+                discard_after = excluded.discard_after, body = excluded.body; COMMIT"""
+            )
 
 
 class NaiveRedis(_Naive, RedisStore):

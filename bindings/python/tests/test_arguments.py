@@ -245,29 +245,36 @@ def test_case_295_what_cannot_be_meant_is_named() -> None:
 
 def test_no_text_takes_a_risk_and_no_timeout_is_endless() -> None:
     pool = pytest.importorskip("psycopg_pool").ConnectionPool("", open=False)
+    connect = pytest.importorskip("psycopg2").connect
     client = pytest.importorskip("redis").Redis(port=1, socket_timeout=1)
+    from otp_engine.stores import psycopg2 as on_psycopg2
     from otp_engine.stores.psycopg import PsycopgStore, migrate
     from otp_engine.stores.redis import RedisStore
 
-    for name in ("connection_wait", "lock_timeout", "statement_timeout", "answer_timeout"):
-        for bad in (0, -1.0, float("nan"), float("inf")):
-            with pytest.raises(ValueError, match=f"^{name} is .* more than 0 seconds"):
-                PsycopgStore(pool, **{name: bad})
-        with pytest.raises(TypeError, match=f"^{name} must be a number of seconds"):
-            PsycopgStore(pool, **{name: "5"})
     no: Any = "no"
-    with pytest.raises(TypeError, match=r"^may_lose_commits_on_crash must be bool"):
-        PsycopgStore(pool, may_lose_commits_on_crash=no)
+    none: Any = None
+    makers: list[tuple[Any, Any]] = [
+        (PsycopgStore, pool), (on_psycopg2.Psycopg2Store, connect)
+    ]  # fmt: skip
+    for make, of in makers:
+        for name in ("connection_wait", "lock_timeout", "statement_timeout", "answer_timeout"):
+            for bad in (0, -1.0, float("nan"), float("inf")):
+                with pytest.raises(ValueError, match=f"^{name} is .* more than 0 seconds"):
+                    make(of, **{name: bad})
+            with pytest.raises(TypeError, match=f"^{name} must be a number of seconds"):
+                make(of, **{name: "5"})
+        with pytest.raises(TypeError, match=r"^may_lose_commits_on_crash must be bool"):
+            make(of, may_lose_commits_on_crash=no)
+        with pytest.raises(TypeError, match=r"^schema must be str"):
+            make(of, schema=none)
     for name in (
         "may_evict_counted_attempts", "may_lose_commits_on_crash", "states_appendfsync_always"
     ):  # fmt: skip
         with pytest.raises(TypeError, match=f"^{name} must be bool"):
             RedisStore(client, **{name: no})
-    none: Any = None
-    with pytest.raises(TypeError, match=r"^schema must be str"):
-        PsycopgStore(pool, schema=none)
-    with pytest.raises(TypeError, match=r"^schema must be str"):
-        migrate(none, schema=none)
+    for bring in (migrate, on_psycopg2.migrate):
+        with pytest.raises(TypeError, match=r"^schema must be str"):
+            bring(none, schema=none)
 
 
 def test_case_296_settings_are_values_that_can_be_read() -> None:

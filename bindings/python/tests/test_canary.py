@@ -120,7 +120,7 @@ def test_case_205_where_cells_may_be_lost_nothing_is_proven() -> None:
 @pytest.mark.parametrize("kind", stores.KINDS)
 def test_case_200_the_stores_on_servers_are_checked_too(kind: str) -> None:
     with stores.server(kind) as server, stores.opened(kind, server.address) as store:
-        begun, proven = ("begun", "proven") if kind == "psycopg" else 2 * ("not proven",)
+        begun, proven = ("begun", "proven") if kind in stores.POSTGRES else 2 * ("not proven",)
         assert engine().check_store(store).keys == begun
         assert engine().check_store(store).keys == proven
         with pytest.raises(otp.ForeignStoreError):

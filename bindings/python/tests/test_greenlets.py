@@ -16,7 +16,7 @@ def run(*words: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(command, env=path, capture_output=True, text=True, timeout=600)
 
 
-@pytest.mark.parametrize("store", ["host", "sqlite", "redis", "psycopg"])
+@pytest.mark.parametrize("store", ["host", "sqlite", "redis", "psycopg", "psycopg2"])
 def test_case_286_forty_greenlets_share_a_store(store: str) -> None:
     done = run(store)
     assert done.returncode == 0, done.stderr

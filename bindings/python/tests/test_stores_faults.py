@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import psycopg
+import psycopg2
 import pytest
 import redis
 import servers
 import stores
-from psycopg_pool import ConnectionPool
 from redis.backoff import NoBackoff
 from redis.cache import CacheConfig
 from redis.retry import Retry
@@ -23,9 +23,10 @@ from support import engine_on_any as engine
 import otp_engine as otp
 from otp_engine.stores import _redis_session
 from otp_engine.stores.psycopg import PsycopgStore
+from otp_engine.stores.psycopg2 import Psycopg2Store
 from otp_engine.stores.redis import RedisStore
 
-only_psycopg = pytest.mark.parametrize("kind", ["psycopg"], indirect=True, scope="module")
+only_postgres = pytest.mark.parametrize("kind", stores.POSTGRES, indirect=True, scope="module")
 only_redis = pytest.mark.parametrize("kind", ["redis"], indirect=True, scope="module")
 
 
@@ -43,10 +44,8 @@ def shared(kind: str) -> Iterator[Any]:
 
 @pytest.fixture
 def server(kind: str, shared: Any) -> Any:
-    if kind == "psycopg":
-        with psycopg.connect(shared.address) as owner:
-            owner.execute("SET session_replication_role = replica")
-            owner.execute("DELETE FROM otp_engine.otp_cell")
+    if kind in stores.POSTGRES:
+        stores.forget_cells(shared.address)
     else:
         stores.client(shared.address).flushall()
     return shared
@@ -108,7 +107,7 @@ def test_a_cut_in_mid_commit_is_unknown_and_no_acceptance(
 
 def test_a_commit_is_never_sent_again_whatever_the_client_would_do(kind: str, server: Any) -> None:
     with stores.through_proxy(kind, server) as (proxy, address):
-        if kind == "psycopg":
+        if kind in stores.POSTGRES:
             context: Any = stores.opened(kind, address, connections=1)
         else:
             eager = stores.client(address, retry=Retry(NoBackoff(), 10))
@@ -146,7 +145,7 @@ def test_a_silent_server_is_waited_for_a_limited_time(kind: str, server: Any) ->
         assert stores.version(store) == 2
 
 
-@only_psycopg
+@only_postgres
 def test_case_320_a_purge_whose_answer_is_lost_may_have_been_made(kind: str, server: Any) -> None:
     with (
         stores.through_proxy(kind, server) as (proxy, address),
@@ -164,7 +163,7 @@ def test_case_320_a_purge_whose_answer_is_lost_may_have_been_made(kind: str, ser
 
 def be_impatient(kind: str, store: Any, seconds: float) -> None:
     """Shorten the next wait on the one connection that is open, and no other one."""
-    if kind == "psycopg":
+    if kind in stores.POSTGRES:
         with store._connection() as (_, session, _):
             assert session._settings == store._settings
             session._settings = dataclasses.replace(session._settings, answer_timeout=seconds)
@@ -182,7 +181,7 @@ def be_impatient(kind: str, store: Any, seconds: float) -> None:
 def test_a_connection_that_was_cut_while_idle_is_not_used(kind: str, server: Any) -> None:
     with stores.opened(kind, server.address) as store:
         store.commit([stores.write()], 0)
-        if kind == "psycopg":
+        if kind in stores.POSTGRES:
             with psycopg.connect(server.address, autocommit=True) as admin:
                 others = "FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND usename = 'otp'"
                 admin.execute(f"SELECT pg_terminate_backend(pid) {others}")
@@ -241,7 +240,7 @@ def reporting(address: str) -> Iterator[Any]:
         admin.execute("DROP FUNCTION planted CASCADE")
 
 
-@only_psycopg
+@only_postgres
 @pytest.mark.parametrize(
     ("condition", "kept"),
     [
@@ -305,7 +304,7 @@ def test_what_redis_reports_is_what_it_means(kind: str, server: Any) -> None:
         assert store.commit([stores.write(1, 2)], 0)
 
 
-@only_psycopg
+@only_postgres
 def test_a_lock_that_somebody_holds_is_waited_for_a_limited_time(kind: str, server: Any) -> None:
     with stores.opened(kind, server.address, lock_timeout=0.05) as store:
         store.commit([stores.write()], 0)
@@ -316,28 +315,34 @@ def test_a_lock_that_somebody_holds_is_waited_for_a_limited_time(kind: str, serv
         assert store.commit([stores.write(1, 1)], 0)
 
 
-@only_psycopg
+@only_postgres
 def test_a_session_that_was_reset_is_set_up_again(kind: str, server: Any) -> None:
-    with ConnectionPool(server.address, min_size=1, max_size=1, open=True) as pool:
-        store = PsycopgStore(pool)
+    def ask(store: Any, *statements: str) -> Any:
+        with store._connection() as (connection, _, _):
+            own = connection.own if kind == "psycopg2" else connection
+            own.autocommit = True
+            cursor = own.cursor()
+            for statement in statements:
+                cursor.execute(statement)
+            said = cursor.fetchone()
+            own.autocommit = kind == "psycopg2"
+        return said
+
+    with stores.opened(kind, server.address, connections=1, lock_timeout=3.0) as store:
         store.commit([stores.write()], 0)
-        with pool.connection() as connection:
-            connection.autocommit = True
-            connection.execute("DISCARD ALL")
-            connection.autocommit = False
+        assert ask(store, "DISCARD ALL", "SELECT 1") == (1,)
         assert store.commit([stores.write(1, 1)], 0)
-        with pool.connection() as connection:
-            assert connection.execute("SHOW lock_timeout").fetchone() == ("3s",)
+        assert ask(store, "SHOW lock_timeout") == ("3s",)
 
 
-@only_psycopg
+@only_postgres
 def test_case_20_nothing_of_the_callers_transaction_undoes_a_guess(kind: str, server: Any) -> None:
     maker, to = engine(), binding()
-    with ConnectionPool(server.address, min_size=2, max_size=4, open=True) as pool:
-        store = PsycopgStore(pool)
+    with stores.opened(kind, server.address) as store:
         code = issue(maker, store, to).code
-        with pytest.raises(ZeroDivisionError), pool.connection() as connection:
-            connection.execute("CREATE TABLE loan (id int)")
+        caller = store._pool.connection() if kind == "psycopg" else psycopg2.connect(server.address)
+        with pytest.raises(ZeroDivisionError), caller as connection:
+            connection.cursor().execute("CREATE TABLE loan (id int)")
             _ = maker.verify(store, to, wrong(code)).attempts_left / 0  # type: ignore[operator]
         assert maker.verify(store, to, wrong(code)).attempts_left == 3
 
@@ -353,8 +358,8 @@ def test_a_whole_signing(kind: str, server: Any) -> None:
         code = issue(maker, store, to).code
         assert maker.verify(store, to, wrong(code)).attempts_left == 4
         verdict = maker.verify(store, to, code)
-        assert verdict and bool(verdict.record) == (kind == "psycopg")
-        if kind == "psycopg":
+        assert verdict and bool(verdict.record) == (kind in stores.POSTGRES)
+        if kind in stores.POSTGRES:
             assert maker.latest_signature(store, "acme", binding().target)
 
 
@@ -418,6 +423,23 @@ def test_other_arguments_are_named(kind: str, server: Any) -> None:
         assert issue(engine(), RedisStore(stores.client(server.address, protocol=3)), binding())
         texts = stores.client(server.address, decode_responses=True)
         assert issue(engine(), RedisStore(texts), binding("16"))
+        return
+    if kind == "psycopg2":
+        with pytest.raises(TypeError, match="connect must be callable"):
+            Psycopg2Store(server.address)
+        with pytest.raises(TypeError, match="a connection of psycopg2"):
+            Psycopg2Store(lambda: psycopg.connect(server.address))  # type: ignore[arg-type]
+        with pytest.raises(ValueError, match="schema"):
+            Psycopg2Store(stores.connecting(server.address), schema="otp; DROP")
+        for most in (0, 10_001):
+            with pytest.raises(ValueError, match="max_connections"):
+                Psycopg2Store(stores.connecting(server.address), max_connections=most)
+        in_use = psycopg2.connect(server.address)
+        in_use.cursor().execute("SELECT 1")
+        waiting = psycopg2.connect(server.address, async_=True)
+        for wrong_one in (in_use, waiting):
+            with contextlib.closing(wrong_one), pytest.raises(ValueError, match="a new connection"):
+                Psycopg2Store(lambda wrong_one=wrong_one: wrong_one)
         return
     with pytest.raises(TypeError, match="ConnectionPool"):
         PsycopgStore(server.address)

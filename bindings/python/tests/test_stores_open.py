@@ -16,13 +16,20 @@ from psycopg_pool import ConnectionPool
 
 import otp_engine as otp
 from otp_engine.stores.psycopg import PsycopgStore, migrate
+from otp_engine.stores.psycopg2 import Psycopg2Store
 from otp_engine.stores.redis import RedisStore, _is_new_enough
 
 
 @pytest.fixture(scope="module")
-def postgres() -> Iterator[Any]:
+def shared_postgres() -> Iterator[Any]:
     with stores.server("psycopg") as started:
         yield started
+
+
+@pytest.fixture
+def postgres(shared_postgres: Any) -> Any:
+    stores.forget_cells(shared_postgres.address)
+    return shared_postgres
 
 
 @pytest.fixture(scope="module")
@@ -31,13 +38,17 @@ def redis_server() -> Iterator[Any]:
         yield started
 
 
-def opens(address: str, **options: Any) -> None:
-    with stores.opened("psycopg", address, **options):
+each_driver = pytest.mark.parametrize("kind", stores.POSTGRES)
+
+
+def opens(kind: str, address: str, **options: Any) -> None:
+    with stores.opened(kind, address, **options):
         pass
 
 
 @pytest.mark.parametrize("setting", ["fsync", "full_page_writes"])
-def test_a_server_that_does_not_flush_is_refused(postgres: Any, setting: str) -> None:
+@each_driver
+def test_a_server_that_does_not_flush_is_refused(kind: str, postgres: Any, setting: str) -> None:
     with psycopg.connect(postgres.address, autocommit=True) as admin:
         admin.execute(f"ALTER SYSTEM SET {setting} = off".encode())
         admin.execute("SELECT pg_reload_conf()")
@@ -47,14 +58,14 @@ def test_a_server_that_does_not_flush_is_refused(postgres: Any, setting: str) ->
                 "the setting is off", lambda: admin.execute(shown).fetchone() == ("off",)
             )
             with pytest.raises(otp.UnavailableError, match=f"{setting}=off"):
-                opens(postgres.address)
+                opens(kind, postgres.address)
         finally:
             admin.execute(f"ALTER SYSTEM RESET {setting}".encode())
             admin.execute("SELECT pg_reload_conf()")
             servers.wait_until(
                 "the setting is on", lambda: admin.execute(shown).fetchone() == ("on",)
             )
-    opens(postgres.address)
+    opens(kind, postgres.address)
 
 
 @pytest.mark.parametrize(
@@ -67,21 +78,23 @@ def test_a_server_that_does_not_flush_is_refused(postgres: Any, setting: str) ->
         ("default_transaction_isolation=serializable", True),
     ],
 )
+@each_driver
 def test_a_session_that_does_not_keep_what_it_answers_is_refused(
-    postgres: Any, setting: str, fits: bool
+    kind: str, postgres: Any, setting: str, fits: bool
 ) -> None:
     address = f"{postgres.address} options='-c {setting}'"
     if fits:
-        opens(address)
+        opens(kind, address)
         return
     name = setting.removeprefix("default_").replace("read_only", "read_only")
     with pytest.raises(otp.UnavailableError, match=name):
-        opens(address)
+        opens(kind, address)
 
 
-def test_a_store_that_may_lose_commits_says_so(postgres: Any) -> None:
+@each_driver
+def test_a_store_that_may_lose_commits_says_so(kind: str, postgres: Any) -> None:
     address = f"{postgres.address} options='-c synchronous_commit=off'"
-    with stores.opened("psycopg", address, may_lose_commits_on_crash=True) as store:
+    with stores.opened(kind, address, may_lose_commits_on_crash=True) as store:
         assert not store.permanent
         with pytest.raises(otp.UnsupportedError):
             store.commit([stores.write(), stores.write(2, discard_after=None)], 0)
@@ -101,36 +114,39 @@ BREAKS = {
 
 
 @pytest.mark.parametrize("said", BREAKS)
-def test_another_layout_is_refused(postgres: Any, said: str) -> None:
-    schema = f"otp_{list(BREAKS).index(said)}"
-    with psycopg.connect(postgres.address) as owner:
-        migrate(owner, schema=schema)
-        migrate(owner, schema=schema)  # nothing is left to do
-    opens(postgres.address, schema=schema)
+@each_driver
+def test_another_layout_is_refused(kind: str, postgres: Any, said: str) -> None:
+    schema = f"otp_{kind}_{list(BREAKS).index(said)}"
+    stores.make_tables(kind, postgres.address, schema=schema)
+    stores.make_tables(kind, postgres.address, schema=schema)  # nothing is left to do
+    opens(kind, postgres.address, schema=schema)
     with psycopg.connect(postgres.address) as owner:
         owner.execute(BREAKS[said].replace("SCHEMA", schema).encode())
     with pytest.raises(otp.UnavailableError, match=said):
-        opens(postgres.address, schema=schema)
+        opens(kind, postgres.address, schema=schema)
     if said == "layout 2":
-        with psycopg.connect(postgres.address) as owner, pytest.raises(otp.UnavailableError):
-            migrate(owner, schema=schema)
+        with pytest.raises(otp.UnavailableError):
+            stores.make_tables(kind, postgres.address, schema=schema)
 
 
-def test_a_role_needs_no_more_than_is_documented(postgres: Any) -> None:
+@each_driver
+def test_a_role_needs_no_more_than_is_documented(kind: str, postgres: Any) -> None:
+    role = f"otp_app_{kind}"
     with psycopg.connect(postgres.address) as owner:
         owner.execute(
-            """CREATE ROLE otp_app LOGIN; GRANT USAGE ON SCHEMA otp_engine TO otp_app;
-            GRANT SELECT ON otp_engine.otp_layout TO otp_app;
-            GRANT SELECT, INSERT, UPDATE ON otp_engine.otp_cell TO otp_app"""
+            f"""CREATE ROLE {role} LOGIN; GRANT USAGE ON SCHEMA otp_engine TO {role};
+            GRANT SELECT ON otp_engine.otp_layout TO {role};
+            GRANT SELECT, INSERT, UPDATE ON otp_engine.otp_cell TO {role}""".encode()
         )
-    address = postgres.address.replace("user=otp", "user=otp_app")
-    with stores.opened("psycopg", address) as store:
+    address = postgres.address.replace("user=otp", f"user={role}")
+    with stores.opened(kind, address) as store:
         assert store.commit([stores.write(7)], 0)
         with pytest.raises(otp.UnavailableError, match="42501"):
             store.purge(2**40, 1)
 
 
-def test_a_standby_is_refused() -> None:
+@each_driver
+def test_a_standby_is_refused(kind: str) -> None:
     with servers.own_folder() as folder, servers.PostgresServer(folder) as server:
         opened = f"{server.address} connect_timeout=60"
         with psycopg.connect(opened) as owner:
@@ -139,7 +155,7 @@ def test_a_standby_is_refused() -> None:
         (folder / "data" / "standby.signal").touch()
         server.resume()
         with pytest.raises(otp.UnavailableError, match="standby"):
-            opens(opened)
+            opens(kind, opened)
 
 
 def test_a_server_that_is_not_there_is_unavailable(tmp_path: Any) -> None:
@@ -149,6 +165,8 @@ def test_a_server_that_is_not_there_is_unavailable(tmp_path: Any) -> None:
         pytest.raises(otp.UnavailableError, match="no connection"),
     ):
         PsycopgStore(pool, connection_wait=0.1)
+    with pytest.raises(otp.UnavailableError, match="no connection"):
+        Psycopg2Store(stores.connecting(address))
     closed = ConnectionPool(address, open=False)
     with pytest.raises(otp.UnavailableError, match="no connection"):
         PsycopgStore(closed)
@@ -256,7 +274,10 @@ def test_versions_from_6_2_on_are_new_enough() -> None:
         assert _is_new_enough(version) == (version in fits), version
 
 
-@pytest.mark.parametrize(("extra", "client"), [("psycopg", "psycopg_pool"), ("redis", "redis")])
+CLIENTS = [("psycopg", "psycopg_pool"), ("psycopg2", "psycopg2"), ("redis", "redis")]
+
+
+@pytest.mark.parametrize(("extra", "client"), CLIENTS)
 def test_a_client_that_is_missing_is_named_with_its_extra(extra: str, client: str) -> None:
     def run(text: str) -> str:
         paths = f"import sys; sys.path[:] = {sys.path!r}; "

@@ -1,4 +1,4 @@
-"""The store on psycopg behind PgBouncer, and before servers that answer late or not at all."""
+"""The stores on PostgreSQL behind PgBouncer, and before servers that answer late or not at all."""
 
 import contextlib
 import threading
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import psycopg
+import psycopg2
 import pytest
 import servers
 import stores
@@ -16,6 +17,7 @@ import otp_engine as otp
 from otp_engine.stores import _postgres_layout as layout
 from otp_engine.stores._postgres_wire import turn
 from otp_engine.stores.psycopg import PsycopgStore, migrate
+from otp_engine.stores.psycopg2 import Psycopg2Store
 
 MESS = """SET synchronous_commit = off; SET client_min_messages = error;
     SET default_transaction_isolation = serializable; SET default_transaction_read_only = on;
@@ -31,9 +33,7 @@ def postgres() -> Iterator[Any]:
 
 @pytest.fixture
 def server(postgres: Any) -> Any:
-    with psycopg.connect(postgres.address) as owner:
-        owner.execute("SET session_replication_role = replica")
-        owner.execute("DELETE FROM otp_engine.otp_cell")
+    stores.forget_cells(postgres.address)
     return postgres
 
 
@@ -44,16 +44,26 @@ def pooler(server: Any, mode: str, most: int) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def opened(address: str, most: int = 4, **options: Any) -> Iterator[PsycopgStore]:
+def opened(kind: str, address: str, most: int = 4, **options: Any) -> Iterator[Any]:
+    if kind == "psycopg2":
+        with Psycopg2Store(stores.connecting(address), max_connections=most, **options) as store:
+            yield store
+        return
     with ConnectionPool(address, min_size=1, max_size=most, open=True) as pool:
         yield PsycopgStore(pool, **options)
+
+
+each_driver = pytest.mark.parametrize("kind", stores.POSTGRES)
 
 
 def watch(owner: Any, *schemas: str) -> None:
     """Let each write say how it is committed."""
     owner.execute(
-        """CREATE TABLE seen (durable text, isolation text, place text);
-        CREATE FUNCTION see() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        """DROP TABLE IF EXISTS seen;
+        DROP SCHEMA IF EXISTS mess CASCADE; DROP SCHEMA IF EXISTS one CASCADE;
+        DROP SCHEMA IF EXISTS two CASCADE;
+        CREATE TABLE seen (durable text, isolation text, place text);
+        CREATE OR REPLACE FUNCTION see() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
             INSERT INTO public.seen VALUES (current_setting('synchronous_commit'),
                 current_setting('transaction_isolation'), TG_TABLE_SCHEMA);
             RETURN NULL;
@@ -69,7 +79,8 @@ def watch(owner: Any, *schemas: str) -> None:
         )
 
 
-def test_case_226_two_schemas_share_the_sessions_of_a_pooler(server: Any) -> None:
+@each_driver
+def test_case_226_two_schemas_share_the_sessions_of_a_pooler(kind: str, server: Any) -> None:
     with psycopg.connect(server.address) as owner:
         watch(owner, "one", "two")
     is_over = threading.Event()
@@ -81,7 +92,7 @@ def test_case_226_two_schemas_share_the_sessions_of_a_pooler(server: Any) -> Non
                 with contextlib.suppress(psycopg.Error):
                     other.execute(MESS)
 
-    def play(store: PsycopgStore, key: int) -> None:
+    def play(store: Any, key: int) -> None:
         try:
             for expected in range(6):
                 assert store.commit([stores.write(key, expected)], 0)
@@ -91,8 +102,8 @@ def test_case_226_two_schemas_share_the_sessions_of_a_pooler(server: Any) -> Non
 
     with (
         pooler(server, "transaction", 3) as address,
-        opened(address, schema="one") as one,
-        opened(address, schema="two") as two,
+        opened(kind, address, schema="one") as one,
+        opened(kind, address, schema="two") as two,
     ):
         messing = threading.Thread(target=mess, args=[address])
         players = [
@@ -115,7 +126,10 @@ def test_case_226_two_schemas_share_the_sessions_of_a_pooler(server: Any) -> Non
 
 
 @pytest.mark.parametrize("mode", ["transaction", "session"])
-def test_case_226_a_store_leaves_nothing_on_a_poolers_session(server: Any, mode: str) -> None:
+@each_driver
+def test_case_226_a_store_leaves_nothing_on_a_poolers_session(
+    kind: str, server: Any, mode: str
+) -> None:
     def shown(address: str) -> Any:
         with psycopg.connect(address, autocommit=True, prepare_threshold=None) as other:
             return other.execute(
@@ -127,7 +141,7 @@ def test_case_226_a_store_leaves_nothing_on_a_poolers_session(server: Any, mode:
 
     with pooler(server, mode, 1) as address:
         assert shown(address) == (0, 0)
-        with opened(address, 1) as store:
+        with opened(kind, address, 1) as store:
             assert store.commit([stores.write()], 0) and not store.commit([stores.write()], 0)
             assert stores.version(store) == 1 and store.purge(0, 1) == 0
             if mode == "transaction":
@@ -135,19 +149,23 @@ def test_case_226_a_store_leaves_nothing_on_a_poolers_session(server: Any, mode:
         assert shown(address) == (0, 0)
 
 
-def test_case_226_a_pooler_without_transactions_is_refused_with_the_reason(server: Any) -> None:
+@each_driver
+def test_case_226_a_pooler_without_transactions_is_refused_with_the_reason(
+    kind: str, server: Any
+) -> None:
     with (
         pooler(server, "statement", 2) as address,
         pytest.raises(otp.UnavailableError, match="session or transaction mode"),
-        opened(address),
+        opened(kind, address),
     ):
         pass
 
 
-def test_case_226_a_store_knows_whether_a_session_is_its_own(server: Any) -> None:
+@each_driver
+def test_case_226_a_store_knows_whether_a_session_is_its_own(kind: str, server: Any) -> None:
     with pooler(server, "session", 2) as pooled:
         for address, is_own in ((server.address, True), (pooled, False)):
-            with opened(address) as store, store._connection() as (_, session, _):
+            with opened(kind, address) as store, store._connection() as (_, session, _):
                 assert session.has_its_own_process == is_own
 
 
@@ -167,9 +185,10 @@ def test_case_226_a_statements_name_is_that_of_its_text(server: Any) -> None:
             assert not {row[0] for row in rows.fetchall()} & set(names)
 
 
-def test_case_227_lost_races_leave_no_line_in_the_servers_log(server: Any) -> None:
+@each_driver
+def test_case_227_lost_races_leave_no_line_in_the_servers_log(kind: str, server: Any) -> None:
     lost = []
-    with stores.opened("psycopg", server.address) as store:
+    with stores.opened(kind, server.address) as store:
         assert store.commit([stores.write(key) for key in range(4)], 0)
         begin = len(server.log())
 
@@ -206,12 +225,15 @@ def without_standby(server: Any) -> Iterator[Any]:
             name("")
 
 
-def test_case_228_a_standby_that_is_gone_costs_no_session_beyond_the_pool(server: Any) -> None:
+@each_driver
+def test_case_228_a_standby_that_is_gone_costs_no_session_beyond_the_pool(
+    kind: str, server: Any
+) -> None:
     told = {"done": 0, "unknown": 0, "unavailable": 0}
     lock, is_over = threading.Lock(), threading.Event()
     sessions = """SELECT count(*) FROM pg_stat_activity
         WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"""
-    with opened(server.address, 3, answer_timeout=0.7, connection_wait=0.5) as store:
+    with opened(kind, server.address, 3, answer_timeout=0.7, connection_wait=0.5) as store:
 
         def play(key: int) -> None:
             while not is_over.is_set():
@@ -255,11 +277,12 @@ def test_case_228_a_standby_that_is_gone_costs_no_session_beyond_the_pool(server
 
 
 @pytest.mark.parametrize("hears", ["warning", "error"])
-def test_case_228_a_wait_that_is_cut_short_is_unknown(server: Any, hears: str) -> None:
+@each_driver
+def test_case_228_a_wait_that_is_cut_short_is_unknown(kind: str, server: Any, hears: str) -> None:
     said: list[otp.StoreError] = []
     address = f"{server.address} options='-c client_min_messages={hears}'"
     waiting = "FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
-    with stores.opened("psycopg", address) as store:
+    with stores.opened(kind, address) as store:
 
         def play() -> None:
             for expected in range(1_000):
@@ -296,8 +319,30 @@ def test_case_229_the_next_host_is_tried_after_silence(server: Any) -> None:
                     key = 7 + bool(kwargs)
                     assert store.commit([stores.write(key)], 0)
                     assert stores.version(store, 5) == 0
-            with opened(new.address) as there:
+            with opened("psycopg", new.address) as there:
                 assert stores.version(there, key) == 1
+
+
+def test_case_470_after_silence_psycopg2_is_connected_anew_where_the_caller_says(
+    server: Any,
+) -> None:
+    with stores.server("psycopg2") as new:
+        places = [server.address]
+
+        def connect() -> Any:
+            return psycopg2.connect(places[-1])
+
+        with Psycopg2Store(connect, answer_timeout=0.7) as store:
+            assert store.commit([stores.write(5)], 0)
+            with without_standby(server):
+                places.append(new.address)
+                with pytest.raises(otp.StoreError) as told:
+                    for _ in range(1_000):
+                        store.commit([stores.write(6, stores.version(store, 6))], 0)
+                assert told.value.unknown
+                assert store.commit([stores.write(7)], 0)
+        with opened("psycopg2", new.address) as there:
+            assert [stores.version(there, key) for key in (5, 7)] == [0, 1]
 
 
 def test_case_229_lists_of_hosts_are_turned_together() -> None:
@@ -307,7 +352,10 @@ def test_case_229_lists_of_hosts_are_turned_together() -> None:
     assert not turn({"host": "a", "port": "1"}, "a") and not turn({}, "a")
 
 
-def test_case_230_a_purge_keeps_to_its_limit_whatever_the_statistics_say(server: Any) -> None:
+@each_driver
+def test_case_230_a_purge_keeps_to_its_limit_whatever_the_statistics_say(
+    kind: str, server: Any
+) -> None:
     joined = """DELETE FROM otp_engine.otp_cell WHERE k IN (SELECT k FROM otp_engine.otp_cell
         WHERE discard_after < 100 LIMIT 2 FOR UPDATE SKIP LOCKED)"""
     with psycopg.connect(server.address, autocommit=True) as admin:
@@ -326,16 +374,19 @@ def test_case_230_a_purge_keeps_to_its_limit_whatever_the_statistics_say(server:
         mislead()
         assert admin.execute(joined).rowcount == 7, "these statistics do not mislead a join"
         mislead()
-        with opened(server.address) as store:
+        with opened(kind, server.address) as store:
             assert [store.purge(100, limit) for limit in (2, 4, 4, 4)] == [2, 4, 1, 0]
         admin.execute("ALTER TABLE otp_engine.otp_cell RESET (autovacuum_enabled)")
 
 
-def test_case_231_a_standby_that_has_not_flushed_is_not_taken_for_durable(server: Any) -> None:
+@each_driver
+def test_case_231_a_standby_that_has_not_flushed_is_not_taken_for_durable(
+    kind: str, server: Any
+) -> None:
     address = f"{server.address} options='-c synchronous_commit=remote_write'"
-    with pytest.raises(otp.UnavailableError, match="remote_write"), opened(address):
+    with pytest.raises(otp.UnavailableError, match="remote_write"), opened(kind, address):
         pass
-    with opened(address, may_lose_commits_on_crash=True) as store:
+    with opened(kind, address, may_lose_commits_on_crash=True) as store:
         assert not store.permanent
 
 

@@ -10,7 +10,7 @@ from support import REPOSITORY, wrong
 
 import otp_engine as otp
 
-CRATES = {"psycopg": "postgres", "redis": "redis"}
+CRATES = {"psycopg": "postgres", "psycopg2": "postgres", "redis": "redis"}
 BUILT = pathlib.Path(os.environ.get("OTP_RUST_EXAMPLES", REPOSITORY / "target/debug/examples"))
 
 

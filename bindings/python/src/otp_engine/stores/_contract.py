@@ -34,7 +34,11 @@ class OwnProcess:
     def __init__(self) -> None:
         self._number = os.getpid()
 
+    def is_this(self) -> bool:
+        """Say whether it is this process, and no child of it."""
+        return os.getpid() == self._number
+
     def check(self) -> None:
         """Refuse to work in a child: the connections are its parent's."""
-        if os.getpid() != self._number:
+        if not self.is_this():
             raise ForkedError("the store was opened before this process was forked")

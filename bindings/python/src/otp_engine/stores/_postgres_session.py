@@ -3,19 +3,28 @@
 import hashlib
 import struct
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
-
-import psycopg
-from psycopg.pq.abc import PGconn, PGresult
 
 from .. import _bindings as c
 from ..cell import Cell, Write
 from ..errors import FullError, StoreError, UnavailableError, UnsupportedError
 from . import _postgres_layout as layout
-from ._postgres_wire import BIGINT, BINARY, BYTEA, Fault, array, ask, bigint, query, transact
-
-Connection = psycopg.Connection[Any]
+from ._postgres_wire import (
+    BIGINT,
+    BINARY,
+    BYTEA,
+    Connection,
+    Fault,
+    PGconn,
+    PGresult,
+    array,
+    ask,
+    bigint,
+    query,
+    transaction,
+)
 
 _FLUSHED = ("on", "remote_apply")
 """Settings that flush, here and on a synchronous standby.
@@ -81,8 +90,16 @@ class Session:
             found[key] = Cell(_number(version), until, body)
         return [found.get(key) for key in keys]
 
-    def commit(self, connection: Connection, writes: list[Write]) -> bool:
-        """Make all writes in one statement, which fails as a whole; False is a lost race."""
+    def commit(
+        self,
+        connection: Connection,
+        writes: list[Write],
+        beside: Callable[[], None] | None = None,
+    ) -> bool:
+        """Make all writes in one statement, which fails as a whole; False is a lost race.
+
+        What is done beside them is done in their transaction, and undone with them if it raises.
+        """
         arguments = [
             array(BYTEA, [write.key for write in writes]),
             array(BIGINT, [write.expected for write in writes]),
@@ -91,7 +108,10 @@ class Session:
             bigint(len(writes)),
         ]
         self._is_warned = False
-        result = self._run(connection, self._commit, arguments)
+        if beside is None:
+            result = self._run(connection, self._commit, arguments)
+        else:
+            result = self._run_beside(connection, arguments, beside)
         if result.get_value(0, 0) == _CONFLICT:
             return False
         if self._is_warned:
@@ -222,17 +242,38 @@ class Session:
         """Run a statement on a session of the store's own, or in a transaction of its own."""
         unnamed = query(text, arguments, BINARY)
         if not self.has_its_own_process:
-            return transact(connection, self._begin(_MODE), unnamed, self._until())
+            until = self._until()
+            with transaction(connection, self._begin(_MODE), lambda: until):
+                return ask(connection, unnamed, until)
 
         def send(to: PGconn) -> None:
             to.send_query_prepared(_name(text), arguments, [BINARY] * len(arguments), BINARY)
 
         return ask(connection, send if is_prepared else unnamed, self._until())
 
+    def _run_beside(
+        self, connection: Connection, arguments: list[bytes], beside: Callable[[], None]
+    ) -> PGresult:
+        """Make a commit's writes, and what the caller does beside them, in one transaction.
+
+        The caller's tables are where the session's owner has set it, not whoever had it before.
+        """
+        begin, place = self._begin(_MODE), b"SET LOCAL search_path TO DEFAULT"
+        if self.has_its_own_process:
+            place = b"SET LOCAL idle_in_transaction_session_timeout TO %d" % self._limits()[1]
+            begin = b"BEGIN " + _MODE.encode()
+        with transaction(connection, begin, self._until):
+            result = ask(connection, query(self._commit, arguments, BINARY), self._until())
+            if result.get_value(0, 0) != _CONFLICT:
+                self._ask(connection, place)
+                beside()
+                self._is_warned = False  # by a statement of the caller's
+        return result
+
     def _until(self) -> float:
         return time.monotonic() + self._settings.answer_timeout
 
-    def _hear(self, notice: psycopg.errors.Diagnostic) -> None:
+    def _hear(self, notice: Any) -> None:
         if notice.severity_nonlocalized == "WARNING":
             self._is_warned = True
         elif notice.severity_nonlocalized in ("FATAL", "PANIC"):

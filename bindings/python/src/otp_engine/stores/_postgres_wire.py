@@ -1,23 +1,135 @@
 """One question to PostgreSQL and its answer, waited for a limited time.
 
-By libpq's own functions, as psycopg wraps them: a cursor would wait for ever for a server that is
-silent, and its errors quote rows. What is sent here runs in autocommit, whatever the connection is
-set to, unless a transaction is begun here.
+By libpq's own functions, as psycopg 3 wraps them, and ``_psycopg2_connection`` for psycopg2: a
+cursor would wait for ever for a server that is silent, and its errors quote rows. What is sent here
+runs in autocommit, whatever the connection is set to, unless a transaction is begun here.
 """
 
 import contextlib
 import selectors
 import struct
 import time
-from collections.abc import Callable, Sequence
-from typing import Any
-
-import psycopg
-from psycopg.pq import DiagnosticField, ExecStatus
-from psycopg.pq.abc import PGconn, PGresult
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Protocol
 
 TEXT, BINARY = 0, 1
 BYTEA, BIGINT = 17, 20
+_DONE = (1, 2)
+"""The statuses of a result without and with rows."""
+SEVERITY, SQLSTATE, MESSAGE = ord("V"), ord("C"), ord("M")
+"""Fields of a report; the severity is that which is not translated."""
+
+
+class PGresult(Protocol):
+    """What is read of a result."""
+
+    @property
+    def status(self) -> int:
+        """What kind of result it is."""
+
+    @property
+    def ntuples(self) -> int:
+        """How many rows it has."""
+
+    @property
+    def nfields(self) -> int:
+        """How many columns it has."""
+
+    @property
+    def command_status(self) -> bytes | None:
+        """Which command was run."""
+
+    @property
+    def command_tuples(self) -> int | None:
+        """How many rows were changed."""
+
+    def get_value(self, row_number: int, column_number: int) -> bytes | None:
+        """Return a value; None is NULL."""
+
+    def error_field(self, fieldcode: int) -> bytes | None:
+        """Return a field of a report."""
+
+
+class PGconn(Protocol):
+    """What is called of libpq; each raises an ``Error`` of the connection's."""
+
+    @property
+    def socket(self) -> int:
+        """The socket's number."""
+
+    @property
+    def host(self) -> bytes:
+        """The host as it was named."""
+
+    @property
+    def hostaddr(self) -> bytes:
+        """The host's address."""
+
+    @property
+    def backend_pid(self) -> int:
+        """The number of the server's process, as it was told at the beginning."""
+
+    def send_query(self, command: bytes) -> None:
+        """Send statements."""
+
+    def send_query_params(
+        self,
+        command: bytes,
+        param_values: Sequence[bytes | None] | None,
+        param_types: Sequence[int] | None = None,
+        param_formats: Sequence[int] | None = None,
+        result_format: int = TEXT,
+    ) -> None:
+        """Send one statement and its arguments."""
+
+    def send_prepare(self, name: bytes, command: bytes) -> None:
+        """Have a statement prepared."""
+
+    def send_query_prepared(
+        self,
+        name: bytes,
+        param_values: Sequence[bytes | None] | None,
+        param_formats: Sequence[int] | None = None,
+        result_format: int = TEXT,
+    ) -> None:
+        """Send the arguments of a statement that was prepared."""
+
+    def flush(self) -> int:
+        """Send what is queued; 0 once nothing is left."""
+
+    def consume_input(self) -> None:
+        """Take what has come."""
+
+    def is_busy(self) -> int:
+        """Say whether a result is still on the way."""
+
+    def get_result(self) -> PGresult | None:
+        """Return the next result; None once the server is ready again."""
+
+
+class Connection(Protocol):
+    """What is needed of a connection: psycopg 3's has it, and psycopg2's is given it."""
+
+    @property
+    def Error(self) -> type[Exception]:
+        """The driver's errors."""
+
+    @property
+    def closed(self) -> bool:
+        """Whether it was closed here, or was found lost."""
+
+    @property
+    def pgconn(self) -> PGconn:
+        """libpq's connection."""
+
+    def close(self) -> None:
+        """Close it, if it is open."""
+
+    def cancel_safe(self, *, timeout: float) -> None:
+        """Have the server end what it does for it."""
+
+    def add_notice_handler(self, callback: Callable[[Any], None]) -> None:
+        """Let somebody hear what the server says beside its results."""
 
 
 class Fault(Exception):
@@ -74,7 +186,7 @@ LAST_WORDS = 2.0
 
 
 def ask(
-    connection: "psycopg.Connection[Any]",
+    connection: Connection,
     send: Callable[[PGconn], None],
     until: float,
     forgiven: str = "",
@@ -89,7 +201,7 @@ def ask(
     try:
         send(pgconn)
         results = _results(pgconn, until)
-    except psycopg.Error as error:
+    except connection.Error as error:
         raise Fault("the connection to PostgreSQL was lost") from error
     except BaseException as error:
         has_ended = False
@@ -103,7 +215,7 @@ def ask(
         raise
     # The commit of a statement comes after its result, and may fail.
     for result in results:
-        if result.status not in (ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK):
+        if result.status not in _DONE:
             fault = _reported(result)
             if not forgiven or fault.code != forgiven:
                 raise fault
@@ -124,41 +236,33 @@ def query(
     return send
 
 
-def transact(
-    connection: "psycopg.Connection[Any]",
-    begin: bytes,
-    send: Callable[[PGconn], None],
-    until: float,
-) -> PGresult:
-    """Ask in a transaction that begins so, and commit it."""
-    ask(connection, lambda to: to.send_query(begin), until)
+@contextlib.contextmanager
+def transaction(connection: Connection, begin: bytes, until: Callable[[], float]) -> Iterator[None]:
+    """Begin a transaction so, and commit it unless something is raised in it."""
+    ask(connection, lambda to: to.send_query(begin), until())
     try:
-        result = ask(connection, send, until)
-    except Fault as fault:
-        if not fault.is_lost:
-            _roll_back(connection, until)
+        yield
+    except BaseException as error:
+        if not (isinstance(error, Fault) and error.is_lost):
+            roll_back(connection, until())
         raise
-    if ask(connection, lambda to: to.send_query(b"COMMIT"), until).command_status != b"COMMIT":
-        raise Fault("PostgreSQL refused a transaction, not its statement")
-    return result
+    if ask(connection, lambda to: to.send_query(b"COMMIT"), until()).command_status != b"COMMIT":
+        # It had failed before, and is undone.
+        raise Fault("PostgreSQL refused a transaction, not its statement", "25P02", is_last=False)
 
 
-def _roll_back(connection: "psycopg.Connection[Any]", until: float) -> None:
+def roll_back(connection: Connection, until: float) -> None:
     try:
         ask(connection, lambda to: to.send_query(b"ROLLBACK"), until)
     except Fault:
         connection.close()  # which undoes it too
 
 
-def _cancel(connection: "psycopg.Connection[Any]") -> bool:
+def _cancel(connection: Connection) -> bool:
     """Have the server end what it does for this connection; say whether it has, after a while."""
     until = time.monotonic() + LAST_WORDS
-    with contextlib.suppress(psycopg.Error, OSError, Fault):
-        safely = getattr(connection, "cancel_safe", None)  # psycopg 3.2
-        if safely is None:
-            connection.cancel()
-        else:
-            safely(timeout=LAST_WORDS)
+    with contextlib.suppress(connection.Error, OSError, Fault):
+        connection.cancel_safe(timeout=LAST_WORDS)
         _results(connection.pgconn, until)
         return True
     return False
@@ -178,14 +282,14 @@ def turn(parameters: dict[str, Any], silent: str) -> bool:
     return True
 
 
-def is_cut(connection: "psycopg.Connection[Any]") -> bool:
+def is_cut(connection: Connection) -> bool:
     """Say whether the server has ended the connection while nobody used it."""
     try:
         # Its last words come first, its end after them.
         for _ in range(2):
             connection.pgconn.consume_input()
             connection.pgconn.is_busy()
-    except psycopg.Error:
+    except connection.Error:
         return True
     return connection.closed
 
@@ -231,12 +335,12 @@ def _results(pgconn: PGconn, until: float) -> list[PGresult]:
 
 
 def _reported(result: PGresult) -> Fault:
-    def field(which: DiagnosticField) -> str:
+    def field(which: int) -> str:
         return (result.error_field(which) or b"").decode("utf-8", "replace")
 
-    code = field(DiagnosticField.SQLSTATE)
+    code = field(SQLSTATE)
     if not code:
         return Fault("the connection to PostgreSQL was lost")
-    message = field(DiagnosticField.MESSAGE_PRIMARY)
-    is_last = field(DiagnosticField.SEVERITY_NONLOCALIZED) != "ERROR"
+    message = field(MESSAGE)
+    is_last = field(SEVERITY) != "ERROR"
     return Fault(f"PostgreSQL reports {code}: {message}", code, is_last=is_last)
