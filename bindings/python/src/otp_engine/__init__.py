@@ -44,6 +44,7 @@ from .message import Message, MessageTemplate
 from .mobile import parse_mobile
 from .oath import Hotp, Matched, Ocra, OcraMatch, RawSecret, Totp
 from .otpauth import Credential, build_uri, parse_uri
+from .per_process import PerProcess
 from .policy import Policy, RateLimits
 from .records import (
     ChainHead,
@@ -64,9 +65,9 @@ __all__ = [
     "Expected", "Failure", "Finding", "ForeignStoreError", "ForkedError", "FullError", "HostStore",
     "Hotp", "Issued", "KeyRing", "KeyRingError", "Matched", "MemoryStore", "Message",
     "MessageTemplate", "NoCanaryError", "OathVerdict", "Ocra", "OcraMatch", "Odds", "OtpError",
-    "PanicError", "Policy", "RandomnessError", "RateLimits", "RawSecret", "RecordVerdict",
-    "ReenteredError", "Refusal", "ReportOutcome", "SignatureRecord", "SigningKey", "SqliteStore",
-    "Status", "Store", "StoreCheck", "StoreError", "StoreReport", "Submission", "TamperedError",
-    "Target", "Totp", "UnavailableError", "UnsupportedError", "Verdict", "Write", "build_uri",
-    "parse_mobile", "parse_uri", "recipient_findings", "verify_chain", "verify_record",
+    "PanicError", "PerProcess", "Policy", "RandomnessError", "RateLimits", "RawSecret",
+    "RecordVerdict", "ReenteredError", "Refusal", "ReportOutcome", "SignatureRecord", "SigningKey",
+    "SqliteStore", "Status", "Store", "StoreCheck", "StoreError", "StoreReport", "Submission",
+    "TamperedError", "Target", "Totp", "UnavailableError", "UnsupportedError", "Verdict", "Write",
+    "build_uri", "parse_mobile", "parse_uri", "recipient_findings", "verify_chain", "verify_record",
 ]  # fmt: skip
