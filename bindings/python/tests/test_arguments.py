@@ -1,5 +1,8 @@
 """What cannot be meant is refused by the argument's name; what a client sent is an answer."""
 
+import dataclasses
+import enum
+import pickle
 from collections.abc import Callable
 from datetime import datetime, timezone
 from typing import Any
@@ -9,6 +12,7 @@ from support import INDEX, SECRET, DictStore, binding, engine, issue, key_ring, 
 
 import otp_engine as otp
 
+WHERE = "loan.application", "signature"
 TARGET = otp.Target("loan.application", "signature", "15")
 NAIVE = datetime(1960, 1, 1)
 HUGE = [2**64, 2**64 + 1, 2**70, -1]
@@ -241,6 +245,61 @@ def test_case_295_what_cannot_be_meant_is_named() -> None:
         with pytest.raises(error, match=named):
             call()
     assert issue(maker, store, to)
+
+
+def test_case_476_ids_of_users_and_records_may_be_numbers() -> None:
+    class Loan(enum.IntEnum):
+        FIRST = 15
+
+    maker, store = engine(signing_key=signer()), otp.MemoryStore(keep_records=True)
+    named = otp.Target(*WHERE, 15)
+    assert named == otp.Target(*WHERE, "15") and named.id == "15"
+    assert hash(named) == hash(otp.Target(*WHERE, "15"))
+    assert otp.Target("m", "f", Loan.FIRST).id == "15" and otp.Target("m", "f", -1).id == "-1"
+    assert dataclasses.replace(named, id=16).id == "16"
+    to = binding(user=7, target=named)
+    assert (to, to.user) == (binding(user="7"), "7") and pickle.loads(pickle.dumps(to)) == to
+
+    code = issue(maker, store, to).code
+    verdict = maker.verify(store, binding(), code)
+    assert verdict.record is not None
+    assert maker.latest_signature(store, "acme", named)
+    assert maker.chain_head(store, "acme", named).count == 1
+    assert maker.erase(store, "acme", named, 1, ["number"])
+    jwks = signer().public_jwks
+    for number, fits in ((15, True), (16, False)):
+        expected = otp.Expected(target_id=number)
+        assert bool(otp.verify_record(verdict.record, jwks, expected=expected)) == fits
+    other = binding("16", user=7)
+    issue(maker, store, other)
+    assert maker.verify(store, other, "1").rejection
+    assert maker.reset_user(store, "acme", 7, "a new telephone")
+    assert not maker.unlock(store, "acme", 7)
+    hotp = otp.Hotp(b"12345678901234567890")
+    assert not maker.reset_device(store, "acme", 7, hotp, "a new key")
+
+    # No flag is an id, and a bound is the engine's own.
+    for bad, error, said in (
+        (True, TypeError, "must be str, not bool"), (1.0, TypeError, "must be str, not float"),
+        (10**128, ValueError, "is 129 bytes; it must be 1 to 128 bytes"),
+        (-(10**127), ValueError, "is 129 bytes; it must be 1 to 128 bytes"),
+        (10**5000, ValueError, "is more than 1000 bytes; it must be 1 to 128 bytes"),
+    ):  # fmt: skip
+        which: Any = bad
+        calls: list[tuple[str, Callable[[Any], object]]] = [
+            ("user", lambda id: binding(user=id)),
+            ("user", lambda id: maker.unlock(store, "acme", id)),
+            ("user", lambda id: maker.reset_user(store, "acme", id, "why")),
+            ("user", lambda id: maker.reset_device(store, "acme", id, hotp, "why")),
+            ("target.id", lambda id: binding(target=otp.Target(*WHERE, id))),
+            ("target.id", lambda id: maker.latest_signature(store, "acme", otp.Target(*WHERE, id))),
+        ]
+        for name, call in calls:
+            with pytest.raises(error, match=f"^{name} {said}"):
+                call(which)
+    five: Any = 5
+    with pytest.raises(TypeError, match=r"^model must be str, not int"):
+        otp.verify_record("", jwks, expected=otp.Expected(model=five))
 
 
 def test_no_text_takes_a_risk_and_no_timeout_is_endless() -> None:

@@ -127,7 +127,8 @@ def test_a_binding_names_what_is_wrong_with_it() -> None:
         return binding(target=dataclasses.replace(binding().target, **{member: value}))
 
     for name in ("tenant", "purpose", "target.model", "target.field", "target.id", "user"):
-        for value in (None, 15, b"15"):
+        # Users and records are numbered in most databases.
+        for value in (None, True if name in ("target.id", "user") else 15, b"15"):
             with pytest.raises(TypeError, match=f"{name} must be str"):
                 with_member(name, value)
         for text in ("x" * 300, "x" * 100_000, "\ud800"):

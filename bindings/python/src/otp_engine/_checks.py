@@ -24,6 +24,15 @@ def text(value: object, name: str) -> bytes:
         raise ValueError(f"{name} holds a lone surrogate") from None
 
 
+def identifier(value: object, name: str) -> object:
+    """Write the number of a user or a record as its decimal text; leave the rest to be judged."""
+    if not isinstance(value, int) or isinstance(value, bool):
+        return value
+    if value.bit_length() > 4096:  # Python itself refuses to write some
+        raise ValueError(f"{name} is more than 1000 bytes; it must be 1 to 128 bytes")
+    return int.__repr__(value)  # of an enum too
+
+
 def entered(code: object, name: str = "code") -> bytes:
     """Encode what a person entered: bounded first; a lone surrogate is no error."""
     if not isinstance(code, str):

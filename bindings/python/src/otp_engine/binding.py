@@ -7,18 +7,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from . import _bindings as c
-from ._checks import flag, instance, text
+from ._checks import flag, identifier, instance, text
 from ._handle import Uncopied
 from ._lib import lib
 from ._result import Result, told
 from .errors import check
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False)
 class Target:
     """What is approved: one field of one record. Each text is 1 to 128 bytes of UTF-8.
 
-    >>> Target("loan.application", "client_signature", "15").id
+    An ``id`` that is an int is its decimal text.
+
+    >>> Target("loan.application", "client_signature", 15).id
     '15'
     """
 
@@ -28,6 +30,10 @@ class Target:
     """The field of it that holds the approval."""
     id: str
     """Which record: its id in the host's database."""
+
+    def __init__(self, model: str, field: str, id: str | int) -> None:
+        for name, value in ("model", model), ("field", field), ("id", identifier(id, "target.id")):
+            object.__setattr__(self, name, value)
 
 
 # An otp_binding_options: seven texts, two flags, the content.
@@ -56,7 +62,8 @@ class Binding(Result):
 
     ``content`` is the 32-byte SHA-256 digest of what is approved, or None; ``content_guessable``
     says that it could be found by trying (an amount), so that records commit to it under a salt.
-    Two are equal where all members are, as they were given. The repr hides number and content.
+    A ``user`` that is an int is its decimal text. Two are equal where all members are, as they were
+    given. The repr hides number and content.
     """
 
     __slots__ = ("_bound", "_options", "_texts")
@@ -79,7 +86,7 @@ class Binding(Result):
         tenant: str,
         purpose: str,
         target: Target,
-        user: str,
+        user: str | int,
         mobile: str | None = None,
         email: str | None = None,
         content: bytes | None = None,
@@ -94,6 +101,7 @@ class Binding(Result):
                 raise ValueError(
                     f"content is {len(content)} bytes; it must be 32 bytes, a SHA-256 digest"
                 )
+        user = identifier(user, "user")  # type: ignore[assignment]
         kind, where = (1, mobile) if mobile is not None else (2, email)
         instance(target, Target, "target")
         members = tenant, purpose, target.model, target.field, target.id, user, where

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from . import _bindings as c
-from ._checks import count, entered, several, text
+from ._checks import count, entered, identifier, several, text
 from ._handle import opened
 from ._lib import lib, point, sized, view
 from ._operations import Operations
@@ -231,7 +231,7 @@ class DeviceOperations(Operations):
         self,
         store: Store,
         tenant: str,
-        user: str,
+        user: str | int,
         device: Device | Hotp | Totp | Ocra,
         reason: str,
     ) -> bool:
@@ -242,7 +242,7 @@ class DeviceOperations(Operations):
         that of now and the window at most, so that a device whose clock was ahead and was put right
         is taken again. The observer gets the reason, 1 to 256 bytes of visible text.
         """
-        owner, who = view(text(tenant, "tenant")), view(text(user, "user"))
+        owner, who = view(text(tenant, "tenant")), view(text(identifier(user, "user"), "user"))
         one, why = _devices([device]), view(text(reason, "reason"))
         return self._did(lib.otp_engine_reset_device, store, owner, who, one[0], why)
 

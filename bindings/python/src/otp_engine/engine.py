@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from . import _bindings as c
 from . import _callbacks, _calls
-from ._checks import entered, flag, instance, several, text, whole
+from ._checks import entered, flag, identifier, instance, several, text, whole
 from ._handle import Handle, closed_at_exit, made, opened
 from ._lib import lib, point, sized, take_bytes, view
 from ._result import text_of
@@ -280,9 +280,9 @@ class Engine(DeviceOperations):
         out = sized(c.otp_challenge)
         return read_status(self._do_bound(lib.otp_engine_status, store, binding, out))
 
-    def unlock(self, store: Store, tenant: str, user: str) -> bool:
+    def unlock(self, store: Store, tenant: str, user: str | int) -> bool:
         """Lift what wrong guesses put on a user; False if there was nothing to lift."""
-        owner, who = view(text(tenant, "tenant")), view(text(user, "user"))
+        owner, who = view(text(tenant, "tenant")), view(text(identifier(user, "user"), "user"))
         return self._did(lib.otp_engine_unlock, store, owner, who)
 
     @unshown
@@ -300,9 +300,9 @@ class Engine(DeviceOperations):
         """Forget what was sent to the binding's recipient and failed against it, over all users."""
         return self._reset(lib.otp_engine_reset_recipient, store, binding, reason)
 
-    def reset_user(self, store: Store, tenant: str, user: str, reason: str) -> bool:
+    def reset_user(self, store: Store, tenant: str, user: str | int, reason: str) -> bool:
         """Lift a user's locks as ``unlock`` does, and the limit of sends with them."""
-        owner, who = view(text(tenant, "tenant")), view(text(user, "user"))
+        owner, who = view(text(tenant, "tenant")), view(text(identifier(user, "user"), "user"))
         why = view(text(reason, "reason"))
         return self._did(lib.otp_engine_reset_user, store, owner, who, why)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from . import _bindings as c
-from ._checks import instance, several, text, whole
+from ._checks import identifier, instance, several, text, whole
 from ._lib import lib, point, sized, view
 from ._result import Result, text_of, told
 
@@ -80,7 +80,7 @@ class Expected:
     tenant: str | None = None
     model: str | None = None
     field: str | None = None
-    target_id: str | None = None
+    target_id: str | int | None = None
     chain_head: ChainHead | None = None
 
     def _structure(self) -> c.otp_expected:
@@ -90,6 +90,8 @@ class Expected:
             ("field", made.target, "field"), ("target_id", made.target, "id"),
         ):  # fmt: skip
             value = getattr(self, name)
+            if name == "target_id":
+                value = identifier(value, name)
             setattr(of, member, view(None if value is None else text(value, name)))
         if self.chain_head is not None:
             instance(self.chain_head, ChainHead, "chain_head")
