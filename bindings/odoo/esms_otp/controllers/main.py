@@ -86,7 +86,11 @@ def _send(asked):
         raise NotAllowed(contract.forbidden("This is signed already"))
     company, case = policy._company(record).sudo(), _case(asked, record, policy)
     if not company.esms_otp_gateway_id.active:
-        raise RuntimeError(f"company {company.id} has no OTP gateway")
+        _logger.warning(
+            "company %s has no gateway for codes: choose one in Settings / Signing Codes",
+            company.name,
+        )
+        raise NotAllowed(contract.gateway_failed("none"))
     gateway = company.esms_otp_gateway_id._sender()
     policy = policy.with_context(lang=request.env.user.lang)
     template, subject = policy._template(), policy._subject(record, asked.field)

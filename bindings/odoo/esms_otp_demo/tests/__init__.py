@@ -17,4 +17,5 @@ from . import (
     test_purge,
     test_reset,
     test_signature,
+    test_situations,
 )

@@ -206,10 +206,11 @@ class TestSend(RouteCase):
     @mute_logger(FLOW)
     def test_without_a_gateway_no_code_is_made(self):
         self.env.company.esms_otp_gateway_id = False
-        self.assertEqual(self.send()["status"], 500)
+        none = {"status": 502, "message": str, "esms_otp_response_status": "none"}
+        self.assertResult(self.send(), **none)
         self.env.company.esms_otp_gateway_id = self.gateway_row
         self.gateway_row.active = False
-        self.assertEqual(self.send()["status"], 500)
+        self.assertResult(self.send(), **none)
         self.gateway_row.active = True
         self.assertEqual(self.send()["message"], "OTP generated successfully")
 

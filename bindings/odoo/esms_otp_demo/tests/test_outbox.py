@@ -125,14 +125,15 @@ class TestOutbox(Rows, OtpCase):
         binding = self.policy._binding(loan, FIELD, self.borrower, tenant)
         engine = engine_module.engine()
 
-        class Taken(Projection):
-            def __call__(self, cr, write):
-                super().__call__(cr, write)
-                raise SignedAlready("planted")
+        written = Projection(self.env.company.id)
+
+        def take_back(cr, write):
+            written(cr, write)
+            raise SignedAlready("planted")
 
         with (
             self.assertRaises(SignedAlready),
-            opened(self.registry, Taken(self.env.company.id)) as store,
+            opened(self.registry, take_back) as store,
         ):
             engine.verify(store, binding, engine.issue(store, binding).code)
         self.assertEqual(self.rows().signature_id, signature)

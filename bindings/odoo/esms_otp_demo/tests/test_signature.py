@@ -80,7 +80,7 @@ class TestSignature(OtpCase):
         more = "UPDATE esms_otp_signature SET disclosures = disclosures || E'\\nx'"
         self.refused(more)
         self.refused("DELETE FROM esms_otp_signature WHERE id = %s", row.id)
-        self.refused("TRUNCATE esms_otp_signature")
+        self.refused("TRUNCATE esms_otp_signature CASCADE")
         for column in ("signer_name", "recipient", "disclosures", "image"):
             self.env.cr.execute(f"UPDATE esms_otp_signature SET {column} = NULL")
             self.refused(f"UPDATE esms_otp_signature SET {column} = 'x'")
@@ -96,7 +96,7 @@ class TestSignature(OtpCase):
         for _ in range(2):  # as `-u` does; by statements that PostgreSQL 13 has
             self.env["esms.otp.signature"].init()
             self.refused("DELETE FROM esms_otp_signature WHERE id = %s", row.id)
-            self.refused("TRUNCATE esms_otp_signature")
+            self.refused("TRUNCATE esms_otp_signature CASCADE")
         self.env.cr.execute(
             "SELECT tgname FROM pg_trigger WHERE tgname LIKE 'esms_otp_%' AND NOT tgisinternal"
         )
