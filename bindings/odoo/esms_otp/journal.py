@@ -51,16 +51,23 @@ class OdooJournal(Journal):
     """The journal of one company's codes.
 
     ``receipts`` is where the gateway leaves delivery receipts, with a token behind it; ``once``
-    says that what is signed is not signed again, unless its content has changed.
+    says that what is signed is not signed again, unless its content has changed. ``images_of`` is
+    the user whose captured signatures alone are told; None: those of all.
     """
 
     def __init__(
-        self, registry: Registry, company_id: int | None, receipts: str = "", once: bool = False
+        self,
+        registry: Registry,
+        company_id: int | None,
+        receipts: str = "",
+        once: bool = False,
+        images_of: int | None = None,
     ) -> None:
         self._registry = registry
         self._company_id = company_id
         self._receipts = receipts
         self._once = once
+        self._images_of = images_of
 
     def row(self, image: bytes | None) -> Row:
         """Return what writes the row of a signature."""
@@ -68,13 +75,15 @@ class OdooJournal(Journal):
 
     def row_of(self, record: otp.SignatureRecord) -> Kept | None:
         """Return the row of a record."""
-        generation = contract.generation_id(signed_record.payload(record.jws)["otp"]["id"])
+        said = signed_record.payload(record.jws)
+        generation = contract.generation_id(said["otp"]["id"])
         with transaction(self._registry) as cr:
             cr.execute(_ROW_OF, [record.jws, generation], log_exceptions=False)
             row = cr.fetchone()
         if row is None:
             return None
-        return Kept(row[0], base64.b64decode(bytes(row[1])) if row[1] else None)
+        is_told = row[1] and self._images_of in (None, int(said["who"]["user"]))
+        return Kept(row[0], base64.b64decode(bytes(row[1])) if is_told else None)
 
     def issued(
         self,

@@ -18,7 +18,7 @@ from support import Clock, engine, signer
 from test_surface import PNG
 
 import otp_engine as otp
-from otp_engine.esms import contract, events, flow, journal
+from otp_engine.esms import contract, events, flow, journal, signed_record
 from otp_engine.esms.gateway.esms import EsmsGateway
 
 WHERE: dict[str, Any] = {"model": "loan.application", "field": "signature", "id": 15}
@@ -130,6 +130,18 @@ def test_case_460_from_the_code_to_the_signature(host: Host) -> None:
     assert otp.verify_record(told["signature_record"], signer().public_jwks)
     assert host.get(user="8")["recipient_mobile"] == "*******6789"
     assert host.get(mask=True)["recipient_mobile"] == "*******6789"
+
+
+def test_case_494_get_tells_the_signer_alone_what_the_record_commits_to(host: Host) -> None:
+    host.send()
+    host.verify(host.codes[0], signer_name="Siti Aminah")
+    assert "signature_disclosures" not in host.get()
+    assert "signature_disclosures" not in host.get(user="8", disclose=True)
+    told = host.get(disclose=True)
+    disclosures = told["signature_disclosures"]
+    assert otp.verify_record(told["signature_record"], signer().public_jwks, disclosures)
+    details = signed_record.details(disclosures)
+    assert (details["number"], details["typed"]) == (MOBILE, "Siti Aminah")
 
 
 def test_case_460_get_tells_where_the_record_was_changed(host: Host) -> None:

@@ -128,12 +128,15 @@ def _verify(asked):
 def _get(asked):
     record, policy = _allowed(asked, reading=True)
     company, content = policy._company(record).sudo(), policy._content(record, asked.field)
-    return _signing(None, company).get(
+    images_of = request.env["esms.otp.signature"]._images_of()
+    disclose = request.env["ir.config_parameter"].sudo().get_param("esms_otp.disclose")
+    return _signing(None, company, images_of=images_of).get(
         asked,
         request.env["esms.otp.cell"]._tenant(),
         user=request.env.uid,
         content=None if content is None else hashlib.sha256(content).digest(),
         mask=company.esms_otp_mask_recipient,
+        disclose=bool(disclose),
     )
 
 

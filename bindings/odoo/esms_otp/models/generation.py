@@ -113,7 +113,7 @@ class EsmsOtpGeneration(models.Model):
 
     @api.model
     def _purge(self, confirmed=False):
-        """Drop cells that are over, then old rows of generations and events; signatures never.
+        """Drop cells that are over, what the settings forget, then old rows; signatures never.
 
         The engine drops none where the clock is far ahead of the cells: ``confirmed`` is an
         administrator's word, in `odoo-bin shell`, that the clock is right.
@@ -127,6 +127,11 @@ class EsmsOtpGeneration(models.Model):
         except otp.OtpError as error:
             # Cells that are over do no harm, and the next run takes them.
             _logger.warning("cells that are over were not all dropped: %s", with_causes(error))
+        try:
+            if not self.env["esms.otp.signature"]._forget(_BATCH, progress):
+                return
+        except otp.OtpError as error:
+            _logger.warning("details were not all erased: %s", with_causes(error))
         for model, moment, name, standard in (
             ("esms.otp.generation", "expires_at", "esms_otp.generation_days", 90),
             ("esms.otp.log", "at", "esms_otp.log_days", 400),

@@ -27,6 +27,19 @@ class ResConfigSettings(models.TransientModel):
     esms_otp_log_days = fields.Integer(
         "Days to keep Events", config_parameter="esms_otp.log_days", default=400
     )
+    esms_otp_image_days = fields.Integer(
+        "Days to keep Images", config_parameter="esms_otp.image_days"
+    )
+    esms_otp_detail_days = fields.Integer(
+        "Days to keep Details", config_parameter="esms_otp.detail_days"
+    )
+    esms_otp_image_access = fields.Selection(
+        [("record", "Whoever may read the record"), ("signer", "The signer and officers")],
+        "Who sees Images",
+        config_parameter="esms_otp.image_access",
+        default="record",
+        required=True,
+    )
     esms_otp_recipient_sends_per_ten_minutes = _limit(
         "recipient_sends_per_ten_minutes", "Sends to a number in ten minutes"
     )
@@ -49,6 +62,10 @@ class ResConfigSettings(models.TransientModel):
         "Hold of rejections", config_parameter="esms_otp.rejection_hold", default=hold.DEFAULT
     )
     esms_otp_allowed_origins = fields.Char("Allowed origins", config_parameter=origins.PARAMETER)
+
+    esms_otp_disclose = fields.Boolean(
+        "Disclose Details to the Signer", config_parameter="esms_otp.disclose"
+    )
 
     @api.depends("company_id")
     def _compute_esms_otp_health(self):

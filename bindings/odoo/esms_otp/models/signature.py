@@ -1,4 +1,5 @@
 import logging
+from datetime import timedelta
 
 import otp_engine as otp
 from otp_engine.esms.events import hearing
@@ -60,7 +61,15 @@ class EsmsOtpSignature(models.Model):
         compute_sudo=True,
         help="How the record stands to what was signed.",
     )
-    image = fields.Binary("Captured Signature", attachment=False, readonly=True)
+    image = fields.Binary(
+        "Stored Image", attachment=False, readonly=True, groups="esms_otp.group_esms_otp_officer"
+    )
+    drawing = fields.Binary(
+        "Captured Signature",
+        compute="_compute_drawing",
+        compute_sudo=True,
+        help="By the settings for whoever reads the record, or for the signer and officers alone.",
+    )
     # The web client's image widget asks each model for it.
     write_date = fields.Datetime("Last Updated on", related="verified_at")
 
@@ -117,6 +126,19 @@ class EsmsOtpSignature(models.Model):
                 row.standing = "gone"
                 continue
             row.standing = record._esms_otp_compared(row.field, digest(row.record, row.disclosures))
+
+    @api.depends_context("uid")
+    def _compute_drawing(self):
+        signer = self._images_of()
+        for row in self:
+            row.drawing = row.image if signer in (None, row.user_id.id) else False
+
+    @api.model
+    def _images_of(self):
+        """Return the signer whose images the user may see, of what the user may read; None: all."""
+        access = self.env["ir.config_parameter"].sudo().get_param("esms_otp.image_access", "record")
+        is_officer = self.env.user.has_group("esms_otp.group_esms_otp_officer")
+        return None if access == "record" or is_officer else self.env.uid
 
     @api.depends_context("uid")
     def _compute_mobile(self):
@@ -192,15 +214,45 @@ class EsmsOtpSignature(models.Model):
         if not self.env.user.has_group("esms_otp.group_esms_otp_manager"):
             raise UserError(self.env._("Only a manager of signing codes may erase details."))
         self.check_access("read")
-        tenant = self.env["esms.otp.cell"]._tenant()
         for row in self:
-            with (
-                hearing() as events,
-                opened(self.env.registry, Projection(drop_image=True)) as store,
-            ):
-                target = otp.Target(row.model, row.field, str(row.res_id))
-                engine().erase(store, tenant, target, row.n, PERSONAL)
-            OdooJournal(self.env.registry, row.company_id.id).heard(events)
+            row._erase()
             _logger.info("user %s erased details of signature %s", self.env.uid, row.id)
         self.invalidate_model()
         return True
+
+    def _erase(self):
+        tenant = self.env["esms.otp.cell"]._tenant()
+        with (
+            hearing() as events,
+            opened(self.env.registry, Projection(drop_image=True)) as store,
+        ):
+            target = otp.Target(self.model, self.field, str(self.res_id))
+            engine().erase(store, tenant, target, self.n, PERSONAL)
+        OdooJournal(self.env.registry, self.company_id.id).heard(events)
+
+    @api.model
+    def _forget(self, batch, progress):
+        """Erase what is older than the settings say; False where the time of the run is over.
+
+        A setting of 0 keeps for ever. The records stay, and verify as before.
+        """
+        parameters = self.env["ir.config_parameter"].sudo()
+        for setting, column, erase in (
+            ("detail_days", "recipient", EsmsOtpSignature._erase),
+            ("image_days", "image", EsmsOtpSignature._drop_image),
+        ):
+            days, last = int(parameters.get_param(f"esms_otp.{setting}", 0)), 0
+            before = fields.Datetime.now() - timedelta(days=days)
+            old = [(column, "!=", False), ("verified_at", "<", before)]
+            while days > 0 and (
+                rows := self.sudo().search([*old, ("id", ">", last)], order="id", limit=batch)
+            ):
+                for row in rows:
+                    erase(row)
+                last = rows[-1].id
+                if not progress(len(rows)):
+                    return False
+        return True
+
+    def _drop_image(self):
+        self.env.cr.execute("UPDATE esms_otp_signature SET image = NULL WHERE id = %s", [self.id])

@@ -218,7 +218,7 @@ class TestAccess(OtpCase):
                 self.assertEqual(loan.read([FIELD])[0][FIELD], signature.ids)
                 row = loan[FIELD]
                 self.assertEqual(row.signer_name, "Siti Aminah")
-                self.assertTrue(row.read()[0]["image"])
+                self.assertTrue(row.read()[0]["drawing"])
                 # As the web client opens the form, with the rows in it.
                 specification = {FIELD: {"fields": {"signer_name": {}, "user_id": {"fields": {
                     "display_name": {}}}}}}  # fmt: skip
@@ -252,6 +252,20 @@ class TestAccess(OtpCase):
         self.assertEqual(self.seen(self.user, signature), [True], "the own one")
         self.assertEqual(self.seen(self.roles[2], signature), [False])
 
+    def test_case_494_who_sees_an_image_is_a_setting(self):
+        signature, internal = self.sign(image=PNG), self.roles[2]
+
+        def seen():
+            self.env.invalidate_all()
+            readers = (self.borrower, internal, self.user, self.officer, self.manager)
+            return [bool(signature.with_user(reader).drawing) for reader in readers]
+
+        self.assertEqual(seen(), [True] * 5)
+        self.env["res.config.settings"].create({"esms_otp_image_access": "signer"}).execute()
+        self.assertEqual(seen(), [True, False, False, True, True])
+        [read] = signature.with_user(internal).web_read({"drawing": {}, "signer_name": {}})
+        self.assertFalse(read["drawing"])
+
     def test_case_321_the_number_is_whole_for_the_signer_and_officers_alone(self):
         signature = self.sign()
         internal = self.roles[2]
@@ -263,11 +277,11 @@ class TestAccess(OtpCase):
         ):
             with self.subTest(user.name):
                 self.assertEqual(signature.with_user(user).mobile, shown)
-        for name in ("recipient", "disclosures"):
+        for name in ("recipient", "disclosures", "image"):
             with self.assertRaises(AccessError):
                 signature.with_user(internal).read([name])
             with self.assertRaises(AccessError):
-                signature.with_user(internal).search([(name, "like", "6")])
+                signature.with_user(internal).search([(name, "!=", False)])
             self.assertTrue(signature.with_user(self.officer).read([name]))
 
     def test_rows_of_the_log(self):

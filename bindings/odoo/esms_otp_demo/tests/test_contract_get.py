@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import otp_engine as otp
+from otp_engine.esms import signed_record
 
 from odoo.addons.esms_otp import engine as engine_module
 from odoo.tools import mute_logger
@@ -57,6 +58,33 @@ class TestGet(RouteCase):
         result = self.get()
         self.assertEqual(result["signer_name"], "second")
         self.assertEqual(result["signature_id"], signed["signature_id"])
+
+    def test_case_494_the_signer_is_told_the_disclosures_where_that_is_set(self):
+        self.sign(signer_name="Siti Aminah")
+        self.assertNotIn("signature_disclosures", self.get())
+        self.env["res.config.settings"].create({"esms_otp_disclose": True}).execute()
+        read = self.get()
+        keys = engine_module.public_jwks()
+        verdict = otp.verify_record(
+            read["signature_record"], keys, tuple(read["signature_disclosures"])
+        )
+        self.assertTrue(verdict, verdict.reason)
+        told = signed_record.details(read["signature_disclosures"])
+        self.assertEqual((told["number"], told["typed"]), ("60123456789", "Siti Aminah"))
+        self.loan.user_id = self.other
+        self.authenticate("other", "other")
+        self.assertNotIn("signature_disclosures", self.get(), "who is not the signer")
+
+    def test_case_494_get_tells_an_image_to_whom_it_is_for(self):
+        image = base64.b64encode(PNG).decode()
+        self.sign(signature=image)
+        self.env["res.config.settings"].create({"esms_otp_image_access": "signer"}).execute()
+        self.assertEqual(self.get()["signature"], image)
+        self.loan.user_id = self.other
+        self.authenticate("other", "other")
+        self.assertIs(self.get()["signature"], False)
+        self.env["res.config.settings"].create({"esms_otp_image_access": "record"}).execute()
+        self.assertEqual(self.get()["signature"], image)
 
     def test_a_foreign_record_is_not_found(self):
         self.sign()

@@ -1,5 +1,6 @@
 from datetime import timedelta
 
+import otp_engine as otp
 from psycopg2 import errors
 
 from odoo import fields
@@ -9,7 +10,7 @@ from odoo.addons.esms_otp.store import DatabaseError, OdooStore, opened
 from odoo.exceptions import UserError
 from odoo.tests import tagged
 
-from .common import FIELD, OtpCase
+from .common import FIELD, PNG, OtpCase
 
 
 @tagged("at_install", "-post_install")
@@ -90,6 +91,58 @@ class TestPurge(OtpCase):
             self.env["esms.otp.generation"].search([]).mapped("generation"), ["gen_1", "gen_9"]
         )
         self.assertEqual(self.env["esms.otp.log"].search_count([]), 6)
+
+    def test_case_494_images_and_details_go_after_their_days_and_the_records_stay(self):
+        old, new = self.sign(image=PNG, name="Siti"), self.sign(image=PNG, name="Siti")
+        self.age(old, 11)
+        self.age(new, 9)
+        self.run_cron()
+        self.assertTrue(old.image and old.signer_name, "0, the default, keeps for ever")
+        self.keep(image_days=10)
+        self.run_cron()
+        self.assertFalse(old.image)
+        self.assertEqual((old.signer_name, bool(new.image)), ("Siti", True))
+        self.keep(image_days=10, detail_days=10)
+        record = old.record
+        self.run_cron()
+        self.assertFalse(old.signer_name or old.recipient)
+        self.assertEqual((new.signer_name, new.recipient), ("Siti", "60123456789"))
+        self.assertEqual(old.record, record)
+        keys = engine_module.public_jwks()
+        for row in old | new:
+            self.assertTrue(otp.verify_record(row.record, keys))
+        self.assertEqual(self.loan._esms_otp_standing(FIELD), "unbound", "the engine finds it")
+
+    def test_case_494_a_row_that_the_engine_does_not_know_keeps_no_other_back(self):
+        lost, old = self.sign(), self.sign(self.loan.copy())
+        self.age(lost | old, 11)
+        self.keep(detail_days=10)
+        kind = type(engine_module.engine())
+        erase = kind.erase
+
+        def fails(engine, store, tenant, target, *more):
+            if target.id == str(lost.res_id):
+                return False
+            return erase(engine, store, tenant, target, *more)
+
+        self.patch(kind, "erase", fails)
+        self.patch(generation, "_BATCH", 1)
+        self.run_cron()
+        self.assertTrue(lost.recipient)
+        self.assertFalse(old.recipient)
+
+    def keep(self, **days):
+        settings = {f"esms_otp_{name}": number for name, number in days.items()}
+        self.env["res.config.settings"].create(settings).execute()
+
+    def age(self, rows, days):
+        then = fields.Datetime.now() - timedelta(days=days)
+        self.env.cr.execute("ALTER TABLE esms_otp_signature DISABLE TRIGGER USER")
+        self.env.cr.execute(
+            "UPDATE esms_otp_signature SET verified_at = %s WHERE id = ANY(%s)", [then, rows.ids]
+        )
+        self.env.cr.execute("ALTER TABLE esms_otp_signature ENABLE TRIGGER USER")
+        self.env.invalidate_all()
 
     def test_an_unlock_lifts_what_wrong_codes_put_on_a_user(self):
         tenant = self.env["esms.otp.cell"]._tenant()

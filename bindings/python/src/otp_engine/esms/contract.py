@@ -10,7 +10,7 @@ import json
 import math
 import re
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import field as member
 from datetime import datetime, timezone
@@ -264,11 +264,15 @@ def signature(
     recipient: str | None,
     jws: str | None,
     mask: bool,
+    disclosures: Sequence[str] | None = None,
 ) -> Result:
     """Answer Get signature; what was never given or has been erased is False.
 
     So is the record of a signature that is older than the engine: nothing proves that one.
+    ``disclosures``, where they are given, are told as ``signature_disclosures``: the details that
+    the record commits to, which are the signer's own.
     """
+    told = {} if disclosures is None else {"signature_disclosures": list(disclosures)}
     shown = _mask(recipient) if recipient and mask else recipient
     return {
         "status": 200,
@@ -280,6 +284,7 @@ def signature(
         "esms_otp_generation_id": generation_id(challenge_id),
         "recipient_mobile": shown or False,
         "signature_record": jws or False,
+        **told,
     }
 
 

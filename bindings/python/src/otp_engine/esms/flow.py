@@ -181,12 +181,15 @@ class Signing:
         user: str | int,
         content: bytes | None = None,
         mask: bool = False,
+        disclose: bool = False,
     ) -> Result:
         """Return the newest signature of a field, or a 404.
 
         ``user`` is who asks: the number of another is masked. ``content`` is the digest of what the
-        record says now, if it has one: the message tells where it was changed since. A host with
-        signatures from before the engine answers with these where the status is 404.
+        record says now, if it has one: the message tells where it was changed since. With
+        ``disclose`` the signer, and nobody else, is told what the record commits to: name, number,
+        address. A host with signatures from before the engine answers with these where the status
+        is 404.
         """
         with self._open_store(None) as store:
             target = otp.Target(asked.model, asked.field, str(asked.id))
@@ -197,6 +200,7 @@ class Signing:
         if kept is None:  # the two are written in one commit
             raise RuntimeError(f"the row of signature record {found.id} is missing or differs")
         said, details = signed_record.payload(found.jws), signed_record.details(found.disclosures)
+        is_own = said["who"]["user"] == str(user)
         answer = contract.signature(
             signature_id=kept.signature_id,
             challenge_id=said["otp"]["id"],
@@ -205,7 +209,8 @@ class Signing:
             image=kept.image,
             recipient=details.get("number"),
             jws=found.jws,
-            mask=mask or said["who"]["user"] != str(user),
+            mask=mask or not is_own,
+            disclosures=found.disclosures if disclose and is_own else None,
         )
         signed = signed_record.content_digest(found.jws, found.disclosures)
         if None not in (content, signed) and content != signed:
