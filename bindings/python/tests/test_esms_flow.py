@@ -8,6 +8,7 @@ import pathlib
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from datetime import datetime, timezone
 from typing import Any
@@ -18,7 +19,7 @@ from support import Clock, engine, signer
 from test_surface import PNG
 
 import otp_engine as otp
-from otp_engine.esms import contract, events, flow, journal, signed_record
+from otp_engine.esms import contract, events, flow, hold, journal, signed_record
 from otp_engine.esms.gateway.esms import EsmsGateway
 
 WHERE: dict[str, Any] = {"model": "loan.application", "field": "signature", "id": 15}
@@ -31,7 +32,8 @@ class Host:
 
     def __init__(self, store: otp.Store, fake: Fake, kept: journal.Journal | None = None) -> None:
         self.clock, self.fake = Clock(), fake
-        by = engine(clock=self.clock, signing_key=signer(), observer=events.hear)
+        self.store = store
+        self.engine = by = engine(clock=self.clock, signing_key=signer(), observer=events.hear)
         by.check_store(store)
         self.signing = flow.Signing(by, flow.lent(store), kept, wait=30)
         self.gateway = EsmsGateway(fake.endpoint, "key", "secret", 30)
@@ -215,6 +217,26 @@ def test_case_463_a_slow_gateways_report_is_taken_when_it_comes(
         assert (again["message"], host.codes) == (SENT, [host.codes[0]] * 2)
     else:
         assert (again["message"], again["esms_otp_response_status"]) == (AGAIN, told)
+
+
+def test_case_498_where_no_place_is_free_send_waits_for_no_gateway(host: Host) -> None:
+    """Of a server whose workers may all wait but one; the report is taken when it comes."""
+    host.signing = flow.Signing(host.engine, flow.lent(host.store), wait=30, places=1)
+    host.fake.before = 0.5
+    with hold.place(hold.GATEWAY, 1) as is_free:
+        assert is_free
+        sent = host.send()
+        assert (sent["message"], sent["esms_otp_response_status"]) == (SENT, "")
+    for _ in range(300):
+        if (again := host.send())["esms_otp_response_status"]:
+            break
+        time.sleep(0.1)
+    assert (again["message"], again["esms_otp_response_status"]) == (AGAIN, "0")
+    assert len(host.codes) == 1
+    assert host.verify(host.codes[0])["status"] == 200
+    # The control: with a free place the answer is that of the gateway.
+    host.clock.now += 60
+    assert host.send()["esms_otp_response_status"] == "0"
 
 
 def test_case_464_a_request_that_is_run_again_sends_once_and_answers_the_same(host: Host) -> None:

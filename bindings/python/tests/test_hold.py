@@ -6,8 +6,9 @@ import time
 
 import pytest
 
-from otp_engine.esms.hold import _place, until
+from otp_engine.esms.hold import GATEWAY, place, until
 
+KIND = "test_hold"
 LONG = 300.0  # seconds; what is killed does not wait for its end
 
 
@@ -59,7 +60,7 @@ def worker(places):
     told, tell = os.pipe()
     child = os.fork()
     if child == 0:
-        with _place(places) as is_free:
+        with place(KIND, places) as is_free:
             os.write(tell, b"held" if is_free else b"free")
             time.sleep(LONG)
         os._exit(0)
@@ -89,8 +90,13 @@ def test_so_many_workers_wait_and_the_place_of_a_dead_one_is_free():
             ends(child)
 
 
+def test_case_498_what_waits_for_a_gateway_takes_no_place_of_a_rejection():
+    with place(GATEWAY, 1) as gateway, place(GATEWAY, 1) as another, place(KIND, 1) as rejection:
+        assert (gateway, another, rejection) == (True, False, True)
+
+
 def test_where_there_are_no_such_names_no_place_is_free(monkeypatch):
     too_long = "/" * 200  # for such a name
     monkeypatch.setattr("otp_engine.esms.hold.os.getppid", lambda: too_long)
-    with _place(3) as is_free:
+    with place(KIND, 3) as is_free:
         assert not is_free

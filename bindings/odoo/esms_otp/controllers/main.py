@@ -188,7 +188,9 @@ def _signing(rate_limits, company, wait=0, **written):
     """Return what answers, with the cells and the journal of this database."""
     registry = request.env.registry
     journal = OdooJournal(registry, company.id, **written)
-    return flow.Signing(engine(rate_limits), partial(opened, registry), journal, wait=wait)
+    store, workers = partial(opened, registry), config["workers"]
+    places = workers - 1 if workers else None
+    return flow.Signing(engine(rate_limits), store, journal, wait=wait, places=places)
 
 
 def _act(registry, uid, asked, signature_id):

@@ -9,7 +9,7 @@ import logging
 import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any, TypeAlias, TypeVar
@@ -20,6 +20,7 @@ from . import contract, signed_record
 from .contract import Result
 from .events import hearing
 from .gateway import Gateway, SendResult, Timeout
+from .hold import GATEWAY, place
 from .journal import Journal, Row
 from .sending import Sending
 
@@ -85,6 +86,8 @@ class Signing:
     ``open_store`` lends a store for one operation, such as ``lent(store)``: given a row, one that
     calls it with its cursor and the write inside the commit of a signature record.
     ``wait`` is how long Send waits for the gateway, in seconds; the message goes out all the same.
+    ``places`` is for a server of forked workers, each of which serves one request at a time: how
+    many of them may wait at once, one less than there are; None where each request has a thread.
 
     Make one in each process, after any fork: engine and store belong to it.
     """
@@ -96,8 +99,10 @@ class Signing:
         journal: Journal | None = None,
         *,
         wait: float = 2.0,
+        places: int | None = None,
     ) -> None:
-        self._engine, self._open_store, self._wait = engine, open_store, wait
+        self._engine, self._open_store = engine, open_store
+        self._wait, self._places = wait, places
         self._journal = Journal() if journal is None else journal
 
     def send(
@@ -140,7 +145,8 @@ class Signing:
             lambda late: self._report(engine, case, issued, late),
         )
         sending.start()
-        said = sending.wait(self._wait)
+        with self._place() as is_free:
+            said = sending.wait(self._wait if is_free else 0)
         if said is None:  # on its way
             return contract.sent(issued, gateway_status="", minutes=minutes, mask=case.mask)
         self._report(engine, case, issued, said)
@@ -216,6 +222,10 @@ class Signing:
         if None not in (content, signed) and content != signed:
             answer["message"] = "The record was changed after it was signed"
         return answer
+
+    def _place(self) -> AbstractContextManager[bool]:
+        """Take a place among the requests that wait for a gateway."""
+        return nullcontext(True) if self._places is None else place(GATEWAY, self._places)
 
     def _report(
         self, engine: otp.Engine, case: Case, issued: otp.Issued, said: SendResult | Exception

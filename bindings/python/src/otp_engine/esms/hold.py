@@ -1,8 +1,9 @@
-"""Rejections leave at a fixed time after their request came.
+"""Rejections leave at a fixed time after their request came; and who may wait in a worker.
 
 How long a rejection takes tells what it met: what writes waits for a flush, what finds nothing does
-not. A worker serves one request at a time, so whatever is held takes a worker: one is always left
-to others, and where no place is free the answer leaves at once.
+not. A worker serves one request at a time, so whatever waits takes a worker. So what waits takes a
+place of its kind, of which there is one less than there are workers; where none is free, it does
+not wait.
 """
 
 import os
@@ -13,6 +14,10 @@ from contextlib import contextmanager
 
 #: Milliseconds: where nothing is set, and the most that may be.
 DEFAULT, MOST = 200, 300
+_REJECTION = "esms_otp"
+#: The kind of what waits for a gateway. Not that of rejections: a slow gateway must not let these
+#: leave at a time that tells something.
+GATEWAY = "esms_otp_gateway"
 
 
 def until(came: float, milliseconds: int, places: int) -> None:
@@ -22,23 +27,23 @@ def until(came: float, milliseconds: int, places: int) -> None:
     """
     if milliseconds <= 0:
         return
-    with _place(places) as is_free:
+    with place(_REJECTION, places) as is_free:
         if is_free:
             step = milliseconds / 1000
             time.sleep(step - (time.monotonic() - came) % step)
 
 
 @contextmanager
-def _place(places: int) -> Iterator[bool]:
-    """Take one of the places of all workers that one process has forked, if any is free.
+def place(kind: str, places: int) -> Iterator[bool]:
+    """Take one of the places of a kind, if any is free, of all workers that one process has forked.
 
     Each is a name of Linux's abstract sockets: one process has it, and when that ends, however it
     does, nobody has. Where there are no such names no place is free.
     """
     for number in range(places):
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as place:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as taken:
             try:
-                place.bind(f"\0esms_otp {os.getppid()} {number}")
+                taken.bind(f"\0{kind} {os.getppid()} {number}")
             except OSError:
                 continue
             yield True
