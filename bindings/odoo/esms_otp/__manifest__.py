@@ -5,6 +5,7 @@
     "category": "Tools",
     "author": "The otp-engine authors",
     "license": "LGPL-3",
+    "development_status": "Beta",
     "depends": ["base", "web", "mail", "portal"],
     "external_dependencies": {"python": ["otp-engine>=0.1,<0.2"]},
     "data": [

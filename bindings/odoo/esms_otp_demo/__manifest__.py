@@ -5,6 +5,7 @@
     "category": "Tools",
     "author": "The otp-engine authors",
     "license": "LGPL-3",
+    "development_status": "Beta",
     "depends": ["esms_otp"],
     "data": [
         "security/ir.model.access.csv",

@@ -17,15 +17,21 @@ const SHARED: &str = "bindings/python/src/otp_engine/esms";
 /// The oldest Python that either runs on.
 const PYTHON: &str = "--python-version=3.10";
 
+/// Whatever pylint-odoo has, and what the community's template enables of pylint itself.
+const OCA: &str = "--enable=odoolint,anomalous-backslash-in-string,assignment-from-none,dangerous-default-value,\
+                   deprecated-module,duplicate-key,eval-used,pointless-statement,pointless-string-statement,\
+                   redefined-builtin,redundant-keyword-arg,reimported,return-in-init,too-complex,\
+                   too-few-format-args,unreachable";
+
 /// Tools that judge an addon: their options, the files that they take, by their extension (none: the addon
 /// itself), and a fault that each must see.
 const JUDGES: &[(&str, &[&str], &str, &str)] = &[
     (
         "pylint",
         &[
-            "--load-plugins=pylint_odoo",
+            "--load-plugins=pylint_odoo,pylint.extensions.mccabe",
             "--disable=all",
-            "--enable=odoolint",
+            OCA,
             "--persistent=n",
             "--manifest-required-authors=The otp-engine authors",
         ],

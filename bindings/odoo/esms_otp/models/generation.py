@@ -127,11 +127,8 @@ class EsmsOtpGeneration(models.Model):
         except otp.OtpError as error:
             # Cells that are over do no harm, and the next run takes them.
             _logger.warning("cells that are over were not all dropped: %s", with_causes(error))
-        try:
-            if not self.env["esms.otp.signature"]._forget(_BATCH, progress):
-                return
-        except otp.OtpError as error:
-            _logger.warning("details were not all erased: %s", with_causes(error))
+        if not self.env["esms.otp.signature"]._forget(_BATCH, progress):
+            return
         for model, moment, name, standard in (
             ("esms.otp.generation", "expires_at", "esms_otp.generation_days", 90),
             ("esms.otp.log", "at", "esms_otp.log_days", 400),

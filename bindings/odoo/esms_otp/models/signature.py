@@ -3,6 +3,7 @@ from datetime import timedelta
 
 import otp_engine as otp
 from otp_engine.esms.events import hearing
+from otp_engine.esms.flow import with_causes
 
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
@@ -247,8 +248,12 @@ class EsmsOtpSignature(models.Model):
             while days > 0 and (
                 rows := self.sudo().search([*old, ("id", ">", last)], order="id", limit=batch)
             ):
-                for row in rows:
-                    erase(row)
+                try:
+                    for row in rows:
+                        erase(row)
+                except otp.OtpError as error:  # the next run takes them
+                    _logger.warning("details were not all erased: %s", with_causes(error))
+                    return True
                 last = rows[-1].id
                 if not progress(len(rows)):
                     return False
