@@ -51,7 +51,7 @@ const LEAST_TESTS: u64 = 150;
 /// The tests that drive servers of their own, in groups that take about as long as each other; beside them
 /// those in a browser.
 const FROM_OUTSIDE: &[&str] = &[
-    "test_parallel.py test_crash.py test_reruns.py test_existing_backend.py test_canary.py",
+    "test_parallel.py test_crash.py test_reruns.py test_existing_backend.py test_backup.py test_canary.py",
     "test_workers.py test_lifecycle.py test_keys.py test_erasure.py test_slow_gateway.py test_hold.py",
 ];
 

@@ -34,6 +34,7 @@ def imported(module):
 @pytest.mark.parametrize(
     "module",
     [
+        "backup",
         "engine",
         "make_keys",
         *(name for _, name, _ in pkgutil.walk_packages(esms.__path__, "otp_engine.esms.")),

@@ -11,7 +11,7 @@ use crate::python::{lint, pytest};
 /// The addons that are for users.
 const ADDONS: [&str; 2] = ["esms_otp", "esms_otp_demo"];
 /// Files of the addon that import no Odoo.
-const APART: [&str; 2] = ["engine.py", "make_keys.py"];
+const APART: [&str; 3] = ["backup.py", "engine.py", "make_keys.py"];
 /// What the addon shares with any back end.
 const SHARED: &str = "bindings/python/src/otp_engine/esms";
 /// The oldest Python that either runs on.
