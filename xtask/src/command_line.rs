@@ -3,6 +3,7 @@
 use clap::{Args, Parser, Subcommand};
 
 use crate::bench::PROGRAMS;
+use crate::odoo;
 use crate::parts;
 use crate::runner::Part;
 
@@ -27,7 +28,7 @@ pub(crate) enum Task {
     #[command(after_help = of_parts(parts::COVERAGE))]
     Coverage(Run),
     /// Starts a real Odoo with the demo; with --test it tests the addon on one
-    #[command(after_help = of_parts(parts::ODOO))]
+    #[command(after_help = format!("{}\n{}", of_odoo(), of_parts(parts::ODOO)))]
     Odoo(Serve),
     /// Starts the reference service's demo; with --test it tests the service
     #[command(after_help = of_parts(parts::SERVICES))]
@@ -146,6 +147,10 @@ fn of_parts(parts: &[Part]) -> String {
     )
 }
 
+fn of_odoo() -> String {
+    odoo::installs("target/xtask/odoo".as_ref(), "target/xtask/venv".as_ref())
+}
+
 fn of_groups() -> String {
     let groups: Vec<_> = PROGRAMS.iter().map(|program| program.name).collect();
     format!(
@@ -218,6 +223,19 @@ mod tests {
         let (name, run) = runs(&task);
         assert_eq!((name, run.seed), ("odoo --test", Some(7)));
         assert_eq!(runs(&parsed("service --test").unwrap()).0, "service --test");
+    }
+
+    #[test]
+    fn case_496_the_help_of_a_demo_says_what_is_installed_and_where() {
+        let help = help("odoo --help");
+        for said in [
+            "apt-get",
+            "postgresql",
+            "target/xtask/odoo",
+            "OTP_ODOO_CACHE",
+        ] {
+            assert!(help.contains(said), "{said}");
+        }
     }
 
     #[test]

@@ -8,6 +8,7 @@
 use core::time::Duration;
 use std::sync::Once;
 use std::thread;
+use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use xshell::cmd;
@@ -86,24 +87,33 @@ fn apt(job: &mut Job<'_>, packages: &str) -> Result<()> {
         .context(by_hand)
 }
 
-/// How long another installation is waited for, in seconds, and the pause between two tries.
-const LOCKED: u64 = 600;
-const PAUSE: u64 = 2;
+/// How long another installation is waited for, and the pause between two tries.
+const LOCKED: Duration = Duration::from_secs(600);
+const PAUSE: Duration = Duration::from_secs(2);
 
 fn apt_get(job: &mut Job<'_>, args: &[&str]) -> Result<()> {
-    let mut tries = LOCKED / PAUSE;
+    apt_get_within(job, args, LOCKED)
+}
+
+fn apt_get_within(job: &mut Job<'_>, args: &[&str], wait: Duration) -> Result<()> {
+    let end = Instant::now() + wait;
+    let mut told = false;
     loop {
         // For dpkg's lock apt waits itself; for those on its lists and archives it does not.
-        let timeout = format!("DPkg::Lock::Timeout={LOCKED}");
+        let left = end.saturating_duration_since(Instant::now());
+        let timeout = format!("DPkg::Lock::Timeout={}", left.as_secs());
         let command = cmd!(job.sh(), "apt-get -o {timeout} {args...}")
             .env("DEBIAN_FRONTEND", "noninteractive")
             .env("LC_ALL", "C"); // what it says of a lock is read
         let ran = job.run(command)?;
-        if ran.status.success() || !is_locked(&ran.output) || tries == 0 {
+        if ran.status.success() || !is_locked(&ran.output) || left < PAUSE {
             return ran.code(0).map(drop).context("apt-get");
         }
-        tries -= 1;
-        thread::sleep(Duration::from_secs(PAUSE));
+        if !told {
+            eprintln!("another installation holds apt's lock: waiting for it, at most {wait:?}");
+            told = true;
+        }
+        thread::sleep(PAUSE);
     }
 }
 
@@ -209,6 +219,9 @@ fn absent<'a>(installed: &str, wanted: &'a str) -> Vec<&'a str> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Read as _;
+    use std::process::{Command, Stdio};
+
     use super::*;
     use crate::world::World;
 
@@ -219,6 +232,54 @@ mod tests {
              by process 14621 (apt-get)\nE: Unable to lock directory /var/lib/apt/lists/\n"
         ));
         assert!(!is_locked("E: Unable to locate package x\n"));
+    }
+
+    /// Holds the lock as apt does, says so, and lets it go after so many seconds.
+    const HOLDER: &str = "import fcntl, sys, time; lock = open(sys.argv[1], 'w'); \
+                          fcntl.lockf(lock, fcntl.LOCK_EX); print(flush=True); \
+                          time.sleep(float(sys.argv[2]))";
+
+    /// Lets apt read lists of a folder of its own, whose lock another process holds for so many
+    /// seconds.
+    fn beside_another(seconds: &str, wait: Duration) -> (Result<()>, Duration) {
+        let world = World::new(Some(1)).unwrap();
+        let mut job = Job::new(&world, "self-test", "apt").unwrap();
+        let home = world.sh.create_temp_dir().unwrap();
+        let home = home.path();
+        world.sh.create_dir(home.join("lists/partial")).unwrap();
+        world.sh.create_dir(home.join("archives/partial")).unwrap();
+        let own = format!(
+            "Dir::State::Lists \"{0}/lists\"; Dir::Cache \"{0}\"; Dir::Etc::sourcelist \"/dev/null\"; \
+             Dir::Etc::sourceparts \"/dev/null\";",
+            home.display()
+        );
+        let config = home.join("apt.conf");
+        world.sh.write_file(&config, own).unwrap();
+        let mut other = Command::new("python3")
+            .args(["-c", HOLDER])
+            .arg(home.join("lists/lock"))
+            .arg(seconds)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut held = [0];
+        other.stdout.take().unwrap().read_exact(&mut held).unwrap();
+        let begun = Instant::now();
+        let config = config.to_string_lossy();
+        let ended = apt_get_within(&mut job, &["-c", &*config, "update"], wait);
+        let took = begun.elapsed();
+        let _ = other.kill();
+        other.wait().unwrap();
+        (ended, took)
+    }
+
+    #[test]
+    fn case_496_a_lock_that_another_holds_is_waited_for_and_not_for_ever() {
+        let (ended, took) = beside_another("3", LOCKED);
+        ended.unwrap();
+        assert!(took >= Duration::from_secs(2), "{took:?}");
+        let (ended, _) = beside_another("600", PAUSE + Duration::from_secs(1));
+        assert!(ended.is_err());
     }
 
     #[test]

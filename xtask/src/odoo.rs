@@ -11,7 +11,7 @@ mod verdict;
 
 use core::time::Duration;
 use std::net::TcpStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::{fs, thread};
 
@@ -36,6 +36,10 @@ pub(crate) const NEEDS: &[Need] = &[
     Need::Apt("postgresql libxml2-utils chromium openssl"),
     Need::Pip("odoo"),
 ];
+
+/// What the demo needs of these: nothing is tested there.
+const DEMO_NEEDS: &[Need] = &[Need::Apt(DEMO_PACKAGES), Need::Pip("odoo")];
+const DEMO_PACKAGES: &str = "postgresql python3-venv";
 
 /// The database that all others are copies of: Odoo without the addon.
 const TEMPLATE: &str = "otp_template";
@@ -130,13 +134,13 @@ fn tests(job: &mut Job<'_>, odoo: &Odoo) {
 
 /// `cargo xtask odoo`: sets everything up, tells how to use it, and serves until it is interrupted.
 pub(crate) fn serve(world: &World) -> Result<ExitCode> {
-    println!("setting up Odoo; the first time takes some minutes");
+    print!("{}", installs(&Home::folder(world), &world.own("venv")));
     let mut job = Job::new(world, "odoo", "demo")?;
     demo(&mut job).inspect_err(|_| eprint!("{}", job.text()))
 }
 
 fn demo(job: &mut Job<'_>) -> Result<ExitCode> {
-    need::install(job, NEEDS)?;
+    need::install(job, DEMO_NEEDS)?;
     let home = Home::open(job.world)?;
     let version = match distribution::ready(job, &home)? {
         Distribution::Version(version) => version,
@@ -163,6 +167,14 @@ fn demo(job: &mut Job<'_>) -> Result<ExitCode> {
     let ended = server.wait()?;
     ensure!(ended.success(), "Odoo ended, {ended}");
     Ok(ExitCode::SUCCESS)
+}
+
+/// What `cargo xtask odoo` installs, with Odoo in `folder`.
+pub(crate) fn installs(folder: &Path, tools: &Path) -> String {
+    include_str!("odoo/installs.txt")
+        .replace("{packages}", DEMO_PACKAGES)
+        .replace("{folder}", &folder.display().to_string())
+        .replace("{tools}", &tools.display().to_string())
 }
 
 /// How to use the server at `url`.

@@ -29,14 +29,18 @@ pub(super) struct Home {
 }
 
 impl Home {
+    /// Says where it is.
+    pub(super) fn folder(world: &World) -> PathBuf {
+        env::var_os(CACHE).map_or_else(|| world.own("odoo"), PathBuf::from)
+    }
+
     /// Takes the folder, and makes it if there is none.
     ///
     /// # Errors
     ///
     /// That another run uses it, or what the file system answers.
     pub(super) fn open(world: &World) -> Result<Self> {
-        let folder = env::var_os(CACHE).map_or_else(|| world.own("odoo"), PathBuf::from);
-        let folder = world.sh.create_dir(folder)?;
+        let folder = world.sh.create_dir(Self::folder(world))?;
         let lock = File::create(folder.join("lock"))?;
         let in_use = || format!("{} is in use; {CACHE} names another", folder.display());
         lock.try_lock().with_context(in_use)?;
