@@ -83,6 +83,10 @@ class GetRequest:
     id: int
 
 
+Asked: TypeAlias = SendRequest | VerifyRequest | GetRequest
+"""What a route is asked: each names a field of a record."""
+
+
 def check_body(body: str | bytes) -> None:
     """Refuse a body of JSON that names a member twice in one object, at any depth.
 
@@ -103,6 +107,19 @@ def check_body(body: str | bytes) -> None:
         raise
     except (ValueError, RecursionError):  # more digits than Python reads are a ValueError alone
         return
+
+
+def params_of(body: str | bytes) -> object:
+    """Return the ``params`` of a body of JSON; None, which no ``parse_*`` takes, where it has none.
+
+    For frameworks that read no JSON-RPC. Where a cookie is the login, ask for the content type of
+    JSON first: browsers send other types to any site.
+    """
+    try:
+        read = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    return read.get("params") if isinstance(read, dict) else None
 
 
 def parse_send(params: object, query: Mapping[str, str]) -> SendRequest:

@@ -1,0 +1,104 @@
+"""What a back end needs before its first code: tables, and two files of keys.
+
+``python -m otp_engine.esms.setup "dbname=bank" keys`` makes both, as a role that may create tables;
+what is there already is kept. Then ``read_keys("keys")`` gives an engine its keys.
+"""
+
+import argparse
+import base64
+import contextlib
+import json
+import os
+import secrets
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import otp_engine as otp
+
+from . import journal
+
+KEYS, SIGNING_KEY = "keys.json", "signing.pem"
+_PKCS8_V1 = bytes.fromhex("302e020100300506032b657004220420")  # before the seed of an Ed25519 key
+
+
+def make_tables(connection: Any) -> None:
+    """Make the tables of ``Psycopg2Store`` and ``SqlJournal`` by a connection of psycopg2."""
+    from ..stores.psycopg2 import migrate  # only here: the keys need no driver
+
+    migrate(connection)
+    journal.migrate(connection)
+
+
+def make_keys(folder: "str | os.PathLike[str]") -> list[Path]:
+    """Make the files of keys that a folder lacks, for their owner alone; return those made."""
+    place = Path(folder)
+    place.mkdir(mode=0o700, parents=True, exist_ok=True)
+    kid = time.strftime("%Y%m%d", time.gmtime())
+    ring = {"codes": {kid: _secret()}, "current": kid, "index": _secret(), "epoch": 0}
+    block = base64.b64encode(_PKCS8_V1 + secrets.token_bytes(32)).decode()
+    texts = {
+        KEYS: json.dumps(ring, indent=2) + "\n",
+        SIGNING_KEY: f"-----BEGIN PRIVATE KEY-----\n{block}\n-----END PRIVATE KEY-----\n",
+    }
+    made = []
+    for name, text in texts.items():
+        # Never over one that is there: all that it sealed or signed would be lost with it.
+        with contextlib.suppress(FileExistsError):
+            opened = os.open(place / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(opened, "w") as file:
+                file.write(text)
+            made.append(place / name)
+    return made
+
+
+def read_keys(folder: "str | os.PathLike[str]") -> tuple[otp.KeyRing, otp.SigningKey]:
+    """Read the files of a folder; a ValueError names the one that is none, and quotes nothing."""
+    place = Path(folder)
+    try:
+        read = json.loads((place / KEYS).read_text(encoding="ascii"))
+        ring = otp.KeyRing(
+            {kid: base64.b64decode(secret, validate=True) for kid, secret in read["codes"].items()},
+            current=read.get("current"),
+            index=base64.b64decode(read["index"], validate=True),
+            epoch=read.get("epoch", 0),
+            retired=read.get("retired"),
+        )
+    except (AttributeError, KeyError, TypeError, ValueError, otp.OtpError) as error:
+        # Not chained: the text of a JSON error quotes what it could not read.
+        raise ValueError(f"{place / KEYS} is no key file ({type(error).__name__})") from None
+    try:
+        return ring, otp.SigningKey.from_pem((place / SIGNING_KEY).read_text(encoding="ascii"))
+    except (ValueError, otp.OtpError) as error:
+        raise ValueError(f"{place / SIGNING_KEY} is no Ed25519 key ({error})") from None
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(prog="python -m otp_engine.esms.setup", description=__doc__)
+    parser.add_argument("database", help='how to connect as psycopg2 takes it: "dbname=bank"')
+    parser.add_argument("keys", type=Path, help="the folder of the two key files")
+    given = parser.parse_args(arguments)
+    import psycopg2
+
+    try:
+        with contextlib.closing(psycopg2.connect(given.database)) as connection:
+            make_tables(connection)
+        made = make_keys(given.keys)
+        read_keys(given.keys)
+    except (psycopg2.Error, OSError, ValueError, otp.OtpError) as error:
+        print(f"setup: {error}", file=sys.stderr)
+        return 1
+    print("the tables are there")
+    for path in made:
+        print(f"{path} was made; keep it secret, and a copy of it apart from the database's")
+    return 0
+
+
+def _secret() -> str:
+    return base64.b64encode(secrets.token_bytes(32)).decode()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,67 @@
+"""The three routes in Flask: send a code for the user's loan, verify it, get the signature.
+
+Once ``python -m otp_engine.esms.setup "dbname=bank" keys``; then, with PGDATABASE, OTP_KEYS=keys,
+SECRET_KEY and ESMS_GATEWAY="URL user password", ``gunicorn -w 4 flask_back_end:app``.
+The host has person (id, mobile), loan (id, person_id, amount), and person_id in its session.
+"""
+
+import contextlib
+import hashlib
+import os
+from functools import partial
+from typing import Any
+
+import otp_engine as otp
+import psycopg2
+from flask import Flask, abort, request, session
+from otp_engine.esms import contract, flow, journal, setup
+from otp_engine.esms.gateway.esms import EsmsGateway
+from otp_engine.esms.routes import Routes
+from otp_engine.stores.psycopg2 import Psycopg2Store
+
+MESSAGE = otp.MessageTemplate("Your code is #otp#, valid for #duration# minutes.", prefix="RM0.00 ")
+LOAN = """SELECT amount, mobile FROM loan JOIN person ON person.id = person_id
+WHERE loan.id = %s AND person.id = %s"""
+connect = partial(psycopg2.connect, dbname=os.environ["PGDATABASE"], connect_timeout=5)
+app = Flask(__name__)
+app.config.update(SECRET_KEY=os.environ["SECRET_KEY"], SESSION_COOKIE_SAMESITE="Lax")
+
+
+@otp.PerProcess
+def signing() -> flow.Signing:
+    """Make what answers in this process: at the first use, and so after any fork."""
+    ring, signing_key = setup.read_keys(os.environ["OTP_KEYS"])
+    engine, store = otp.Engine(ring, signing_key=signing_key), Psycopg2Store(connect)
+    engine.check_store(store)  # raises if other keys began the tables
+    return flow.Signing(engine, flow.lent(store), journal.SqlJournal(connect))
+
+
+def case_of(person_id: int, asked: contract.Asked) -> flow.Case:
+    """Look the record up as the user; what is signed and the number are never the request's."""
+    if (asked.model, asked.field) != ("loan", "signature"):
+        raise flow.NotAllowed(contract.forbidden("OTP is not allowed on this field"))
+    with contextlib.closing(connect()) as connection, connection.cursor() as cursor:
+        cursor.execute(LOAN, [asked.id, person_id])
+        found = cursor.fetchone()
+    if found is None:
+        raise flow.NotAllowed(contract.not_found("No such record"))
+    binding = otp.Binding(
+        tenant="bank", purpose="sign", user=person_id, mobile=found[1], content_guessable=True,
+        target=otp.Target(asked.model, asked.field, asked.id),
+        content=hashlib.sha256(f"loan {asked.id}: RM {found[0]}".encode()).digest(),
+    )  # fmt: skip
+    return flow.Case(binding)
+
+
+url, name, password = os.environ["ESMS_GATEWAY"].split()
+routes = Routes(signing, EsmsGateway(url, name, password, timeout=10), MESSAGE, workers=4)
+
+
+@app.post("/api/esms_otp/<any(send_esms_otp, verify_esms_otp, get_esms_otp_signature):name>")
+def answer(name: str) -> dict[str, Any]:
+    """Serve one of the routes to a user who is logged in."""
+    if "person_id" not in session:
+        abort(401)
+    body, allowed = request.get_data(), partial(case_of, session["person_id"])
+    params = contract.params_of(body) if request.is_json else None
+    return {"result": routes.answer(name, allowed, params, request.args, body)}
