@@ -41,6 +41,8 @@ pub(crate) const NEEDS: &[Need] = &[
 const DEMO_NEEDS: &[Need] = &[Need::Apt(DEMO_PACKAGES), Need::Pip("odoo")];
 const DEMO_PACKAGES: &str = "postgresql python3-venv";
 
+/// What judges the pages: axe-core, for their tests alone.
+const AXE: &str = "bindings/odoo/tests_browser/axe";
 /// The database that all others are copies of: Odoo without the addon.
 const TEMPLATE: &str = "otp_template";
 /// The database with the addon, in which its own tests ran.
@@ -101,6 +103,9 @@ fn tests(job: &mut Job<'_>, odoo: &Odoo) {
         let install = format!("-d {TESTED} -i esms_otp_faults --stop-after-init");
         job.pass(odoo.command(job, &install)).map(drop)
     });
+    job.check("axe-core installs", |job| {
+        need::install(job, &[Need::Npm(AXE)])
+    });
     let tests = format!("{FOLDER}/tests");
     job.check("each file of tests is in a group", |job| {
         in_groups(job, &tests, FROM_OUTSIDE)
@@ -125,6 +130,10 @@ fn tests(job: &mut Job<'_>, odoo: &Odoo) {
             .env("OTP_ODOO_SCRIPT", odoo.home.path(home::SCRIPT))
             .env("OTP_ODOO_DATA", odoo.home.path("data"))
             .env("OTP_ODOO_TEMPLATE", TESTED)
+            .env(
+                "OTP_AXE",
+                job.world.own("axe/node_modules/axe-core/axe.min.js"),
+            )
             .env("OTP_ODOO_PG_BIN", postgres.parent().unwrap_or(&postgres))
             .into()
     };

@@ -25,8 +25,13 @@
         "views/res_config_settings_views.xml",
         "views/esms_otp_menus.xml",
         "views/portal_templates.xml",
+        "views/verification_templates.xml",
     ],
     "assets": {
-        "web.assets_frontend": ["esms_otp/static/src/**/*"],
+        # The verification page takes its own files as they are: it is apart from Odoo's.
+        "web.assets_frontend": [
+            "esms_otp/static/src/portal_sign.*",
+            "esms_otp/static/src/signature_pad.js",
+        ],
     },
 }

@@ -85,13 +85,16 @@ def chromium():
 
 @pytest.fixture
 def open_page(chromium, server):
-    """Return what opens the page of a borrower's application in a browser of its own."""
+    """Return what opens the page of a borrower's application in a browser of its own.
+
+    Or another page, by its path; without a borrower nobody is logged in.
+    """
     contexts = []
 
-    def open_(borrower, screen="desktop", before=None, query=""):
+    def open_(borrower, screen="desktop", before=None, query="", path=None):
         context = chromium.new_context(locale="en-GB", **SCREENS[screen])
         contexts.append(context)
-        if borrower.cookies:
+        if borrower and borrower.cookies:
             context.add_cookies(
                 [
                     {"name": name, "value": value, "url": server.url}
@@ -109,7 +112,8 @@ def open_page(chromium, server):
         page.set_default_navigation_timeout(FIRST_PAGE)
         if before:
             before(page)
-        page.answer = page.goto(address(server, borrower) + query)
+        where = server.url + path if path else address(server, borrower)
+        page.answer = page.goto(where + query)
         if page.locator(".o_esms_otp").count():
             # Odoo loads scripts after the page: until then nothing listens, and nothing is shown.
             page.locator(STARTED).first.wait_for(timeout=FIRST_PAGE)

@@ -7,6 +7,8 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import expect
 
+#: The program of axe-core, which `cargo xtask odoo --test` installs.
+AXE = "OTP_AXE"
 #: A folder to write the screenshots into; without it they are measured and dropped.
 SCREENSHOTS = "OTP_SCREENSHOTS"
 LARGEST = 60_000
@@ -62,13 +64,35 @@ def ink(data):
     return sum(count for level, count in enumerate(image.histogram()) if level < 128)
 
 
-def photograph(page, name):
+def judged(page):
+    """Return the serious faults that axe-core finds in what is the page's own."""
+    # Not as a script of the page, whose policy may refuse it.
+    page.evaluate(Path(os.environ[AXE]).read_text() + "; undefined")
+    found = page.evaluate("axe.run('main', {resultTypes: ['violations']})")
+    assert found["passes"], "axe has judged nothing"
+    return [
+        (fault["id"], [node["html"] for node in fault["nodes"]])
+        for fault in found["violations"]
+        if fault["impact"] in ("serious", "critical")
+    ]
+
+
+def tab_to(page, selector):
+    """Press the tab key until this has the focus."""
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        if page.evaluate("selector => document.activeElement.matches(selector)", selector):
+            return
+    raise AssertionError(f"{selector} is not reached by the tab key")
+
+
+def photograph(page, name, colours=64):
     """Keep the page as a small picture; it must stay one."""
     # From the top: what is sticky stands in its own place.
-    page.get_by_role("heading", level=1).scroll_into_view_if_needed()
+    page.get_by_role("heading", level=1).first.scroll_into_view_if_needed()
     shot = Image.open(io.BytesIO(page.screenshot(full_page=True)))
     small = io.BytesIO()
-    shot.convert("RGB").quantize(64).save(small, "PNG", optimize=True)
+    shot.convert("RGB").quantize(colours).save(small, "PNG", optimize=True)
     assert len(small.getvalue()) < LARGEST, f"{name} has {len(small.getvalue())} bytes"
     if folder := os.environ.get(SCREENSHOTS):
         Path(folder).mkdir(parents=True, exist_ok=True)

@@ -1,1 +1,1 @@
-from . import keys, main, portal, receipt
+from . import keys, main, portal, receipt, verification

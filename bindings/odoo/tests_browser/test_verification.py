@@ -1,0 +1,224 @@
+"""The verification page: what is good is called so, and what was changed is named."""
+
+import hashlib
+import io
+import json
+import re
+from pathlib import Path
+
+import pytest
+import requests
+from client import MODEL
+from playwright.sync_api import expect
+from pypdf import PdfWriter
+from signing import judged, photograph, tab_to
+
+PATH = "/esms_otp/verify"
+VALID = "Valid: the signature is good, and everything that is here belongs to it."
+INVALID = "Not valid. This is wrong:"
+VECTORS = Path(__file__).parents[3] / "tests/vectors/records"
+
+
+def shown(page, name):
+    """Return a part of the page."""
+    return page.locator(f"[data-part={name}]")
+
+
+def verify(page, *files, document=(), text=""):
+    """Choose files and a text, and press the button."""
+    chosen = [{"name": name, "mimeType": "", "buffer": data} for name, data in files]
+    page.get_by_label("Certificate (PDF)").set_input_files(chosen)
+    page.get_by_label("The document that was signed").set_input_files(
+        [{"name": name, "mimeType": "", "buffer": data} for name, data in document]
+    )
+    page.get_by_label("Or the text of a record").fill(text)
+    page.get_by_role("button", name="Verify").click()
+    expect(page.locator("main")).to_have_attribute("aria-busy", "false")
+    return shown(page, "verdict")
+
+
+@pytest.fixture
+def signed(admin, borrower, gateway):
+    """Return what is kept of a signature: its parts by name."""
+    offer = admin.call("ir.model.data", "check_object_reference", "esms_otp_demo", "loan_offer")[1]
+    admin.call(MODEL, "write", [borrower.record], {"document_id": offer})
+    borrower.send()
+    answer = borrower.verify(gateway.code(borrower.mobile), signer_name="Siti Aminah")
+    assert answer["status"] == 200
+
+    def part(name):
+        url = f"{borrower.server.url}/my/esms_otp/signed/{answer['signature_id']}/{name}"
+        return requests.get(url, cookies=borrower.cookies, timeout=120).content
+
+    return {name: part(name) for name in ("record", "approved", "document")}
+
+
+def changed(data, at):
+    """Change one character, to another one of its kind."""
+    other = b"A" if data[at : at + 1] != b"A" else b"B"
+    return data[:at] + other + data[at + 1 :]
+
+
+@pytest.mark.parametrize("screen", ["desktop", "phone"])
+def test_case_487_a_good_record(open_page, signed, borrower, screen):
+    """Who, what and when in words; by keyboard; and nothing leaves the browser."""
+    page = open_page(None, screen, path=PATH)
+    assert judged(page) == []
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.get_by_label("Certificate (PDF)").set_input_files(
+        [
+            {"name": f"{name}.bin", "mimeType": "", "buffer": signed[name]}
+            for name in ("record", "approved", "document")
+        ]
+    )
+    tab_to(page, "button")
+    page.keyboard.press("Enter")
+    expect(shown(page, "verdict")).to_have_text(VALID)
+    expect(shown(page, "verdict")).to_be_focused()
+    results = shown(page, "results")
+    for said in ("Siti Aminah", f"{MODEL}, {borrower.record}", borrower.mobile, '"amount": 1000.0'):
+        expect(results).to_contain_text(said)
+    expect(results).to_contain_text("Yes: document.bin: The document is the one that was signed.")
+    assert "No: " not in results.inner_text()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "it is too wide"
+    assert judged(page) == []
+    photograph(page, f"verify_{screen}_valid", colours=16)
+    assert (asked, page.faults) == ([], [])
+
+    page.reload()
+    text = signed["record"].decode()
+    expect(verify(page, text=text)).to_have_text(VALID)
+    expect(verify(page, text=text.split("~")[0])).to_have_text(VALID)
+    expect(shown(page, "results")).to_contain_text("not disclosed")
+    assert page.faults == []
+
+
+@pytest.mark.parametrize(
+    ("part", "words"),
+    [
+        ("header", r"record\.bin: the record (is damaged\. \(header: |names a key)"),
+        ("payload", r"record\.bin: the record (is damaged\. \(payload: |was changed after)"),
+        ("signature", "record.bin: the record was changed after it was signed."),
+        ("detail", "record.bin: a detail of a person was changed."),
+        ("approved", "approved.bin: nothing ties this file to a record"),
+        ("document", "document.bin: nothing ties this file to a record"),
+    ],
+)
+def test_case_488_a_changed_byte_is_named(open_page, signed, part, words):
+    """In each part, and no part that is good is blamed beside it, but for what a bad one names."""
+    jws, *details = signed["record"].split(b"~")
+    header, payload, _ = jws.split(b".")
+    record = {
+        "header": len(header) // 2,
+        "payload": len(header) + len(payload) // 2,
+        "signature": len(jws) - 20,
+        "detail": len(jws) + 1 + len(details[0]) // 2,
+    }
+    name = "record" if part in record else part
+    given = dict(signed)
+    given[name] = changed(given[name], record.get(part, len(given[name]) // 2))
+    page = open_page(None, path=PATH)
+    verdict = verify(page, *[(f"{name}.bin", data) for name, data in given.items()])
+    expect(verdict).to_contain_text(re.compile(words))
+    wrong = verdict.locator("li").all_inner_texts()
+    blamed = {line.split(":")[0] for line in wrong}
+    also = {"approved.bin", "document.bin"} if part not in ("signature", "document") else set()
+    assert blamed - {f"{name}.bin"} <= also, wrong
+    expect(verdict).to_have_attribute("data-kind", "bad")
+    if part == "document":
+        photograph(page, "verify_desktop_wrong", colours=16)
+    assert judged(page) == []
+    assert page.faults == []
+
+
+def certificate(files):
+    """Return a PDF with files inside."""
+    writer = PdfWriter()
+    writer.add_blank_page(100, 100)
+    for name, data in files.items():
+        writer.add_attachment(name, data)
+    made = io.BytesIO()
+    writer.write(made)
+    return made.getvalue()
+
+
+@pytest.mark.parametrize(
+    "part", [None, "record.sd-jwt", "approved.json", "document.pdf", "keys.jwks", "SHA256SUMS"]
+)
+def test_case_488_a_changed_byte_inside_a_pdf(open_page, server, signed, part):
+    """It is named by the file that it is in."""
+    keys = requests.get(f"{server.url}/esms_otp/jwks.json", timeout=120).content
+    files = {
+        "record.sd-jwt": signed["record"],
+        "approved.json": signed["approved"],
+        "document.pdf": signed["document"],
+        "keys.jwks": keys,
+    }
+    sums = [f"{hashlib.sha256(data).hexdigest()}  {name}\n" for name, data in files.items()]
+    files["SHA256SUMS"] = "".join(sums).encode()
+    if part:
+        files[part] = changed(files[part], 10)
+    page = open_page(None, path=PATH)
+    verdict = verify(page, ("certificate.pdf", certificate(files)))
+    if part is None:
+        expect(verdict).to_have_text(VALID)
+        expect(shown(page, "results")).to_contain_text("Yes: SHA256SUMS: The sums are those")
+    else:
+        expect(verdict.locator("li").filter(has_text=f"{part}: ")).not_to_have_count(0)
+    assert page.faults == []
+
+
+def test_case_487_other_keys(open_page, signed):
+    """Pasted ones count in place of the server's, as PEM and as JWK."""
+    page = open_page(None, path=PATH)
+    page.get_by_text("Use another key").click()
+    golden = (VECTORS / "first.sd-jwt").read_text()
+    lacking = "the pasted record: the record names a key that is not one of these keys."
+    expect(verify(page, text=golden)).to_contain_text(lacking)
+    for keys in ((VECTORS / "first.pem").read_text(), (VECTORS / "first.jwks").read_text()):
+        page.get_by_label("Public key").fill(keys)
+        expect(verify(page, text=golden)).to_have_text(VALID)
+        expect(verify(page, text=signed["record"].decode())).to_contain_text(lacking)
+    page.get_by_label("Public key").fill("no key")
+    expect(verify(page, text=golden)).to_contain_text("This cannot be read.")
+    expect(verify(page)).to_contain_text("This cannot be read.")
+    page.get_by_label("Public key").fill("")
+    expect(verify(page)).to_have_text("Choose a certificate or a record first.")
+    expect(verify(page, ("a.txt", b"hello"))).to_contain_text("There is no record")
+    assert page.faults == []
+
+
+def test_case_487_a_browser_without_ed25519_says_so(open_page, signed):
+    """In plain words, and calls nothing valid."""
+    lacking = """
+        const known = crypto.subtle.importKey.bind(crypto.subtle);
+        crypto.subtle.importKey = (format, data, algorithm, ...rest) =>
+            algorithm === "Ed25519"
+                ? Promise.reject(new DOMException("-", "NotSupportedError"))
+                : known(format, data, algorithm, ...rest);
+    """
+    page = open_page(None, path=PATH, before=lambda page: page.add_init_script(lacking))
+    expect(verify(page, text=signed["record"].decode())).to_have_text(
+        "Not verified: this browser cannot check Ed25519 signatures. Newer ones can."
+    )
+    expect(shown(page, "results")).to_contain_text("Not checked: The signature is good.")
+
+
+def test_case_487_the_page_can_send_nothing(open_page, server):
+    """Its policy refuses each way out, and no other page may show it."""
+    page = open_page(None, path=PATH)
+    policy = page.answer.headers["content-security-policy"]
+    for part in (
+        "default-src 'none'",
+        "connect-src 'none'",
+        "form-action 'none'",
+        "frame-ancestors",
+    ):
+        assert part in policy
+    way = "url => fetch(url).then(() => 'sent', () => 'refused')"
+    assert page.evaluate(way, f"{server.url}/esms_otp/jwks.json") == "refused"
+    assert any("Content Security Policy" in fault for fault in page.faults)
+    keys = json.loads(page.locator("main").get_attribute("data-keys"))
+    assert set(keys["keys"][0]) >= {"kty", "crv", "x", "kid"}
+    assert "d" not in keys["keys"][0]
