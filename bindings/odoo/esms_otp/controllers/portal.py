@@ -5,11 +5,12 @@ from urllib.parse import quote
 from otp_engine.esms import contract
 from otp_engine.esms.flow import NotAllowed
 
-from odoo import http
+from odoo import fields, http
 from odoo.addons.portal.controllers.portal import CustomerPortal
 from odoo.http import content_disposition, request
 
-from ..models.mixin import LISTED
+from ..models.mixin import LISTED, Document
+from .denial import Place, deny
 from .main import _allowed
 
 _PAGE = "/my/esms_otp/<string:model>/<string:record>/<string:field>"
@@ -30,12 +31,30 @@ class EsmsOtpPortal(CustomerPortal):
             [("user_id", "=", request.env.uid)], limit=LISTED
         )
         signatures = [
-            (_place(row.model, row.res_id, row.field), row)
+            (_place(row.model, row.res_id, row.field), row, _signed_parts(row))
             for row in signed
             if row.standing != "gone"
         ]
-        values = {"waiting": _waiting(), "signatures": signatures, "page_name": "esms_otp"}
+        codes = [(_place(row.model, row.res_id, row.field), row) for row in _pending()]
+        values = {
+            "waiting": _waiting(),
+            "signatures": signatures,
+            "codes": codes,
+            "has_certificate": "report.esms_otp.certificate" in request.env,
+            "page_name": "esms_otp",
+        }
         return request.render("esms_otp.portal_list", values)
+
+    @http.route("/my/esms_otp/signed/<int:signature>/<string:part>", **_NAMED)
+    def esms_otp_signed(self, signature, part, **_query):
+        """Send its signer a part of a signature, for whoever verifies it."""
+        row = request.env["esms.otp.signature"].search(
+            [("id", "=", signature), ("user_id", "=", request.env.uid)]
+        )
+        parts = _signed_parts(row) if row else {}
+        if part not in parts:
+            return request.not_found()
+        return _sent(parts[part])
 
     @http.route(_PAGE, **_NAMED)
     def esms_otp_sign(self, model, record, field, redirect_url=None, **_query):
@@ -74,17 +93,77 @@ class EsmsOtpPortal(CustomerPortal):
         document = found.sudo()._esms_otp_document(field) if found is not None else None
         if not document:
             return request.not_found()
-        is_pdf = document.mimetype == "application/pdf"  # what else a browser runs is not shown
-        headers = {
-            "Content-Type": "application/pdf" if is_pdf else "application/octet-stream",
-            "Content-Disposition": content_disposition(
-                document.name, "inline" if is_pdf else "attachment"
-            ),
-            "X-Content-Type-Options": "nosniff",
-            "X-Frame-Options": "SAMEORIGIN",
-            "Cache-Control": "no-store",
-        }
-        return request.make_response(document.raw, headers=headers)
+        return _sent(document)
+
+    @http.route(_PAGE + "/not_me", **{**_NAMED, "methods": ["GET", "POST"]})
+    def esms_otp_not_me(self, model, record, field, **_query):
+        """Take a user's word that a code or a signature was not theirs."""
+        place = [("model", "=", model), ("res_id", "=", record), ("field", "=", field)]
+        mine = [*place, ("user_id", "=", request.env.uid)]
+        found = [
+            request.env[name].sudo().search(mine, limit=1)
+            for name in ("esms.otp.generation", "esms.otp.signature")
+            if record.isdecimal()
+        ]
+        row = next((row for row in found if row), None)
+        if not row:
+            return request.not_found()
+        is_told = request.httprequest.method == "POST"
+        if is_told:
+            deny(Place(model, field, row.res_id, request.env.uid, row.company_id.id))
+        name = request.env["esms.otp.signature"].new({"model": model, "res_id": row.res_id})
+        values = {"is_told": is_told, "name": name.record_name or "", "page_name": "esms_otp"}
+        return request.render("esms_otp.portal_not_me", values)
+
+
+def _sent(document):
+    """Answer with a document; what else than a PDF a browser runs is not shown."""
+    is_pdf = document.mimetype == "application/pdf"
+    headers = {
+        "Content-Type": "application/pdf" if is_pdf else "application/octet-stream",
+        "Content-Disposition": content_disposition(
+            document.name, "inline" if is_pdf else "attachment"
+        ),
+        "X-Content-Type-Options": "nosniff",
+        "X-Frame-Options": "SAMEORIGIN",
+        "Cache-Control": "no-store",
+    }
+    return request.make_response(document.raw, headers=headers)
+
+
+def _signed_parts(row):
+    """Return what a signer may take away of a signature, by name; what was changed is left out."""
+    disclosures = (row.sudo().disclosures or "").splitlines()
+    text = "~".join([row.record, *disclosures, ""]) if disclosures else row.record
+    parts = {"record": Document(f"record_{row.id}.txt", text.encode(), "text/plain")}
+    record = request.env[row.model].browse(row.res_id)
+    if row.standing == "current" and record.has_access("read"):
+        policy = request.env["esms.otp.policy"]._for_field(record, row.field, active_test=False)
+        content = policy._content(record, row.field)
+        document = record.sudo()._esms_otp_document(row.field)
+        if document:
+            parts["document"] = document
+        if not document or content != document.raw:
+            kind = "json" if content.startswith(b"{") else "txt"
+            parts["approved"] = Document(f"approved_{row.id}.{kind}", content, "text/plain")
+    return parts
+
+
+def _pending():
+    """Return the user's codes that may be good still."""
+    now = fields.Datetime.now()
+    return (
+        request.env["esms.otp.generation"]
+        .sudo()
+        .search(
+            [
+                ("user_id", "=", request.env.uid),
+                ("state", "=", "pending"),
+                ("expires_at", ">", now),
+            ],
+            limit=LISTED,
+        )
+    )
 
 
 def _asked(model, record, field, redirect_url=None):
@@ -107,7 +186,8 @@ def _waiting():
         label = model._fields[name]._description_string(env)
         for record in model._esms_otp_waiting(name)._filtered_access(policy.access):
             if env["esms.otp.policy"]._for_field(record, name) == policy:
-                found.append((_place(model._name, record.id, name), record, label))
+                document = record.sudo()._esms_otp_document(name)
+                found.append((_place(model._name, record.id, name), record, label, document))
     return found[:LISTED]
 
 

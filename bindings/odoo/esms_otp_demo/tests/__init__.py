@@ -3,6 +3,7 @@ from . import (
     test_contract_get,
     test_contract_send,
     test_contract_verify,
+    test_denial,
     test_envelope,
     test_guard,
     test_health,
