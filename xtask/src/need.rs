@@ -95,6 +95,7 @@ fn apt_get(job: &mut Job<'_>, args: &[&str]) -> Result<()> {
     apt_get_within(job, args, LOCKED)
 }
 
+#[expect(clippy::disallowed_methods, reason = "bounds a wait")]
 fn apt_get_within(job: &mut Job<'_>, args: &[&str], wait: Duration) -> Result<()> {
     let end = Instant::now() + wait;
     let mut told = false;
@@ -241,6 +242,7 @@ mod tests {
 
     /// Lets apt read lists of a folder of its own, whose lock another process holds for so many
     /// seconds.
+    #[expect(clippy::disallowed_methods, reason = "measures a wait")]
     fn beside_another(seconds: &str, wait: Duration) -> (Result<()>, Duration) {
         let world = World::new(Some(1)).unwrap();
         let mut job = Job::new(&world, "self-test", "apt").unwrap();
