@@ -58,7 +58,8 @@ const LEAST_TESTS: u64 = 150;
 /// those in a browser.
 const FROM_OUTSIDE: &[&str] = &[
     "test_parallel.py test_crash.py test_reruns.py test_existing_backend.py test_backup.py test_canary.py",
-    "test_workers.py test_lifecycle.py test_keys.py test_erasure.py test_slow_gateway.py test_hold.py",
+    "test_workers.py test_lifecycle.py test_keys.py test_erasure.py test_slow_gateway.py test_hold.py \
+     test_mail.py",
 ];
 
 /// Installs the addon into a real Odoo and runs its tests, from within and from outside.

@@ -85,5 +85,5 @@ def _columns(body):
         "record": jws,
         "disclosures": "\n".join(disclosures) or None,
         "signer_name": details.get("typed") or details.get("name"),
-        "recipient": details.get("number"),
+        "recipient": details.get("number") or details.get("email"),
     }

@@ -85,15 +85,17 @@ def _send(asked):
     if policy._is_over(record, asked.field):
         raise NotAllowed(contract.forbidden("This is signed already"))
     company, case = policy._company(record).sudo(), _case(asked, record, policy)
-    if not company.esms_otp_gateway_id.active:
+    company = company.with_context(lang=request.env.user.lang)
+    gateway = company._esms_otp_sender(case.binding)
+    if gateway is None:
         _logger.warning(
             "company %s has no gateway for codes: choose one in Settings / Signing Codes",
             company.name,
         )
         raise NotAllowed(contract.gateway_failed("none"))
-    gateway = company.esms_otp_gateway_id._sender()
     policy = policy.with_context(lang=request.env.user.lang)
-    template, subject = policy._template(), policy._subject(record, asked.field)
+    template = policy._template(is_mail=bool(case.binding.email))
+    subject = policy._subject(record, asked.field)
     signing = _signing(
         limits.of(request.env),
         company,
@@ -178,7 +180,7 @@ def _case(asked, record, policy):
         binding = policy._binding(record, asked.field, env.user, env["esms.otp.cell"]._tenant())
     except NoMobile as error:
         _logger.info("user %s cannot sign: %s", env.uid, error)
-        refused = {"status": 400, "message": "No usable mobile number is registered"}
+        refused = {"status": 400, "message": policy._lacks()}
         raise NotAllowed(refused) from None
     company = policy._company(record).sudo()
     return flow.Case(binding, policy._limits(), mask=company.esms_otp_mask_recipient)

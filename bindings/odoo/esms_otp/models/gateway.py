@@ -4,6 +4,8 @@ from otp_engine.esms.gateway.log import LogGateway
 from odoo import api, fields, models
 from odoo.exceptions import ValidationError
 
+from ..channels import OdooSmsGateway
+
 _LONGEST = 30  # seconds that a request may wait for the gateway, with a worker of the server
 
 
@@ -16,7 +18,14 @@ class EsmsOtpGateway(models.Model):
     active = fields.Boolean(default=True)
     company_id = fields.Many2one("res.company", default=lambda self: self.env.company)
     provider = fields.Selection(
-        [("esms", "eSMS Malaysia"), ("log", "Log (sends nothing)")], required=True, default="esms"
+        [
+            ("esms", "eSMS Malaysia"),
+            ("odoo", "Odoo's own SMS"),
+            ("log", "Log (sends nothing)"),
+        ],
+        required=True,
+        default="esms",
+        help="Odoo's own is IAP, or whatever provider the instance has in its place.",
     )
     show_codes = fields.Boolean(
         "Show Codes in the Log",
@@ -38,6 +47,8 @@ class EsmsOtpGateway(models.Model):
     @api.constrains("provider", "endpoint")
     def _check_endpoint(self):
         for gateway in self:
+            if gateway.provider == "odoo" and "sms.sms" not in self.env:
+                raise ValidationError(self.env._("Install Odoo's module SMS first."))
             try:
                 gateway.sudo()._sender()
             except ValueError as error:
@@ -48,4 +59,7 @@ class EsmsOtpGateway(models.Model):
         self.ensure_one()
         if self.provider == "log":
             return LogGateway(self.show_codes)
+        if self.provider == "odoo":
+            company = self.company_id or self.env.company
+            return OdooSmsGateway(self.env.registry, company.id)
         return EsmsGateway(self.endpoint or "", self.user or "", self.password or "", self.timeout)

@@ -67,7 +67,7 @@ def _gateway(env):
             "Gateway: %s writes to the log and sends nothing. Choose another one to go live.",
             gateway.name,
         )
-    if not (gateway.user and gateway.password):
+    if gateway.provider == "esms" and not (gateway.user and gateway.password):
         return BAD, env._(
             "Gateway: %s has no key or no secret. Enter them under Configuration / Gateways.",
             gateway.name,

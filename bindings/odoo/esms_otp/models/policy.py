@@ -9,6 +9,13 @@ from odoo.exceptions import ValidationError
 
 from ..engine import PURPOSE
 
+_RECIPIENTS = [
+    ("user_mobile", "The user's signing mobile"),
+    ("partner_phone", "The user's phone, which users change themselves"),
+    ("user_email", "The user's signing e-mail"),
+]
+_NUMBERS = {"user_mobile": "esms_otp_mobile", "partner_phone": "phone"}
+
 
 class EsmsOtpPolicy(models.Model):
     """The allow-list: which record fields are signed by a code, by whom, within which limits."""
@@ -39,13 +46,14 @@ class EsmsOtpPolicy(models.Model):
         help="What the signer must be allowed to do with the record and the field.",
     )
     recipient = fields.Selection(
-        [
-            ("user_mobile", "The user's signing mobile"),
-            ("partner_phone", "The user's phone, which users change themselves"),
-        ],
+        _RECIPIENTS,
         required=True,
         default="user_mobile",
         help="Whoever has a stolen login can change the phone and receive the code.",
+    )
+    otherwise = fields.Selection(
+        _RECIPIENTS,
+        help="Where codes of users go who have none of the first.",
     )
     minutes = fields.Integer("Validity", default=3, required=True, help="In minutes, 1 to 9.")
     digits = fields.Integer(default=6, required=True)
@@ -172,8 +180,13 @@ class EsmsOtpPolicy(models.Model):
             evidence=("image",) if self.signature_required else (),
         )
 
-    def _template(self):
-        """Return the message of this policy, in the language of the context."""
+    def _template(self, is_mail=False):
+        """Return the message of this policy, in the language of the context.
+
+        What gateways and phones want of an SMS is not in a mail.
+        """
+        if is_mail:
+            return otp.MessageTemplate(self.template)
         return otp.MessageTemplate(
             self.template,
             prefix=self.prefix or "",
@@ -216,20 +229,29 @@ class EsmsOtpPolicy(models.Model):
                 purpose=PURPOSE,
                 target=otp.Target(record._name, field, str(record.id)),
                 user=str(user.id),
-                mobile=self._mobile(user),
+                **self._recipient(user),
                 content=None if content is None else hashlib.sha256(content).digest(),
                 content_guessable=content is not None,
             )
         except ValueError as error:
             raise NoMobile(str(error)) from None  # all else in it was bounded before
 
-    def _mobile(self, user):
-        """Return where codes for a user go, with its country code."""
+    def _recipient(self, user):
+        """Return where codes for a user go, as the binding takes it: the first that there is."""
         user = user.sudo()
-        number = user.esms_otp_mobile if self.recipient == "user_mobile" else user.phone
-        if not number:
-            raise NoMobile("mobile is not registered")
-        return international(number, user._esms_otp_country_code())
+        for channel in (self.recipient, self.otherwise):
+            if channel == "user_email" and user.esms_otp_email:
+                return {"email": user.esms_otp_email}
+            number = channel and channel != "user_email" and user[_NUMBERS[channel]]
+            if number:
+                return {"mobile": international(number, user._esms_otp_country_code())}
+        raise NoMobile("mobile is not registered")
+
+    def _lacks(self):
+        """Return what the API says of a user who has nothing that codes can be sent to."""
+        if {self.recipient, self.otherwise or self.recipient} == {"user_email"}:
+            return "No usable e-mail address is registered"
+        return "No usable mobile number is registered"
 
 
 def _text(value):

@@ -26,6 +26,22 @@ class ResUsers(models.Model):
         help="Where codes for signing are sent. Only managers of signing codes may change it.",
     )
 
+    # Not `email`, for the same reason.
+    esms_otp_email = fields.Char(
+        "Signing E-mail",
+        groups="esms_otp.group_esms_otp_manager",
+        copy=False,
+        help="Where policies with e-mail send codes. Only managers of signing codes may change it.",
+    )
+
+    @api.constrains("esms_otp_email")
+    def _check_esms_otp_email(self):
+        for user in self.filtered("esms_otp_email"):
+            try:
+                user._esms_otp_place("-", email=user.esms_otp_email)
+            except ValueError as error:
+                raise ValidationError(str(error)) from error
+
     @api.constrains("esms_otp_mobile")
     def _check_esms_otp_mobile(self):
         for user in self.filtered("esms_otp_mobile"):
@@ -34,15 +50,19 @@ class ResUsers(models.Model):
             except ValueError as error:
                 raise ValidationError(str(error)) from error
 
-    def _esms_otp_number(self, tenant):
-        """Return a binding that names the signing mobile, and no record."""
+    def _esms_otp_place(self, tenant, **recipient):
+        """Return a binding that names a recipient, and no record."""
         return otp.Binding(
             tenant=tenant,
             purpose=PURPOSE,
             target=otp.Target("-", "-", "-"),
             user=str(self.id or "-"),
-            mobile=international(self.esms_otp_mobile, self._esms_otp_country_code()),
+            **recipient,
         )
+
+    def _esms_otp_number(self, tenant):
+        number = international(self.esms_otp_mobile, self._esms_otp_country_code())
+        return self._esms_otp_place(tenant, mobile=number)
 
     def _esms_otp_unlock(self, reason, company):
         """Lift what wrong codes put on the user; the events of the company tell the reason."""
@@ -53,14 +73,16 @@ class ResUsers(models.Model):
         _logger.info("user %s unlocked user %s", self.env.uid, self.id)
 
     def _esms_otp_reset(self, reason, company):
-        """Lift locks and limits of the user, and of the signing mobile if there is one."""
+        """Lift locks and limits of the user, and of signing mobile and e-mail if there are any."""
         reason = reasons.checked(self.env, reason)
         tenant = self.env["esms.otp.cell"]._tenant()
-        number = self._esms_otp_number(tenant) if self.esms_otp_mobile else None
+        places = [self._esms_otp_number(tenant)] if self.esms_otp_mobile else []
+        if self.esms_otp_email:
+            places.append(self._esms_otp_place(tenant, email=self.esms_otp_email))
         with hearing() as events, opened(self.env.registry) as store:
             engine().reset_user(store, tenant, str(self.id), reason)
-            if number:
-                engine().reset_recipient(store, number, reason)
+            for place in places:
+                engine().reset_recipient(store, place, reason)
         OdooJournal(self.env.registry, company.id).heard(events)
         _logger.info("user %s reset user %s", self.env.uid, self.id)
 

@@ -16,7 +16,7 @@ from ..store import opened
 
 _logger = logging.getLogger(__name__)
 # What an erasure takes: the details of a person, and the signature that they drew.
-PERSONAL = ("name", "typed", "number", "ip", "agent")
+PERSONAL = ("name", "typed", "number", "email", "ip", "agent")
 
 
 class EsmsOtpSignature(models.Model):

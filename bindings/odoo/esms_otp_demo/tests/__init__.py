@@ -1,5 +1,6 @@
 from . import (
     test_access,
+    test_channels,
     test_contract_get,
     test_contract_send,
     test_contract_verify,

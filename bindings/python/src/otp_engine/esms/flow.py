@@ -213,7 +213,7 @@ class Signing:
             verified_at=datetime.fromtimestamp(said["iat"], timezone.utc),
             signer_name=details.get("typed") or details.get("name"),
             image=kept.image,
-            recipient=details.get("number"),
+            recipient=details.get("number") or details.get("email"),
             jws=found.jws,
             mask=mask or not is_own,
             disclosures=found.disclosures if disclose and is_own else None,
