@@ -64,6 +64,25 @@ const FROM_OUTSIDE: &[&str] = &[
 
 /// Installs the addon into a real Odoo and runs its tests, from within and from outside.
 pub(crate) fn server(job: &mut Job<'_>) {
+    if let Some(odoo) = started(job) {
+        tests(job, &odoo);
+    }
+}
+
+/// Lets many users send through a gateway that takes its time, on servers of a few workers.
+pub(crate) fn slow_gateway(job: &mut Job<'_>) {
+    let Some(odoo) = started(job) else { return };
+    job.check("the addon installs", |job| {
+        odoo.database(job, TESTED)?;
+        job.pass(odoo.command(job, &install_faults())).map(drop)
+    });
+    let storm = odoo.driver(job.world).env("OTP_SOAK", "1");
+    let file = format!("{FOLDER}/tests/test_slow_gateway.py");
+    job.tests(storm.args([&file, "-k", "case_499"]));
+}
+
+/// Starts what a real Odoo needs; none where its package is gone.
+fn started(job: &mut Job<'_>) -> Option<Odoo> {
     let mut started = None;
     let mut gone = None;
     job.check("a real Odoo runs here, unless its package is gone", |job| {
@@ -82,9 +101,11 @@ pub(crate) fn server(job: &mut Job<'_>) {
             "SKIPPED: nothing ran on a real Odoo, as its package cannot be had: {why}"
         ));
     }
-    if let Some(odoo) = started {
-        tests(job, &odoo);
-    }
+    started
+}
+
+fn install_faults() -> String {
+    format!("-d {TESTED} -i esms_otp_faults --stop-after-init")
 }
 
 fn tests(job: &mut Job<'_>, odoo: &Odoo) {
@@ -101,8 +122,7 @@ fn tests(job: &mut Job<'_>, odoo: &Odoo) {
     }
     let failed = job.outcome.failed;
     job.check("the planted faults install", |job| {
-        let install = format!("-d {TESTED} -i esms_otp_faults --stop-after-init");
-        job.pass(odoo.command(job, &install)).map(drop)
+        job.pass(odoo.command(job, &install_faults())).map(drop)
     });
     job.check("axe-core installs", |job| {
         need::install(job, &[Need::Npm(AXE)])
@@ -120,24 +140,8 @@ fn tests(job: &mut Job<'_>, odoo: &Odoo) {
     };
     let mut groups: Vec<Vec<_>> = FROM_OUTSIDE.iter().map(in_folder).collect();
     groups.push(vec![format!("{FOLDER}/tests_browser")]);
-    let python = odoo.home.path("venv/bin/python");
-    let from_outside = |group: Vec<String>| -> Command {
-        let run = pytest(cluster::mortal(job.world, &python));
-        let postgres = Cluster::program("postgres");
-        odoo.cluster
-            .known_to(odoo.home.surround(run))
-            .args(group)
-            .env("OTP_ODOO_CONF", odoo.home.path("odoo.conf"))
-            .env("OTP_ODOO_SCRIPT", odoo.home.path(home::SCRIPT))
-            .env("OTP_ODOO_DATA", odoo.home.path("data"))
-            .env("OTP_ODOO_TEMPLATE", TESTED)
-            .env(
-                "OTP_AXE",
-                job.world.own("axe/node_modules/axe-core/axe.min.js"),
-            )
-            .env("OTP_ODOO_PG_BIN", postgres.parent().unwrap_or(&postgres))
-            .into()
-    };
+    let from_outside =
+        |group: Vec<String>| -> Command { odoo.driver(job.world).args(group).into() };
     let groups = groups.into_iter().map(from_outside).collect();
     job.tests_at_once(groups);
 }
@@ -255,6 +259,20 @@ impl Odoo {
 
     fn files(&self, database: &str) -> PathBuf {
         self.home.path("data/filestore").join(database)
+    }
+
+    /// A pytest of tests that drive servers of their own; the files are to be added.
+    fn driver<'a>(&self, world: &'a World) -> Cmd<'a> {
+        let run = pytest(cluster::mortal(world, &self.home.path("venv/bin/python")));
+        let postgres = Cluster::program("postgres");
+        self.cluster
+            .known_to(self.home.surround(run))
+            .env("OTP_ODOO_CONF", self.home.path("odoo.conf"))
+            .env("OTP_ODOO_SCRIPT", self.home.path(home::SCRIPT))
+            .env("OTP_ODOO_DATA", self.home.path("data"))
+            .env("OTP_ODOO_TEMPLATE", TESTED)
+            .env("OTP_AXE", world.own("axe/node_modules/axe-core/axe.min.js"))
+            .env("OTP_ODOO_PG_BIN", postgres.parent().unwrap_or(&postgres))
     }
 
     /// An Odoo command on ports that nobody else has.

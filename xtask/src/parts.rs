@@ -261,6 +261,12 @@ pub(crate) const SOAK: &[Part] = &[
         &[Checks(service::load)],
     ),
     part(
+        "gateway",
+        "20 users of Odoo send 200 codes through a gateway that takes 8 s: others are served meanwhile",
+        &[Apt("postgresql"), Pip("odoo")],
+        &[Checks(odoo::slow_gateway)],
+    ),
+    part(
         "peers",
         "what teams run in the service's place, beside it: each installs, and is loaded for a moment",
         &[],

@@ -31,10 +31,11 @@ def hold(admin, milliseconds):
 
 
 class Places:
-    """Looks all the while how many workers of a server wait."""
+    """Looks all the while how many workers of a server wait, with places of a kind."""
 
-    def __init__(self, server):
-        self.most, self._server, self._is_over = 0, server, threading.Event()
+    def __init__(self, server, kind="esms_otp"):
+        self.most, self._is_over = 0, threading.Event()
+        self._name = f" @{kind} {server.pid} "
         self._thread = threading.Thread(target=self._look)
 
     def __enter__(self):
@@ -48,7 +49,7 @@ class Places:
     def _look(self):
         while not self._is_over.wait(0.002):
             with open("/proc/net/unix") as names:
-                held = sum(f" @esms_otp {self._server.pid} " in line for line in names)
+                held = sum(self._name in line for line in names)
             self.most = max(self.most, held)
 
 
