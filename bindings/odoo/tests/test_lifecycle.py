@@ -1,5 +1,6 @@
 """Upgrade, neutralization, uninstall and reinstall, each on a copy of a database that was used."""
 
+import json
 import os
 
 import pytest
@@ -7,6 +8,18 @@ from client import Borrower, Client, use_gateway
 from odoo_server import CONF, Database, Server, run
 
 ADDON = "esms_otp"
+#: What the version before did not have.
+NEW_TABLES = ["esms_otp_outbox"]
+NEW_COLUMNS = [("esms_otp_policy", "otherwise"), ("res_users", "esms_otp_email")]
+
+
+def rows(database):
+    """Return all rows of the addon, by table, each by its columns."""
+    tables = database.query("SELECT tablename FROM pg_tables WHERE tablename LIKE 'esms_otp%'")
+    return {
+        table: [row for (row,) in database.query(f"SELECT to_jsonb(t) FROM {table} t")]
+        for (table,) in tables
+    }
 
 
 def odoo(database, *arguments, check=True):
@@ -67,9 +80,20 @@ def unused():
 
 def test_an_upgrade_keeps_signatures_and_live_codes(used, gateway, tmp_path):
     database, borrower = used
-    before = cells(database)
+    database.query(f"DROP TABLE {', '.join(NEW_TABLES)} CASCADE")
+    for table, column in NEW_COLUMNS:
+        database.query(f"ALTER TABLE {table} DROP COLUMN {column}")
+    before = rows(database)
+    assert len(before["esms_otp_signature"]) == 1 and before["esms_otp_cell"]
     odoo(database, "-u", ADDON, "--stop-after-init", "--no-http")
-    assert state(database) == "installed" and cells(database) == before
+    assert state(database) == "installed"
+    after = rows(database)
+    assert set(NEW_TABLES) <= set(after)
+    assert "otherwise" in after["esms_otp_policy"][0]
+    for table, kept in before.items():
+        columns = kept[0] if kept else ()
+        again = [{name: row[name] for name in columns} for row in after[table]]
+        assert sorted(again, key=json.dumps) == sorted(kept, key=json.dumps), table
     server = Server(database, tmp_path / "upgraded", workers=2)
     try:
         borrower.log_in(server)
