@@ -56,7 +56,10 @@ class Host:
 
     def verify(self, typed: str, **more: Any) -> contract.Result:
         asked = contract.parse_verify({**WHERE, "otp": typed, **more}, {})
-        seen = flow.evidence_of(asked, user_name="Siti\n", ip="192.0.2.1", agent="x" * 9000)
+        seen = flow.evidence_of(
+            asked, user_name="Siti\n", consent="a loan\n", ip="192.0.2.1", agent="x" * 9000
+        )
+        assert seen.consent == "a loan"
         return self.signing.verify(self.case, asked, seen)
 
     def get(self, user: str = "7", **more: Any) -> contract.Result:

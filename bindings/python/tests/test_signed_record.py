@@ -1,5 +1,6 @@
 """signed_record.py reads what the engine writes, and the golden records of the format."""
 
+import base64
 import hashlib
 import json
 from pathlib import Path
@@ -52,6 +53,18 @@ def test_the_cell_of_a_record_is_taken_apart():
     assert signed_record.stored(noted) == (record.jws, record.disclosures)
     with pytest.raises(ValueError, match="format"):
         signed_record.stored(b"\x02" + store.record[1:])
+
+
+def test_case_480_the_key_and_the_image_of_a_record_are_read():
+    record, _ = signed()
+    assert set(signed_record.header(record.jws)) == {"alg", "kid", "typ"}
+    assert signed_record.image_digest(record.jws) is None
+    golden = (VECTORS / "first.sd-jwt").read_text().split("~")[0]
+    image = signed_record.payload(golden).get("img")
+    assert image, "the golden record has an image"
+    digest = signed_record.image_digest(golden)
+    assert len(digest) == 32
+    assert base64.urlsafe_b64encode(digest).decode().rstrip("=") == image["dig"]
 
 
 def test_statement_and_details_are_read():

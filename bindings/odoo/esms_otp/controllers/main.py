@@ -112,9 +112,11 @@ def _verify(asked):
     if policy._is_over(record, asked.field):
         raise NotAllowed(contract.used_up())
     company, case = policy._company(record).sudo(), _case(asked, record, policy)
+    named = policy.with_context(lang=request.env.user.lang)._subject(record, asked.field)
     evidence = flow.evidence_of(
         asked,
         user_name=request.env.user.name,
+        consent=named,  # what the message said is approved
         ip=request.httprequest.remote_addr or "",
         agent=request.httprequest.user_agent.string or "",
     )

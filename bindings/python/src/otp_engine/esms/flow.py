@@ -254,16 +254,23 @@ class Signing:
 
 
 def evidence_of(
-    asked: contract.VerifyRequest, *, user_name: str = "", ip: str = "", agent: str = ""
+    asked: contract.VerifyRequest,
+    *,
+    user_name: str = "",
+    consent: str = "",
+    ip: str = "",
+    agent: str = "",
 ) -> otp.Evidence:
     """Return what a Verify leaves in the record, with the user's name and what the host saw.
 
-    ``ip`` and ``agent`` come from outside: of each text one line is kept, as long as it may be.
+    ``consent`` is the sentence that was shown as approved. ``ip`` and ``agent`` come from outside:
+    of each text one line is kept, as long as it may be.
     """
     return otp.Evidence(
         signer_name=asked.signer_name,
         image=asked.signature,
         user_name=_line(user_name, 256) or None,
+        consent=_line(consent, 2000) or None,
         ip=_line(ip, 64) or None,
         agent=_line(agent, 512) or None,
     )

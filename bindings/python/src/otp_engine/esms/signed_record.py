@@ -15,6 +15,12 @@ def payload(jws: str) -> dict[str, Any]:
     return read
 
 
+def header(jws: str) -> dict[str, Any]:
+    """Return what a JWS says of its own signature."""
+    read: dict[str, Any] = json.loads(_decoded(jws.split(".")[0]))
+    return read
+
+
 def details(disclosures: Iterable[str]) -> dict[str, str]:
     """Return the personal details that are disclosed beside a JWS, by their names."""
     return dict(json.loads(_decoded(disclosure))[1:] for disclosure in disclosures)
@@ -24,6 +30,12 @@ def content_digest(jws: str, disclosures: Iterable[str]) -> bytes | None:
     """Return the digest of what was approved: in the statement, or beside it if guessable."""
     digest = payload(jws).get("doc", {}).get("dig") or details(disclosures).get("dig")
     return _decoded(digest) if digest else None
+
+
+def image_digest(jws: str) -> bytes | None:
+    """Return the digest of the captured signature, if there is one."""
+    image = payload(jws).get("img")
+    return _decoded(image["dig"]) if image else None
 
 
 def stored(body: bytes) -> tuple[str, tuple[str, ...]]:
