@@ -34,6 +34,8 @@ mod port;
 
 pub(crate) const NEEDS: &[Need] = &[
     Need::Apt("postgresql libxml2-utils chromium openssl"),
+    // Certificates: what prints them and reads them, and fonts of all scripts of Malaysia.
+    Need::Apt("wkhtmltopdf poppler-utils fonts-dejavu fonts-wqy-microhei fonts-lohit-taml"),
     Need::Pip("odoo"),
 ];
 

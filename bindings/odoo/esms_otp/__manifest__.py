@@ -26,6 +26,7 @@
         "views/esms_otp_menus.xml",
         "views/portal_templates.xml",
         "views/verification_templates.xml",
+        "report/certificate.xml",
     ],
     "assets": {
         # The verification page takes its own files as they are: it is apart from Odoo's.

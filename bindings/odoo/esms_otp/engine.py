@@ -93,6 +93,11 @@ def public_jwks() -> str:
     return _of_process().signing_key.public_jwks
 
 
+def public_pem() -> str:
+    """Return the public half of the key that signs records, as PEM."""
+    return _of_process().signing_key.public_pem
+
+
 def _of_process() -> _Made:
     global _made
     made = _made

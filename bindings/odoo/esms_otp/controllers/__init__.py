@@ -1,1 +1,1 @@
-from . import keys, main, portal, receipt, verification
+from . import certificate, keys, main, portal, receipt, verification

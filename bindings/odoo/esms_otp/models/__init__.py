@@ -1,5 +1,7 @@
 from . import (
     cell,
+    certificate,
+    certificate_note,
     gateway,
     generation,
     ir_actions_report,

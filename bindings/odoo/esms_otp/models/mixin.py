@@ -84,9 +84,13 @@ class EsmsOtpMixin(models.AbstractModel):
         For what must not be lost override `_esms_otp_signed`.
         """
         if isinstance(self, self.env.registry["mail.thread"]):
-            label = self._fields[field]._description_string(self.env)
-            body = self.env._("Signed by one-time code: %s", label)
-            self.sudo().message_post(body=body)
+            body = self.env._(
+                "Signed by %(user)s with a one-time code: %(field)s",
+                user=signature.user_id.sudo().name,
+                field=self._fields[field]._description_string(self.env),
+            )
+            note = self.sudo().message_post(body=body)
+            self.env["esms.otp.certificate.note"].sudo()._ask(signature, note)
 
     def _esms_otp_signed(self, field, signature):
         """Act on a signature, in a transaction of its own, with the rights of the signer.

@@ -19,6 +19,11 @@ _logger = logging.getLogger(__name__)
 PERSONAL = ("name", "typed", "number", "email", "ip", "agent")
 
 
+def masked(number):
+    """Return a number of which the last four digits alone are shown."""
+    return "*" * max(0, len(number) - 4) + number[-4:]
+
+
 class EsmsOtpSignature(models.Model):
     """A signature record beside the engine's own: the record is the truth, this its index."""
 
@@ -137,18 +142,21 @@ class EsmsOtpSignature(models.Model):
     @api.model
     def _images_of(self):
         """Return the signer whose images the user may see, of what the user may read; None: all."""
-        access = self.env["ir.config_parameter"].sudo().get_param("esms_otp.image_access", "record")
         is_officer = self.env.user.has_group("esms_otp.group_esms_otp_officer")
-        return None if access == "record" or is_officer else self.env.uid
+        return None if self._images_are_open() or is_officer else self.env.uid
+
+    @api.model
+    def _images_are_open(self):
+        """Say whether images are for whoever may read the record."""
+        parameters = self.env["ir.config_parameter"].sudo()
+        return parameters.get_param("esms_otp.image_access", "record") == "record"
 
     @api.depends_context("uid")
     def _compute_mobile(self):
         whole = self.env.user.has_group("esms_otp.group_esms_otp_officer")
         for row in self:
             shown = row.recipient or ""
-            if not whole and row.user_id != self.env.user:
-                shown = "*" * max(0, len(shown) - 4) + shown[-4:]
-            row.mobile = shown
+            row.mobile = shown if whole or row.user_id == self.env.user else masked(shown)
 
     @api.model
     def _visible(self):
@@ -230,6 +238,7 @@ class EsmsOtpSignature(models.Model):
             target = otp.Target(self.model, self.field, str(self.res_id))
             engine().erase(store, tenant, target, self.n, PERSONAL)
         OdooJournal(self.env.registry, self.company_id.id).heard(events)
+        self.env["esms.otp.certificate.note"]._renew(self)
 
     @api.model
     def _forget(self, batch, progress):
@@ -261,3 +270,14 @@ class EsmsOtpSignature(models.Model):
 
     def _drop_image(self):
         self.env.cr.execute("UPDATE esms_otp_signature SET image = NULL WHERE id = %s", [self.id])
+        self.env["esms.otp.certificate.note"]._renew(self)
+
+    def action_certificate(self):
+        """Show the certificate of all signatures of the record that the user may read."""
+        self.ensure_one()
+        return {"type": "ir.actions.act_url", "url": f"/esms_otp/certificate/{self.id}"}
+
+    def _of_record(self):
+        """Return all signatures of this one's record that the user may read."""
+        self.ensure_one()
+        return self.search([("model", "=", self.model), ("res_id", "=", self.res_id)])

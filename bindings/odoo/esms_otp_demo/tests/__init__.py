@@ -1,5 +1,6 @@
 from . import (
     test_access,
+    test_certificate,
     test_channels,
     test_contract_get,
     test_contract_send,

@@ -19,6 +19,7 @@ MODELS = {  # none, portal, internal, user, officer, manager
     "esms.otp.outbox": (NOTHING, NOTHING, NOTHING, NOTHING, READ, READ),
     "esms.otp.reset": (NOTHING, NOTHING, NOTHING, NOTHING, NOTHING, ALL),
     "esms.otp.drop": (NOTHING, NOTHING, NOTHING, NOTHING, NOTHING, ALL),
+    "esms.otp.certificate.note": (NOTHING, NOTHING, NOTHING, NOTHING, NOTHING, NOTHING),
 }
 OPERATIONS = {"c": "create", "r": "read", "w": "write", "u": "unlink"}
 
@@ -87,6 +88,10 @@ class TestAccess(OtpCase):
             "esms.otp.log": {"at": "2026-01-01", "kind": "issued"},
             "esms.otp.reset": {"reason": "why", "create_uid": self.manager.id},
             "esms.otp.drop": {"reason": "why", "outbox_ids": self.outbox.ids},
+            "esms.otp.certificate.note": {
+                "signature_id": self.signed.id,
+                "message_id": self.loan.message_ids[:1].id,
+            },
         }
         if model in values:
             author = self.manager if self.env[model]._transient else self.env.user
