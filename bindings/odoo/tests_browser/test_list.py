@@ -38,7 +38,7 @@ def test_case_486_seen_signed_and_taken_away_by_keyboard(
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="Waiting for your signature")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "it is too wide"
-    document = page.get_by_role("link", name=re.compile("^Document of LA"))
+    document = page.get_by_role("link", name=re.compile("^Document LA"))
     assert fetched(borrower, document.get_attribute("href")) == offer
     assert judged(page) == []
     photograph(page, f"portal_{screen}_list")
