@@ -33,7 +33,7 @@ def signing() -> flow.Signing:
     ring, signing_key = setup.read_keys(os.environ["OTP_KEYS"])
     engine, store = otp.Engine(ring, signing_key=signing_key), Psycopg2Store(connect)
     engine.check_store(store)  # raises if other keys began the tables
-    return flow.Signing(engine, flow.lent(store), journal.SqlJournal(connect))
+    return flow.Signing(engine, flow.lent(store), journal.SqlJournal(connect), places=3)
 
 
 def case_of(person_id: int, asked: contract.Asked) -> flow.Case:

@@ -273,6 +273,7 @@ impl Odoo {
             .env("OTP_ODOO_SCRIPT", self.home.path(home::SCRIPT))
             .env("OTP_ODOO_DATA", self.home.path("data"))
             .env("OTP_ODOO_TEMPLATE", TESTED)
+            .env("OTP_ODOO_BASE", TEMPLATE)
             .env("OTP_AXE", world.own("axe/node_modules/axe-core/axe.min.js"))
             .env("OTP_ODOO_PG_BIN", postgres.parent().unwrap_or(&postgres))
     }

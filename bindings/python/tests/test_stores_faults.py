@@ -273,6 +273,36 @@ def test_what_postgresql_reports_is_what_it_means(
             )
 
 
+@only_postgres
+def test_case_405_a_commit_with_a_warning_is_one_of_which_nothing_is_known(
+    kind: str, server: Any
+) -> None:
+    """As PostgreSQL's where a wait for a standby is cut short: made here, perhaps here alone."""
+    maker, to = engine(), binding()
+    with (
+        stores.opened(kind, server.address) as store,
+        psycopg.connect(server.address, autocommit=True) as admin,
+    ):
+        admin.execute(
+            """CREATE FUNCTION warns() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+            RAISE WARNING 'canceling the wait for synchronous replication due to user request';
+            RETURN NULL; END $$;
+            CREATE CONSTRAINT TRIGGER warns AFTER INSERT OR UPDATE ON otp_engine.otp_cell
+            DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION warns()"""
+        )
+        try:
+            with pytest.raises(otp.StoreError) as raised:
+                maker.issue(store, to)
+        finally:
+            admin.execute("DROP FUNCTION warns CASCADE")
+        assert raised.value.unknown and "committed with a warning" in str(raised.value)
+        # It was made: the same code stands, and the engine finds it.
+        found = maker.status(store, to)
+        assert found is not None and found.state == "pending"
+        refused = maker.issue(store, to)
+        assert isinstance(refused, otp.Refusal) and refused.reason == "cooldown"
+
+
 @only_redis
 def test_what_redis_reports_is_what_it_means(kind: str, server: Any) -> None:
     admin = stores.client(server.address)

@@ -8,6 +8,7 @@ import otp_engine as otp
 from . import contract, flow, hold
 from .contract import Result
 from .gateway import Gateway
+from .recipient import NoMobile
 
 _PARSE: dict[str, Callable[[object, Mapping[str, str]], Any]] = {
     "send_esms_otp": contract.parse_send,
@@ -23,6 +24,8 @@ class Routes:
     that makes a ``flow.Signing``. ``message`` is the text with the code, which ``gateway`` sends.
     Answers with status 400 and 423 to Verify leave at one time after their request came
     (``hold.until``), in all but one of the server's ``workers``; with one worker none is held.
+    ``old`` answers Get where the engine has no record: a signature from before it, as
+    ``contract.signature(jws=None, ...)``, or None.
     """
 
     NAMES = tuple(_PARSE)
@@ -35,9 +38,10 @@ class Routes:
         message: otp.MessageTemplate,
         *,
         workers: int = 1,
+        old: Callable[[contract.GetRequest], Result | None] | None = None,
     ) -> None:
         self._signing, self._gateway, self._message = signing, gateway, message
-        self._places = workers - 1
+        self._places, self._old = workers - 1, old
 
     def answer(
         self,
@@ -53,25 +57,27 @@ class Routes:
         """Return the ``result`` of a request of a user who is logged in; KeyError for another name.
 
         ``case_of`` gets what is asked, with ``model``, ``field`` and ``id``, looks the record up as
-        the user, and ends the request's transaction: it returns what may be signed, or raises
-        ``flow.NotAllowed``. ``params`` are those of the body, as the framework read them or
-        ``contract.params_of``; ``query`` is the URL's. ``environ``, of a framework that may run a
-        handler again, is the request's own; ``passing`` are the exceptions by which it does.
+        the user, and ends the request's transaction. It returns what may be signed, or raises
+        ``flow.NotAllowed``, or ``recipient.NoMobile`` for a user without a number. ``params`` are
+        those of the body, as the framework read them or ``contract.params_of``; ``query`` is the
+        URL's. ``environ``, of a framework that may run a handler again, is the request's own;
+        ``passing`` are the exceptions by which it does.
         """
-        parse, serve = _PARSE[name], getattr(self, f"_{name}")
+        parse, answer = _PARSE[name], getattr(self, f"_{name}")
 
-        def answer() -> Result:
-            return flow.answered(
-                parse,
-                lambda asked: serve(asked, case_of(asked)),
-                params,
-                query,
-                body,
-                passing=passing,
-            )
+        def serve(asked: Any) -> Result:
+            try:
+                case = case_of(asked)
+            except NoMobile:
+                return {"status": 400, "message": "No usable mobile number is registered"}
+            answered: Result = answer(asked, case)
+            return answered
 
-        rejected = self._hold if name == "verify_esms_otp" else None
-        return flow.once({} if environ is None else environ, answer, rejected)
+        return flow.once(
+            {} if environ is None else environ,
+            lambda: flow.answered(parse, serve, params, query, body, passing=passing),
+            self._hold if name == "verify_esms_otp" else None,
+        )
 
     def _hold(self, came: float) -> None:
         hold.until(came, hold.DEFAULT, self._places)
@@ -85,6 +91,9 @@ class Routes:
 
     def _get_esms_otp_signature(self, asked: contract.GetRequest, case: flow.Case) -> Result:
         who = case.binding
-        return self._signing().get(
+        told = self._signing().get(
             asked, who.tenant, user=who.user, content=who.content, mask=case.mask
         )
+        if told["status"] != 404 or self._old is None:
+            return told
+        return self._old(asked) or told

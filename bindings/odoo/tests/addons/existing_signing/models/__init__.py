@@ -1,0 +1,1 @@
+from . import loan_application, old_signature, res_users
