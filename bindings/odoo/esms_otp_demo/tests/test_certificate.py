@@ -2,6 +2,7 @@
 verify it as it says.
 """
 
+import base64
 import os
 import re
 import subprocess
@@ -152,10 +153,13 @@ class TestCertificate(OtpCase):
         taken = self.printed(self.sign(image=PNG))
         other = otp.SigningKey.from_seed(bytes(32))
         record = taken.file("signature-1.sd-jwt")
-        jws, *details = record.split(b"~")
+        jws, *details = record.decode().strip("~").split("~")
+        named = next(at for at, one in enumerate(details) if "name" in signed_record.details([one]))
+        other_name = base64.urlsafe_b64encode(b'["c2FsdHNhbHRzYWx0c2FsdA","name","X"]')
+        details[named] = other_name.decode().rstrip("=")
         plants = {
             "a changed statement": ("signature-1.sd-jwt", record.replace(b".eyJ", b".eyK", 1)),
-            "a changed detail": ("signature-1.sd-jwt", b"~".join([jws, details[0][:-1] + b"A"])),
+            "a changed detail": ("signature-1.sd-jwt", "~".join([jws, *details, ""]).encode()),
             "another content": ("content-1.json", taken.file("content-1.json") + b" "),
             "another document": ("document-1.pdf", PDF + b" "),
             "another image": ("image-1.png", PNG + b" "),
