@@ -68,7 +68,14 @@ pub(crate) unsafe fn guard_sized_out<T: Sized_>(
 /// longer used, until some later call happens to need the place.
 pub(crate) fn guard_code(call: impl FnOnce() -> Result<(), Fault>) -> otp_status {
     let status = apart(call);
-    overwrite_stack();
+    overwrite_stack::<DEPTH>();
+    status
+}
+
+/// As [`guard_code`], for a batch: what it prepares lies above the frames that have a code in hand.
+pub(crate) fn guard_codes(call: impl FnOnce() -> Result<(), Fault>) -> otp_status {
+    let status = apart(call);
+    overwrite_stack::<DEPTH_MANY>();
     status
 }
 
@@ -82,8 +89,11 @@ fn apart(call: impl FnOnce() -> Result<(), Fault>) -> otp_status {
 /// Those of SQLite go deeper, and have no code in hand.
 const DEPTH: usize = 8 * 1024;
 
+/// The same of a batch, which has what is drawn for 256 issues and eight prepared operations beside it.
+const DEPTH_MANY: usize = 32 * 1024;
+
 #[inline(never)]
-fn overwrite_stack() {
+fn overwrite_stack<const DEPTH: usize>() {
     let mut below = [0_u8; DEPTH];
     core::hint::black_box(&mut below);
 }

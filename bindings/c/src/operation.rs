@@ -11,7 +11,7 @@ use otp_core::{
 use crate::binding::{otp_binding, use_binding, use_bound};
 use crate::challenge::{otp_challenge, otp_issued, otp_report_outcome};
 use crate::engine::{otp_engine, use_engine};
-use crate::guard::{flag, guard_code, guard_out, guard_sized_out};
+use crate::guard::{flag, guard_code, guard_codes, guard_out, guard_sized_out};
 use crate::status::{Fault, otp_status};
 use crate::store::{otp_store, use_store};
 use crate::view::{Items, Sized_, SizedOut, check_count, otp_view, read_sized, until_nul};
@@ -63,7 +63,7 @@ pub unsafe extern "C" fn otp_engine_issue_many(
     issued_size: usize,
 ) -> otp_status {
     // SAFETY: by this function's contract; there are as many items as bindings.
-    guard_code(|| unsafe {
+    guard_codes(|| unsafe {
         let items = Items::lend(issued_out, issued_size, ["issued_out", "issued_size"])?;
         let (engine, store) = (use_engine(engine)?, use_store(store)?);
         check_count(bindings, count, "bindings")?;

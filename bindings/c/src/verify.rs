@@ -5,7 +5,7 @@ use otp_core::{ChallengeId, Evidence, Submission};
 use crate::binding::{otp_binding, use_binding, use_bound};
 use crate::challenge::otp_verdict;
 use crate::engine::{otp_engine, use_engine};
-use crate::guard::guard_code;
+use crate::guard::{guard_code, guard_codes};
 use crate::status::{Fault, otp_status};
 use crate::store::{otp_store, use_store};
 use crate::view::{Items, Sized_, SizedOut, bytes, check_count, otp_view, read_sized};
@@ -142,7 +142,7 @@ pub unsafe extern "C" fn otp_engine_verify_many(
     verdict_size: usize,
 ) -> otp_status {
     // SAFETY: by this function's contract; there are as many items as submissions.
-    guard_code(|| unsafe {
+    guard_codes(|| unsafe {
         let items = Items::lend(verdicts_out, verdict_size, ["verdicts_out", "verdict_size"])?;
         check_count(submissions, count, "submissions")?;
         let submissions = Items::lend(

@@ -13,6 +13,10 @@
 
 /* What the library wipes below a caller, with the frame that wipes. */
 #define WIPED ((size_t)8 * 1024 + 512)
+#define WIPED_MANY ((size_t)32 * 1024 + 512)
+
+/* More than are prepared at a time. */
+#define MANY 9
 
 /* Not on the painted stack. */
 static unsigned char *stack;
@@ -131,6 +135,125 @@ static void remove_files(const char *path) {
     }
 }
 
+/* Not on the painted stack. */
+static struct {
+    const otp_binding *bindings[MANY];
+    otp_issued issued[MANY];
+    otp_submission submissions[MANY];
+    otp_verdict verdicts[MANY];
+    int is_issued, leaves_a_copy;
+} batch;
+
+/* Reads the 128 bits of a token: the first half of a hash, in the words that hash functions compute with. */
+static void read_token(const uint8_t *code, uint32_t *words) {
+    static const char symbols[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+    size_t at, bit, next = 0;
+    memset(words, 0, 16);
+    for (at = 0; at < 26; at++) {
+        const char *symbol = strchr(symbols, code[at]);
+        CHECK(symbol != NULL);
+        for (bit = at == 0 ? 3 : 5; bit-- > 0; next++) {
+            words[next / 32] |= (uint32_t)((symbol - symbols) >> bit & 1) << (31 - next % 32);
+        }
+    }
+    CHECK(next == 128);
+}
+
+/* The control: as above, of a hash. */
+static void leave_a_hash(void) {
+    volatile uint32_t copy[64];
+    uint32_t words[4];
+    size_t at;
+    read_token(batch.issued[MANY - 1].code, words);
+    for (at = 0; at < 64; at++) copy[at] = words[at % 4];
+    CHECK(copy[0] == words[0]);
+}
+
+static void *called_many(void *argument) {
+    unsigned char here = 0;
+    (void)argument;
+    job.caller = &here;
+    if (batch.is_issued) {
+        OK(otp_engine_verify_many(job.engine, job.store, batch.submissions, sizeof batch.submissions[0], MANY,
+                                  batch.verdicts, sizeof batch.verdicts[0]));
+    } else {
+        OK(otp_engine_issue_many(job.engine, job.store, batch.bindings, MANY, batch.issued, sizeof batch.issued[0]));
+    }
+    if (batch.leaves_a_copy) leave_a_hash();
+    pthread_barrier_wait(&job.gate); /* the stack is looked at */
+    pthread_barrier_wait(&job.gate);
+    return NULL;
+}
+
+/* Runs the batch on a painted stack; returns how often a code is on it, a half of its hash or eight symbols of it. */
+static unsigned look_at_many(size_t limit) {
+    pthread_t thread;
+    pthread_attr_t attributes;
+    size_t at, first, code, half;
+    unsigned found = 0;
+    memset(stack, PAINT, STACK);
+    CHECK(pthread_barrier_init(&job.gate, NULL, 2) == 0);
+    CHECK(pthread_attr_init(&attributes) == 0);
+    CHECK(pthread_attr_setstack(&attributes, stack, STACK) == 0);
+    CHECK(pthread_create(&thread, &attributes, called_many, NULL) == 0);
+    pthread_barrier_wait(&job.gate);
+    for (first = 0; first < STACK && stack[first] == PAINT; first++) continue;
+    CHECK((size_t)(job.caller - (stack + first)) <= limit);
+    for (code = 0; code < MANY; code++) {
+        uint32_t words[4];
+        CHECK(batch.issued[code].outcome == OTP_OUTCOME_ISSUED);
+        read_token(batch.issued[code].code, words);
+        for (at = first; at + 8 <= STACK; at++) {
+            for (half = 0; half < 16; half += 8) {
+                found += memcmp(stack + at, words + half / 4, 8) == 0;
+                found += memcmp(stack + at, batch.issued[code].code + half, 8) == 0;
+            }
+        }
+    }
+    pthread_barrier_wait(&job.gate);
+    CHECK(pthread_join(thread, NULL) == 0);
+    CHECK(pthread_attr_destroy(&attributes) == 0);
+    CHECK(pthread_barrier_destroy(&job.gate) == 0);
+    return found;
+}
+
+/* Batches go deeper than one operation: their codes are tokens, of which a half is enough to be seen. */
+static void case_510_a_batch_leaves_no_code(otp_store *store) {
+    otp_key_ring *ring = sample_ring();
+    otp_engine *engine = NULL;
+    size_t at;
+    SIZED(otp_policy, policy);
+    SIZED(otp_engine_options, options);
+    OK(otp_policy_default(&policy));
+    policy.code = OTP_CODE_TOKEN;
+    options.policy = &policy;
+    OK(otp_engine_new(ring, &options, &engine));
+    otp_key_ring_free(ring);
+    memset(&batch, 0, sizeof batch);
+    job.engine = engine;
+    job.store = store;
+    for (at = 0; at < MANY; at++) {
+        char user[2] = {(char)('a' + at), 0};
+        otp_binding_options binding = sample_binding();
+        char number[12] = "60123456780";
+        number[10] = (char)('0' + at);
+        binding.user = view(user);
+        binding.recipient = view(number);
+        batch.bindings[at] = bound(engine, &binding);
+    }
+    CHECK(look_at_many(WIPED_MANY) == 0);
+    for (at = 0; at < MANY; at++) {
+        batch.submissions[at].binding = batch.bindings[at];
+        batch.submissions[at].code = view((const char *)batch.issued[at].code);
+    }
+    batch.is_issued = 1;
+    CHECK(look_at_many(WIPED_MANY) == 0);
+    for (at = 0; at < MANY; at++) CHECK(batch.verdicts[at].outcome == OTP_OUTCOME_ACCEPTED);
+    batch.leaves_a_copy = 1; /* it must be seen */
+    CHECK(look_at_many(WIPED_MANY) > 0);
+    otp_engine_free(engine);
+}
+
 int main(void) {
     char folder[] = "/tmp/otp-stack-XXXXXX", in_folder[64];
     otp_engine *engine = engine_of_ten_digits();
@@ -142,6 +265,7 @@ int main(void) {
     snprintf(in_folder, sizeof in_folder, "%s/codes", folder);
     CHECK(posix_memalign((void **)&stack, 4096, STACK) == 0);
     leaves_no_code("memory", engine, store, WIPED);
+    case_510_a_batch_leaves_no_code(store);
     otp_store_free(store);
     OK(otp_store_sqlite_open(view(in_folder), &store));
     leaves_no_code("SQLite", engine, store, STACK);
