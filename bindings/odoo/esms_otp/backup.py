@@ -177,7 +177,7 @@ def main() -> None:
     """Do what the command line says."""
     given = vars(_parser().parse_args())
     try:
-        print(given.pop("verb")(**given))
+        sys.stdout.write(given.pop("verb")(**given) + "\n")
     except (NotConfigured, OSError, ValueError, subprocess.CalledProcessError) as error:
         sys.exit(f"it failed: {error}")
     except otp.OtpError as error:
