@@ -68,9 +68,10 @@ def test_case_486_seen_signed_and_taken_away_by_keyboard(
     signed = page.locator("[data-part=signed]")
     kept = {
         name: fetched(borrower, signed.get_by_role("link", name=name).get_attribute("href"))
-        for name in ("Document", "What was approved", "Signed record")
+        for name in ("Document", "What was approved", "Certificate", "Signed record")
     }
     assert kept["Document"] == offer
+    assert kept["Certificate"].startswith(b"%PDF-")
     assert b'"amount": 1000.0' in kept["What was approved"]
     assert kept["Signed record"].decode().startswith(borrower.signature()["signature_record"])
     assert judged(page) == []

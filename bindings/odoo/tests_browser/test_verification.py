@@ -10,7 +10,7 @@ import pytest
 import requests
 from client import MODEL
 from playwright.sync_api import expect
-from pypdf import PdfWriter
+from pypdf import PdfReader, PdfWriter
 from signing import judged, photograph, tab_to
 
 PATH = "/esms_otp/verify"
@@ -91,6 +91,11 @@ def test_case_487_a_good_record(open_page, signed, borrower, screen):
     expect(verify(page, text=text)).to_have_text(VALID)
     expect(verify(page, text=text.split("~")[0])).to_have_text(VALID)
     expect(shown(page, "results")).to_contain_text("not disclosed")
+    lacking = "Not checked: What was approved is what was signed."
+    expect(shown(page, "results")).to_contain_text(lacking)
+    expect(verify(page, ("approved", signed["approved"]), text=text)).to_have_text(VALID)
+    lacking = "Not checked: The document is the one that was signed."
+    expect(shown(page, "results")).to_contain_text(lacking)
     assert page.faults == []
 
 
@@ -166,6 +171,27 @@ def test_case_488_a_changed_byte_inside_a_pdf(open_page, server, signed, part):
         expect(shown(page, "results")).to_contain_text("Yes: SHA256SUMS: The sums are those")
     else:
         expect(verdict.locator("li").filter(has_text=f"{part}: ")).not_to_have_count(0)
+    assert page.faults == []
+
+
+def test_case_488_the_certificate(open_page, borrower, signed):
+    """As it is printed; and with one byte changed in each file that is inside."""
+    row = borrower.signature()["signature_id"]
+    url = f"{borrower.server.url}/esms_otp/certificate/{row}"
+    printed = requests.get(url, cookies=borrower.cookies, timeout=120).content
+    page = open_page(None, path=PATH)
+    expect(verify(page, ("certificate.pdf", printed))).to_have_text(VALID)
+    results = shown(page, "results")
+    for said in ("Siti Aminah", "a loan of $ 1,000.00", "The document is the one that was signed."):
+        expect(results).to_contain_text(said)
+    photograph(page, "verify_desktop_certificate", colours=16)
+    inside = {name: data for name, [data] in PdfReader(io.BytesIO(printed)).attachments.items()}
+    assert signed["document"] in inside.values()
+    assert len(inside) >= 5
+    for name, data in inside.items():
+        others = {**inside, name: changed(data, len(data) // 2)}
+        verdict = verify(page, ("certificate.pdf", certificate(others)))
+        expect(verdict.locator("li").filter(has_text=f"{name}: ")).not_to_have_count(0)
     assert page.faults == []
 
 

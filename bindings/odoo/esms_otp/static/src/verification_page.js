@@ -10,6 +10,8 @@ const page = document.querySelector("main");
 const parts = Object.fromEntries(
     [...document.querySelectorAll("[data-part]")].map((part) => [part.dataset.part, part]),
 );
+/** With it what was approved names a document. */
+const NAMED = '"/document"';
 let round = 0;
 
 parts.form.addEventListener("submit", (event) => {
@@ -116,10 +118,12 @@ function section({ name, record, checks, content }) {
         made.append(element("p", text(good ? "says" : "claims")), list);
     }
     const list = element("ul");
-    const made_checks = checks.filter((one) => one.holds !== null || one.name === "signature");
+    // What could be checked and is not here must not look as if it had been.
+    const lacking = ["signature", "content", ...(content?.includes(NAMED) ? ["document"] : [])];
+    const toldOf = checks.filter((one) => one.holds !== null || lacking.includes(one.name));
     list.append(
-        ...made_checks.map(({ name: check_, holds, why }) =>
-            item(holds, "", text(`${holds === false ? "no" : "is"}_${check_}`), why),
+        ...toldOf.map(({ name: part, holds, why }) =>
+            item(holds, "", text(`${holds === false ? "no" : "is"}_${part}`), why),
         ),
     );
     made.append(element("h3", text("checks")), list);
