@@ -83,7 +83,7 @@ def test_case_487_a_good_record(open_page, signed, borrower, screen):
     assert "No: " not in results.inner_text()
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "it is too wide"
     assert judged(page) == []
-    photograph(page, f"verify_{screen}_valid", colours=16)
+    photograph(page, f"verify_{screen}_valid", colours=8)
     assert (asked, page.faults) == ([], [])
 
     page.reload()
@@ -132,7 +132,7 @@ def test_case_488_a_changed_byte_is_named(open_page, signed, part, words):
     assert blamed - {f"{name}.bin"} <= also, wrong
     expect(verdict).to_have_attribute("data-kind", "bad")
     if part == "document":
-        photograph(page, "verify_desktop_wrong", colours=16)
+        photograph(page, "verify_desktop_wrong", colours=8)
     assert judged(page) == []
     assert page.faults == []
 
@@ -184,7 +184,7 @@ def test_case_488_the_certificate(open_page, borrower, signed):
     results = shown(page, "results")
     for said in ("Siti Aminah", "a loan of $ 1,000.00", "The document is the one that was signed."):
         expect(results).to_contain_text(said)
-    photograph(page, "verify_desktop_certificate", colours=16)
+    photograph(page, "verify_desktop_certificate", colours=8)
     inside = {name: data for name, [data] in PdfReader(io.BytesIO(printed)).attachments.items()}
     assert signed["document"] in inside.values()
     assert len(inside) >= 5
