@@ -17,7 +17,7 @@ from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import path
 from django.views.decorators.http import require_POST
-from otp_engine.esms import contract, flow, journal, setup
+from otp_engine.esms import contract, flow, journal, recipient, setup
 from otp_engine.esms.gateway.esms import EsmsGateway
 from otp_engine.esms.routes import Routes
 from otp_engine.stores.psycopg2 import Psycopg2Store
@@ -54,9 +54,9 @@ def case_of(person_id: int, asked: contract.Asked) -> flow.Case:
     if found is None:
         raise flow.NotAllowed(contract.not_found("No such record"))
     binding = otp.Binding(
-        tenant="bank", purpose="sign", user=person_id, mobile=found[1], content_guessable=True,
-        target=otp.Target(asked.model, asked.field, asked.id),
-        content=hashlib.sha256(f"loan {asked.id}: RM {found[0]}".encode()).digest(),
+        tenant="bank", user=person_id, mobile=recipient.international(found[1] or "", 60),
+        target=otp.Target(asked.model, asked.field, asked.id), content_guessable=True,
+        purpose="sign", content=hashlib.sha256(f"loan {asked.id}: RM {found[0]}".encode()).digest(),
     )  # fmt: skip
     return flow.Case(binding)
 

@@ -15,7 +15,7 @@ import otp_engine as otp
 import psycopg2
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.concurrency import run_in_threadpool
-from otp_engine.esms import contract, flow, journal, setup
+from otp_engine.esms import contract, flow, journal, recipient, setup
 from otp_engine.esms.gateway.esms import EsmsGateway
 from otp_engine.esms.routes import Routes
 from otp_engine.stores.psycopg2 import Psycopg2Store
@@ -49,9 +49,9 @@ def case_of(person_id: int, asked: contract.Asked) -> flow.Case:
     if found is None:
         raise flow.NotAllowed(contract.not_found("No such record"))
     binding = otp.Binding(
-        tenant="bank", purpose="sign", user=person_id, mobile=found[1], content_guessable=True,
-        target=otp.Target(asked.model, asked.field, asked.id),
-        content=hashlib.sha256(f"loan {asked.id}: RM {found[0]}".encode()).digest(),
+        tenant="bank", user=person_id, mobile=recipient.international(found[1] or "", 60),
+        target=otp.Target(asked.model, asked.field, asked.id), content_guessable=True,
+        purpose="sign", content=hashlib.sha256(f"loan {asked.id}: RM {found[0]}".encode()).digest(),
     )  # fmt: skip
     return flow.Case(binding)
 

@@ -40,7 +40,9 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
                 """CREATE TABLE person (id int PRIMARY KEY, mobile text);
                 CREATE TABLE loan (id int PRIMARY KEY, person_id int, amount numeric(12, 2));
                 INSERT INTO person SELECT n, '6012345678' || n FROM generate_series(0, 9) AS n;
-                INSERT INTO loan SELECT 15 + n, n, 1000 FROM generate_series(0, 9) AS n"""
+                INSERT INTO loan SELECT 15 + n, n, 1000 FROM generate_series(0, 9) AS n;
+                UPDATE person SET mobile = '012-345 6788' WHERE id = 8;
+                UPDATE person SET mobile = NULL WHERE id = 7"""
             )
         connection = {
             "PGHOST": str(folder), "PGUSER": "otp", "PGDATABASE": "postgres",
@@ -191,6 +193,17 @@ def test_case_477_the_three_routes_of_each_example(
     # Another's loan is not there, and another field is not allowed.
     assert ask("send_esms_otp", id=15 + 9)["status"] == 404
     assert ask("send_esms_otp", field="amount")["status"] == 403
+
+
+def test_case_477_a_number_without_its_country_code_and_none_at_all(
+    posts: Callable[[int | None], Post],
+) -> None:
+    def send(person: int) -> Any:
+        body = {"params": {**WHERE, "id": 15 + person}}
+        return posts(person)("send_esms_otp", body)[1]["result"]
+
+    assert send(8)["recipient_mobile"] == "60123456788"
+    assert send(7) == {"status": 400, "message": "No usable mobile number is registered"}
 
 
 def test_case_478_what_is_no_request_is_refused_by_each_example(

@@ -80,7 +80,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("database", help='how to connect as psycopg2 takes it: "dbname=bank"')
     parser.add_argument("keys", type=Path, help="the folder of the two key files")
     given = parser.parse_args(arguments)
-    import psycopg2
+    try:
+        import psycopg2
+    except ImportError:
+        parser.exit(1, "setup: psycopg2 is missing: pip install psycopg2-binary\n")
 
     try:
         with contextlib.closing(psycopg2.connect(given.database)) as connection:
