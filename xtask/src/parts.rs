@@ -290,8 +290,9 @@ pub(crate) const ODOO: &[Part] = &[ADDON];
 /// `cargo xtask service --test`.
 pub(crate) const SERVICES: &[Part] = &[SERVICE];
 
-/// The servers that the tests of the stores start for themselves, and what makes their disks fail.
-const SERVERS: &[Need] = &[Apt("postgresql pgbouncer redis-server strace")];
+/// The servers that the tests of the stores start for themselves, what makes their disks fail, and what the
+/// command's codes are compared with.
+const SERVERS: &[Need] = &[Apt("postgresql pgbouncer redis-server strace oathtool")];
 
 const ADDON: Part = part(
     "odoo",
