@@ -8,6 +8,7 @@ mod device;
 mod hotp;
 mod input;
 mod instant;
+mod ocra;
 mod totp;
 
 use std::io::{self, Write as _};
@@ -34,6 +35,7 @@ have those of oathtool: 0 valid, 2 not valid, 1 bad usage or an error.";
 enum Command {
     Totp(totp::Totp),
     Hotp(hotp::Hotp),
+    Ocra(ocra::Ocra),
 }
 
 impl Command {
@@ -41,6 +43,7 @@ impl Command {
         match self {
             Self::Totp(totp) => totp.run(),
             Self::Hotp(hotp) => hotp.run(),
+            Self::Ocra(ocra) => ocra.run(),
         }
     }
 }

@@ -7,6 +7,7 @@
 )]
 
 mod codes;
+mod ocra;
 
 use core::hash::BuildHasher as _;
 use std::hash::RandomState;
