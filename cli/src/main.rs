@@ -10,6 +10,7 @@ mod input;
 mod instant;
 mod ocra;
 mod totp;
+mod uri;
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;
@@ -36,6 +37,7 @@ enum Command {
     Totp(totp::Totp),
     Hotp(hotp::Hotp),
     Ocra(ocra::Ocra),
+    Uri(uri::UriCommand),
 }
 
 impl Command {
@@ -44,6 +46,7 @@ impl Command {
             Self::Totp(totp) => totp.run(),
             Self::Hotp(hotp) => hotp.run(),
             Self::Ocra(ocra) => ocra.run(),
+            Self::Uri(uri) => uri.run(),
         }
     }
 }

@@ -8,6 +8,7 @@
 
 mod codes;
 mod ocra;
+mod uri;
 
 use core::hash::BuildHasher as _;
 use std::hash::RandomState;
