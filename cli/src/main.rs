@@ -9,6 +9,7 @@ mod hotp;
 mod input;
 mod instant;
 mod ocra;
+mod record;
 mod totp;
 mod uri;
 
@@ -38,6 +39,7 @@ enum Command {
     Hotp(hotp::Hotp),
     Ocra(ocra::Ocra),
     Uri(uri::UriCommand),
+    Record(record::RecordCommand),
 }
 
 impl Command {
@@ -47,6 +49,7 @@ impl Command {
             Self::Hotp(hotp) => hotp.run(),
             Self::Ocra(ocra) => ocra.run(),
             Self::Uri(uri) => uri.run(),
+            Self::Record(record) => record.run(),
         }
     }
 }

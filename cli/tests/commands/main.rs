@@ -8,6 +8,7 @@
 
 mod codes;
 mod ocra;
+mod record;
 mod uri;
 
 use core::hash::BuildHasher as _;
