@@ -8,7 +8,10 @@ mod device;
 mod hotp;
 mod input;
 mod instant;
+mod key_file;
+mod keys;
 mod ocra;
+mod policy;
 mod record;
 mod totp;
 mod uri;
@@ -40,6 +43,8 @@ enum Command {
     Ocra(ocra::Ocra),
     Uri(uri::UriCommand),
     Record(record::RecordCommand),
+    Keys(keys::Keys),
+    Policy(policy::PolicyCommand),
 }
 
 impl Command {
@@ -50,6 +55,8 @@ impl Command {
             Self::Ocra(ocra) => ocra.run(),
             Self::Uri(uri) => uri.run(),
             Self::Record(record) => record.run(),
+            Self::Keys(keys) => keys.run(),
+            Self::Policy(policy) => policy.run(),
         }
     }
 }

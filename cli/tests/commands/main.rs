@@ -7,7 +7,9 @@
 )]
 
 mod codes;
+mod keys;
 mod ocra;
+mod policy;
 mod record;
 mod uri;
 
