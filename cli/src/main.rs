@@ -4,6 +4,7 @@
 //! [`Answer`]; this file prints it and ends with its exit code. docs/command.md shows each of them.
 
 mod answer;
+mod bench;
 mod device;
 mod hotp;
 mod input;
@@ -13,6 +14,7 @@ mod keys;
 mod ocra;
 mod policy;
 mod record;
+mod store;
 mod totp;
 mod uri;
 
@@ -45,6 +47,8 @@ enum Command {
     Record(record::RecordCommand),
     Keys(keys::Keys),
     Policy(policy::PolicyCommand),
+    Store(store::StoreCommand),
+    Bench(bench::Bench),
 }
 
 impl Command {
@@ -57,6 +61,8 @@ impl Command {
             Self::Record(record) => record.run(),
             Self::Keys(keys) => keys.run(),
             Self::Policy(policy) => policy.run(),
+            Self::Store(store) => store.run(),
+            Self::Bench(bench) => bench.run(),
         }
     }
 }

@@ -6,11 +6,13 @@
     reason = "a test may panic, in its helpers too"
 )]
 
+mod bench;
 mod codes;
 mod keys;
 mod ocra;
 mod policy;
 mod record;
+mod store;
 mod uri;
 
 use core::hash::BuildHasher as _;
