@@ -5,12 +5,14 @@
 
 mod answer;
 mod bench;
+mod completions;
 mod device;
 mod hotp;
 mod input;
 mod instant;
 mod key_file;
 mod keys;
+mod man;
 mod ocra;
 mod policy;
 mod record;
@@ -49,6 +51,8 @@ enum Command {
     Policy(policy::PolicyCommand),
     Store(store::StoreCommand),
     Bench(bench::Bench),
+    Completions(completions::Completions),
+    Man(man::Man),
 }
 
 impl Command {
@@ -63,6 +67,8 @@ impl Command {
             Self::Policy(policy) => policy.run(),
             Self::Store(store) => store.run(),
             Self::Bench(bench) => bench.run(),
+            Self::Completions(completions) => completions.run(),
+            Self::Man(man) => man.run(),
         }
     }
 }

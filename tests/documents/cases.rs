@@ -95,6 +95,10 @@ const CASES: &[(&str, &[u32])] = &[
             420, 421, 422, 423, 424, 425, 426, 430, 431, 432, 433, 434, 435, 440,
         ],
     ),
+    (
+        "The command",
+        &[500, 501, 502, 503, 504, 505, 506, 507, 508, 509],
+    ),
 ];
 
 const HEAD: &str = "# Cases and the tests that show them\n\n\
@@ -155,7 +159,7 @@ fn tests_of(root: &Path) -> BTreeMap<u32, Vec<(String, String)>> {
 
 fn files_under(root: &Path) -> Vec<PathBuf> {
     let mut folders: Vec<PathBuf> = [
-        "src", "crates", "tests", "stores", "bindings", "services", "fuzz",
+        "src", "crates", "tests", "stores", "bindings", "services", "fuzz", "cli",
     ]
     .iter()
     .map(|folder| root.join(folder))

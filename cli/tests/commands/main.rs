@@ -8,6 +8,8 @@
 
 mod bench;
 mod codes;
+mod documents;
+mod help;
 mod keys;
 mod ocra;
 mod policy;
