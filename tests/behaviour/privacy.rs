@@ -220,3 +220,13 @@ fn case_75_events_show_at_most_four_digits_of_a_number() {
     let recipient = shown.split("recipient").nth(1).unwrap();
     assert_eq!(digits(recipient), 4, "{recipient}");
 }
+
+#[test]
+fn a_submission_is_shown_without_what_was_entered() {
+    let binding = binding();
+    let shown = format!("{:?}", Submission::new(&binding, "483920"));
+    assert!(
+        shown.contains("binding") && !shown.contains("483920"),
+        "{shown}"
+    );
+}

@@ -4,7 +4,9 @@
 use std::sync::Arc;
 use std::thread;
 
-use otp_engine::oath::{Acceptance, CodePair, Device, Inputs, OcraOptions, Pin, Reach};
+use otp_engine::oath::{
+    Acceptance, CodePair, Device, Inputs, Ocra, OcraOptions, Pin, Reach, Secret, Suite,
+};
 use otp_engine::store::{Class, Kind};
 use otp_engine::{
     Binding, ContentDigest, Engine, Error, ManualClock, MemoryStore, Mobile, Policy, RateLimits,
@@ -540,6 +542,32 @@ fn what_does_not_move_is_good_once_for_its_question() {
         verify(&expiring, "1.00"),
         Err(Error::NotPermanent)
     ));
+}
+
+#[test]
+fn each_of_two_devices_has_its_own_mark_for_a_question() {
+    let (harness, store) = (Harness::with_ten_digits(), permanent());
+    let suite = |secret: &[u8; 20]| {
+        let suite = Suite::parse("OCRA-1:HOTP-SHA1-6:QH16").unwrap();
+        Ocra::new(&Secret::new(secret).unwrap(), suite)
+    };
+    let (first, second) = (
+        suite(b"abcdefghijklmnopqrst"),
+        suite(b"tsrqponmlkjihgfedcba"),
+    );
+    let question = harness.engine.ocra_question(&here(), &first).unwrap();
+    let verify = |of: &Ocra| {
+        let code = of.generate(&Inputs::new(&question)).unwrap();
+        let devices = [&first, &second].map(|one| Device::ocra(one, OcraOptions::new()));
+        harness
+            .engine
+            .verify_devices(&store, &here(), &devices, code.as_str())
+            .unwrap()
+    };
+    for device in [&second, &first] {
+        assert!(verify(device).is_accepted());
+        assert_eq!(verify(device).rejection(), Some(Rejection::AlreadyUsed));
+    }
 }
 
 #[test]
