@@ -270,18 +270,27 @@ def test_case_479_an_example_is_short() -> None:
 def test_case_479_set_up_keeps_keys_and_names_what_is_none(
     database: str, tmp_path: pathlib.Path
 ) -> None:
-    keys = tmp_path / "keys"
-    assert run("otp_engine.esms.setup", database, str(keys)).returncode == 0
+    with psycopg.connect(database, autocommit=True) as owner:
+        owner.execute("CREATE DATABASE another")
+    own, keys = database.replace("dbname=postgres", "dbname=another"), tmp_path / "keys"
+    assert run("otp_engine.esms.setup", own, str(keys)).returncode == 0
     modes = {path.name: path.stat().st_mode & 0o777 for path in keys.iterdir()}
     assert modes == {"keys.json": 0o600, "signing.pem": 0o600}
-    texts = [(keys / name).read_bytes() for name in modes]
-    assert run("otp_engine.esms.setup", database, str(keys)).returncode == 0
-    assert texts == [(keys / name).read_bytes() for name in modes]
+    texts = {name: (keys / name).read_bytes() for name in modes}
+    assert run("otp_engine.esms.setup", own, str(keys)).returncode == 0
+    assert texts == {name: (keys / name).read_bytes() for name in modes}
     for name in modes:
         (keys / name).write_text("secret canary")
-        done = run("otp_engine.esms.setup", database, str(keys))
+        done = run("otp_engine.esms.setup", own, str(keys))
         assert done.returncode == 1 and name in done.stderr and "canary" not in done.stderr
-        (keys / name).unlink()
-        assert run("otp_engine.esms.setup", database, str(keys)).returncode == 0
+        (keys / name).write_bytes(texts[name])
+    # A key that signs from now on can be made; those that began the tables cannot.
+    (keys / "signing.pem").unlink()
+    assert run("otp_engine.esms.setup", own, str(keys)).returncode == 0
+    for began, other in ((own, tmp_path / "lost"), (database, keys)):
+        done = run("otp_engine.esms.setup", began, str(other))
+        assert done.returncode == 1 and "another index secret" in done.stderr
+    assert list((tmp_path / "lost").iterdir()) == [], "keys that open nothing do not stay"
+    assert len(list(keys.iterdir())) == 2
     done = run("otp_engine.esms.setup", f"host={tmp_path}", str(keys))
     assert done.returncode == 1 and done.stderr.startswith("setup: ")

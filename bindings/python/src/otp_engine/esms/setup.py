@@ -1,7 +1,8 @@
 """What a back end needs before its first code: tables, and two files of keys.
 
 ``python -m otp_engine.esms.setup "dbname=bank" keys`` makes both, as a role that may create tables;
-what is there already is kept. Then ``read_keys("keys")`` gives an engine its keys.
+what is there already is kept, and keys that are not those of the tables are an error. Then
+``read_keys("keys")`` gives an engine its keys.
 """
 
 import argparse
@@ -12,6 +13,7 @@ import os
 import secrets
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +76,17 @@ def read_keys(folder: "str | os.PathLike[str]") -> tuple[otp.KeyRing, otp.Signin
         raise ValueError(f"{place / SIGNING_KEY} is no Ed25519 key ({error})") from None
 
 
+def check_keys(database: str, folder: "str | os.PathLike[str]") -> None:
+    """Begin tables that are empty with a folder's keys; ForeignStoreError if others began them."""
+    import psycopg2
+
+    from ..stores.psycopg2 import Psycopg2Store
+
+    ring, signing_key = read_keys(folder)
+    with contextlib.closing(Psycopg2Store(partial(psycopg2.connect, database))) as store:
+        otp.Engine(ring, signing_key=signing_key).check_store(store)
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="python -m otp_engine.esms.setup", description=__doc__)
@@ -85,11 +98,17 @@ def main(arguments: list[str] | None = None) -> int:
     except ImportError:
         parser.exit(1, "setup: psycopg2 is missing: pip install psycopg2-binary\n")
 
+    made: list[Path] = []
     try:
         with contextlib.closing(psycopg2.connect(given.database)) as connection:
             make_tables(connection)
         made = make_keys(given.keys)
-        read_keys(given.keys)
+        check_keys(given.database, given.keys)
+    except otp.ForeignStoreError as error:
+        for path in made:  # they open nothing, and would stand in the way of those that do
+            path.unlink()
+        print(f"setup: {error}", file=sys.stderr)
+        return 1
     except (psycopg2.Error, OSError, ValueError, otp.OtpError) as error:
         print(f"setup: {error}", file=sys.stderr)
         return 1
