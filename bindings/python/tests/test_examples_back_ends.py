@@ -19,6 +19,8 @@ import servers
 from gateway_fake import Fake
 from support import REPOSITORY, wrong
 
+from otp_engine.esms import setup
+
 EXAMPLES = REPOSITORY / "examples" / "python"
 FRAMEWORKS = ("flask", "django", "fastapi")
 WHERE = {"model": "loan", "field": "signature", "id": 15}
@@ -286,6 +288,8 @@ def test_case_479_set_up_keeps_keys_and_names_what_is_none(
         (keys / name).write_bytes(texts[name])
     # A key that signs from now on can be made; those that began the tables cannot.
     (keys / "signing.pem").unlink()
+    with pytest.raises(FileNotFoundError, match=r"esms\.setup makes it: .*signing\.pem"):
+        setup.read_keys(keys)
     assert run("otp_engine.esms.setup", own, str(keys)).returncode == 0
     for began, other in ((own, tmp_path / "lost"), (database, keys)):
         done = run("otp_engine.esms.setup", began, str(other))

@@ -59,7 +59,7 @@ def read_keys(folder: "str | os.PathLike[str]") -> tuple[otp.KeyRing, otp.Signin
     """Read the files of a folder; a ValueError names the one that is none, and quotes nothing."""
     place = Path(folder)
     try:
-        read = json.loads((place / KEYS).read_text(encoding="ascii"))
+        read = json.loads(_text(place / KEYS))
         ring = otp.KeyRing(
             {kid: base64.b64decode(secret, validate=True) for kid, secret in read["codes"].items()},
             current=read.get("current"),
@@ -71,7 +71,7 @@ def read_keys(folder: "str | os.PathLike[str]") -> tuple[otp.KeyRing, otp.Signin
         # Not chained: the text of a JSON error quotes what it could not read.
         raise ValueError(f"{place / KEYS} is no key file ({type(error).__name__})") from None
     try:
-        return ring, otp.SigningKey.from_pem((place / SIGNING_KEY).read_text(encoding="ascii"))
+        return ring, otp.SigningKey.from_pem(_text(place / SIGNING_KEY))
     except (ValueError, otp.OtpError) as error:
         raise ValueError(f"{place / SIGNING_KEY} is no Ed25519 key ({error})") from None
 
@@ -116,6 +116,14 @@ def main(arguments: list[str] | None = None) -> int:
     for path in made:
         print(f"{path} was made; keep it secret, and a copy of it apart from the database's")
     return 0
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="ascii")
+    except FileNotFoundError as error:
+        what = "no such file; python -m otp_engine.esms.setup makes it"
+        raise FileNotFoundError(error.errno, what, str(path)) from None
 
 
 def _secret() -> str:
