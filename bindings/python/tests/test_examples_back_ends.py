@@ -275,6 +275,12 @@ def test_case_479_set_up_keeps_keys_and_names_what_is_none(
     with psycopg.connect(database, autocommit=True) as owner:
         owner.execute("CREATE DATABASE another")
     own, keys = database.replace("dbname=postgres", "dbname=another"), tmp_path / "keys"
+    (tmp_path / "file").touch()
+    done = run("otp_engine.esms.setup", own, str(tmp_path / "file"))
+    assert done.returncode == 1 and "file" in done.stderr
+    with psycopg.connect(own) as owner:
+        found = owner.execute("SELECT to_regclass('otp_engine.otp_cell')").fetchone()
+        assert found == (None,), "no tables before there is a place for keys"
     assert run("otp_engine.esms.setup", own, str(keys)).returncode == 0
     modes = {path.name: path.stat().st_mode & 0o777 for path in keys.iterdir()}
     assert modes == {"keys.json": 0o600, "signing.pem": 0o600}

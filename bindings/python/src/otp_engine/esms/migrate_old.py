@@ -15,8 +15,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, TextIO
 
-import psycopg2
-from psycopg2 import sql
+try:
+    import psycopg2
+    from psycopg2 import sql
+except ImportError as error:
+    raise ImportError(
+        "otp_engine.esms.migrate_old needs psycopg2: pip install psycopg2-binary"
+    ) from error
 
 COLUMNS = ("otp_record_id", "otp_record")
 _FIND = """SELECT n.nspname, c.relname, c.relkind IN ('r', 'p'),

@@ -35,8 +35,7 @@ def make_tables(connection: Any) -> None:
 
 def make_keys(folder: "str | os.PathLike[str]") -> list[Path]:
     """Make the files of keys that a folder lacks, for their owner alone; return those made."""
-    place = Path(folder)
-    place.mkdir(mode=0o700, parents=True, exist_ok=True)
+    place = _folder(folder)
     kid = time.strftime("%Y%m%d", time.gmtime())
     ring = {"codes": {kid: _secret()}, "current": kid, "index": _secret(), "epoch": 0}
     block = base64.b64encode(_PKCS8_V1 + secrets.token_bytes(32)).decode()
@@ -100,11 +99,12 @@ def main(arguments: list[str] | None = None) -> int:
 
     made: list[Path] = []
     try:
+        _folder(given.keys)  # before there are tables
         with contextlib.closing(psycopg2.connect(given.database)) as connection:
             make_tables(connection)
         made = make_keys(given.keys)
         check_keys(given.database, given.keys)
-    except otp.ForeignStoreError as error:
+    except (otp.ForeignStoreError, otp.NoCanaryError) as error:
         for path in made:  # they open nothing, and would stand in the way of those that do
             path.unlink()
         print(f"setup: {error}", file=sys.stderr)
@@ -116,6 +116,12 @@ def main(arguments: list[str] | None = None) -> int:
     for path in made:
         print(f"{path} was made; keep it secret, and a copy of it apart from the database's")
     return 0
+
+
+def _folder(folder: "str | os.PathLike[str]") -> Path:
+    place = Path(folder)
+    place.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return place
 
 
 def _text(path: Path) -> str:
