@@ -1,7 +1,5 @@
 """The engine of this process: made at its first use, from files that the environment names."""
 
-import base64
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import otp_engine as otp
+from otp_engine.esms import setup
 from otp_engine.esms.events import hear
 
 KEYS_FILE = "ESMS_OTP_KEYS_FILE"
@@ -116,17 +115,9 @@ def _make() -> _Made:
     keys = _read(KEYS_FILE)
     pem = _read(SIGNING_KEY_FILE)
     try:
-        read = json.loads(keys)
-        ring = otp.KeyRing(
-            {kid: base64.b64decode(secret, validate=True) for kid, secret in read["codes"].items()},
-            current=read.get("current"),
-            index=base64.b64decode(read["index"], validate=True),
-            epoch=read.get("epoch", 0),
-            retired=read.get("retired"),
-        )
-    except (AttributeError, KeyError, TypeError, ValueError, otp.KeyRingError) as error:
-        # Not chained: the text of a JSON error quotes what it could not read.
-        raise NotConfigured(f"{KEYS_FILE} is no key file ({type(error).__name__})") from None
+        ring = setup.ring_of(keys)
+    except ValueError as error:
+        raise NotConfigured(f"{KEYS_FILE} {error}") from None
     try:
         signing_key = otp.SigningKey.from_pem(pem)
     except (ValueError, otp.OtpError) as error:

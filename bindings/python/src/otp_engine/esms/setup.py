@@ -58,8 +58,20 @@ def read_keys(folder: "str | os.PathLike[str]") -> tuple[otp.KeyRing, otp.Signin
     """Read the files of a folder; a ValueError names the one that is none, and quotes nothing."""
     place = Path(folder)
     try:
-        read = json.loads(_text(place / KEYS))
-        ring = otp.KeyRing(
+        ring = ring_of(_text(place / KEYS))
+    except ValueError as error:
+        raise ValueError(f"{place / KEYS} {error}") from None
+    try:
+        return ring, otp.SigningKey.from_pem(_text(place / SIGNING_KEY))
+    except (ValueError, otp.OtpError) as error:
+        raise ValueError(f"{place / SIGNING_KEY} is no Ed25519 key ({error})") from None
+
+
+def ring_of(text: str) -> otp.KeyRing:
+    """Read the text of a key file; a ValueError says that it is none, and quotes nothing."""
+    try:
+        read = json.loads(text)
+        return otp.KeyRing(
             {kid: base64.b64decode(secret, validate=True) for kid, secret in read["codes"].items()},
             current=read.get("current"),
             index=base64.b64decode(read["index"], validate=True),
@@ -68,11 +80,7 @@ def read_keys(folder: "str | os.PathLike[str]") -> tuple[otp.KeyRing, otp.Signin
         )
     except (AttributeError, KeyError, TypeError, ValueError, otp.OtpError) as error:
         # Not chained: the text of a JSON error quotes what it could not read.
-        raise ValueError(f"{place / KEYS} is no key file ({type(error).__name__})") from None
-    try:
-        return ring, otp.SigningKey.from_pem(_text(place / SIGNING_KEY))
-    except (ValueError, otp.OtpError) as error:
-        raise ValueError(f"{place / SIGNING_KEY} is no Ed25519 key ({error})") from None
+        raise ValueError(f"is no key file ({type(error).__name__})") from None
 
 
 def check_keys(database: str, folder: "str | os.PathLike[str]") -> None:

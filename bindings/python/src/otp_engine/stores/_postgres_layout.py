@@ -5,7 +5,7 @@ from importlib.resources import files
 
 def _sql(name: str) -> str:
     """Return a statement without the remarks of its file: the server needs none."""
-    lines = files(__package__).joinpath("sql", f"{name}.sql").read_text("utf-8").splitlines()
+    lines = (files(__package__) / "sql" / f"{name}.sql").read_text("utf-8").splitlines()
     return "\n".join(line for line in lines if not line.startswith("--"))
 
 

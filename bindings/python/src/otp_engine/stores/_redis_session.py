@@ -11,7 +11,7 @@ from .. import _bindings as c
 from ..cell import Cell, Write
 from ..errors import FullError, StoreError, UnavailableError, UnsupportedError
 
-COMMIT = files(__package__).joinpath("lua", "commit.lua").read_text("utf-8")
+COMMIT = (files(__package__) / "lua" / "commit.lua").read_text("utf-8")
 _LAST = 9_007_199_254_740_991
 """The last millisecond that Lua's numbers tell from the next one."""
 
