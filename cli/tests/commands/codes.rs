@@ -3,8 +3,9 @@
 use std::process::Command;
 
 use otp_engine_testkit::Folder;
+use serde_json::json;
 
-use crate::{Ran, Random, otp, private, run, told};
+use crate::{Ran, Random, json, otp, private, run, told};
 
 /// The secret of RFC 4226, appendix D.
 const BASE32: &str = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
@@ -188,16 +189,14 @@ fn answers_in_json_say_what_matched() {
         BASE32,
     );
     assert_eq!(
-        ran.stdout,
-        "{\"codes\":[\"287082\",\"359152\"],\"counter\":1}\n"
+        json(&ran),
+        json!({"codes": ["287082", "359152"], "counter": 1})
     );
     let ran = otp(&["hotp", "--json", "--window", "5", "359152"], BASE32);
-    assert_eq!(ran.stdout, "{\"ahead\":2,\"counter\":2,\"valid\":true}\n");
+    assert_eq!(json(&ran), json!({"ahead": 2, "counter": 2, "valid": true}));
     let ran = otp(&["totp", "--json", "--now", "@359", "287082"], BASE32);
-    assert_eq!(
-        (ran.code, &*ran.stdout),
-        (2, "{\"ahead\":null,\"step\":null,\"valid\":false}\n")
-    );
+    let nothing = json!({"ahead": null, "step": null, "valid": false});
+    assert_eq!((ran.code, json(&ran)), (2, nothing));
 }
 
 #[test]

@@ -68,6 +68,13 @@ fn told(ran: &Ran, code: i32, texts: &[&str]) {
     }
 }
 
+/// What a command printed as JSON, a line of it.
+fn json(ran: &Ran) -> serde_json::Value {
+    let line = ran.stdout.strip_suffix('\n').unwrap();
+    assert!(!line.contains('\n'), "{ran:?}");
+    serde_json::from_str(line).unwrap()
+}
+
 /// Writes a file that its owner alone may read.
 fn private(path: &Path, text: &str) {
     use std::os::unix::fs::OpenOptionsExt as _;
