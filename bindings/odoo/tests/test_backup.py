@@ -39,8 +39,6 @@ class Machine:
         self.folder = folder
         (folder / "esms_otp").symlink_to(ROOT / "bindings/odoo/esms_otp")
         (folder / "data").symlink_to(os.environ[DATA])
-        (folder / "bin").mkdir()
-        (folder / "bin/python3").symlink_to(sys.executable)
         (folder / "own").mkdir()
         self.keys, self.pem = folder / "own/keys.json", folder / "own/signing.pem"
         self.keys.write_text(json.dumps(keys))
@@ -52,7 +50,9 @@ class Machine:
 
     def run(self, commands):
         """Run printed commands and return how they ended, with all that they said."""
-        path = ":".join([str(self.folder / "bin"), os.environ[PG_BIN], os.environ["PATH"]])
+        # The environment in which the package is: a link to its Python elsewhere would not find it.
+        ours = os.path.dirname(sys.executable)
+        path = ":".join([ours, os.environ[PG_BIN], os.environ["PATH"]])
         return subprocess.run(
             ["bash", "-euc", commands],
             cwd=self.folder,

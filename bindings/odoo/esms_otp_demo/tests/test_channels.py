@@ -42,7 +42,7 @@ class TestMail(OtpCase):
 
         def connect(server, **_named):
             if not connected:
-                raise UserError("Missing SMTP Server")
+                raise UserError(self.env._("Missing SMTP Server"))
             return self.session
 
         self.patch(self.registry["ir.mail_server"], "_connect__", connect)
