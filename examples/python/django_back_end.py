@@ -41,7 +41,7 @@ def signing() -> flow.Signing:
     ring, signing_key = setup.read_keys(os.environ["OTP_KEYS"])
     engine, store = otp.Engine(ring, signing_key=signing_key), Psycopg2Store(connect)
     engine.check_store(store)  # raises if other keys began the tables
-    return flow.Signing(engine, flow.lent(store), journal.SqlJournal(connect), places=3)
+    return flow.Signing(engine, flow.lent(store), journal.SqlJournal(connect), workers=4)
 
 
 def case_of(person_id: int, asked: contract.Asked) -> flow.Case:
@@ -62,7 +62,7 @@ def case_of(person_id: int, asked: contract.Asked) -> flow.Case:
 
 
 url, name, password = os.environ["ESMS_GATEWAY"].split()
-routes = Routes(signing, EsmsGateway(url, name, password, timeout=10), MESSAGE, workers=4)
+routes = Routes(signing, EsmsGateway(url, name, password, timeout=10), MESSAGE)
 
 
 @require_POST

@@ -57,7 +57,7 @@ def case_of(person_id: int, asked: contract.Asked) -> flow.Case:
 
 
 url, name, password = os.environ["ESMS_GATEWAY"].split()
-routes = Routes(signing, EsmsGateway(url, name, password, timeout=10), MESSAGE, workers=4)
+routes = Routes(signing, EsmsGateway(url, name, password, timeout=10), MESSAGE)
 
 
 @app.post("/api/esms_otp/{name}")

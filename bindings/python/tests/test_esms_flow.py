@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+import types
 from collections.abc import Callable, Iterator
 from datetime import datetime, timezone
 from typing import Any
@@ -19,7 +20,7 @@ from support import Clock, engine, signer
 from test_surface import PNG
 
 import otp_engine as otp
-from otp_engine.esms import contract, events, flow, hold, journal, signed_record
+from otp_engine.esms import contract, events, flow, hold, journal, routes, signed_record
 from otp_engine.esms.gateway.esms import EsmsGateway
 
 WHERE: dict[str, Any] = {"model": "loan.application", "field": "signature", "id": 15}
@@ -224,7 +225,7 @@ def test_case_463_a_slow_gateways_report_is_taken_when_it_comes(
 
 def test_case_498_where_no_place_is_free_send_waits_for_no_gateway(host: Host) -> None:
     """Of a server whose workers may all wait but one; the report is taken when it comes."""
-    host.signing = flow.Signing(host.engine, flow.lent(host.store), wait=30, places=1)
+    host.signing = flow.Signing(host.engine, flow.lent(host.store), wait=30, workers=2)
     host.fake.before = 0.5
     with hold.place(hold.GATEWAY, 1) as is_free:
         assert is_free
@@ -240,6 +241,31 @@ def test_case_498_where_no_place_is_free_send_waits_for_no_gateway(host: Host) -
     # The control: with a free place the answer is that of the gateway.
     host.clock.now += 60
     assert host.send()["esms_otp_response_status"] == "0"
+
+
+@pytest.mark.parametrize(("workers", "is_held"), [(0, True), (1, False), (2, True)])
+def test_rejections_wait_in_all_workers_but_one(
+    host: Host, monkeypatch: pytest.MonkeyPatch, workers: int, is_held: bool
+) -> None:
+    slept: list[float] = []
+    clock = types.SimpleNamespace(monotonic=time.monotonic, sleep=slept.append)
+    monkeypatch.setattr("otp_engine.esms.hold.time", clock)
+    host.signing = flow.Signing(host.engine, flow.lent(host.store), workers=workers)
+    answers = routes.Routes(lambda: host.signing, host.gateway, MESSAGE)
+
+    def reject() -> None:
+        asked = {**WHERE, "otp": "000000"}
+        told = answers.answer("verify_esms_otp", lambda _: host.case, asked, {}, b"{}")
+        assert told["status"] == 400
+
+    reject()
+    assert len(slept) == is_held
+    with hold.place("esms_otp", 1) as is_free:
+        assert is_free
+        reject()
+    assert len(slept) == (2 if workers == 0 else is_held), "a thread needs no place"
+    with pytest.raises(ValueError, match="workers is -1"):
+        flow.Signing(host.engine, flow.lent(host.store), workers=-1)
 
 
 def test_case_464_a_request_that_is_run_again_sends_once_and_answers_the_same(host: Host) -> None:

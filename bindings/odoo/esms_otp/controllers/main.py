@@ -193,8 +193,7 @@ def _signing(rate_limits, company, wait=0, **written):
     registry = request.env.registry
     journal = OdooJournal(registry, company.id, **written)
     store, workers = partial(opened, registry), config["workers"]
-    places = workers - 1 if workers else None
-    return flow.Signing(engine(rate_limits), store, journal, wait=wait, places=places)
+    return flow.Signing(engine(rate_limits), store, journal, wait=wait, workers=workers)
 
 
 def _act(registry, uid, asked, signature_id):

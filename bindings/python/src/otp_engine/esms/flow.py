@@ -9,18 +9,17 @@ import logging
 import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any, TypeAlias, TypeVar
 
 import otp_engine as otp
 
-from . import contract, signed_record
+from . import contract, hold, signed_record
 from .contract import Result
 from .events import hearing
 from .gateway import Gateway, SendResult, Timeout
-from .hold import GATEWAY, place
 from .journal import Journal, Row
 from .sending import Sending
 
@@ -86,8 +85,9 @@ class Signing:
     ``open_store`` lends a store for one operation, such as ``lent(store)``: given a row, one that
     calls it with its cursor and the write inside the commit of a signature record.
     ``wait`` is how long Send waits for the gateway, in seconds; the message goes out all the same.
-    ``places`` is for a server of forked workers, each of which serves one request at a time: how
-    many of them may wait at once, one less than there are; None where each request has a thread.
+    ``workers`` is how many processes the server forks that serve one request at a time: all of them
+    but one may wait at once, for the gateway or for the time at which a rejection leaves. With 0
+    each request has a thread of its own, and each may wait.
 
     Make one in each process, after any fork: engine and store belong to it.
     """
@@ -99,10 +99,12 @@ class Signing:
         journal: Journal | None = None,
         *,
         wait: float = 2.0,
-        places: int | None = None,
+        workers: int = 0,
     ) -> None:
         self._engine, self._open_store = engine, open_store
-        self._wait, self._places = wait, places
+        if workers < 0:
+            raise ValueError(f"workers is {workers}; it must be 0 or more")
+        self._wait, self._places = wait, workers - 1 if workers else None
         self._journal = Journal() if journal is None else journal
 
     def send(
@@ -145,7 +147,7 @@ class Signing:
             lambda late: self._report(engine, case, issued, late),
         )
         sending.start()
-        with self._place() as is_free:
+        with hold.place(hold.GATEWAY, self._places) as is_free:
             said = sending.wait(self._wait if is_free else 0)
         if said is None:  # on its way
             return contract.sent(issued, gateway_status="", minutes=minutes, mask=case.mask)
@@ -223,9 +225,9 @@ class Signing:
             answer["message"] = "The record was changed after it was signed"
         return answer
 
-    def _place(self) -> AbstractContextManager[bool]:
-        """Take a place among the requests that wait for a gateway."""
-        return nullcontext(True) if self._places is None else place(GATEWAY, self._places)
+    def hold_back(self, came: float, milliseconds: int = hold.DEFAULT) -> None:
+        """Let a rejection leave at one time after its request came (``hold.until``)."""
+        hold.until(came, milliseconds, self._places)
 
     def _report(
         self, engine: otp.Engine, case: Case, issued: otp.Issued, said: SendResult | Exception

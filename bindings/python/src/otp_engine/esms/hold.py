@@ -20,10 +20,11 @@ _REJECTION = "esms_otp"
 GATEWAY = "esms_otp_gateway"
 
 
-def until(came: float, milliseconds: int, places: int) -> None:
+def until(came: float, milliseconds: int, places: int | None) -> None:
     """Wait until the next multiple of so many milliseconds after a request came; 0 waits for none.
 
-    ``came`` is of ``time.monotonic``. ``places`` is how many of the server's workers may wait.
+    ``came`` is of ``time.monotonic``. ``places`` is how many of the server's workers may
+    wait; None where each request has a thread of its own.
     """
     if milliseconds <= 0:
         return
@@ -34,12 +35,16 @@ def until(came: float, milliseconds: int, places: int) -> None:
 
 
 @contextmanager
-def place(kind: str, places: int) -> Iterator[bool]:
+def place(kind: str, places: int | None) -> Iterator[bool]:
     """Take one of the places of a kind, if any is free, of all workers that one process has forked.
 
     Each is a name of Linux's abstract sockets: one process has it, and when that ends, however it
-    does, nobody has. Where there are no such names no place is free.
+    does, nobody has. Where there are no such names no place is free. None counts nothing: each
+    place is free.
     """
+    if places is None:
+        yield True
+        return
     for number in range(places):
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as taken:
             try:

@@ -5,7 +5,7 @@ from typing import Any
 
 import otp_engine as otp
 
-from . import contract, flow, hold
+from . import contract, flow
 from .contract import Result
 from .gateway import Gateway
 from .recipient import NoMobile
@@ -22,8 +22,8 @@ class Routes:
 
     ``signing`` returns what answers in this process, such as an ``otp.PerProcess`` of a function
     that makes a ``flow.Signing``. ``message`` is the text with the code, which ``gateway`` sends.
-    Answers with status 400 and 423 to Verify leave at one time after their request came
-    (``hold.until``), in all but one of the server's ``workers``; with one worker none is held.
+    Answers with status 400 and 423 to Verify leave at one time after their request came, as far as
+    the ``workers`` of ``flow.Signing`` let them wait.
     ``old`` answers Get where the engine has no record: a signature from before it, as
     ``contract.signature(jws=None, ...)``, or None.
     """
@@ -37,11 +37,10 @@ class Routes:
         gateway: Gateway,
         message: otp.MessageTemplate,
         *,
-        workers: int = 1,
         old: Callable[[contract.GetRequest], Result | None] | None = None,
     ) -> None:
         self._signing, self._gateway, self._message = signing, gateway, message
-        self._places, self._old = workers - 1, old
+        self._old = old
 
     def answer(
         self,
@@ -76,11 +75,8 @@ class Routes:
         return flow.once(
             {} if environ is None else environ,
             lambda: flow.answered(parse, serve, params, query, body, passing=passing),
-            self._hold if name == "verify_esms_otp" else None,
+            (lambda came: self._signing().hold_back(came)) if name == "verify_esms_otp" else None,
         )
-
-    def _hold(self, came: float) -> None:
-        hold.until(came, hold.DEFAULT, self._places)
 
     def _send_esms_otp(self, asked: contract.SendRequest, case: flow.Case) -> Result:
         url = asked.redirect_url

@@ -23,13 +23,13 @@ made = otp.PerProcess(dict)  # in each worker: what answers, by database
 def signing():
     database = request.env.cr.dbname
     if database not in made():
-        how, workers = sql_db.connection_info_for(database)[1], tools.config["workers"]
+        how = sql_db.connection_info_for(database)[1]
         connect = partial(psycopg2.connect, connect_timeout=5, **how)
         ring, signing_key = setup.read_keys(os.environ["OTP_KEYS"])
         engine, store = otp.Engine(ring, signing_key=signing_key), Psycopg2Store(connect)
         engine.check_store(store)  # raises if other keys began the tables
-        kept, places = journal.SqlJournal(connect), workers - 1 if workers else None
-        made()[database] = flow.Signing(engine, flow.lent(store), kept, places=places)
+        kept, workers = journal.SqlJournal(connect), tools.config["workers"]
+        made()[database] = flow.Signing(engine, flow.lent(store), kept, workers=workers)
     return made()[database]
 
 
@@ -49,7 +49,7 @@ def case_of(asked):
 
 
 gateway = EsmsGateway(*os.environ["ESMS_GATEWAY"].split(), timeout=10)
-routes = Routes(signing, gateway, MESSAGE, workers=tools.config["workers"], old=old)
+routes = Routes(signing, gateway, MESSAGE, old=old)
 
 
 class Sign(http.Controller):
