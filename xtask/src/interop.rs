@@ -106,7 +106,7 @@ fn demo(job: &mut Job<'_>, folder: &Path) {
     job.check("the example prints how to verify its record", |job| {
         let output = job.pass(cmd!(
             sh,
-            "cargo run --locked --quiet --example sign_loan_offer -- --demo --out {folder}"
+            "cargo run --locked --quiet --profile test --example sign_loan_offer -- --demo --out {folder}"
         ))?;
         printed = blocks(&output).context("no commands are printed")?;
         ensure!(printed.len() == names.len(), "other blocks than three");
@@ -126,7 +126,7 @@ fn demo(job: &mut Job<'_>, folder: &Path) {
         let (keys, document) = (folder.join("keys.jwks"), folder.join("offer.txt"));
         job.run(cmd!(
             sh,
-            "cargo run --locked --quiet --package otp-record --example verify_record --
+            "cargo run --locked --quiet --profile test --package otp-record --example verify_record --
              --keys {keys} --document {document} {record}"
         ))?
         .code(code)

@@ -6,7 +6,7 @@
 //! the toolchain's components are the machine's.
 
 use core::time::Duration;
-use std::sync::Once;
+use std::sync::{Mutex, Once, PoisonError};
 use std::thread;
 use std::time::Instant;
 
@@ -37,13 +37,16 @@ pub(crate) enum Need {
     Npm(&'static str),
 }
 
-/// Installs those of `needs` that are absent.
+/// Installs those of `needs` that are absent; one at a time, whoever asks.
 ///
 /// # Errors
 ///
 /// What to install by hand, where the runner may not (it is not root on Debian) or cannot.
 pub(crate) fn install(job: &mut Job<'_>, needs: &[Need]) -> Result<()> {
+    // One at a time: a folder that two fill at once is neither's.
+    static INSTALLING: Mutex<()> = Mutex::new(());
     for need in needs {
+        let _alone = INSTALLING.lock().unwrap_or_else(PoisonError::into_inner);
         match need {
             Need::Apt(packages) => apt(job, packages)?,
             Need::Component(name) => component(job, name)?,

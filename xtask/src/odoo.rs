@@ -59,9 +59,9 @@ const LEAST_TESTS: u64 = 240;
 /// The tests that drive servers of their own, in groups that take about as long as each other; beside them
 /// those in a browser.
 const FROM_OUTSIDE: &[&str] = &[
-    "test_parallel.py test_crash.py test_reruns.py test_existing_backend.py test_backup.py test_canary.py",
-    "test_workers.py test_lifecycle.py test_keys.py test_erasure.py test_slow_gateway.py test_hold.py \
-     test_mail.py",
+    "test_parallel.py test_crash.py test_reruns.py test_existing_backend.py test_backup.py test_canary.py \
+     test_hold.py test_mail.py",
+    "test_workers.py test_lifecycle.py test_keys.py test_erasure.py test_slow_gateway.py",
 ];
 
 /// Installs the addon into a real Odoo and runs its tests, from within and from outside.
@@ -142,8 +142,12 @@ fn tests(job: &mut Job<'_>, odoo: &Odoo) {
     };
     let mut groups: Vec<Vec<_>> = FROM_OUTSIDE.iter().map(in_folder).collect();
     groups.push(vec![format!("{FOLDER}/tests_browser")]);
-    let from_outside =
-        |group: Vec<String>| -> Command { odoo.driver(job.world).args(group).into() };
+    let from_outside = |group: Vec<String>| -> Command {
+        odoo.driver(job.world)
+            .args(group)
+            .arg("--durations=5")
+            .into()
+    };
     let groups = groups.into_iter().map(from_outside).collect();
     job.tests_at_once(groups);
 }

@@ -87,58 +87,60 @@ pub(crate) const TEST: &[Part] = &[
         "the main job runs from end to end, its records verify, and bad input ends with exit code 2",
         &[],
         &[
-            Run("cargo run --locked --example sign_loan_offer -- --demo"),
+            Run("cargo run --locked --profile test --example sign_loan_offer -- --demo"),
             // A file that is no request.
             Ends(
                 2,
-                "cargo run --locked --example sign_loan_offer -- Cargo.toml",
+                "cargo run --locked --profile test --example sign_loan_offer -- Cargo.toml",
             ),
             // A request that is not there.
             Ends(
                 2,
-                "cargo run --locked --example sign_loan_offer -- examples/no-such-request.json",
+                "cargo run --locked --profile test --example sign_loan_offer -- examples/no-such-request.json",
             ),
             Ends(
                 2,
-                "cargo run --locked --example sign_loan_offer -- --no-such-option",
+                "cargo run --locked --profile test --example sign_loan_offer -- --no-such-option",
             ),
             Run(
-                "cargo run --locked --package otp-record --example verify_record -- --keys tests/vectors/records/first.jwks \
+                "cargo run --locked --profile test --package otp-record --example verify_record -- --keys tests/vectors/records/first.jwks \
                  --tenant acme --count 1 tests/vectors/records/first.sd-jwt",
             ),
             // Another tenant's.
             Ends(
                 1,
-                "cargo run --locked --package otp-record --example verify_record -- --keys tests/vectors/records/first.jwks \
+                "cargo run --locked --profile test --package otp-record --example verify_record -- --keys tests/vectors/records/first.jwks \
                  --tenant globex tests/vectors/records/first.sd-jwt",
             ),
             // The page counts one more.
             Ends(
                 1,
-                "cargo run --locked --package otp-record --example verify_record -- --keys tests/vectors/records/first.pem \
+                "cargo run --locked --profile test --package otp-record --example verify_record -- --keys tests/vectors/records/first.pem \
                  --count 2 tests/vectors/records/first.sd-jwt",
             ),
             // A file that holds no record, and one that holds no key.
             Ends(
                 2,
-                "cargo run --locked --package otp-record --example verify_record -- --keys tests/vectors/records/first.jwks \
+                "cargo run --locked --profile test --package otp-record --example verify_record -- --keys tests/vectors/records/first.jwks \
                  Cargo.toml",
             ),
             Ends(
                 2,
-                "cargo run --locked --package otp-record --example verify_record -- --keys Cargo.toml \
+                "cargo run --locked --profile test --package otp-record --example verify_record -- --keys Cargo.toml \
                  tests/vectors/records/first.sd-jwt",
             ),
             // A device is enrolled, and shows its code; a secret that is too short.
-            Run("cargo run --locked --package otp-oath --example authenticator"),
+            Run("cargo run --locked --profile test --package otp-oath --example authenticator"),
             Run(
-                "cargo run --locked --package otp-oath --example authenticator -- GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ",
+                "cargo run --locked --profile test --package otp-oath --example authenticator -- GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ",
             ),
             Ends(
                 2,
-                "cargo run --locked --package otp-oath --example authenticator -- GEZDGNBVGY3TQOJQ",
+                "cargo run --locked --profile test --package otp-oath --example authenticator -- GEZDGNBVGY3TQOJQ",
             ),
-            Run("cargo run --locked --package otp-oath --example authenticator -- --help"),
+            Run(
+                "cargo run --locked --profile test --package otp-oath --example authenticator -- --help",
+            ),
         ],
     ),
     part(

@@ -3,7 +3,7 @@
 //! The tests run against the installed wheel, from an environment of its own: a package that only
 //! works from its sources would pass otherwise.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Result, ensure};
@@ -47,7 +47,7 @@ pub(crate) fn checks(job: &mut Job<'_>) {
         "the examples of the Rust stores build",
         cmd!(
             sh,
-            "cargo build --locked --workspace --exclude otp-engine --all-features
+            "cargo build --locked --profile test --workspace --exclude otp-engine --all-features
              --example postgres_desk --example redis_desk"
         ),
     );
@@ -57,10 +57,18 @@ pub(crate) fn checks(job: &mut Job<'_>) {
         job.pass(demo).map(drop)
     });
     let packages = job.world.own("venv/lib/python3*/site-packages");
-    let tests = installed(cmd!(sh, "{inner} -P -c {PYTEST} {packages} -rA --tb=short"))
-        .args(["-p", "no:cacheprovider", &format!("{PACKAGE}/tests")])
-        .env("OTP_RUST_EXAMPLES", job.world.target.join("debug/examples"));
-    job.tests(tests);
+    // In two halves at once: most of them wait, for servers and for time.
+    let halves = halves(job, &format!("{PACKAGE}/tests")).map(|files| {
+        let tests = installed(cmd!(
+            sh,
+            "{inner} -P -c {PYTEST} {packages} -rA --tb=short --durations=5"
+        ));
+        let tests = tests.args(["-p", "no:cacheprovider"]).args(files);
+        tests
+            .env("OTP_RUST_EXAMPLES", job.world.target.join("debug/examples"))
+            .into()
+    });
+    job.tests_at_once(halves.into());
     job.tests(pytest(cmd!(sh, "{python}")).arg(STACKS));
     memcheck(job, &inner);
     job.check(
@@ -82,6 +90,20 @@ pub(crate) fn checks(job: &mut Job<'_>) {
         "the declarations are those of the header",
         cmd!(sh, "{python} {PACKAGE}/gen_bindings.py --verify"),
     );
+}
+
+/// The files of tests in `folder`, in two halves that take about as long as each other.
+fn halves(job: &Job<'_>, folder: &str) -> [Vec<PathBuf>; 2] {
+    let files = job.sh().read_dir(folder).unwrap_or_default().into_iter();
+    let name = |file: &Path| {
+        file.file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned()
+    };
+    let files = files.filter(|file| name(file).starts_with("test_"));
+    let (first, second) = files.partition(|file| name(file).as_str() < "test_o");
+    [first, second]
 }
 
 /// Builds the wheel into `wheels`, which holds nothing else then.

@@ -91,19 +91,40 @@ pub(crate) fn choose<'a, T>(
 pub(crate) fn run(world: &World, task: &str, parts: &[&Part], is_verbose: bool) -> Result<bool> {
     println!("cargo xtask {task}, seed {}", world.seed);
     let mut outcomes = Vec::new();
-    for (number, part) in parts.iter().enumerate() {
-        let title = format!("[{}/{}] {} ... ", number + 1, parts.len(), part.name);
-        let (outcome, output) = run_part(world, task, part, &title)?;
-        for note in &outcome.notes {
-            println!("      {note}");
+    let seed = world.seed;
+    thread::scope(|scope| {
+        scope.spawn(move || install_ahead(seed, task, parts));
+        for (number, part) in parts.iter().enumerate() {
+            let title = format!("[{}/{}] {} ... ", number + 1, parts.len(), part.name);
+            let (outcome, output) = run_part(world, task, part, &title)?;
+            for note in &outcome.notes {
+                println!("      {note}");
+            }
+            if outcome.failed > 0 || is_verbose {
+                println!("{output}");
+            }
+            outcomes.push(outcome);
         }
-        if outcome.failed > 0 || is_verbose {
-            println!("{output}");
-        }
-        outcomes.push(outcome);
-    }
+        anyhow::Ok(())
+    })?;
     print!("{}", report(task, world, &outcomes));
     Ok(is_passed(&outcomes))
+}
+
+/// Installs what later parts need while earlier ones compile: downloads take minutes on a new machine. What fails
+/// here is tried again by its part, which tells of it.
+fn install_ahead(seed: u64, task: &str, parts: &[&Part]) {
+    let Ok(world) = World::new(Some(seed)) else {
+        return;
+    };
+    let Ok(mut job) = Job::new(&world, task, "installs") else {
+        return;
+    };
+    for part in parts.iter().skip(1) {
+        if let Err(error) = need::install(&mut job, part.needs) {
+            job.say(format_args!("{}: {error:#}", part.name));
+        }
+    }
 }
 
 #[expect(
