@@ -19,6 +19,8 @@ assert {
     "otp_engine/stores/lua/commit.lua",
     "otp_engine/stores/sql/commit.sql",
 } <= {*names}, names
+for text in ("LICENSE-APACHE", "LICENSE-MIT"):
+    assert [n for n in names if n.endswith(f".dist-info/licenses/{text}")], names
 about = zipfile.ZipFile(wheels[0]).read(next(n for n in names if n.endswith("/METADATA"))).decode()
 needed = [line for line in about.splitlines() if line.startswith("Requires-Dist:")]
 assert needed and all("extra ==" in line for line in needed), needed

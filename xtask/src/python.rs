@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use xshell::{Cmd, cmd};
 
 use crate::job::Job;
@@ -32,6 +32,21 @@ pub(crate) fn checks(job: &mut Job<'_>) {
     job.passes(
         "it is for any Python 3 on this platform, and whole",
         cmd!(sh, "{python} {PACKAGE}/check_wheel.py {wheels}"),
+    );
+    let sdists = home.join("sdist");
+    job.check("the sdist builds", |job| sdist(job, &python, &sdists));
+    let made_of = job.world.target.join("release/libotp_engine.d");
+    let root = &job.world.root;
+    job.passes(
+        "it holds each file that the library was made of, and no other Rust",
+        cmd!(
+            sh,
+            "{python} {PACKAGE}/check_sdist.py {sdists} {made_of} {root}"
+        ),
+    );
+    job.check(
+        "by its lock and manifests the library has the same crates and features",
+        |job| same_crates(job, &sdists),
     );
     job.check("it installs into a fresh environment", |job| {
         job.pass(cmd!(sh, "{python} -m venv --clear --without-pip {fresh}"))?;
@@ -116,6 +131,41 @@ pub(crate) fn build(job: &mut Job<'_>, wheels: &Path) -> Result<()> {
     let command = cmd!(sh, "{pip} wheel {how...} {wheels} ./{PACKAGE}");
     job.pass(command).map(drop)
 }
+
+/// Builds the sdist into `sdists`, which holds nothing else then.
+pub(crate) fn sdist(job: &mut Job<'_>, python: &Path, sdists: &Path) -> Result<()> {
+    let sh = job.sh();
+    sh.remove_path(sdists)?; // an earlier run's
+    let how = "--sdist --no-isolation --outdir".split(' ');
+    let command = cmd!(sh, "{python} -m build {how...} {sdists} ./{PACKAGE}");
+    job.pass(command).map(drop)
+}
+
+/// Requires that a build from the sdist takes what a build in the repository takes: to build it all once more
+/// takes minutes, which the soak has.
+fn same_crates(job: &mut Job<'_>, sdists: &Path) -> Result<()> {
+    let (sh, root) = (job.sh(), job.world.root.clone());
+    let sdist = sh.read_dir(sdists)?.pop().context("there is none")?;
+    job.pass(cmd!(
+        sh,
+        "tar --extract --gzip --file {sdist} --directory {sdists} --strip-components 1"
+    ))?;
+    let mut crates = |workspace: &Path| -> Result<String> {
+        let told = job.ask(cmd!(
+            sh,
+            "cargo tree --locked --manifest-path {workspace}/Cargo.toml --package otp-engine-c
+             --edges normal,build --target all --prefix none --format {TREE}"
+        ))?;
+        Ok(told.replace(&format!("{}", workspace.display()), ""))
+    };
+    let (ours, theirs) = (crates(&root)?, crates(&sdists.join("rust"))?);
+    ensure!(ours.contains("sqlite"), "cargo listed too little");
+    ensure!(ours == theirs, "they differ, see the log");
+    Ok(())
+}
+
+/// A crate with its version and folder, and its features.
+const TREE: &str = "{p} {f}";
 
 /// A command that finds no library but the one in the wheel.
 fn installed(command: Cmd<'_>) -> Cmd<'_> {

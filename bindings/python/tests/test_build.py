@@ -1,14 +1,20 @@
-"""The build of a wheel: how it finds what cargo built."""
+"""The build of wheel and sdist: what cargo built, and what a build elsewhere needs."""
 
+import importlib
 import importlib.util
 import json
 import pathlib
+import shutil
 import sys
+import sysconfig
+import zipfile
 from types import ModuleType
 from typing import Any
 
 import pytest
 from support import REPOSITORY
+
+HOST = "x86_64-unknown-linux-gnu"
 
 
 @pytest.fixture
@@ -26,7 +32,7 @@ def hook(monkeypatch: pytest.MonkeyPatch) -> Any:
     module = importlib.util.module_from_spec(specification)
     specification.loader.exec_module(module)
     made = module.CargoHook()
-    made.root = str(path.parent)
+    made.root, made.target_name = str(path.parent), "wheel"
     made.module = module
     return made
 
@@ -51,13 +57,134 @@ def test_the_library_lies_where_cargo_says(hook: Any, tmp_path: pathlib.Path, wh
         {"reason": "compiler-artifact", "filenames": artifacts},
         {"reason": "build-finished", "success": True},
     )
-    found = hook.module.build(program, tmp_path, "libotp_engine.so")
+    found = hook.module.build(program, tmp_path)
     assert found == tmp_path / built  # which is the path itself where it begins at the root
-    with pytest.raises(RuntimeError, match=r"cargo built no otp_engine\.dll"):
-        hook.module.build(program, tmp_path, "otp_engine.dll")
+    program = cargo(tmp_path, {"filenames": artifacts[:1]})
+    with pytest.raises(RuntimeError, match=r"cargo built none of libotp_engine\.dylib, libotp"):
+        hook.module.build(program, tmp_path)
 
 
 def test_without_cargo_the_way_out_is_named(hook: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
-    with pytest.raises(RuntimeError, match=r"install Rust 1\.89 or later; there is no wheel"):
+    with pytest.raises(RuntimeError, match=r"install Rust 1\.89 or later, or a wheel"):
         hook.initialize("0.1.0", {})
+
+
+@pytest.mark.parametrize(
+    ("surroundings", "where"),
+    [
+        ({}, "target/release"),
+        ({"CARGO_TARGET_DIR": "../beside"}, "../beside/release"),
+        ({"CARGO_BUILD_TARGET_DIR": "below"}, "below/release"),
+        ({"CARGO_BUILD_TARGET": HOST}, f"target/{HOST}/release"),
+    ],
+)
+def test_case_530_a_real_cargo_is_obeyed_wherever_it_builds(
+    hook: Any,
+    tmp_path: pathlib.Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    surroundings: dict[str, str],
+    where: str,
+) -> None:
+    workspace = tmp_path / "workspace"
+    (workspace / "src").mkdir(parents=True)
+    (workspace / "src" / "lib.rs").write_text("")
+    package = '[package]\nname = "otp-engine-c"\nversion = "0.1.0"\n'
+    library = '[lib]\nname = "otp_engine"\ncrate-type = ["cdylib"]\n'
+    (workspace / "Cargo.toml").write_text(package + library)
+    (workspace / "Cargo.lock").write_text(f"version = 4\n[{package.replace(']', ']]', 1)}")
+    decoy = workspace / "target" / "release" / "libotp_engine.so"
+    if surroundings:
+        decoy.parent.mkdir(parents=True)
+        decoy.write_text("of another day")
+    for name in ("CARGO_TARGET_DIR", "CARGO_BUILD_TARGET_DIR", "CARGO_BUILD_TARGET"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in surroundings.items():
+        monkeypatch.setenv(name, value)
+    found = hook.module.build("cargo", workspace)
+    assert found.resolve() == (workspace / where / "libotp_engine.so").resolve()
+    assert found.read_bytes()[:4] == b"\x7fELF"
+    assert "Compiling otp-engine-c" in capfd.readouterr().err  # cargo's progress is seen
+
+
+def test_case_531_a_wheel_is_named_after_what_was_built(
+    hook: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CARGO_BUILD_TARGET", raising=False)
+    platform, here = hook.module.platform, sysconfig.get_platform().replace("-", "_")
+    library = pathlib.Path("/target/release/libotp_engine.so")
+    assert platform(library) == here.replace(".", "_")
+    # Named in a configuration file, and in the environment.
+    arm = pathlib.Path("/target/aarch64-apple-darwin/release/libotp_engine.dylib")
+    assert platform(arm) == "macosx_11_0_arm64"
+    monkeypatch.setenv("CARGO_BUILD_TARGET", "aarch64-unknown-linux-gnu")
+    assert platform(library) == "linux_aarch64"
+    monkeypatch.setenv("CARGO_BUILD_TARGET", "wasm32-wasip1")
+    with pytest.raises(RuntimeError, match="CARGO_BUILD_TARGET is wasm32-wasip1; wheels are made"):
+        platform(library)
+
+
+def test_case_532_no_library_is_packed_but_the_one_that_was_built(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backend = importlib.import_module("hatchling.build")
+    project = tmp_path / "repository" / "bindings" / "python"
+    shutil.copytree(REPOSITORY / "bindings" / "python" / "src", project / "src")
+    for name in ("pyproject.toml", "hatch_build.py", "README.md", "LICENSE-MIT"):
+        shutil.copyfile(REPOSITORY / "bindings" / "python" / name, project / name)
+    (project.parent / "c").mkdir()
+    (project.parent / "c" / "Cargo.toml").touch()
+    for name in ("libotp_engine.so", "libotp_engine.dylib", "otp_engine.dll"):
+        (project / "src" / "otp_engine" / name).write_text("of another day")
+    built = tmp_path / "x86_64-unknown-linux-gnu" / "release" / "libotp_engine.so"
+    built.parent.mkdir(parents=True)
+    built.write_text("just built")
+    cargo(tmp_path, {"filenames": [str(built)]})
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("CARGO_BUILD_TARGET", raising=False)
+    monkeypatch.chdir(project)
+    name = backend.build_wheel(str(tmp_path))
+    assert name == "otp_engine-0.1.0-py3-none-linux_x86_64.whl"
+    with zipfile.ZipFile(tmp_path / name) as wheel:
+        libraries = [n for n in wheel.namelist() if n.endswith((".so", ".dylib", ".dll"))]
+        assert libraries == ["otp_engine/libotp_engine.so"]
+        assert wheel.read(libraries[0]) == b"just built"
+
+
+def test_case_533_a_manifest_elsewhere_asks_for_no_test(hook: Any) -> None:
+    manifest = """[workspace]
+members = ["xtask",
+    "bindings/c"]
+
+[dependencies]
+a = "1"
+
+[dev-dependencies]
+b = "1"
+
+[target.'cfg(unix)'.dev-dependencies.c]
+version = "1"
+
+[[bench]]
+name = "d"
+
+[profile.release]
+lto = true
+
+[profile.test.package.e]
+opt-level = 1
+"""
+    assert (
+        hook.module.lean(manifest)
+        == """[workspace]
+members = ["bindings/c"]
+
+[dependencies]
+a = "1"
+
+[profile.release]
+lto = true
+
+"""
+    )
