@@ -1,6 +1,6 @@
 //! E-mail addresses.
 
-use alloc::boxed::Box;
+use alloc::sync::Arc;
 use core::fmt::{self, Write as _};
 use core::hash::{Hash, Hasher};
 
@@ -28,10 +28,11 @@ const MAX_LABEL: usize = 63;
 /// ```
 #[derive(Clone)]
 pub struct Email {
-    address: Box<str>,
+    // Shared, as each issue clones the recipient and asks the heap for the code alone.
+    address: Arc<str>,
     /// ASCII alone is folded: the case of other letters depends on the version of Unicode, and a
     /// key must not.
-    canonical: Box<str>,
+    canonical: Arc<str>,
 }
 
 impl Email {
@@ -144,6 +145,14 @@ mod tests {
 
     fn refused(text: &str) -> RecipientError {
         Email::parse(text).expect_err(text)
+    }
+
+    #[test]
+    fn case_610_a_clone_is_the_same_text_and_asks_the_heap_for_nothing() {
+        let email = Email::parse("Siti@Example.my").unwrap();
+        let clone = email.clone();
+        assert!(core::ptr::eq(email.as_str(), clone.as_str()));
+        assert!(core::ptr::eq(email.canonical(), clone.canonical()));
     }
 
     #[test]
