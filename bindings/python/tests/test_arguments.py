@@ -187,6 +187,8 @@ def test_case_295_what_cannot_be_meant_is_named() -> None:
         (TypeError, r"^submissions\[0\] must", lambda: maker.verify_many(store, [none])),
         (TypeError, r"^submissions\[0\]\.binding",
          lambda: maker.verify_many(store, [otp.Submission(none, "1")])),
+        (TypeError, r"^submissions\[1\]\.code must be str, not NoneType",
+         lambda: maker.verify_many(store, [otp.Submission(to, "1"), otp.Submission(to, none)])),
         (TypeError, "^evidence must be", lambda: maker.verify(store, to, "1", evidence="x")),  # type: ignore[arg-type]
         (TypeError, "^evidence must be a list", lambda: otp.Policy(evidence="image")),  # type: ignore[arg-type]
         (ValueError, "evidence names", lambda: otp.Policy(evidence=["selfie"])),  # type: ignore[list-item]

@@ -427,7 +427,7 @@ class Engine(DeviceOperations):
             if one.evidence is not None:
                 instance(one.evidence, Evidence, f"submissions[{at}].evidence")
                 views = one.evidence._structure()
-            packed.append((to, entered(one.code), name, views))
+            packed.append((to, entered(one.code, f"submissions[{at}].code"), name, views))
         if self._calls_back or store._calls_back:
             return [
                 _one(self.verify, store, one.binding, one.code, one.challenge_id, one.evidence)

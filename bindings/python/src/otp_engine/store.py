@@ -66,7 +66,9 @@ class MemoryStore(Store):
     """This process's memory; lost on exit, and one for each process.
 
     An engine that signs records refuses it unless ``keep_records=True``: records then die with the
-    process.
+    process. It takes at most ``max_cells`` cells, 1,000,000 where that is 0, which it must be
+    with records: one for each code, and one for each user and each recipient under rate limits.
+    A full one raises FullError.
     """
 
     _instead = "its cells are in this process alone; threads share the object as it is"
