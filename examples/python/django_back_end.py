@@ -25,6 +25,7 @@ from otp_engine.stores.psycopg2 import Psycopg2Store
 MESSAGE = otp.MessageTemplate("Your code is #otp#, valid for #duration# minutes.", prefix="RM0.00 ")
 LOAN = """SELECT amount, mobile FROM loan JOIN person ON person.id = person_id
 WHERE loan.id = %s AND person.id = %s"""
+KEYS = setup.keys_folder()  # named by OTP_KEYS
 connect = partial(psycopg2.connect, dbname=os.environ["PGDATABASE"], connect_timeout=5)
 POSTGRES = "django.db.backends.postgresql"
 settings.configure(
@@ -38,7 +39,7 @@ settings.configure(
 @otp.PerProcess
 def signing() -> flow.Signing:
     """Make what answers in this process: at the first use, and so after any fork."""
-    ring, signing_key = setup.read_keys(os.environ["OTP_KEYS"])
+    ring, signing_key = setup.read_keys(KEYS)
     engine, store = otp.Engine(ring, signing_key=signing_key), Psycopg2Store(connect)
     engine.check_store(store)  # raises if other keys began the tables
     return flow.Signing(engine, flow.lent(store), journal.SqlJournal(connect), workers=4)
@@ -61,8 +62,7 @@ def case_of(person_id: int, asked: contract.Asked) -> flow.Case:
     return flow.Case(binding)
 
 
-url, name, password = os.environ["ESMS_GATEWAY"].split()
-routes = Routes(signing, EsmsGateway(url, name, password, timeout=10), MESSAGE)
+routes = Routes(signing, EsmsGateway.from_environment(), MESSAGE)
 
 
 @require_POST
@@ -71,7 +71,7 @@ def answer(request: HttpRequest, name: str) -> HttpResponse:
     if "person_id" not in request.session:
         return HttpResponse(status=401)
     allowed = partial(case_of, request.session["person_id"])
-    params = contract.params_of(request.body if request.content_type == "application/json" else b"")
+    params = contract.params_of(request.body, request.content_type)
     return JsonResponse({"result": routes.answer(name, allowed, params, request.GET, request.body)})
 
 

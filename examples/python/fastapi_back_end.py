@@ -24,6 +24,7 @@ from starlette.middleware.sessions import SessionMiddleware
 MESSAGE = otp.MessageTemplate("Your code is #otp#, valid for #duration# minutes.", prefix="RM0.00 ")
 LOAN = """SELECT amount, mobile FROM loan JOIN person ON person.id = person_id
 WHERE loan.id = %s AND person.id = %s"""
+KEYS = setup.keys_folder()  # named by OTP_KEYS
 connect = partial(psycopg2.connect, dbname=os.environ["PGDATABASE"], connect_timeout=5)
 app = FastAPI()
 app.add_middleware(SessionMiddleware, secret_key=os.environ["SECRET_KEY"], same_site="lax")
@@ -33,7 +34,7 @@ Name = Literal["send_esms_otp", "verify_esms_otp", "get_esms_otp_signature"]
 @otp.PerProcess
 def signing() -> flow.Signing:
     """Make what answers in this process: at the first use, and so after any fork."""
-    ring, signing_key = setup.read_keys(os.environ["OTP_KEYS"])
+    ring, signing_key = setup.read_keys(KEYS)
     engine, store = otp.Engine(ring, signing_key=signing_key), Psycopg2Store(connect)
     engine.check_store(store)  # raises if other keys began the tables
     return flow.Signing(engine, flow.lent(store), journal.SqlJournal(connect))
@@ -56,8 +57,7 @@ def case_of(person_id: int, asked: contract.Asked) -> flow.Case:
     return flow.Case(binding)
 
 
-url, name, password = os.environ["ESMS_GATEWAY"].split()
-routes = Routes(signing, EsmsGateway(url, name, password, timeout=10), MESSAGE)
+routes = Routes(signing, EsmsGateway.from_environment(), MESSAGE)
 
 
 @app.post("/api/esms_otp/{name}")
@@ -66,7 +66,7 @@ async def answer(name: Name, request: Request) -> dict[str, Any]:
     if "person_id" not in request.session:
         raise HTTPException(401)
     body, allowed = await request.body(), partial(case_of, request.session["person_id"])
-    is_json = request.headers.get("content-type", "").startswith("application/json")
-    params, query = contract.params_of(body) if is_json else None, request.query_params
+    kind, query = request.headers.get("content-type"), request.query_params
+    params = contract.params_of(body, kind)
     # Store and gateway wait: not here, where all other requests would wait with them.
     return {"result": await run_in_threadpool(routes.answer, name, allowed, params, query, body)}

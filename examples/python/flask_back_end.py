@@ -22,6 +22,7 @@ from otp_engine.stores.psycopg2 import Psycopg2Store
 MESSAGE = otp.MessageTemplate("Your code is #otp#, valid for #duration# minutes.", prefix="RM0.00 ")
 LOAN = """SELECT amount, mobile FROM loan JOIN person ON person.id = person_id
 WHERE loan.id = %s AND person.id = %s"""
+KEYS = setup.keys_folder()  # named by OTP_KEYS
 connect = partial(psycopg2.connect, dbname=os.environ["PGDATABASE"], connect_timeout=5)
 app = Flask(__name__)
 app.config.update(SECRET_KEY=os.environ["SECRET_KEY"], SESSION_COOKIE_SAMESITE="Lax")
@@ -30,7 +31,7 @@ app.config.update(SECRET_KEY=os.environ["SECRET_KEY"], SESSION_COOKIE_SAMESITE="
 @otp.PerProcess
 def signing() -> flow.Signing:
     """Make what answers in this process: at the first use, and so after any fork."""
-    ring, signing_key = setup.read_keys(os.environ["OTP_KEYS"])
+    ring, signing_key = setup.read_keys(KEYS)
     engine, store = otp.Engine(ring, signing_key=signing_key), Psycopg2Store(connect)
     engine.check_store(store)  # raises if other keys began the tables
     return flow.Signing(engine, flow.lent(store), journal.SqlJournal(connect), workers=4)
@@ -53,8 +54,7 @@ def case_of(person_id: int, asked: contract.Asked) -> flow.Case:
     return flow.Case(binding)
 
 
-url, name, password = os.environ["ESMS_GATEWAY"].split()
-routes = Routes(signing, EsmsGateway(url, name, password, timeout=10), MESSAGE)
+routes = Routes(signing, EsmsGateway.from_environment(), MESSAGE)
 
 
 @app.post("/api/esms_otp/<any(send_esms_otp, verify_esms_otp, get_esms_otp_signature):name>")
@@ -63,5 +63,5 @@ def answer(name: str) -> dict[str, Any]:
     if "person_id" not in session:
         abort(401)
     body, allowed = request.get_data(), partial(case_of, session["person_id"])
-    params = contract.params_of(body) if request.is_json else None
+    params = contract.params_of(body, request.content_type)
     return {"result": routes.answer(name, allowed, params, request.args, body)}

@@ -168,7 +168,14 @@ def test_who_waits_so_long_is_admitted(seconds, wait):
 
 @pytest.mark.parametrize(
     ("status", "message"),
-    [("5", "SMS gateway refused the message"), ("", "SMS gateway did not answer")],
+    [
+        ("5", "SMS gateway refused the message"),
+        ("h403", "SMS gateway refused the message"),
+        ("", "SMS gateway did not answer"),
+        ("conn", "SMS gateway could not be reached"),
+        ("tls", "SMS gateway could not be reached"),
+        ("none", "No SMS gateway is set up"),
+    ],
 )
 def test_a_gateway_that_failed_is_502(status, message):
     """Its own status, or none after a time-out."""

@@ -140,3 +140,20 @@ def test_case_468_a_row_that_is_gone_is_a_failure(host: tuple[Host, Connect]) ->
     rows(connect, "DELETE FROM otp_signature")
     with pytest.raises(RuntimeError, match="missing or differs"):
         by.get()
+
+
+def test_tables_that_are_missing_are_named_with_the_command_that_makes_them(
+    host: tuple[Host, Connect],
+) -> None:
+    _, connect = host
+
+    def elsewhere() -> Any:
+        connection = connect()
+        with connection.cursor() as cursor:
+            cursor.execute("SET search_path TO pg_catalog")
+        connection.commit()
+        return connection
+
+    with pytest.raises(LookupError, match=r"python -m otp_engine\.esms\.setup"):
+        SqlJournal(elsewhere).redirect_url("x")
+    assert SqlJournal(connect).redirect_url("x") is None, "the control"

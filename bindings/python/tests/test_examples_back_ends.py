@@ -2,6 +2,7 @@
 
 import asyncio
 import importlib.util
+import json
 import os
 import pathlib
 import re
@@ -19,6 +20,7 @@ import servers
 from gateway_fake import Fake
 from support import REPOSITORY, wrong
 
+import otp_engine as otp
 from otp_engine.esms import setup
 
 EXAMPLES = REPOSITORY / "examples" / "python"
@@ -96,8 +98,8 @@ def posts(example: ModuleType) -> Iterator[Callable[[int | None], Post]]:
             with client.session_transaction() as session:
                 session["person_id"] = person
 
-        def post(name: str, body: Any, **query: str) -> tuple[int, Any]:
-            how = {"json": body} if isinstance(body, dict) else {"data": body, "content_type": JSON}
+        def post(name: str, body: Any, kind: str = JSON, **query: str) -> tuple[int, Any]:
+            how = {"json": body} if isinstance(body, dict) else {"data": body, "content_type": kind}
             answer = client.post(f"/api/esms_otp/{name}", query_string=query, **how)
             return answer.status_code, answer.get_json(silent=True)
 
@@ -113,9 +115,9 @@ def posts(example: ModuleType) -> Iterator[Callable[[int | None], Post]]:
             session.save()
             client.cookies["sessionid"] = session.session_key
 
-        def post(name: str, body: Any, **query: str) -> tuple[int, Any]:
+        def post(name: str, body: Any, kind: str = JSON, **query: str) -> tuple[int, Any]:
             path = f"/api/esms_otp/{name}?{urllib.parse.urlencode(query)}"
-            answer = client.post(path, body, content_type=JSON)
+            answer = client.post(path, body, content_type=kind)
             is_json = answer.get("Content-Type", "").startswith(JSON)
             return answer.status_code, answer.json() if is_json else None
 
@@ -126,10 +128,10 @@ def posts(example: ModuleType) -> Iterator[Callable[[int | None], Post]]:
 
         client = TestClient(example.app, cookies=session_cookie(person))
 
-        def post(name: str, body: Any, **query: str) -> tuple[int, Any]:
+        def post(name: str, body: Any, kind: str = JSON, **query: str) -> tuple[int, Any]:
             how = {"json": body} if isinstance(body, dict) else {"content": body}
             answer = client.post(
-                f"/api/esms_otp/{name}", params=query, headers={"content-type": JSON}, **how
+                f"/api/esms_otp/{name}", params=query, headers={"content-type": kind}, **how
             )
             return answer.status_code, answer.json()
 
@@ -144,7 +146,6 @@ JSON = "application/json"
 def session_cookie(person: int | None) -> dict[str, str]:
     """Sign a session as Starlette does."""
     import base64
-    import json
 
     from itsdangerous import TimestampSigner
 
@@ -224,6 +225,18 @@ def test_case_478_what_is_no_request_is_refused_by_each_example(
             status, told = somebody(name, body)
             assert (status, told["result"]["status"]) == (200, 400), (name, body)
             assert said in told["result"]["message"], (name, body, told)
+    # Another type than JSON, which a browser sends to any site with its cookies.
+    for kind in ("text/plain", "application/x-www-form-urlencoded", ""):
+        body = json.dumps({"params": WHERE}).encode()
+        status, told = somebody("send_esms_otp", body, kind=kind)
+        wrong_type = {"status": 400, "message": "content-type must be application/json"}
+        assert (status, told["result"]) == (200, wrong_type), kind
+    # No params at all may stand in the body.
+    query = {"model": "loan", "field": "signature", "id": "18"}
+    told = somebody(
+        "get_esms_otp_signature", b"{}", kind="Application/JSON; charset=utf-8", **query
+    )
+    assert told[1]["result"]["status"] == 404
     # Body and query must agree.
     told = somebody("send_esms_otp", {"params": WHERE}, id="16")[1]["result"]
     assert told["status"] == 400 and "id" in told["message"]
@@ -304,3 +317,46 @@ def test_case_479_set_up_keeps_keys_and_names_what_is_none(
     assert len(list(keys.iterdir())) == 2
     done = run("otp_engine.esms.setup", f"host={tmp_path}", str(keys))
     assert done.returncode == 1 and done.stderr.startswith("setup: ")
+
+
+def test_set_up_names_the_variable_and_the_key_that_is_no_ed25519(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OTP_KEYS", raising=False)
+    with pytest.raises(ValueError, match=r"^OTP_KEYS is not set; it must name the folder"):
+        setup.keys_folder()
+    monkeypatch.setenv("OTP_KEYS", str(tmp_path))
+    with pytest.raises(ValueError, match=r"^OTP_KEYS: .*esms\.setup makes it"):
+        setup.keys_folder()
+    setup.make_keys(tmp_path)
+    assert setup.keys_folder() == tmp_path
+    rsa = ["openssl", "genpkey", "-algorithm", "RSA", "-out"]
+    subprocess.run([*rsa, tmp_path / "signing.pem"], check=True, capture_output=True)
+    said = (
+        r"^OTP_KEYS: .*signing\.pem is no key that signs: an RSA key, and no Ed25519 key.*genpkey"
+    )
+    with pytest.raises(ValueError, match=said) as raised:
+        setup.keys_folder()
+    assert "convert" not in str(raised.value)
+
+
+def test_the_published_keys_are_those_that_sign_and_those_that_did(tmp_path: pathlib.Path) -> None:
+    setup.make_keys(tmp_path)
+    _ring, own = setup.read_keys(tmp_path)
+    assert json.loads(setup.public_jwks(tmp_path)) == json.loads(own.public_jwks)
+    old = otp.SigningKey.from_seed(bytes(31) + b"1")
+    [kept], [mine] = (json.loads(key.public_jwks)["keys"] for key in (old, own))
+    kept["retired_at"] = 1_790_000_000
+    rsa = {"kty": "RSA", "n": "AQAB", "e": "AQAB"}
+    before = tmp_path / setup.RETIRED
+    nameless = {name: value for name, value in kept.items() if name != "kid"}
+    others = [nameless, {**mine, "not_before": 5}, rsa, {**kept, "x": "AAAA"}]
+    before.write_text(json.dumps({"keys": others}))
+    published = setup.public_jwks(tmp_path)
+    assert json.loads(published) == {"keys": [mine, kept]}
+    assert not otp.verify_record("", published)
+    for text in ("", "[]", "{}", "null", '{"keys": [{"kty": "OKP", "d": "canary"}]}', "\xe9"):
+        before.write_text(text, encoding="utf-8")
+        with pytest.raises(ValueError, match=r"retired\.jwks") as raised:
+            setup.public_jwks(tmp_path)
+        assert "canary" not in str(raised.value)

@@ -189,7 +189,7 @@ def test_case_200_other_keys_on_a_table_in_use_are_an_error_that_says_so(
     made.clear()
     setup.make_keys(tmp_path / "others")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("OTP_KEYS", str(tmp_path / "others"))
+        patch.setattr(host.main, "KEYS", tmp_path / "others")
         told = host.send()
     assert told["status"] == 500 and told["reference"]
     assert "another index secret" in caplog.text

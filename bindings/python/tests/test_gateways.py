@@ -296,3 +296,22 @@ def test_case_330_the_log_gateway_tells_how_to_see_the_code_and_shows_it_where_i
     assert '"Show Codes in the Log"' in caplog.text
     LogGateway(shows_text=True).send(TO, TEXT)
     assert f"it says: {TEXT}" in caplog.text
+
+
+def test_a_gateway_is_made_of_one_variable_and_what_is_wrong_names_it(monkeypatch, fake):
+    """Where the server starts; nothing that stands there is quoted."""
+    monkeypatch.delenv("ESMS_GATEWAY", raising=False)
+    for value, said in (
+        (None, "is not set"), ("", "is not set"), (" ", "is not set"),
+        (f"{fake.endpoint} key", "holds 2 of them"), (fake.endpoint, "holds 1 of them"),
+        (f"{fake.endpoint} key {PASSWORD} more", "holds 4 of them"),
+        (f"http://192.0.2.1 key {PASSWORD}", "endpoint must begin with https://"),
+    ):  # fmt: skip
+        if value is not None:
+            monkeypatch.setenv("ESMS_GATEWAY", value)
+        with pytest.raises(ValueError, match=f"^ESMS_GATEWAY.* {said}") as raised:
+            EsmsGateway.from_environment()
+        assert PASSWORD not in str(raised.value) and raised.value.__cause__ is None
+    monkeypatch.setenv("OTHER", f" {fake.endpoint}  key {PASSWORD}\n")
+    assert EsmsGateway.from_environment("OTHER", timeout=30).send(TO, TEXT).ok
+    assert fake.form()["pass"] == PASSWORD

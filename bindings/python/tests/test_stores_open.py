@@ -1,7 +1,9 @@
 """What a store refuses when it is opened, and what its module needs."""
 
 import contextlib
+import os
 import pathlib
+import shlex
 import socket
 import subprocess
 import sys
@@ -111,6 +113,23 @@ BREAKS = {
     "triggers": "ALTER TABLE SCHEMA.otp_cell DISABLE TRIGGER otp_cell_keep_rows",
     "other columns": "ALTER TABLE SCHEMA.otp_cell ADD note text",
 }
+
+
+@each_driver
+def test_where_there_are_no_tables_the_message_has_the_command_that_makes_them(
+    kind: str, postgres: Any
+) -> None:
+    schema = f"otp_pasted_{kind}"
+    with pytest.raises(otp.UnavailableError, match=f"not found in schema {schema}; ") as raised:
+        opens(kind, postgres.address, schema=schema)
+    _, command = str(raised.value).split("tables: ")
+    words = shlex.split(command.replace("dbname=NAME", postgres.address))
+    done = subprocess.run(
+        [sys.executable, *words[1:]], env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True, text=True, timeout=300,
+    )  # fmt: skip
+    assert (words[0], done.returncode) == ("python", 0), done.stderr
+    opens(kind, postgres.address, schema=schema)
 
 
 @pytest.mark.parametrize("said", BREAKS)

@@ -64,6 +64,8 @@ pub enum KeyError {
     SecretLength(usize),
     /// The bytes are not an Ed25519 private key in PKCS#8 version 1, which has 48 bytes.
     Pkcs8,
+    /// What is to sign is something else than an Ed25519 key: what it is.
+    NotEd25519(&'static str),
     /// The text is not PEM as expected here: what is wrong with it.
     Pem(&'static str),
     /// The text is not a JWK set as expected here: what is wrong with it.
@@ -121,12 +123,14 @@ impl SigningKey {
     ///
     /// # Errors
     ///
-    /// [`KeyError::Pkcs8`] for anything else, version 2 with its attached public key included.
+    /// [`KeyError::NotEd25519`] for a key of another kind, [`KeyError::Pkcs8`] for anything else,
+    /// version 2 with its attached public key included.
     pub fn from_pkcs8_der(der: &[u8]) -> Result<Self, KeyError> {
         let seed = der
             .strip_prefix(&pem::PKCS8_PREFIX)
             .and_then(|seed| <&[u8; 32]>::try_from(seed).ok());
-        seed.map(Self::from_seed).ok_or(KeyError::Pkcs8)
+        seed.map(Self::from_seed)
+            .ok_or_else(|| pem::other_kind(der).map_or(KeyError::Pkcs8, KeyError::NotEd25519))
     }
 
     /// Reads an Ed25519 key as PKCS#8 version 1 in PEM: one block of `PRIVATE KEY`.
@@ -135,6 +139,7 @@ impl SigningKey {
     ///
     /// # Errors
     ///
+    /// [`KeyError::NotEd25519`] says what else the block is, such as an RSA key;
     /// [`KeyError::Pem`] if the text is no such block, [`KeyError::Pkcs8`] if the block is no such key.
     pub fn from_pkcs8_pem(text: &str) -> Result<Self, KeyError> {
         let mut blocks = pem::Blocks::new(text, pem::PRIVATE);
@@ -347,6 +352,10 @@ impl fmt::Display for KeyError {
             }
             Self::Pkcs8 => f.write_str(
                 "not an Ed25519 private key of 48 bytes in PKCS#8 version 1; `openssl pkey` converts to it",
+            ),
+            Self::NotEd25519(what) => write!(
+                f,
+                "{what}, and no Ed25519 key in PKCS#8; `openssl genpkey -algorithm ed25519` makes one"
             ),
             Self::Pem(what) => write!(f, "PEM text: {what}"),
             Self::JwkSet(what) => write!(f, "JWK set: {what}"),

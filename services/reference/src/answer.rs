@@ -112,14 +112,19 @@ fn locked(retry_at: Option<Timestamp>, now: Timestamp) -> Value {
     })
 }
 
-/// Answers a Send whose SMS the gateway refused, or ("") of which nothing is known.
+/// Answers a Send whose SMS the gateway refused, that reached none, or ("") of which nothing is known.
 pub(crate) fn gateway_failed(status: &str) -> Value {
-    let message = if status.is_empty() {
-        "SMS gateway did not answer"
-    } else {
-        "SMS gateway refused the message"
-    };
-    json!({"status": 502, "message": message, "esms_otp_response_status": status})
+    json!({"status": 502, "message": failure(status), "esms_otp_response_status": status})
+}
+
+/// Says what came of a message that was not sent, by the gateway's status or what stands for it.
+pub(crate) fn failure(status: &str) -> &'static str {
+    match status {
+        "" => "SMS gateway did not answer",
+        "conn" | "tls" => "SMS gateway could not be reached",
+        "none" => "No SMS gateway is set up",
+        _ => "SMS gateway refused the message",
+    }
 }
 
 /// Answers a Verify that was accepted.

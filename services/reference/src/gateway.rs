@@ -30,7 +30,7 @@ const _: Option<&dyn Gateway> = None; // the trait stays usable as an object
 #[non_exhaustive]
 pub struct Reply {
     /// The gateway's own status, "0" for a message that it took; at most five printable characters.
-    /// One that begins with a letter is no gateway's: the message did not reach one.
+    /// "conn" and "tls" are no gateway's: none was reached.
     pub status: String,
     /// What the status means, for the log.
     pub meaning: &'static str,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use otp_engine::store::{Cell, Class, Commit, Error as StoreError, Key, Write};
 use otp_engine::{Engine, Error as EngineError, Store, Timestamp, operation::StoreCheck};
-use otp_engine_postgres::{PostgresOptions, PostgresStore, tokio_postgres};
+use otp_engine_postgres::{OpenError, PostgresOptions, PostgresStore, tokio_postgres};
 use otp_engine_sqlite::SqliteStore;
 
 use crate::config::{GatewayKind, Options};
@@ -130,7 +130,14 @@ pub(crate) fn stores(options: &Options) -> Result<Stores, Error> {
     if let Some(path) = &options.database_password {
         config.password(secrets::password("--database-password", path)?);
     }
-    let fails = |error| Error::new(format!("--database: {}", chain(&error)));
+    let fails = |error: OpenError| {
+        Error::new(if error.is_not_migrated() {
+            "--database: the tables are not there; add --migrate once, as a role that may create tables"
+                .into()
+        } else {
+            format!("--database: {}", chain(&error))
+        })
+    };
     let postgres = PostgresOptions::new().connections(options.max_operations as usize);
     if options.migrate {
         let migrated = postgres.migrate_with(config.clone(), tokio_postgres::NoTls);

@@ -75,12 +75,26 @@ pub(crate) fn retired_keys(path: &Path) -> Result<VerifyingKeys, Error> {
 }
 
 pub(crate) fn credentials(path: &Path) -> Result<Credentials, Error> {
-    json("--gateway-credentials", path)
+    let flag = "--gateway-credentials";
+    let read: Credentials = json(flag, path)?;
+    for (member, text) in [("user", &read.user), ("password", &read.password)] {
+        if text.is_empty() {
+            return Err(Error::file(flag, path, &format!("has an empty {member}")));
+        }
+    }
+    Ok(read)
 }
 
 pub(crate) fn password(flag: &'static str, path: &Path) -> Result<String, Error> {
     let text = read(flag, path)?;
-    Ok(text.trim_end_matches(['\r', '\n']).into())
+    match text.trim_end_matches(['\r', '\n']) {
+        "" => Err(Error::file(
+            flag,
+            path,
+            "is empty; it must hold the password",
+        )),
+        password => Ok(password.into()),
+    }
 }
 
 fn json<T: for<'a> Deserialize<'a>>(flag: &'static str, path: &Path) -> Result<T, Error> {

@@ -34,6 +34,12 @@ pub(crate) enum Reason {
 }
 
 impl OpenError {
+    /// Says whether the schema has no tables yet: `migrate` makes them.
+    #[must_use]
+    pub const fn is_not_migrated(&self) -> bool {
+        matches!(self.0, Reason::NoLayout)
+    }
+
     /// Tells that a transaction could not be begun.
     pub(crate) fn of_transaction(self) -> Self {
         match self.0 {
@@ -85,7 +91,10 @@ impl fmt::Display for OpenError {
                     _ => "which may lose committed answers",
                 })
             }
-            Reason::NoLayout => f.write_str("table otp_cell not found; run migrate()"),
+            Reason::NoLayout => f.write_str(
+                "table otp_cell not found; make it once, as a role that may create tables: \
+                 PostgresStore::migrate(..), or `otp store migrate --database-file FILE`",
+            ),
             Reason::Layout { found, known } => {
                 write!(f, "schema layout {found} is not supported; this version supports {known}")
             }

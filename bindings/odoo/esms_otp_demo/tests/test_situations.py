@@ -102,7 +102,7 @@ class TestSituations(RouteCase):
             refused,
             {
                 "status": 502,
-                "message": "SMS gateway refused the message",
+                "message": "No SMS gateway is set up",
                 "esms_otp_response_status": "none",
             },
         )

@@ -43,10 +43,10 @@ impl<'a> Blocks<'a> {
 
     fn block(&mut self, begun: &str) -> Result<Zeroizing<Vec<u8>>, KeyError> {
         if label(begun, "BEGIN") != Some(self.label) {
-            return Err(if self.label == PUBLIC && begun.contains(PRIVATE) {
-                KeyError::Private
-            } else {
-                KeyError::Pem("block of another kind")
+            return Err(match self.label {
+                PUBLIC if begun.contains(PRIVATE) => KeyError::Private,
+                PUBLIC => KeyError::Pem("block of another kind"),
+                _ => KeyError::NotEd25519(kind_of_label(begun)),
             });
         }
         let mut content = Zeroizing::new(String::with_capacity(MAX_BLOCK));
@@ -79,6 +79,65 @@ impl Iterator for Blocks<'_> {
             }
         }
     }
+}
+
+/// Says what a block is that is no `PRIVATE KEY`, by the line that begins it.
+fn kind_of_label(begun: &str) -> &'static str {
+    match label(begun, "BEGIN").unwrap_or("") {
+        "RSA PRIVATE KEY" => "an RSA key",
+        "EC PRIVATE KEY" | "EC PARAMETERS" => "an EC key",
+        "DSA PRIVATE KEY" | "DSA PARAMETERS" => "a DSA key",
+        "ENCRYPTED PRIVATE KEY" => "a key under a passphrase",
+        "OPENSSH PRIVATE KEY" => "a key in OpenSSH's own format",
+        PUBLIC | "RSA PUBLIC KEY" => "a public key",
+        "CERTIFICATE" | "TRUSTED CERTIFICATE" | "X509 CERTIFICATE" => "a certificate",
+        _ => "a block of another kind",
+    }
+}
+
+/// Says of what kind a private key in PKCS#8 is, if it is one of a kind other than Ed25519.
+pub(super) fn other_kind(der: &[u8]) -> Option<&'static str> {
+    let [info, after] = element(der, 0x30)?;
+    let [_version, rest] = element(info, 0x02)?;
+    let [algorithm, _key] = element(rest, 0x30)?;
+    let [object, _parameters] = element(algorithm, 0x06)?;
+    if !after.is_empty() {
+        return None;
+    }
+    match object {
+        b"\x2b\x65\x70" => None,
+        b"\x2b\x65\x71" => Some("an Ed448 key"),
+        b"\x2b\x65\x6e" => Some("an X25519 key, which signs nothing"),
+        b"\x2b\x65\x6f" => Some("an X448 key, which signs nothing"),
+        b"\x2a\x86\x48\xce\x3d\x02\x01" => Some("an EC key"),
+        b"\x2a\x86\x48\xce\x38\x04\x01" => Some("a DSA key"),
+        b"\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01" | b"\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0a" => {
+            Some("an RSA key")
+        }
+        _ => Some("a key of another algorithm"),
+    }
+}
+
+/// Takes an element of DER with this tag apart: what is in it, and what comes after.
+fn element(der: &[u8], tag: u8) -> Option<[&[u8]; 2]> {
+    let [found, length, rest @ ..] = der else {
+        return None;
+    };
+    let (length, rest) = match length {
+        0x80.. => {
+            let (bytes, rest) = rest.split_at_checked(usize::from(length & 0x7f))?;
+            if bytes.len() > 2 {
+                return None;
+            }
+            let length = bytes
+                .iter()
+                .fold(0, |sum, byte| sum << 8 | usize::from(*byte));
+            (length, rest)
+        }
+        short => (usize::from(*short), rest),
+    };
+    let (inner, after) = rest.split_at_checked(length)?;
+    (*found == tag).then_some([inner, after])
 }
 
 /// Writes a public key as one block.

@@ -1,6 +1,8 @@
 use alloc::string::ToString;
 use alloc::vec::Vec;
 
+use base64ct::Base64;
+
 use super::*;
 
 /// RFC 8037, A.1.
@@ -126,7 +128,7 @@ fn a_private_key_is_read_as_openssl_writes_it() {
         (text.repeat(2), KeyError::Pem("more than one key")),
         (
             text.replace("PRIVATE", "EC PRIVATE"),
-            KeyError::Pem("block of another kind"),
+            KeyError::NotEd25519("an EC key"),
         ),
         (
             text.replace("-----END", "----END"),
@@ -136,12 +138,91 @@ fn a_private_key_is_read_as_openssl_writes_it() {
         ("no key".to_string(), KeyError::None),
         (
             rfc_8037().public_pem().unwrap(),
-            KeyError::Pem("block of another kind"),
+            KeyError::NotEd25519("a public key"),
         ),
     ] {
         let read = SigningKey::from_pkcs8_pem(&wrong);
         assert_eq!(read.unwrap_err(), error, "{wrong}");
     }
+}
+
+/// An RSA key of 512 bits in PKCS#8.
+const RSA: &str = "MIIBVAIBADANBgkqhkiG9w0BAQEFAASCAT4wggE6AgEAAkEAtLsspimy0NghUrU0symun6Cx5yFG6Nqoy2egFEwehOCE/ae5p1rHtCQSz1Vph55d5L4PDLo8Ujlg36p7dQup1wIDAQABAkEAss/RsCDne3urFJKWLoEZ9XNfMMeayb21bXH8Tri1JU74TAoNIzz9hYVXHJ2DTatesP7Ca9skdGDcdcx0hdLH4QIhAN4PuXp8V25ZPlW5FwDjCNo+LDhkJTBySInbLQWCKa/RAiEA0FphUmbw6o2TdhWG1ltBxO9xObPbFrfbtM3yeEn1EScCIBEz3KWNfmRxC3Aun4aVD/mAOYLA11SydcYgMZOsqrgRAiBoPQ97vmzBrFseNN7k13ssH+8xwz3VO977sh2g+L9W+QIgY9tUHXo4nIZBaDNwL/Hqd3b7D0e8GeyJKpjD52mGhb0=";
+
+/// Keys that OpenSSL made, too small to be of use, and labels of others.
+#[test]
+fn a_key_that_is_none_of_ed25519_is_named_and_how_to_make_one() {
+    for (label, block, kind) in [
+        ("PRIVATE KEY", RSA, "an RSA key"),
+        (
+            "PRIVATE KEY",
+            "MIIBUQIBADALBgkqhkiG9w0BAQoEggE9MIIBOQIBAAJBAOuu0ADunR/Oc10Yl6QnA1ZkCH+GW1kivh2KRAvQZUo65bP4Nw5D32tEbow9ZnC32IZCWBYrGz0RrmUVi9KMakUCAwEAAQJAM+V/eeURBjLwpjxHD+djTb+jO2l7beo/kMOkbjGKTEi1mtrLL+w+AzfAbpet3RkVzHy9kkp//KYH1bJzWNg7FQIhAPxT76oxzILBuLaiAb7+OUZWIzbvInBZln4wrNgdF2pzAiEA7xzdP0X0upFIPkS9Cd7Uu+tITVLQW24rQ0wfK60pkmcCIC+YfZqy7gq0E+2PPZkTRyZ3VQklrm9W1sZS1CenxST1AiB9oCydkaOCYdIS5QpspSYflP3nohrV7ovMT7IQwGmXAQIgTNkguZNx0IozWxKs+ShhalTE61hkFGDi2huGV6D6MCA=",
+            "an RSA key",
+        ),
+        (
+            "PRIVATE KEY",
+            "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQg/GvswSJeCw96T16PURgh7ns3oRmbPPxnrrpv5GK5XBuhRANCAAQ7I3E5jKhYM7Q4rSQueqQWgGu1PGAU8XvB+4Hxn7XUX9CxEBAjGpt1WTvzxKV+AuWGJRHj+N59K4vhXmADrItM",
+            "an EC key",
+        ),
+        (
+            "PRIVATE KEY",
+            "MEcCAQAwBQYDK2VxBDsEObw3LV3K81BVenIcnlOMX9oTLq613SEoIVio/oaTNrwPzYUPWOoAr9O6l2181dS01LzekbR+F91yfQ==",
+            "an Ed448 key",
+        ),
+        (
+            "PRIVATE KEY",
+            "MC4CAQAwBQYDK2VuBCIEIEiHWWREH5I79SyYFBQLdOTOsx56Rc2Sfxapm4uBkFp8",
+            "an X25519 key, which signs nothing",
+        ),
+        (
+            "PRIVATE KEY",
+            "MEYCAQAwBQYDK2VvBDoEOERVfMC+x+QcXC4076brIUNNMPFYSYFU/1jB+WiluS0ql9UpdNi7Rcv+Miy7du1/AcK5f+jCTfX8",
+            "an X448 key, which signs nothing",
+        ),
+        (
+            "PRIVATE KEY",
+            "MBMCAQAwBgYEKoUDAgQGBAQBAgME",
+            "a key of another algorithm",
+        ),
+        ("RSA PRIVATE KEY", "MAA=", "an RSA key"),
+        ("DSA PRIVATE KEY", "MAA=", "a DSA key"),
+        ("EC PARAMETERS", "MAA=", "an EC key"),
+        ("ENCRYPTED PRIVATE KEY", "MAA=", "a key under a passphrase"),
+        (
+            "OPENSSH PRIVATE KEY",
+            "MAA=",
+            "a key in OpenSSH's own format",
+        ),
+        ("CERTIFICATE", "MAA=", "a certificate"),
+        ("PGP MESSAGE", "MAA=", "a block of another kind"),
+    ] {
+        let pem = alloc::format!("-----BEGIN {label}-----\n{block}\n-----END {label}-----\n");
+        let error = SigningKey::from_pkcs8_pem(&pem).unwrap_err();
+        assert_eq!(error, KeyError::NotEd25519(kind), "{label} {block}");
+        let told = error.to_string();
+        assert!(told.starts_with(kind), "{told}");
+        assert!(
+            told.contains("openssl genpkey -algorithm ed25519"),
+            "{told}"
+        );
+        assert!(!told.contains("convert"), "{told}");
+    }
+    // What is cut short, or too long, is no key of any kind; a newer form of the right one is told.
+    let block = |bytes: &[u8]| {
+        let text = Base64::encode_string(bytes);
+        SigningKey::from_pkcs8_pem(&alloc::format!(
+            "-----BEGIN PRIVATE KEY-----\n{text}\n-----END PRIVATE KEY-----\n"
+        ))
+        .unwrap_err()
+    };
+    let rsa = Base64::decode_vec(RSA).unwrap();
+    for length in 0..rsa.len() {
+        assert_eq!(block(&rsa[..length]), KeyError::Pkcs8, "{length}");
+    }
+    assert_eq!(block(&[&rsa[..], &[0]].concat()), KeyError::Pkcs8);
+    let mut second = [&pem::PKCS8_PREFIX[..], &base64(SEED)].concat();
+    second[4] = 1; // version 2
+    assert_eq!(block(&second), KeyError::Pkcs8);
 }
 
 #[test]

@@ -111,7 +111,8 @@ impl Service {
             tracing::warn!(
                 status = reply.status,
                 meaning = reply.meaning,
-                "the gateway refused a message"
+                "{}",
+                answer::failure(&reply.status)
             );
             Delivery::Failed(status(&reply.status))
         };

@@ -57,7 +57,10 @@ fn a_refusal_by_http_status_alone_is_one() {
 fn where_nothing_listens_nothing_was_sent() {
     let service = Setup::new().without_gateway().start(&[]);
     let client = service.client();
-    assert_eq!(client.send(&place())["esms_otp_response_status"], "conn");
+    let unreached = json!({
+        "status": 502, "message": "SMS gateway could not be reached", "esms_otp_response_status": "conn",
+    });
+    assert_eq!(client.send(&place()), unreached);
     assert_eq!(client.send(&place())["retry_after"], 10);
 }
 

@@ -181,7 +181,10 @@ fn two_services_on_one_database_are_one() {
 
     let setup = Setup::new();
     let error = setup.open(&flags).unwrap_err().to_string();
-    assert!(error.starts_with("--database: "), "not migrated: {error}");
+    assert!(
+        error.starts_with("--database: the tables are not there; add --migrate"),
+        "{error}"
+    );
     let (folder, clock, esms) = (
         setup.folder.clone(),
         setup.clock.clone(),

@@ -388,6 +388,22 @@ fn what_cannot_start_says_why_and_ends_with_2() {
         error.contains("--gateway-url must be") && !error.contains("hunter2"),
         "{error}"
     );
+    fs::write(&keys, r#"{"user": "u", "password": ""}"#).unwrap();
+    says(demo(&named), "has an empty password");
+    fs::write(&keys, "\n").unwrap();
+    let database = ["--database", "postgres://u@x/y", "--database-password"];
+    let named = [&database[..], &[keys.to_str().unwrap()]].concat();
+    says(demo(&named), "is empty; it must hold the password");
+    fs::write(
+        &keys,
+        "-----BEGIN RSA PRIVATE KEY-----\nMAA=\n-----END RSA PRIVATE KEY-----\n",
+    )
+    .unwrap();
+    let error = demo(&["--signing-key", keys.to_str().unwrap()]);
+    assert!(
+        error.contains("an RSA key, and no Ed25519 key") && error.contains("openssl genpkey"),
+        "{error}"
+    );
 }
 
 /// A folder with the service's own SQLite file and keys, in use by a program that has ended.

@@ -32,6 +32,15 @@ FAILURES = {
     "internal": "Internal error",
 }
 
+# Statuses that are no gateway's: no connection could be made, or the certificate is not trusted.
+UNREACHED = ("conn", "tls")
+# What is said where no gateway has answered.
+_UNSENT = {
+    "": "SMS gateway did not answer",
+    **dict.fromkeys(UNREACHED, "SMS gateway could not be reached"),
+    "none": "No SMS gateway is set up",
+}
+
 Result: TypeAlias = dict[str, Any]
 T = TypeVar("T")
 _Cast: TypeAlias = Callable[[str, object], T]
@@ -109,17 +118,25 @@ def check_body(body: str | bytes) -> None:
         return
 
 
-def params_of(body: str | bytes) -> object:
-    """Return the ``params`` of a body of JSON; None, which no ``parse_*`` takes, where it has none.
+def params_of(body: str | bytes, content_type: str | None) -> object:
+    """Return the ``params`` of a body of JSON, or what is wrong with it: ``parse_*`` raises that.
 
-    For frameworks that read no JSON-RPC. Where a cookie is the login, ask for the content type of
-    JSON first: browsers send other types to any site.
+    For frameworks that read no JSON-RPC. ``content_type`` is the request's header: a browser sends
+    other types to any site, with the cookie that is a login there.
     """
+    kind = (content_type or "").partition(";")[0].strip().lower()
+    if kind not in ("application/json", "application/json-rpc"):
+        return Bad("content-type must be application/json")
     try:
         read = json.loads(body)
     except (ValueError, RecursionError):
-        return None
-    return read.get("params") if isinstance(read, dict) else None
+        read = None
+    # No params at all is an empty object: all of them may stand in the query.
+    return (
+        read.get("params", {})
+        if isinstance(read, dict)
+        else Bad("the body must be JSON, an object with the member params")
+    )
 
 
 def parse_send(params: object, query: Mapping[str, str]) -> SendRequest:
@@ -222,12 +239,9 @@ def refused(refusal: "Refusal", now: datetime) -> Result:
 
 
 def gateway_failed(status: str) -> Result:
-    """Answer a Send whose SMS the gateway refused, or ("") of which nothing is known."""
-    return {
-        "status": 502,
-        "message": "SMS gateway refused the message" if status else "SMS gateway did not answer",
-        "esms_otp_response_status": status,
-    }
+    """Answer a Send whose SMS the gateway refused, that reached none, or ("") nobody knows."""
+    message = _UNSENT.get(status, "SMS gateway refused the message")
+    return {"status": 502, "message": message, "esms_otp_response_status": status}
 
 
 def verified(verdict: "Verdict", *, signature_id: int, redirect_url: str | None) -> Result:
@@ -378,6 +392,8 @@ _MAX_ID = 2**31 - 1  # of an Odoo record
 
 
 def _object(params: object) -> Mapping[str, object]:
+    if isinstance(params, Bad):
+        raise params
     if not isinstance(params, Mapping):
         raise Bad("params must be an object")
     return params

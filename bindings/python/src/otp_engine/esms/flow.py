@@ -238,7 +238,8 @@ class Signing:
             _logger.warning("of a message nothing is known: %s", with_causes(said))
             return
         if not said.ok:
-            _logger.warning("the OTP gateway refused a message: %s", said.meaning)
+            failed = contract.gateway_failed(said.status)["message"]
+            _logger.warning("%s: status %s, %s", failed, said.status, said.meaning)
         with hearing() as events:
             try:
                 with self._open_store(None) as store:

@@ -4,7 +4,8 @@ No decision reads it. A row of a signature stands in the commit that writes its 
 written after the engine's answer, and changes none where it fails.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -148,7 +149,7 @@ class SqlJournal(Journal):
         """Run statements in a transaction; return the first row of the last one that has rows."""
         found, connection = None, self._connect()
         try:
-            with connection.cursor() as cursor:
+            with _naming_what_is_missing(), connection.cursor() as cursor:
                 for sql, values in statements:
                     cursor.execute(sql, values)
                     found = cursor.fetchone() if cursor.description else None
@@ -156,6 +157,22 @@ class SqlJournal(Journal):
         finally:
             connection.close()
         return found
+
+
+@contextmanager
+def _naming_what_is_missing() -> Iterator[None]:
+    """Say of a table that is not there how it is made."""
+    try:
+        yield
+    except Exception as error:
+        # Psycopg 3 calls it otherwise than psycopg 2.
+        if "42P01" in (getattr(error, "sqlstate", None), getattr(error, "pgcode", None)):
+            raise LookupError(
+                "the tables otp_signature and otp_redirect are not in the search_path; make them "
+                "once, as a role that may create tables: python -m otp_engine.esms.setup "
+                '"dbname=NAME" KEYS'
+            ) from error
+        raise
 
 
 class _SqlRow:
@@ -168,7 +185,8 @@ class _SqlRow:
     def __call__(self, cursor: Any, write: otp.Write) -> None:
         jws, _disclosures = signed_record.stored(write.body)
         challenge_id = signed_record.payload(jws)["otp"]["id"]
-        cursor.execute(_SIGNED, [challenge_id, jws, self._image])
+        with _naming_what_is_missing():
+            cursor.execute(_SIGNED, [challenge_id, jws, self._image])
         self.signature_id = cursor.fetchone()[0]
 
 

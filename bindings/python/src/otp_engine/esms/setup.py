@@ -2,12 +2,13 @@
 
 ``python -m otp_engine.esms.setup "dbname=bank" keys`` makes both, as a role that may create tables;
 what is there already is kept, and keys that are not those of the tables are an error. Then
-``read_keys("keys")`` gives an engine its keys.
+``read_keys("keys")`` gives an engine its keys, and ``keys_folder()`` finds the folder by OTP_KEYS.
 """
 
 import argparse
 import base64
 import contextlib
+import hashlib
 import json
 import os
 import secrets
@@ -21,7 +22,7 @@ import otp_engine as otp
 
 from . import journal
 
-KEYS, SIGNING_KEY = "keys.json", "signing.pem"
+KEYS, SIGNING_KEY, RETIRED = "keys.json", "signing.pem", "retired.jwks"
 _PKCS8_V1 = bytes.fromhex("302e020100300506032b657004220420")  # before the seed of an Ed25519 key
 
 
@@ -64,7 +65,57 @@ def read_keys(folder: "str | os.PathLike[str]") -> tuple[otp.KeyRing, otp.Signin
     try:
         return ring, otp.SigningKey.from_pem(_text(place / SIGNING_KEY))
     except (ValueError, otp.OtpError) as error:
-        raise ValueError(f"{place / SIGNING_KEY} is no Ed25519 key ({error})") from None
+        raise ValueError(f"{place / SIGNING_KEY} is no key that signs: {error}") from None
+
+
+def keys_folder(variable: str = "OTP_KEYS") -> Path:
+    """Return the folder that a variable names, once its files were read; a ValueError names both.
+
+    Call this where the server starts, and ``read_keys`` in each process that it forks.
+    """
+    named = os.environ.get(variable)
+    if not named:
+        raise ValueError(f"{variable} is not set; it must name the folder of the key files")
+    try:
+        read_keys(named)
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{variable}: {error}") from None
+    return Path(named)
+
+
+def public_jwks(folder: "str | os.PathLike[str]") -> str:
+    """Return the JWK set to publish: of the key that signs, and of those in ``retired.jwks``.
+
+    That file may be absent; a ValueError names the one that is wrong.
+    """
+    _ring, signing_key = read_keys(folder)
+    place = Path(folder) / RETIRED
+    try:
+        return with_retired(signing_key, _text(place) if place.exists() else None)
+    except ValueError as error:
+        raise ValueError(f"{place} {error}") from None
+
+
+def with_retired(signing_key: otp.SigningKey, retired: str | None) -> str:
+    """Return the JWK set of a key's public half and of those that signed before it.
+
+    ``retired`` is the text of a JWK set; a ValueError says that it is none, and quotes nothing.
+    """
+    keys = json.loads(signing_key.public_jwks)["keys"]
+    if retired is None:
+        return json.dumps({"keys": keys})
+    try:
+        otp.verify_record("", retired)  # of keys that cannot be read it says so before the record
+        others = json.loads(retired)["keys"]
+    except (ValueError, otp.OtpError) as error:
+        raise ValueError(f"is no set of public keys ({error})") from None
+    own = {key["x"] for key in keys}
+    for key in others:
+        # As the engine reads them: what is no Ed25519 key, or has another's name, is none of ours.
+        if key.get("kty") == "OKP" and key.get("crv") == "Ed25519" and key.get("x") not in own:
+            named = {"kid": _thumbprint(key["x"]), **key}
+            keys += [named] if named["kid"] == _thumbprint(key["x"]) else []
+    return json.dumps({"keys": keys})
 
 
 def ring_of(text: str) -> otp.KeyRing:
@@ -138,6 +189,12 @@ def _text(path: Path) -> str:
     except FileNotFoundError as error:
         what = "no such file; python -m otp_engine.esms.setup makes it"
         raise FileNotFoundError(error.errno, what, str(path)) from None
+
+
+def _thumbprint(x: str) -> str:
+    """Return the name of a public key (RFC 7638)."""
+    text = f'{{"crv":"Ed25519","kty":"OKP","x":"{x}"}}'
+    return base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).decode().rstrip("=")
 
 
 def _secret() -> str:

@@ -197,10 +197,10 @@ class Session:
         if self._row(connection, layout.HAS_LAYOUT)[0] == "t":
             found = int(self._row(connection, layout.FIND_LAYOUT)[0])
         if found is None or not layout.is_known(found):
-            raise UnavailableError(wrong_layout(found))
+            raise UnavailableError(self._wrong_layout(connection, found))
         row = self._row(connection, layout.CHECK_TABLE)
         if not row:
-            raise UnavailableError(wrong_layout(None))
+            raise UnavailableError(self._wrong_layout(connection, None))
         for fits, what in zip(
             row,
             (
@@ -270,6 +270,19 @@ class Session:
                 self._is_warned = False  # by a statement of the caller's
         return result
 
+    def _wrong_layout(self, connection: Connection, found: int | None) -> str:
+        """Say what is wrong with a layout; None is that there is none."""
+        if found is not None:
+            return wrong_layout(found)
+        schema = self._settings.schema
+        driver = "psycopg2" if "psycopg2" in type(connection).__module__ else "psycopg"
+        other = "" if schema == "otp_engine" else f', schema="{schema}"'
+        return (
+            f"table otp_cell not found in schema {schema}; make it once, as a role that may create "
+            f"tables: python -c 'import {driver}; from otp_engine.stores.{driver} import migrate; "
+            f'migrate({driver}.connect("dbname=NAME"){other})\''
+        )
+
     def _until(self) -> float:
         return time.monotonic() + self._settings.answer_timeout
 
@@ -292,10 +305,8 @@ def _name(text: bytes) -> bytes:
     return b"otp_engine_" + hashlib.sha256(text).hexdigest()[:24].encode()
 
 
-def wrong_layout(found: int | None) -> str:
-    """Say what is wrong with a layout; None is that there is none."""
-    if found is None:
-        return "table otp_cell not found; run migrate()"
+def wrong_layout(found: int) -> str:
+    """Say that a layout is none that is known here."""
     known = " and ".join(str(it) for it in range(1, layout.NEWEST + 1) if layout.is_known(it))
     return f"schema layout {found} is not supported; this version supports {known}"
 

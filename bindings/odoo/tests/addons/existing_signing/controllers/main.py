@@ -1,5 +1,4 @@
 import hashlib
-import os
 from functools import partial
 
 import otp_engine as otp
@@ -17,6 +16,7 @@ from .old_signatures import old
 
 MESSAGE = otp.MessageTemplate("Your code is #otp#, valid for #duration# minutes.", prefix="RM0.00 ")
 FIELDS = [("loan.application", "client_schedule_esms_otp_signature_ids")]
+KEYS = setup.keys_folder()  # named by OTP_KEYS
 made = otp.PerProcess(dict)  # in each worker: what answers, by database
 
 
@@ -25,7 +25,7 @@ def signing():
     if database not in made():
         how = sql_db.connection_info_for(database)[1]
         connect = partial(psycopg2.connect, connect_timeout=5, **how)
-        ring, signing_key = setup.read_keys(os.environ["OTP_KEYS"])
+        ring, signing_key = setup.read_keys(KEYS)
         engine, store = otp.Engine(ring, signing_key=signing_key), Psycopg2Store(connect)
         engine.check_store(store)  # raises if other keys began the tables
         kept, workers = journal.SqlJournal(connect), tools.config["workers"]
@@ -48,8 +48,7 @@ def case_of(asked):
     return flow.Case(otp.Binding(target=target, content=digest, content_guessable=True, **who))
 
 
-gateway = EsmsGateway(*os.environ["ESMS_GATEWAY"].split(), timeout=10)
-routes = Routes(signing, gateway, MESSAGE, old=old)
+routes = Routes(signing, EsmsGateway.from_environment(), MESSAGE, old=old)
 
 
 class Sign(http.Controller):

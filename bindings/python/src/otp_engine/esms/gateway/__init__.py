@@ -15,8 +15,8 @@ class Timeout(Exception):
 class SendResult:
     """What a gateway answered; ``status`` is its own, "0" for a message that it took.
 
-    A status that begins with a letter is no gateway's: the message did not reach one. It has at
-    most five characters, as the engine keeps them.
+    "conn" and "tls" are no gateway's: none was reached, for want of a connection or of a trusted
+    certificate. A status has at most five characters, as the engine keeps them.
     """
 
     ok: bool

@@ -1,6 +1,7 @@
 """The HTTP API of eSMS Malaysia: one POST, judged by the status in its body."""
 
 import json
+import os
 import ssl
 import time
 from urllib.parse import urlsplit
@@ -48,6 +49,24 @@ class EsmsGateway:
         self._user = user
         self._password = password
         self._timeout = timeout
+
+    @classmethod
+    def from_environment(
+        cls, variable: str = "ESMS_GATEWAY", *, timeout: float = 10.0
+    ) -> "EsmsGateway":
+        """Make one of a variable that holds ``URL user password``, with blanks between them.
+
+        A ValueError names the variable and what is wrong, and quotes nothing of it: call this where
+        the server starts.
+        """
+        words = os.environ.get(variable, "").split()
+        if len(words) != 3:
+            found = f"holds {len(words)} of them" if words else "is not set"
+            raise ValueError(f'{variable} {found}; it must hold three words, "URL user password"')
+        try:
+            return cls(words[0], words[1], words[2], timeout)
+        except ValueError as error:
+            raise ValueError(f"{variable}: {error}") from None
 
     def __repr__(self) -> str:
         return "EsmsGateway(..)"
