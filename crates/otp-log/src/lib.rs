@@ -55,6 +55,7 @@
 //! | the log as static files | [`Resource`], [`Tile`], [`EntryBundle`] | tlog-tiles 0.1.0 |
 //! | time-stamp of a checkpoint | [`timestamp`] | RFC 3161 |
 //! | what `otp-engine` logs of a record | [`Leaf`], [`FieldTag`] | |
+//! | appending from a journal, without a store | [`LogState`], [`Batch`], [`Append`] | |
 //!
 //! # Bounds
 //!
@@ -88,6 +89,7 @@ mod tile;
 pub mod timestamp;
 mod tree;
 mod witness;
+mod writer;
 
 pub use checkpoint::Checkpoint;
 pub use error::{ParseError, ProofError, VerifyError};
@@ -100,6 +102,7 @@ pub use proof::TlogProof;
 pub use tile::{BundleId, EntryBundle, Resource, Tile, TileId};
 pub use tree::{Frontier, Hash, MAX_SIZE, Node, ProofPlan, TreeHead};
 pub use witness::{AddCheckpoint, AnswerError, Cosignature, WitnessAnswer};
+pub use writer::{Append, AppendError, Batch, LANES, LanePart, LogState, MAX_BATCH, lane_of};
 
 /// The README's program compiles.
 #[cfg(doctest)]

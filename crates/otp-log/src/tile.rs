@@ -338,7 +338,7 @@ impl Tile {
 }
 
 /// Computes the root of a perfect subtree over 1, 2, 4, .. hashes.
-fn root(hashes: &[Hash]) -> Hash {
+pub(crate) fn root(hashes: &[Hash]) -> Hash {
     match hashes {
         [] => Hash::EMPTY, // never: a node stands over at least one
         [hash] => *hash,

@@ -9,3 +9,4 @@ mod support;
 mod trees;
 mod vectors;
 mod witnesses;
+mod writer;
