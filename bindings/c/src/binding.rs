@@ -4,7 +4,7 @@ use otp_core::binding::Bound;
 use otp_core::{Binding, ContentDigest, Email, Engine, Mobile, Store};
 
 use crate::engine::{otp_engine, use_engine};
-use crate::guard::{flag, guard, guard_out};
+use crate::guard::{flag, guard, guard_secret_out};
 use crate::handle::{self, Handle};
 use crate::status::{Fault, otp_status};
 use crate::store::{otp_store, use_store};
@@ -134,7 +134,7 @@ pub unsafe extern "C" fn otp_binding_new(
 ) -> otp_status {
     // SAFETY: by this function's contract.
     unsafe {
-        guard_out(binding_out, "binding_out", || {
+        guard_secret_out(binding_out, "binding_out", || {
             let engine = use_engine(engine)?;
             let bound = engine.bind(read_sized(options, "options")?.build()?);
             Ok(handle::give(otp_binding { bound }))

@@ -44,6 +44,24 @@ pub(crate) unsafe fn guard_out<T>(
     })
 }
 
+/// As [`guard_out`], for what is made of hashes that are secret, as [`guard_code`].
+///
+/// # Safety
+///
+/// As [`guard_out`].
+pub(crate) unsafe fn guard_secret_out<T>(
+    out: *mut T,
+    name: &str,
+    call: impl FnOnce() -> Result<T, Fault>,
+) -> otp_status {
+    guard_code(|| {
+        // SAFETY: by this function's contract.
+        let out = unsafe { Out::at(out, name)? };
+        out.write(call()?);
+        Ok(())
+    })
+}
+
 /// As [`guard_out`], for a structure of which the caller has as much as its `struct_size` says.
 ///
 /// # Safety

@@ -2,6 +2,7 @@
 #ifndef _POSIX_C_SOURCE
 #define _POSIX_C_SOURCE 200809L /* mkdtemp, pthread barriers */
 #endif
+#include <malloc.h>
 #include <pthread.h>
 #include <unistd.h>
 
@@ -254,6 +255,88 @@ static void case_510_a_batch_leaves_no_code(otp_store *store) {
     otp_engine_free(engine);
 }
 
+/* Not on the painted stack. */
+static struct {
+    otp_binding_options options;
+    otp_binding *binding;
+    int leaves_a_copy;
+} made;
+
+/* The control: as above, of the first hash of the binding. */
+static void leave_a_part(const unsigned char *part) {
+    volatile unsigned char copy[256];
+    size_t at;
+    for (at = 0; at < sizeof copy; at++) copy[at] = part[at % 16];
+    CHECK(copy[0] == part[0]);
+}
+
+/* Says whether 16 bytes are a part of a hash, and no text, number or address. */
+static int is_random(const unsigned char *part) {
+    size_t at, high = 0, zeros = 0;
+    for (at = 0; at < 16; at++) {
+        high += part[at] >= 0x80;
+        zeros += part[at] == 0;
+    }
+    return high >= 4 && zeros < 2;
+}
+
+static void *called_to_bind(void *argument) {
+    unsigned char here = 0;
+    (void)argument;
+    job.caller = &here;
+    OK(otp_binding_new(job.engine, &made.options, &made.binding));
+    if (made.leaves_a_copy) {
+        const unsigned char *part = (const unsigned char *)made.binding;
+        while (!is_random(part)) part += 4;
+        leave_a_part(part);
+    }
+    pthread_barrier_wait(&job.gate); /* the stack is looked at */
+    pthread_barrier_wait(&job.gate);
+    return NULL;
+}
+
+/* Makes a binding on a painted stack; returns how many parts of its hashes are found below the caller. */
+static unsigned look_at_binding(void) {
+    pthread_t thread;
+    pthread_attr_t attributes;
+    const unsigned char *handle, *place, *first = stack;
+    size_t at, len;
+    unsigned found = 0, parts = 0;
+    memset(stack, PAINT, STACK);
+    CHECK(pthread_barrier_init(&job.gate, NULL, 2) == 0);
+    CHECK(pthread_attr_init(&attributes) == 0);
+    CHECK(pthread_attr_setstack(&attributes, stack, STACK) == 0);
+    CHECK(pthread_create(&thread, &attributes, called_to_bind, NULL) == 0);
+    pthread_barrier_wait(&job.gate);
+    while (*first == PAINT) first++;
+    CHECK((size_t)(job.caller - first) <= WIPED);
+    handle = (const unsigned char *)made.binding;
+    len = malloc_usable_size(made.binding);
+    for (at = 0; at + 16 <= len; at += 4) {
+        if (!is_random(handle + at)) continue;
+        parts++;
+        for (place = first; place + 16 <= job.caller; place++) found += memcmp(place, handle + at, 16) == 0;
+    }
+    CHECK(parts >= 5); /* the digest alone has as many */
+    printf("stack: a binding goes %lu bytes deep\n", (unsigned long)(job.caller - first));
+    pthread_barrier_wait(&job.gate);
+    CHECK(pthread_join(thread, NULL) == 0);
+    CHECK(pthread_attr_destroy(&attributes) == 0);
+    CHECK(pthread_barrier_destroy(&job.gate) == 0);
+    otp_binding_free(made.binding);
+    return found;
+}
+
+/* The digest of a binding is what its codes are made of, and the names of its cells are nobody's either. */
+static void case_611_a_binding_leaves_no_part_of_its_hashes(const otp_engine *engine) {
+    job.engine = engine;
+    made.options = sample_binding();
+    made.leaves_a_copy = 0;
+    CHECK(look_at_binding() == 0);
+    made.leaves_a_copy = 1; /* it must be seen */
+    CHECK(look_at_binding() > 0);
+}
+
 int main(void) {
     char folder[] = "/tmp/otp-stack-XXXXXX", in_folder[64];
     otp_engine *engine = engine_of_ten_digits();
@@ -265,6 +348,7 @@ int main(void) {
     snprintf(in_folder, sizeof in_folder, "%s/codes", folder);
     CHECK(posix_memalign((void **)&stack, 4096, STACK) == 0);
     leaves_no_code("memory", engine, store, WIPED);
+    case_611_a_binding_leaves_no_part_of_its_hashes(engine);
     case_510_a_batch_leaves_no_code(store);
     otp_store_free(store);
     OK(otp_store_sqlite_open(view(in_folder), &store));
