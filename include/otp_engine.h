@@ -2384,7 +2384,7 @@ otp_status otp_engine_issue(const otp_engine *engine,
                             otp_issued *issued_out);
 
 /**
- * Issues a code for each of `count` bindings, at most 65,536.
+ * Issues a code for each of `count` bindings, at most 65,536; where it is 0, arrays may be NULL.
  *
  * Each is an operation of its own: a failure of one undoes no other, and is in the `status` of its
  * item. The items of `issued_out` lie `issued_size` bytes apart, which is `sizeof(otp_issued)`: a
@@ -2591,7 +2591,7 @@ otp_status otp_engine_verify_submission(const otp_engine *engine,
                                         otp_verdict *verdict_out);
 
 /**
- * Judges each of `count` submissions, at most 65,536.
+ * Judges each of `count` submissions, at most 65,536; where it is 0, arrays may be NULL.
  *
  * Each is an operation of its own: a failure of one undoes no other, and is in the `status` of its
  * item. Submissions lie `submission_size` bytes apart, which is `sizeof(otp_submission)`, and verdicts

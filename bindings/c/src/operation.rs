@@ -41,7 +41,7 @@ pub unsafe extern "C" fn otp_engine_issue(
     })
 }
 
-/// Issues a code for each of `count` bindings, at most 65,536.
+/// Issues a code for each of `count` bindings, at most 65,536; where it is 0, arrays may be NULL.
 ///
 /// Each is an operation of its own: a failure of one undoes no other, and is in the `status` of its
 /// item. The items of `issued_out` lie `issued_size` bytes apart, which is `sizeof(otp_issued)`: a
@@ -64,9 +64,12 @@ pub unsafe extern "C" fn otp_engine_issue_many(
 ) -> otp_status {
     // SAFETY: by this function's contract; there are as many items as bindings.
     guard_codes(|| unsafe {
-        let items = Items::lend(issued_out, issued_size, ["issued_out", "issued_size"])?;
         let (engine, store) = (use_engine(engine)?, use_store(store)?);
         check_count(bindings, count, "bindings")?;
+        if count == 0 {
+            return Ok(());
+        }
+        let items = Items::lend(issued_out, issued_size, ["issued_out", "issued_size"])?;
         let (mut places, mut lent) = (Vec::with_capacity(count), Vec::with_capacity(count));
         for at in 0..count {
             match use_binding(bindings.add(at).read(), engine) {

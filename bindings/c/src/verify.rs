@@ -118,7 +118,7 @@ pub unsafe extern "C" fn otp_engine_verify_submission(
     })
 }
 
-/// Judges each of `count` submissions, at most 65,536.
+/// Judges each of `count` submissions, at most 65,536; where it is 0, arrays may be NULL.
 ///
 /// Each is an operation of its own: a failure of one undoes no other, and is in the `status` of its
 /// item. Submissions lie `submission_size` bytes apart, which is `sizeof(otp_submission)`, and verdicts
@@ -143,14 +143,17 @@ pub unsafe extern "C" fn otp_engine_verify_many(
 ) -> otp_status {
     // SAFETY: by this function's contract; there are as many items as submissions.
     guard_codes(|| unsafe {
-        let items = Items::lend(verdicts_out, verdict_size, ["verdicts_out", "verdict_size"])?;
+        let (engine, store) = (use_engine(engine)?, use_store(store)?);
         check_count(submissions, count, "submissions")?;
+        if count == 0 {
+            return Ok(());
+        }
+        let items = Items::lend(verdicts_out, verdict_size, ["verdicts_out", "verdict_size"])?;
         let submissions = Items::lend(
             submissions.cast_mut(),
             submission_size,
             ["submissions", "submission_size"],
         )?;
-        let (engine, store) = (use_engine(engine)?, use_store(store)?);
         let failed = |fault: &Fault| otp_verdict {
             status: fault.status as i32,
             ..otp_verdict::zeroed()

@@ -147,6 +147,21 @@ static void case_294_an_item_size_that_cannot_be_is_refused_and_nothing_happens(
     otp_store_free(store);
 }
 
+/* An empty list of C++ has no address. */
+static void case_612_a_batch_of_none_needs_no_array(void) {
+    otp_engine *engine = sample_engine();
+    otp_store *store = sample_store();
+    OK(otp_engine_issue_many(engine, store, NULL, 0, NULL, sizeof(otp_issued)));
+    OK(otp_engine_verify_many(engine, store, NULL, sizeof(otp_submission), 0, NULL, sizeof(otp_verdict)));
+    STATUS(OTP_STATUS_ARGUMENT, otp_engine_issue_many(NULL, store, NULL, 0, NULL, sizeof(otp_issued)));
+    CHECK(detail_names("engine"));
+    STATUS(OTP_STATUS_ARGUMENT,
+           otp_engine_verify_many(engine, NULL, NULL, sizeof(otp_submission), 0, NULL, sizeof(otp_verdict)));
+    CHECK(detail_names("store"));
+    otp_engine_free(engine);
+    otp_store_free(store);
+}
+
 static void case_294_keys_of_a_ring_lie_as_far_apart_as_the_caller_says(void) {
     static const char first[] = "a code secret of thirty-two bytes", second[] = "another secret of thirty-two byte",
                       index[] = "an index secret of thirty-two b.";
@@ -317,6 +332,7 @@ int main(void) {
     case_294_items_of_a_batch_are_as_large_as_the_caller_says();
     case_294_a_caller_with_smaller_items_is_served();
     case_294_an_item_size_that_cannot_be_is_refused_and_nothing_happens();
+    case_612_a_batch_of_none_needs_no_array();
     case_294_keys_of_a_ring_lie_as_far_apart_as_the_caller_says();
     case_284_a_flag_is_0_or_1_and_a_send_1_to_255();
     case_292_a_challenge_id_that_is_none_is_a_rejection();
