@@ -1,4 +1,4 @@
-//! Shows that the core and what it draws in do without the standard library.
+//! Shows that the core, the log and what they draw in do without the standard library.
 //!
 //! A build for this machine proves little: std is there for any crate that takes it. So a probe
 //! brings a panic handler of its own, which the compiler refuses wherever std is among the crates,
@@ -24,28 +24,33 @@ fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
 /// What the compiler says when there are two panic handlers.
 const REFUSAL: &str = "duplicate lang item `panic_impl`";
 
-/// Builds the core without default features, and probes what came out.
+/// A crate that is built without std, its features without std, and its library.
+const BARE: [(&str, &str, &str); 2] = [
+    (CORE, "async", "libotp_engine.rlib"),
+    ("otp-log", "ml-dsa", "libotp_log.rlib"),
+];
+
+/// Builds the core and the log without default features, and probes what came out.
 pub(crate) fn checks(job: &mut Job<'_>) {
     let (sh, home) = (job.sh(), job.world.own("nostd"));
-    let build = |job: &mut Job<'_>, target: &[&str]| {
-        let features = [
-            "--no-default-features",
-            "--features",
-            "async",
-            "--target-dir",
-        ];
+    let build = |job: &mut Job<'_>, name: &str, features: &str, target: &[&str]| {
         let build = cmd!(
             sh,
-            "cargo build --locked --package {CORE} --lib {features...} {home}"
+            "cargo build --locked --package {name} --lib --no-default-features --features {features}
+             --target-dir {home}"
         );
         job.pass(build.args(target)).map(drop)
     };
-    job.check("the core builds without std", |job| build(job, &[]));
-    job.check("no crate behind it takes std", |job| {
-        let takes = takes_std(job, &home, &home.join("debug/libotp_engine.rlib"))?;
-        ensure!(!takes, "std is among its crates");
-        Ok(())
-    });
+    for (name, features, library) in BARE {
+        job.check(format!("{name} builds without std"), |job| {
+            build(job, name, features, &[])
+        });
+        job.check(format!("no crate behind {name} takes std"), |job| {
+            let takes = takes_std(job, &home, &home.join("debug").join(library))?;
+            ensure!(!takes, "std is among its crates");
+            Ok(())
+        });
+    }
     job.check("the probe sees std where it is taken", |job| {
         control(job, &home)
     });
@@ -56,9 +61,11 @@ pub(crate) fn checks(job: &mut Job<'_>) {
         job.note("no target without std is installed (rustup target add thumbv7em-none-eabi)");
     }
     for target in bare {
-        job.check(format!("the core builds for {target}"), |job| {
-            build(job, &["--target", target])
-        });
+        for (name, features, _) in BARE {
+            job.check(format!("{name} builds for {target}"), |job| {
+                build(job, name, features, &["--target", target])
+            });
+        }
     }
 }
 

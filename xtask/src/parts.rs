@@ -57,7 +57,7 @@ pub(crate) const TEST: &[Part] = &[
     ),
     part(
         "nostd",
-        "the core builds without std, and no crate behind it takes std",
+        "the core and the log build without std, and no crate behind them takes std",
         &[],
         &[Checks(nostd::checks)],
     ),
