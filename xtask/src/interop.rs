@@ -5,6 +5,8 @@
 //! records with the fault that it is there to find. What a tool must not care about, it must let
 //! pass: else it may be refusing for another reason.
 
+mod log;
+
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
@@ -70,6 +72,7 @@ pub(crate) fn checks(job: &mut Job<'_>) {
         }
     }
     demo(job, &home.join("demo"));
+    log::checks(job, &home);
 }
 
 /// Makes records on both sides; ours judges theirs.

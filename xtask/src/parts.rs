@@ -145,8 +145,11 @@ pub(crate) const TEST: &[Part] = &[
     ),
     part(
         "interop",
-        "PyJWT, joserfc, OpenSSL, rfc8785 and sd-jwt read our records, and we read theirs; Pillow opens what images we take",
-        &[Apt("openssl"), Pip("interop")],
+        "PyJWT, joserfc, OpenSSL, rfc8785 and sd-jwt read our records, and we read theirs; Pillow opens what images we take; Go judges the log",
+        &[
+            Apt("openssl golang-go golang-golang-x-mod-dev"),
+            Pip("interop"),
+        ],
         &[Checks(interop::checks)],
     ),
     part(
