@@ -88,6 +88,9 @@ pub enum ChallengeState {
 pub enum DeliveryStatus {
     /// Nothing was reported yet.
     Unreported,
+    /// Nothing was reported yet, and somebody
+    /// [claimed](crate::Engine::claim_send) the send.
+    Claimed,
     /// The gateway took it.
     Sent,
     /// The gateway refused it.
@@ -391,6 +394,7 @@ impl Challenge {
         let from_issue = |at: Timestamp| offset(self.issued_at, at).to_be_bytes();
         let (delivery, mut status) = match self.delivery {
             DeliveryStatus::Unreported => (0, [0; STATUS]),
+            DeliveryStatus::Claimed => (0, CLAIMED),
             DeliveryStatus::Sent => (1, [0; STATUS]),
             DeliveryStatus::Failed(GatewayStatus(status)) => (2, status),
         };
@@ -504,6 +508,7 @@ impl Fields<'_> {
             sends,
             refunds,
             delivery: match delivery {
+                0 if status[0] & CLAIMED[0] != 0 => DeliveryStatus::Claimed,
                 0 => DeliveryStatus::Unreported,
                 1 => DeliveryStatus::Sent,
                 2 => DeliveryStatus::Failed(GatewayStatus(status)),
@@ -541,6 +546,10 @@ const STATUS: usize = 5;
 /// Set in the last byte of a gateway status, which is ASCII: the content is guessable. Readers that
 /// came before this mark take no notice of it.
 const GUESSABLE: u8 = 0x80;
+
+/// Stands for the status where nothing was reported and the send is claimed. Readers that came before
+/// this mark take no notice of it, and write no mark.
+const CLAIMED: [u8; STATUS] = [0x80, 0, 0, 0, 0];
 
 /// The bytes of a challenge.
 const BYTES: usize = 96;
@@ -707,6 +716,33 @@ mod tests {
             assert_eq!(differing, [14]);
             assert_eq!(body[14] ^ before[14], 0x80);
         }
+    }
+
+    #[test]
+    fn case_511_the_mark_of_a_claim_is_one_bit_that_no_earlier_reader_looks_at() {
+        for guessable in [false, true] {
+            let plain = Challenge {
+                guessable,
+                ..pending()
+            };
+            let claimed = Challenge {
+                delivery: DeliveryStatus::Claimed,
+                ..plain.clone()
+            };
+            let (body, before) = (written(&claimed), written(&plain));
+            assert_eq!(Challenge::read(&body).unwrap(), claimed);
+            let differing: Vec<_> = (0..BYTES).filter(|at| body[*at] != before[*at]).collect();
+            assert_eq!(differing, [10]);
+            // Of a send that is not reported, the version before reads no status.
+            assert_eq!((body[9], before[10], body[10]), (0, 0, 0x80));
+        }
+        // Once reported it says nothing more, and a status of the gateway's is ASCII.
+        let mut sent = written(&pending());
+        (sent[9], sent[10]) = (1, 0x80);
+        assert_eq!(
+            Challenge::read(&sent).unwrap().delivery,
+            DeliveryStatus::Sent
+        );
     }
 
     #[test]

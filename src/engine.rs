@@ -15,6 +15,7 @@ use crate::newest::Newest;
 use crate::operation::admit::AdmitPurge;
 use crate::operation::canary::{Act, Canary};
 use crate::operation::cancel::Cancel;
+use crate::operation::claim::ClaimSend;
 use crate::operation::delivery::Report;
 use crate::operation::issue::Issue;
 use crate::operation::reset::{ResetMeter, ResetSlot};
@@ -25,13 +26,13 @@ use crate::operation::verify::Verify;
 use crate::operation::{Context, Operation, Subject};
 use crate::store::{Class, Commit, Store};
 use crate::{
-    Binding, Clock, Error, Issuance, Policy, RandomnessError, RateLimits, Recipient, Rejection,
-    SignatureRecord, SigningKey, Submission, Target, Timestamp, Verdict,
+    Binding, ChallengeId, Clock, Error, Issuance, Policy, RandomnessError, RateLimits, Recipient,
+    Rejection, SignatureRecord, SigningKey, Submission, Target, Timestamp, Verdict,
     evidence::EvidenceFault,
     findings::Finding,
     operation::{
-        CancelOutcome, DeliveryReport, EraseOutcome, EraseRequest, ReportOutcome, ResetOutcome,
-        Status, StoreCheck, UnlockOutcome,
+        CancelOutcome, Claim, DeliveryReport, EraseOutcome, EraseRequest, ReportOutcome,
+        ResetOutcome, Status, StoreCheck, UnlockOutcome,
     },
     policy::Odds,
     record::ChainHead,
@@ -215,8 +216,9 @@ impl Engine {
 
     /// Issues a code for `binding`, or hands out the live one once more.
     ///
-    /// Send the code after this returns, and [report](Self::report_delivery) how that went. Draws
-    /// 16 bytes of randomness, before anything is loaded.
+    /// Send the code after this returns, and [report](Self::report_delivery) how that went; where
+    /// messages wait in a queue, [claim](Self::claim_send) the send then. Draws 16 bytes of
+    /// randomness, before anything is loaded.
     ///
     /// # Errors
     ///
@@ -258,6 +260,57 @@ impl Engine {
             Ok(verify) => self.repeat(store, &verify),
             Err(fault) => self.reject_evidence(submission.binding.binding(), fault),
         }
+    }
+
+    /// Claims a send whose message waited in a queue, and hands its code out: `id` and `send` as
+    /// [`Issued`](crate::Issued) had them. So no code waits anywhere: a queue holds the two, and what
+    /// the binding is made from.
+    ///
+    /// The claim is committed before the code leaves, and a send is claimed once. Whoever dies after it
+    /// leaves a send of which nothing is known, as a time-out of the gateway does, and which is never
+    /// repeated by itself: the next [`issue`](Self::issue) makes another send, with a claim of its own.
+    /// A code leaves only if [`verify`](Self::verify) would take it now, for the binding as it is
+    /// *now*. Attempts, rate limits and cooldown stay as they are; a claimed send takes its
+    /// [report](Self::report_delivery) like any other.
+    ///
+    /// A host claims all sends or none: where it claims, it drops the code that `issue` answers. No
+    /// route of the host leads here: the challenge id is known to the client.
+    ///
+    /// ```
+    /// # use otp_engine::{Binding, Engine, KeyRing, MemoryStore, Mobile, Target};
+    /// use otp_engine::operation::ClaimRefusal;
+    ///
+    /// # let keys = KeyRing::builder().code("a", &[1; 32]).index(&[2; 32]).build()?;
+    /// # let (engine, store) = (Engine::new(keys), MemoryStore::new());
+    /// # let binding = Binding::builder().tenant("acme").purpose("sign").user("7")
+    /// #     .target(Target { model: "m", field: "f", id: "1" })
+    /// #     .recipient(Mobile::parse("60123456789")?).build()?;
+    /// let issued = engine.issue(&store, &binding)?.issued().expect("the first send is within all rate limits");
+    /// let (id, send) = (issued.id, issued.send); // what the queue holds
+    ///
+    /// // In the worker:
+    /// let claimed = engine.claim_send(&store, &binding, id, send)?.claimed().expect("nobody else claims it");
+    /// // ... send `claimed.code` to `claimed.recipient`, then report
+    /// # assert_eq!(claimed.code.as_str(), issued.code.as_str());
+    /// let again = engine.claim_send(&store, &binding, id, send)?;
+    /// assert_eq!(again.refused(), Some(ClaimRefusal::Claimed));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error`]: no code was handed out. After [`store::Error::Unknown`](crate::store::Error) the
+    /// send may be claimed, and then nobody has its code.
+    pub fn claim_send<'b>(
+        &self,
+        store: &dyn Store,
+        binding: impl Into<BindingRef<'b>>,
+        id: ChallengeId,
+        send: u8,
+    ) -> Result<Claim, Error> {
+        self.run(store, |context| {
+            ClaimSend::new(context, binding.into(), id, send)
+        })
     }
 
     /// Calls off the live challenge of `binding`. Attempts, rate limits and cooldown stay.

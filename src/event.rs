@@ -53,6 +53,11 @@ pub enum EventKind {
         /// Which send of this code it is.
         send: u8,
     },
+    /// The code of a send was claimed, and handed out for it.
+    Claimed {
+        /// Which send of this code it is.
+        send: u8,
+    },
     /// No code was issued.
     Refused {
         /// The limit that stood against it.

@@ -15,6 +15,7 @@ use crate::challenge::{Challenge, ChallengeState};
 use crate::keys::KeyRing;
 use crate::meter::Meter;
 use crate::operation::cancel::Cancel;
+use crate::operation::claim::ClaimSend;
 use crate::operation::issue::Issue;
 use crate::operation::verify::Verify;
 use crate::operation::{self, BindingCells, Context, Loaded, Operation};
@@ -24,7 +25,9 @@ use crate::seal::{LoadedCells, Seal, Writes};
 use crate::store::{Cell, Class, Version};
 use crate::{
     Binding, ChallengeId, Issuance, Mobile, Policy, RateLimits, Rejection, Submission, Target,
-    Timestamp, Verdict, operation::CancelOutcome, verdict::RefusalReason,
+    Timestamp, Verdict,
+    operation::{CancelOutcome, Claim, ClaimRefusal},
+    verdict::RefusalReason,
 };
 
 #[test]
@@ -125,6 +128,36 @@ fn six_operations_with_every_reply_lost_keep_all_promises_in_every_interleaving(
     }
 }
 
+/// Two workers of one queue, and whatever ends the code while they run.
+#[test]
+fn case_512_one_send_is_claimed_once_and_never_when_its_code_is_over_in_any_interleaving() {
+    let mut total = Report::default();
+    for rules in [SOUND, TORN, UNSURE] {
+        for resend in [Resend::Same, Resend::Rotate] {
+            for other in [Call::Old, Call::Wrong, Call::Cancel, Call::Issue] {
+                let calls = [Call::Claim, Call::Claim, other];
+                let report = World::new(resend, 4, calls.to_vec()).explore(rules);
+                assert_eq!(report.fault, None, "{resend:?}, {other:?}");
+                total.add(&report);
+            }
+        }
+    }
+    let all = [
+        Call::Claim,
+        Call::Claim,
+        Call::Old,
+        Call::Issue,
+        Call::Cancel,
+    ];
+    for resend in [Resend::Same, Resend::Rotate] {
+        let report = World::new(resend, 3, all.to_vec()).explore(SOUND);
+        assert_eq!(report.fault, None, "{resend:?}");
+        total.add(&report);
+    }
+    assert!(total.claimed > 0 && total.conflicts > 0, "{total:?}");
+    eprintln!("2 claims beside others, 26 complete runs: {total:?}");
+}
+
 /// The same checker must see the two mistakes that it is there for.
 #[test]
 fn a_commit_that_ignores_versions_and_an_answer_before_its_commit_are_both_caught() {
@@ -135,6 +168,10 @@ fn a_commit_that_ignores_versions_and_an_answer_before_its_commit_are_both_caugh
         (guesses, Fault::Uncounted),
         ([Call::Old, Call::Cancel], Fault::AcceptedDead),
         ([Call::Named, Call::Issue], Fault::AcceptedDead),
+        ([Call::Claim, Call::Claim], Fault::ClaimedTwice),
+        ([Call::Claim, Call::Issue], Fault::ClaimedDead),
+        ([Call::Claim, Call::Cancel], Fault::ClaimedDead),
+        ([Call::Claim, Call::Old], Fault::ClaimedDead),
     ] {
         let explore = |rules| World::new(Resend::Rotate, 0, calls.to_vec()).explore(rules);
         let blind = explore(Rules {
@@ -144,7 +181,7 @@ fn a_commit_that_ignores_versions_and_an_answer_before_its_commit_are_both_caugh
         assert!(blind.faults.contains(&fault), "{calls:?}: {blind:?}");
         assert_eq!(explore(SOUND).fault, None, "{calls:?}");
     }
-    for calls in [race, guesses] {
+    for calls in [race, guesses, [Call::Claim, Call::Claim]] {
         let rules = Rules {
             flaw: Flaw::AnswersFirst,
             ..SOUND
@@ -165,6 +202,8 @@ enum Call {
     Wrong,
     Issue,
     Cancel,
+    /// Of the send that is out at the start.
+    Claim,
 }
 
 /// What is planted.
@@ -218,6 +257,9 @@ const UNSURE: Rules = Rules {
 enum Fault {
     AcceptedTwice,
     AcceptedDead,
+    ClaimedTwice,
+    /// After the code was used or called off, or another send took its place.
+    ClaimedDead,
     /// The cells do not count each compared guess.
     Uncounted,
     TooMany,
@@ -240,6 +282,7 @@ enum Answer {
     Refused(Refused),
     Issued(usize),
     Cancelled(usize),
+    Claimed,
 }
 
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -250,6 +293,9 @@ enum Refused {
     Superseded,
     Cooldown,
     NothingLive,
+    /// Of a claim: by somebody else, or for a later send or challenge.
+    Claimed,
+    Overtaken,
 }
 
 /// Version and body of one cell, 0 where there is none; the body by its number in the world.
@@ -288,6 +334,10 @@ struct Tally {
     accepted: [u8; 2],
     dead: [bool; 2],
     cancelled: bool,
+    claimed: u8,
+    released_claimed: u8,
+    /// Another send was committed after the one that is out at the start.
+    overtaken: bool,
     /// Wrong guesses since the last success, and since ever.
     wrong: u8,
     wrong_ever: u8,
@@ -315,7 +365,16 @@ impl Tally {
                 self.wrong += 1;
                 self.wrong_ever += 1;
             }
-            Answer::Issued(which) => self.dead[OLD] |= which == NEW,
+            Answer::Issued(which) => {
+                self.dead[OLD] |= which == NEW;
+                self.overtaken = true;
+            }
+            Answer::Claimed => {
+                self.claimed += 1;
+                if self.dead[OLD] || self.overtaken || self.accepted[OLD] > 0 {
+                    self.fault = Some(Fault::ClaimedDead);
+                }
+            }
             Answer::Cancelled(which) => {
                 self.dead[which] = true;
                 self.cancelled = true;
@@ -327,11 +386,14 @@ impl Tally {
     fn release(&mut self, answer: Answer) {
         self.released_accepted += u8::from(matches!(answer, Answer::Accepted(_)));
         self.released_compared += u8::from(matches!(answer, Answer::Accepted(_) | Answer::Wrong));
+        self.released_claimed += u8::from(answer == Answer::Claimed);
         let true_of_cells = match answer {
             Answer::Refused(Refused::AlreadyUsed) => self.accepted != [0, 0],
             Answer::Refused(Refused::Exhausted) => self.wrong >= MAX_ATTEMPTS,
             Answer::Refused(Refused::Cancelled) => self.cancelled,
             Answer::Refused(Refused::Superseded) => self.dead[OLD],
+            Answer::Refused(Refused::Claimed) => self.claimed > 0,
+            Answer::Refused(Refused::Overtaken) => self.overtaken,
             _ => true,
         };
         if !true_of_cells {
@@ -356,6 +418,7 @@ struct Report {
     exhausted: usize,
     superseded: usize,
     cancelled: usize,
+    claimed: usize,
     fault: Option<Fault>,
     faults: HashSet<Fault>,
 }
@@ -369,6 +432,7 @@ impl Report {
         self.exhausted += other.exhausted;
         self.superseded += other.superseded;
         self.cancelled += other.cancelled;
+        self.claimed += other.claimed;
     }
 }
 
@@ -536,6 +600,30 @@ impl World {
                     CancelOutcome::NothingLive => Answer::Refused(Refused::NothingLive),
                 },
             ),
+            Call::Claim => {
+                let claim = ClaimSend {
+                    target: self.target(),
+                    id: id(OLD),
+                    send: 1,
+                };
+                self.run(&claim, cells, now, |claim| match claim {
+                    Claim::Claimed(issued) => {
+                        assert_eq!(issued.code.as_str(), old);
+                        Answer::Claimed
+                    }
+                    Claim::Refused(ClaimRefusal::Claimed) => Answer::Refused(Refused::Claimed),
+                    Claim::Refused(ClaimRefusal::Rejected(rejection)) => {
+                        Answer::Refused(match rejection {
+                            Rejection::AlreadyUsed => Refused::AlreadyUsed,
+                            Rejection::Exhausted { .. } => Refused::Exhausted,
+                            Rejection::Cancelled => Refused::Cancelled,
+                            Rejection::Superseded => Refused::Overtaken,
+                            other => panic!("{other:?}"),
+                        })
+                    }
+                    Claim::Refused(other) => panic!("{other:?}"),
+                })
+            }
             guess => {
                 let mut submission = Submission::new(&self.binding, text);
                 if guess == Call::Named {
@@ -618,6 +706,9 @@ impl World {
                 accepted: [0, 0],
                 dead: [false, false],
                 cancelled: false,
+                claimed: 0,
+                released_claimed: 0,
+                overtaken: false,
                 wrong: self.spent,
                 wrong_ever: self.spent,
                 compared: 0,
@@ -707,10 +798,10 @@ impl World {
         };
         match step {
             Step::Loading(count, mut loaded) => {
-                let cells = if self.calls[at] == Call::Cancel {
-                    1
-                } else {
-                    CELLS
+                let cells = match self.calls[at] {
+                    Call::Cancel => 1,
+                    Call::Claim => 2,
+                    _ => CELLS,
                 };
                 let end = if rules.load == Load::AtOnce {
                     cells
@@ -790,6 +881,11 @@ impl World {
                 tally.released_compared > tally.compared,
                 Fault::AnsweredUncommitted,
             ),
+            (
+                tally.released_claimed > tally.claimed,
+                Fault::AnsweredUncommitted,
+            ),
+            (tally.claimed > 1, Fault::ClaimedTwice),
             (tally.wrong > MAX_ATTEMPTS, Fault::TooMany),
             (!counted, Fault::Uncounted),
         ];
@@ -806,6 +902,7 @@ impl World {
         report.exhausted += usize::from(slot.state == ChallengeState::Exhausted);
         report.superseded += usize::from(tally.dead[OLD] && slot.id == id(NEW));
         report.cancelled += usize::from(tally.cancelled);
+        report.claimed += usize::from(tally.claimed > 0);
         let guesses_only = self
             .calls
             .iter()

@@ -10,13 +10,14 @@ use crate::meter::Meter;
 use crate::seal::{LoadedCell, LoadedCells, Writes};
 use crate::store::{Class, Key, Kind};
 use crate::{
-    Binding, ChallengeId, Error, Policy, RateLimits, Recipient, SigningKey, Timestamp,
-    policy::ContentRule,
+    Binding, ChallengeId, Error, Issued, Policy, RateLimits, Recipient, Rejection, SigningKey,
+    Timestamp, policy::ContentRule,
 };
 
 pub(crate) mod admit;
 pub(crate) mod canary;
 pub(crate) mod cancel;
+pub(crate) mod claim;
 pub(crate) mod delivery;
 pub(crate) mod issue;
 pub(crate) mod oath;
@@ -29,6 +30,7 @@ pub(crate) mod verify;
 
 pub use canary::StoreCheck;
 pub use cancel::CancelOutcome;
+pub use claim::{Claim, ClaimRefusal};
 pub use delivery::{Delivery, DeliveryReport, ReportOutcome};
 pub use reset::ResetOutcome;
 pub use reset_device::DeviceReset;
@@ -287,10 +289,61 @@ impl<'a> BindingCells<'a> {
         &self.keys
     }
 
+    /// Returns why no guess may be compared with the slot's challenge, if so; `id` is the one that is
+    /// meant, where it is said.
+    pub(crate) fn closed(
+        &self,
+        context: &Context<'_>,
+        challenge: &Challenge,
+        id: Option<ChallengeId>,
+        user: &Meter,
+        now: Timestamp,
+    ) -> Result<Option<Rejection>, Error> {
+        if !self.digest().has_tag(&challenge.tag) {
+            return Ok(Some(Rejection::Mismatch));
+        }
+        if id.is_some_and(|id| id != challenge.id) {
+            return Ok(Some(Rejection::Superseded));
+        }
+        if challenge.is_ahead_of(now) {
+            return Err(Error::Clock);
+        }
+        if let Some(rejection) = challenge.closed(context.policy, now) {
+            return Ok(Some(rejection));
+        }
+        if challenge.epoch != context.keys.epoch() {
+            return Ok(Some(Rejection::Unknown));
+        }
+        if !context.keys.holds(challenge.kid, challenge.issued_at) {
+            return Err(Error::UnknownKey);
+        }
+        let lock = user.lock(context.rate_limits, now);
+        Ok(lock.map(|retry_at| Rejection::Locked { retry_at }))
+    }
+
     /// Returns where the chain head stands, if it is named.
     pub(crate) fn chain_head(&self) -> Option<usize> {
         let last = self.keys.len() - 1;
         self.has_chain_head.then_some(last)
+    }
+}
+
+/// Makes the code of the latest send, with all that its message needs.
+pub(crate) fn hand_out(
+    context: &Context<'_>,
+    target: &BindingCells<'_>,
+    challenge: &Challenge,
+    now: Timestamp,
+) -> Issued {
+    let (digest, kind) = (target.digest(), challenge.limits.kind);
+    Issued {
+        id: challenge.id,
+        code: context.keys.code(challenge.kid, challenge.id, digest, kind),
+        issued_at: challenge.issued_at,
+        expires_at: challenge.expires_at(),
+        recipient: target.binding.recipient().clone(),
+        send: challenge.sends,
+        valid_for: challenge.expires_at().saturating_since(now),
     }
 }
 

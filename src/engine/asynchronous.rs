@@ -13,6 +13,7 @@ use crate::binding::BindingRef;
 use crate::operation::Operation;
 use crate::operation::canary::{Act, Canary};
 use crate::operation::cancel::Cancel;
+use crate::operation::claim::ClaimSend;
 use crate::operation::delivery::Report;
 use crate::operation::reset::{ResetMeter, ResetSlot};
 use crate::operation::signatures::{Erase, ReadChainHead};
@@ -20,11 +21,11 @@ use crate::operation::status::ReadStatus;
 use crate::operation::unlock::Unlock;
 use crate::store::Commit;
 use crate::{
-    AsyncStore, Error, Issuance, Policy, Recipient, SignatureRecord, Submission, Target, Timestamp,
-    Verdict,
+    AsyncStore, ChallengeId, Error, Issuance, Policy, Recipient, SignatureRecord, Submission,
+    Target, Timestamp, Verdict,
     operation::{
-        CancelOutcome, DeliveryReport, EraseOutcome, EraseRequest, ReportOutcome, ResetOutcome,
-        Status, StoreCheck, UnlockOutcome,
+        CancelOutcome, Claim, DeliveryReport, EraseOutcome, EraseRequest, ReportOutcome,
+        ResetOutcome, Status, StoreCheck, UnlockOutcome,
     },
     record::ChainHead,
 };
@@ -137,6 +138,10 @@ impl AsyncEngine {
         /// Calls off the live challenge of `binding`.
         cancel<'b>(binding: impl Into<BindingRef<'b>>) -> CancelOutcome =
             |context| Cancel::new(context, binding.into());
+
+        /// Claims a send whose message waited in a queue, and hands its code out.
+        claim_send<'b>(binding: impl Into<BindingRef<'b>>, id: ChallengeId, send: u8) -> Claim =
+            |context| ClaimSend::new(context, binding.into(), id, send);
 
         /// Records what the SMS or mail gateway said of one send.
         report_delivery<'b>(binding: impl Into<BindingRef<'b>>, report: DeliveryReport) -> ReportOutcome =

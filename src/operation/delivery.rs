@@ -105,7 +105,10 @@ impl Operation for Report<'_> {
             challenge.id == self.report.id
                 && self.target.digest().has_tag(&challenge.tag)
                 && challenge.sends == self.report.send
-                && challenge.delivery == DeliveryStatus::Unreported
+                && matches!(
+                    challenge.delivery,
+                    DeliveryStatus::Unreported | DeliveryStatus::Claimed
+                )
         };
         let Some(challenge) = challenge.as_mut().filter(fits) else {
             if let Some(challenge) = challenge.as_ref().filter(|_| over) {

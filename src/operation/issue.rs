@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use super::{
     BindingCells, Context, Decided, Decision, Loaded, Operation, RECIPIENT, SLOT, Subject, USER,
-    put_slot,
+    hand_out, put_slot,
 };
 use crate::binding::BindingRef;
 use crate::challenge::{Challenge, Limits};
@@ -13,7 +13,7 @@ use crate::meter::Meter;
 use crate::seal::Writes;
 use crate::store::Key;
 use crate::{
-    ChallengeId, Error, Issuance, Issued, Policy, Refusal, Timestamp, policy::Resend,
+    ChallengeId, Error, Issuance, Policy, Refusal, Timestamp, policy::Resend,
     verdict::RefusalReason,
 };
 
@@ -120,20 +120,8 @@ impl Operation for Issue<'_> {
             },
             None => EventKind::Issued,
         };
-        let kind = challenge.limits.kind;
-        let answer = Issuance::Issued(Issued {
-            id: challenge.id,
-            code: context
-                .keys
-                .code(challenge.kid, challenge.id, self.target.digest(), kind),
-            issued_at: challenge.issued_at,
-            expires_at: challenge.expires_at(),
-            recipient: self.target.binding.recipient().clone(),
-            send: challenge.sends,
-            valid_for: challenge.expires_at().saturating_since(now),
-        });
         Ok(Decision {
-            answer,
+            answer: Issuance::Issued(hand_out(context, &self.target, &challenge, now)),
             events: event.into(),
             id: Some(challenge.id),
         })

@@ -379,7 +379,7 @@ impl Verify<'_> {
         }
     }
 
-    /// Returns why no guess may be compared with the slot's challenge, if so.
+    /// Returns why this guess may not be compared with the slot's challenge, if so.
     fn closed(
         &self,
         context: &Context<'_>,
@@ -387,26 +387,9 @@ impl Verify<'_> {
         user: &Meter,
         now: Timestamp,
     ) -> Result<Option<Rejection>, Error> {
-        if !self.target.digest().has_tag(&challenge.tag) {
-            return Ok(Some(Rejection::Mismatch));
-        }
-        if self.submission.id.is_some_and(|id| id != challenge.id) {
-            return Ok(Some(Rejection::Superseded));
-        }
-        if challenge.is_ahead_of(now) {
-            return Err(Error::Clock);
-        }
-        if let Some(rejection) = challenge.closed(context.policy, now) {
+        let id = self.submission.id;
+        if let Some(rejection) = self.target.closed(context, challenge, id, user, now)? {
             return Ok(Some(rejection));
-        }
-        if challenge.epoch != context.keys.epoch() {
-            return Ok(Some(Rejection::Unknown));
-        }
-        if !context.keys.holds(challenge.kid, challenge.issued_at) {
-            return Err(Error::UnknownKey);
-        }
-        if let Some(retry_at) = user.lock(context.rate_limits, now) {
-            return Ok(Some(Rejection::Locked { retry_at }));
         }
         // What was required when the code was issued, on top of what this policy requires.
         let missing = challenge.limits.evidence.missing_from(self.evidence.pieces);

@@ -37,6 +37,12 @@ fn play<'b>(
     let (id, send) = (issued.id, issued.send);
     let delivery = Delivery::Sent;
     let report = DeliveryReport { id, send, delivery };
+    tell!(
+        engine
+            .claim_send(&store, binding, id, send)
+            .unwrap()
+            .refused()
+    );
     tell!(engine.report_delivery(&store, binding, report));
     tell!(engine.verify(&store, Submission::new(binding, "000000")));
     tell!(engine.status(&store, binding));
@@ -97,7 +103,7 @@ fn case_450_a_binding_that_another_key_ring_bound_is_refused_and_nothing_is_writ
     .unwrap();
     let devices = [Device::hotp(&token, 5)];
     let code = token.at(0);
-    let refused: [Result<(), Error>; 7] = [
+    let refused: [Result<(), Error>; 8] = [
         engine.issue(store, foreign).map(drop),
         engine
             .verify(store, Submission::new(foreign, "123456"))
@@ -106,6 +112,7 @@ fn case_450_a_binding_that_another_key_ring_bound_is_refused_and_nothing_is_writ
         engine.cancel(store, foreign).map(drop),
         engine.reset_slot(store, foreign, "by test").map(drop),
         engine.report_delivery(store, foreign, report).map(drop),
+        engine.claim_send(store, foreign, report.id, 1).map(drop),
         engine
             .verify_devices(store, foreign, &devices, code.as_str())
             .map(drop),

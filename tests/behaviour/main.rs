@@ -8,6 +8,7 @@ mod batches;
 mod binding;
 mod bound;
 mod canary;
+mod claim;
 mod client_text;
 mod clock;
 mod oath;

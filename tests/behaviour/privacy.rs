@@ -83,6 +83,14 @@ fn play(code_secret: &[u8]) -> (Vec<Vec<u8>>, String, Code) {
         let verdict = host.engine.verify(&store, submission).unwrap();
         show += &format!("{submission:?} {verdict:?}\n");
     }
+    let other = parts().target(record("16")).build().unwrap();
+    let queued = host.engine.issue(&store, &other).unwrap();
+    let queued = queued.issued().unwrap();
+    let claim = host
+        .engine
+        .claim_send(&store, &other, queued.id, queued.send)
+        .unwrap();
+    assert!(claim.claimed().is_some());
     let report = host.engine.report_delivery(
         &store,
         &binding,
@@ -97,8 +105,6 @@ fn play(code_secret: &[u8]) -> (Vec<Vec<u8>>, String, Code) {
         host.engine,
         host.engine.status(&store, &binding)
     );
-    let other = parts().target(record("16")).build().unwrap();
-    let _ = host.engine.issue(&store, &other).unwrap();
     host.clock.set(at(-100));
     show += &format!(
         "{:?} {}\n",

@@ -36,6 +36,7 @@ fn all_futures_are_send<S: AsyncStore>(engine: &AsyncEngine, store: &S, binding:
     is_send(engine.verify(store, Submission::new(binding, "123456")));
     is_send(engine.cancel(store, binding));
     let id = ChallengeId::from_bytes([0; 16]);
+    is_send(engine.claim_send(store, binding, id, 1));
     is_send(engine.report_delivery(
         store,
         binding,

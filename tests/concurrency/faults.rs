@@ -10,7 +10,7 @@ use otp_engine::{
     Binding, Clock, Engine, Error, Issuance, MemoryStore, RandomnessError, Rejection, Store,
     Submission, Timestamp,
     challenge::GatewayStatus,
-    operation::{Delivery, DeliveryReport, UnlockOutcome},
+    operation::{Claim, Delivery, DeliveryReport, UnlockOutcome},
     verdict::RefusalReason,
 };
 
@@ -26,6 +26,7 @@ use crate::support::vault::{Rows, Vault};
 enum Step {
     Issue,
     Refused,
+    Claim,
     Failed,
     Wrong,
     Right,
@@ -37,6 +38,7 @@ enum Step {
 const SCRIPTS: [&[Step]; 2] = [
     &[
         Step::Issue,
+        Step::Claim,
         Step::Failed,
         Step::Wrong,
         Step::Status,
@@ -103,6 +105,16 @@ impl<'a> Play<'a> {
                     refusal.id.is_some()
                 )),
             },
+            Step::Claim => {
+                let (id, send) = (self.id.unwrap(), self.send);
+                Ok(match engine.claim_send(store, binding, id, send)? {
+                    Claim::Claimed(issued) => {
+                        assert_eq!(issued.code.as_str(), self.code);
+                        format!("claimed {}", issued.send)
+                    }
+                    Claim::Refused(refusal) => format!("{refusal:?} before"),
+                })
+            }
             Step::Failed => {
                 let delivery = Delivery::Failed(GatewayStatus::parse("6").unwrap());
                 let reported = engine.report_delivery(
@@ -226,6 +238,7 @@ fn case_21_whichever_call_of_the_store_fails_nothing_leaves_and_the_next_call_te
                     // The commit had happened: the next call finds it.
                     let truth = match step {
                         Step::Issue => "Cooldown, live: true",
+                        Step::Claim => "Claimed before",
                         Step::Failed => "Ignored",
                         Step::Wrong => "Wrong(3)",
                         Step::Right => "AlreadyUsed",
@@ -249,7 +262,7 @@ fn case_21_whichever_call_of_the_store_fails_nothing_leaves_and_the_next_call_te
     }
     assert_eq!(
         truths.len(),
-        6,
+        7,
         "each step that commits has a truth to tell: {truths:?}"
     );
     eprintln!("{faults} faults: each call of the store in two scripts, failing in four ways");
@@ -376,6 +389,10 @@ fn all_operations(
         ("wrong", verify(&beside(&play.code))),
         ("malformed", verify("12")),
         ("issue", engine.issue(store, binding).map(drop)),
+        (
+            "claim",
+            engine.claim_send(store, binding, id, send).map(drop),
+        ),
         (
             "report",
             engine
@@ -617,11 +634,13 @@ fn an_event_is_heard_after_its_commit() {
     assert_eq!(*seen.lock().unwrap(), [1, 2, 3]);
 }
 
-/// Which operations read a cell of a kind: an unlock reads one meter, a cancel the slot alone.
+/// Which operations read a cell of a kind: an unlock reads one meter, a claim the slot and the same
+/// meter, a cancel the slot alone.
 fn reads(operation: &str, kind: Kind, user_meter: bool) -> bool {
     match operation {
         "cancel" => kind == Kind::Slot,
         "unlock" => user_meter,
+        "claim" => kind == Kind::Slot || user_meter,
         _ => true,
     }
 }

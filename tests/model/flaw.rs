@@ -63,6 +63,15 @@ pub(crate) enum Flaw {
     ResetUnusesTheCode,
     ResetKeepsTheAttempts,
     ResetKeepsTheSends,
+    ClaimedTwice,
+    ReportedIsClaimed,
+    OldSendClaimed,
+    LockedUserIsClaimed,
+    ResendKeepsTheClaim,
+    ClaimedTakesNoReport,
+    ClaimCostsASend,
+    ClaimStartsACooldown,
+    ClaimKeepsNoExpiry,
 }
 
 impl Flaw {
@@ -126,5 +135,14 @@ impl Flaw {
         Self::ResetUnusesTheCode,
         Self::ResetKeepsTheAttempts,
         Self::ResetKeepsTheSends,
+        Self::ClaimedTwice,
+        Self::ReportedIsClaimed,
+        Self::OldSendClaimed,
+        Self::LockedUserIsClaimed,
+        Self::ResendKeepsTheClaim,
+        Self::ClaimedTakesNoReport,
+        Self::ClaimCostsASend,
+        Self::ClaimStartsACooldown,
+        Self::ClaimKeepsNoExpiry,
     ];
 }

@@ -11,6 +11,7 @@ use crate::steps::RINGS;
 use crate::terms::{Asked, DAY, Fault, HOUR, Id, Limits, SlotName, Who};
 
 mod beside;
+mod claim;
 mod issue;
 mod lifting;
 mod verify;

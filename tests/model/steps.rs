@@ -21,6 +21,7 @@ pub(crate) enum Step {
     Verify(Ask, Entry, Named),
     Cancel(Ask),
     Report(Ask, Sent, Told),
+    Claim(Ask, Sent),
     Status(Ask),
     Unlock(Who),
     Reset(Who, Lifted),
@@ -54,6 +55,7 @@ impl Step {
             | Self::Verify(ask, ..)
             | Self::Cancel(ask)
             | Self::Report(ask, ..)
+            | Self::Claim(ask, _)
             | Self::Status(ask)
             | Self::Burst(ask, ..)
             | Self::Siege(ask, ..)
@@ -108,7 +110,7 @@ pub(crate) enum Lifted {
     User,
 }
 
-/// Which challenge id is named beside the code, or reported on.
+/// Which challenge id is named beside the code, reported on, or claimed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Named {
     None,
@@ -117,7 +119,7 @@ pub(crate) enum Named {
     NeverIssued,
 }
 
-/// Which send is reported on.
+/// Which send is reported on, or claimed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sent {
     pub(crate) named: Named,
@@ -184,6 +186,7 @@ fn step() -> impl Strategy<Value = Step> {
         300 => (ask(), entry(), named()).prop_map(|(ask, entry, named)| Step::Verify(ask, entry, named)),
         220 => moves().prop_map(Step::Clock),
         90 => (ask(), sent(), told()).prop_map(|(ask, sent, told)| Step::Report(ask, sent, told)),
+        50 => (ask(), sent()).prop_map(|(ask, sent)| Step::Claim(ask, sent)),
         60 => ask().prop_map(Step::Status),
         40 => ask().prop_map(Step::Cancel),
         40 => (-1_i64..=0).prop_map(Step::KeepPromise),

@@ -3,7 +3,7 @@
 use otp_engine::{
     Rejection,
     challenge::{ChallengeState, DeliveryStatus},
-    operation::Lock,
+    operation::{ClaimRefusal, Lock},
     verdict::RefusalReason,
 };
 
@@ -94,6 +94,19 @@ pub(crate) enum Issuance {
         retry_at: Option<i64>,
         id: Option<Id>,
     },
+}
+
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Claim {
+    Claimed {
+        id: Id,
+        code: String,
+        issued_at: i64,
+        expires_at: i64,
+        send: u8,
+        valid_for: i64,
+    },
+    Refused(ClaimRefusal),
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

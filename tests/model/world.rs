@@ -48,6 +48,7 @@ pub(crate) struct World<'a> {
     now: i64,
     seen: HashMap<SlotName, Seen>,
     accepted: HashSet<Id>,
+    claimed: HashSet<(Id, u8)>,
     promise: Option<(Ask, usize, i64)>,
     tally: &'a mut Tally,
     /// What was asked and answered, for a history that is to be read.
@@ -87,6 +88,7 @@ impl<'a> World<'a> {
             now: history.start,
             seen: HashMap::new(),
             accepted: HashSet::new(),
+            claimed: HashSet::new(),
             promise: None,
             tally,
             trace: None,
@@ -104,6 +106,7 @@ impl<'a> World<'a> {
             Step::Verify(ask, entry, named) => self.verify(*ask, entry, *named),
             Step::Cancel(ask) => self.cancel(*ask),
             Step::Report(ask, sent, told) => self.report(*ask, *sent, *told),
+            Step::Claim(ask, sent) => self.claim(*ask, *sent),
             Step::Status(ask) => self.status(*ask),
             Step::Unlock(who) => self.unlock(*who),
             Step::Reset(who, lifted) => self.reset(*who, *lifted),

@@ -174,6 +174,7 @@ fn name(what: EventKind) -> &'static str {
     match what {
         EventKind::Issued => "issued",
         EventKind::SentAgain { .. } => "sent_again",
+        EventKind::Claimed { .. } => "claimed",
         EventKind::Refused { reason } => match reason {
             RefusalReason::Cooldown => "refused_cooldown",
             RefusalReason::SendLimit => "refused_send_limit",

@@ -13,7 +13,7 @@ use otp_engine::{
     AsyncEngine, AsyncStore, Binding, ChallengeId, Engine, Error, Event, Evidence, Issuance,
     ManualClock, RateLimits, SigningKey, Store, Submission, Timestamp,
     challenge::GatewayStatus,
-    operation::{Delivery, DeliveryReport, DeviceReset, EraseRequest},
+    operation::{Claim, Delivery, DeliveryReport, DeviceReset, EraseRequest},
     record::RecordDetail,
 };
 
@@ -25,6 +25,7 @@ pub(crate) enum Call {
     Issue,
     Verify(EnteredCode),
     Cancel,
+    Claim,
     Report(Gateway),
     Status,
     Unlock,
@@ -225,6 +226,15 @@ macro_rules! answer {
                 format!("{:?}", engine.verify(store, submission)$(.$await)??)
             }
             Call::Cancel => format!("{:?}", engine.cancel(store, &binding)$(.$await)??),
+            Call::Claim => {
+                let claim = engine.claim_send(store, &binding, sent.id, sent.send)$(.$await)??;
+                match claim {
+                    Claim::Claimed(issued) => {
+                        format!("{}, send {}: {}", issued.id, issued.send, issued.code.as_str())
+                    }
+                    Claim::Refused(refusal) => format!("{refusal:?}"),
+                }
+            }
             Call::Report(gateway) => {
                 let delivery = match gateway {
                     Gateway::Took => Delivery::Sent,

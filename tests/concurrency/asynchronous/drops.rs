@@ -344,6 +344,10 @@ const CASES: &[Case] = &[
     },
     Case {
         first: ISSUED,
+        call: Call::Claim,
+    },
+    Case {
+        first: ISSUED,
         call: Call::Report(Gateway::Took),
     },
     Case {

@@ -172,7 +172,7 @@ fn call_drops_by_chance(call: Call) -> bool {
 }
 
 fn any_call(random: &mut Random) -> Call {
-    match random.below(51) {
+    match random.below(53) {
         0..8 => Call::Issue,
         8..12 => Call::Verify(EnteredCode::Right),
         12..16 => Call::Verify(EnteredCode::Wrong),
@@ -200,6 +200,7 @@ fn any_call(random: &mut Random) -> Call {
         45 => Call::ResetUser,
         47 => Call::ResetDevice,
         48..51 => Call::Devices(any_device(random)),
+        51..53 => Call::Claim,
         46 => Call::PurgeConfirmed(random.below(4)),
         _ => Call::Ocra(any_device(random)),
     }

@@ -96,6 +96,7 @@ const SCRIPT: &[(Call, (usize, usize))] = &[
     (Call::Verify(EnteredCode::Malformed), (1, 1)),
     (Call::Verify(EnteredCode::Unfit), (0, 0)),
     (Call::Cancel, (1, 1)),
+    (Call::Claim, (1, 1)),
     (Call::Report(Gateway::Took), (1, 1)),
     (Call::Report(Gateway::Refused), (1, 1)),
     (Call::Status, (1, 0)),

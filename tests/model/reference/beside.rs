@@ -39,6 +39,7 @@ impl Reference {
             self.see_expiry(who.place(), now);
         }
         let twice = self.errs(Flaw::RefundedTwice);
+        let deaf = self.errs(Flaw::ClaimedTakesNoReport);
         let refunds_left = {
             let recipient = self.recipient(who);
             let max = MAX_REFUNDS + usize::from(self.errs(Flaw::FourthRefund));
@@ -48,7 +49,9 @@ impl Reference {
             slot.means == who.means()
                 && slot.id == id
                 && (slot.sends == send || self.errs(Flaw::OldSendRefunded) && send < slot.sends)
-                && (slot.delivery == DeliveryStatus::Unreported || twice)
+                && (slot.delivery == DeliveryStatus::Unreported
+                    || slot.delivery == DeliveryStatus::Claimed && !deaf
+                    || twice)
         });
         if !fits {
             return Ok(ReportOutcome::Ignored);

@@ -41,7 +41,9 @@ impl Reference {
             slot.sends += 1;
             slot.sent_at = now;
             slot.next_send_at = now + limits.cooldown;
-            slot.delivery = DeliveryStatus::Unreported;
+            if flaw != Some(Flaw::ResendKeepsTheClaim) || slot.delivery != DeliveryStatus::Claimed {
+                slot.delivery = DeliveryStatus::Unreported;
+            }
             if flaw == Some(Flaw::ResendResetsAttempts) {
                 slot.attempts = 0;
             }

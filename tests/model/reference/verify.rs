@@ -96,7 +96,7 @@ impl Reference {
     }
 
     /// Why no guess is compared, if so: what is final first, then what passes.
-    fn closed(
+    pub(super) fn closed(
         &self,
         asked: Asked<'_>,
         who: Who,

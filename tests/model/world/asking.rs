@@ -3,7 +3,7 @@
 use otp_engine::{
     ChallengeId, Issuance, Rejection, Submission, Timestamp, Verdict,
     challenge::{ChallengeState, DeliveryStatus, GatewayStatus},
-    operation::{Delivery, DeliveryReport, Lock, ReportOutcome, ResetOutcome},
+    operation::{Claim, ClaimRefusal, Delivery, DeliveryReport, Lock, ReportOutcome, ResetOutcome},
     verdict::RefusalReason,
 };
 
@@ -11,7 +11,7 @@ use super::answers::{fault, id_of, of_fault, of_verdict};
 use super::{NOBODY, World};
 use crate::siblings::LIMITS;
 use crate::steps::{Ask, Entry, Lifted, NUMBERS, Named, Numbers, Sent, Told};
-use crate::terms::{self, DAY, Who};
+use crate::terms::{self, DAY, Id, Who};
 
 impl World<'_> {
     pub(super) fn issue(&mut self, ask: Ask) -> Result<(), String> {
@@ -238,12 +238,7 @@ impl World<'_> {
 
     pub(super) fn report(&mut self, ask: Ask, sent: Sent, told: Told) -> Result<(), String> {
         let who = ask.who;
-        let id = self.named(who, sent.named).unwrap_or(u128::MAX);
-        let sends = self
-            .reference
-            .slot(who.place(), self.now)
-            .map_or(1, |slot| slot.sends);
-        let send = sends.saturating_add_signed(sent.offset);
+        let (id, send) = self.send(who, sent);
         let (delivery, delivered) = match told {
             Told::Sent => (Delivery::Sent, DeliveryStatus::Sent),
             Told::Failed => {
@@ -279,6 +274,70 @@ impl World<'_> {
             Err(fault) => of_fault(fault),
         });
         Ok(())
+    }
+
+    pub(super) fn claim(&mut self, ask: Ask, sent: Sent) -> Result<(), String> {
+        let who = ask.who;
+        let (id, send) = self.send(who, sent);
+        let model = self.reference.claim(self.asked(ask), who, id, send);
+        let named = ChallengeId::from_bytes(id.to_be_bytes());
+        let binding = self.binding(who);
+        let engine = self
+            .engine(ask)
+            .claim_send(&self.store, &*binding, named, send);
+        let engine = match engine {
+            Ok(Claim::Claimed(issued)) => {
+                if issued.recipient != *binding.recipient() {
+                    return Err(format!("claim {who:?}: another recipient"));
+                }
+                Ok(terms::Claim::Claimed {
+                    id: id_of(issued.id),
+                    code: issued.code.as_str().to_owned(),
+                    issued_at: issued.issued_at.unix(),
+                    expires_at: issued.expires_at.unix(),
+                    send: issued.send,
+                    valid_for: i64::try_from(issued.valid_for.as_secs()).unwrap(),
+                })
+            }
+            Ok(Claim::Refused(refusal)) => Ok(terms::Claim::Refused(refusal)),
+            Err(error) => Err(fault(error)?),
+        };
+        self.same(&format!("claim {sent:?}"), ask, &engine, &model)?;
+        // What the engine answered alone: one code for each send, and none that is over.
+        if let Ok(terms::Claim::Claimed {
+            id,
+            send,
+            expires_at,
+            ..
+        }) = engine
+        {
+            if !self.claimed.insert((id, send)) {
+                return Err(format!("claim {who:?}: send {send} was claimed twice"));
+            }
+            if expires_at <= self.now || self.accepted.contains(&id) {
+                return Err(format!("claim {who:?}: of a code that is over"));
+            }
+        }
+        self.count(match &model {
+            Ok(terms::Claim::Claimed { .. }) => "claimed",
+            Ok(terms::Claim::Refused(refusal)) => match refusal {
+                ClaimRefusal::Claimed => "claim: claimed before",
+                ClaimRefusal::Reported => "claim: reported",
+                ClaimRefusal::Rejected(Rejection::Superseded) => "claim: superseded",
+                ClaimRefusal::Rejected(Rejection::Locked { .. }) => "claim: locked",
+                _ => "claim: the code is over",
+            },
+            Err(fault) => of_fault(*fault),
+        });
+        Ok(())
+    }
+
+    /// The challenge and the number of a send that the host names.
+    fn send(&self, who: Who, sent: Sent) -> (Id, u8) {
+        let id = self.named(who, sent.named).unwrap_or(u128::MAX);
+        let slot = self.reference.slot(who.place(), self.now);
+        let sends = slot.map_or(1, |slot| slot.sends);
+        (id, sends.saturating_add_signed(sent.offset))
     }
 
     pub(super) fn status(&mut self, ask: Ask) -> Result<(), String> {
