@@ -17,8 +17,8 @@
  *     limits               otp_policy_*, otp_rate_limits_default
  *     engine               otp_engine_new, _with_policy, _free, _odds, _findings
  *     binding              otp_binding_check, _new, _free
- *     operations           otp_engine_issue, _issue_many, _report_delivery, _cancel, _status, _unlock,
- *                          _reset_slot, _reset_recipient, _reset_user, _purge, _purge_confirmed
+ *     operations           otp_engine_issue, _issue_many, _claim_send, _report_delivery, _cancel, _status,
+ *                          _unlock, _reset_slot, _reset_recipient, _reset_user, _purge, _purge_confirmed
  *     verify               otp_engine_verify, _verify_submission, _verify_many
  *     signature records    otp_engine_signatures, _chain_head, _erase; otp_verify_record, _chain
  *     stores               otp_store_*; otp_engine_check_store, _adopt_store, _begin_store
@@ -386,7 +386,8 @@ enum otp_outcome OTP_ENUM_BASE {
 OTP_ENUM_TYPE(otp_outcome)
 
 /**
- * Why no code is issued.
+ * Why no code is issued, or handed out by `otp_engine_claim_send`: an issue gives the first four, a
+ * claim all but the first two. Of those of a claim only a lock passes: drop the message.
  */
 enum otp_refusal_reason OTP_ENUM_BASE {
   /**
@@ -406,9 +407,41 @@ enum otp_refusal_reason OTP_ENUM_BASE {
    */
   OTP_REFUSAL_REASON_EXHAUSTED = 3,
   /**
-   * The user or recipient has too many wrong guesses behind it.
+   * The user or recipient has too many wrong guesses behind it; for a claim, the user alone.
    */
   OTP_REFUSAL_REASON_LOCKED = 4,
+  /**
+   * The send was claimed before: whoever did that has the code, or died with it.
+   */
+  OTP_REFUSAL_REASON_CLAIMED = 5,
+  /**
+   * The gateway's answer to this send was reported.
+   */
+  OTP_REFUSAL_REASON_REPORTED = 6,
+  /**
+   * The code's time is over.
+   */
+  OTP_REFUSAL_REASON_EXPIRED = 7,
+  /**
+   * The right code was given before.
+   */
+  OTP_REFUSAL_REASON_ALREADY_USED = 8,
+  /**
+   * A newer challenge took its place, or a later send of the same code.
+   */
+  OTP_REFUSAL_REASON_SUPERSEDED = 9,
+  /**
+   * It was called off.
+   */
+  OTP_REFUSAL_REASON_CANCELLED = 10,
+  /**
+   * The challenge is for another recipient or content.
+   */
+  OTP_REFUSAL_REASON_MISMATCH = 11,
+  /**
+   * Nothing was issued for this, a raised epoch voided it, or there was no such send.
+   */
+  OTP_REFUSAL_REASON_UNKNOWN = 12,
 };
 OTP_ENUM_TYPE(otp_refusal_reason)
 
@@ -612,6 +645,10 @@ enum otp_delivery OTP_ENUM_BASE {
    * The gateway refused it.
    */
   OTP_DELIVERY_FAILED = 2,
+  /**
+   * Nothing, and somebody claimed it.
+   */
+  OTP_DELIVERY_CLAIMED = 3,
 };
 OTP_ENUM_TYPE(otp_delivery)
 
@@ -725,6 +762,10 @@ enum otp_event_kind OTP_ENUM_BASE {
    * An administrator reset a device; `reset_reason` says why.
    */
   OTP_EVENT_KIND_DEVICE_RESET = 16,
+  /**
+   * The code of a send was claimed; `count` is the send.
+   */
+  OTP_EVENT_KIND_CLAIMED = 17,
 };
 OTP_ENUM_TYPE(otp_event_kind)
 
@@ -1337,7 +1378,7 @@ typedef struct {
    */
   int32_t status;
   /**
-   * `OTP_OUTCOME_ISSUED` or `OTP_OUTCOME_REFUSED`.
+   * `OTP_OUTCOME_ISSUED`, also of a claim, or `OTP_OUTCOME_REFUSED`.
    */
   int32_t outcome;
   /**
@@ -2404,6 +2445,29 @@ otp_status otp_engine_issue_many(const otp_engine *engine,
                                  size_t count,
                                  otp_issued *issued_out,
                                  size_t issued_size);
+
+/**
+ * Claims a send whose message waited in a queue, and hands its code out: once, for the host that
+ * does not send what `otp_engine_issue` gave. What waits is the challenge id and the send's number.
+ *
+ * The claim is committed before this returns. `outcome` is `OTP_OUTCOME_ISSUED`, with the code as an
+ * issue gives it, or `OTP_OUTCOME_REFUSED`, and `refusal_reason` says why: claimed or reported
+ * before, or a code that `otp_engine_verify` would not take now. Whoever dies after the claim leaves
+ * a send that nobody repeats. A `challenge_id` that is none is that of no send; `send` is 1 to 255.
+ * On any other status than OK no code left, but the send may be claimed.
+ *
+ * # Safety
+ *
+ * As `otp_engine_issue`.
+ */
+OTP_API
+OTP_NODISCARD
+otp_status otp_engine_claim_send(const otp_engine *engine,
+                                 const otp_store *store,
+                                 const otp_binding *binding,
+                                 otp_view challenge_id,
+                                 uint32_t send,
+                                 otp_issued *issued_out);
 
 /**
  * Records what the gateway said of the latest send; a refused one is refunded, once.

@@ -1,10 +1,10 @@
 //! What came of an issue or a verify, as numbers and short texts.
 
 use otp_core::{
-    Issuance, Rejection, Verdict,
+    Issuance, Issued, Rejection, Timestamp, Verdict,
     challenge::{ChallengeState, DeliveryStatus},
     evidence::{EvidenceFault, EvidenceKind},
-    operation::{Lock, Status},
+    operation::{Claim, ClaimRefusal, Lock, Status},
     verdict::{PublicRejection, RefusalReason},
 };
 
@@ -52,7 +52,8 @@ pub enum otp_outcome {
     Refused = 4,
 }
 
-/// Why no code is issued.
+/// Why no code is issued, or handed out by `otp_engine_claim_send`: an issue gives the first four, a
+/// claim all but the first two. Of those of a claim only a lock passes: drop the message.
 #[repr(i32)]
 #[derive(Clone, Copy, Debug)]
 pub enum otp_refusal_reason {
@@ -64,8 +65,24 @@ pub enum otp_refusal_reason {
     SendLimit = 2,
     /// All attempts are used up.
     Exhausted = 3,
-    /// The user or recipient has too many wrong guesses behind it.
+    /// The user or recipient has too many wrong guesses behind it; for a claim, the user alone.
     Locked = 4,
+    /// The send was claimed before: whoever did that has the code, or died with it.
+    Claimed = 5,
+    /// The gateway's answer to this send was reported.
+    Reported = 6,
+    /// The code's time is over.
+    Expired = 7,
+    /// The right code was given before.
+    AlreadyUsed = 8,
+    /// A newer challenge took its place, or a later send of the same code.
+    Superseded = 9,
+    /// It was called off.
+    Cancelled = 10,
+    /// The challenge is for another recipient or content.
+    Mismatch = 11,
+    /// Nothing was issued for this, a raised epoch voided it, or there was no such send.
+    Unknown = 12,
 }
 
 /// Why a code was not accepted; for the trusted caller.
@@ -163,7 +180,7 @@ pub struct otp_issued {
     pub struct_size: usize,
     /// The item's own status in a batch; else as returned.
     pub status: i32,
-    /// `OTP_OUTCOME_ISSUED` or `OTP_OUTCOME_REFUSED`.
+    /// `OTP_OUTCOME_ISSUED`, also of a claim, or `OTP_OUTCOME_REFUSED`.
     pub outcome: i32,
     /// One of `otp_refusal_reason`.
     pub refusal_reason: i32,
@@ -205,41 +222,58 @@ impl otp_issued {
 
     /// Writes an issuance. The code goes to the caller directly: a structure on the way would be
     /// copied, and nobody wipes the copies.
-    pub(crate) fn write(issuance: &Issuance, out: SizedOut<Self>) -> *mut Self {
-        let out = out.write(&Self::without_code(issuance));
-        if let Issuance::Issued(issued) = issuance {
-            let code = issued.code.as_str();
-            // SAFETY: the code lies within the first published size, and is shorter than its field,
-            // which holds zeros by now.
-            unsafe {
-                let field = (&raw mut (*out).code).cast::<u8>();
-                core::ptr::copy_nonoverlapping(code.as_ptr(), field, code.len().min(26));
+    pub(crate) fn write(issuance: &Issuance, out: SizedOut<Self>) {
+        match issuance {
+            Issuance::Issued(issued) => Self::write_issued(issued, out),
+            Issuance::Refused(refusal) => {
+                let reason = reason_number(refusal.reason);
+                out.write(&Self {
+                    challenge_id: refusal.id.map_or([0; 27], show),
+                    ..Self::refused(reason, refusal.retry_at)
+                });
             }
         }
-        out
     }
 
-    fn without_code(issuance: &Issuance) -> Self {
-        match issuance {
-            Issuance::Issued(issued) => Self {
-                outcome: otp_outcome::Issued as i32,
-                send: issued.send.into(),
-                issued_at: issued.issued_at.unix(),
-                expires_at: issued.expires_at.unix(),
-                challenge_id: show(issued.id),
-                recipient: put(issued.recipient.as_str()),
-                valid_for: i64::try_from(issued.valid_for.as_secs()).unwrap_or(i64::MAX),
-                minutes: issued.minutes(),
-                ..Self::zeroed()
-            },
-            Issuance::Refused(refusal) => Self {
-                outcome: otp_outcome::Refused as i32,
-                refusal_reason: reason_number(refusal.reason),
-                retry_at: refusal.retry_at.map_or(0, otp_core::Timestamp::unix),
-                has_retry_at: i32::from(refusal.retry_at.is_some()),
-                challenge_id: refusal.id.map_or([0; 27], show),
-                ..Self::zeroed()
-            },
+    /// Writes a claim, in the same way.
+    pub(crate) fn write_claim(claim: &Claim, out: SizedOut<Self>) {
+        match claim {
+            Claim::Claimed(issued) => Self::write_issued(issued, out),
+            Claim::Refused(refusal) => {
+                let (reason, retry_at) = claim_numbers(*refusal);
+                out.write(&Self::refused(reason as i32, retry_at));
+            }
+        }
+    }
+
+    fn write_issued(issued: &Issued, out: SizedOut<Self>) {
+        let out = out.write(&Self {
+            outcome: otp_outcome::Issued as i32,
+            send: issued.send.into(),
+            issued_at: issued.issued_at.unix(),
+            expires_at: issued.expires_at.unix(),
+            challenge_id: show(issued.id),
+            recipient: put(issued.recipient.as_str()),
+            valid_for: i64::try_from(issued.valid_for.as_secs()).unwrap_or(i64::MAX),
+            minutes: issued.minutes(),
+            ..Self::zeroed()
+        });
+        let code = issued.code.as_str();
+        // SAFETY: the code lies within the first published size, and is shorter than its field,
+        // which holds zeros by now.
+        unsafe {
+            let field = (&raw mut (*out).code).cast::<u8>();
+            core::ptr::copy_nonoverlapping(code.as_ptr(), field, code.len().min(26));
+        }
+    }
+
+    fn refused(reason: i32, retry_at: Option<Timestamp>) -> Self {
+        Self {
+            outcome: otp_outcome::Refused as i32,
+            refusal_reason: reason,
+            retry_at: retry_at.map_or(0, Timestamp::unix),
+            has_retry_at: i32::from(retry_at.is_some()),
+            ..Self::zeroed()
         }
     }
 }
@@ -352,7 +386,7 @@ pub(crate) fn rejection_numbers(rejection: Rejection) -> otp_verdict {
     };
     verdict.rejection = number as i32;
     verdict.has_retry_at = retry_at.is_some().into();
-    verdict.retry_at = retry_at.map_or(0, otp_core::Timestamp::unix);
+    verdict.retry_at = retry_at.map_or(0, Timestamp::unix);
     verdict
 }
 
@@ -392,6 +426,28 @@ pub(crate) const fn reason_number(reason: RefusalReason) -> i32 {
         _ => otp_refusal_reason::SendLimit,
     };
     reason as i32
+}
+
+const fn claim_numbers(refusal: ClaimRefusal) -> (otp_refusal_reason, Option<Timestamp>) {
+    let reason = match refusal {
+        ClaimRefusal::Claimed => otp_refusal_reason::Claimed,
+        ClaimRefusal::Reported => otp_refusal_reason::Reported,
+        ClaimRefusal::Rejected(rejection) => match rejection {
+            Rejection::Expired => otp_refusal_reason::Expired,
+            Rejection::Exhausted { retry_at } => {
+                return (otp_refusal_reason::Exhausted, Some(retry_at));
+            }
+            Rejection::AlreadyUsed => otp_refusal_reason::AlreadyUsed,
+            Rejection::Superseded => otp_refusal_reason::Superseded,
+            Rejection::Cancelled => otp_refusal_reason::Cancelled,
+            Rejection::Mismatch => otp_refusal_reason::Mismatch,
+            Rejection::Locked { retry_at } => return (otp_refusal_reason::Locked, retry_at),
+            _ => otp_refusal_reason::Unknown,
+        },
+        // One that a later core adds withholds the code, as they all do.
+        _ => otp_refusal_reason::Unknown,
+    };
+    (reason, None)
 }
 
 /// The state of a challenge.
@@ -446,6 +502,8 @@ pub enum otp_delivery {
     Sent = 1,
     /// The gateway refused it.
     Failed = 2,
+    /// Nothing, and somebody claimed it.
+    Claimed = 3,
 }
 
 /// A challenge, as it is now.
@@ -496,6 +554,7 @@ impl otp_challenge {
         let (delivery, gateway_status) = match status.delivery {
             DeliveryStatus::Sent => (otp_delivery::Sent, [0; 8]),
             DeliveryStatus::Failed(gateway) => (otp_delivery::Failed, put(gateway.as_str())),
+            DeliveryStatus::Claimed => (otp_delivery::Claimed, [0; 8]),
             _ => (otp_delivery::Unreported, [0; 8]),
         };
         let (lock, locked_until) = match status.lock {

@@ -123,6 +123,8 @@ pub enum otp_event_kind {
     UserReset = 15,
     /// An administrator reset a device; `reset_reason` says why.
     DeviceReset = 16,
+    /// The code of a send was claimed; `count` is the send.
+    Claimed = 17,
 }
 
 /// A callback table's `user_data`, dropped once.
@@ -217,6 +219,10 @@ impl otp_event {
             EventKind::SentAgain { send } => Self {
                 count: send.into(),
                 ..plain(otp_event_kind::SentAgain)
+            },
+            EventKind::Claimed { send } => Self {
+                count: send.into(),
+                ..plain(otp_event_kind::Claimed)
             },
             EventKind::Refused { reason } => Self {
                 refusal_reason: reason_number(reason),

@@ -1,4 +1,4 @@
-//! What an engine does with a store, beside verifying: issue, report, cancel, reset, purge.
+//! What an engine does with a store, beside verifying: issue, claim, report, cancel, reset, purge.
 
 use otp_core::{
     ChallengeId, Engine, Error, Store,
@@ -86,11 +86,56 @@ pub unsafe extern "C" fn otp_engine_issue_many(
             let item = items.cleared(places[at]);
             match issuance {
                 Ok(issuance) => otp_issued::write(&issuance, item),
-                Err(error) => item.write(&otp_issued::failed(&error.into())),
-            };
+                Err(error) => {
+                    item.write(&otp_issued::failed(&error.into()));
+                }
+            }
         });
         Ok(())
     })
+}
+
+/// Claims a send whose message waited in a queue, and hands its code out: once, for the host that
+/// does not send what `otp_engine_issue` gave. What waits is the challenge id and the send's number.
+///
+/// The claim is committed before this returns. `outcome` is `OTP_OUTCOME_ISSUED`, with the code as an
+/// issue gives it, or `OTP_OUTCOME_REFUSED`, and `refusal_reason` says why: claimed or reported
+/// before, or a code that `otp_engine_verify` would not take now. Whoever dies after the claim leaves
+/// a send that nobody repeats. A `challenge_id` that is none is that of no send; `send` is 1 to 255.
+/// On any other status than OK no code left, but the send may be claimed.
+///
+/// # Safety
+///
+/// As `otp_engine_issue`.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn otp_engine_claim_send(
+    engine: *const otp_engine,
+    store: *const otp_store,
+    binding: *const otp_binding,
+    challenge_id: otp_view,
+    send: u32,
+    issued_out: *mut otp_issued,
+) -> otp_status {
+    // SAFETY: by this function's contract.
+    guard_code(|| unsafe {
+        let out = SizedOut::at(issued_out, "issued_out")?;
+        let (engine, store, binding) = use_bound(engine, store, binding)?;
+        let id = ChallengeId::from_client(challenge_id.bytes("challenge_id")?);
+        let claim = engine.claim_send(store, binding, id, send_number(send)?)?;
+        otp_issued::write_claim(&claim, out);
+        Ok(())
+    })
+}
+
+/// Reads the number of a send.
+fn send_number(send: u32) -> Result<u8, Fault> {
+    match u8::try_from(send) {
+        Ok(send @ 1..) => Ok(send),
+        _ => Err(Fault::argument(format!(
+            "send is {send}; it must be 1 to 255"
+        ))),
+    }
 }
 
 /// What a gateway said of a send.
@@ -120,10 +165,7 @@ impl otp_delivery_report {
         } else {
             Delivery::Failed(GatewayStatus::shortened(until_nul(&self.gateway_status)))
         };
-        let Ok(send @ 1..) = u8::try_from(self.send) else {
-            let text = format!("send is {}; it must be 1 to 255", self.send);
-            return Err(Fault::argument(text));
-        };
+        let send = send_number(self.send)?;
         let id = ChallengeId::from_client(until_nul(&self.challenge_id));
         Ok(DeliveryReport { id, send, delivery })
     }

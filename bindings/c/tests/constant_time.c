@@ -232,10 +232,15 @@ static void the_rest_of_a_challenge(const otp_engine *engine, const otp_store *s
     uint64_t dropped = 0;
     SIZED(otp_challenge, challenge);
     SIZED(otp_delivery_report, report);
+    SIZED(otp_issued, claimed);
     OK(otp_engine_status(engine, store, given.binding, &challenge));
     CHECK(challenge.state == OTP_CHALLENGE_STATE_PENDING);
     memcpy(report.challenge_id, issued.challenge_id, sizeof report.challenge_id);
     report.send = 1;
+    OK(otp_engine_claim_send(engine, store, given.binding, view((const char *)issued.challenge_id), 1, &claimed));
+    CHECK(depends_on_secrets(claimed.code, 6));
+    make_public(claimed.code, sizeof claimed.code); /* handed to the gateway */
+    CHECK(claimed.outcome == OTP_OUTCOME_ISSUED && claimed.code[6] == 0);
     OK(otp_engine_report_delivery(engine, store, given.binding, &report, &said));
     CHECK(said == 2);
     OK(otp_engine_cancel(engine, store, given.binding, &said));
@@ -245,7 +250,7 @@ static void the_rest_of_a_challenge(const otp_engine *engine, const otp_store *s
     OK(otp_engine_reset_recipient(engine, store, given.binding, view("why"), &said));
     OK(otp_engine_reset_user(engine, store, view("acme"), view("u2000"), view("why"), &said));
     OK(otp_engine_purge(engine, store, 10, &dropped));
-    row("status, delivery, cancel, unlock, resets and purge");
+    row("claim, status, delivery, cancel, unlock, resets and purge");
 }
 
 /* The newest cell of the store, changed at one place, and put right again. */

@@ -84,6 +84,9 @@ static void case_94_null_is_an_error_of_every_function_that_can_fail(void) {
     submission.binding = known;
     REFUSED(otp_engine_report_delivery(engine, store, known, NULL, &said));
     REFUSED(otp_engine_report_delivery(engine, store, known, &report, NULL));
+    REFUSED(otp_engine_claim_send(engine, store, known, view_of(NULL, 4), 1, &issued));
+    REFUSED(otp_engine_claim_send(engine, store, NULL, view_of(id, 4), 1, &issued));
+    REFUSED(otp_engine_claim_send(engine, store, known, view_of(id, 4), 1, NULL));
     REFUSED(otp_engine_cancel(engine, store, known, NULL));
     REFUSED(otp_engine_cancel(engine, NULL, known, &said));
     REFUSED(otp_engine_status(engine, store, known, NULL));
@@ -387,6 +390,7 @@ static void case_98_a_wrong_struct_size_is_refused(void) {
         REFUSED(otp_engine_status(engine, store, known, &challenge));
         REFUSED(otp_engine_odds(engine, &odds));
         REFUSED(otp_engine_report_delivery(engine, store, known, &report, &said));
+        REFUSED(otp_engine_claim_send(engine, store, known, view("x"), 1, &issued));
         REFUSED(otp_engine_verify_submission(engine, store, &submission, &verdict));
         submission.struct_size = wrong_size;
         REFUSED(otp_engine_verify_submission(engine, store, &submission, &verdict));

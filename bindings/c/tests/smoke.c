@@ -231,6 +231,44 @@ static void the_main_job(void) {
     CHECK(told.clock_drops == 1 && told.observer_drops == 1);
 }
 
+static void case_518_a_send_that_waited_in_a_queue_is_claimed_once(void) {
+    witness told = new_witness();
+    otp_engine *engine = witnessed_engine(&told, NULL, NULL);
+    otp_store *store = sample_store();
+    const otp_binding *plain = bound_to(engine, "15");
+    otp_issued issued = issue(engine, store, "15");
+    otp_view id = view((const char *)issued.challenge_id);
+    SIZED(otp_issued, claimed);
+    SIZED(otp_challenge, challenge);
+    told.now += 50;
+    STATUS(OTP_STATUS_ARGUMENT, otp_engine_claim_send(engine, store, plain, id, 0, &claimed));
+    CHECK(detail_names("send"));
+    STATUS(OTP_STATUS_ARGUMENT, otp_engine_claim_send(engine, store, plain, id, 256 + 1, &claimed));
+    CHECK(detail_names("send") && claimed.outcome == OTP_OUTCOME_NONE);
+    OK(otp_engine_claim_send(engine, store, plain, view("no such challenge"), 1, &claimed));
+    CHECK(claimed.outcome == OTP_OUTCOME_REFUSED && claimed.refusal_reason == OTP_REFUSAL_REASON_SUPERSEDED);
+    OK(otp_engine_claim_send(engine, store, plain, id, 2, &claimed));
+    CHECK(claimed.refusal_reason == OTP_REFUSAL_REASON_UNKNOWN && claimed.code[0] == 0);
+    OK(otp_engine_claim_send(engine, store, plain, id, 1, &claimed));
+    CHECK(claimed.outcome == OTP_OUTCOME_ISSUED && claimed.refusal_reason == OTP_REFUSAL_REASON_NONE);
+    CHECK(memcmp(claimed.code, issued.code, sizeof issued.code) == 0);
+    CHECK(memcmp(claimed.challenge_id, issued.challenge_id, sizeof issued.challenge_id) == 0);
+    CHECK(memcmp(claimed.recipient, issued.recipient, sizeof issued.recipient) == 0);
+    CHECK(claimed.send == 1 && claimed.issued_at == issued.issued_at && claimed.expires_at == issued.expires_at);
+    CHECK(claimed.valid_for == 130 && claimed.minutes == 2);
+    CHECK(told.last == OTP_EVENT_KIND_CLAIMED);
+    OK(otp_engine_status(engine, store, plain, &challenge));
+    CHECK(challenge.delivery == OTP_DELIVERY_CLAIMED);
+    OK(otp_engine_claim_send(engine, store, plain, id, 1, &claimed));
+    CHECK(claimed.outcome == OTP_OUTCOME_REFUSED && claimed.refusal_reason == OTP_REFUSAL_REASON_CLAIMED);
+    CHECK(claimed.code[0] == 0 && claimed.recipient[0] == 0 && claimed.has_retry_at == 0);
+    told.now += 130;
+    OK(otp_engine_claim_send(engine, store, plain, id, 1, &claimed));
+    CHECK(claimed.refusal_reason == OTP_REFUSAL_REASON_EXPIRED);
+    otp_engine_free(engine);
+    otp_store_free(store);
+}
+
 static void a_code_expires_by_the_hosts_clock(void) {
     witness told = new_witness();
     otp_engine *engine = witnessed_engine(&told, NULL, NULL);
@@ -678,6 +716,7 @@ int main(int argc, char **argv) {
     policy_and_rate_limits_are_filled_checked_and_refused_by_name();
     a_weak_or_missing_secret_is_refused();
     the_main_job();
+    case_518_a_send_that_waited_in_a_queue_is_claimed_once();
     a_code_expires_by_the_hosts_clock();
     cancel_unlock_and_purge();
     resets();

@@ -26,14 +26,18 @@ static struct {
     const otp_store *store;
     const otp_binding *binding;
     otp_issued issued;
+    otp_issued claimed;
     otp_verdict verdict;
-    int leaves_a_copy;
+    int claims, leaves_a_copy;
     const unsigned char *caller;
     pthread_barrier_t gate;
 } job;
 
 static void work(void) {
-    if (job.issued.outcome == OTP_OUTCOME_ISSUED) {
+    if (job.claims) {
+        OK(otp_engine_claim_send(job.engine, job.store, job.binding, view((const char *)job.issued.challenge_id), 1,
+                                 &job.claimed));
+    } else if (job.issued.outcome == OTP_OUTCOME_ISSUED) {
         OK(otp_engine_verify(job.engine, job.store, job.binding, job.issued.code, strlen((const char *)job.issued.code),
                              &job.verdict));
     } else {
@@ -95,6 +99,8 @@ static void leaves_no_code(const char *name, const otp_engine *engine, const otp
     memset(&job.issued, 0, sizeof job.issued);
     memset(&job.verdict, 0, sizeof job.verdict);
     job.issued.struct_size = sizeof job.issued;
+    memset(&job.claimed, 0, sizeof job.claimed);
+    job.claimed.struct_size = sizeof job.claimed;
     job.verdict.struct_size = sizeof job.verdict;
     job.engine = engine;
     job.store = store;
@@ -103,6 +109,11 @@ static void leaves_no_code(const char *name, const otp_engine *engine, const otp
     CHECK(look(&depth) == 0);
     CHECK(depth <= limit);
     printf("stack: an issue on a %s store goes %lu bytes deep\n", name, (unsigned long)depth);
+    job.claims = 1;
+    CHECK(look(&depth) == 0);
+    CHECK(depth <= limit && strcmp((const char *)job.claimed.code, (const char *)job.issued.code) == 0);
+    printf("stack: a claim on a %s store goes %lu bytes deep\n", name, (unsigned long)depth);
+    job.claims = 0;
     job.leaves_a_copy = 1; /* it must be seen */
     CHECK(look(&depth) == 1);
     CHECK(job.verdict.outcome == OTP_OUTCOME_ACCEPTED);

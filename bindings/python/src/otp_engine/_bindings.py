@@ -54,6 +54,14 @@ OTP_REFUSAL_REASON_COOLDOWN = 1
 OTP_REFUSAL_REASON_SEND_LIMIT = 2
 OTP_REFUSAL_REASON_EXHAUSTED = 3
 OTP_REFUSAL_REASON_LOCKED = 4
+OTP_REFUSAL_REASON_CLAIMED = 5
+OTP_REFUSAL_REASON_REPORTED = 6
+OTP_REFUSAL_REASON_EXPIRED = 7
+OTP_REFUSAL_REASON_ALREADY_USED = 8
+OTP_REFUSAL_REASON_SUPERSEDED = 9
+OTP_REFUSAL_REASON_CANCELLED = 10
+OTP_REFUSAL_REASON_MISMATCH = 11
+OTP_REFUSAL_REASON_UNKNOWN = 12
 OTP_REJECTION_NONE = 0
 OTP_REJECTION_WRONG = 1
 OTP_REJECTION_EXPIRED = 2
@@ -94,6 +102,7 @@ OTP_CHALLENGE_STATE_CANCELLED = 5
 OTP_DELIVERY_UNREPORTED = 0
 OTP_DELIVERY_SENT = 1
 OTP_DELIVERY_FAILED = 2
+OTP_DELIVERY_CLAIMED = 3
 OTP_REPORT_OUTCOME_RECORDED = 1
 OTP_REPORT_OUTCOME_REFUNDED = 2
 OTP_REPORT_OUTCOME_IGNORED = 3
@@ -117,6 +126,7 @@ OTP_EVENT_KIND_SLOT_RESET = 13
 OTP_EVENT_KIND_RECIPIENT_RESET = 14
 OTP_EVENT_KIND_USER_RESET = 15
 OTP_EVENT_KIND_DEVICE_RESET = 16
+OTP_EVENT_KIND_CLAIMED = 17
 OTP_CALLBACK_RESULT_FAILED = 0
 OTP_CALLBACK_RESULT_DONE = 1
 OTP_CALLBACK_RESULT_MORE_ROOM = 3
@@ -585,6 +595,7 @@ FUNCTIONS = [
     ("otp_recipient_capacity", ctypes.c_size_t, []),
     ("otp_engine_issue", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p]),
     ("otp_engine_issue_many", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_size_t]),
+    ("otp_engine_claim_send", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, otp_view, ctypes.c_uint32, ctypes.c_void_p]),
     ("otp_engine_report_delivery", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p]),
     ("otp_engine_cancel", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p]),
     ("otp_engine_status", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p]),
