@@ -39,6 +39,7 @@ def test_case_283_an_integer_that_would_not_arrive_is_refused_by_name(bad: Any) 
         ("limit", lambda: maker.signatures(store, "acme", TARGET, limit=bad)),
         ("limit", lambda: maker.purge(store, limit=bad)),
         ("send", lambda: maker.report_delivery(store, binding(), "0" * 26, bad, delivered=True)),
+        ("send", lambda: maker.claim_send(store, binding(), "0" * 26, bad)),
         (
             "chain_head.count",
             lambda: otp.verify_chain([record], jwks, expected(otp.ChainHead(bad, digest))),

@@ -55,6 +55,7 @@ def test_case_430_no_report_of_variables_shows_code_number_pin_or_secret() -> No
         lambda: by.issue_many(store, [to]),
         lambda: by.verify_many(store, [otp.Submission(to, TYPED)]),
         lambda: by.report_delivery(store, to, named, 1, delivered=True),
+        lambda: by.claim_send(store, to, named, 1),
         lambda: by.cancel(store, to),
         lambda: by.status(store, to),
         lambda: by.reset_slot(store, to, "why"),

@@ -12,6 +12,7 @@ import otp_engine as otp
 
 RUN = {  # and what each prints last
     "README.md": "signed",
+    "docs/concepts.md": "dropped: reported",
     "docs/getting-started.md": "not accepted: invalid\nsigned",
     "docs/policies.md": "Odds(",
     "docs/signing.md": "the record holds",

@@ -146,6 +146,74 @@ def test_case_41_a_refused_delivery_is_refunded_once() -> None:
     assert status is not None and status.delivery == "sent"
 
 
+def test_case_517_a_send_that_waited_is_claimed_once_and_reported() -> None:
+    clock, told = Clock(), []
+    maker, store, to = engine(clock=clock, observer=told.append), otp.MemoryStore(), binding()
+    issued = issue(maker, store, to)
+    sent = (store, to, issued.challenge_id, issued.send)
+    clock.now += 50
+    claimed = maker.claim_send(*sent)
+    assert isinstance(claimed, otp.Issued) and claimed
+    assert (claimed.challenge_id, claimed.code, claimed.send, claimed.recipient) == (
+        issued.challenge_id, issued.code, 1, issued.recipient,
+    )  # fmt: skip
+    assert (claimed.issued_at, claimed.expires_at) == (at(0), at(180))
+    assert (claimed.valid_for, claimed.minutes) == (130, 2)
+    assert issued.code not in repr(claimed)
+    assert [(event.kind, event.count) for event in told] == [("issued", 0), ("claimed", 1)]
+    assert told[1].challenge_id == issued.challenge_id
+    status = maker.status(store, to)
+    assert status is not None and status.delivery == "claimed"
+    twice = maker.claim_send(*sent)
+    assert not twice and isinstance(twice, otp.ClaimRefusal)
+    assert (twice.reason, twice.retry_at) == ("claimed", None)
+    assert repr(twice) == "ClaimRefusal(reason='claimed', retry_at=None)"
+    assert maker.report_delivery(*sent, delivered=False).outcome == "refunded"
+    assert maker.claim_send(*sent) == otp.ClaimRefusal(("reported", None))
+    clock.now += 10
+    assert issue(maker, store, to).send == 2
+    assert maker.claim_send(*sent) == otp.ClaimRefusal(("superseded", None))
+
+
+def test_case_517_a_code_that_is_over_is_not_claimed_and_the_refusal_says_why() -> None:
+    for reason, retry_at in (
+        ("expired", None),
+        ("already_used", None),
+        ("cancelled", None),
+        ("exhausted", at(900)),
+        ("locked", at(86_400)),
+    ):
+        clock = Clock()
+        maker, store, to = engine(clock=clock), otp.MemoryStore(), binding()
+        issued = issue(maker, store, to)
+        if reason == "expired":
+            clock.now += 180
+        elif reason == "already_used":
+            assert maker.verify(store, to, issued.code)
+        elif reason == "cancelled":
+            assert maker.cancel(store, to)
+        for record in {"exhausted": ["15"], "locked": ["a", "b", "c"]}.get(reason, []):
+            guessed = issued if record == "15" else issue(maker, store, binding(record))
+            for _ in range(5):
+                maker.verify(store, binding(record), wrong(guessed.code))
+        told = maker.claim_send(store, to, issued.challenge_id, 1)
+        assert isinstance(told, otp.ClaimRefusal)
+        assert (told.reason, told.retry_at) == (reason, retry_at)
+    maker, store, to = engine(), otp.MemoryStore(), binding()
+    issued = issue(maker, store, to)
+    for reason, other in (
+        ("unknown", binding("16")),
+        ("mismatch", binding(mobile="60123456780")),
+    ):
+        told = maker.claim_send(store, other, issued.challenge_id, 1)
+        assert isinstance(told, otp.ClaimRefusal) and told.reason == reason
+    told = maker.claim_send(store, to, issued.challenge_id, 2)
+    assert isinstance(told, otp.ClaimRefusal) and told.reason == "unknown"
+    told = maker.claim_send(store, to, "no such challenge", 1)
+    assert isinstance(told, otp.ClaimRefusal) and told.reason == "superseded"
+    assert maker.claim_send(store, to, issued.challenge_id, 1)
+
+
 def test_status_tells_how_a_challenge_stands() -> None:
     maker, store, to = engine(), otp.MemoryStore(), binding()
     assert maker.status(store, to) is None

@@ -97,6 +97,10 @@ def wrong(engine: otp.Engine, store: otp.Store, binding: otp.Binding, event: otp
     said = engine.report_delivery(store, binding, "", 1, delivered=True)
     print(said.outcome == "refundet")  # planted
     print(event.kind == "isued")  # planted
+    claimed = engine.claim_send(store, binding, "", 1)
+    print(claimed.code)  # planted: a refusal has none
+    if not claimed:
+        print(claimed.reason == "claimd")  # planted
     with otp.MemoryStore() as memory:
         print(memory.no_such_member)  # planted: what is entered is a MemoryStore
         print(memory.check())
@@ -111,7 +115,7 @@ def test_case_289_what_is_misspelt_or_not_looked_at_does_not_type_check(
     done = checked(tool, tmp_path, "wrong.py")
     found = {int(line) for line in re.findall(r"wrong\.py:(\d+):(?:\d+ - )? ?error", done.stdout)}
     wanted = {at for at, line in enumerate(WRONG.splitlines(), 1) if "# planted" in line}
-    assert found == wanted and len(wanted) == 12, done.stdout + done.stderr
+    assert found == wanted and len(wanted) == 14, done.stdout + done.stderr
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the program names a path of Unix")

@@ -7,6 +7,7 @@ from ._lib import lib as _lib
 from .binding import Binding, Target
 from .cell import Cell, Write
 from .challenge import (
+    ClaimRefusal,
     EvidenceFault,
     Failure,
     Issued,
@@ -60,7 +61,7 @@ from .store import HostStore, MemoryStore, SqliteStore, Store, StoreCheck, Store
 __version__: str = _lib.otp_version().decode()
 
 __all__ = [
-    "Binding", "Cell", "ChainHead", "ChainVerdict", "ClockAheadError", "ClockError",
+    "Binding", "Cell", "ChainHead", "ChainVerdict", "ClaimRefusal", "ClockAheadError", "ClockError",
     "ContendedError", "Credential", "Device", "Engine", "Event", "Evidence", "EvidenceFault",
     "Expected", "Failure", "Finding", "ForeignStoreError", "ForkedError", "FullError", "HostStore",
     "Hotp", "Issued", "KeyRing", "KeyRingError", "Matched", "MemoryStore", "Message",

@@ -13,13 +13,17 @@ from .evidence import Evidence
 from .records import SignatureRecord
 
 RefusalReason = Literal["cooldown", "send_limit", "exhausted", "locked"]
+ClaimRefusalReason = Literal[
+    "exhausted", "locked", "claimed", "reported", "expired", "already_used", "superseded",
+    "cancelled", "mismatch", "unknown",
+]  # fmt: skip
 Rejection = Literal[
     "wrong", "expired", "exhausted", "already_used", "superseded", "cancelled", "mismatch",
     "unknown", "malformed", "locked", "evidence", "other", "resynchronise",
 ]  # fmt: skip
 PublicRejection = Literal["invalid", "malformed", "evidence"]
 ChallengeState = Literal["pending", "verified", "expired", "exhausted", "cancelled"]
-DeliveryStatus = Literal["unreported", "sent", "failed"]
+DeliveryStatus = Literal["unreported", "claimed", "sent", "failed"]
 
 REFUSAL_REASONS: dict[int, RefusalReason] = {
     1: "cooldown",
@@ -27,6 +31,10 @@ REFUSAL_REASONS: dict[int, RefusalReason] = {
     3: "exhausted",
     4: "locked",
 }
+_CLAIM_REFUSALS: dict[int, ClaimRefusalReason] = {
+    3: "exhausted", 4: "locked", 5: "claimed", 6: "reported", 7: "expired", 8: "already_used",
+    9: "superseded", 10: "cancelled", 11: "mismatch",
+}  # fmt: skip
 REJECTIONS: dict[int, Rejection] = {
     1: "wrong", 2: "expired", 3: "exhausted", 4: "already_used", 5: "superseded", 6: "cancelled",
     7: "mismatch", 8: "unknown", 9: "malformed", 10: "locked", 11: "evidence", 12: "other",
@@ -45,7 +53,9 @@ _PARTS: dict[int, EvidencePart] = {
 _STATES: dict[int, ChallengeState] = {
     1: "pending", 2: "verified", 3: "expired", 4: "exhausted", 5: "cancelled",
 }  # fmt: skip
-_DELIVERIES: dict[int, DeliveryStatus] = {0: "unreported", 1: "sent", 2: "failed"}
+_DELIVERIES: dict[int, DeliveryStatus] = {
+    0: "unreported", 1: "sent", 2: "failed", 3: "claimed",
+}  # fmt: skip
 
 
 class Issued(Result, Uncopied):
@@ -85,6 +95,29 @@ class Refusal(Result):
         1, "When the same call will be admitted; None where only an unlock helps.", moment_or_none
     )
     challenge_id: str | None = told(2, "The live challenge, if it is one for exactly this binding.")
+
+    def __bool__(self) -> Literal[False]:
+        return False
+
+
+class ClaimRefusal(Result):
+    """A send that cannot be claimed; it is false. Drop the message: only a lock passes.
+
+    "claimed" before, by somebody who has the code or died with it; "reported" before; "superseded"
+    by a newer challenge or a later send of the same code; "unknown" where nothing was issued for
+    this, a raised epoch voided it, or there was no such send. The others are those for which
+    ``verify`` would reject the code now.
+    """
+
+    __slots__ = ()
+    _shown = ("reason", "retry_at")
+
+    reason: ClaimRefusalReason = told(0, "Why the code is not handed out.")
+    retry_at: datetime | None = told(
+        1,
+        "When a lock or an exhausted slot opens; None where only an unlock helps.",
+        moment_or_none,
+    )
 
     def __bool__(self) -> Literal[False]:
         return False
@@ -226,12 +259,24 @@ class Status:
 def read_issued(out: c.otp_issued) -> Issued | Refusal:
     """Read what an issue decided."""
     if out.outcome == c.OTP_OUTCOME_ISSUED:
-        return Issued((
-            out.challenge_id.decode(), out.code.decode(), out.issued_at, out.expires_at,
-            out.recipient.decode(), out.send, out.valid_for, out.minutes,
-        ))  # fmt: skip
+        return _code(out)
     reason, named = REFUSAL_REASONS[out.refusal_reason], out.challenge_id.decode() or None
     return Refusal((reason, out.retry_at if out.has_retry_at else None, named))
+
+
+def read_claim(out: c.otp_issued) -> Issued | ClaimRefusal:
+    """Read what came of a claim."""
+    if out.outcome == c.OTP_OUTCOME_ISSUED:
+        return _code(out)
+    reason = _CLAIM_REFUSALS.get(out.refusal_reason, "unknown")
+    return ClaimRefusal((reason, out.retry_at if out.has_retry_at else None))
+
+
+def _code(out: c.otp_issued) -> Issued:
+    return Issued((
+        out.challenge_id.decode(), out.code.decode(), out.issued_at, out.expires_at,
+        out.recipient.decode(), out.send, out.valid_for, out.minutes,
+    ))  # fmt: skip
 
 
 def read_verdict(out: c.otp_verdict) -> Verdict:

@@ -14,6 +14,7 @@ from ._lib import lib, point, sized, take_bytes, view
 from ._result import text_of
 from .binding import Binding, Bound, Target, bound, challenge_name, client_name
 from .challenge import (
+    ClaimRefusal,
     Failure,
     Issued,
     Refusal,
@@ -21,6 +22,7 @@ from .challenge import (
     Status,
     Submission,
     Verdict,
+    read_claim,
     read_issued,
     read_report,
     read_status,
@@ -237,6 +239,33 @@ class Engine(DeviceOperations):
         answer = read_verdict(read)
         _verdict_pool.append(out)
         return answer
+
+    @unshown
+    def claim_send(
+        self, store: Store, binding: Binding, challenge_id: str, send: int
+    ) -> Issued | ClaimRefusal:
+        """Hand out the code of a send whose message waited in a queue, once; send it after this.
+
+        The queue holds ``challenge_id`` and ``send`` as ``issue`` gave them, and no code: where a
+        host claims, it claims every send and drops the code of ``issue``. The claim is committed
+        first. Whoever dies after it leaves a send of which nothing is known and which nobody
+        repeats; another ``issue`` makes another send. Attempts, limits and cooldown stay, and a
+        claimed send takes its report. Pass the binding as it is now. Not for a route: clients know
+        the ``challenge_id``.
+        """
+        named, number = view(challenge_name(challenge_id)), whole(send, "send", 1, 255)
+        engine, cells = self._open(), opened(store, Store, "store")
+        to = bound(binding, engine.address, self._ring)
+        issued, address, code = _new_issued()
+        try:
+            check(
+                lib.otp_engine_claim_send(
+                    engine.address, cells.address, to.address, named, number, address
+                )
+            )
+            return read_claim(issued)
+        finally:
+            code[:] = _BLANK
 
     @unshown
     def report_delivery(

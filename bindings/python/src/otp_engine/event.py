@@ -13,13 +13,13 @@ from .challenge import REFUSAL_REASONS, REJECTIONS, RefusalReason, Rejection
 EventKind = Literal[
     "other", "issued", "sent_again", "refused", "accepted", "rejected", "exhausted", "locked",
     "nearly_locked", "cancelled", "delivered", "delivery_failed", "unlocked",
-    "slot_reset", "recipient_reset", "user_reset", "device_reset",
+    "slot_reset", "recipient_reset", "user_reset", "device_reset", "claimed",
 ]  # fmt: skip
 _KINDS: dict[int, EventKind] = {
     0: "other", 1: "issued", 2: "sent_again", 3: "refused", 4: "accepted", 5: "rejected",
     6: "exhausted", 7: "locked", 8: "nearly_locked", 9: "cancelled", 10: "delivered",
     11: "delivery_failed", 12: "unlocked", 13: "slot_reset", 14: "recipient_reset",
-    15: "user_reset", 16: "device_reset",
+    15: "user_reset", 16: "device_reset", 17: "claimed",
 }  # fmt: skip
 
 
