@@ -297,7 +297,9 @@ pub(crate) const SERVICES: &[Part] = &[SERVICE];
 
 /// The servers that the tests of the stores start for themselves, what makes their disks fail, what the
 /// command's codes are compared with, and what verifies a log's checkpoints and stamps them.
-const SERVERS: &[Need] = &[Apt("postgresql pgbouncer redis-server strace oathtool openssl")];
+const SERVERS: &[Need] = &[Apt(
+    "postgresql pgbouncer redis-server strace oathtool openssl",
+)];
 
 const ADDON: Part = part(
     "odoo",

@@ -478,6 +478,8 @@ impl World<'_> {
                 }
             }
             self.verify(neighbour, &Entry::Right, Named::None)?;
+            let named = Named::Current;
+            self.claim(ask_of(3), Sent { named, offset: 0 })?; // mostly of a locked user
         }
         Ok(())
     }
