@@ -2,13 +2,14 @@
 //!
 //! One page of memory is marked so that the kernel empties it in every child, that of a raw
 //! `clone` too; it holds the number of this process's generation, which handles remember. Reading
-//! it costs a load, where `getpid` costs as much as the hashing of a whole verify.
+//! it costs a load, where `getpid` costs as much as the hashing of a whole verify. Only Linux has such
+//! marks: elsewhere the pid is the generation.
 
 use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 
 use crate::status::{Fault, otp_status};
 
-/// The page, once it is mapped; null where the kernel has no such marks.
+/// The page, once it is mapped; null where the system has no such marks.
 static PAGE: AtomicPtr<AtomicU64> = AtomicPtr::new(core::ptr::null_mut());
 
 /// The last generation that was given out; a child inherits it and goes on from there.
@@ -66,6 +67,7 @@ impl Generation {
 }
 
 /// Maps a page that the kernel empties in every child; null where it cannot.
+#[cfg(target_os = "linux")]
 fn map() -> *mut AtomicU64 {
     const LENGTH: usize = 4096;
     let (protection, flags) = (
@@ -84,4 +86,9 @@ fn map() -> *mut AtomicU64 {
         return core::ptr::null_mut();
     }
     page.cast()
+}
+
+#[cfg(not(target_os = "linux"))]
+const fn map() -> *mut AtomicU64 {
+    core::ptr::null_mut()
 }
