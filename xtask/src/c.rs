@@ -4,6 +4,8 @@
 mod abi;
 mod build;
 mod constant_time;
+mod consumers;
+mod deb;
 mod installed;
 mod layout;
 mod symbols;
@@ -25,6 +27,7 @@ use build::{
 pub(crate) use abi::checks as abi;
 pub(crate) use build::named;
 pub(crate) use constant_time::checks as constant_time;
+pub(crate) use deb::checks as deb;
 pub(crate) use installed::checks as installed;
 pub(crate) use layout::checks as layout;
 pub(crate) use symbols::checks as symbols;

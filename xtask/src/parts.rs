@@ -154,8 +154,11 @@ pub(crate) const TEST: &[Part] = &[
     ),
     part(
         "c",
-        "the C ABI: header, tests and examples in C and C++, memcheck, constant time, sanitizers, symbols",
-        &[Apt("gcc g++ binutils valgrind gdb abigail-tools"), Pip("c")],
+        "the C ABI: header, tests and examples in C and C++, memcheck, constant time, sanitizers, symbols, packages",
+        &[
+            Apt("gcc g++ binutils valgrind gdb abigail-tools dpkg-dev pkg-config cmake meson"),
+            Pip("c"),
+        ],
         &[
             Run("cargo build --locked --release --package otp-engine-c"),
             Run("cargo run --locked --quiet --package otp-engine-header -- --verify"),
@@ -165,6 +168,7 @@ pub(crate) const TEST: &[Part] = &[
             Checks(c::vectors),
             Checks(c::compiles),
             Checks(c::symbols),
+            Checks(c::deb),
             Checks(c::passes),
             Checks(c::dump),
             Checks(c::stack),
@@ -252,9 +256,9 @@ pub(crate) const SOAK: &[Part] = &[
     ),
     part(
         "installed",
-        "cargo cinstall gives a system library: C and C++ programs find it by pkg-config",
+        "cargo cinstall gives a system library: programs find it by pkg-config, CMake and Meson",
         &[
-            Apt("gcc g++ binutils pkg-config"),
+            Apt("gcc g++ binutils pkg-config cmake meson"),
             CargoTool("cargo-c", "0.10.24+cargo-0.98.0"),
         ],
         &[Checks(c::installed)],

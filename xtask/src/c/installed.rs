@@ -7,6 +7,7 @@ use anyhow::{Result, ensure};
 use xshell::cmd;
 
 use super::build::{EXAMPLE, HEADER, Language, SONAME, folder, plain};
+use super::consumers::{self, Place};
 use super::symbols;
 use crate::job::{Job, Ran};
 
@@ -48,6 +49,13 @@ pub(crate) fn checks(job: &mut Job<'_>) {
             );
         }
     }
+    let place = Place {
+        name: "cargo-c's folder",
+        libraries: prefix.join("lib"),
+        prefix,
+        root: PathBuf::new(),
+    };
+    consumers::checks(job, &place);
     job.check("a header that is elsewhere is noticed", |job| {
         let elsewhere = format!(
             "--define-variable=includedir={}",
