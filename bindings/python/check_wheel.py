@@ -21,6 +21,8 @@ assert {
 } <= {*names}, names
 for text in ("LICENSE-APACHE", "LICENSE-MIT"):
     assert [n for n in names if n.endswith(f".dist-info/licenses/{text}")], names
+notices = zipfile.ZipFile(wheels[0]).read(next(n for n in names if n.endswith("/NOTICES.txt")))
+assert all(crate in notices for crate in (b"sha2 0", b"rusqlite 0", b"curve25519-dalek 5")), wheels
 about = zipfile.ZipFile(wheels[0]).read(next(n for n in names if n.endswith("/METADATA"))).decode()
 needed = [line for line in about.splitlines() if line.startswith("Requires-Dist:")]
 assert needed and all("extra ==" in line for line in needed), needed

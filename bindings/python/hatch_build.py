@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import sysconfig
 import tempfile
 from collections.abc import Iterator
@@ -44,6 +45,19 @@ def build(cargo: str, workspace: Path) -> Path:
             if Path(built).name in NAMES:
                 return workspace / built
     raise RuntimeError(f"cargo built none of {', '.join(sorted(NAMES))}")
+
+
+def renew(workspace: Path) -> None:
+    """Make the files of an unpacked sdist newer than all that cargo has built, once.
+
+    They are as old as the archive says. In a folder that is shared cargo would take what was built
+    of other files of the same version for theirs.
+    """
+    done = workspace / "renewed"
+    if not done.exists():
+        for path in workspace.rglob("*"):
+            os.utime(path)
+        done.touch()
 
 
 def platform(built: Path) -> str:
@@ -124,7 +138,14 @@ class CargoHook(BuildHookInterface):
                 stage(cargo, workspace, Path(self.staged.name))
                 build_data["force_include"][self.staged.name] = INSIDE
             return
+        if is_unpacked:
+            renew(workspace)
         built = build(cargo, workspace)
+        told = [sys.executable, str(here / "notices.py"), str(workspace)]
+        self.staged = tempfile.TemporaryDirectory()
+        notices = Path(self.staged.name) / "NOTICES.txt"
+        notices.write_bytes(subprocess.run(told, check=True, stdout=subprocess.PIPE).stdout)
+        build_data["extra_metadata"][str(notices)] = notices.name
         build_data["pure_python"] = False
         build_data["tag"] = f"py3-none-{platform(built)}"
         if version == "editable":  # the package is loaded from its sources

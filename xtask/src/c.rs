@@ -27,7 +27,7 @@ use build::{
 pub(crate) use abi::checks as abi;
 pub(crate) use build::named;
 pub(crate) use constant_time::checks as constant_time;
-pub(crate) use deb::checks as deb;
+pub(crate) use deb::{checks as deb, make as make_deb};
 pub(crate) use installed::checks as installed;
 pub(crate) use layout::checks as layout;
 pub(crate) use symbols::checks as symbols;

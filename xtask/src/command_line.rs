@@ -24,6 +24,9 @@ pub(crate) enum Task {
     /// Runs what takes long, before a release; prints the figures of docs/testing.md
     #[command(after_help = of_parts(parts::SOAK))]
     Soak(Run),
+    /// Makes what users install, in dist/: sdist, wheel, Debian packages
+    #[command(after_help = of_parts(parts::DIST))]
+    Dist(Run),
     /// Measures the line coverage of the decision modules; fails under 100 %
     #[command(after_help = of_parts(parts::COVERAGE))]
     Coverage(Run),
@@ -114,6 +117,7 @@ impl Task {
         let (name, parts, serve) = match self {
             Self::Test(run) => return Ok(Some(("test", parts::TEST, run))),
             Self::Soak(run) => return Ok(Some(("soak", parts::SOAK, run))),
+            Self::Dist(run) => return Ok(Some(("dist", parts::DIST, run))),
             Self::Coverage(run) => return Ok(Some(("coverage", parts::COVERAGE, run))),
             Self::Bench(bench) if bench.write && !bench.is_whole() => {
                 return Err("--write takes a whole run, or --only peers");
@@ -244,6 +248,7 @@ mod tests {
         for (name, parts) in [
             ("test", parts::TEST),
             ("soak", parts::SOAK),
+            ("dist", parts::DIST),
             ("coverage", parts::COVERAGE),
             ("odoo", parts::ODOO),
             ("service", parts::SERVICES),

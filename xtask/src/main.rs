@@ -7,6 +7,7 @@ mod cluster;
 mod command_line;
 mod coverage;
 mod dependencies;
+mod dist;
 mod fuzz;
 mod instructions;
 mod interop;

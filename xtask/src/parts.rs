@@ -4,8 +4,8 @@ use crate::need::Need::{self, Apt, CargoTool, Component, LlvmTools, Pip};
 use crate::runner::Part;
 use crate::runner::Step::{self, Checks, Ends, Run, Tests};
 use crate::{
-    bench, c, coverage, dependencies, fuzz, instructions, interop, mutants, nostd, odoo, package,
-    python, service, upgrade,
+    bench, c, coverage, dependencies, dist, fuzz, instructions, interop, mutants, nostd, odoo,
+    package, python, service, upgrade,
 };
 
 const fn part(
@@ -256,12 +256,13 @@ pub(crate) const SOAK: &[Part] = &[
     ),
     part(
         "installed",
-        "cargo cinstall gives a system library: programs find it by pkg-config, CMake and Meson",
+        "cargo cinstall, the sdist, a wheel for old systems and the command, each installed from nothing",
         &[
             Apt("gcc g++ binutils pkg-config cmake meson"),
             CargoTool("cargo-c", "0.10.24+cargo-0.98.0"),
+            dist::PYTHON,
         ],
-        &[Checks(c::installed)],
+        &[Checks(c::installed), Checks(dist::installed)],
     ),
     part(
         "load",
@@ -287,6 +288,31 @@ pub(crate) const SOAK: &[Part] = &[
         "at least 95 % of the changes made to the decision modules fail a test",
         &[CargoTool("cargo-mutants", "27.1.0")],
         &[Checks(mutants::checks)],
+    ),
+];
+
+/// `cargo xtask dist`.
+pub(crate) const DIST: &[Part] = &[
+    part(
+        "sdist",
+        "the Python package's sources, which build with cargo alone",
+        &[dist::PYTHON],
+        &[Checks(dist::sdist)],
+    ),
+    part(
+        "wheel",
+        "the Python package for Linux on x86-64 with glibc 2.17 or later (manylinux2014)",
+        &[dist::PYTHON],
+        &[Checks(dist::wheel)],
+    ),
+    part(
+        "deb",
+        "the C library as Debian packages of this machine's release: libotp-engine0, libotp-engine-dev",
+        &[Apt("gcc binutils dpkg-dev python3")],
+        &[
+            Run("cargo build --locked --release --package otp-engine-c"),
+            Checks(dist::deb),
+        ],
     ),
 ];
 

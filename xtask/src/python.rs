@@ -51,11 +51,14 @@ pub(crate) fn checks(job: &mut Job<'_>) {
     job.check("it installs into a fresh environment", |job| {
         job.pass(cmd!(sh, "{python} -m venv --clear --without-pip {fresh}"))?;
         let into = ["--quiet", "--no-deps", "--no-index", "--find-links"];
-        job.pass(cmd!(
+        let said = job.pass(cmd!(
             sh,
-            "{pip} --python {inner} install {into...} {wheels} otp-engine"
-        ))
-        .map(drop)
+            "{python} -c {TIMED} {pip} --python {inner} install {into...} {wheels} otp-engine"
+        ))?;
+        let took = said.trim().rsplit_once("seconds ").context("no time")?.1;
+        job.figure("pip install of the wheel", format!("{took} s"));
+        ensure!(took.parse::<f64>()? < PROMISED, "it took {took} s");
+        Ok(())
     });
     // Beside them the Python stores work; with the features that the part `test` has built all with.
     job.passes(
@@ -106,6 +109,13 @@ pub(crate) fn checks(job: &mut Job<'_>) {
         cmd!(sh, "{python} {PACKAGE}/gen_bindings.py --verify"),
     );
 }
+
+/// How long `pip install` of the wheel takes at most, in seconds: of the processor, which others do not lengthen.
+const PROMISED: f64 = 10.0;
+
+/// Runs a command, and then says how long it had the processor.
+const TIMED: &str = "import os, subprocess, sys; code = subprocess.call(sys.argv[1:]); \
+                     print('seconds', sum(os.times()[2:4])); sys.exit(code)";
 
 /// The files of tests in `folder`, in two halves that take about as long as each other.
 fn halves(job: &Job<'_>, folder: &str) -> [Vec<PathBuf>; 2] {

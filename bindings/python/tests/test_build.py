@@ -3,6 +3,7 @@
 import importlib
 import importlib.util
 import json
+import os
 import pathlib
 import shutil
 import sys
@@ -46,6 +47,17 @@ def cargo(folder: pathlib.Path, *told: object) -> str:
     return str(program)
 
 
+def crate(workspace: pathlib.Path, source: str) -> pathlib.Path:
+    """Write a crate that stands for the library."""
+    (workspace / "src").mkdir(parents=True)
+    (workspace / "src" / "lib.rs").write_text(source)
+    package = '[package]\nname = "otp-engine-c"\nversion = "0.1.0"\n'
+    library = '[lib]\nname = "otp_engine"\ncrate-type = ["cdylib"]\n'
+    (workspace / "Cargo.toml").write_text(package + library)
+    (workspace / "Cargo.lock").write_text(f"version = 4\n[{package.replace(']', ']]', 1)}")
+    return workspace
+
+
 @pytest.mark.parametrize("where", ["/elsewhere/triple/release", "built/release"])
 def test_the_library_lies_where_cargo_says(hook: Any, tmp_path: pathlib.Path, where: str) -> None:
     built = f"{where}/libotp_engine.so"
@@ -87,13 +99,7 @@ def test_case_530_a_real_cargo_is_obeyed_wherever_it_builds(
     surroundings: dict[str, str],
     where: str,
 ) -> None:
-    workspace = tmp_path / "workspace"
-    (workspace / "src").mkdir(parents=True)
-    (workspace / "src" / "lib.rs").write_text("")
-    package = '[package]\nname = "otp-engine-c"\nversion = "0.1.0"\n'
-    library = '[lib]\nname = "otp_engine"\ncrate-type = ["cdylib"]\n'
-    (workspace / "Cargo.toml").write_text(package + library)
-    (workspace / "Cargo.lock").write_text(f"version = 4\n[{package.replace(']', ']]', 1)}")
+    workspace = crate(tmp_path / "workspace", "")
     decoy = workspace / "target" / "release" / "libotp_engine.so"
     if surroundings:
         decoy.parent.mkdir(parents=True)
@@ -131,7 +137,7 @@ def test_case_532_no_library_is_packed_but_the_one_that_was_built(
     backend = importlib.import_module("hatchling.build")
     project = tmp_path / "repository" / "bindings" / "python"
     shutil.copytree(REPOSITORY / "bindings" / "python" / "src", project / "src")
-    for name in ("pyproject.toml", "hatch_build.py", "README.md", "LICENSE-MIT"):
+    for name in ("pyproject.toml", "hatch_build.py", "notices.py", "README.md", "LICENSE-MIT"):
         shutil.copyfile(REPOSITORY / "bindings" / "python" / name, project / name)
     (project.parent / "c").mkdir()
     (project.parent / "c" / "Cargo.toml").touch()
@@ -140,7 +146,8 @@ def test_case_532_no_library_is_packed_but_the_one_that_was_built(
     built = tmp_path / "x86_64-unknown-linux-gnu" / "release" / "libotp_engine.so"
     built.parent.mkdir(parents=True)
     built.write_text("just built")
-    cargo(tmp_path, {"filenames": [str(built)]})
+    # Of what it is asked first, and of the licences.
+    cargo(tmp_path, {"filenames": [str(built)], "packages": [], "resolve": {"nodes": []}})
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("CARGO_BUILD_TARGET", raising=False)
     monkeypatch.chdir(project)
@@ -188,3 +195,21 @@ lto = true
 
 """
     )
+
+
+def test_case_535_an_old_sdist_is_built_in_a_folder_that_others_built_in(
+    hook: Any, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    function = '#[unsafe(no_mangle)] pub extern "C" fn {}() {{}}'
+    other = crate(tmp_path / "other", function.format("of_the_other"))
+    sdist = crate(tmp_path / "sdist", function.format("of_the_sdist"))
+    for path in sdist.rglob("*"):
+        os.utime(path, (1580601600, 1580601600))  # as archives have it
+    monkeypatch.delenv("CARGO_BUILD_TARGET", raising=False)
+    monkeypatch.setenv("CARGO_TARGET_DIR", str(tmp_path / "shared"))
+    assert b"of_the_other" in hook.module.build("cargo", other).read_bytes()
+    hook.module.renew(sdist)
+    assert b"of_the_sdist" in hook.module.build("cargo", sdist).read_bytes()
+    when = (sdist / "src" / "lib.rs").stat().st_mtime_ns
+    hook.module.renew(sdist)  # its second call: of the wheel after its metadata
+    assert (sdist / "src" / "lib.rs").stat().st_mtime_ns == when
