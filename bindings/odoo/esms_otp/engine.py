@@ -1,5 +1,7 @@
 """The engine of this process: made at its first use, from files that the environment names."""
 
+import base64
+import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,8 +14,12 @@ from otp_engine.esms.events import hear
 
 KEYS_FILE = "ESMS_OTP_KEYS_FILE"
 SIGNING_KEY_FILE = "ESMS_OTP_SIGNING_KEY_FILE"
+#: May be unset: a JWK set of the public keys that records were signed with before.
+RETIRED_KEYS_FILE = "ESMS_OTP_RETIRED_SIGNING_KEYS_FILE"
 #: What every code of the addon is good for; enters each binding, and each record as `act`.
 PURPOSE = "sign"
+
+_SPKI = bytes.fromhex("302a300506032b6570032100")  # before the 32 bytes of a public Ed25519 key
 
 # The server imports this file before it forks its workers, and forks again later: an engine belongs
 # to the process that made it. Two threads that come first may each make one, and one is dropped: a
@@ -27,6 +33,7 @@ class _Made:
 
     ring: otp.KeyRing
     signing_key: otp.SigningKey
+    public_jwks: str
     process: int = field(default_factory=os.getpid)
     engines: dict[tuple[tuple[str, int], ...], otp.Engine] = field(default_factory=dict)
     #: What stood for each database when its cells were compared with the keys.
@@ -88,13 +95,20 @@ def check_files() -> None:
 
 
 def public_jwks() -> str:
-    """Return the public half of the key that signs records, as a JWK set."""
-    return _of_process().signing_key.public_jwks
+    """Return a JWK set of the key that signs records, and of those that did before it."""
+    return _of_process().public_jwks
 
 
-def public_pem() -> str:
-    """Return the public half of the key that signs records, as PEM."""
-    return _of_process().signing_key.public_pem
+def public_pems() -> dict[str, str]:
+    """Return the same keys as PEM, by their ids."""
+    return {key["kid"]: _pem(key["x"]) for key in json.loads(public_jwks())["keys"]}
+
+
+def _pem(x: str) -> str:
+    der = _SPKI + base64.urlsafe_b64decode(x + "=" * (-len(x) % 4))
+    return (
+        f"-----BEGIN PUBLIC KEY-----\n{base64.b64encode(der).decode()}\n-----END PUBLIC KEY-----\n"
+    )
 
 
 def _of_process() -> _Made:
@@ -121,8 +135,13 @@ def _make() -> _Made:
     try:
         signing_key = otp.SigningKey.from_pem(pem)
     except (ValueError, otp.OtpError) as error:
-        raise NotConfigured(f"{SIGNING_KEY_FILE} is no Ed25519 key ({error})") from None
-    return _Made(ring, signing_key)
+        raise NotConfigured(f"{SIGNING_KEY_FILE} names no key that signs: {error}") from None
+    retired = _read(RETIRED_KEYS_FILE) if os.environ.get(RETIRED_KEYS_FILE) else None
+    try:
+        public = setup.with_retired(signing_key, retired)
+    except ValueError as error:
+        raise NotConfigured(f"{RETIRED_KEYS_FILE} {error}") from None
+    return _Made(ring, signing_key, public)
 
 
 def _read(variable: str) -> str:

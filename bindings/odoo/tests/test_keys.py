@@ -9,10 +9,12 @@ from pathlib import Path
 
 import otp_engine
 import pytest
+import requests
 from client import Borrower, Client, use_gateway
 from odoo_server import Database, Server
 
 KEYS, SIGNING_KEY = "ESMS_OTP_KEYS_FILE", "ESMS_OTP_SIGNING_KEY_FILE"
+RETIRED = "ESMS_OTP_RETIRED_SIGNING_KEYS_FILE"
 
 
 @pytest.fixture(scope="module")
@@ -46,16 +48,21 @@ def test_keys_are_rotated_and_what_they_made_stays_good(signed, gateway, tmp_pat
     keys["codes"]["new"], keys["current"] = secret(), "new"
     keys["retired"] = {old: int(time.time())}
     pem = Path(os.environ[SIGNING_KEY]).read_text()
-    server = serve(database, tmp_path / "rotated", keys, fresh_pem())
+    public = otp_engine.SigningKey.from_pem(pem).public_jwks
+    (tmp_path / "retired.jwks").write_text(public)
+    retired = {RETIRED: str(tmp_path / "retired.jwks")}
+    server = serve(database, tmp_path / "rotated", keys, fresh_pem(), **retired)
     try:
         borrower.log_in(server)
+        published = requests.get(f"{server.url}/esms_otp/jwks.json", timeout=120).text
         assert borrower.verify(borrower.codes[second], second)["status"] == 200
         assert borrower.signature() == borrower.before, "an old signature cannot be read"
         new = borrower.signature(second)["signature_record"]
     finally:
         server.stop()
-    # Each record is proved by the key of its time, and by no other.
-    public = otp_engine.SigningKey.from_pem(pem).public_jwks
+    # What is published proves all of them: each by the key of its time, and by no other.
+    for record in (borrower.before["signature_record"], new):
+        assert otp_engine.verify_record(record, published)
     assert otp_engine.verify_record(borrower.before["signature_record"], public)
     assert not otp_engine.verify_record(new, public)
     # What follows a restored backup.
@@ -107,13 +114,13 @@ def test_case_200_other_keys_on_a_database_in_use_are_refused_with_the_reason(
         server.stop()
 
 
-def serve(database, folder, keys, pem):
+def serve(database, folder, keys, pem, **more):
     """Start a server with keys of its own."""
     folder.mkdir()
     (folder / "keys.json").write_text(json.dumps(keys))
     (folder / "signing.pem").write_text(pem)
     named = {KEYS: str(folder / "keys.json"), SIGNING_KEY: str(folder / "signing.pem")}
-    return Server(database, folder, workers=2, environment=named)
+    return Server(database, folder, workers=2, environment=named | more)
 
 
 def secret():

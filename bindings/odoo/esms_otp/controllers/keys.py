@@ -1,4 +1,4 @@
-"""The public half of the key that signs records, for whoever verifies one."""
+"""The public halves of the keys that sign records and did before, for whoever verifies one."""
 
 from odoo import http
 from odoo.http import request

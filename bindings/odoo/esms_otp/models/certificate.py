@@ -21,7 +21,7 @@ from odoo.tools.image import image_data_uri
 from odoo.tools.mimetypes import guess_mimetype
 from odoo.tools.pdf import OdooPdfFileReader, OdooPdfFileWriter
 
-from ..engine import engine, public_jwks, public_pem
+from ..engine import engine, public_jwks, public_pems
 from ..store import opened
 from .signature import masked
 
@@ -112,10 +112,7 @@ class EsmsOtpCertificate(models.AbstractModel):
         record = None if model not in self.env else self.env[model].browse(res_id).exists()
         if not record or not hasattr(record, "_esms_otp_compared"):
             record = None
-        files = [
-            File("public-keys.jwks", public_jwks().encode(), "application/json"),
-            File("public-key.pem", public_pem().encode(), "text/plain"),
-        ]
+        files = [File("public-keys.jwks", public_jwks().encode(), "application/json")]
         parts = []
         for field, signed in sorted(rows.grouped("field").items()):
             parts.append(
@@ -125,6 +122,7 @@ class EsmsOtpCertificate(models.AbstractModel):
             (one for part in parts for one in part["signatures"]), 1
         ):
             self._attach_record(signature, number, plain, files)
+        self._attach_keys(parts, files)
         files.sort()
         sums = "".join(f"{file.digest}  {file.name}\n" for file in files)
         files.append(File(_SUMS, sums.encode(), "text/plain"))
@@ -278,13 +276,22 @@ class EsmsOtpCertificate(models.AbstractModel):
             files.append(File(f"image-{number}.{ending}", image, _type(mimetype)))
             signature["image"] = image_data_uri(base64.b64encode(image))
 
+    def _attach_keys(self, parts, files):
+        """Attach the keys of these records as PEM, which has no names of keys."""
+        pems = public_pems()
+        kids = {one["kid"] for part in parts for one in part["signatures"]} & set(pems)
+        used = sorted(kids) or _kids()[:1]
+        for number, kid in enumerate(used, 1):
+            name = f"public-key-{number}.pem" if len(used) > 1 else "public-key.pem"
+            files.append(File(name, pems[kid].encode(), "text/plain"))
+
     def _events(self, row):
         """Return what the log of this server has of a code, in the user's zone."""
         texts = {
             "issued": self.env._("Code sent"),
             "sent_again": self.env._("Same code sent again"),
             "delivered": self.env._("Taken by the gateway"),
-            "delivery_failed": self.env._("Refused by the gateway"),
+            "delivery_failed": self.env._("Message not sent"),
             "refused": self.env._("Another message refused"),
             "rejected": self.env._("Code not accepted"),
             "exhausted": self.env._("Too many wrong codes"),
@@ -349,7 +356,9 @@ _OPENSSL = r"""( for file in signature-*.sd-jwt; do
 jws=$(cut -d '~' -f 1 $file)
 printf %s "${jws%.*}" > signed
 printf '%s==' "${jws##*.}" | tr -- '-_' '+/' | openssl base64 -d -A > raw
-openssl pkeyutl -verify -rawin -pubin -inkey public-key.pem -in signed -sigfile raw || exit 1
+for key in public-key*.pem; do
+openssl pkeyutl -verify -rawin -pubin -inkey $key -in signed -sigfile raw && break
+done || exit 1
 done )"""
 _PICTURE = r"""assert "img" not in said or said["img"]["dig"] in files, name + ": not its image"; \
 """
@@ -395,7 +404,7 @@ def _type(mimetype):
 
 
 def _kids():
-    """Return the ids of the keys whose public halves are inside."""
+    """Return the ids of the keys whose public halves are inside, that of today first."""
     return [key["kid"] for key in json.loads(public_jwks())["keys"]]
 
 

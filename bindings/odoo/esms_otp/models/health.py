@@ -5,13 +5,15 @@ from datetime import timedelta
 
 import otp_engine as otp
 from markupsafe import Markup
+from otp_engine.esms import signed_record
+from otp_engine.esms.contract import UNREACHED
 from otp_engine.esms.flow import with_causes
 from otp_engine.esms.gateway.esms import MEANINGS
 
 from odoo import fields
 from odoo.tools import format_datetime
 
-from ..engine import NotConfigured, check_files, check_keys
+from ..engine import RETIRED_KEYS_FILE, NotConfigured, check_files, check_keys, public_pems
 from ..store import OdooStore
 
 GOOD, WARNING, BAD = "success", "warning", "danger"
@@ -24,7 +26,8 @@ _VERY_LATE = timedelta(days=1)
 def checks(env) -> Iterator[tuple[str, str]]:
     """Yield how it stands with each part, as one of the levels, and a text."""
     yield _keys(env)
-    yield _gateway(env)
+    yield from _old_keys(env)
+    yield from _gateway(env)
     yield from _last_message(env)
     yield _outbox(env)
     yield _purge(env)
@@ -55,8 +58,36 @@ def _keys(env):
     return GOOD, env._("Keys: the files are readable, and are those of this database.")
 
 
+def _old_keys(env):
+    """Look whether the key of the oldest signature, which is retired first, can still be had."""
+    oldest = env["esms.otp.signature"].sudo().search([], order="id", limit=1)
+    try:
+        kids = public_pems()
+    except NotConfigured:
+        return  # said above
+    if oldest and (kid := signed_record.header(oldest.record)["kid"]) not in kids:
+        yield BAD, env._(
+            "Keys: nobody can verify the oldest signatures, since the public half of key %(kid)s "
+            "is missing. Add it to the file of %(variable)s.",
+            kid=kid, variable=RETIRED_KEYS_FILE,
+        )  # fmt: skip
+
+
 def _gateway(env):
+    """Look at the company's gateway, if a policy may send by it."""
     company = env.company.sudo()
+    policies = env["esms.otp.policy"].sudo().search([("company_id", "in", (company.id, False))])
+    ways = {way for policy in policies for way in (policy.recipient, policy.otherwise) if way}
+    if ways == {"user_email"}:
+        yield (
+            GOOD,
+            env._("Gateway: none is needed, as all policies of this company send by e-mail."),
+        )
+        return
+    yield _sms_gateway(env, company)
+
+
+def _sms_gateway(env, company):
     gateway = company.esms_otp_gateway_id
     if not gateway.active:
         return BAD, env._(
@@ -85,6 +116,16 @@ def _last_message(env):
     when, status = format_datetime(env, last.issued_at), last.gateway_status
     if status == "0":
         yield GOOD, env._("Messages: the gateway took the last one, of %s.", when)
+        return
+    if status in UNREACHED:
+        yield (
+            BAD,
+            env._(
+                "Messages: the last one, of %s, reached no gateway: no connection could be made. "
+                "Look at the gateway's address and at the network.",
+                when,
+            ),
+        )
         return
     meaning = MEANINGS.get(int(status)) if status.isdigit() else None
     yield BAD, env._(

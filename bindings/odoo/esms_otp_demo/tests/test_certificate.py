@@ -9,11 +9,13 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from unittest.mock import patch
 
 import otp_engine as otp
-from otp_engine.esms import signed_record
+from otp_engine.esms import setup, signed_record
 
 from odoo import Command
+from odoo.addons.esms_otp import engine as engine_module
 from odoo.addons.esms_otp.models import mixin
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import tagged
@@ -173,6 +175,35 @@ class TestCertificate(OtpCase):
             good, said = taken.run("pdfdetach", "echo", "sha256sum -c")
             self.assertFalse(good, f"{plant}: {said}")
             (taken.folder / name).write_bytes(whole)
+
+    def test_records_of_a_retired_key_verify_beside_those_of_its_successor(self):
+        """By the printed commands: the keys of both are inside."""
+        rows = self.sign(name="Siti Aminah")
+        old = otp.SigningKey.from_pem(Path(os.environ[engine_module.SIGNING_KEY_FILE]).read_text())
+        self.addCleanup(engine_module.forget)
+        folder = Path(self.enterContext(tempfile.TemporaryDirectory()))
+        new, keys = folder / setup.SIGNING_KEY, folder / setup.RETIRED
+        setup.make_keys(folder)
+        keys.write_text(old.public_jwks)
+        named = {
+            engine_module.SIGNING_KEY_FILE: str(new),
+            engine_module.RETIRED_KEYS_FILE: str(keys),
+        }
+        with patch.dict(os.environ, named):
+            engine_module.forget()
+            other = self.new_user("other", "base.group_portal")
+            rows |= self.sign(user=other, name="Somebody Else")
+            taken = self.printed(rows, self.officer)
+            self.assertEqual(
+                [name for name in taken.names if name.startswith("public")],
+                ["public-key-1.pem", "public-key-2.pem", "public-keys.jwks"],
+            )
+            good, said = taken.run()
+            self.assertTrue(good, said)
+            self.assertEqual(said.count("Signature Verified Successfully"), 2, said)
+            (taken.folder / "public-key-1.pem").unlink()
+            good, said = taken.run("pdfdetach", "echo", "sha256sum -c")
+            self.assertFalse(good, said)
 
     def test_case_481_whole_numbers_are_for_signers_and_officers_alone(self):
         rows = self.sign(name="Siti Aminah")

@@ -2,7 +2,12 @@
 
 import os
 from datetime import timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from unittest.mock import patch
+
+import otp_engine as otp
+from otp_engine.esms import setup
 
 from odoo import Command, fields
 from odoo.addons.esms_otp import engine as engine_module
@@ -73,11 +78,40 @@ class TestHealth(OtpCase):
         self.env.company.esms_otp_gateway_id = False
         self.assertNamed(health.BAD, f"Gateway: {self.env.company.name} has none")
 
+    def test_where_all_policies_send_by_mail_no_gateway_is_missed(self):
+        self.env.company.esms_otp_gateway_id = False
+        self.policy.recipient = "user_email"
+        self.assertFalse(self.found(health.BAD))
+        self.assertTrue([text for text in self.found(health.GOOD) if "none is needed" in text])
+        self.policy.otherwise = "user_mobile"
+        self.assertNamed(health.BAD, "has none")
+        self.policy.write({"otherwise": False, "active": False})
+        self.assertNamed(health.BAD, "has none")
+
+    def test_a_retired_key_whose_public_half_is_missing_is_named(self):
+        self.sign()
+        retired = otp.SigningKey.from_pem(
+            Path(os.environ[engine_module.SIGNING_KEY_FILE]).read_text()
+        )
+        self.addCleanup(engine_module.forget)
+        folder = Path(self.enterContext(TemporaryDirectory()))
+        setup.make_keys(folder)
+        keys = folder / setup.RETIRED
+        with patch.dict(
+            os.environ, {engine_module.SIGNING_KEY_FILE: str(folder / setup.SIGNING_KEY)}
+        ):
+            engine_module.forget()
+            self.assertNamed(health.BAD, "oldest signatures", engine_module.RETIRED_KEYS_FILE)
+            keys.write_text(retired.public_jwks)
+            with patch.dict(os.environ, {engine_module.RETIRED_KEYS_FILE: str(keys)}):
+                engine_module.forget()
+                self.assertFalse(self.found(health.BAD))
+
     def test_case_491_a_message_that_was_refused_is_named_until_one_is_taken(self):
         self.message("5", minutes_ago=-1)
         self.assertNamed(health.BAD, "status 5, no credit", "the gateway's account")
         self.message("conn", minutes_ago=-2)
-        self.assertNamed(health.BAD, "status conn, unknown")
+        self.assertNamed(health.BAD, "reached no gateway", "the gateway's address")
         self.message("00", minutes_ago=-3).gateway_status = "0"
         self.assertFalse(self.found(health.BAD))
 
