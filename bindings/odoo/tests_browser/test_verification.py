@@ -1,5 +1,6 @@
 """The verification page: what is good is called so, and what was changed is named."""
 
+import base64
 import hashlib
 import io
 import json
@@ -9,13 +10,16 @@ from pathlib import Path
 import pytest
 import requests
 from client import MODEL
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from playwright.sync_api import expect
 from pypdf import PdfReader, PdfWriter
 from signing import judged, photograph, tab_to
 
 PATH = "/esms_otp/verify"
 VALID = "Valid: the signature is good, and everything that is here belongs to it."
+VALID_ALL = "Valid: all signatures are good, and everything that is here belongs to them."
 INVALID = "Not valid. This is wrong:"
+INCOMPLETE = "Each signature is good, but records of the chain are not here:"
 VECTORS = Path(__file__).parents[3] / "tests/vectors/records"
 
 
@@ -192,6 +196,87 @@ def test_case_488_the_certificate(open_page, borrower, signed):
         others = {**inside, name: changed(data, len(data) // 2)}
         verdict = verify(page, ("certificate.pdf", certificate(others)))
         expect(verdict.locator("li").filter(has_text=f"{name}: ")).not_to_have_count(0)
+    assert page.faults == []
+
+
+def golden():
+    """Return five records of one field, oldest first, and their keys."""
+    read = json.loads((VECTORS / "golden-v1.json").read_text())
+    return [one["sd_jwt"].encode() for one in read["chain"]], json.dumps(read["jwk_set"])
+
+
+def resigned(record, seed, **changes):
+    """Return another version of a record, which its own key has signed."""
+    header, payload, _ = record.split(b"~")[0].decode().split(".")
+    said = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4))) | changes
+    text = json.dumps(said, separators=(",", ":"), sort_keys=True, ensure_ascii=False)
+
+    def encoded(data):
+        return base64.urlsafe_b64encode(data).decode().rstrip("=")
+
+    signed = f"{header}.{encoded(text.encode())}"
+    signature = Ed25519PrivateKey.from_private_bytes(seed).sign(signed.encode())
+    return f"{signed}.{encoded(signature)}".encode()
+
+
+def test_a_chain_of_records_is_checked_and_what_breaks_it_is_named(open_page):
+    """As files, as one list, and as a PDF with all of them inside."""
+    records, keys = golden()
+    other = resigned(records[1], bytes([1]) * 32, txt="another sentence")
+    page = open_page(None, path=PATH)
+    page.get_by_text("Use another key").click()
+    page.get_by_label("Public key").fill(keys)
+    files = [(f"{number}.sd-jwt", one) for number, one in enumerate(records, 1)]
+    about = "loan.offer, 4711, borrower_signature"
+    for given in (
+        files,
+        files[::-1],
+        [("all.txt", b"\n".join(records))],
+        [("all.txt", b"\r\n".join(records[::-1]) + b"\n")],
+        [("certificate.pdf", certificate(dict(files)))],
+    ):
+        expect(verify(page, *given)).to_have_text(VALID_ALL)
+        results = shown(page, "results")
+        for said in (
+            f"Chain: {about}",
+            "These are here: 1, 2, 3, 4, 5",
+            "Yes: Each of them is here once.",
+            "Yes: None is missing before the last one here.",
+            "Yes: Each holds the digest of the one before it.",
+            "Not checked: There are no later ones",
+        ):
+            expect(results).to_contain_text(said)
+        assert "No: " not in results.inner_text()
+    photograph(page, "verify_desktop_chain", colours=8)
+    assert judged(page) == []
+    missing, twice = "records of the chain are missing.", "a number is here more than once."
+    place, unlike = "a record is not in its place in the list.", "does not follow the one before it"
+    for given, verdict, wrong in (
+        (files[::2], INCOMPLETE, {missing: "2, 4"}),
+        (files[1:], INCOMPLETE, {missing: "1"}),
+        ([files[0], files[4]], INCOMPLETE, {missing: "2-4"}),
+        ([*files, ("again", records[2])], INVALID, {twice: "3"}),
+        ([("all.txt", b"\n".join([*records[:2], *records[:1:-1]]))], INVALID, {place: "4, 3"}),
+        ([files[0], ("2", other), *files[2:]], INVALID, {unlike: "3"}),
+        ([*files, ("2", other)], INVALID, {twice: "2", unlike: "3"}),
+        (
+            [("all.pdf", certificate({**dict(files), "2": other}))],
+            INVALID,
+            {twice: "2", unlike: "3"},
+        ),
+    ):
+        said = verify(page, *given)
+        expect(said.locator("strong")).to_have_text(verdict)
+        lines = said.locator("li").all_inner_texts()
+        assert len(lines) == len(wrong), lines
+        for line, (words, numbers) in zip(lines, wrong.items(), strict=True):
+            assert line.startswith(f"{about}: ") and words in line, lines
+            assert line.endswith(f"({numbers})"), lines
+    # A changed byte in one of several: the record is named, and the one that follows it.
+    jws = records[1].split(b"~")[0]
+    said = verify(page, files[0], ("2", changed(jws, len(jws) - 20)), *files[2:])
+    expect(said).to_contain_text("2: the record was changed after it was signed.")
+    expect(said).to_contain_text("does not follow the one before it: one of the two was replaced.")
     assert page.faults == []
 
 

@@ -26,9 +26,15 @@ const CLAIMS = {
     picture: "the picture is the one that was signed",
     content: "what was approved is what was signed",
     document: "the document is the one that was signed",
+    // Of a chain.
+    once: "each of its records is here once",
+    complete: "none is missing, from the first to the last one here",
+    linked: "each holds the digest of the one before it",
+    order: "the list has them in their order",
+    newest: "there are no later ones",
 };
 /** A record, whether or not its parts can be read. */
-const RECORD = /^\s*[\w-]+\.[\w-]+\.[\w-]+(~[\w-]+)*~?\s*$/;
+const RECORD = /^[\w-]+\.[\w-]+\.[\w-]+(~[\w-]+)*~?$/;
 /** What `sha256sum` writes. */
 const SUMS = /^([\da-f]{64} [ *][^\n]+\n)+$/;
 /** The first bytes of a public Ed25519 key in DER; its 32 bytes follow. */
@@ -113,16 +119,26 @@ export async function verify(text, jwks, expected = {}) {
  * what was approved (a file whose digest the record holds), documents, disclosures in a file of
  * their own, sums of the files, and keys (which prove nothing, and are compared with `jwks`).
  *
- * Returns `{ records, files }`: for each record `{ name, record, checks, content }` (`record` is null
- * if it cannot be read, `content` a text or null), and for each other file `{ name, is, holds }`,
- * where `is` is picture, content, document, details, keyset, sums, or unknown: of no record here.
+ * A file may hold several records, one a line, in their order or in the opposite one.
+ *
+ * Returns `{ records, chains, files }`: for each record `{ name, record, checks, content }` (`record`
+ * is null if it cannot be read, `content` a text or null), what `chains` says of them, and for each
+ * other file `{ name, is, holds }`, where `is` is picture, content, document, details, keyset, sums,
+ * or unknown: of no record here.
  */
 export async function judge(files, jwks) {
     const all = await Promise.all(files.map(sorted));
     const beside = all.filter((one) => one.is === "details").flatMap((one) => one.disclosures);
     const judged = [];
-    for (const file of all.filter((one) => one.is === "record")) {
-        const text = await withDetails(file.text.trim(), beside);
+    const given = all.flatMap(({ name, lines = [] }, list) =>
+        lines.map((text, at) => ({
+            list,
+            text,
+            name: lines.length > 1 ? `${name}, ${at + 1}` : name,
+        })),
+    );
+    for (const file of given) {
+        const text = await withDetails(file.text, beside);
         const record = readOrNull(text);
         const signed = record && contentDigest(record);
         const image = find(all, record?.payload.img?.dig, "picture");
@@ -130,17 +146,18 @@ export async function judge(files, jwks) {
         const document = await named(all, approved);
         const expected = { image: image?.data, content: approved?.data, document: document?.data };
         const checks = await verify(text, jwks, expected);
-        judged.push({ name: file.name, record, checks, content: approved?.text ?? null });
+        const { name, list } = file;
+        judged.push({ name, list, text, record, checks, content: approved?.text ?? null });
     }
-    for (const file of all) {
+    for (const [at, file] of all.entries()) {
         if (file.is === "keyset") {
             file.holds = file.keys.every((one) => jwks.keys.some((ours) => isSameKey(one, ours)));
         } else if (file.is === "details") {
             const carried = judged.flatMap(({ record }) => record?.disclosures ?? []);
             file.holds = file.disclosures.every((one) => carried.some(({ text }) => text === one));
         } else if (file.is === "record") {
-            const { checks } = judged.find((one) => one.name === file.name);
-            file.holds = checks.every((one) => one.holds !== false);
+            const own = judged.filter(({ list }) => list === at);
+            file.holds = own.every(({ checks }) => checks.every((one) => one.holds !== false));
         }
     }
     for (const file of all.filter((one) => one.is === "sums")) {
@@ -151,7 +168,87 @@ export async function judge(files, jwks) {
         });
     }
     const others = all.filter((one) => one.is !== "record");
-    return { records: judged, files: others.map(({ name, is, holds }) => ({ name, is, holds })) };
+    return {
+        records: judged.map(({ name, record, checks, content }) => ({
+            name,
+            record,
+            checks,
+            content,
+        })),
+        chains: await chains(judged),
+        files: others.map(({ name, is, holds }) => ({ name, is, holds })),
+    };
+}
+
+/**
+ * Judges which records `{ text, record, list }` follow each other: those of one field of one record
+ * are a chain, in which each holds its number and the digest of the one before it. What shares a
+ * `list` must stand there in one order, from the oldest or from the newest.
+ *
+ * Returns for each field of which there is more than one record `{ about, numbers, checks }`, with
+ * checks as `verify` makes them; their `why` has numbers alone.
+ */
+async function chains(judged) {
+    const fields = new Map();
+    for (const one of judged) {
+        const { iss, ref, n } = one.record?.payload ?? {};
+        if (Number.isInteger(n) && n > 0) {
+            const about = [ref?.model, ref?.record, ref?.field];
+            const key = JSON.stringify([iss, about]);
+            fields.set(key, [...(fields.get(key) ?? []), { ...one, about: about.join(", ") }]);
+        }
+    }
+    const several = [...fields.values()].filter((field) => field.length > 1);
+    return Promise.all(several.map(chain));
+}
+
+async function chain(given) {
+    const links = await Promise.all(
+        given.map(async ({ text, record, list }) => {
+            const { n, prev, jti } = record.payload;
+            return { n, prev, jti, list, digest: await digest(text.split("~")[0]) };
+        }),
+    );
+    const sorted = [...links].sort((one, other) => one.n - other.n);
+    const last = sorted.at(-1).n;
+    const numbers = new Set(sorted.map(({ n }) => n));
+    const twice = sorted.filter((one, at) =>
+        sorted.slice(0, at).some(({ n, jti }) => n === one.n || jti === one.jti),
+    );
+    const missing = gaps([...numbers]);
+    // What is there twice may be there in two versions, of which each must fit.
+    const unlinked = sorted.filter(({ n, prev }) =>
+        n === 1
+            ? prev !== undefined
+            : prev === undefined || sorted.some((one) => one.n === n - 1 && one.digest !== prev),
+    );
+    const lists = [...new Set(links.map(({ list }) => list))]
+        .map((list) => links.filter((one) => one.list === list))
+        .filter(({ length }) => length > 1);
+    const astray = lists.flatMap((list) => {
+        const way = Math.sign(list.at(-1).n - list[0].n);
+        return list.filter(({ n }, at) => at && Math.sign(n - list[at - 1].n) === -way);
+    });
+    const named = (found) => [...new Set(found.map(({ n }) => n))].join(", ");
+    return {
+        about: given[0].about,
+        numbers: [...numbers].join(", "),
+        checks: [
+            check("once", !twice.length, named(twice)),
+            check("complete", !missing.length, missing.join(", ")),
+            check("linked", !unlinked.length, named(unlinked)),
+            ...(lists.length ? [check("order", !astray.length, named(astray))] : []),
+            check("newest", null, `> ${last}`),
+        ],
+    };
+}
+
+/** Names the numbers from 1 on that are missing among sorted ones, as ranges. */
+function gaps(numbers) {
+    return numbers
+        .map((n, at) => [(numbers[at - 1] ?? 0) + 1, n - 1])
+        .filter(([from, to]) => from <= to)
+        .map(([from, to]) => (from === to ? `${from}` : `${from}-${to}`));
 }
 
 /**
@@ -368,8 +465,9 @@ function documentDigest(text) {
 async function sorted({ name, data }) {
     const file = { name, data, text: decoded(data), is: "unknown", holds: false };
     file.digest = await digest(data);
-    if (file.text !== null && RECORD.test(file.text)) {
-        return { ...file, is: "record" };
+    const lines = file.text?.trim().split(/\s*\n\s*/) ?? [];
+    if (lines.every((line) => RECORD.test(line)) && lines.length) {
+        return { ...file, is: "record", lines };
     }
     if (SUMS.test(file.text ?? "")) {
         const sums = file.text
@@ -386,13 +484,13 @@ async function sorted({ name, data }) {
     } catch {
         // not keys
     }
-    const lines = (file.text ?? "").split(/[\s~]+/).filter(Boolean);
+    const disclosures = (file.text ?? "").split(/[\s~]+/).filter(Boolean);
     try {
-        lines.forEach(disclosure);
+        disclosures.forEach(disclosure);
     } catch {
         return file;
     }
-    return lines.length ? { ...file, is: "details", disclosures: lines } : file;
+    return disclosures.length ? { ...file, is: "details", disclosures } : file;
 }
 
 /** Says whether what is said of a key is what our set says of it. */

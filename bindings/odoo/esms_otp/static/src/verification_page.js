@@ -69,7 +69,10 @@ async function givenKeys() {
     return readKeys(pasted || page.dataset.keys || '{"keys": []}');
 }
 
-function show({ records, files }, keys) {
+function show({ records, chains, files }, keys) {
+    const broken = chains.flatMap(({ about, checks }) =>
+        checks.filter((one) => one.holds === false).map((one) => ({ ...one, about })),
+    );
     const failing = [
         ...records.flatMap(({ name, checks }) => {
             const bad = checks.filter((one) => one.holds === false);
@@ -77,6 +80,10 @@ function show({ records, files }, keys) {
         }),
         ...files.filter((one) => !one.holds).map((one) => `${one.name}: ${text(`no_${one.is}`)}`),
     ];
+    const isIncomplete = !failing.length && broken.every(({ name }) => name === "complete");
+    failing.push(
+        ...broken.map(({ about, name, why }) => `${about}: ${text(`no_${name}`)} (${why})`),
+    );
     const lacking = records.some(({ checks }) =>
         checks.some((one) => one.name === "signature" && one.holds === null),
     );
@@ -87,11 +94,11 @@ function show({ records, files }, keys) {
     } else if (lacking) {
         tell("bad", text("no_ed25519"));
     } else if (failing.length || !records.every(({ checks }) => isGood(checks))) {
-        tell("bad", text("invalid"), failing);
+        tell("bad", text(failing.length && isIncomplete ? "incomplete" : "invalid"), failing);
     } else {
         tell("good", text(records.length > 1 ? "valid_all" : "valid"));
     }
-    parts.results.append(...records.map(section));
+    parts.results.append(...chains.map(chained), ...records.map(section));
     if (files.length) {
         const list = element("ul");
         list.append(
@@ -127,6 +134,25 @@ function section({ name, record, checks, content }) {
         ),
     );
     made.append(element("h3", text("checks")), list);
+    return made;
+}
+
+/** The chain of several records of one field: which are here, and whether they follow each other. */
+function chained({ about, numbers, checks }) {
+    const made = element("section");
+    made.className = "record";
+    made.dataset.kind = checks.some((one) => one.holds === false) ? "bad" : "good";
+    const list = element("ul");
+    list.append(
+        ...checks.map(({ name, holds, why }) =>
+            item(holds, "", text(`${holds === false ? "no" : "is"}_${name}`), why),
+        ),
+    );
+    made.append(
+        element("h2", `${text("chain")}: ${about}`),
+        element("p", `${text("numbers")}: ${numbers}`),
+        list,
+    );
     return made;
 }
 
