@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import otp_engine as otp
-from engine import KEYS_FILE, SIGNING_KEY_FILE, NotConfigured, check_keys
+from engine import KEYS_FILE, RETIRED_KEYS_FILE, SIGNING_KEY_FILE, NotConfigured, check_keys
 
 DUMP, FILES = "database.dump", "files.tar"
 _HELP = {
@@ -40,11 +40,12 @@ def make(database: str, files: Path, backup: Path, keys: Path) -> str:
     _check_keys(database, "psql", "-XqAt", "-d", database, "-c", f"COPY ({_FIRST}) TO STDOUT")
     if backup.exists():
         raise FileExistsError(f"{backup} exists already")
-    own, signing_key = Path(os.environ[KEYS_FILE]), Path(os.environ[SIGNING_KEY_FILE])
+    named = (KEYS_FILE, SIGNING_KEY_FILE, RETIRED_KEYS_FILE)  # the last one may be unset
+    own, *others = [Path(os.environ[name]) for name in named if os.environ.get(name)]
     if (kept := keys / own.name).exists() and _read(kept)["index"] != _read(own)["index"]:
         raise ValueError(f"{kept} is of another database, and is kept")
     keys.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for source in (own, signing_key):
+    for source in (own, *others):
         _write(keys / source.name, source.read_text(encoding="ascii"), source)
     unfinished = backup.with_name(backup.name + ".part")
     unfinished.mkdir(mode=0o700, parents=True, exist_ok=True)

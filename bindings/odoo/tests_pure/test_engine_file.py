@@ -103,6 +103,37 @@ def test_a_thread_hears_its_own_events_alone():
     assert [len(events), len(inner), len(told)] == [2, 1, 1]
 
 
+def test_keys_that_signed_before_are_public_beside_that_of_today(monkeypatch, tmp_path):
+    retired, file = otp.SigningKey.from_seed(bytes(32)), tmp_path / "retired.jwks"
+    [today] = json.loads(engine.public_jwks())["keys"]
+    file.write_text(retired.public_jwks)
+    monkeypatch.setenv(engine.RETIRED_KEYS_FILE, str(file))
+    engine.forget()
+    [before] = json.loads(retired.public_jwks)["keys"]
+    assert json.loads(engine.public_jwks())["keys"] == [today, before]
+    assert engine.public_pems()[before["kid"]] == retired.public_pem
+    assert list(engine.public_pems()) == [today["kid"], before["kid"]]
+    file.write_text("no keys")
+    with pytest.raises(engine.NotConfigured, match=f"^{engine.RETIRED_KEYS_FILE} is no set"):
+        engine.check_files()
+    file.unlink()
+    with pytest.raises(engine.NotConfigured, match=engine.RETIRED_KEYS_FILE):
+        engine.check_files()
+
+
+def test_a_key_of_another_kind_is_named_and_how_to_make_the_right_one(files):
+    _, signing_key = files
+    subprocess.run(
+        ["openssl", "genpkey", "-algorithm", "RSA", "-out", signing_key],
+        check=True,
+        capture_output=True,
+    )
+    engine.forget()
+    said = f"^{engine.SIGNING_KEY_FILE} names no key that signs: an RSA key, .*openssl genpkey"
+    with pytest.raises(engine.NotConfigured, match=said):
+        engine.check_files()
+
+
 @pytest.mark.parametrize("variable", [engine.KEYS_FILE, engine.SIGNING_KEY_FILE])
 @pytest.mark.parametrize("value", ["", "/nonexistent/file"])
 def test_what_is_missing_is_named(monkeypatch, variable, value):
