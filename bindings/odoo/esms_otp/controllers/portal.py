@@ -6,8 +6,9 @@ from otp_engine.esms import contract
 from otp_engine.esms.flow import NotAllowed
 
 from odoo import fields, http
-from odoo.addons.portal.controllers.portal import CustomerPortal
 from odoo.http import content_disposition, request
+
+from odoo.addons.portal.controllers.portal import CustomerPortal
 
 from ..models.mixin import LISTED, Document
 from .denial import Place, deny

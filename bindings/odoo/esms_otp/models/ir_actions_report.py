@@ -1,6 +1,7 @@
 from io import BytesIO
 
 from odoo import api, models
+
 from odoo.addons.base.models.ir_actions_report import _wkhtml
 
 from .certificate import REPORT, Certificate

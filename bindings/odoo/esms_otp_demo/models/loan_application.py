@@ -1,6 +1,7 @@
 from odoo import api, fields, models
-from odoo.addons.esms_otp.models.mixin import Document
 from odoo.tools.misc import format_amount
+
+from odoo.addons.esms_otp.models.mixin import Document
 
 SIGNED_FIELD = "client_schedule_esms_otp_signature_ids"
 

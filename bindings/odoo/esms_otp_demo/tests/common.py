@@ -13,11 +13,12 @@ from otp_engine.esms import flow
 from otp_engine.esms.gateway import SendResult
 from PIL import Image, ImageDraw
 
+from odoo.tests import HttpCase, TransactionCase, tagged
+
 from odoo.addons.esms_otp import engine as engine_module
 from odoo.addons.esms_otp.make_keys import make_keys
 from odoo.addons.esms_otp.projection import Projection
 from odoo.addons.esms_otp.store import opened
-from odoo.tests import HttpCase, TransactionCase, tagged
 
 FIELD = "client_schedule_esms_otp_signature_ids"
 MODEL = "loan.application"

@@ -15,11 +15,12 @@ import otp_engine as otp
 from otp_engine.esms import setup, signed_record
 
 from odoo import Command
-from odoo.addons.esms_otp import engine as engine_module
-from odoo.addons.esms_otp.models import mixin
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import tagged
 from odoo.tools import mute_logger
+
+from odoo.addons.esms_otp import engine as engine_module
+from odoo.addons.esms_otp.models import mixin
 
 from .common import FIELD, MODEL, PNG, OtpCase, RouteCase
 

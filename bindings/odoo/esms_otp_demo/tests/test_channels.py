@@ -5,10 +5,11 @@ import smtplib
 from otp_engine.esms.gateway import Timeout
 
 from odoo import Command
-from odoo.addons.esms_otp.channels import MailGateway, OdooSmsGateway
-from odoo.addons.esms_otp.models import gateway as gateway_module
 from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tests import tagged
+
+from odoo.addons.esms_otp.channels import MailGateway, OdooSmsGateway
+from odoo.addons.esms_otp.models import gateway as gateway_module
 
 from .common import FIELD, OtpCase, RouteCase
 

@@ -6,8 +6,9 @@ from pathlib import Path
 import otp_engine as otp
 from otp_engine.esms import signed_record
 
-from odoo.addons.esms_otp import engine as engine_module
 from odoo.tools import mute_logger
+
+from odoo.addons.esms_otp import engine as engine_module
 
 from .common import FIELD, MODEL, PNG, RouteCase
 

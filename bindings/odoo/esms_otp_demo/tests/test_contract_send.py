@@ -1,7 +1,8 @@
 from otp_engine.esms.gateway import SendResult, Timeout
 
-from odoo.addons.esms_otp import engine as engine_module
 from odoo.tools import mute_logger
+
+from odoo.addons.esms_otp import engine as engine_module
 
 from .common import GENERATION, RouteCase
 

@@ -10,9 +10,10 @@ import otp_engine as otp
 from otp_engine.esms import setup
 
 from odoo import Command, fields
+from odoo.tests import tagged
+
 from odoo.addons.esms_otp import engine as engine_module
 from odoo.addons.esms_otp.models import health
-from odoo.tests import tagged
 
 from .common import FIELD, MODEL, OtpCase
 

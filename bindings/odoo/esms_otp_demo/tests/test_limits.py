@@ -1,9 +1,10 @@
 """The limits of users and numbers are settings; what they are made for is several documents."""
 
-from odoo.addons.esms_otp.models import limits
 from odoo.exceptions import ValidationError
 from odoo.tests import tagged
 from odoo.tools import mute_logger
+
+from odoo.addons.esms_otp.models import limits
 
 from .common import MODEL, OtpCase, RouteCase
 

@@ -1,6 +1,7 @@
-from odoo.addons.esms_otp.models import mixin
 from odoo.exceptions import UserError
 from odoo.tests import tagged
+
+from odoo.addons.esms_otp.models import mixin
 
 from .common import FIELD, MODEL, OtpCase
 

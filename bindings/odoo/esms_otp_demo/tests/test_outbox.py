@@ -3,14 +3,15 @@
 from otp_engine.esms.flow import SignedAlready
 
 from odoo import Command
+from odoo.exceptions import AccessError, UserError
+from odoo.tests import Form, tagged
+from odoo.tools import mute_logger
+
 from odoo.addons.esms_otp import engine as engine_module
 from odoo.addons.esms_otp.controllers import main
 from odoo.addons.esms_otp.models import outbox
 from odoo.addons.esms_otp.projection import Projection
 from odoo.addons.esms_otp.store import opened
-from odoo.exceptions import AccessError, UserError
-from odoo.tests import Form, tagged
-from odoo.tools import mute_logger
 
 from .common import FIELD, MODEL, OtpCase, RouteCase
 

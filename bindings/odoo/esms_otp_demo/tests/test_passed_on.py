@@ -10,11 +10,12 @@ import otp_engine as otp
 from otp_engine.esms import signed_record
 from otp_engine.esms.gateway import SendResult
 
-from odoo.addons.esms_otp import engine as engine_module
-from odoo.addons.esms_otp.store import opened
 from odoo.exceptions import ValidationError
 from odoo.tests import tagged
 from odoo.tools import mute_logger
+
+from odoo.addons.esms_otp import engine as engine_module
+from odoo.addons.esms_otp.store import opened
 
 from .common import FIELD, MODEL, OtpCase, RouteCase
 

@@ -1,8 +1,9 @@
 """The portal shows what is approved, and lists what waits for a signature."""
 
 from odoo import api
-from odoo.addons.esms_otp.models.mixin import EsmsOtpMixin as MIXIN
 from odoo.exceptions import UserError
+
+from odoo.addons.esms_otp.models.mixin import EsmsOtpMixin as MIXIN
 
 from .common import FIELD, MODEL, RouteCase
 

@@ -4,11 +4,12 @@ import otp_engine as otp
 from psycopg2 import errors
 
 from odoo import fields
+from odoo.exceptions import UserError
+from odoo.tests import tagged
+
 from odoo.addons.esms_otp import engine as engine_module
 from odoo.addons.esms_otp.models import generation
 from odoo.addons.esms_otp.store import DatabaseError, OdooStore, opened
-from odoo.exceptions import UserError
-from odoo.tests import tagged
 
 from .common import FIELD, PNG, OtpCase
 

@@ -1,10 +1,11 @@
 """An administrator's reset: by a button that asks why, for managers of signing codes alone."""
 
 from odoo import Command
-from odoo.addons.esms_otp import engine as engine_module
-from odoo.addons.esms_otp.store import opened
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import Form, tagged
+
+from odoo.addons.esms_otp import engine as engine_module
+from odoo.addons.esms_otp.store import opened
 
 from .common import FIELD, MODEL, OtpCase
 

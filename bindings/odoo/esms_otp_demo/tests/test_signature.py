@@ -9,14 +9,15 @@ from unittest.mock import patch
 import otp_engine as otp
 from psycopg2 import errors
 
+from odoo.exceptions import UserError
+from odoo.tests import tagged
+from odoo.tools import mute_logger
+
 from odoo.addons.esms_otp import engine as engine_module
 from odoo.addons.esms_otp.make_keys import make_keys
 from odoo.addons.esms_otp.models import cell
 from odoo.addons.esms_otp.projection import Projection
 from odoo.addons.esms_otp.store import opened
-from odoo.exceptions import UserError
-from odoo.tests import tagged
-from odoo.tools import mute_logger
 
 from .common import FIELD, MODEL, PNG, OtpCase
 
