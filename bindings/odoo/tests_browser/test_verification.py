@@ -247,7 +247,6 @@ def test_a_chain_of_records_is_checked_and_what_breaks_it_is_named(open_page):
         ):
             expect(results).to_contain_text(said)
         assert "No: " not in results.inner_text()
-    photograph(page, "verify_desktop_chain", colours=8)
     assert judged(page) == []
     missing, twice = "records of the chain are missing.", "a number is here more than once."
     place, unlike = "a record is not in its place in the list.", "does not follow the one before it"

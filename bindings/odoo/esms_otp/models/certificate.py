@@ -357,8 +357,8 @@ jws=$(cut -d '~' -f 1 $file)
 printf %s "${jws%.*}" > signed
 printf '%s==' "${jws##*.}" | tr -- '-_' '+/' | openssl base64 -d -A > raw
 for key in public-key*.pem; do
-openssl pkeyutl -verify -rawin -pubin -inkey $key -in signed -sigfile raw && break
-done || exit 1
+openssl pkeyutl -verify -rawin -pubin -inkey $key -in signed -sigfile raw > said && break
+done && cat said || exit 1
 done )"""
 _PICTURE = r"""assert "img" not in said or said["img"]["dig"] in files, name + ": not its image"; \
 """

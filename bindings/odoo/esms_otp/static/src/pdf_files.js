@@ -56,7 +56,7 @@ function objectsOf(pdf) {
     const text = latin1(pdf);
     const objects = new Map();
     NEXT.lastIndex = 0;
-    for (let match; (match = NEXT.exec(text));) {
+    for (let match; (match = NEXT.exec(text)); ) {
         const reader = new Reader(text, NEXT.lastIndex);
         let value;
         try {
@@ -147,7 +147,7 @@ async function content({ value, data }) {
         .getReader();
     const pieces = [];
     let size = 0;
-    for (let piece; !(piece = await reader.read()).done;) {
+    for (let piece; !(piece = await reader.read()).done; ) {
         pieces.push(piece.value);
         size += piece.value.length;
         if (size > MOST_BYTES) {
@@ -230,7 +230,7 @@ class Reader {
 
     string() {
         let made = "";
-        for (let open = 1; ;) {
+        for (let open = 1; ; ) {
             const char = this.text[this.at++];
             if (char === undefined) {
                 throw new Error("the PDF is broken");
