@@ -1,6 +1,9 @@
 //! Fuzzing: each target for a minute under libFuzzer and AddressSanitizer, and a planted fault.
 
+use core::num::NonZero;
 use std::path::Path;
+use std::process::Command;
+use std::thread;
 
 use anyhow::{Context, Result, bail, ensure};
 use xshell::{Shell, cmd};
@@ -13,35 +16,45 @@ const SECONDS: u32 = 60;
 /// The target whose fault must be found.
 const CONTROL: &str = "planted";
 
-/// Builds all targets, and runs one after the other.
+/// Builds all targets, and runs as many at once as there are processors: each has one thread.
 pub(crate) fn checks(job: &mut Job<'_>) {
     let home = job.world.own("fuzz");
     let mut names = Vec::new();
     job.check("the fuzz targets build", |job| {
         names = targets(job.sh(), &job.world.root)?;
         // By itself, so that the minute of a target is its own.
-        cargo_fuzz(job, &home, &["build"])?.code(0).map(drop)
+        let build = cargo_fuzz(job, &home, &["build"]);
+        job.run(build)?.code(0).map(drop)
     });
-    for name in names {
-        let claim = match &*name {
-            CONTROL => "the planted fault is found".to_owned(),
-            _ => format!("{name} takes whatever comes"),
+    let processors = thread::available_parallelism().map_or(1, NonZero::get);
+    for names in names.chunks(processors) {
+        let runs = names.iter().map(|name| run(job, &home, name));
+        let ended = match runs.collect() {
+            Ok(runs) => job.run_at_once(runs),
+            Err(error) => return job.fail(error),
         };
-        job.check(claim, |job| {
-            let (runs, panic) = fuzzed(job, &home, &name)?;
-            let told = match &panic {
-                None => format!("{runs} runs in {SECONDS} s, 0 crashes"),
-                Some(panic) => format!("{runs} runs, 1 crash: {panic}"),
+        for (name, ran) in names.iter().zip(ended) {
+            let claim = match &**name {
+                CONTROL => "the planted fault is found".to_owned(),
+                _ => format!("{name} takes whatever comes"),
             };
-            job.figure(format!("fuzz target {name}"), told);
-            judge(&name, runs, panic)
-        });
+            job.check(claim, |job| {
+                let Ran { status, output } = ran?;
+                let runs = runs_of(&output).context("libFuzzer does not say how often it ran")?;
+                let panic = (!status.success()).then(|| reason(&output, &status.to_string()));
+                let told = match &panic {
+                    None => format!("{runs} runs in {SECONDS} s, 0 crashes"),
+                    Some(panic) => format!("{runs} runs, 1 crash: {panic}"),
+                };
+                job.figure(format!("fuzz target {name}"), told);
+                judge(name, runs, panic)
+            });
+        }
     }
 }
 
-/// Runs a target from its corpus on, new inputs go to a folder of their own; returns how often it ran, and
-/// what it panicked with, if it did.
-fn fuzzed(job: &mut Job<'_>, home: &Path, name: &str) -> Result<(u64, Option<String>)> {
+/// Runs a target from its corpus on; new inputs go to a folder of their own.
+fn run(job: &Job<'_>, home: &Path, name: &str) -> Result<Command> {
     let fresh = job.sh().create_dir(home.join("corpus").join(name))?;
     let artifacts = job.sh().create_dir(home.join("artifacts").join(name))?;
     let (fresh, known) = (fresh.display().to_string(), format!("fuzz/corpus/{name}"));
@@ -56,22 +69,16 @@ fn fuzzed(job: &mut Job<'_>, home: &Path, name: &str) -> Result<(u64, Option<Str
     ];
     args.extend(["--", "-print_final_stats=1"]);
     args.extend(options.iter().map(String::as_str));
-    let Ran { status, output } = cargo_fuzz(job, home, &args)?;
-    let runs = runs(&output).context("libFuzzer does not say how often it ran")?;
-    Ok((
-        runs,
-        (!status.success()).then(|| reason(&output, &status.to_string())),
-    ))
+    Ok(cargo_fuzz(job, home, &args))
 }
 
-fn cargo_fuzz(job: &mut Job<'_>, home: &Path, args: &[&str]) -> Result<Ran> {
+fn cargo_fuzz(job: &Job<'_>, home: &Path, args: &[&str]) -> Command {
     // The sanitizer's flags are not those of a stable compiler; nothing that is shipped is built so.
     let command = cmd!(job.sh(), "cargo fuzz {args...}").env("RUSTC_BOOTSTRAP", "1");
-    job.run(
-        command
-            .env("CARGO_TARGET_DIR", home.join("target"))
-            .env("TMPDIR", home),
-    )
+    command
+        .env("CARGO_TARGET_DIR", home.join("target"))
+        .env("TMPDIR", home)
+        .into()
 }
 
 /// Returns the names of all targets.
@@ -85,7 +92,7 @@ fn targets(sh: &Shell, root: &Path) -> Result<Vec<String>> {
 }
 
 /// Reads how many inputs libFuzzer ran.
-fn runs(output: &str) -> Option<u64> {
+fn runs_of(output: &str) -> Option<u64> {
     let told = |line: &str| {
         line.strip_prefix("stat::number_of_executed_units:")?
             .trim()
@@ -122,8 +129,8 @@ mod tests {
 
     #[test]
     fn figures_come_from_what_libfuzzer_says() {
-        assert_eq!(runs(PLANTED), Some(41));
-        assert_eq!(runs("Done 3 runs in 1 second(s)"), None);
+        assert_eq!(runs_of(PLANTED), Some(41));
+        assert_eq!(runs_of("Done 3 runs in 1 second(s)"), None);
         assert_eq!(reason(PLANTED, "exit status: 1"), "the planted fault");
         assert_eq!(reason("", "exit status: 1"), "exit status: 1");
     }

@@ -204,6 +204,16 @@ impl<'a> Job<'a> {
 
     /// As [`Job::tests`], of several at once: they wait more than they work.
     pub(crate) fn tests_at_once(&mut self, commands: Vec<Command>) {
+        for ran in self.run_at_once(commands) {
+            match ran {
+                Ok(Ran { status, output }) => self.count(&output, status.success()),
+                Err(error) => self.fail(error),
+            }
+        }
+    }
+
+    /// As [`Job::run`], of several at once; what each printed goes into the log when all have ended.
+    pub(crate) fn run_at_once(&mut self, commands: Vec<Command>) -> Vec<Result<Ran>> {
         let mut running = Vec::new();
         for (number, mut command) in commands.into_iter().enumerate() {
             self.say(format_args!("$ {}", shown(&command)));
@@ -212,17 +222,19 @@ impl<'a> Job<'a> {
                 .and_then(|_| appending(&path))
                 .map_err(Into::into)
                 .and_then(|log| self.start(&mut command, &log));
-            match started {
-                Ok(child) => running.push((child, path)),
-                Err(error) => self.fail(error),
-            }
+            running.push(started.map(|child| (child, path)));
         }
-        for (mut child, path) in running {
-            let ended = child.wait().is_ok_and(|status| status.success());
-            let output = String::from_utf8_lossy(&fs::read(path).unwrap_or_default()).into_owned();
-            self.say(&output);
-            self.count(&output, ended);
+        let ended = |running: Result<(Child, PathBuf)>| {
+            let (mut child, path) = running?;
+            let status = child.wait()?;
+            let output = String::from_utf8_lossy(&fs::read(path)?).into_owned();
+            Ok(Ran { status, output })
+        };
+        let ended: Vec<_> = running.into_iter().map(ended).collect();
+        for ran in ended.iter().flatten() {
+            self.say(&ran.output);
         }
+        ended
     }
 
     /// Counts the tests that `output` names, and takes their figures. A run without a test has failed,

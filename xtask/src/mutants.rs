@@ -1,6 +1,8 @@
 //! Mutation testing of the decision modules: a changed line must make some test fail.
 
+use core::num::NonZero;
 use std::path::Path;
+use std::thread;
 
 use anyhow::{Result, ensure};
 use xshell::{Cmd, Shell, cmd};
@@ -24,7 +26,9 @@ pub(crate) fn checks(job: &mut Job<'_>) {
         sh.remove_path(&home)?;
         sh.create_dir(&home)?;
         let lists = home.join("mutants.out");
-        let quick = cmd!(sh, "cargo mutants --package {CORE} --jobs 1 --timeout 200");
+        let jobs = thread::available_parallelism().map_or(1, NonZero::get);
+        let jobs = jobs.to_string();
+        let quick = cmd!(sh, "cargo mutants --package {CORE} --jobs {jobs} --timeout 200");
         job.run(set_up(quick, &home).env("CARGO_PROFILE_TEST_OPT_LEVEL", "0"))?;
         let first = Pass::read(sh, &lists)?;
         let mut missed = Vec::new();
@@ -32,7 +36,7 @@ pub(crate) fn checks(job: &mut Job<'_>) {
             let files = modules.iter().flat_map(|file| ["--file", file.as_str()]);
             let whole = cmd!(
                 sh,
-                "cargo mutants --no-config --package {CORE} --all-features {files...} --iterate --jobs 1 --timeout 400"
+                "cargo mutants --no-config --package {CORE} --all-features {files...} --iterate --jobs {jobs} --timeout 400"
             );
             // Behind all options: what follows the two dashes is for `cargo test`.
             job.run(set_up(whole, &home).args(["--", "--lib", "--tests"]))?;
@@ -51,11 +55,12 @@ pub(crate) fn checks(job: &mut Job<'_>) {
     });
 }
 
-/// Has a pass write its lists to `home`, and build there: dependencies once for both.
+/// Has a pass write its lists to `home`, and each of its jobs build in a copy of the sources there.
 fn set_up<'a>(pass: Cmd<'a>, home: &Path) -> Cmd<'a> {
     pass.arg("--output")
         .arg(home)
-        .env("CARGO_TARGET_DIR", home.join("target"))
+        .env_remove("CARGO_TARGET_DIR")
+        .env("TMPDIR", home)
         .env("CARGO_INCREMENTAL", "1")
         .env("CARGO_PROFILE_TEST_DEBUG", "0")
 }

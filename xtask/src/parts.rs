@@ -232,7 +232,7 @@ pub(crate) const SOAK: &[Part] = &[
         "codes through PgBouncer, by transaction and by session, in a storm with kills",
         SERVERS,
         &[Tests(
-            "cargo test --locked --profile soak --package otp-engine-postgres --all-features \
+            "cargo test --locked --profile soak --workspace --all-features \
              --test soak -- --ignored --show-output soak_pooler",
         )],
     ),
@@ -241,7 +241,7 @@ pub(crate) const SOAK: &[Part] = &[
         "codes while a synchronous standby vanishes and comes back: sessions within the pools",
         SERVERS,
         &[Tests(
-            "cargo test --locked --profile soak --package otp-engine-postgres --all-features \
+            "cargo test --locked --profile soak --workspace --all-features \
              --test soak -- --ignored --show-output soak_standby",
         )],
     ),
@@ -250,7 +250,7 @@ pub(crate) const SOAK: &[Part] = &[
         "codes on a cluster of Patroni whose leader is killed (kill -9), twice",
         &[Apt("postgresql patroni etcd-server")],
         &[Tests(
-            "cargo test --locked --profile soak --package otp-engine-postgres --all-features \
+            "cargo test --locked --profile soak --workspace --all-features \
              --test soak -- --ignored --show-output soak_failover",
         )],
     ),
