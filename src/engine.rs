@@ -725,12 +725,17 @@ impl Engine {
         for lost in 0..ROUNDS {
             let round = Round::begin(self, operation, class)?;
             cells.clear();
-            store.load(operation.keys(), cells)?;
+            store.load(operation.asked(), cells)?;
             let places = round.open(cells)?;
             if let Some(due) = round.due(&places, &uncounted)? {
-                let mut record = Vec::with_capacity(1);
-                store.load(&[due], &mut record)?;
-                if uncounted.found(due, &record)? {
+                let mut loaded = Vec::new();
+                let record = if let Some(record) = round.beside(&due, cells) {
+                    record
+                } else {
+                    store.load(&[due], &mut loaded)?;
+                    &loaded
+                };
+                if uncounted.found(due, record)? {
                     back_off(lost);
                     continue;
                 }

@@ -108,9 +108,9 @@ pub enum EventKind {
     DeviceReset,
 }
 
-/// The happenings of one decision: three at most.
+/// The happenings of one decision: four at most.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct EventKinds([Option<EventKind>; 3]);
+pub(crate) struct EventKinds([Option<EventKind>; 4]);
 
 impl EventKinds {
     pub(crate) fn add(&mut self, event: EventKind) {
@@ -135,6 +135,6 @@ impl EventKinds {
 
 impl From<EventKind> for EventKinds {
     fn from(event: EventKind) -> Self {
-        Self([Some(event), None, None])
+        Self([Some(event), None, None, None])
     }
 }

@@ -52,6 +52,11 @@ pub(crate) trait Operation {
     /// Names the cells, in the order in which `decide` finds them.
     fn keys(&self) -> &[Key];
 
+    /// Names what is loaded: the cells, and behind them what may spare a second load.
+    fn asked(&self) -> &[Key] {
+        self.keys()
+    }
+
     /// Where the chain head stands among the keys, if the answer rests on the records of a field.
     fn chain_head(&self) -> Option<usize> {
         None
@@ -210,7 +215,8 @@ pub(crate) enum Subject<'a> {
 pub(crate) struct BindingCells<'a> {
     pub(crate) binding: &'a Binding,
     digest: DigestOf<'a>,
-    keys: CellNames,
+    /// Behind the chain head stands the first record of its target.
+    asked: CellNames,
     has_chain_head: bool,
 }
 
@@ -263,17 +269,21 @@ impl<'a> BindingCells<'a> {
             meters: context.rate_limits.is_limited(),
             chain_head,
         };
-        let (digest, keys) = if let Some(names) = binding.names(context.keys)? {
+        let (digest, mut asked) = if let Some(names) = binding.names(context.keys)? {
             (DigestOf::Bound(&names.digest), names.of(cells))
         } else {
             let names = context.keys.names(binding.binding(), cells);
-            let keys = names.of(cells);
-            (DigestOf::Made(names.digest), keys)
+            let asked = names.of(cells);
+            (DigestOf::Made(names.digest), asked)
         };
+        if let Some(head) = asked.last().filter(|_| chain_head) {
+            let first = context.keys.record_key(head, 1);
+            asked.push(first);
+        }
         Ok(Self {
             binding: binding.binding(),
             digest,
-            keys,
+            asked,
             has_chain_head: chain_head,
         })
     }
@@ -286,7 +296,14 @@ impl<'a> BindingCells<'a> {
     }
 
     pub(crate) fn keys(&self) -> &[Key] {
-        &self.keys
+        let cells = self.asked.len() - usize::from(self.has_chain_head);
+        &self.asked[..cells]
+    }
+
+    /// Names the cells, and the first record of the target: where the chain head is absent it is
+    /// looked for, and mostly it is, as most fields are signed once.
+    pub(crate) fn asked(&self) -> &[Key] {
+        &self.asked
     }
 
     /// Returns why no guess may be compared with the slot's challenge, if so; `id` is the one that is
@@ -323,7 +340,7 @@ impl<'a> BindingCells<'a> {
 
     /// Returns where the chain head stands, if it is named.
     pub(crate) fn chain_head(&self) -> Option<usize> {
-        let last = self.keys.len() - 1;
+        let last = self.keys().len() - 1;
         self.has_chain_head.then_some(last)
     }
 }

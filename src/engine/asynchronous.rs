@@ -347,11 +347,17 @@ impl AsyncEngine {
         let mut uncounted = Uncounted::default();
         for _ in 0..ROUNDS {
             let round = Round::begin(&self.engine, operation, store.class())?;
-            let cells = store.load(operation.keys()).await?;
+            let cells = store.load(operation.asked()).await?;
             let places = round.open(&cells)?;
             if let Some(due) = round.due(&places, &uncounted)? {
-                let record = store.load(&[due]).await?;
-                if uncounted.found(due, &record)? {
+                let loaded;
+                let record = if let Some(record) = round.beside(&due, &cells) {
+                    record
+                } else {
+                    loaded = store.load(&[due]).await?;
+                    &loaded
+                };
+                if uncounted.found(due, record)? {
                     back_off().await;
                     continue;
                 }

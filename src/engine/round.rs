@@ -43,9 +43,20 @@ impl<'a, O: Operation> Round<'a, O> {
 
     /// Opens what the store gave for the operation's keys.
     pub(super) fn open<'c>(&'c self, cells: &'c [Option<Cell>]) -> Result<LoadedCells<'c>, Error> {
-        let keys = &self.engine.shared.keys;
+        let (keys, asked) = (&self.engine.shared.keys, self.operation.keys());
         let seal = if O::RAW { Seal::None } else { self.seal };
-        LoadedCells::open(keys, seal, self.operation.keys(), cells)
+        let opened = cells.get(..asked.len()).unwrap_or(cells);
+        LoadedCells::open(keys, seal, asked, opened)
+    }
+
+    /// Returns what was loaded under `due` beside the operation's cells, if it was.
+    pub(super) fn beside<'c>(
+        &self,
+        due: &Key,
+        cells: &'c [Option<Cell>],
+    ) -> Option<&'c [Option<Cell>]> {
+        let at = self.operation.asked().iter().position(|key| key == due)?;
+        cells.get(at..=at)
     }
 
     /// Names the record that the chain head does not count yet, where it must be looked for: a chain head that

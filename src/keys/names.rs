@@ -85,8 +85,9 @@ pub(crate) struct Names {
     keys: CellNames,
 }
 
-/// Slot, meters of user and recipient, chain head: those that an operation loads, in this order.
-pub(crate) type CellNames = ArrayVec<Key, { MACS - 1 }>;
+/// Slot, meters of user and recipient, chain head: those that an operation loads, in this order; with
+/// room for the first record.
+pub(crate) type CellNames = ArrayVec<Key, MACS>;
 
 impl Names {
     /// Returns the slot's name and those of `cells`, which are named here.

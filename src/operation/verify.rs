@@ -11,7 +11,7 @@ use super::{
 };
 use crate::binding::BindingRef;
 use crate::chain_head::{ChainHead, Stored as _};
-use crate::challenge::{Challenge, ChallengeState};
+use crate::challenge::{Challenge, ChallengeState, DeliveryStatus};
 use crate::code::{Guess, MAX_LEN, compare, derive_into};
 use crate::entered::EnteredCode;
 use crate::event::{EventKind, EventKinds};
@@ -51,6 +51,7 @@ pub struct Submission<'a> {
     pub(crate) entered: &'a [u8],
     pub(crate) id: Option<ChallengeId>,
     pub(crate) evidence: Evidence<'a>,
+    pub(crate) delivered: Option<(ChallengeId, u8)>,
 }
 
 impl<'a> Submission<'a> {
@@ -65,12 +66,23 @@ impl<'a> Submission<'a> {
             entered: entered.as_ref(),
             id: None,
             evidence: Evidence::new(),
+            delivered: None,
         }
     }
 
     /// Adds what the signature record is to hold, and what the policy requires.
     pub const fn evidence(mut self, evidence: Evidence<'a>) -> Self {
         self.evidence = evidence;
+        self
+    }
+
+    /// Says that the gateway took a send, `id` and `send` as [`Issued`](crate::Issued) had them: in
+    /// place of a call of [`Engine::report_delivery`](crate::Engine::report_delivery) with
+    /// [`Sent`](crate::operation::Delivery::Sent), and without a commit of its own. It is kept with
+    /// the guess that is compared; where none is, it is not. Report a message that was refused at once: it is
+    /// refunded.
+    pub const fn delivered(mut self, id: ChallengeId, send: u8) -> Self {
+        self.delivered = Some((id, send));
         self
     }
 
@@ -143,6 +155,10 @@ impl Operation for Verify<'_> {
         self.target.keys()
     }
 
+    fn asked(&self) -> &[Key] {
+        self.target.asked()
+    }
+
     fn chain_head(&self) -> Option<usize> {
         self.target.chain_head()
     }
@@ -173,7 +189,7 @@ impl Operation for Verify<'_> {
                 id,
             })
         };
-        let Some(challenge) = challenge else {
+        let Some(mut challenge) = challenge else {
             let absent = if guess.is_none() {
                 Rejection::Malformed
             } else {
@@ -183,6 +199,10 @@ impl Operation for Verify<'_> {
         };
         let id = Some(challenge.id);
         let closed = self.closed(context, &challenge, &user, now)?;
+        let delivered = closed.is_none() && self.is_delivered(&challenge);
+        if delivered {
+            challenge.delivery = DeliveryStatus::Sent;
+        }
         let (next, verdict) = match (closed, guess) {
             // Text that is no code says so, whatever the slot holds; it is counted where it could
             // have been a guess.
@@ -206,6 +226,9 @@ impl Operation for Verify<'_> {
         };
 
         let mut events = EventKinds::default();
+        if delivered {
+            events.add(EventKind::Delivered);
+        }
         events.add(match verdict {
             Verdict::Accepted(()) => EventKind::Accepted { mixed_scripts },
             Verdict::Rejected(rejection) => EventKind::Rejected {
@@ -243,6 +266,12 @@ impl Operation for Verify<'_> {
 }
 
 impl Verify<'_> {
+    /// Says whether the submission reports on the latest send, which nothing was said of.
+    fn is_delivered(&self, challenge: &Challenge) -> bool {
+        self.submission.delivered == Some((challenge.id, challenge.sends))
+            && challenge.delivery == DeliveryStatus::Unreported
+    }
+
     /// Compares what was entered with the code of the slot; `None` for what is no code. Says too whether
     /// it mixes scripts. An empty slot is compared with a decoy: the same work, and never an acceptance.
     fn compare(

@@ -527,3 +527,49 @@ fn case_156_accepts_is_false_for_a_rejection() {
     assert!(host.engine.accepts(&host.store, submit(right)).unwrap());
     assert!(!host.engine.accepts(&host.store, submit(right)).unwrap());
 }
+
+/// A report of success costs no commit: it is kept with the first guess that is compared, right or
+/// wrong, and once.
+#[test]
+fn case_580_a_report_of_success_rides_along_with_a_guess() {
+    for is_right in [true, false] {
+        let (host, binding) = (Harness::new(), binding());
+        let issued = host.issue(&binding);
+        host.heard();
+        let entered = if is_right {
+            issued.code.as_str().into()
+        } else {
+            fixture::wrong(&issued)
+        };
+        let told = |send| {
+            let submission = Submission::new(&binding, &entered).delivered(issued.id, send);
+            host.engine.verify(&host.store, submission).unwrap();
+            let status = host.engine.status(&host.store, &binding).unwrap().unwrap();
+            (status.delivery, host.heard().contains(&EventKind::Delivered))
+        };
+        if !is_right {
+            // Of another send nothing is known.
+            assert_eq!(told(2), (DeliveryStatus::Unreported, false));
+        }
+        assert_eq!(told(1), (DeliveryStatus::Sent, true), "{is_right}");
+        assert_eq!(told(1), (DeliveryStatus::Sent, false), "{is_right}: once");
+        assert_eq!(report(&host, &binding, &issued, failed()), ReportOutcome::Ignored);
+    }
+}
+
+/// What is closed is not compared, and leaves no commit for a report to ride along with.
+#[test]
+fn case_580_without_a_comparison_the_report_waits() {
+    let (host, here) = (Harness::new(), binding());
+    let issued = host.issue(&here);
+    host.heard();
+    let other = otp_engine::ChallengeId::from_bytes([9; 16]);
+    let submission = Submission::new(&here, issued.code.as_str()).challenge(other);
+    let submission = submission.delivered(issued.id, issued.send);
+    let verdict = host.engine.verify(&host.store, submission).unwrap();
+    assert_eq!(verdict.rejection(), Some(Rejection::Superseded));
+    let status = host.engine.status(&host.store, &here).unwrap().unwrap();
+    assert_eq!(status.delivery, DeliveryStatus::Unreported);
+    assert!(!host.heard().contains(&EventKind::Delivered));
+    assert_eq!(report(&host, &here, &issued, Delivery::Sent), ReportOutcome::Recorded);
+}

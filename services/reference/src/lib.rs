@@ -8,6 +8,7 @@ mod answer;
 mod app;
 mod blocking;
 mod config;
+mod deliveries;
 pub mod directory;
 mod envelope;
 mod error;

@@ -10,17 +10,19 @@ use axum::extract::{FromRequest, Query, Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
+use tokio::runtime::Handle;
 use tokio::sync::TryAcquireError;
 use tokio::time::Instant;
 
 use crate::answer;
 use crate::app::App;
+use crate::blocking::{self, Place};
 use crate::directory::{Fault, User};
 use crate::envelope::{self, Call, Refused};
 use crate::error::chain;
 use crate::failure::Failure;
 use crate::request::{self, Bad, Query as Params, RequestTarget, Send, Verify};
-use crate::service::{Ended, Origin, Outcome, Shown};
+use crate::service::{Ended, Origin, Outcome, Service, Shown};
 
 /// Where a connection comes from.
 #[derive(Clone, Copy, Debug)]
@@ -77,25 +79,18 @@ async fn answer(app: Arc<App>, request: Request, route: Route) -> Response {
     };
     // Not before the body is here: a client that takes its time with it would have had the hold.
     let came = Instant::now();
-    let counted = app.clone();
-    // A task of its own: a client that goes away must not leave a code without its message.
-    let task = tokio::spawn(async move {
-        let ended = match perform(&app, route, asked).await {
-            Ok(answer) => Ended::Answered(answer),
-            Err(ended) => ended,
-        };
-        drop(place);
-        ended
-    });
-    let ended = task.await;
-    let response = match ended.unwrap_or_else(|error| Ended::Failed(error.into())) {
+    let ended = match perform(&app, route, asked, place).await {
+        Ok(answer) => Ended::Answered(answer),
+        Err(ended) => ended,
+    };
+    let response = match ended {
         Ended::LoggedOut => envelope::logged_out(&id),
         Ended::Answered(answer) => enveloped(&id, &answer),
-        Ended::Failed(fault) => enveloped(&id, &failed(&counted, &fault)),
+        Ended::Failed(fault) => enveloped(&id, &failed(&app, &fault)),
     };
     let is_accepted = matches!(response.extensions().get(), Some(Answered(200)));
     if route == Route::Verify && !is_accepted {
-        hold(counted.rejection_hold, came).await;
+        hold(app.rejection_hold, came).await;
     }
     response
 }
@@ -162,55 +157,61 @@ async fn read(request: Request) -> Result<(Value, Asked), Refused> {
     Ok((id, asked))
 }
 
-async fn perform(app: &Arc<App>, route: Route, asked: Asked) -> Outcome<Value> {
-    let service = app.service();
-    let user = move |asked: &Asked| -> Outcome<User> {
-        let user = service
-            .user(&asked.origin.headers)?
-            .ok_or(Ended::LoggedOut)?;
-        match &asked.twice {
-            Some(member) => Err(request::twice(member).into()),
-            None => Ok(user),
-        }
+/// Does what is asked in one job on one thread: each hand-over to another one costs as much as the
+/// work. The job holds the request's place and goes on where its client has gone away: no code is left
+/// without its message.
+async fn perform(app: &Arc<App>, route: Route, asked: Asked, place: Place) -> Outcome<Value> {
+    let shown = match route {
+        Route::Send => return send_out(app.clone(), asked, place).await,
+        Route::Verify => None,
+        Route::Get => Some(Shown::Signature),
+        Route::Disclosures => Some(Shown::Disclosures),
     };
     let service = app.service();
-    match route {
-        Route::Send => {
-            let outgoing = app.store.run(move || {
-                let user = user(&asked)?;
-                service.issue(&user, &Send::read(&asked.params, &asked.query)?)
-            });
-            let outgoing = Arc::new(outgoing.await??);
-            let (service, message) = (app.service(), outgoing.clone());
-            let said = app
-                .messages
-                .run(move || service.hand_over(&message))
-                .await?;
-            app.metrics.message(&said);
-            let service = app.service();
-            let report = move || service.report(&outgoing, &said);
-            Ok(app.store.run(report).await?)
+    let job = move || {
+        let _place = place;
+        let user = user(&service, &asked)?;
+        if let Some(shown) = shown {
+            let field = RequestTarget::of_get(&asked.params, &asked.query)?;
+            return service.signature(&user, &field, shown);
         }
-        Route::Verify => {
-            let verify = move || {
-                let user = user(&asked)?;
-                let entered = Verify::read(&asked.params, &asked.query)?;
-                service.verify(&user, &entered, &asked.origin)
-            };
-            app.store.run(verify).await?
-        }
-        Route::Get | Route::Disclosures => {
-            let shown = match route {
-                Route::Disclosures => Shown::Disclosures,
-                _ => Shown::Signature,
-            };
-            let get = move || {
-                let user = user(&asked)?;
-                let place = RequestTarget::of_get(&asked.params, &asked.query)?;
-                service.signature(&user, &place, shown)
-            };
-            app.store.run(get).await?
-        }
+        let entered = Verify::read(&asked.params, &asked.query)?;
+        service.verify(&user, &entered, &asked.origin)
+    };
+    app.store.run(job).await?
+}
+
+/// Sends a code: it is made when there is a place for its message too, and the gateway is asked without
+/// one at the store.
+async fn send_out(app: Arc<App>, asked: Asked, place: Place) -> Outcome<Value> {
+    let message = app.messages.enter().await?;
+    let store = app.store.enter().await?;
+    let threads = Handle::current();
+    let job = move || {
+        let _places = (place, message);
+        let service = app.service();
+        let user = user(&service, &asked)?;
+        let outgoing = service.issue(&user, &Send::read(&asked.params, &asked.query)?)?;
+        drop(store);
+        let said = service.hand_over(&outgoing);
+        app.metrics.message(&said);
+        // Mostly there is nothing to write: what was taken is kept for the next guess.
+        let _store = match &said {
+            Ok(reply) if !reply.is_ok() => Some(threads.block_on(app.store.enter())?),
+            _ => None,
+        };
+        Ok(service.report(&outgoing, &said))
+    };
+    blocking::run(job).await?
+}
+
+fn user(service: &Service, asked: &Asked) -> Outcome<User> {
+    let user = service
+        .user(&asked.origin.headers)?
+        .ok_or(Ended::LoggedOut)?;
+    match &asked.twice {
+        Some(member) => Err(request::twice(member).into()),
+        None => Ok(user),
     }
 }
 

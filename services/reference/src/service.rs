@@ -18,6 +18,7 @@ use otp_engine::{
 use serde_json::Value;
 
 use crate::answer::{self, Numbers};
+use crate::deliveries::Deliveries;
 use crate::directory::{Access, Denial, Directory, Fault, Terms, User};
 use crate::gateway::Gateway;
 use crate::request::{Bad, RequestTarget};
@@ -34,6 +35,7 @@ pub(crate) struct Service {
     /// The same cells; those that are over are dropped as the role that may delete.
     pub(crate) purger: Arc<dyn Store>,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) deliveries: Arc<Deliveries>,
     pub(crate) keys: VerifyingKeys,
     pub(crate) directory: Arc<dyn Directory>,
     pub(crate) gateway: Arc<dyn Gateway>,

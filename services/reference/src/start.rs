@@ -15,6 +15,7 @@ use crate::answer::Numbers;
 use crate::app::{App, Purge, Purged};
 use crate::blocking::BlockingPool;
 use crate::config::Options;
+use crate::deliveries::Deliveries;
 use crate::directory::demo::DemoDirectory;
 use crate::directory::{Directory, Fault, User};
 use crate::error::{Error, chain};
@@ -70,6 +71,7 @@ pub struct Server {
     /// Whether the gateway is one that the settings name, and not a host's own.
     has_own_gateway: bool,
     events: Events,
+    deliveries: Arc<Deliveries>,
 }
 
 impl Server {
@@ -121,7 +123,8 @@ impl Server {
             secrets::make_signing_key(&options.signing_key())?;
         }
         let events = Events::default();
-        let service = service(options, &parts, &events)?;
+        let deliveries = Arc::default();
+        let service = service(options, &parts, &events, &deliveries)?;
         let app = App {
             service: RwLock::new(Arc::new(service)),
             metrics: Metrics::new(events.clone()),
@@ -142,6 +145,7 @@ impl Server {
             parts,
             has_own_gateway: false,
             events,
+            deliveries,
         })
     }
 
@@ -157,7 +161,7 @@ impl Server {
         if self.has_own_gateway {
             parts.gateway = open::gateway(&self.options)?;
         }
-        let service = service(&self.options, &parts, &self.events)?;
+        let service = service(&self.options, &parts, &self.events, &self.deliveries)?;
         let before = self.app.replace(service);
         // Its connections must not end on a thread that drives others.
         while Arc::strong_count(&before) > 1 {
@@ -246,7 +250,12 @@ impl fmt::Debug for Server {
 }
 
 /// Opens what the settings name: keys, store, and the engine between them.
-fn service(options: &Options, parts: &Parts, events: &Events) -> Result<Service, Error> {
+fn service(
+    options: &Options,
+    parts: &Parts,
+    events: &Events,
+    deliveries: &Arc<Deliveries>,
+) -> Result<Service, Error> {
     let ring = secrets::key_ring(&options.keys())?;
     let signing_key = secrets::signing_key(&options.signing_key())?;
     let mut verifying = match &options.retired_signing_keys {
@@ -267,6 +276,7 @@ fn service(options: &Options, parts: &Parts, events: &Events) -> Result<Service,
         store,
         purger,
         clock: parts.clock.clone(),
+        deliveries: deliveries.clone(),
         keys: verifying,
         directory: parts.directory.clone(),
         gateway: parts.gateway.clone(),

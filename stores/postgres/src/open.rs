@@ -16,7 +16,7 @@ use crate::{
     hosts::{Hosts, Place},
     layout,
     link::Link,
-    session::Session,
+    session::{Asks, Session, Statements},
     statements::CHECK_SERVER,
 };
 
@@ -255,22 +255,24 @@ impl PostgresOptions {
             Ok::<_, OpenError>(client.batch_execute(&begin).await?)
         });
         begun.await.map_err(OpenError::of_transaction)?;
+        // All in one transaction: settings of a session and prepared statements outlive it.
         let checked = link.wait(limit, async |client| {
             let server = self.check_server(client).await?;
             layout::check(client, &self.schema).await?;
-            client.batch_execute("COMMIT").await?;
-            let is_one = promised == Some(server.process);
-            if is_one {
-                client.batch_execute(&self.session_settings()).await?;
-            }
-            Ok::<_, OpenError>((server.durability, is_one))
+            let statements = Statements::new(&self.schema, &server.durability);
+            let (asks, end) = if promised == Some(server.process) {
+                let asks = Asks::one(client, &statements).await?;
+                (asks, format!("{}; COMMIT", self.session_settings()))
+            } else {
+                let mode = format!("ISOLATION LEVEL {} READ WRITE", self.isolation);
+                (statements.any(self.begin(&mode)), String::from("COMMIT"))
+            };
+            client.batch_execute(&end).await?;
+            Ok::<_, OpenError>(asks)
         });
-        let (durability, is_one) = checked.await?;
-        let mode = format!("ISOLATION LEVEL {} READ WRITE", self.isolation);
-        let begin = (!is_one).then(|| self.begin(&mode));
-        let schema = &self.schema;
+        let asks = checked.await?;
         let timeout = self.answer_timeout;
-        Session::new(link, place.clone(), schema, &durability, begin, timeout).await
+        Ok(Session::new(link, place.clone(), &self.schema, asks, timeout))
     }
 
     /// Every connection is checked, as the next server may be another one.

@@ -35,7 +35,7 @@ pub(crate) struct Session {
 }
 
 /// How statements get to a server process.
-enum Asks {
+pub(crate) enum Asks {
     /// It serves this connection alone: statements are prepared, and the session has its settings.
     One { load: Statement, commit: Statement },
     /// A pooler lends one after another: nothing is left on any of them. Statements have no names,
@@ -57,40 +57,58 @@ pub(crate) enum Made {
     Conflict,
 }
 
+/// The texts of a load and of a commit.
+pub(crate) struct Statements {
+    load: String,
+    commit: String,
+}
+
+impl Statements {
+    pub(crate) fn new(schema: &str, durability: &str) -> Self {
+        Self {
+            load: in_schema(LOAD, schema),
+            commit: in_schema(COMMIT, schema).replace("DURABILITY", durability),
+        }
+    }
+
+    /// For any process, in transactions that `begin` so.
+    pub(crate) fn any(self, begin: String) -> Asks {
+        let Self { load, commit } = self;
+        Asks::Any {
+            begin,
+            load,
+            commit,
+        }
+    }
+}
+
+impl Asks {
+    /// Prepares the statements on the one process that serves the connection.
+    pub(crate) async fn one(client: &Client, texts: &Statements) -> Result<Self, OpenError> {
+        Ok(Self::One {
+            load: client.prepare(&texts.load).await?,
+            commit: client.prepare(&texts.commit).await?,
+        })
+    }
+}
+
 impl Session {
-    /// Makes a session, in which transactions `begin` so where a pooler may be in between.
-    pub(crate) async fn new(
-        mut link: Link,
+    /// Makes a session of a connection that was checked.
+    pub(crate) fn new(
+        link: Link,
         place: Place,
         schema: &str,
-        durability: &str,
-        begin: Option<String>,
+        asks: Asks,
         answer_timeout: Duration,
-    ) -> Result<Self, OpenError> {
-        let answer_timeout = Some(answer_timeout);
-        let load = in_schema(LOAD, schema);
-        let commit = in_schema(COMMIT, schema).replace("DURABILITY", durability);
-        let asks = link.wait(answer_timeout, async |client| {
-            if let Some(begin) = begin {
-                return Ok(Asks::Any {
-                    begin,
-                    load,
-                    commit,
-                });
-            }
-            let load = client.prepare(&load).await?;
-            let commit = client.prepare(&commit).await?;
-            Ok::<_, OpenError>(Asks::One { load, commit })
-        });
-        let asks = asks.await?;
-        Ok(Self {
+    ) -> Self {
+        Self {
             link,
             place,
             asks,
             has_cells: in_schema(HAS_CELLS, schema),
             purge: in_schema(PURGE, schema),
-            answer_timeout,
-        })
+            answer_timeout: Some(answer_timeout),
+        }
     }
 
     /// Says whether it is of no use any more: its connection has ended, or its host was left.

@@ -2,7 +2,7 @@
 
 use otp_engine::{
     ChallengeId, Issuance, Refusal, Timestamp,
-    challenge::GatewayStatus,
+    challenge::{DeliveryStatus, GatewayStatus},
     message::Message,
     operation::{Delivery, DeliveryReport},
 };
@@ -11,14 +11,16 @@ use serde_json::Value;
 use super::{Case, Ended, Outcome, Service};
 use crate::answer::{self, Live, Refused, Stands};
 use crate::directory::{Fault, Terms, User};
+use crate::deliveries;
 use crate::error::chain;
 use crate::gateway::{Reply, Unanswered};
-use crate::redirects;
+use crate::redirects::WithPath;
 use crate::request::Send;
 
 /// A code to send; the contract's half of it.
 pub(crate) struct Outgoing {
     case: Case,
+    slot: [u8; 32],
     id: ChallengeId,
     send: u8,
     expires_at: Timestamp,
@@ -42,21 +44,17 @@ impl Service {
         let longest = u32::try_from(life.as_secs() / 60).unwrap_or(u32::MAX);
         let _ = template.compose(&"0".repeat(digits), longest, subject)?;
         let asked_at = self.now()?;
-        let issued = match case.engine.issue(&*self.store, &case.binding)? {
+        let slot = deliveries::slot(user, &case.binding.target());
+        let store = WithPath::keep(&*self.store, asked.redirect_url.as_deref());
+        let issued = match case.engine.issue(&store, &case.binding)? {
             Issuance::Issued(issued) => issued,
-            Issuance::Refused(refusal) => return Err(self.refusal(&case, &refusal)?),
+            Issuance::Refused(refusal) => return Err(self.refusal(&case, &slot, &refusal)?),
         };
-        let now = self.now()?;
-        if let Some(path) = &asked.redirect_url
-            && let Err(error) =
-                redirects::keep(&*self.store, issued.id, path, issued.expires_at, now)
-        {
-            tracing::warn!(%error, "the path to go on at was not kept");
-        }
         let minutes = answer::minutes(issued.expires_at, asked_at);
         let said = u32::try_from(minutes).unwrap_or(u32::MAX);
         let text = template.compose(issued.code.as_str(), said, subject)?;
         Ok(Outgoing {
+            slot,
             id: issued.id,
             send: issued.send,
             expires_at: issued.expires_at,
@@ -66,7 +64,7 @@ impl Service {
         })
     }
 
-    fn refusal(&self, case: &Case, refusal: &Refusal) -> Result<Ended, Fault> {
+    fn refusal(&self, case: &Case, slot: &[u8; 32], refusal: &Refusal) -> Result<Ended, Fault> {
         let status = match refusal.id {
             Some(_) => case.engine.status(&*self.store, &case.binding)?,
             None => None,
@@ -74,10 +72,14 @@ impl Service {
         let now = self.now()?;
         let stands = status.map(|status| {
             let minutes = answer::minutes(status.expires_at, now);
+            let is_taken = self.deliveries.of(slot) == Some((status.id, status.sends));
             Stands {
                 live: self.live(case, status.id, status.expires_at, minutes),
                 state: status.state,
-                delivery: status.delivery,
+                delivery: match status.delivery {
+                    DeliveryStatus::Unreported if is_taken => DeliveryStatus::Sent,
+                    known => known,
+                },
             }
         });
         let refused = Refused {
@@ -95,7 +97,8 @@ impl Service {
         self.gateway.send(number, outgoing.text.text())
     }
 
-    /// Reports what the gateway said, and answers; nothing is reported where it said nothing.
+    /// Reports what the gateway said, and answers; nothing is reported where it said nothing. That it
+    /// took a message is kept here, for the next guess to carry along.
     pub(crate) fn report(&self, outgoing: &Outgoing, said: &Result<Reply, Unanswered>) -> Value {
         let reply = match said {
             Ok(reply) => reply,
@@ -106,6 +109,11 @@ impl Service {
             }
         };
         let delivery = if reply.is_ok() {
+            tracing::info!(
+                challenge = %outgoing.id,
+                send = outgoing.send,
+                "the gateway took a message"
+            );
             Delivery::Sent
         } else {
             tracing::warn!(
@@ -117,18 +125,20 @@ impl Service {
             Delivery::Failed(status(&reply.status))
         };
         let case = &outgoing.case;
-        let reported = case.engine.report_delivery(
-            &*self.store,
-            &case.binding,
-            DeliveryReport {
-                id: outgoing.id,
-                send: outgoing.send,
-                delivery,
-            },
-        );
-        if let Err(error) = reported {
-            // Whatever fails here, the message has left.
-            tracing::error!(error = chain(&error), "the report of a delivery was lost");
+        if delivery != Delivery::Sent || !self.keeps_delivery(outgoing) {
+            let reported = case.engine.report_delivery(
+                &*self.store,
+                &case.binding,
+                DeliveryReport {
+                    id: outgoing.id,
+                    send: outgoing.send,
+                    delivery,
+                },
+            );
+            if let Err(error) = reported {
+                // Whatever fails here, the message has left.
+                tracing::error!(error = chain(&error), "the report of a delivery was lost");
+            }
         }
         if reply.is_ok() {
             let live = self.live(case, outgoing.id, outgoing.expires_at, outgoing.minutes);
@@ -136,6 +146,20 @@ impl Service {
         } else {
             answer::gateway_failed(&reply.status)
         }
+    }
+
+    fn keeps_delivery(&self, outgoing: &Outgoing) -> bool {
+        let Outgoing {
+            slot,
+            id,
+            send,
+            expires_at,
+            ..
+        } = *outgoing;
+        self.now().is_ok_and(|now| {
+            self.deliveries
+                .keep(slot, (id, send), expires_at, now)
+        })
     }
 
     fn live<'a>(

@@ -1,14 +1,15 @@
 //! Verify and Get signature: a code signs a field, and the field shows who signed it.
 
 use axum::http::{HeaderMap, header};
-use otp_engine::{Evidence, Submission, Verdict};
+use otp_engine::{Evidence, Store, Submission, Verdict};
 use serde_json::Value;
 
 use super::{Outcome, Service};
 use crate::answer::{self, Numbers, Signature};
+use crate::deliveries;
 use crate::directory::{Access, User};
 use crate::images::{Image, WithImage};
-use crate::redirects;
+use crate::redirects::WithPath;
 use crate::request::{RequestTarget, Verify};
 
 /// Where a request comes from, for the record.
@@ -46,12 +47,13 @@ impl Service {
         if let Some(name) = &asked.signer_name {
             evidence = evidence.signer_name(name);
         }
+        let with_path = WithPath::find(&*self.store);
         let with_image;
-        let mut store = &*self.store;
+        let mut store: &dyn Store = &with_path;
         if let Some(image) = &asked.image {
             evidence = evidence.image(image);
             with_image = WithImage {
-                store: &*self.store,
+                store: &with_path,
                 tenant: &user.tenant,
                 field: &field,
                 image,
@@ -62,16 +64,18 @@ impl Service {
         if let Some(challenge) = asked.challenge {
             submission = submission.challenge(challenge);
         }
+        let slot = deliveries::slot(user, &field);
+        if let Some((id, send)) = self.deliveries.of(&slot) {
+            submission = submission.delivered(id, send);
+        }
         match case.engine.verify(store, submission)? {
             Verdict::Rejected(rejection) => Ok(answer::rejected(rejection, self.now()?)),
             Verdict::Accepted(accepted) => {
                 let record = accepted.record.as_ref();
                 let n = record.ok_or("the engine left no record")?.sequence();
-                let path = redirects::find(&*self.store, accepted.id).unwrap_or_else(|error| {
-                    tracing::warn!(%error, "the path to go on at was not found");
-                    None
-                });
-                Ok(answer::verified(accepted.id, accepted.verified_at, n, path))
+                self.deliveries.forget(&slot);
+                let (id, at) = (accepted.id, accepted.verified_at);
+                Ok(answer::verified(id, at, n, with_path.path()))
             }
         }
     }

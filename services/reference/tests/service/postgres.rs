@@ -100,6 +100,77 @@ fn case_250_a_role_of_its_own_purges_and_readiness_shows_where_none_may() {
     assert_eq!(ready(&service.client()).1["purge"], "off");
 }
 
+/// Returns how many transactions the database has committed, once nobody is connected to it: a server
+/// process tells its own at its end. Asked from another database, whose own are not counted.
+fn transactions(server: &PostgresServer) -> i64 {
+    let elsewhere = server.url().replace("dbname=postgres", "dbname=template1");
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let connected = tokio_postgres::connect(&elsewhere, NoTls).await;
+        let (client, connection) = connected.unwrap();
+        let driven = tokio::spawn(connection);
+        let here = "datname = 'postgres'";
+        loop {
+            let open = format!("SELECT count(*) FROM pg_stat_activity WHERE {here}");
+            let open: i64 = client.query_one(&open, &[]).await.unwrap().get(0);
+            if open == 0 {
+                break;
+            }
+        }
+        let count = format!("SELECT xact_commit FROM pg_stat_database WHERE {here}");
+        let count = client.query_one(&count, &[]).await.unwrap().get(0);
+        drop(client);
+        driven.await.unwrap().unwrap();
+        count
+    })
+}
+
+/// As peers are measured: of each fifth code one wrong answer and no other; but each code names a
+/// path to go on at, and each is the first one on its field, where one load more was due.
+#[test]
+fn case_582_a_code_costs_at_most_four_transactions() {
+    const CODES: u16 = 20;
+    let server = PostgresServer::with(&["autovacuum=off"]);
+    let first = with_roles(&server);
+    let app = url(&server, "otp_app");
+    let costs = |codes: u16, is_shown: bool| {
+        let before = transactions(&server);
+        let flags = ["--database", &app, "--purge-interval", "0"];
+        let service = again(&first).start(&flags);
+        for n in 1..=codes {
+            let n = if is_shown { n + CODES } else { n };
+            let client = Client::of(service.address, &(1000 + n).to_string());
+            let field = with(place(), json!({"id": 100 + n}));
+            let sent = client.send(&with(field.clone(), json!({"redirect_url": "/a"})));
+            assert_eq!(sent["status"], 200, "{sent}");
+            let code = service.code();
+            if n % 5 == 0 {
+                let left = client.verify(field.clone(), &wrong(&code));
+                assert_eq!(left["attempts_left"], 4, "{left}");
+                continue;
+            }
+            let verified = client.verify(field.clone(), &code);
+            assert_eq!(verified["redirect_url"], "/a", "{verified}");
+            if is_shown {
+                assert_eq!(client.signature(&field)["status"], 200);
+            }
+        }
+        if codes > 0 {
+            let delivered = r#"otp_reference_events_total{event="delivered"}"#;
+            assert_eq!(service.client().count(delivered), u64::from(codes));
+        }
+        drop(service);
+        u16::try_from(transactions(&server) - before).unwrap()
+    };
+    let start = costs(0, false);
+    let each = f64::from(costs(CODES, false) - start) / f64::from(CODES);
+    println!("figure: PostgreSQL transactions a code, sent and answered = {each}");
+    assert!(each <= 4.0, "{each} transactions a code; {start} to start");
+    let with_get = f64::from(costs(CODES, true) - start) / f64::from(CODES);
+    println!("figure: PostgreSQL transactions a code that is shown as well = {with_get}");
+    println!("figure: PostgreSQL transactions of a start = {start}");
+}
+
 #[test]
 fn case_251_an_image_that_was_captured_on_one_host_is_shown_on_another() {
     let server = PostgresServer::start();

@@ -79,9 +79,12 @@ fn a_client_that_goes_away_takes_nothing_back() {
     drop(begin(&service));
     service.setup.esms.release();
     let client = Client::of(service.address, "7");
-    otp_engine_testkit::wait_until("the delivery is reported", || {
-        client.count(r#"otp_reference_events_total{event="delivered"}"#) == 1
+    otp_engine_testkit::wait_until("the message is counted", || {
+        client.count(r#"otp_reference_messages_total{outcome="sent"}"#) == 1
     });
+    let delivered = || client.count(r#"otp_reference_events_total{event="delivered"}"#);
+    assert_eq!(delivered(), 0, "it waits for a guess");
     assert_eq!(client.verify(place(), &service.code())["status"], 200);
+    assert_eq!(delivered(), 1);
     assert!(service.join());
 }
