@@ -19,6 +19,7 @@ Secrets come from files that their owner alone may read (mode 0600):
   --gateway-credentials JSON: user, password
   --database-password   the password alone
   --purge-password      the password alone
+  --admin-token         the token alone, such as `openssl rand -hex 32` writes
 
 SIGHUP reads all of these files anew; what cannot be read is told, and the service goes on as before.
 
@@ -41,6 +42,18 @@ pub struct Options {
         value_name = "ADDRESS:PORT"
     )]
     pub listen: SocketAddr,
+
+    /// Where the administration listens, with health and counts, which the public address then has no more
+    #[arg(long, env = "OTP_REFERENCE_ADMIN_LISTEN", value_name = "ADDRESS:PORT", requires = "admin_token")]
+    pub admin_listen: Option<SocketAddr>,
+
+    /// The file of the token that the administration asks for: 32 to 512 visible characters
+    #[arg(long, env = "OTP_REFERENCE_ADMIN_TOKEN", value_name = "FILE", requires = "admin_listen")]
+    pub admin_token: Option<PathBuf>,
+
+    /// Let the administration listen beyond loopback; nothing encrypts it
+    #[arg(long, env = "OTP_REFERENCE_ADMIN_EXPOSED", value_parser = FalseyValueParser::new(), requires = "admin_listen")]
+    pub admin_exposed: bool,
 
     /// The folder of the SQLite file and, unless named, of the key files
     #[arg(

@@ -4,6 +4,7 @@
 //! users of its own brings them as a [`Directory`](directory::Directory), and its gateway as a
 //! [`Gateway`](gateway::Gateway), and builds its own program from [`Server`].
 
+mod admin;
 mod answer;
 mod app;
 mod blocking;
@@ -33,6 +34,7 @@ mod start;
 #[cfg(test)]
 mod vectors;
 
+pub use admin::document as admin_openapi;
 pub use config::{GatewayKind, LogLevel, Options};
 pub use error::Error;
 pub use logging::start as start_logging;

@@ -3,6 +3,7 @@
 use core::future::Future;
 use std::sync::Arc;
 
+use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, Response};
 use hyper::body::Incoming;
@@ -14,40 +15,30 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
-use crate::app::App;
 use crate::config::Limits;
-use crate::router;
 use crate::routes::Peer;
 
 /// The most bytes of a request's head.
 const MAX_HEAD: usize = 32 * 1024;
 
-/// Serves connections until `stop`, then for a while those that still come from whoever has not seen
-/// that it is no longer ready, then lets those at work finish; says whether all did in time.
+/// Serves connections until `close`, then lets those at work finish; says whether all did in time.
 pub(crate) async fn serve(
     listener: TcpListener,
-    app: &Arc<App>,
+    router: Router,
     connections: u32,
     limits: Limits,
-    stop: impl Future<Output = ()>,
+    close: impl Future<Output = ()>,
 ) -> bool {
-    let router = router::router(app);
     let places = Arc::new(Semaphore::new(connections as usize));
     let graceful = GracefulShutdown::new();
-    let stop = async {
-        stop.await;
-        app.begin_to_stop();
-        tracing::info!("stopping: not ready any more");
-        tokio::time::sleep(limits.drain).await;
-    };
-    let mut stop = core::pin::pin!(stop);
+    let mut close = core::pin::pin!(close);
     loop {
         let accepted = async {
             let place = places.clone().acquire_owned().await;
             (place, listener.accept().await)
         };
         let (place, accepted) = tokio::select! {
-            () = &mut stop => break,
+            () = &mut close => break,
             accepted = accepted => accepted,
         };
         let (stream, peer) = match accepted {

@@ -112,7 +112,11 @@ fn run(options: &Options) -> Result<bool, Error> {
         let bound = server.bind().await?;
         // Whoever reads it closes the pipe when they please.
         let mut out = std::io::stdout();
-        let _ = writeln!(out, "listening on http://{}", bound.address()).and_then(|()| out.flush());
+        let _ = writeln!(out, "listening on http://{}", bound.address());
+        if let Some(address) = bound.admin_address() {
+            let _ = writeln!(out, "administration on http://{address}");
+        }
+        let _ = out.flush();
         let reload = tokio::spawn(reload(server.clone(), hangup));
         let stop = async {
             tokio::select! {

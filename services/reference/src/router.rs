@@ -15,7 +15,8 @@ use crate::envelope::{self, Refused};
 use crate::routes::Answered;
 use crate::{health, openapi, page, routes};
 
-pub(crate) fn router(app: &Arc<App>) -> Router {
+/// Returns the public routes, and those of health and counts where they have no listener of their own.
+pub(crate) fn router(app: &Arc<App>, with_health: bool) -> Router {
     let contract = Router::new()
         .route("/api/esms_otp/send_esms_otp", post(routes::send))
         .route("/api/esms_otp/verify_esms_otp", post(routes::verify))
@@ -24,14 +25,17 @@ pub(crate) fn router(app: &Arc<App>) -> Router {
             "/api/esms_otp/get_esms_otp_disclosures",
             post(routes::disclosures),
         );
+    let watched = if with_health {
+        watched()
+    } else {
+        Router::new()
+    };
     Router::new()
         .merge(contract)
+        .merge(watched)
         .route("/", get(page::index))
         .route("/{file}", get(page::file))
         .route("/openapi.json", get(openapi::serve))
-        .route("/health/live", get(health::live))
-        .route("/health/ready", get(health::ready))
-        .route("/metrics", get(health::metrics))
         .route("/.well-known/jwks.json", get(health::keys))
         .fallback(no_route)
         .method_not_allowed_fallback(wrong_method)
@@ -40,8 +44,16 @@ pub(crate) fn router(app: &Arc<App>) -> Router {
         .with_state(app.clone())
 }
 
+/// Returns the routes by which the service is watched.
+pub(crate) fn watched() -> Router<Arc<App>> {
+    Router::new()
+        .route("/health/live", get(health::live))
+        .route("/health/ready", get(health::ready))
+        .route("/metrics", get(health::metrics))
+}
+
 /// Bounds the time of a request, counts it, and writes its line of log.
-async fn around(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+pub(crate) async fn around(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let route = route(request.uri().path());
     let began = Instant::now();
     let answered = tokio::time::timeout(app.request_timeout, next.run(request)).await;
@@ -84,6 +96,8 @@ fn route(path: &str) -> &'static str {
         "/api/esms_otp/verify_esms_otp" => "verify",
         "/api/esms_otp/get_esms_otp_signature" => "get",
         "/api/esms_otp/get_esms_otp_disclosures" => "disclosures",
+        "/unlock" | "/reset/user" | "/reset/recipient" | "/reset/slot" | "/status" | "/purge"
+        | "/reload" => "admin",
         "/health/live" | "/health/ready" => "health",
         "/metrics" => "metrics",
         "/openapi.json" => "openapi",

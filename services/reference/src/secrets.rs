@@ -9,6 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use otp_engine::{KeyRing, SigningKey, Timestamp, record::VerifyingKeys};
 use serde::Deserialize;
 
+use crate::admin::Token;
 use crate::error::Error;
 
 /// What stands before the seed of an Ed25519 key in PKCS#8 version 1 (RFC 8410).
@@ -95,6 +96,16 @@ pub(crate) fn password(flag: &'static str, path: &Path) -> Result<String, Error>
         )),
         password => Ok(password.into()),
     }
+}
+
+pub(crate) fn admin_token(path: &Path) -> Result<Token, Error> {
+    let flag = "--admin-token";
+    let token = password(flag, path)?;
+    if !(32..=512).contains(&token.len()) || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+        let why = "must hold 32 to 512 visible characters of ascii";
+        return Err(Error::file(flag, path, why));
+    }
+    Ok(Token::new(&token))
 }
 
 fn json<T: for<'a> Deserialize<'a>>(flag: &'static str, path: &Path) -> Result<T, Error> {

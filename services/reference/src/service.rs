@@ -5,6 +5,7 @@ mod probe;
 mod reset;
 mod send;
 mod sign;
+mod status;
 
 use std::sync::Arc;
 
@@ -17,6 +18,7 @@ use otp_engine::{
 };
 use serde_json::Value;
 
+use crate::admin::Token;
 use crate::answer::{self, Numbers};
 use crate::deliveries::Deliveries;
 use crate::directory::{Access, Denial, Directory, Fault, Terms, User};
@@ -40,6 +42,7 @@ pub(crate) struct Service {
     pub(crate) directory: Arc<dyn Directory>,
     pub(crate) gateway: Arc<dyn Gateway>,
     pub(crate) numbers: Numbers,
+    pub(crate) admin_token: Option<Token>,
 }
 
 /// What came of a step: an answer, or that there is none.
@@ -89,12 +92,17 @@ impl Service {
             dropped += self.engine.purge_confirmed(&*self.purger, PURGE_BATCH)?;
         }
         loop {
-            let batch = self.engine.purge(&*self.purger, PURGE_BATCH)?;
+            let batch = self.purge_some()?;
             dropped += batch;
             if batch < PURGE_BATCH {
                 return Ok(dropped);
             }
         }
+    }
+
+    /// Drops one batch of what is over; returns how many cells.
+    pub(crate) fn purge_some(&self) -> Result<usize, Fault> {
+        Ok(self.engine.purge(&*self.purger, PURGE_BATCH)?)
     }
 
     fn case(&self, user: &User, place: &RequestTarget) -> Outcome<Case> {
@@ -173,4 +181,4 @@ impl RequestTarget {
 }
 
 /// How many cells are dropped at once: others wait no longer than that takes.
-const PURGE_BATCH: usize = 500;
+pub(crate) const PURGE_BATCH: usize = 500;

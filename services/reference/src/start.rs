@@ -8,8 +8,9 @@ use core::time::Duration;
 use std::sync::{Arc, RwLock};
 
 use otp_engine::{Clock, Engine, Event, Recipient, SystemClock, Target, record::VerifyingKeys};
+use axum::Router;
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, oneshot};
 
 use crate::answer::Numbers;
 use crate::app::{App, Purge, Purged};
@@ -23,7 +24,7 @@ use crate::gateway::Gateway;
 use crate::metrics::{Events, Metrics};
 use crate::open::Stores;
 use crate::service::Service;
-use crate::{listen, logging, open, secrets};
+use crate::{admin, listen, logging, open, router, secrets};
 
 /// What a host brings: its users and records, and how messages go out.
 #[derive(Clone)]
@@ -62,8 +63,11 @@ impl fmt::Debug for Parts {
     }
 }
 
-/// A service whose keys are read and whose store is open. Open and drop it outside of a runtime:
+/// A service whose keys are read and whose store is open; a clone is the same one.
+///
+/// Open and drop it outside of a runtime:
 /// it may hold connections that block.
+#[derive(Clone)]
 pub struct Server {
     app: Arc<App>,
     options: Options,
@@ -105,6 +109,14 @@ impl Server {
             return Err(Error::new(format!(
                 "--listen is {}; with --demo it must be a loopback address, such as 127.0.0.1:8069",
                 options.listen
+            )));
+        }
+        if let Some(listen) = options.admin_listen
+            && !(listen.ip().is_loopback() || options.admin_exposed)
+        {
+            return Err(Error::new(format!(
+                "--admin-listen is {listen}; it must be a loopback address, such as 127.0.0.1:8070, \
+                 unless --admin-exposed says that the network between is trusted"
             )));
         }
         if options.gateway_timeout >= options.request_timeout {
@@ -226,17 +238,28 @@ impl Server {
     ///
     /// The [`Error`] where the address is taken or not this machine's.
     pub async fn bind(&self) -> Result<Bound, Error> {
-        let listen = self.options.listen;
-        let fails = |error: std::io::Error| {
-            Error::new(format!(
-                "--listen: {listen} cannot be listened on: {}",
-                error.kind()
-            ))
+        let listening = async |flag, address| {
+            let fails = |error: std::io::Error| {
+                let why = error.kind();
+                Error::new(format!("{flag}: {address} cannot be listened on: {why}"))
+            };
+            let listener = TcpListener::bind(address).await.map_err(fails)?;
+            let address = listener.local_addr().map_err(fails)?;
+            Ok::<_, Error>((listener, address))
         };
-        let listener = TcpListener::bind(listen).await.map_err(fails)?;
+        let (listener, address) = listening("--listen", self.options.listen).await?;
+        let admin = match self.options.admin_listen {
+            Some(listen) => Some(listening("--admin-listen", listen).await?),
+            None => None,
+        };
         Ok(Bound {
-            address: listener.local_addr().map_err(fails)?,
+            address,
             listener,
+            admin: admin.map(|(listener, address)| Administration {
+                address,
+                listener,
+                router: admin::router(self.clone(), &self.app),
+            }),
             app: self.app.clone(),
             options: self.options.clone(),
         })
@@ -271,6 +294,7 @@ fn service(
         .build();
     let Stores { store, purger } = open::stores(options)?;
     open::check_keys(options, &engine, &*store)?;
+    let admin_token = options.admin_token.as_deref();
     Ok(Service {
         engine,
         store,
@@ -285,6 +309,7 @@ fn service(
         } else {
             Numbers::Whole
         },
+        admin_token: admin_token.map(secrets::admin_token).transpose()?,
     })
 }
 
@@ -292,8 +317,16 @@ fn service(
 pub struct Bound {
     address: SocketAddr,
     listener: TcpListener,
+    admin: Option<Administration>,
     app: Arc<App>,
     options: Options,
+}
+
+/// The listener of those who run the service.
+struct Administration {
+    address: SocketAddr,
+    listener: TcpListener,
+    router: Router,
 }
 
 impl Bound {
@@ -303,17 +336,46 @@ impl Bound {
         self.address
     }
 
+    /// Returns where the administration listens, if it does.
+    #[must_use]
+    pub fn admin_address(&self) -> Option<SocketAddr> {
+        self.admin.as_ref().map(|admin| admin.address)
+    }
+
     /// Serves until `stop`, then lets what is at work finish; says whether all of it did in time.
     pub async fn run(self, stop: impl Future<Output = ()>) -> bool {
         let limits = self.options.limits();
         let confirmed = self.options.confirm_clock;
         let purge = tokio::spawn(purge(self.app.clone(), limits.purge, confirmed));
+        // Open to the end: whoever looks sees how far it is.
+        let (end, ended) = oneshot::channel::<()>();
+        let has_admin = self.admin.is_some();
+        let admin = self.admin.map(|admin| {
+            let Administration {
+                listener, router, ..
+            } = admin;
+            let ended = async move { drop(ended.await) };
+            tokio::spawn(listen::serve(listener, router, ADMIN_CONNECTIONS, limits, ended))
+        });
+        let app = self.app.clone();
+        let close = async move {
+            stop.await;
+            app.begin_to_stop();
+            tracing::info!("stopping: not ready any more");
+            tokio::time::sleep(limits.drain).await;
+        };
+        let router = router::router(&self.app, !has_admin);
         let connections = self.options.max_connections;
-        let finished = listen::serve(self.listener, &self.app, connections, limits, stop).await;
+        let finished = listen::serve(self.listener, router, connections, limits, close).await;
         purge.abort();
         // Clients that went away have left work behind: a code whose message is still on its way.
         let all = self.app.requests.acquire_many(self.options.max_requests);
-        finished & tokio::time::timeout(limits.shutdown, all).await.is_ok()
+        let finished = finished & tokio::time::timeout(limits.shutdown, all).await.is_ok();
+        drop(end);
+        if let Some(admin) = admin {
+            let _ = admin.await; // whatever it says, all that matters is finished
+        }
+        finished
     }
 }
 
@@ -324,6 +386,9 @@ impl fmt::Debug for Bound {
             .finish_non_exhaustive()
     }
 }
+
+/// So many are enough for a person, a scraper and a prober.
+const ADMIN_CONNECTIONS: u32 = 64;
 
 /// Purges now and then; the first time by a clock that is `confirmed`, if it is.
 async fn purge(app: Arc<App>, every: Duration, mut confirmed: bool) {

@@ -114,14 +114,16 @@ impl Setup {
             let runtime = tokio::runtime::Runtime::new().unwrap();
             let finished = runtime.block_on(async {
                 let bound = at_work.bind().await.unwrap();
-                tell.send(bound.address()).unwrap();
+                tell.send((bound.address(), bound.admin_address())).unwrap();
                 bound.run(async { drop(stopped.await) }).await
             });
             runtime.shutdown_timeout(Duration::from_secs(1));
             finished
         });
+        let (address, admin) = told.recv().unwrap();
         Service {
-            address: told.recv().unwrap(),
+            address,
+            admin,
             server,
             setup: self,
             stop: Some(stop),
@@ -133,6 +135,7 @@ impl Setup {
 /// A service that runs until this is dropped.
 pub(crate) struct Service {
     pub(crate) address: SocketAddr,
+    pub(crate) admin: Option<SocketAddr>,
     pub(crate) server: Arc<Server>,
     pub(crate) setup: Setup,
     stop: Option<oneshot::Sender<()>>,
