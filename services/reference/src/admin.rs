@@ -23,7 +23,7 @@ use crate::app::App;
 use crate::directory::{Denial, Fault, User};
 use crate::error::chain;
 use crate::failure::Failure;
-use crate::service::Service;
+use crate::service::{PURGE_BATCH, Service};
 use crate::start::Server;
 use crate::router;
 
@@ -222,7 +222,11 @@ async fn purge(State(admin): State<Arc<Admin>>, request: Request) -> Response {
         .act(request, move |service, Nothing {}| {
             let dropped = service.purge_some()?;
             app.metrics.purged(dropped);
-            Ok(json!({"dropped": dropped, "more": dropped == crate::service::PURGE_BATCH}))
+            let more = dropped == PURGE_BATCH;
+            if !more {
+                app.metrics.purge_is_complete(service.clock.now());
+            }
+            Ok(json!({"dropped": dropped, "more": more}))
         })
         .await
 }
@@ -289,6 +293,7 @@ impl Admin {
             Some(denial) => return refused(StatusCode::NOT_FOUND, &denial.to_string()),
         }
         let failure = Failure::of(fault);
+        self.app.metrics.store_failed(failure);
         let cause = failure.name();
         tracing::error!(cause, error = chain(&**fault), "an act of administration failed");
         let error = json!({"code": 500, "message": failure.message(), "cause": cause});

@@ -1,5 +1,6 @@
 //! Work that blocks, on threads of its own, so many at one time.
 
+use core::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -8,14 +9,23 @@ use tokio::task;
 use crate::directory::Fault;
 
 /// A bounded number of threads.
-pub(crate) struct BlockingPool(Arc<Semaphore>);
+pub(crate) struct BlockingPool {
+    places: Arc<Semaphore>,
+    size: usize,
+    waiting: AtomicUsize,
+}
 
 /// The right to one of them, until it is dropped.
 pub(crate) type Place = OwnedSemaphorePermit;
 
 impl BlockingPool {
     pub(crate) fn of(places: u32) -> Self {
-        Self(Arc::new(Semaphore::new(places as usize)))
+        let size = places as usize;
+        Self {
+            places: Arc::new(Semaphore::new(size)),
+            size,
+            waiting: AtomicUsize::new(0),
+        }
     }
 
     /// Runs a job when there is a place for it. The job runs to its end, also where nobody waits
@@ -35,7 +45,38 @@ impl BlockingPool {
 
     /// Waits for a place.
     pub(crate) async fn enter(&self) -> Result<Place, Fault> {
-        Ok(self.0.clone().acquire_owned().await?)
+        if let Ok(place) = self.places.clone().try_acquire_owned() {
+            return Ok(place);
+        }
+        let _waits = Waits::begin(&self.waiting);
+        Ok(self.places.clone().acquire_owned().await?)
+    }
+
+    /// Counts its places, and what waits for one.
+    pub(crate) fn states(&self) -> [(&'static str, usize); 3] {
+        let idle = self.places.available_permits();
+        let waiting = self.waiting.load(Ordering::Relaxed);
+        [
+            ("in_use", self.size.saturating_sub(idle)),
+            ("idle", idle),
+            ("waiting", waiting),
+        ]
+    }
+}
+
+/// Counts one that waits, until it does no more or is given up.
+struct Waits<'a>(&'a AtomicUsize);
+
+impl<'a> Waits<'a> {
+    fn begin(waiting: &'a AtomicUsize) -> Self {
+        waiting.fetch_add(1, Ordering::Relaxed);
+        Self(waiting)
+    }
+}
+
+impl Drop for Waits<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

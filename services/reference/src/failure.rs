@@ -65,6 +65,14 @@ impl Failure {
         }
     }
 
+    /// Says whether the store failed, and not what stands around it.
+    pub(crate) const fn is_of_the_store(self) -> bool {
+        matches!(
+            self,
+            Self::Full | Self::Unavailable | Self::Unknown | Self::Contended
+        )
+    }
+
     /// Returns what the client is told: what to do, and nothing of the cause.
     pub(crate) const fn message(self) -> &'static str {
         match self {

@@ -30,7 +30,9 @@ pub(crate) async fn ready(State(app): State<Arc<App>>) -> Response {
     match checked.and_then(|answered| answered) {
         Ok(()) => Json(json!({"status": "ready", "purge": purge})).into_response(),
         Err(error) => {
-            let cause = Failure::of(&error).name();
+            let failure = Failure::of(&error);
+            app.metrics.store_failed(failure);
+            let cause = failure.name();
             tracing::warn!(cause, error = chain(&*error), "not ready");
             let body = Json(json!({"status": "unavailable", "cause": cause, "purge": purge}));
             (StatusCode::SERVICE_UNAVAILABLE, body).into_response()
@@ -41,7 +43,8 @@ pub(crate) async fn ready(State(app): State<Arc<App>>) -> Response {
 /// What was counted, in the text format of Prometheus.
 pub(crate) async fn metrics(State(app): State<Arc<App>>) -> Response {
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    ([(header::CONTENT_TYPE, kind)], app.metrics.text()).into_response()
+    let pools = [("store", &app.store), ("messages", &app.messages)];
+    ([(header::CONTENT_TYPE, kind)], app.metrics.text(&pools)).into_response()
 }
 
 /// The public keys that records verify with.

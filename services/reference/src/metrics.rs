@@ -2,14 +2,17 @@
 
 use core::time::Duration;
 
-use otp_engine::{Event, Rejection, event::EventKind, verdict::RefusalReason};
+use otp_engine::{Event, Rejection, Timestamp, event::EventKind, verdict::RefusalReason};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
+use crate::blocking::BlockingPool;
 use crate::failure::Failure;
 use crate::gateway::{Reply, Unanswered};
 
@@ -45,6 +48,12 @@ struct Cause {
     cause: &'static str,
 }
 
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct Places {
+    pool: &'static str,
+    state: &'static str,
+}
+
 /// The counts of one service.
 pub(crate) struct Metrics {
     registry: Registry,
@@ -53,8 +62,11 @@ pub(crate) struct Metrics {
     seconds: Family<Route, Histogram>,
     messages: Family<Message, Counter>,
     failures: Family<Cause, Counter>,
+    store_errors: Family<Cause, Counter>,
     purged: Counter,
     purge_failures: Counter,
+    purge_done: Gauge,
+    places: Family<Places, Gauge>,
 }
 
 /// Counts the engine's events.
@@ -74,7 +86,11 @@ impl Metrics {
             "Answers by the status in their body",
             answers.clone(),
         );
-        registry.register("http_seconds", "Time to answer a request", seconds.clone());
+        registry.register(
+            "http_request_duration_seconds",
+            "Time to answer a request",
+            seconds.clone(),
+        );
         registry.register(
             "messages",
             "Messages by what the gateway said",
@@ -85,6 +101,12 @@ impl Metrics {
             "failures",
             "Answers of status 500 by their cause",
             failures.clone(),
+        );
+        let store_errors = Family::default();
+        registry.register(
+            "store_errors",
+            "Failures of the store by their cause, whoever met them",
+            store_errors.clone(),
         );
         let purge_failures = Counter::default();
         registry.register(
@@ -98,6 +120,20 @@ impl Metrics {
             "Cells that were dropped as over",
             purged.clone(),
         );
+        let purge_done = Gauge::default();
+        registry.register(
+            "purge_last_success_timestamp_seconds",
+            "When a purge last left nothing that is over, in Unix time; 0 not yet",
+            purge_done.clone(),
+        );
+        let places = Family::default();
+        registry.register(
+            "pool_places",
+            "Places for operations on the store and for messages, and what waits for one",
+            places.clone(),
+        );
+        let version = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
+        registry.register("build", "What runs", version);
         registry.register("events", "Events of the engine", events.0.clone());
         Self {
             registry,
@@ -106,8 +142,11 @@ impl Metrics {
             seconds,
             messages,
             failures,
+            store_errors,
             purged,
             purge_failures,
+            purge_done,
+            places,
         }
     }
 
@@ -138,6 +177,15 @@ impl Metrics {
     pub(crate) fn failed(&self, failure: Failure) {
         let cause = failure.name();
         self.failures.get_or_create(&Cause { cause }).inc();
+        self.store_failed(failure);
+    }
+
+    /// Counts a failure where it is the store's, whoever met it.
+    pub(crate) fn store_failed(&self, failure: Failure) {
+        if failure.is_of_the_store() {
+            let cause = failure.name();
+            self.store_errors.get_or_create(&Cause { cause }).inc();
+        }
     }
 
     pub(crate) fn purge_failed(&self) {
@@ -148,7 +196,21 @@ impl Metrics {
         self.purged.inc_by(cells as u64);
     }
 
-    pub(crate) fn text(&self) -> String {
+    /// Takes note that nothing which is over is left.
+    pub(crate) fn purge_is_complete(&self, now: Option<Timestamp>) {
+        if let Some(now) = now {
+            self.purge_done.set(now.unix());
+        }
+    }
+
+    /// Writes all of it, with the pools as they are now.
+    pub(crate) fn text(&self, pools: &[(&'static str, &BlockingPool)]) -> String {
+        for (pool, places) in pools {
+            for (state, number) in places.states() {
+                let places = self.places.get_or_create(&Places { pool, state });
+                places.set(i64::try_from(number).unwrap_or(i64::MAX));
+            }
+        }
         let mut text = String::new();
         // A String takes whatever is written to it.
         let _ = encode(&mut text, &self.registry);

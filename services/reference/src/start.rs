@@ -20,6 +20,7 @@ use crate::deliveries::Deliveries;
 use crate::directory::demo::DemoDirectory;
 use crate::directory::{Directory, Fault, User};
 use crate::error::{Error, chain};
+use crate::failure::Failure;
 use crate::gateway::Gateway;
 use crate::metrics::{Events, Metrics};
 use crate::open::Stores;
@@ -408,10 +409,12 @@ async fn purge(app: Arc<App>, every: Duration, mut confirmed: bool) {
             Ok(dropped) => {
                 confirmed = false;
                 app.metrics.purged(dropped);
+                app.metrics.purge_is_complete(app.service().clock.now());
                 app.purge.set(Purged::Done);
             }
             Err(error) => {
                 app.metrics.purge_failed();
+                app.metrics.store_failed(Failure::of(&error));
                 app.purge.set(Purged::Failed);
                 tracing::warn!(
                     error = chain(&*error),

@@ -200,5 +200,6 @@ fn case_585_health_and_counts_are_there_and_no_longer_on_the_public_address() {
     assert_eq!(public.get("/.well-known/jwks.json").0, 200);
     let document: Value = serde_json::from_str(&own.get("/openapi.json").1).unwrap();
     assert_eq!(document, otp_engine_reference::admin_openapi());
+    assert_eq!(own.count(r#"otp_reference_pool_places{pool="store",state="idle"}"#), 8);
     assert!(service.join());
 }
