@@ -545,7 +545,10 @@ fn case_580_a_report_of_success_rides_along_with_a_guess() {
             let submission = Submission::new(&binding, &entered).delivered(issued.id, send);
             host.engine.verify(&host.store, submission).unwrap();
             let status = host.engine.status(&host.store, &binding).unwrap().unwrap();
-            (status.delivery, host.heard().contains(&EventKind::Delivered))
+            (
+                status.delivery,
+                host.heard().contains(&EventKind::Delivered),
+            )
         };
         if !is_right {
             // Of another send nothing is known.
@@ -553,7 +556,10 @@ fn case_580_a_report_of_success_rides_along_with_a_guess() {
         }
         assert_eq!(told(1), (DeliveryStatus::Sent, true), "{is_right}");
         assert_eq!(told(1), (DeliveryStatus::Sent, false), "{is_right}: once");
-        assert_eq!(report(&host, &binding, &issued, failed()), ReportOutcome::Ignored);
+        assert_eq!(
+            report(&host, &binding, &issued, failed()),
+            ReportOutcome::Ignored
+        );
     }
 }
 
@@ -571,5 +577,8 @@ fn case_580_without_a_comparison_the_report_waits() {
     let status = host.engine.status(&host.store, &here).unwrap().unwrap();
     assert_eq!(status.delivery, DeliveryStatus::Unreported);
     assert!(!host.heard().contains(&EventKind::Delivered));
-    assert_eq!(report(&host, &here, &issued, Delivery::Sent), ReportOutcome::Recorded);
+    assert_eq!(
+        report(&host, &here, &issued, Delivery::Sent),
+        ReportOutcome::Recorded
+    );
 }

@@ -23,9 +23,9 @@ use crate::app::App;
 use crate::directory::{Denial, Fault, User};
 use crate::error::chain;
 use crate::failure::Failure;
+use crate::router;
 use crate::service::{PURGE_BATCH, Service};
 use crate::start::Server;
-use crate::router;
 
 pub use document::document;
 
@@ -78,7 +78,13 @@ async fn admit(State(admin): State<Arc<Admin>>, request: Request, next: Next) ->
         Some((scheme, token)) if scheme.eq_ignore_ascii_case(BEARER) => token,
         _ => b"",
     };
-    if admin.app.service().admin_token.as_ref().is_some_and(|token| token.is(said)) {
+    if admin
+        .app
+        .service()
+        .admin_token
+        .as_ref()
+        .is_some_and(|token| token.is(said))
+    {
         return next.run(request).await;
     }
     let mut response = refused(StatusCode::UNAUTHORIZED, "the token is missing or wrong");
@@ -295,9 +301,17 @@ impl Admin {
         let failure = Failure::of(fault);
         self.app.metrics.store_failed(failure);
         let cause = failure.name();
-        tracing::error!(cause, error = chain(&**fault), "an act of administration failed");
+        tracing::error!(
+            cause,
+            error = chain(&**fault),
+            "an act of administration failed"
+        );
         let error = json!({"code": 500, "message": failure.message(), "cause": cause});
-        (StatusCode::INTERNAL_SERVER_ERROR, Json(json!({"error": error}))).into_response()
+        (
+            StatusCode::INTERNAL_SERVER_ERROR,
+            Json(json!({"error": error})),
+        )
+            .into_response()
     }
 }
 
@@ -321,7 +335,10 @@ fn mobile(number: &str) -> Result<Mobile, Bad> {
 async fn read<T: DeserializeOwned>(request: Request) -> Result<T, Response> {
     let body = Bytes::from_request(request, &()).await;
     let body = body.map_err(|rejection| {
-        let mut response = refused(rejection.status(), "the body must be at most 16 KiB of json");
+        let mut response = refused(
+            rejection.status(),
+            "the body must be at most 16 KiB of json",
+        );
         let close = HeaderValue::from_static("close");
         response.headers_mut().insert(header::CONNECTION, close);
         response

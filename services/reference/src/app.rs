@@ -8,6 +8,7 @@ use tokio::sync::Semaphore;
 
 use crate::blocking::BlockingPool;
 use crate::metrics::Metrics;
+use crate::proxies::Proxies;
 use crate::service::Service;
 
 /// What all requests share.
@@ -24,6 +25,10 @@ pub(crate) struct App {
     pub(crate) request_timeout: Duration,
     /// Rejections leave at the multiples of it after their request; zero holds none.
     pub(crate) rejection_hold: Duration,
+    pub(crate) proxies: Proxies,
+    /// One question whether it is ready, at a time: those that hang must not take all places.
+    pub(crate) probes: BlockingPool,
+    pub(crate) ready_timeout: Duration,
     pub(crate) purge: Purge,
     /// Set when the service is told to stop: it takes requests on, and asks for no more of them.
     pub(crate) is_stopping: AtomicBool,

@@ -84,6 +84,9 @@ impl Drop for Waits<'_> {
 pub(crate) async fn run<T: Send + 'static>(
     job: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, Fault> {
+    // Its lines of the log are those of the request.
+    let span = tracing::Span::current();
+    let job = move || span.in_scope(job);
     task::spawn_blocking(job).await.map_err(|error| {
         if error.is_panic() {
             "a thread panicked"

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use clap::builder::FalseyValueParser;
 use clap::{Parser, ValueEnum, value_parser};
+use ipnet::IpNet;
 
 /// The program's help, before the flags.
 const ABOUT: &str =
@@ -44,11 +45,21 @@ pub struct Options {
     pub listen: SocketAddr,
 
     /// Where the administration listens, with health and counts, which the public address then has no more
-    #[arg(long, env = "OTP_REFERENCE_ADMIN_LISTEN", value_name = "ADDRESS:PORT", requires = "admin_token")]
+    #[arg(
+        long,
+        env = "OTP_REFERENCE_ADMIN_LISTEN",
+        value_name = "ADDRESS:PORT",
+        requires = "admin_token"
+    )]
     pub admin_listen: Option<SocketAddr>,
 
     /// The file of the token that the administration asks for: 32 to 512 visible characters
-    #[arg(long, env = "OTP_REFERENCE_ADMIN_TOKEN", value_name = "FILE", requires = "admin_listen")]
+    #[arg(
+        long,
+        env = "OTP_REFERENCE_ADMIN_TOKEN",
+        value_name = "FILE",
+        requires = "admin_listen"
+    )]
     pub admin_token: Option<PathBuf>,
 
     /// Let the administration listen beyond loopback; nothing encrypts it
@@ -178,6 +189,16 @@ pub struct Options {
     #[arg(long, env = "OTP_REFERENCE_HEAD_TIMEOUT", default_value_t = 15, value_name = "SECONDS",
           value_parser = value_parser!(u64).range(1..=600))]
     pub head_timeout: u64,
+
+    /// The networks of proxies in front, whose X-Forwarded-For and X-Request-Id count
+    #[arg(long, env = "OTP_REFERENCE_TRUSTED_PROXIES", value_name = "CIDR,..", value_delimiter = ',',
+          value_parser = crate::proxies::network)]
+    pub trusted_proxies: Vec<IpNet>,
+
+    /// How long the store may take to answer /health/ready, which says 503 after that
+    #[arg(long, env = "OTP_REFERENCE_READY_TIMEOUT", default_value_t = 5, value_name = "SECONDS",
+          value_parser = value_parser!(u64).range(1..=60))]
+    pub ready_timeout: u64,
 
     /// How long requests are taken on after SIGTERM or SIGINT, while /health/ready says 503
     #[arg(long, env = "OTP_REFERENCE_DRAIN_DELAY", default_value_t = 5, value_name = "SECONDS",

@@ -7,6 +7,7 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
+use tokio::time::timeout;
 
 use crate::app::App;
 use crate::error::chain;
@@ -17,7 +18,7 @@ pub(crate) async fn live() -> Json<Value> {
     Json(json!({"status": "live"}))
 }
 
-/// The store takes writes, and the service is not about to stop. What a purge that fails leaves
+/// The store takes writes in time, and the service is not about to stop. What a purge that fails leaves
 /// behind turns nobody away: it is shown, and stands in the log.
 pub(crate) async fn ready(State(app): State<Arc<App>>) -> Response {
     let purge = app.purge.name();
@@ -25,9 +26,21 @@ pub(crate) async fn ready(State(app): State<Arc<App>>) -> Response {
         let body = Json(json!({"status": "stopping", "purge": purge}));
         return (StatusCode::SERVICE_UNAVAILABLE, body).into_response();
     }
-    let service = app.service();
-    let checked = app.store.run(move || service.check()).await;
-    match checked.and_then(|answered| answered) {
+    let check = async {
+        let probe = app.probes.enter().await?;
+        let service = app.service();
+        let check = move || {
+            let _probe = probe;
+            service.check()
+        };
+        app.store.run(check).await?
+    };
+    let Ok(checked) = timeout(app.ready_timeout, check).await else {
+        tracing::warn!("not ready: the store takes too long");
+        let body = Json(json!({"status": "unavailable", "cause": "slow", "purge": purge}));
+        return (StatusCode::SERVICE_UNAVAILABLE, body).into_response();
+    };
+    match checked {
         Ok(()) => Json(json!({"status": "ready", "purge": purge})).into_response(),
         Err(error) => {
             let failure = Failure::of(&error);

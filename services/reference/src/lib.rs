@@ -24,6 +24,7 @@ mod metrics;
 mod open;
 mod openapi;
 mod page;
+mod proxies;
 mod redirects;
 mod request;
 mod router;

@@ -16,6 +16,7 @@ pub fn start(least: LogLevel) {
     let log = tracing_subscriber::fmt()
         .json()
         .flatten_event(true)
+        .with_span_list(false)
         .with_max_level(least)
         .with_writer(std::io::stderr)
         .finish();

@@ -59,7 +59,10 @@ impl<'a> WithPath<'a> {
 impl Store for WithPath<'_> {
     /// The engine's first key is the slot's; what it loads otherwise, such as a record, is as it is.
     fn load(&self, keys: &[Key], cells: &mut Vec<Option<Cell>>) -> Result<(), Error> {
-        let Some(slot) = keys.first().filter(|_| (2..MAX_CELLS).contains(&keys.len())) else {
+        let Some(slot) = keys
+            .first()
+            .filter(|_| (2..MAX_CELLS).contains(&keys.len()))
+        else {
             return self.store.load(keys, cells);
         };
         let key = key(slot);

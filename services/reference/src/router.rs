@@ -9,10 +9,12 @@ use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::routing::{get, post};
 use tokio::time::Instant;
+use tracing::Instrument;
 
 use crate::app::App;
 use crate::envelope::{self, Refused};
-use crate::routes::Answered;
+use crate::proxies::{Client, REQUEST_ID};
+use crate::routes::{Answered, Peer};
 use crate::{health, openapi, page, routes};
 
 /// Returns the public routes, and those of health and counts where they have no listener of their own.
@@ -52,8 +54,27 @@ pub(crate) fn watched() -> Router<Arc<App>> {
         .route("/metrics", get(health::metrics))
 }
 
-/// Bounds the time of a request, counts it, and writes its line of log.
-pub(crate) async fn around(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+/// Names a request and its client, bounds its time, counts it, and writes its line of log.
+pub(crate) async fn around(
+    State(app): State<Arc<App>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let peer = request.extensions().get().map(|Peer(peer)| *peer);
+    if let Some(peer) = peer {
+        let client = app.proxies.client(peer, request.headers());
+        request.extensions_mut().insert(Client(client));
+    }
+    let id = app.proxies.request_id(peer, request.headers());
+    let span = tracing::error_span!("request", request_id = id); // on each line, whatever its level
+    let mut response = bounded(&app, request, next).instrument(span).await;
+    if let Ok(id) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert(REQUEST_ID, id);
+    }
+    response
+}
+
+async fn bounded(app: &App, request: Request, next: Next) -> Response {
     let route = route(request.uri().path());
     let began = Instant::now();
     let answered = tokio::time::timeout(app.request_timeout, next.run(request)).await;

@@ -8,6 +8,7 @@ use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{FromRequest, Query, Request, State};
 use axum::http::StatusCode;
+use axum::http::header::RETRY_AFTER;
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 use tokio::runtime::Handle;
@@ -21,6 +22,7 @@ use crate::directory::{Fault, User};
 use crate::envelope::{self, Call, Refused};
 use crate::error::chain;
 use crate::failure::Failure;
+use crate::proxies::Client;
 use crate::request::{self, Bad, Query as Params, RequestTarget, Send, Verify};
 use crate::service::{Ended, Origin, Outcome, Service, Shown};
 
@@ -109,6 +111,10 @@ async fn hold(hold: Duration, came: Instant) {
 fn enveloped(id: &Value, answer: &Value) -> Response {
     let mut response = envelope::result(id, answer);
     let status = answer["status"].as_u64().unwrap_or(0);
+    // For proxies and clients that know HTTP alone; the status of HTTP stays the contract's 200.
+    if let Some(wait) = answer["retry_after"].as_u64() {
+        response.headers_mut().insert(RETRY_AFTER, wait.into());
+    }
     response.extensions_mut().insert(Answered(status));
     response
 }
@@ -135,7 +141,7 @@ async fn read(request: Request) -> Result<(Value, Asked), Refused> {
             "the query must be name=value pairs",
         )
     })?;
-    let ip = request.extensions().get::<Peer>().map(|peer| peer.0);
+    let ip = request.extensions().get::<Client>().map(|client| client.0);
     let body = Bytes::from_request(request, &()).await;
     let body = body.map_err(|rejection: BytesRejection| {
         if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {

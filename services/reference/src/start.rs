@@ -7,8 +7,8 @@ use core::sync::atomic::AtomicBool;
 use core::time::Duration;
 use std::sync::{Arc, RwLock};
 
-use otp_engine::{Clock, Engine, Event, Recipient, SystemClock, Target, record::VerifyingKeys};
 use axum::Router;
+use otp_engine::{Clock, Engine, Event, Recipient, SystemClock, Target, record::VerifyingKeys};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, oneshot};
 
@@ -24,6 +24,7 @@ use crate::failure::Failure;
 use crate::gateway::Gateway;
 use crate::metrics::{Events, Metrics};
 use crate::open::Stores;
+use crate::proxies::Proxies;
 use crate::service::Service;
 use crate::{admin, listen, logging, open, router, secrets};
 
@@ -146,6 +147,9 @@ impl Server {
             requests: Arc::new(Semaphore::new(options.max_requests as usize)),
             request_timeout: options.limits().request,
             rejection_hold: Duration::from_millis(options.rejection_hold),
+            proxies: Proxies::new(&options.trusted_proxies),
+            probes: BlockingPool::of(1),
+            ready_timeout: Duration::from_secs(options.ready_timeout),
             purge: Purge::new(options.purge_interval > 0),
             is_stopping: AtomicBool::new(false),
         };
@@ -356,7 +360,13 @@ impl Bound {
                 listener, router, ..
             } = admin;
             let ended = async move { drop(ended.await) };
-            tokio::spawn(listen::serve(listener, router, ADMIN_CONNECTIONS, limits, ended))
+            tokio::spawn(listen::serve(
+                listener,
+                router,
+                ADMIN_CONNECTIONS,
+                limits,
+                ended,
+            ))
         });
         let app = self.app.clone();
         let close = async move {

@@ -16,6 +16,8 @@ mod gateway;
 mod harness;
 #[path = "service/http.rs"]
 mod http;
+#[path = "service/operating.rs"]
+mod operating;
 #[path = "service/passed_on.rs"]
 mod passed_on;
 #[path = "service/postgres.rs"]

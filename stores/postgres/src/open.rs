@@ -272,7 +272,13 @@ impl PostgresOptions {
         });
         let asks = checked.await?;
         let timeout = self.answer_timeout;
-        Ok(Session::new(link, place.clone(), &self.schema, asks, timeout))
+        Ok(Session::new(
+            link,
+            place.clone(),
+            &self.schema,
+            asks,
+            timeout,
+        ))
     }
 
     /// Every connection is checked, as the next server may be another one.

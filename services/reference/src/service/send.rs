@@ -10,8 +10,8 @@ use serde_json::Value;
 
 use super::{Case, Ended, Outcome, Service};
 use crate::answer::{self, Live, Refused, Stands};
-use crate::directory::{Fault, Terms, User};
 use crate::deliveries;
+use crate::directory::{Fault, Terms, User};
 use crate::error::chain;
 use crate::gateway::{Reply, Unanswered};
 use crate::redirects::WithPath;
@@ -156,10 +156,8 @@ impl Service {
             expires_at,
             ..
         } = *outgoing;
-        self.now().is_ok_and(|now| {
-            self.deliveries
-                .keep(slot, (id, send), expires_at, now)
-        })
+        self.now()
+            .is_ok_and(|now| self.deliveries.keep(slot, (id, send), expires_at, now))
     }
 
     fn live<'a>(

@@ -76,7 +76,12 @@ fn case_583_acts_are_for_those_who_know_the_token_alone() {
         .chain([&wrong, &short, &scheme].map(|said| Some(&**said)))
     {
         for path in [
-            "/unlock", "/reset/user", "/reset/recipient", "/reset/slot", "/status", "/purge",
+            "/unlock",
+            "/reset/user",
+            "/reset/recipient",
+            "/reset/slot",
+            "/status",
+            "/purge",
             "/reload",
         ] {
             let answer = ask(&service, said, path, asked);
@@ -116,7 +121,10 @@ fn case_583_it_listens_on_loopback_with_a_long_token_of_a_private_file() {
 fn case_584_an_administrator_unlocks_resets_and_looks_without_a_restart() {
     let service = start();
     let client = service.client();
-    assert_eq!(act(&service, "/status", &slot()), (200, json!({"code": null})));
+    assert_eq!(
+        act(&service, "/status", &slot()),
+        (200, json!({"code": null}))
+    );
     assert_eq!(client.send(&place())["status"], 200);
     let code = service.code();
     assert_eq!(client.verify(place(), &wrong(&code))["attempts_left"], 4);
@@ -134,37 +142,91 @@ fn case_584_an_administrator_unlocks_resets_and_looks_without_a_restart() {
     }
     // A wrong guess is forgotten; a pending code is called off.
     let user = json!({"tenant": "demo", "user": "7"});
-    assert_eq!(act(&service, "/unlock", &user), (200, json!({"lifted": true})));
-    assert_eq!(act(&service, "/unlock", &user), (200, json!({"lifted": false})));
+    assert_eq!(
+        act(&service, "/unlock", &user),
+        (200, json!({"lifted": true}))
+    );
+    assert_eq!(
+        act(&service, "/unlock", &user),
+        (200, json!({"lifted": false}))
+    );
     let reason = json!({"reason": "ticket 4711: called back"});
     let lifted = (200, json!({"lifted": true}));
-    assert_eq!(act(&service, "/reset/slot", &with(slot(), reason.clone())), lifted);
-    assert_eq!(act(&service, "/status", &slot()).1["code"]["state"], "cancelled");
+    assert_eq!(
+        act(&service, "/reset/slot", &with(slot(), reason.clone())),
+        lifted
+    );
+    assert_eq!(
+        act(&service, "/status", &slot()).1["code"]["state"],
+        "cancelled"
+    );
     assert_eq!(client.send(&place())["status"], 200, "no cooldown");
-    assert_eq!(act(&service, "/reset/user", &with(user, reason.clone())), lifted);
+    assert_eq!(
+        act(&service, "/reset/user", &with(user, reason.clone())),
+        lifted
+    );
     let number = json!({"tenant": "demo", "mobile": "60123456789"});
-    assert_eq!(act(&service, "/reset/recipient", &with(number, reason)), lifted);
+    assert_eq!(
+        act(&service, "/reset/recipient", &with(number, reason)),
+        lifted
+    );
     let events = r#"otp_reference_events_total{event="slot_reset"}"#;
     assert_eq!(watch(&service).count(events), 1);
     // One batch of what is over, and there is none.
-    assert_eq!(act(&service, "/purge", &json!({})), (200, json!({"dropped": 0, "more": false})));
+    assert_eq!(
+        act(&service, "/purge", &json!({})),
+        (200, json!({"dropped": 0, "more": false}))
+    );
 }
 
 #[test]
 fn case_584_what_is_asked_wrongly_names_the_argument() {
     let service = start();
     for (path, body, status, part) in [
-        ("/unlock", json!({"tenant": "demo"}), 400, "missing field `user`"),
-        ("/unlock", json!({"tenant": "demo", "user": "7", "x": 1}), 400, "unknown field `x`"),
-        ("/unlock", json!({"tenant": "", "user": "7"}), 400, "tenant is empty; it must be 1 to"),
-        ("/reset/user", json!({"tenant": "demo", "user": "7", "reason": ""}), 400, "1 to 256 bytes"),
-        ("/reset/slot", with(slot(), json!({"reason": "r", "mobile": "1"})), 400, "mobile: "),
-        ("/status", with(slot(), json!({"field": "x"})), 404, "No such field"),
+        (
+            "/unlock",
+            json!({"tenant": "demo"}),
+            400,
+            "missing field `user`",
+        ),
+        (
+            "/unlock",
+            json!({"tenant": "demo", "user": "7", "x": 1}),
+            400,
+            "unknown field `x`",
+        ),
+        (
+            "/unlock",
+            json!({"tenant": "", "user": "7"}),
+            400,
+            "tenant is empty; it must be 1 to",
+        ),
+        (
+            "/reset/user",
+            json!({"tenant": "demo", "user": "7", "reason": ""}),
+            400,
+            "1 to 256 bytes",
+        ),
+        (
+            "/reset/slot",
+            with(slot(), json!({"reason": "r", "mobile": "1"})),
+            400,
+            "mobile: ",
+        ),
+        (
+            "/status",
+            with(slot(), json!({"field": "x"})),
+            404,
+            "No such field",
+        ),
         ("/reset", json!({}), 404, "no such path"),
     ] {
         let (http, said) = act(&service, path, &body);
         let message = said["error"]["message"].as_str().unwrap();
-        assert!(http == status && message.contains(part), "{path}: {http} {message}");
+        assert!(
+            http == status && message.contains(part),
+            "{path}: {http} {message}"
+        );
         assert_eq!(said["error"]["code"], status);
     }
     let large = format!("{{\"tenant\": \"{}\"}}", "x".repeat(20_000));
@@ -175,13 +237,27 @@ fn case_584_what_is_asked_wrongly_names_the_argument() {
 #[test]
 fn case_584_a_reload_reads_the_token_too_and_a_bad_file_changes_nothing() {
     let service = start();
-    assert_eq!(act(&service, "/reload", &json!({})), (200, json!({"reloaded": true})));
+    assert_eq!(
+        act(&service, "/reload", &json!({})),
+        (200, json!({"reloaded": true}))
+    );
     let token = write(&service.setup, "short");
     let (http, said) = act(&service, "/reload", &json!({}));
     let message = said["error"]["message"].as_str().unwrap();
-    assert!(http == 409 && message.starts_with("--admin-token: "), "{http} {message}");
-    fs::write(token, "another token, which has no blanks".replace(' ', "_")).unwrap();
-    assert_eq!(act(&service, "/reload", &json!({})).0, 200, "the old one, for the last time");
+    assert!(
+        http == 409 && message.starts_with("--admin-token: "),
+        "{http} {message}"
+    );
+    fs::write(
+        token,
+        "another token, which has no blanks".replace(' ', "_"),
+    )
+    .unwrap();
+    assert_eq!(
+        act(&service, "/reload", &json!({})).0,
+        200,
+        "the old one, for the last time"
+    );
     assert_eq!(act(&service, "/reload", &json!({})).0, 401);
 }
 
@@ -200,6 +276,9 @@ fn case_585_health_and_counts_are_there_and_no_longer_on_the_public_address() {
     assert_eq!(public.get("/.well-known/jwks.json").0, 200);
     let document: Value = serde_json::from_str(&own.get("/openapi.json").1).unwrap();
     assert_eq!(document, otp_engine_reference::admin_openapi());
-    assert_eq!(own.count(r#"otp_reference_pool_places{pool="store",state="idle"}"#), 8);
+    assert_eq!(
+        own.count(r#"otp_reference_pool_places{pool="store",state="idle"}"#),
+        8
+    );
     assert!(service.join());
 }

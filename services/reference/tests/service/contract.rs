@@ -541,3 +541,27 @@ fn case_254_a_data_file_that_is_replaced_under_the_service_accepts_nothing() {
     let name = r#"otp_reference_failures_total{cause="unavailable"}"#;
     assert_eq!(client.count(name), 1);
 }
+
+#[test]
+fn case_581_the_newest_send_says_where_to_go_on_and_an_older_report_counts_no_more() {
+    for (second, goes_on) in [
+        (json!({}), json!(false)),
+        (json!({"redirect_url": "/b"}), json!("/b")),
+    ] {
+        let service = Service::start();
+        let client = service.client();
+        let first = client.send(&with(place(), json!({"redirect_url": "/a"})));
+        service.pass(60);
+        let again = client.send(&with(place(), second));
+        let id = "esms_otp_generation_id";
+        assert_eq!(again[id], first[id], "the same code");
+        // Taken by the gateway, which the store does not know yet.
+        let refused = client.send(&place());
+        assert_eq!(refused["message"], "OTP already sent");
+        assert_eq!(refused["esms_otp_response_status"], "0");
+        let verified = client.verify(place(), &service.code());
+        assert_eq!(verified["redirect_url"], goes_on, "{verified}");
+        let delivered = r#"otp_reference_events_total{event="delivered"}"#;
+        assert_eq!(client.count(delivered), 1);
+    }
+}

@@ -521,7 +521,7 @@ fn help_names_each_flag_and_its_variable() {
     assert!(flags.len() > 20, "{help}");
     assert_eq!(
         help.matches("[env: OTP_REFERENCE_").count(),
-        flags.len() - 10, // the five files of secrets, and the five acts, which no environment does
+        flags.len() - 11, // the six files of secrets, and the five acts, which no environment does
         "{help}"
     );
 }
