@@ -45,8 +45,10 @@ impl<'a, O: Operation> Round<'a, O> {
     pub(super) fn open<'c>(&'c self, cells: &'c [Option<Cell>]) -> Result<LoadedCells<'c>, Error> {
         let (keys, asked) = (&self.engine.shared.keys, self.operation.keys());
         let seal = if O::RAW { Seal::None } else { self.seal };
-        let opened = cells.get(..asked.len()).unwrap_or(cells);
-        LoadedCells::open(keys, seal, asked, opened)
+        if cells.len() != self.operation.asked().len() {
+            return Err(Error::Tampered);
+        }
+        LoadedCells::open(keys, seal, asked, &cells[..asked.len()])
     }
 
     /// Returns what was loaded under `due` beside the operation's cells, if it was.

@@ -543,7 +543,7 @@ fn case_580_a_report_of_success_rides_along_with_a_guess() {
         };
         let told = |send| {
             let submission = Submission::new(&binding, &entered).delivered(issued.id, send);
-            host.engine.verify(&host.store, submission).unwrap();
+            let _ = host.engine.verify(&host.store, submission).unwrap();
             let status = host.engine.status(&host.store, &binding).unwrap().unwrap();
             (
                 status.delivery,

@@ -92,7 +92,7 @@ fn case_583_acts_are_for_those_who_know_the_token_alone() {
     assert_eq!(unlocked, (200, json!({"lifted": false})));
     // The public address has none of it.
     let public = service.client();
-    assert_eq!(public.post("/unlock", asked).0, 404);
+    assert_eq!(public.post("/reset/user", asked).0, 404);
 }
 
 #[test]

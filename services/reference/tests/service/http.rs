@@ -205,5 +205,8 @@ fn pages_keys_counts_and_health_are_served() {
     assert_eq!(counted(r#"events_total{event="issued"}"#), 1);
     assert_eq!(counted(r#"events_total{event="rejected_malformed"}"#), 1);
     assert_eq!(counted(r#"answers_total{route="verify",status="400"}"#), 1);
-    assert_eq!(counted(r#"http_seconds_count{route="send"}"#), 1);
+    assert_eq!(
+        counted(r#"http_request_duration_seconds_count{route="send"}"#),
+        1
+    );
 }
