@@ -21,6 +21,7 @@ mod logging;
 mod metrics;
 mod open;
 mod openapi;
+mod outgoing;
 mod page;
 mod redirects;
 mod request;

@@ -15,12 +15,12 @@ use tokio::time::Instant;
 
 use crate::answer;
 use crate::app::App;
-use crate::directory::{Fault, User};
+use crate::directory::{Access, Fault, User};
 use crate::envelope::{self, Call, Refused};
 use crate::error::chain;
 use crate::failure::Failure;
 use crate::request::{self, Bad, Query as Params, RequestTarget, Send, Verify};
-use crate::service::{Ended, Origin, Outcome, Shown};
+use crate::service::{Admitted, Ended, Origin, Outcome, Shown};
 
 /// Where a connection comes from.
 #[derive(Clone, Copy, Debug)]
@@ -89,7 +89,10 @@ async fn answer(app: Arc<App>, request: Request, route: Route) -> Response {
     });
     let ended = task.await;
     let response = match ended.unwrap_or_else(|error| Ended::Failed(error.into())) {
-        Ended::LoggedOut => envelope::logged_out(&id),
+        Ended::LoggedOut(why) => {
+            tracing::info!(why, "nobody is logged in");
+            envelope::logged_out(&id, why)
+        }
         Ended::Answered(answer) => enveloped(&id, &answer),
         Ended::Failed(fault) => enveloped(&id, &failed(&counted, &fault)),
     };
@@ -140,7 +143,7 @@ async fn read(request: Request) -> Result<(Value, Asked), Refused> {
             "the query must be name=value pairs",
         )
     })?;
-    let ip = request.extensions().get::<Peer>().map(|peer| peer.0);
+    let address = request.extensions().get::<Peer>().map(|peer| peer.0);
     let body = Bytes::from_request(request, &()).await;
     let body = body.map_err(|rejection: BytesRejection| {
         if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
@@ -154,10 +157,7 @@ async fn read(request: Request) -> Result<(Value, Asked), Refused> {
         params,
         twice,
         query: query.0,
-        origin: Origin {
-            headers,
-            ip: ip.map(|ip| ip.to_string()).unwrap_or_default(),
-        },
+        origin: Origin { headers, address },
     };
     Ok((id, asked))
 }
@@ -165,22 +165,22 @@ async fn read(request: Request) -> Result<(Value, Asked), Refused> {
 async fn perform(app: &Arc<App>, route: Route, asked: Asked) -> Outcome<Value> {
     let service = app.service();
     let user = move |asked: &Asked| -> Outcome<User> {
-        let user = service
-            .user(&asked.origin.headers)?
-            .ok_or(Ended::LoggedOut)?;
+        let user = service.user(&asked.origin.caller())?;
         match &asked.twice {
             Some(member) => Err(request::twice(member).into()),
             None => Ok(user),
         }
     };
-    let service = app.service();
+    let (knows, service) = (app.service(), app.service());
     match route {
         Route::Send => {
-            let outgoing = app.store.run(move || {
+            let admit = move || {
                 let user = user(&asked)?;
-                service.issue(&user, &Send::read(&asked.params, &asked.query)?)
-            });
-            let outgoing = Arc::new(outgoing.await??);
+                let asked = Send::read(&asked.params, &asked.query)?;
+                Ok((knows.admit(user, &asked.place, Access::Sign)?, asked))
+            };
+            let issue = move |(admitted, asked): (Admitted, Send)| service.issue(&admitted, &asked);
+            let outgoing = Arc::new(in_turn(app, admit, issue).await?);
             let (service, message) = (app.service(), outgoing.clone());
             let said = app
                 .messages
@@ -192,26 +192,51 @@ async fn perform(app: &Arc<App>, route: Route, asked: Asked) -> Outcome<Value> {
             Ok(app.store.run(report).await?)
         }
         Route::Verify => {
-            let verify = move || {
+            let admit = move || {
                 let user = user(&asked)?;
                 let entered = Verify::read(&asked.params, &asked.query)?;
-                service.verify(&user, &entered, &asked.origin)
+                let admitted = knows.admit(user, &entered.place, Access::Sign)?;
+                Ok((admitted, entered, asked.origin))
             };
-            app.store.run(verify).await?
+            let verify = move |(admitted, entered, origin): (Admitted, Verify, Origin)| {
+                service.verify(&admitted, &entered, &origin)
+            };
+            in_turn(app, admit, verify).await
         }
         Route::Get | Route::Disclosures => {
             let shown = match route {
                 Route::Disclosures => Shown::Disclosures,
                 _ => Shown::Signature,
             };
-            let get = move || {
+            let admit = move || {
                 let user = user(&asked)?;
                 let place = RequestTarget::of_get(&asked.params, &asked.query)?;
-                service.signature(&user, &place, shown)
+                Ok((knows.admit(user, &place, Access::Read)?, place))
             };
-            app.store.run(get).await?
+            let get = move |(admitted, place): (Admitted, RequestTarget)| {
+                service.signature(&admitted, &place, shown)
+            };
+            in_turn(app, admit, get).await
         }
     }
+}
+
+/// Asks the directory, then does the work: on one thread, or, where the directory asks another
+/// service, the first on a thread that takes no place from the store.
+async fn in_turn<A, T>(
+    app: &App,
+    ask: impl FnOnce() -> Outcome<A> + core::marker::Send + 'static,
+    work: impl FnOnce(A) -> Outcome<T> + core::marker::Send + 'static,
+) -> Outcome<T>
+where
+    A: core::marker::Send + 'static,
+    T: core::marker::Send + 'static,
+{
+    if !app.service().directory.is_remote() {
+        return app.store.run(move || work(ask()?)).await?;
+    }
+    let asked = app.lookups.run(ask).await??;
+    app.store.run(move || work(asked)).await?
 }
 
 impl From<Bad> for Ended {

@@ -8,9 +8,9 @@ use otp_engine::{
 };
 use serde_json::Value;
 
-use super::{Case, Ended, Outcome, Service};
+use super::{Admitted, Case, Ended, Outcome, Service};
 use crate::answer::{self, Live, Refused, Stands};
-use crate::directory::{Fault, Terms, User};
+use crate::directory::{Fault, Terms};
 use crate::error::chain;
 use crate::gateway::{Reply, Unanswered};
 use crate::redirects;
@@ -29,11 +29,11 @@ pub(crate) struct Outgoing {
 
 impl Service {
     /// Issues a code; what is returned is to be sent.
-    pub(crate) fn issue(&self, user: &User, asked: &Send) -> Outcome<Outgoing> {
-        let case = self.case(user, &asked.place)?;
+    pub(crate) fn issue(&self, admitted: &Admitted, asked: &Send) -> Outcome<Outgoing> {
+        let case = self.case(admitted, &asked.place)?;
         let Terms {
             template, subject, ..
-        } = &case.terms;
+        } = &admitted.terms;
         // What does not fit must show before there is a code that nobody receives.
         let (digits, life) = (
             case.engine.policy().code().len(),
