@@ -191,7 +191,7 @@ fn step() -> impl Strategy<Value = Step> {
         40 => ask().prop_map(Step::Cancel),
         40 => (-1_i64..=0).prop_map(Step::KeepPromise),
         14 => (ask(), burst(), 2_u8..24).prop_map(|(ask, entry, n)| Step::Burst(ask, entry, n)),
-        12 => prop::bool::weighted(0.3).prop_map(Step::Purge),
+        14 => prop::bool::weighted(0.3).prop_map(Step::Purge),
         5 => who().prop_map(Step::Unlock),
         8 => (who(), lifted()).prop_map(|(who, lifted)| Step::Reset(who, lifted)),
         4 => (0..RINGS).prop_map(Step::Keys),

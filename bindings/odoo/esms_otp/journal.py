@@ -26,12 +26,13 @@ _logger = logging.getLogger(__name__)
 _STATES = {"accepted": "verified", "exhausted": "exhausted", "cancelled": "cancelled"}
 _ISSUED = """INSERT INTO esms_otp_generation (
     generation, model, field, res_id, user_id, company_id, recipient, state, sends, issued_at,
-    expires_at, gateway_status, receipt_token, redirect_url)
+    expires_at, gateway_status, receipt_token, redirect_url, waiting_since)
 VALUES (%(generation)s, %(model)s, %(field)s, %(res_id)s, %(user_id)s, %(company_id)s,
     %(recipient)s, 'pending', %(sends)s, %(issued_at)s, %(expires_at)s, '', %(receipt_token)s,
-    %(redirect_url)s)
+    %(redirect_url)s, now() AT TIME ZONE 'UTC')
 ON CONFLICT (generation) DO UPDATE SET sends = EXCLUDED.sends, state = 'pending',
-    gateway_status = '', redirect_url = EXCLUDED.redirect_url
+    gateway_status = '', redirect_url = EXCLUDED.redirect_url,
+    waiting_since = EXCLUDED.waiting_since
 RETURNING receipt_token"""
 _SUPERSEDED = """UPDATE esms_otp_generation SET state = 'superseded'
 WHERE model = %(model)s AND field = %(field)s AND res_id = %(res_id)s AND user_id = %(user_id)s
@@ -121,9 +122,19 @@ class OdooJournal(Journal):
         with transaction(self._registry) as cr:
             _log(cr, events, self._company_id)
             cr.execute(
-                """UPDATE esms_otp_generation SET gateway_status = %s, gateway_reference = %s
-                WHERE generation = %s""",
+                """UPDATE esms_otp_generation SET gateway_status = %s, gateway_reference = %s,
+                waiting_since = NULL WHERE generation = %s""",
                 [said.status, said.provider_id, contract.generation_id(challenge_id)],
+                log_exceptions=False,
+            )
+
+    def left(self, challenge_id: str, send: int) -> None:
+        """Write down that a send waits no more, whatever became of it."""
+        with transaction(self._registry) as cr:
+            cr.execute(
+                """UPDATE esms_otp_generation SET waiting_since = NULL
+                WHERE generation = %s AND sends = %s""",
+                [contract.generation_id(challenge_id), send],
                 log_exceptions=False,
             )
 

@@ -4,7 +4,8 @@ import time
 
 import pytest
 import requests
-from client import ALREADY, GENERATED, at_once, signatures
+from client import ALREADY, GENERATED, Borrower, at_once, signatures
+from fake_gateway import FakeGateway
 
 COOLDOWN = 15
 
@@ -20,7 +21,93 @@ def quick(admin, borrower):
         admin.call("esms.otp.policy", "write", [policy["id"]], {"cooldown": policy["cooldown"]})
 
 
-def test_a_worker_killed_before_the_message_costs_one_cooldown(server, quick, gateway):
+def test_case_525_after_a_worker_killed_before_its_claim_the_next_request_sends(
+    server, database, borrower, gateway
+):
+    """The same code at once, in the cooldown, and counted once."""
+    server.arm("kill_before_claim")
+    with pytest.raises(requests.ConnectionError):
+        borrower.send()
+    assert gateway.to(borrower.mobile) == []
+    sent = borrower.send()
+    assert (sent["status"], sent["message"]) == (200, GENERATED)
+    assert sent["esms_otp_response_status"] == "0"
+    generation = sent["esms_otp_generation_id"]
+    rows = database.query(
+        "SELECT generation, sends, waiting_since FROM esms_otp_generation WHERE res_id = %s",
+        borrower.record,
+    )
+    assert rows == [(generation, 1, None)], "one challenge, sent once"
+    assert borrower.send()["message"] == ALREADY
+    assert len(gateway.to(borrower.mobile)) == 1
+    assert borrower.verify(gateway.code(borrower.mobile))["status"] == 200
+
+
+def test_case_525_four_who_find_a_code_that_never_left_send_it_once(server, borrower, gateway):
+    server.arm("kill_before_claim")
+    with pytest.raises(requests.ConnectionError):
+        borrower.send()
+    results = at_once([borrower.send] * 4)
+    assert sorted(result["message"] for result in results) == [ALREADY] * 3 + [GENERATED]
+    assert len({result["esms_otp_generation_id"] for result in results}) == 1
+    assert len(gateway.to(borrower.mobile)) == 1
+
+
+def test_case_525_the_scheduled_action_sends_what_nobody_asks_for_again(
+    server, database, admin, borrower, gateway
+):
+    """And nothing that a worker had claimed before it was killed."""
+
+    def run_what_waits():
+        database.query(
+            "UPDATE esms_otp_generation SET waiting_since = waiting_since - interval '1 minute'"
+        )
+        _, cron = admin.call(
+            "ir.model.data", "check_object_reference", "esms_otp", "ir_cron_waiting"
+        )
+        admin.call("ir.cron", "method_direct_trigger", [cron])
+
+    server.arm("kill_before_claim")
+    with pytest.raises(requests.ConnectionError):
+        borrower.send()
+    claimed = Borrower(server, admin)
+    server.arm("kill_before_sms")
+    with pytest.raises(requests.ConnectionError):
+        claimed.send()
+    server.arm("kill_before_claim")  # that of the scheduled action itself
+    with pytest.raises(requests.ConnectionError):
+        run_what_waits()
+    assert gateway.to(borrower.mobile) == gateway.to(claimed.mobile) == []
+    for _ in range(2):
+        run_what_waits()
+        assert len(gateway.to(borrower.mobile)) == 1
+        assert gateway.to(claimed.mobile) == []
+    left = "SELECT count(*) FROM esms_otp_generation WHERE waiting_since IS NOT NULL"
+    assert database.query(left) == [(0,)]
+    assert borrower.send()["message"] == ALREADY
+    assert borrower.verify(gateway.code(borrower.mobile))["status"] == 200
+
+
+def test_case_527_what_a_gateway_refuses_goes_to_the_next_one(admin, borrower, gateway):
+    """The same text; whether it leaves twice is seen by the gateways alone."""
+    second = FakeGateway()
+    senders = admin.call("esms.otp.gateway", "search", [("provider", "=", "esms")])
+    values = {"name": "Second", "endpoint": second.endpoint, "user": "key", "password": "secret"}
+    [added] = admin.call("esms.otp.gateway", "create", [{**values, "company_id": False}])
+    admin.call("esms.otp.gateway", "write", senders, {"next_id": added})
+    try:
+        gateway.answer_next(status=5)
+        sent = borrower.send()
+        assert (sent["status"], sent["esms_otp_response_status"]) == (200, "0")
+        assert gateway.to(borrower.mobile) == second.to(borrower.mobile)
+        assert len(second.to(borrower.mobile)) == 1
+        assert borrower.verify(second.code(borrower.mobile))["status"] == 200
+    finally:
+        admin.call("esms.otp.gateway", "write", senders, {"next_id": False})
+        second.close()
+
+
+def test_a_worker_killed_after_its_claim_costs_one_cooldown(server, quick, gateway):
     server.arm("kill_before_sms")
     with pytest.raises(requests.ConnectionError):
         quick.send()

@@ -10,7 +10,11 @@ from odoo_server import CONF, Database, Server, run
 ADDON = "esms_otp"
 #: What the version before did not have.
 NEW_TABLES = ["esms_otp_outbox"]
-NEW_COLUMNS = [("esms_otp_policy", "otherwise"), ("res_users", "esms_otp_email")]
+NEW_COLUMNS = [
+    ("esms_otp_policy", "otherwise"),
+    ("res_users", "esms_otp_email"),
+    ("esms_otp_generation", "waiting_since"),
+]
 
 
 def rows(database):

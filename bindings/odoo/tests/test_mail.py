@@ -57,6 +57,34 @@ def test_case_494_a_code_goes_by_mail_to_who_has_no_mobile(server, database, gat
     assert len(gateway.messages) == messages, "an SMS went out"
 
 
+def test_case_526_a_mail_waits_in_odoos_queue_only_where_the_policy_says_so(
+    database, admin, smtp, mailed
+):
+    """And is gone from there, whether it was sent or not."""
+    policies = admin.call("esms.otp.policy", "search", [])
+    _, queue = admin.call(
+        "ir.model.data", "check_object_reference", "mail", "ir_cron_mail_scheduler_action"
+    )
+    admin.call("esms.otp.policy", "write", policies, {"odoo_queues": True})
+    try:
+        borrower = mailed("queue@example.com")
+        sent = borrower.send()
+        assert (sent["status"], sent["message"]) == (200, GENERATED)
+        assert sent["esms_otp_response_status"] == ""
+        assert smtp.to("queue@example.com") == []
+        waiting = "SELECT count(*) FROM mail_mail WHERE email_to = 'queue@example.com'"
+        assert database.query(waiting) == [(1,)]
+        admin.call("ir.cron", "method_direct_trigger", [queue])
+        code = smtp.code("queue@example.com")
+        assert database.query(waiting) == [(0,)]
+        assert code not in database.dump().decode()
+        assert borrower.send()["esms_otp_response_status"] == "0", "it was reported"
+        assert len(smtp.to("queue@example.com")) == 1
+        assert borrower.verify(code)["status"] == 200
+    finally:
+        admin.call("esms.otp.policy", "write", policies, {"odoo_queues": False})
+
+
 def test_case_494_a_mail_that_is_refused_is_a_502_and_refunded(smtp, mailed):
     """With the mail server's own status."""
     borrower = mailed("refused@example.com")

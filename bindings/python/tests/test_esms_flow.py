@@ -333,7 +333,7 @@ def test_case_465_the_journal_hears_what_happened(
     host.send()
     host.verify(host.wrong)
     assert host.verify(host.codes[0])["redirect_url"] == f"/{named}"
-    assert told == ["issued", "delivered", "refused", "rejected", "accepted"]
+    assert told == ["issued", "claimed", "delivered", "refused", "rejected", "accepted"]
 
 
 def test_case_466_a_message_that_does_not_fit_shows_before_there_is_a_code(host: Host) -> None:

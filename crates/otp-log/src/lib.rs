@@ -60,7 +60,7 @@
 //! # Bounds
 //!
 //! A tree has at most 2^63 - 1 leaves, and nothing here needs memory for it: proofs are planned, made and verified
-//! with at most 126 hashes, from at most 16 tiles. A note has at most 64 KiB and 32 signature lines, a proof 63 hashes, a
+//! with at most 126 hashes, from at most 16 tiles. A note has at most 64 KiB and 32 signature lines, a proof in a text 63 hashes, a
 //! policy 32 logs, witnesses and groups. What is longer is refused before it is read.
 //!
 //! # Features

@@ -167,7 +167,7 @@ impl TreeHead {
     /// (RFC 9162, section 2.1.4.2).
     ///
     /// The proof is empty where the older tree has no leaves, and where both have the same: then the roots must be
-    /// equal. It has at most 63 hashes.
+    /// equal. It has at most 64 hashes, and up to 2^62 leaves at most 63.
     ///
     /// # Errors
     ///
@@ -528,7 +528,8 @@ impl ProofPlan {
         })
     }
 
-    /// Returns the number of hashes in the proof, at most 63.
+    /// Returns the number of hashes in the proof: of inclusion at most 63, of consistency at most 64, and 63 up to 2^62
+    /// leaves.
     #[must_use]
     pub fn len(&self) -> usize {
         self.ranges.len()

@@ -8,6 +8,7 @@ mod cells;
 mod http;
 mod images;
 mod input;
+mod logs;
 mod oath;
 mod records;
 mod texts;
@@ -15,6 +16,7 @@ mod texts;
 pub use cells::{cell, device};
 pub use http::{http, leave};
 pub use images::image;
+pub use logs::{log, tree};
 pub use oath::{ocra, otpauth};
 pub use otp_engine_fuzz_c::{binding, host};
 pub use records::{jwks, payload, record};
@@ -34,12 +36,14 @@ pub const TARGETS: &[Target] = &[
     ("http", http),
     ("image", image),
     ("jwks", jwks),
+    ("log", log),
     ("message", message),
     ("mobile", mobile),
     ("ocra", ocra),
     ("otpauth", otpauth),
     ("payload", payload),
     ("record", record),
+    ("tree", tree),
 ];
 
 /// The control: a fault that a fuzzer has to find, behind four comparisons.

@@ -68,6 +68,8 @@ replays! {
     ocra_suites "ocra"
     images "image"
     key_sets "jwks"
+    logs "log"
+    trees "tree"
     records "record"
     payloads "payload"
     cells "cell"

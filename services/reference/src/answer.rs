@@ -228,9 +228,9 @@ pub(crate) fn forbidden(message: &str) -> Value {
     json!({"status": 403, "message": message})
 }
 
-/// Answers that the engine or the store failed; the reference names the line of the log.
+/// Answers that directory, engine or store failed; the reference names the line of the log.
 pub(crate) fn failed(failure: Failure, reference: &str) -> Value {
-    json!({"status": 500, "message": failure.message(), "reference": reference})
+    json!({"status": failure.status(), "message": failure.message(), "reference": reference})
 }
 
 /// Returns the contract's name of a challenge.

@@ -18,6 +18,8 @@ pub(crate) struct App {
     pub(crate) metrics: Metrics,
     /// Operations on the store.
     pub(crate) store: BlockingPool,
+    /// Questions to a directory that asks another service.
+    pub(crate) lookups: BlockingPool,
     /// Messages on their way to the gateway.
     pub(crate) messages: BlockingPool,
     /// One permit for each request at work, also where its client has gone.

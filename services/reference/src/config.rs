@@ -21,6 +21,7 @@ Secrets come from files that their owner alone may read (mode 0600):
   --database-password   the password alone
   --purge-password      the password alone
   --admin-token         the token alone, such as `openssl rand -hex 32` writes
+  callback.token_file, in the file that --users names: the token alone
 
 SIGHUP reads all of these files anew; what cannot be read is told, and the service goes on as before.
 
@@ -34,6 +35,15 @@ pub struct Options {
     /// Try it out: users by the header X-Demo-User, keys made in the data folder, loopback alone
     #[arg(long, env = "OTP_REFERENCE_DEMO", value_parser = FalseyValueParser::new())]
     pub demo: bool,
+
+    /// The file that says who the users are and whom to ask what they may sign: docs/services.md
+    #[arg(
+        long,
+        env = "OTP_REFERENCE_USERS",
+        value_name = "FILE",
+        conflicts_with = "demo"
+    )]
+    pub users: Option<PathBuf>,
 
     /// Where to listen; port 0 takes any free one
     #[arg(

@@ -1,8 +1,10 @@
 //! Who asks, and what they may sign: the port behind which a host keeps its users and records.
 
+pub mod configured;
 pub mod demo;
 
 use core::fmt;
+use core::net::IpAddr;
 
 use axum::http::HeaderMap;
 use otp_engine::{ContentDigest, Mobile, Policy, Target, message::MessageTemplate};
@@ -14,15 +16,15 @@ use otp_engine::{ContentDigest, Mobile, Policy, Target, message::MessageTemplate
 /// * It is asked on a thread that may block, once for each request, and nothing it answers is kept:
 ///   a changed number or document counts at once.
 /// * The user comes from what the client cannot choose, such as a session; the number comes from the
-///   user and never from the request.
+///   user or the record, and never from the request.
 /// * What is not visible to a user is [`Denial::NoRecord`], also where it exists.
 pub trait Directory: Send + Sync {
-    /// Returns who sent these headers; `None` where nobody is logged in.
+    /// Returns who makes a request.
     ///
     /// # Errors
     ///
-    /// The [`Fault`] where that could not be found out.
-    fn authenticate(&self, headers: &HeaderMap) -> Result<Option<User>, Fault>;
+    /// [`NoUser`]: nobody is logged in, or that could not be found out.
+    fn authenticate(&self, caller: &Caller<'_>) -> Result<User, NoUser>;
 
     /// Returns what stands behind a record field for this user, who wants to sign or to read it.
     ///
@@ -30,9 +32,85 @@ pub trait Directory: Send + Sync {
     ///
     /// The [`Denial`]: why not, or that it could not be found out.
     fn look_up(&self, user: &User, field: &Target<'_>, to: Access) -> Result<Terms, Denial>;
+
+    /// Says whether it asks another service. It is then called on threads of its own, 32 at one
+    /// time, so that a slow answer takes no place from operations on the store.
+    fn is_remote(&self) -> bool {
+        false
+    }
+
+    /// Reads its files anew, at SIGHUP.
+    ///
+    /// # Errors
+    ///
+    /// The [`Fault`]: it then goes on as before.
+    fn reload(&self) -> Result<(), Fault> {
+        Ok(())
+    }
+
+    /// Returns how clients log in, for the OpenAPI document.
+    fn login(&self) -> Login {
+        Login::Other
+    }
 }
 
 const _: Option<&dyn Directory> = None; // the trait stays usable as an object
+
+/// What a request says of who makes it.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Caller<'a> {
+    /// The headers of the request.
+    pub headers: &'a HeaderMap,
+    /// The address at the other end of the connection, be it a proxy's: no header changes it.
+    pub address: Option<IpAddr>,
+}
+
+impl<'a> Caller<'a> {
+    /// Takes what a request says.
+    #[must_use]
+    pub const fn new(headers: &'a HeaderMap, address: Option<IpAddr>) -> Self {
+        Self { headers, address }
+    }
+}
+
+/// Why a request has no user.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum NoUser {
+    /// Nobody is logged in; the client is told these words.
+    LoggedOut(&'static str),
+    /// It could not be found out.
+    Fault(Fault),
+}
+
+impl NoUser {
+    /// Nobody is logged in, and nothing more is known.
+    pub const ANONYMOUS: Self = Self::LoggedOut("Session expired");
+}
+
+impl<E: Into<Fault>> From<E> for NoUser {
+    fn from(fault: E) -> Self {
+        Self::Fault(fault.into())
+    }
+}
+
+/// How clients log in.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Login {
+    /// By the header of the demonstration.
+    Demo,
+    /// By a token in the header `Authorization`.
+    Bearer,
+    /// By a header that a proxy in front of the service sets.
+    Proxy {
+        /// The header that names the user.
+        header: String,
+    },
+    /// In a way that the document does not describe.
+    Other,
+}
 
 /// Someone who is logged in.
 #[derive(Clone, Debug)]
@@ -83,6 +161,8 @@ pub struct Terms {
     pub subject: String,
     /// What exactly is approved, as it is now; a code is void as soon as it changes.
     pub content: Option<ContentDigest>,
+    /// The number that codes on this field go to, in place of the user's own.
+    pub mobile: Option<Mobile>,
 }
 
 impl Terms {
@@ -95,6 +175,7 @@ impl Terms {
             template,
             subject: String::new(),
             content: None,
+            mobile: None,
         }
     }
 
@@ -118,6 +199,13 @@ impl Terms {
         self.content = Some(content);
         self
     }
+
+    /// Sets the number that codes go to, in place of the user's own.
+    #[must_use]
+    pub const fn mobile(mut self, mobile: Mobile) -> Self {
+        self.mobile = Some(mobile);
+        self
+    }
 }
 
 /// Why a record field is not open to a user.
@@ -134,16 +222,39 @@ pub enum Denial {
     NoPolicy,
     /// The user may see the record, but not do this with the field.
     NotTheirs,
+    /// The host says no, in its own words: one line of at most 256 bytes.
+    Refused(String),
     /// It could not be found out.
     Fault(Fault),
 }
 
-/// A failure of the host's own: its cause goes to the log, never to a client.
+/// A failure of the host's own: its cause goes to the log, never to a client. One that is or wraps an
+/// [`Outage`] is answered with its status, any other with 500.
 pub type Fault = Box<dyn core::error::Error + Send + Sync>;
+
+/// Another service, which knows users or records, could not be asked or was not understood.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Outage {
+    /// It gave no answer: the client is told 503, and to try again.
+    Unavailable(String),
+    /// Its answer is not one that can be used: the client is told 502.
+    Invalid(String),
+}
+
+impl fmt::Display for Outage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Self::Unavailable(cause) | Self::Invalid(cause)) = self;
+        f.write_str(cause)
+    }
+}
+
+impl core::error::Error for Outage {}
 
 impl fmt::Display for Denial {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Refused(words) => words,
             Self::NoModel => "No such model",
             Self::NoField => "No such field",
             Self::NoRecord => "No such record",

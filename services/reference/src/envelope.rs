@@ -116,14 +116,15 @@ pub(crate) fn result(id: &Value, result: &Value) -> Response {
 }
 
 /// Tells a client that nobody is logged in, as the existing back end does: clients know the code.
-pub(crate) fn logged_out(id: &Value) -> Response {
+/// `why` says what is missing or wrong.
+pub(crate) fn logged_out(id: &Value, why: &str) -> Response {
     axum::Json(json!({
         "jsonrpc": "2.0",
         "id": id,
         "error": {
             "code": 100,
             "message": "Odoo Session Expired",
-            "data": {"name": "odoo.http.SessionExpiredException", "message": "Session expired"},
+            "data": {"name": "odoo.http.SessionExpiredException", "message": why},
         },
     }))
     .into_response()

@@ -1,9 +1,9 @@
-//! What kind of failure a 500 is: the client is told whether to wait, the log and the counts tell the
+//! What kind of failure a 500, 502 or 503 is: the client is told whether to wait, the log and the counts tell the
 //! kinds apart.
 
 use otp_engine::store;
 
-use crate::directory::Fault;
+use crate::directory::{Fault, Outage};
 use crate::images::Missing;
 
 /// A kind of failure; its name labels the counts and the lines of the log.
@@ -19,18 +19,24 @@ pub(crate) enum Failure {
     Contended,
     /// A captured signature is in the record, and neither kept nor erased.
     MissingImage,
+    /// Who knows users and records gives no answer.
+    DirectoryUnavailable,
+    /// Who knows users and records gives one that cannot be used.
+    DirectoryInvalid,
     /// Anything else: the cause stands in the log.
     Internal,
 }
 
 impl Failure {
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::Full,
         Self::Unavailable,
         Self::Unknown,
         Self::Contended,
         Self::MissingImage,
+        Self::DirectoryUnavailable,
+        Self::DirectoryInvalid,
         Self::Internal,
     ];
 
@@ -40,6 +46,11 @@ impl Failure {
         while let Some(error) = cause {
             if error.is::<Missing>() {
                 return Self::MissingImage;
+            }
+            match error.downcast_ref() {
+                Some(Outage::Unavailable(_)) => return Self::DirectoryUnavailable,
+                Some(Outage::Invalid(_)) => return Self::DirectoryInvalid,
+                None => {}
             }
             if let Some(otp_engine::Error::Contended) = error.downcast_ref() {
                 return Self::Contended;
@@ -61,6 +72,8 @@ impl Failure {
             Self::Unknown => "unknown",
             Self::Contended => "contended",
             Self::MissingImage => "missing_image",
+            Self::DirectoryUnavailable => "directory_unavailable",
+            Self::DirectoryInvalid => "directory_invalid",
             Self::Internal => "internal",
         }
     }
@@ -73,6 +86,15 @@ impl Failure {
         )
     }
 
+    /// Returns the status of the answer.
+    pub(crate) const fn status(self) -> u16 {
+        match self {
+            Self::DirectoryUnavailable => 503,
+            Self::DirectoryInvalid => 502,
+            _ => 500,
+        }
+    }
+
     /// Returns what the client is told: what to do, and nothing of the cause.
     pub(crate) const fn message(self) -> &'static str {
         match self {
@@ -83,6 +105,10 @@ impl Failure {
                 "Too many requests for the same record or user; try again in a moment"
             }
             Self::MissingImage => "The captured signature is missing in the store",
+            Self::DirectoryUnavailable => {
+                "The directory of users is not available; try again in a moment"
+            }
+            Self::DirectoryInvalid => "The directory of users gave no usable answer",
             Self::Internal => "Internal error",
         }
     }
@@ -107,6 +133,14 @@ mod tests {
         is(Box::new(otp_engine::Error::Contended), "contended");
         is(Box::new(Missing), "missing_image");
         is(Box::new(otp_engine::Error::Tampered), "internal");
+        is(
+            Box::new(Outage::Unavailable(String::new())),
+            "directory_unavailable",
+        );
+        is(
+            Box::new(Outage::Invalid(String::new())),
+            "directory_invalid",
+        );
         is("the host's database is away".into(), "internal");
     }
 }

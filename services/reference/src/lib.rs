@@ -23,6 +23,7 @@ mod logging;
 mod metrics;
 mod open;
 mod openapi;
+mod outgoing;
 mod page;
 mod proxies;
 mod redirects;

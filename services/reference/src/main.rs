@@ -67,7 +67,7 @@ fn reset(options: &Options) -> Option<Result<bool, Error>> {
                 field,
                 id: record,
             };
-            server.reset_slot(&known(user)?, &field, reason)
+            server.reset_slot(&known(options, user)?, &field, reason)
         }),
         (_, Some([tenant, number, reason]), _) => server().map(|server| {
             let number = Mobile::parse(number)?;
@@ -87,7 +87,10 @@ fn reset(options: &Options) -> Option<Result<bool, Error>> {
 }
 
 /// Returns a user of the demonstration.
-fn known(id: &str) -> Result<User, Fault> {
+fn known(options: &Options, id: &str) -> Result<User, Fault> {
+    if !options.demo {
+        return Err("--reset-slot knows the users of --demo alone".into());
+    }
     let user = DemoDirectory::new()?.find(id)?;
     user.ok_or_else(|| format!("--reset-slot: there is no user {id:?}").into())
 }

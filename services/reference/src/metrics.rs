@@ -99,7 +99,7 @@ impl Metrics {
         let failures = Family::default();
         registry.register(
             "failures",
-            "Answers of status 500 by their cause",
+            "Answers of status 500, 502 and 503 by their cause, but for those of the gateway",
             failures.clone(),
         );
         let store_errors = Family::default();

@@ -2,20 +2,28 @@
 
 mod schemas;
 
+use std::sync::Arc;
+
 use axum::Json;
+use axum::extract::State;
 use serde_json::{Value, json};
 
+use crate::app::App;
+use crate::directory::Login;
 use crate::json::MAX_IDENTIFIER;
 use crate::request::{MAX_ID, MAX_URL};
 
-pub(crate) async fn serve() -> Json<Value> {
-    Json(document())
+pub(crate) async fn serve(State(app): State<Arc<App>>) -> Json<Value> {
+    Json(document(&app.service().directory.login()))
 }
 
-/// Returns the document.
+/// Returns the document for clients that log in in this way.
 #[must_use]
-pub fn document() -> Value {
-    json!({
+pub fn document(login: &Login) -> Value {
+    let scheme = scheme(login);
+    let route =
+        |id, summary, name, more: &[Parameter]| route(id, summary, name, more, scheme.is_some());
+    let mut document = json!({
         "openapi": "3.1.0",
         "info": {
             "title": "OTP contract",
@@ -51,8 +59,58 @@ pub fn document() -> Value {
             ),
             "/openapi.json": plain("openapi", "This document", "application/json", &[]),
         },
+        "webhooks": {"callback": callback()},
         "components": {"schemas": schemas::all()},
-    })
+    });
+    if let Some(scheme) = scheme {
+        document["components"]["securitySchemes"] = json!({LOGIN: scheme});
+    }
+    document
+}
+
+/// The name of the one security scheme.
+const LOGIN: &str = "login";
+
+/// Says how clients log in.
+fn scheme(login: &Login) -> Option<Value> {
+    match login {
+        Login::Demo => Some(json!({
+            "type": "apiKey", "in": "header", "name": "X-Demo-User",
+            "description": "Who asks, with --demo: an id from 1 to 1,000,000.",
+        })),
+        Login::Bearer => Some(json!({
+            "type": "http", "scheme": "bearer", "bearerFormat": "JWT",
+            "description": "A token of the issuer that the service trusts.",
+        })),
+        Login::Proxy { header } => Some(json!({
+            "type": "apiKey", "in": "header", "name": header,
+            "description": "Set by the proxy that logs users in; from any other address it is ignored.",
+        })),
+        Login::Other => None,
+    }
+}
+
+/// What the service asks who knows the records: a server that others write.
+fn callback() -> Value {
+    json!({"post": {
+        "operationId": "callback",
+        "summary": "Says what may be signed, by whom, to which number, with which content",
+        "description": "The service asks before it sends a code, before it judges one and before it shows a \
+                        signature. An `Authorization: Bearer` header has the token of `callback.token_file`. \
+                        A status from 500 on, no answer or a late one is answered to the client as 503; any \
+                        other answer than these two forms as 502. In each of these cases nothing is sent, \
+                        judged or shown.",
+        "requestBody": {
+            "required": true,
+            "content": {"application/json": {"schema": reference("CallbackQuestion")}},
+        },
+        "responses": {"200": {
+            "description": "Allowed or refused, in at most 16 KiB",
+            "content": {"application/json": {
+                "schema": {"oneOf": [reference("CallbackAllowed"), reference("CallbackRefused")]},
+            }},
+        }},
+    }})
 }
 
 /// A parameter that may stand in the query as well.
@@ -75,26 +133,21 @@ fn path() -> Value {
     })
 }
 
-fn route(id: &str, summary: &str, name: &str, more: &[Parameter]) -> Value {
+fn route(id: &str, summary: &str, name: &str, more: &[Parameter], has_scheme: bool) -> Value {
     let own: [Parameter; 3] = [
         ("model", identifier),
         ("field", identifier),
         ("id", record_id),
     ];
-    let mut parameters = vec![json!({
-        "name": "X-Demo-User", "in": "header", "required": false,
-        "description": "Who asks, with --demo: an id from 1 to 1,000,000. A host has logins of its own.",
-        "schema": {"type": "string", "pattern": "^[1-9][0-9]{0,5}$"},
-        "example": "7",
-    })];
-    parameters.extend(own.iter().chain(more).map(|(name, schema)| {
+    let parameters = own.iter().chain(more).map(|(name, schema)| {
         json!({
             "name": name, "in": "query", "required": false, "schema": schema(),
             "description": "In place of the member of params, or the same as it.",
         })
-    }));
+    });
+    let parameters: Vec<_> = parameters.collect();
     let refused = |why: &str| json!({"description": why, "content": {"application/json": {"schema": reference("HttpError")}}});
-    json!({"post": {
+    let mut route = json!({"post": {
         "operationId": id,
         "summary": summary,
         "parameters": parameters,
@@ -112,7 +165,11 @@ fn route(id: &str, summary: &str, name: &str, more: &[Parameter]) -> Value {
             "415": refused("Another type of content than JSON"),
             "503": refused("Too many requests at once, or one that took too long"),
         },
-    }})
+    }});
+    if has_scheme {
+        route["post"]["security"] = json!([{LOGIN: []}]);
+    }
+    route
 }
 
 fn plain(id: &str, summary: &str, kind: &str, failures: &[&str]) -> Value {

@@ -18,13 +18,13 @@ use tokio::time::Instant;
 use crate::answer;
 use crate::app::App;
 use crate::blocking::{self, Place};
-use crate::directory::{Fault, User};
+use crate::directory::{Access, Fault};
 use crate::envelope::{self, Call, Refused};
 use crate::error::chain;
 use crate::failure::Failure;
 use crate::proxies::Client;
 use crate::request::{self, Bad, Query as Params, RequestTarget, Send, Verify};
-use crate::service::{Ended, Origin, Outcome, Service, Shown};
+use crate::service::{Admitted, Ended, Origin, Outcome, Service, Shown};
 
 /// Where a connection comes from.
 #[derive(Clone, Copy, Debug)]
@@ -86,7 +86,10 @@ async fn answer(app: Arc<App>, request: Request, route: Route) -> Response {
         Err(ended) => ended,
     };
     let response = match ended {
-        Ended::LoggedOut => envelope::logged_out(&id),
+        Ended::LoggedOut(why) => {
+            tracing::info!(why, "nobody is logged in");
+            envelope::logged_out(&id, why)
+        }
         Ended::Answered(answer) => enveloped(&id, &answer),
         Ended::Failed(fault) => enveloped(&id, &failed(&app, &fault)),
     };
@@ -141,7 +144,8 @@ async fn read(request: Request) -> Result<(Value, Asked), Refused> {
             "the query must be name=value pairs",
         )
     })?;
-    let ip = request.extensions().get::<Client>().map(|client| client.0);
+    let address = request.extensions().get::<Peer>().map(|peer| peer.0);
+    let client = request.extensions().get::<Client>().map(|client| client.0);
     let body = Bytes::from_request(request, &()).await;
     let body = body.map_err(|rejection: BytesRejection| {
         if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
@@ -157,47 +161,85 @@ async fn read(request: Request) -> Result<(Value, Asked), Refused> {
         query: query.0,
         origin: Origin {
             headers,
-            ip: ip.map(|ip| ip.to_string()).unwrap_or_default(),
+            address,
+            client,
         },
     };
     Ok((id, asked))
 }
 
-/// Does what is asked in one job on one thread: each hand-over to another one costs as much as the
-/// work. The job holds the request's place and goes on where its client has gone away: no code is left
-/// without its message.
-async fn perform(app: &Arc<App>, route: Route, asked: Asked, place: Place) -> Outcome<Value> {
-    let shown = match route {
-        Route::Send => return send_out(app.clone(), asked, place).await,
-        Route::Verify => None,
-        Route::Get => Some(Shown::Signature),
-        Route::Disclosures => Some(Shown::Disclosures),
-    };
-    let service = app.service();
-    let job = move || {
-        let _place = place;
-        let user = user(&service, &asked)?;
-        if let Some(shown) = shown {
-            let field = RequestTarget::of_get(&asked.params, &asked.query)?;
-            return service.signature(&user, &field, shown);
-        }
-        let entered = Verify::read(&asked.params, &asked.query)?;
-        service.verify(&user, &entered, &asked.origin)
-    };
-    app.store.run(job).await?
+/// What is to be done, once the directory has let it.
+enum Work {
+    Send(Send),
+    Verify(Box<(Verify, Origin)>),
+    Get(RequestTarget, Shown),
 }
 
-/// Sends a code: it is made when there is a place for its message too, and the gateway is asked without
-/// one at the store.
-async fn send_out(app: Arc<App>, asked: Asked, place: Place) -> Outcome<Value> {
-    let message = app.messages.enter().await?;
+/// Asks the directory, then does what is asked in one job on one thread: each hand-over to another one costs
+/// as much as the work. A directory that asks another service is asked on a thread that takes no place from
+/// the store.
+async fn perform(app: &Arc<App>, route: Route, asked: Asked, place: Place) -> Outcome<Value> {
+    let service = app.service();
+    let is_remote = service.directory.is_remote();
+    let admit = move || admit(&service, route, asked);
+    if is_remote {
+        let admitted = app.lookups.run(admit).await??;
+        work(app.clone(), route, place, move || Ok(admitted)).await
+    } else {
+        work(app.clone(), route, place, admit).await
+    }
+}
+
+/// Finds out who asks for what, and whether the directory lets them.
+fn admit(service: &Service, route: Route, asked: Asked) -> Outcome<(Admitted, Work)> {
+    let user = service.user(&asked.origin.caller())?;
+    if let Some(member) = &asked.twice {
+        return Err(request::twice(member).into());
+    }
+    let shown = match route {
+        Route::Send => {
+            let asked = Send::read(&asked.params, &asked.query)?;
+            let admitted = service.admit(user, &asked.place, Access::Sign)?;
+            return Ok((admitted, Work::Send(asked)));
+        }
+        Route::Verify => {
+            let entered = Verify::read(&asked.params, &asked.query)?;
+            let admitted = service.admit(user, &entered.place, Access::Sign)?;
+            return Ok((admitted, Work::Verify(Box::new((entered, asked.origin)))));
+        }
+        Route::Get => Shown::Signature,
+        Route::Disclosures => Shown::Disclosures,
+    };
+    let field = RequestTarget::of_get(&asked.params, &asked.query)?;
+    let admitted = service.admit(user, &field, Access::Read)?;
+    Ok((admitted, Work::Get(field, shown)))
+}
+
+/// Does the work. The job holds the request's place and goes on where its client has gone away: no code is left
+/// without its message. A code is made when there is a place for its message too, and the gateway is asked
+/// without one at the store.
+async fn work(
+    app: Arc<App>,
+    route: Route,
+    place: Place,
+    admit: impl FnOnce() -> Outcome<(Admitted, Work)> + core::marker::Send + 'static,
+) -> Outcome<Value> {
+    let message = match route {
+        Route::Send => Some(app.messages.enter().await?),
+        _ => None,
+    };
     let store = app.store.enter().await?;
     let threads = Handle::current();
     let job = move || {
         let _places = (place, message);
         let service = app.service();
-        let user = user(&service, &asked)?;
-        let outgoing = service.issue(&user, &Send::read(&asked.params, &asked.query)?)?;
+        let (admitted, work) = admit()?;
+        let asked = match work {
+            Work::Send(asked) => asked,
+            Work::Verify(asked) => return service.verify(&admitted, &asked.0, &asked.1),
+            Work::Get(field, shown) => return service.signature(&admitted, &field, shown),
+        };
+        let outgoing = service.issue(&admitted, &asked)?;
         drop(store);
         let said = service.hand_over(&outgoing);
         app.metrics.message(&said);
@@ -209,16 +251,6 @@ async fn send_out(app: Arc<App>, asked: Asked, place: Place) -> Outcome<Value> {
         Ok(service.report(&outgoing, &said))
     };
     blocking::run(job).await?
-}
-
-fn user(service: &Service, asked: &Asked) -> Outcome<User> {
-    let user = service
-        .user(&asked.origin.headers)?
-        .ok_or(Ended::LoggedOut)?;
-    match &asked.twice {
-        Some(member) => Err(request::twice(member).into()),
-        None => Ok(user),
-    }
 }
 
 impl From<Bad> for Ended {

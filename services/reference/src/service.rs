@@ -9,7 +9,6 @@ mod status;
 
 use std::sync::Arc;
 
-use axum::http::HeaderMap;
 use otp_engine::{
     Binding, Clock, Engine, Mobile, Store, Target, Timestamp,
     record::{
@@ -21,7 +20,7 @@ use serde_json::Value;
 use crate::admin::Token;
 use crate::answer::{self, Numbers};
 use crate::deliveries::Deliveries;
-use crate::directory::{Access, Denial, Directory, Fault, Terms, User};
+use crate::directory::{Access, Caller, Denial, Directory, Fault, NoUser, Terms, User};
 use crate::gateway::Gateway;
 use crate::request::{Bad, RequestTarget};
 
@@ -52,8 +51,8 @@ pub(crate) type Outcome<T> = Result<T, Ended>;
 pub(crate) enum Ended {
     /// This is returned to the client.
     Answered(Value),
-    /// Nobody is logged in.
-    LoggedOut,
+    /// Nobody is logged in, and why.
+    LoggedOut(&'static str),
     /// Directory, engine or store failed.
     Failed(Fault),
 }
@@ -64,18 +63,35 @@ impl<E: Into<Fault>> From<E> for Ended {
     }
 }
 
+/// A user, and the terms on which the field that they ask about is open to them.
+pub(crate) struct Admitted {
+    user: User,
+    terms: Terms,
+}
+
 /// What a send or a verify is about, as all of it is now.
 struct Case {
     engine: Engine,
     binding: Binding,
     number: Mobile,
-    terms: Terms,
 }
 
 impl Service {
     /// Returns who is logged in.
-    pub(crate) fn user(&self, headers: &HeaderMap) -> Result<Option<User>, Fault> {
-        self.directory.authenticate(headers)
+    pub(crate) fn user(&self, caller: &Caller<'_>) -> Outcome<User> {
+        self.directory
+            .authenticate(caller)
+            .map_err(|no_user| match no_user {
+                NoUser::LoggedOut(why) => Ended::LoggedOut(why),
+                NoUser::Fault(fault) => Ended::Failed(fault),
+            })
+    }
+
+    /// Returns the terms on which a field is open to a user.
+    pub(crate) fn admit(&self, user: User, place: &RequestTarget, to: Access) -> Outcome<Admitted> {
+        let id = place.id.to_string();
+        let terms = self.terms(&user, &place.field(&id), to)?;
+        Ok(Admitted { user, terms })
     }
 
     /// Fails where a code could not be sent or judged now: where the store does not answer, and
@@ -105,11 +121,11 @@ impl Service {
         Ok(self.engine.purge(&*self.purger, PURGE_BATCH)?)
     }
 
-    fn case(&self, user: &User, place: &RequestTarget) -> Outcome<Case> {
+    fn case(&self, admitted: &Admitted, place: &RequestTarget) -> Outcome<Case> {
+        let Admitted { user, terms } = admitted;
         let id = place.id.to_string();
         let field = place.field(&id);
-        let terms = self.terms(user, &field, Access::Sign)?;
-        let Some(number) = user.mobile else {
+        let Some(number) = terms.mobile.or(user.mobile) else {
             let unusable = "No usable mobile number is registered";
             return Err(Ended::Answered(answer::bad(&Bad(unusable.into()))));
         };
@@ -127,7 +143,6 @@ impl Service {
             engine,
             binding: binding.build()?,
             number,
-            terms,
         })
     }
 
@@ -136,7 +151,7 @@ impl Service {
             let message = denial.to_string();
             match denial {
                 Denial::Fault(fault) => Ended::Failed(fault),
-                Denial::NoPolicy | Denial::NotTheirs => {
+                Denial::NoPolicy | Denial::NotTheirs | Denial::Refused(_) => {
                     Ended::Answered(answer::forbidden(&message))
                 }
                 Denial::NoModel | Denial::NoField | Denial::NoRecord => {

@@ -17,6 +17,7 @@ use crate::app::{App, Purge, Purged};
 use crate::blocking::BlockingPool;
 use crate::config::Options;
 use crate::deliveries::Deliveries;
+use crate::directory::configured::ConfiguredDirectory;
 use crate::directory::demo::DemoDirectory;
 use crate::directory::{Directory, Fault, User};
 use crate::error::{Error, chain};
@@ -27,6 +28,9 @@ use crate::open::Stores;
 use crate::proxies::Proxies;
 use crate::service::Service;
 use crate::{admin, listen, logging, open, router, secrets};
+
+/// How many questions to a directory that asks another service are open at one time.
+const LOOKUPS: u32 = 32;
 
 /// What a host brings: its users and records, and how messages go out.
 #[derive(Clone)]
@@ -81,20 +85,29 @@ pub struct Server {
 }
 
 impl Server {
-    /// Opens what the settings name, with the users of the demonstration.
+    /// Opens what the settings name, with the users of `--users` or of the demonstration.
     ///
     /// # Errors
     ///
     /// The [`Error`] names the flag.
     pub fn open(options: &Options) -> Result<Self, Error> {
-        if !options.demo {
-            return Err(Error::new(
-                "--demo is missing: this program knows the users of the demonstration alone; \
-                 build your own on the crate, with a Directory that knows yours",
-            ));
-        }
-        let directory = DemoDirectory::new().map_err(|error| Error::new(chain(&*error)))?;
-        let parts = Parts::new(Arc::new(directory), open::gateway(options)?);
+        let directory: Arc<dyn Directory> = match &options.users {
+            Some(path) => {
+                let clock = Arc::new(SystemClock::new());
+                Arc::new(ConfiguredDirectory::open(path, clock)?)
+            }
+            None if options.demo => {
+                let demo = DemoDirectory::new();
+                Arc::new(demo.map_err(|error| Error::new(chain(&*error)))?)
+            }
+            None => {
+                return Err(Error::new(
+                    "--users is missing: name the file that says who the users are, or try the \
+                     service out with --demo",
+                ));
+            }
+        };
+        let parts = Parts::new(directory, open::gateway(options)?);
         let mut server = Self::with(options, parts)?;
         server.has_own_gateway = true;
         Ok(server)
@@ -143,6 +156,7 @@ impl Server {
             service: RwLock::new(Arc::new(service)),
             metrics: Metrics::new(events.clone()),
             store: BlockingPool::of(options.max_operations),
+            lookups: BlockingPool::of(LOOKUPS),
             messages: BlockingPool::of(options.max_messages),
             requests: Arc::new(Semaphore::new(options.max_requests as usize)),
             request_timeout: options.limits().request,
@@ -179,6 +193,8 @@ impl Server {
             parts.gateway = open::gateway(&self.options)?;
         }
         let service = service(&self.options, &parts, &self.events, &self.deliveries)?;
+        let read = parts.directory.reload();
+        read.map_err(|error| Error::from(&*error))?;
         let before = self.app.replace(service);
         // Its connections must not end on a thread that drives others.
         while Arc::strong_count(&before) > 1 {

@@ -32,12 +32,19 @@ mod servers;
 mod shutdown;
 #[path = "service/timing.rs"]
 mod timing;
+#[path = "service/users.rs"]
+mod users;
 
 use std::path::Path;
 
+use otp_engine_reference::directory::Login;
+
 #[test]
 fn the_openapi_document_is_the_one_that_is_checked_in() {
-    is_checked_in("openapi.json", &otp_engine_reference::openapi());
+    is_checked_in(
+        "openapi.json",
+        &otp_engine_reference::openapi(&Login::Bearer),
+    );
 }
 
 #[test]

@@ -41,15 +41,15 @@ def deny(place):
     It may be said again: the event and the alert come once an hour.
     """
     env, registry = request.env, request.env.registry
-    binding, tenant = None, env["esms.otp.cell"]._tenant()
+    bindings, tenant = [], env["esms.otp.cell"]._tenant()
     if place.model in env:
         record = env[place.model].sudo().browse(place.res_id).exists()
         policy = env["esms.otp.policy"]._for_field(record, place.field, active_test=False)
         with suppress(NoMobile):  # to a number that is not theirs any more: nobody can use it
-            binding = policy._binding(record, place.field, env.user, tenant) if policy else None
+            bindings = policy._bindings(record, place.field, env.user, tenant) if policy else []
     _let_go()
     try:
-        if binding:
+        for binding in bindings:
             with hearing() as events, opened(registry) as store:
                 engine().cancel(store, binding)
             OdooJournal(registry, place.company_id).heard(events)

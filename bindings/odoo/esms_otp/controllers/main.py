@@ -20,11 +20,9 @@ from odoo.http import request
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY, retrying
 from odoo.tools import config
 
-from ..engine import engine
-from ..journal import OdooJournal
 from ..models import limits, outbox
 from ..models.ir_http import AUTH, CORS
-from ..store import opened
+from ..signing import cases, messages, sending, setting, signing
 
 _logger = logging.getLogger(__name__)
 _ROUTE = {"type": "jsonrpc", "auth": AUTH, "methods": ["POST"], "cors": CORS}
@@ -74,7 +72,7 @@ def _in_words(serve, asked):
 
 def _hold(came):
     """Let a rejection leave at its time: its worker waits, and no transaction with it."""
-    milliseconds = _setting(request.env, "rejection_hold", hold.DEFAULT, hold.MOST)
+    milliseconds = setting(request.env, "rejection_hold", hold.DEFAULT, hold.MOST)
     _let_go()
     hold.until(came, milliseconds, config["workers"] - 1)
 
@@ -84,26 +82,14 @@ def _send(asked):
     record._esms_otp_check_allowed(asked.field)
     if policy._is_over(record, asked.field):
         raise NotAllowed(contract.forbidden("This is signed already"))
-    company, case = policy._company(record).sudo(), _case(asked, record, policy)
-    company = company.with_context(lang=request.env.user.lang)
-    gateway = company._esms_otp_sender(case.binding)
+    env, user, company = request.env, request.env.user, policy._company(record).sudo()
+    answering = sending(env, policy, company)
+    case = answering.in_order(_cases(asked, record, policy), sending=True)
+    gateway, template, subject = messages(record, asked.field, user, policy, case.binding)
     if gateway is None:
-        _logger.warning(
-            "company %s has no gateway for codes: choose one in Settings / Signing Codes",
-            company.name,
-        )
         raise NotAllowed(contract.gateway_failed("none"))
-    policy = policy.with_context(lang=request.env.user.lang)
-    template = policy._template(is_mail=bool(case.binding.email))
-    subject = policy._subject(record, asked.field)
-    signing = _signing(
-        limits.of(request.env),
-        company,
-        wait=_setting(request.env, "gateway_wait", 2, 10),
-        receipts=f"{policy.get_base_url()}/esms_otp/receipt/",
-    )
     _let_go()
-    return signing.send(case, gateway, template, subject=subject, redirect_url=asked.redirect_url)
+    return answering.send(case, gateway, template, subject=subject, redirect_url=asked.redirect_url)
 
 
 def _verify(asked):
@@ -111,7 +97,7 @@ def _verify(asked):
     record._esms_otp_check_allowed(asked.field)
     if policy._is_over(record, asked.field):
         raise NotAllowed(contract.used_up())
-    company, case = policy._company(record).sudo(), _case(asked, record, policy)
+    company, of_each = policy._company(record).sudo(), _cases(asked, record, policy)
     named = policy.with_context(lang=request.env.user.lang)._subject(record, asked.field)
     evidence = flow.evidence_of(
         asked,
@@ -120,10 +106,10 @@ def _verify(asked):
         ip=request.httprequest.remote_addr or "",
         agent=request.httprequest.user_agent.string or "",
     )
-    signing = _signing(limits.of(request.env), company, once=policy.sign_once)
+    answering = signing(request.env, company, limits.of(request.env), once=policy.sign_once)
     uid, registry = request.env.uid, request.env.registry
     _let_go()
-    answer = signing.verify(case, asked, evidence)
+    answer = answering.verify(answering.in_order(of_each), asked, evidence)
     if answer["status"] == 200:
         _act(registry, uid, asked, answer["signature_id"])
     return answer
@@ -134,7 +120,7 @@ def _get(asked):
     company, content = policy._company(record).sudo(), policy._content(record, asked.field)
     images_of = request.env["esms.otp.signature"]._images_of()
     disclose = request.env["ir.config_parameter"].sudo().get_param("esms_otp.disclose")
-    return _signing(None, company, images_of=images_of).get(
+    return signing(request.env, company, images_of=images_of).get(
         asked,
         request.env["esms.otp.cell"]._tenant(),
         user=request.env.uid,
@@ -176,24 +162,13 @@ def _let_go():
     request.env.cr.commit()  # pylint: disable=invalid-commit
 
 
-def _case(asked, record, policy):
-    env = request.env
+def _cases(asked, record, policy):
     try:
-        binding = policy._binding(record, asked.field, env.user, env["esms.otp.cell"]._tenant())
+        return cases(record, asked.field, request.env.user, policy)
     except NoMobile as error:
-        _logger.info("user %s cannot sign: %s", env.uid, error)
+        _logger.info("user %s cannot sign: %s", request.env.uid, error)
         refused = {"status": 400, "message": policy._lacks()}
         raise NotAllowed(refused) from None
-    company = policy._company(record).sudo()
-    return flow.Case(binding, policy._limits(), mask=company.esms_otp_mask_recipient)
-
-
-def _signing(rate_limits, company, wait=0, **written):
-    """Return what answers, with the cells and the journal of this database."""
-    registry = request.env.registry
-    journal = OdooJournal(registry, company.id, **written)
-    store, workers = partial(opened, registry), config["workers"]
-    return flow.Signing(engine(rate_limits), store, journal, wait=wait, workers=workers)
 
 
 def _act(registry, uid, asked, signature_id):
@@ -215,12 +190,3 @@ def _tell_record(registry, uid, asked, signature_id):
             retrying(lambda: record._esms_otp_verified(asked.field, signature), env)
     except Exception:
         _logger.exception("after signature %s, %s(%s) failed", signature_id, asked.model, asked.id)
-
-
-def _setting(env, name, default, most):
-    """Return a number from 0, a setting: a hand may have spoilt it."""
-    text = env["ir.config_parameter"].sudo().get_param(f"esms_otp.{name}", default)
-    try:
-        return min(max(int(text), 0), most)
-    except ValueError:
-        return default

@@ -8,6 +8,7 @@ from . import (
     ir_http,
     ir_module_module,
     log,
+    mail_mail,
     mixin,
     outbox,
     policy,

@@ -2,6 +2,7 @@ import logging
 from datetime import timedelta
 
 import otp_engine as otp
+from otp_engine.esms import flow
 from otp_engine.esms.events import hearing
 from otp_engine.esms.flow import with_causes
 from otp_engine.esms.recipient import NoMobile
@@ -9,11 +10,15 @@ from otp_engine.esms.recipient import NoMobile
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 
+from ..channels import drop_texts
 from ..engine import engine
 from ..journal import OdooJournal
+from ..signing import cases, messages, sending, signing
 from ..store import opened
 
 _BATCH = 1000
+# A worker that lives has handed a message over by then, or has too much to do.
+_PATIENCE = timedelta(seconds=20)
 _STATES = [
     ("pending", "Pending"),
     ("verified", "Verified"),
@@ -52,10 +57,16 @@ class EsmsOtpGeneration(models.Model):
     receipt_at = fields.Datetime("Receipt at", readonly=True)
     receipt_token = fields.Char(readonly=True, groups="base.group_system")
     redirect_url = fields.Char(readonly=True)
+    waiting_since = fields.Datetime(
+        "Message waits since",
+        readonly=True,
+        help="No gateway is known to have it. The code stands nowhere: it is made when it leaves.",
+    )
 
     _generation_unique = models.UniqueIndex("(generation)")
     _receipt_token_unique = models.UniqueIndex("(receipt_token)")
     _place_index = models.Index("(model, res_id, field, user_id)")
+    _waiting_index = models.Index("(waiting_since) WHERE waiting_since IS NOT NULL")
 
     @api.depends("state", "expires_at")
     def _compute_shown_state(self):
@@ -85,10 +96,10 @@ class EsmsOtpGeneration(models.Model):
         self.check_access("read")
         tenant = self.env["esms.otp.cell"]._tenant()
         try:
-            for row, binding in [(row, row._binding(tenant)) for row in self]:
+            for row, bindings in [(row, row._bindings(tenant)) for row in self]:
                 with hearing() as events, opened(self.env.registry) as store:
                     engine().reset_user(store, tenant, str(row.user_id.id), reason)
-                    if binding:
+                    for binding in bindings:
                         engine().reset_slot(store, binding, reason)
                         engine().reset_recipient(store, binding, reason)
                 OdooJournal(self.env.registry, row.company_id.id).heard(events)
@@ -97,19 +108,84 @@ class EsmsOtpGeneration(models.Model):
             raise UserError(str(error)) from None
         return True
 
-    def _binding(self, tenant):
-        """Return what a code of this row is bound to now; None where nothing is signed any more."""
+    def _bindings(self, tenant):
+        """Return what codes of this row are bound to now; none where nothing is signed any more."""
         if self.model not in self.env:
-            return None
+            return []
         record = self.env[self.model].sudo().browse(self.res_id).exists()
         policy = self.env["esms.otp.policy"]._for_field(record, self.field, active_test=False)
         if not (record and policy):
-            return None
+            return []
         try:
-            return policy._binding(record, self.field, self.user_id, tenant)
+            return policy._bindings(record, self.field, self.user_id, tenant)
         except NoMobile as error:
             told = f"{self.user_id.display_name}: {error}"
             raise UserError(told) from None
+
+    @api.model
+    def _send_waiting(self):
+        """Send what no request came to send: its worker died, or has too much to do.
+
+        The scheduled action. Rows tell what may wait; the engine's claim decides, and a code leaves
+        once. What Odoo's queues still hold of codes that are over is deleted.
+        """
+        progress = self.env["ir.cron"]._commit_progress
+        drop_texts(self.env)
+        waiting = [("waiting_since", "<", fields.Datetime.now() - _PATIENCE)]
+        rows = self.search(waiting, order="waiting_since", limit=_BATCH)
+        progress(remaining=len(rows))
+        for row in rows:
+            try:
+                row._send_now()
+            except Exception as error:
+                _logger.warning("generation %s still waits: %s", row.id, with_causes(error))
+            if not progress(1):
+                return
+
+    def _send_now(self):
+        """Send the message of a row, unless it left, is over or may not be signed any more."""
+        challenge_id, send = self.generation[4:], self.sends
+        journal = OdooJournal(self.env.registry, self.company_id.id)
+        asked = None if self.expires_at <= fields.Datetime.now() else self._asked()
+        if asked:
+            record, policy = asked
+            user, company = self.user_id, policy._company(record).sudo()
+            answering = sending(self.env, policy, company)
+            case = answering.in_order(cases(record, self.field, user, policy))
+            gateway, template, subject = messages(record, self.field, user, policy, case.binding)
+            if gateway is None:
+                return
+            named = {"subject": subject, "redirect_url": self.redirect_url}
+            self.env["ir.cron"]._commit_progress()  # nothing is open while a gateway works
+            answering.deliver(case, gateway, template, challenge_id, send, **named)
+        journal.left(challenge_id, send)
+
+    def _asked(self):
+        """Return record and policy of a row, as its user, or None where nothing may be signed."""
+        user = self.user_id
+        if self.model not in self.env or not user.active:
+            return None
+        env = self.env(user=user.id, su=False, context={"lang": user.lang, "tz": user.tz})
+        record = env[self.model].browse(self.res_id).exists()
+        try:
+            policy = record and env["esms.otp.policy"]._for_field(record, self.field)
+            if not policy:
+                return None
+            record.check_access(policy.access)
+            record._esms_otp_check_allowed(self.field)
+        except UserError:  # AccessError is one
+            return None
+        return record, policy
+
+    def _report(self, said):
+        """Report what became of a message that one of Odoo's queues sent: it raises nothing."""
+        try:
+            challenge_id, answering = self.generation[4:], signing(self.env, self.company_id)
+            # Of one recipient alone there is such a code.
+            for binding in self._bindings(self.env["esms.otp.cell"]._tenant()):
+                answering.report(flow.Case(binding), challenge_id, self.sends, said)
+        except Exception:
+            _logger.exception("the report of generation %s was lost", self.ids)
 
     @api.model
     def _purge(self, confirmed=False):

@@ -1,5 +1,6 @@
 import hashlib
 import json
+from contextlib import suppress
 
 import otp_engine as otp
 from otp_engine.esms.recipient import NoMobile, international
@@ -54,6 +55,16 @@ class EsmsOtpPolicy(models.Model):
     otherwise = fields.Selection(
         _RECIPIENTS,
         help="Where codes of users go who have none of the first.",
+    )
+    otherwise_if_refused = fields.Boolean(
+        "Otherwise after a Refusal",
+        help="Also where the message to the first was refused: the next request sends a code of "
+        "its own. Whoever can have messages refused chooses the weaker of the two.",
+    )
+    odoo_queues = fields.Boolean(
+        "Messages in Odoo's Queues",
+        help="E-mails and Odoo's own SMS wait in Odoo's queues, with their codes, and are deleted "
+        "once they are sent. Whoever reads the database meanwhile can sign.",
     )
     minutes = fields.Integer("Validity", default=3, required=True, help="In minutes, 1 to 9.")
     digits = fields.Integer(default=6, required=True)
@@ -218,34 +229,55 @@ class EsmsOtpPolicy(models.Model):
         return json.dumps(values, default=_text, ensure_ascii=False, sort_keys=True).encode()
 
     def _binding(self, record, field, user, tenant):
-        """Return what a code of this record field and user is bound to, as all of it is now.
+        """Return what a code is bound to that goes to the first recipient, as `_bindings`."""
+        return self._bindings(record, field, user, tenant)[0]
 
-        NoMobile if the user has no number that could be one.
+    def _bindings(self, record, field, user, tenant):
+        """Return what codes of this record field and user are bound to, as all of it is now.
+
+        One for each recipient: the first that the user has, and where the policy takes another one
+        after a refusal, that one too. NoMobile if the user has no number that could be one.
         """
         content = self._content(record, field)
+        digest = None if content is None else hashlib.sha256(content).digest()
         try:
-            return otp.Binding(
-                tenant=tenant,
-                purpose=PURPOSE,
-                target=otp.Target(record._name, field, str(record.id)),
-                user=str(user.id),
-                **self._recipient(user),
-                content=None if content is None else hashlib.sha256(content).digest(),
-                content_guessable=content is not None,
-            )
+            return [
+                otp.Binding(
+                    tenant=tenant,
+                    purpose=PURPOSE,
+                    target=otp.Target(record._name, field, str(record.id)),
+                    user=str(user.id),
+                    **recipient,
+                    content=digest,
+                    content_guessable=content is not None,
+                )
+                for recipient in self._recipients(user)
+            ]
         except ValueError as error:
             raise NoMobile(str(error)) from None  # all else in it was bounded before
 
-    def _recipient(self, user):
-        """Return where codes for a user go, as the binding takes it: the first that there is."""
+    def _recipients(self, user):
+        """Return where codes for a user go, as the binding takes it, in order."""
+        first = self._recipient(user, self.recipient)
+        if first is None:
+            first = self._recipient(user, self.otherwise)
+        elif self.otherwise_if_refused:
+            with suppress(NoMobile):
+                second = self._recipient(user, self.otherwise)
+                if second not in (None, first):
+                    return [first, second]
+        if first is None:
+            raise NoMobile("mobile is not registered")
+        return [first]
+
+    def _recipient(self, user, channel):
+        """Return where a channel of an order reaches a user, or None; NoMobile for no number."""
         user = user.sudo()
-        for channel in (self.recipient, self.otherwise):
-            if channel == "user_email" and user.esms_otp_email:
-                return {"email": user.esms_otp_email}
-            number = channel and channel != "user_email" and user[_NUMBERS[channel]]
-            if number:
-                return {"mobile": international(number, user._esms_otp_country_code())}
-        raise NoMobile("mobile is not registered")
+        if channel == "user_email":
+            return {"email": user.esms_otp_email} if user.esms_otp_email else None
+        number = channel and user[_NUMBERS[channel]]
+        country_code = user._esms_otp_country_code()
+        return {"mobile": international(number, country_code)} if number else None
 
     def _lacks(self):
         """Return what the API says of a user who has nothing that codes can be sent to."""

@@ -1,6 +1,8 @@
+from otp_engine.esms.gateway import InOrder
+
 from odoo import fields, models
 
-from ..channels import MailGateway
+from ..channels import MailGateway, MailQueue
 
 
 class ResCompany(models.Model):
@@ -16,8 +18,8 @@ class ResCompany(models.Model):
         "Mask Signing Mobiles", help="Show the last four digits alone in the answers of the API."
     )
 
-    def _esms_otp_sender(self, binding):
-        """Return what sends the codes of a binding: the mail server, or the company's gateway.
+    def _esms_otp_sender(self, binding, policy):
+        """Return what sends the codes of a binding: the mail server, or the company's gateways.
 
         None where there is no gateway.
         """
@@ -25,6 +27,11 @@ class ResCompany(models.Model):
             servers = self.env["ir.mail_server"].sudo()
             sender = self.email_formatted or servers._get_default_from_address()
             subject = self.env._("Your signing code, %s", self.name)
-            return MailGateway(self.env.registry, sender or "", subject)
-        gateway = self.esms_otp_gateway_id
-        return gateway.with_company(self)._sender() if gateway.active else None
+            channel = MailQueue if policy.odoo_queues else MailGateway
+            return channel(self.env.registry, sender or "", subject)
+        in_order = self.esms_otp_gateway_id._in_order().with_company(self)
+        senders = [
+            gateway.with_context(esms_otp_queue=policy.odoo_queues)._sender()
+            for gateway in in_order
+        ]
+        return InOrder(*senders) if senders else None

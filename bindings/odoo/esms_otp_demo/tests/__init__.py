@@ -21,4 +21,5 @@ from . import (
     test_reset,
     test_signature,
     test_situations,
+    test_waiting,
 )

@@ -32,6 +32,7 @@ class TestJournal(RouteCase):
             self.events(),
             [
                 ("issued", None),
+                ("claimed", None),
                 ("delivered", None),
                 ("rejected", "wrong"),
                 ("accepted", None),

@@ -1,5 +1,6 @@
 //! What is too long, too many or in another spelling is refused, with its member and its bound.
 
+use base64ct::{Base64, Encoding as _};
 use otp_log::{
     AddCheckpoint, BundleId, Checkpoint, CosignerKey, EntryBundle, FieldTag, Frontier, Hash, Leaf,
     LogKey, Note, Policy, Resource, SignatureLine, Tile, TileId, Timestamp, TlogProof, TreeHead,
@@ -61,6 +62,15 @@ fn case_575_notes_and_checkpoints_have_bounds() {
     assert_eq!(error, "note: expected at most 65,536 bytes");
     let error = told(Note::parse(b"\xff\n\n"));
     assert_eq!(error, "note: expected UTF-8");
+
+    for control in (0..b' ').filter(|byte| *byte != b'\n') {
+        let text = format!("a{}b\n", char::from(control));
+        let error = told(Note::parse(many(1, &text).as_bytes()));
+        assert!(
+            error.contains("no control characters"),
+            "{control}: {error}"
+        );
+    }
 
     // Another empty line belongs to the text; no checkpoint has one.
     let two: Note = many(1, "a\n\nb\n").parse().unwrap();
@@ -361,6 +371,9 @@ fn case_576_a_quorum_is_reached_by_groups_and_holds_since_its_kth_latest_time() 
         note.push(line.unwrap()).unwrap();
     }
     assert_eq!(policy.verify(&note), Err(VerifyError::Quorum));
+    let [x1, y1] = [0, 3].map(|at| keys[at].verifier_key());
+    let known = [x1, y1, log.verifier_key()];
+    assert_eq!(note.verify(&known).unwrap().len(), 3);
     // A cosignature of another checkpoint, and one with no time.
     let other = LogKey::from_seed("log", &[77; 32]).unwrap();
     let other = other.sign(Tree::of(["x"]).head()).checkpoint().unwrap();
@@ -377,6 +390,28 @@ fn case_576_a_quorum_is_reached_by_groups_and_holds_since_its_kth_latest_time() 
         policy.verify(&text.parse().unwrap()),
         Err(VerifyError::Time(id))
     );
+}
+
+/// A policy with two logs: each signs its own checkpoints alone.
+#[test]
+fn case_576_a_log_vouches_for_no_other_origin() {
+    let [a, b] = [("log.a", 1), ("log.b", 2)].map(|(name, seed)| {
+        let key = LogKey::from_seed(name, &[seed; 32]).unwrap();
+        (key.verifier_key(), key.sign(TreeHead::EMPTY))
+    });
+    let policy = format!("log {}\nlog {}\nquorum none\n", a.0, b.0);
+    let policy: Policy = policy.parse().unwrap();
+    assert!(policy.verify(&a.1).is_ok() && policy.verify(&b.1).is_ok());
+    // The key of the second over the text of the first, under its own name.
+    let by_other = LogKey::from_seed("log.a", &[2; 32])
+        .unwrap()
+        .sign(TreeHead::EMPTY);
+    let signature = by_other.signatures()[0].signature();
+    let bytes = [&b.0.id().as_bytes()[..], signature].concat();
+    let line = format!("— log.b {}", Base64::encode_string(&bytes));
+    let note: Note = format!("{}\n{line}\n", a.1.text()).parse().unwrap();
+    assert!(note.verify([&b.0]).is_ok());
+    assert_eq!(policy.verify(&note), Err(VerifyError::Unsigned));
 }
 
 #[test]

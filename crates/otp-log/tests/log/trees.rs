@@ -172,7 +172,7 @@ proptest! {
 
         let older = tree.head(old);
         let plan = ProofPlan::consistency(old, size).unwrap();
-        prop_assert!(plan.len() <= 63 && plan.nodes().count() <= 126 && plan.tiles().len() <= 16);
+        prop_assert!(plan.len() <= 64 && plan.nodes().count() <= 126 && plan.tiles().len() <= 16);
         let path = tree.prove(&plan);
         prop_assert_eq!(head.verify_consistency(&older, &path), Ok(()));
         wrong_lengths(&path, |path| head.verify_consistency(&older, path))?;
@@ -209,16 +209,31 @@ proptest! {
     }
 }
 
+/// The longest proofs that there are: from an odd size below 2^62 to one above it, one hash more than a path has.
+#[test]
+fn case_573_the_longest_proofs_have_63_and_64_hashes() {
+    for (size, longest) in [(MAX_SIZE, 64), (1 << 62, 63), (1 << 40, 41)] {
+        let old = size / 4 - size / 4 % 2 + 1;
+        let tree = Sparse::new([old - 1, size - 1]);
+        let plan = ProofPlan::consistency(old, size).unwrap();
+        assert_eq!(plan.len(), longest, "{size}");
+        let path = tree.prove(&plan);
+        let verdict = tree.head(size).verify_consistency(&tree.head(old), &path);
+        assert_eq!(verdict, Ok(()));
+        assert_eq!(ProofPlan::inclusion(old, size).unwrap().len(), longest - 1);
+    }
+}
+
 /// A hash short, a hash long, two swapped, one changed: none verifies.
 fn wrong_lengths(
     path: &[Hash],
     verify: impl Fn(&[Hash]) -> Result<(), ProofError>,
 ) -> Result<(), TestCaseError> {
     if let Some((_, short)) = path.split_last() {
-        let verdict = verify(short);
-        prop_assert!(verdict.is_err());
+        // Else an inner node could be taken for a leaf.
+        prop_assert_eq!(verify(short), Err(ProofError::Length(short.len())));
         let (_, short) = path.split_first().unwrap();
-        prop_assert!(verify(short).is_err());
+        prop_assert_eq!(verify(short), Err(ProofError::Length(short.len())));
     }
     let long = [path, &[Hash::EMPTY]].concat();
     prop_assert_eq!(verify(&long), Err(ProofError::Length(long.len())));

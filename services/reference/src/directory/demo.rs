@@ -1,6 +1,5 @@
 //! Users and loan applications to try the contract with. Nobody is asked for a password.
 
-use axum::http::HeaderMap;
 use otp_engine::{
     ContentDigest, Mobile, Policy, Target,
     evidence::EvidenceKind,
@@ -8,7 +7,7 @@ use otp_engine::{
     policy::OutOfBounds,
 };
 
-use super::{Access, Denial, Directory, Fault, Terms, User};
+use super::{Access, Caller, Denial, Directory, Fault, Login, NoUser, Terms, User};
 
 /// The header by which a client says who it is: `X-Demo-User: 7`.
 pub const HEADER: &str = "x-demo-user";
@@ -77,9 +76,17 @@ impl DemoDirectory {
 }
 
 impl Directory for DemoDirectory {
-    fn authenticate(&self, headers: &HeaderMap) -> Result<Option<User>, Fault> {
-        let said = headers.get(HEADER).and_then(|value| value.to_str().ok());
-        said.map_or(Ok(None), |id| self.find(id))
+    fn authenticate(&self, caller: &Caller<'_>) -> Result<User, NoUser> {
+        let said = caller.headers.get(HEADER);
+        let user = match said.and_then(|value| value.to_str().ok()) {
+            Some(id) => self.find(id)?,
+            None => None,
+        };
+        user.ok_or(NoUser::ANONYMOUS)
+    }
+
+    fn login(&self) -> Login {
+        Login::Demo
     }
 
     fn look_up(&self, user: &User, field: &Target<'_>, to: Access) -> Result<Terms, Denial> {

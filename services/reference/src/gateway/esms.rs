@@ -5,10 +5,11 @@ use core::time::Duration;
 use std::io;
 
 use serde_json::Value;
-use ureq::http::Uri;
-use ureq::{Agent, Error, Proxy, Timeout};
+use ureq::{Agent, Error, Timeout};
 
 use super::{Gateway, Reply, Unanswered};
+use crate::outgoing;
+pub use crate::outgoing::NotSecure;
 
 /// Where the gateway listens.
 pub const URL: &str = "https://api.esms.com.my/sms/send";
@@ -36,28 +37,7 @@ impl EsmsGateway {
         password: &str,
         timeout: Duration,
     ) -> Result<Self, NotSecure> {
-        let place: Uri = url.parse().map_err(|_| NotSecure)?;
-        let host = place.host().ok_or(NotSecure)?;
-        let is_local = ["127.0.0.1", "localhost", "[::1]"].contains(&host);
-        if place.scheme_str() != Some("https") && !(place.scheme_str() == Some("http") && is_local)
-        {
-            return Err(NotSecure);
-        }
-        let proxy = if is_local {
-            None
-        } else {
-            Proxy::try_from_env()
-        };
-        let agent = Agent::config_builder()
-            .timeout_global(Some(timeout))
-            .http_status_as_error(false)
-            .max_redirects(0) // they would carry the credentials on to another host
-            .max_redirects_will_error(false)
-            .proxy(proxy)
-            .max_idle_connections(0) // one that the gateway has closed would swallow a message
-            .user_agent("otp-engine-reference")
-            .build()
-            .new_agent();
+        let agent = outgoing::agent(url, timeout)?;
         Ok(Self {
             agent,
             url: url.into(),
@@ -153,16 +133,3 @@ fn unsent(error: &Error) -> Option<Reply> {
         _ => None,
     }
 }
-
-/// The gateway's URL would show code and password to the network.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub struct NotSecure;
-
-impl fmt::Display for NotSecure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("must be a url that begins with https://, or with http:// on this machine")
-    }
-}
-
-impl core::error::Error for NotSecure {}

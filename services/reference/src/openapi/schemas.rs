@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{identifier, path, record_id, reference};
+use crate::directory::configured::{MAX_CONTENT, MAX_TEXT, MAX_WORDS};
 use crate::envelope;
 use crate::request::{MAX_BASE64, MAX_NAME};
 
@@ -26,7 +27,7 @@ pub(super) fn all() -> Value {
     add("Refused", answer(&[400, 403, 404], &[]));
     add(
         "Failed",
-        answer(&[500], &[("reference", text("^[0-9a-f]{12}$"))]),
+        answer(&[500, 502, 503], &[("reference", text("^[0-9a-f]{12}$"))]),
     );
     add("Limited", answer(&[429], &[("retry_after", seconds())]));
     add("Locked", answer(&[423], &[("retry_after", seconds())]));
@@ -117,7 +118,74 @@ pub(super) fn all() -> Value {
         "HttpError",
         failure(json!({"type": "integer", "minimum": 400, "maximum": 503})),
     );
+    for (name, schema) in callback() {
+        add(name, schema);
+    }
     Value::Object(schemas)
+}
+
+/// What the service asks who knows the records, and what it takes for an answer.
+fn callback() -> [(&'static str, Value); 3] {
+    let object = |required: &[&str], properties: Value| {
+        json!({
+            "type": "object", "required": required, "properties": properties,
+            "additionalProperties": false,
+        })
+    };
+    let name = json!({"type": "string", "minLength": 1, "maxLength": 128});
+    let question = json!({
+        "action": {
+            "enum": ["sign", "read"],
+            "description": "sign: to be sent a code, or to answer one; read: to see who signed",
+        },
+        "user": name, "tenant": name,
+        "model": identifier(), "field": identifier(),
+        "record": text("^[1-9][0-9]{0,9}$"),
+    });
+    let allowed = json!({
+        "allow": {"const": true},
+        "mobile": {
+            "type": "string", "examples": ["+60123456789"],
+            "description": "Where the code goes, with country code; without it the number of the login",
+        },
+        "content": {
+            "type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": MAX_CONTENT,
+            "examples": [["loan", "15", "MYR", "15000.00"]],
+            "description": "What exactly is approved, the amount among it: a code is void as soon as it changes",
+        },
+        "document_sha256": {
+            "type": "string", "pattern": "^[0-9A-Fa-f]{64}$",
+            "description": "In place of content: the digest of the document that is approved",
+        },
+        "text": {
+            "type": "string", "maxLength": MAX_TEXT,
+            "description": "The message, with #otp# and perhaps #duration# and #subject#; without it that of the file",
+        },
+        "subject": {
+            "type": "string", "examples": ["RM 15,000"],
+            "description": "What the message names as approved, in the place of #subject#",
+        },
+        "require_image": {"type": "boolean", "description": "Whether a captured signature is required"},
+    });
+    let refused = json!({
+        "allow": {"const": false},
+        "status": {
+            "enum": [403, 404], "default": 403,
+            "description": "404: there is no such record that the user could see",
+        },
+        "reason": {
+            "type": "string", "minLength": 1, "maxLength": MAX_WORDS,
+            "description": "What the user is told, with status 403; in bytes of UTF-8, on one line",
+        },
+    });
+    let question_of = ["action", "user", "tenant", "model", "record", "field"];
+    let mut allowed = object(&["allow"], allowed);
+    allowed["not"] = json!({"required": ["content", "document_sha256"]});
+    [
+        ("CallbackQuestion", object(&question_of, question)),
+        ("CallbackAllowed", allowed),
+        ("CallbackRefused", object(&["allow"], refused)),
+    ]
 }
 
 fn jws() -> Value {

@@ -8,10 +8,10 @@ use otp_engine::{
 };
 use serde_json::Value;
 
-use super::{Case, Ended, Outcome, Service};
+use super::{Admitted, Case, Ended, Outcome, Service};
 use crate::answer::{self, Live, Refused, Stands};
 use crate::deliveries;
-use crate::directory::{Fault, Terms, User};
+use crate::directory::{Fault, Terms};
 use crate::error::chain;
 use crate::gateway::{Reply, Unanswered};
 use crate::redirects::WithPath;
@@ -31,11 +31,11 @@ pub(crate) struct Outgoing {
 
 impl Service {
     /// Issues a code; what is returned is to be sent.
-    pub(crate) fn issue(&self, user: &User, asked: &Send) -> Outcome<Outgoing> {
-        let case = self.case(user, &asked.place)?;
+    pub(crate) fn issue(&self, admitted: &Admitted, asked: &Send) -> Outcome<Outgoing> {
+        let case = self.case(admitted, &asked.place)?;
         let Terms {
             template, subject, ..
-        } = &case.terms;
+        } = &admitted.terms;
         // What does not fit must show before there is a code that nobody receives.
         let (digits, life) = (
             case.engine.policy().code().len(),
@@ -44,7 +44,7 @@ impl Service {
         let longest = u32::try_from(life.as_secs() / 60).unwrap_or(u32::MAX);
         let _ = template.compose(&"0".repeat(digits), longest, subject)?;
         let asked_at = self.now()?;
-        let slot = deliveries::slot(user, &case.binding.target());
+        let slot = deliveries::slot(&admitted.user, &case.binding.target());
         let store = WithPath::keep(&*self.store, asked.redirect_url.as_deref());
         let issued = match case.engine.issue(&store, &case.binding)? {
             Issuance::Issued(issued) => issued,

@@ -1,13 +1,15 @@
 //! Verify and Get signature: a code signs a field, and the field shows who signed it.
 
+use core::net::IpAddr;
+
 use axum::http::{HeaderMap, header};
 use otp_engine::{Evidence, Store, Submission, Verdict};
 use serde_json::Value;
 
-use super::{Outcome, Service};
+use super::{Admitted, Outcome, Service};
 use crate::answer::{self, Numbers, Signature};
 use crate::deliveries;
-use crate::directory::{Access, User};
+use crate::directory::Caller;
 use crate::images::{Image, WithImage};
 use crate::redirects::WithPath;
 use crate::request::{RequestTarget, Verify};
@@ -15,7 +17,16 @@ use crate::request::{RequestTarget, Verify};
 /// Where a request comes from, for the record.
 pub(crate) struct Origin {
     pub(crate) headers: HeaderMap,
-    pub(crate) ip: String,
+    /// The other end of the connection.
+    pub(crate) address: Option<IpAddr>,
+    /// The client's, behind proxies that are trusted.
+    pub(crate) client: Option<IpAddr>,
+}
+
+impl Origin {
+    pub(crate) const fn caller(&self) -> Caller<'_> {
+        Caller::new(&self.headers, self.address)
+    }
 }
 
 /// What is shown of a signature.
@@ -29,12 +40,18 @@ pub(crate) enum Shown {
 
 impl Service {
     /// Judges what was entered.
-    pub(crate) fn verify(&self, user: &User, asked: &Verify, origin: &Origin) -> Outcome<Value> {
-        let case = self.case(user, &asked.place)?;
+    pub(crate) fn verify(
+        &self,
+        admitted: &Admitted,
+        asked: &Verify,
+        origin: &Origin,
+    ) -> Outcome<Value> {
+        let case = self.case(admitted, &asked.place)?;
+        let user = &admitted.user;
         let record = asked.place.id.to_string();
         let field = asked.place.field(&record);
         let name = line(&user.name, 256);
-        let ip = line(&origin.ip, 64);
+        let ip = origin.client.map(|ip| ip.to_string()).unwrap_or_default();
         let agent = origin.headers.get(header::USER_AGENT);
         let agent = line(
             &String::from_utf8_lossy(agent.map_or(&[], |agent| agent.as_bytes())),
@@ -84,13 +101,13 @@ impl Service {
     /// the whole number and the address.
     pub(crate) fn signature(
         &self,
-        user: &User,
+        admitted: &Admitted,
         place: &RequestTarget,
         what: Shown,
     ) -> Outcome<Value> {
+        let user = &admitted.user;
         let id = place.id.to_string();
         let field = place.field(&id);
-        self.terms(user, &field, Access::Read)?;
         let found = self
             .engine
             .latest_signature(&*self.store, &user.tenant, &field)?;

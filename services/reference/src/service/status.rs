@@ -23,7 +23,8 @@ impl Service {
     /// another content is none.
     pub(crate) fn status(&self, user: &User, field: &Target<'_>) -> Result<Value, Fault> {
         let terms = self.directory.look_up(user, field, Access::Sign)?;
-        let number = user.mobile.ok_or("the user has no usable mobile number")?;
+        let number = terms.mobile.or(user.mobile);
+        let number = number.ok_or("the user has no usable mobile number")?;
         let mut binding = Binding::builder()
             .tenant(&user.tenant)
             .purpose(PURPOSE)

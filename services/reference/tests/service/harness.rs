@@ -7,11 +7,10 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, mpsc};
 use std::thread::JoinHandle;
 
-use axum::http::HeaderMap;
 use clap::Parser;
 use otp_engine::{Clock, ManualClock, SystemClock, Target};
 use otp_engine_reference::directory::demo::DemoDirectory;
-use otp_engine_reference::directory::{Access, Denial, Directory, Fault, Terms, User};
+use otp_engine_reference::directory::{Access, Caller, Denial, Directory, NoUser, Terms, User};
 use otp_engine_reference::gateway::Gateway;
 use otp_engine_reference::gateway::esms::EsmsGateway;
 use otp_engine_reference::{Error, Options, Parts, Server};
@@ -223,11 +222,16 @@ pub(crate) fn wrong(code: &str) -> String {
 pub(crate) struct Client {
     agent: ureq::Agent,
     pub(crate) base: String,
-    user: String,
+    headers: Vec<(String, String)>,
 }
 
 impl Client {
     pub(crate) fn of(address: SocketAddr, user: &str) -> Self {
+        Self::with(address, &[("x-demo-user", user)])
+    }
+
+    /// Makes a client that sends these headers.
+    pub(crate) fn with(address: SocketAddr, headers: &[(&str, &str)]) -> Self {
         let agent = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .proxy(None)
@@ -238,20 +242,24 @@ impl Client {
         Self {
             agent,
             base: format!("http://{address}"),
-            user: user.into(),
+            headers: headers
+                .iter()
+                .map(|(name, value)| ((*name).into(), (*value).into()))
+                .collect(),
         }
     }
 
     /// Posts a body; returns HTTP status and answer.
     pub(crate) fn post(&self, path: &str, body: &str) -> (u16, Value) {
-        let mut response = self
+        let mut request = self
             .agent
             .post(format!("{}{path}", self.base))
             .header("content-type", "application/json")
-            .header("x-demo-user", &self.user)
-            .header("user-agent", "test/1")
-            .send(body)
-            .unwrap();
+            .header("user-agent", "test/1");
+        for (name, value) in &self.headers {
+            request = request.header(name, value);
+        }
+        let mut response = request.send(body).unwrap();
         let text = response.body_mut().read_to_string().unwrap();
         let answer = serde_json::from_str(&text).unwrap_or_else(|_| panic!("no JSON: {text}"));
         (response.status().as_u16(), answer)
@@ -427,9 +435,9 @@ impl<F> Directory for Scripted<F>
 where
     F: Fn(&User, &Target<'_>, Access) -> Result<Terms, Denial> + Send + Sync,
 {
-    fn authenticate(&self, headers: &HeaderMap) -> Result<Option<User>, Fault> {
-        let mut user = DemoDirectory::new()?.authenticate(headers)?;
-        if let Some(user) = user.as_mut().filter(|user| user.id == "404") {
+    fn authenticate(&self, caller: &Caller<'_>) -> Result<User, NoUser> {
+        let mut user = DemoDirectory::new()?.authenticate(caller)?;
+        if user.id == "404" {
             user.mobile = None;
         }
         Ok(user)

@@ -3,6 +3,7 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
+use otp_engine_reference::directory::Login;
 use serde_json::{Value, json};
 
 use crate::harness::{Client, Mood, PATIENCE, Service, Setup, place};
@@ -197,7 +198,7 @@ fn pages_keys_counts_and_health_are_served() {
     assert_eq!(keys["keys"][0]["crv"], "Ed25519");
     assert_eq!(keys["keys"][0].get("d"), None);
     let served: Value = serde_json::from_str(&client.get("/openapi.json").1).unwrap();
-    assert!(served == otp_engine_reference::openapi());
+    assert!(served == otp_engine_reference::openapi(&Login::Demo));
     assert_eq!(client.get("/health/live").0, 200);
     client.send(&place());
     client.verify(place(), "x");

@@ -315,7 +315,7 @@ fn what_cannot_start_says_why_and_ends_with_2() {
         fails(&[&flags[..], more].concat())
     };
     let says = |error: String, part: &str| assert!(error.contains(part), "{error}");
-    says(fails(&["--data", data]), "--demo is missing");
+    says(fails(&["--data", data]), "--users is missing");
     says(
         fails(&["--demo", "--data", data, "--listen", "0.0.0.0:0"]),
         "it must be a loopback address",

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import requests
+from otp_engine.esms import flow
 
 from odoo.addons.esms_otp.store import OdooStore
 
@@ -68,6 +69,18 @@ def _mortal(send):
 
 
 requests.Session.send = _mortal(requests.Session.send)
+
+
+def _mortal_claim(hand_over):
+    def claim_or_die(signing, job):
+        if strikes("kill_before_claim"):
+            os.kill(os.getpid(), signal.SIGKILL)
+        return hand_over(signing, job)
+
+    return claim_or_die
+
+
+flow.Signing._hand_over = _mortal_claim(flow.Signing._hand_over)
 
 
 def _hesitant(load):

@@ -8,11 +8,11 @@ code is an answer, since an exception would roll something back.
 import logging
 import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeGuard, TypeVar
 
 import otp_engine as otp
 
@@ -118,47 +118,96 @@ class Signing:
     ) -> Result:
         """Send a code, or tell of the one that was sent; ``subject`` is what the message names.
 
-        A message that does not fit is a ValueError before there is a code that nobody receives.
+        A code that is live but never left is sent now: whoever issued it died before it did, or has
+        not come to it. A message that does not fit is a ValueError before there is a code that
+        nobody receives.
         """
         engine, policy = self._engine.with_policy(case.policy), case.policy
         sample = "0" * (policy.digits or policy.letters or 26)
         message.compose(sample, minutes=policy.validity // 60, subject=subject)
-        challenge, asked_at = None, _now()
+        standing = None
         with hearing() as events, self._open_store(None) as store:
             issued = engine.issue(store, case.binding)
             if not issued and issued.challenge_id:
-                challenge = engine.status(store, case.binding)
-        if not issued:
-            _written(lambda: self._journal.heard(events))
-            return contract.already_sent(
-                issued,
-                challenge=challenge,
-                recipient=_recipient(case.binding),
-                mask=case.mask,
-                now=_now(),
+                standing = engine.status(store, case.binding)
+        job = _Job(engine, case, gateway, message, subject, redirect_url)
+        if issued:
+            job.challenge_id, job.send = issued.challenge_id, issued.send
+            job.receipt = (
+                _written(lambda: self._journal.issued(case.binding, issued, events, redirect_url))
+                or ""
             )
-        receipt = _written(lambda: self._journal.issued(case.binding, issued, events, redirect_url))
-        # The same code may go out again: what is left of it, and not what it had.
-        minutes = contract.minutes_left(issued.expires_at, asked_at)
-        text = message.compose(issued.code, minutes=minutes, subject=subject).text
+        elif _has_not_left(standing, issued):
+            job.challenge_id, job.send = standing.challenge_id, standing.sends
+        else:
+            _written(lambda: self._journal.heard(events))
+            return self._already(case, standing, issued)
         # What the gateway says is taken by this request if it comes in time, by the thread if not.
-        sending = Sending(
-            lambda: gateway.send(issued.recipient, text, receipt or ""),
-            lambda late: self._report(engine, case, issued, late),
-        )
+        sending = Sending(lambda: self._hand_over(job), lambda late: self._take(job, late))
         sending.start()
         with hold.place(hold.GATEWAY, self._places) as is_free:
-            said = sending.wait(self._wait if is_free else 0)
-        if said is None:  # on its way
-            return contract.sent(issued, gateway_status="", minutes=minutes, mask=case.mask)
-        self._report(engine, case, issued, said)
+            came = sending.wait(self._wait if is_free else 0)
+        if came is None:  # on its way
+            if not issued:
+                return self._already(case, standing, issued)
+            return contract.sent(issued, gateway_status="", minutes=issued.minutes, mask=case.mask)
+        if isinstance(came, Exception):
+            raise came
+        self._take(job, came)
+        if isinstance(came, otp.ClaimRefusal):
+            return self._with_another(engine, case, issued)
+        said, minutes = came.said, came.claimed.minutes
         if isinstance(said, Timeout):
             return contract.gateway_failed("")
         if isinstance(said, Exception):
             raise said
-        if not said.ok:
+        if said is not None and not said.ok:
             return contract.gateway_failed(said.status)
-        return contract.sent(issued, gateway_status=said.status, minutes=minutes, mask=case.mask)
+        status = "" if said is None else said.status
+        return contract.sent(came.claimed, gateway_status=status, minutes=minutes, mask=case.mask)
+
+    def deliver(
+        self,
+        case: Case,
+        gateway: Gateway,
+        message: otp.MessageTemplate,
+        challenge_id: str,
+        send: int,
+        *,
+        subject: str = "",
+        redirect_url: str | None = None,
+    ) -> otp.ClaimRefusal | None:
+        """Send what no request came to send, as a host's queue names it, here and now.
+
+        A queue keeps no code: a row names the challenge and the number of the send, as
+        ``Journal.issued`` got them, and what ``case`` is made of anew. A refusal says that there is
+        nothing to send, any more: drop the row. What is raised before the message left is the
+        store's, and the row may be tried again.
+        """
+        engine = self._engine.with_policy(case.policy)
+        job = _Job(engine, case, gateway, message, subject, redirect_url, challenge_id, send)
+        came = self._hand_over(job)
+        self._take(job, came)
+        return came if isinstance(came, otp.ClaimRefusal) else None
+
+    def report(self, case: Case, challenge_id: str, send: int, said: SendResult) -> None:
+        """Report what a gateway said of a send that went out from a queue of the host's."""
+        self._report(self._engine.with_policy(case.policy), case, challenge_id, send, said)
+
+    def in_order(self, cases: Sequence[Case], *, sending: bool = False) -> Case:
+        """Return which of one user's recipients is meant, of an order of one or more.
+
+        It is the one whose code is live; where its message was refused and a code is to be sent,
+        the one after it, and the last one stays. Without a live code it is the first. Each
+        recipient has codes of its own: a record says where the code went.
+        """
+        for at, case in enumerate(cases if len(cases) > 1 else ()):
+            with self._open_store(None) as store:
+                standing = self._engine.with_policy(case.policy).status(store, case.binding)
+            if standing is not None and standing.state == "pending":
+                is_refused = sending and standing.delivery == "failed"
+                return cases[min(at + is_refused, len(cases) - 1)]
+        return cases[0]
 
     def verify(
         self, case: Case, asked: contract.VerifyRequest, evidence: otp.Evidence | None = None
@@ -229,13 +278,52 @@ class Signing:
         """Let a rejection leave at one time after its request came (``hold.until``)."""
         hold.until(came, milliseconds, self._places)
 
+    def _hand_over(self, job: "_Job") -> "_Handed | otp.ClaimRefusal":
+        """Claim a send and hand its code to the gateway, where no other did: once for each send."""
+        case = job.case
+        with hearing() as events, self._open_store(None) as store:
+            claimed = job.engine.claim_send(store, case.binding, job.challenge_id, job.send)
+        if not claimed:
+            return claimed
+        if job.receipt is None:  # whoever issued it may not have come so far
+            told, events = events, []
+            job.receipt = _written(
+                lambda: self._journal.issued(case.binding, claimed, told, job.redirect_url)
+            )
+        said: SendResult | Exception | None
+        try:
+            # The same code may go out again: what is left of it, and not what it had.
+            text = job.message.compose(claimed.code, minutes=claimed.minutes, subject=job.subject)
+            said = job.gateway.send(claimed.recipient, text.text, job.receipt or "")
+        except Exception as error:
+            said = error
+        return _Handed(claimed, said, events)
+
+    def _take(self, job: "_Job", came: "_Handed | otp.ClaimRefusal | Exception") -> None:
+        """Take what became of a job: there is a report where a gateway has answered."""
+        if isinstance(came, Exception):
+            _logger.warning("a message was not sent: %s", with_causes(came))
+        elif isinstance(came, _Handed):
+            claimed, said = came.claimed, came.said
+            self._report(
+                job.engine, job.case, claimed.challenge_id, claimed.send, said, came.events
+            )
+
     def _report(
-        self, engine: otp.Engine, case: Case, issued: otp.Issued, said: SendResult | Exception
+        self,
+        engine: otp.Engine,
+        case: Case,
+        challenge_id: str,
+        send: int,
+        said: SendResult | Exception | None,
+        claiming: Sequence[otp.Event] = (),
     ) -> None:
         """Tell engine and journal what the gateway said; whatever fails, the message has left."""
-        if isinstance(said, Exception):
-            # Perhaps it was sent: nothing is refunded, and the cooldown keeps a second one back.
-            _logger.warning("of a message nothing is known: %s", with_causes(said))
+        if said is None or isinstance(said, Exception):
+            # Perhaps it was sent: nothing is refunded, and nobody claims it again.
+            if said is not None:
+                _logger.warning("of a message nothing is known: %s", with_causes(said))
+            _written(lambda: self._journal.heard(claiming))
             return
         if not said.ok:
             failed = contract.gateway_failed(said.status)["message"]
@@ -246,14 +334,65 @@ class Signing:
                     engine.report_delivery(
                         store,
                         case.binding,
-                        issued.challenge_id,
-                        issued.send,
+                        challenge_id,
+                        send,
                         delivered=said.ok,
                         status=said.status,
                     )
             except Exception:
                 _logger.exception("the report of a delivery was lost")
-        _written(lambda: self._journal.delivered(issued.challenge_id, said, events))
+        told = [*claiming, *events]
+        _written(lambda: self._journal.delivered(challenge_id, said, told))
+
+    def _already(self, case: Case, standing: otp.Status | None, refusal: otp.Refusal) -> Result:
+        """Answer that no code is sent now, and tell of the one that was."""
+        return contract.already_sent(
+            refusal,
+            challenge=standing,
+            recipient=_recipient(case.binding),
+            mask=case.mask,
+            now=_now(),
+        )
+
+    def _with_another(
+        self, engine: otp.Engine, case: Case, issued: otp.Issued | otp.Refusal
+    ) -> Result:
+        """Answer a Send whose code another request, or a queue, claimed first."""
+        with self._open_store(None) as store:
+            standing = engine.status(store, case.binding)
+        if not issued:
+            return self._already(case, standing, issued)
+        if standing is None or standing.state != "pending":
+            raise otp.ContendedError("the code was called off before its message left")
+        if standing.delivery == "failed":
+            return contract.gateway_failed(standing.gateway_status)
+        return contract.with_another(
+            standing, recipient=issued.recipient, mask=case.mask, now=_now()
+        )
+
+
+@dataclass(slots=True)
+class _Job:
+    """One send of a challenge, whose code is nowhere: it is claimed where the message leaves."""
+
+    engine: otp.Engine
+    case: Case
+    gateway: Gateway
+    message: otp.MessageTemplate
+    subject: str
+    redirect_url: str | None
+    challenge_id: str = ""
+    send: int = 0
+    receipt: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Handed:
+    """What became of a claimed send; None where a queue has it and will report."""
+
+    claimed: otp.Issued = field(repr=False)
+    said: SendResult | Exception | None
+    events: Sequence[otp.Event]
 
 
 def evidence_of(
@@ -355,6 +494,16 @@ def _written(write: Callable[[], _Written]) -> _Written | None:
     except Exception:
         _logger.exception("the journal of esms_otp lacks an entry")
         return None
+
+
+def _has_not_left(standing: otp.Status | None, refusal: otp.Refusal) -> TypeGuard[otp.Status]:
+    """Say whether the code that a cooldown holds back was never handed to a gateway."""
+    return (
+        standing is not None
+        and standing.challenge_id == refusal.challenge_id
+        and (standing.state, standing.delivery) == ("pending", "unreported")
+        and refusal.reason == "cooldown"
+    )
 
 
 def _recipient(binding: otp.Binding) -> str:

@@ -87,7 +87,10 @@ class Journal:
     ) -> str:
         """Write down a code that is sent, perhaps again, but never the code.
 
-        Return the URL at which its delivery receipt is awaited, or "".
+        It comes before the message leaves, and once more where another request or a queue sends it
+        in place of the one that died. Challenge, number of the send and place are what a queue of
+        the host's needs for ``Signing.deliver``. Return the URL at which the delivery receipt is
+        awaited, or "".
         """
         return ""
 

@@ -1,7 +1,8 @@
 """Messages on their way: a thread sends each, and a request waits for a while.
 
-A message and its code are in this process's memory alone. A process that dies before the gateway
-has answered leaves a send of which nothing is known, as one that times out does.
+What waits for a thread is a job without a code. A process that dies before it claimed the send
+leaves one that the next request claims; between claim and gateway's answer it leaves a send of
+which nothing is known, as one that times out does.
 """
 
 import logging
