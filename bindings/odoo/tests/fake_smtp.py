@@ -64,4 +64,4 @@ class FakeSmtp:
 
     def code(self, address):
         """Return the code in the last mail to an address."""
-        return code_in(self.to(address)[-1].get_content())
+        return code_in(self.to(address)[-1].get_body(("plain",)).get_content())
