@@ -242,7 +242,7 @@ fn case_222_an_overdue_commit_is_unknown_and_leaves_its_session_in_use() {
     let mut admin = Client::connect(&server.url(), NoTls).unwrap();
     let mut process = || -> i32 {
         let other = "SELECT pid FROM pg_stat_activity
-            WHERE query LIKE '%otp_cell%' AND pid <> pg_backend_pid()";
+            WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()";
         admin.query_one(other, &[]).unwrap().get(0)
     };
     let before = process();
