@@ -99,6 +99,36 @@ const CASES: &[(&str, &[u32])] = &[
         "The command",
         &[500, 501, 502, 503, 504, 505, 506, 507, 508, 509],
     ),
+    ("Speed", &[450, 451, 452, 510, 610, 611, 612]),
+    (
+        "An existing back end and the Odoo addon",
+        &[
+            460, 461, 462, 463, 464, 465, 466, 467, 468, 469, 470, 471, 472, 473, 474, 475, 476,
+            477, 478, 479, 480, 481, 482, 483, 484, 485, 486, 487, 488, 489, 490, 491, 492, 493,
+            494, 495, 496, 498, 499,
+        ],
+    ),
+    (
+        "Sends that wait",
+        &[
+            511, 512, 513, 514, 515, 516, 517, 518, 520, 521, 522, 523, 524, 525, 526, 527, 528,
+        ],
+    ),
+    ("Packages", &[530, 531, 532, 533, 534, 535]),
+    (
+        "The reference service",
+        &[
+            540, 541, 542, 543, 544, 545, 546, 547, 548, 549, 550, 551, 552, 553, 554, 555, 580,
+            581, 582, 583, 584, 585, 586, 587, 588, 589, 590,
+        ],
+    ),
+    (
+        "The log",
+        &[
+            560, 561, 562, 563, 564, 565, 566, 567, 568, 569, 570, 571, 572, 573, 574, 575, 576,
+            577, 578, 579,
+        ],
+    ),
 ];
 
 const HEAD: &str = "# Cases and the tests that show them\n\n\
@@ -159,7 +189,7 @@ fn tests_of(root: &Path) -> BTreeMap<u32, Vec<(String, String)>> {
 
 fn files_under(root: &Path) -> Vec<PathBuf> {
     let mut folders: Vec<PathBuf> = [
-        "src", "crates", "tests", "stores", "bindings", "services", "fuzz", "cli",
+        "src", "crates", "tests", "stores", "bindings", "services", "fuzz", "cli", "xtask",
     ]
     .iter()
     .map(|folder| root.join(folder))
