@@ -732,10 +732,10 @@ impl Engine {
                 let record = if let Some(record) = round.beside(&due, cells) {
                     record
                 } else {
-                    store.load(&[due], &mut loaded)?;
+                    store.load(&[due.key], &mut loaded)?;
                     &loaded
                 };
-                if uncounted.found(due, record)? {
+                if uncounted.found(due.key, record)? {
                     back_off(lost);
                     continue;
                 }

@@ -354,10 +354,10 @@ impl AsyncEngine {
                 let record = if let Some(record) = round.beside(&due, &cells) {
                     record
                 } else {
-                    loaded = store.load(&[due]).await?;
+                    loaded = store.load(&[due.key]).await?;
                     &loaded
                 };
-                if uncounted.found(due, record)? {
+                if uncounted.found(due.key, record)? {
                     back_off().await;
                     continue;
                 }

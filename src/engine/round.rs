@@ -51,14 +51,14 @@ impl<'a, O: Operation> Round<'a, O> {
         LoadedCells::open(keys, seal, asked, &cells[..asked.len()])
     }
 
-    /// Returns what was loaded under `due` beside the operation's cells, if it was.
+    /// Returns what was loaded beside the operation's cells, where that is the record that is due.
     pub(super) fn beside<'c>(
         &self,
-        due: &Key,
+        due: &Due,
         cells: &'c [Option<Cell>],
     ) -> Option<&'c [Option<Cell>]> {
-        let at = self.operation.asked().iter().position(|key| key == due)?;
-        cells.get(at..=at)
+        let at = self.operation.keys().len();
+        due.is_beside.then(|| &cells[at..=at])
     }
 
     /// Names the record that the chain head does not count yet, where it must be looked for: a chain head that
@@ -69,7 +69,7 @@ impl<'a, O: Operation> Round<'a, O> {
         &self,
         loaded: &LoadedCells<'_>,
         uncounted: &Uncounted,
-    ) -> Result<Option<Key>, Error> {
+    ) -> Result<Option<Due>, Error> {
         let Some(at) = self.operation.chain_head() else {
             return Ok(None);
         };
@@ -79,7 +79,18 @@ impl<'a, O: Operation> Round<'a, O> {
             return Ok(None);
         }
         let n = chain_head.count().saturating_add(1);
-        Ok(Some(self.engine.shared.keys.record_key(&cell.key(), n)))
+        // By its number: to compare names would be to branch on bytes that are not public yet.
+        let beside = self.operation.asked().get(self.operation.keys().len());
+        Ok(Some(match beside {
+            Some(key) if n == 1 => Due {
+                key: *key,
+                is_beside: true,
+            },
+            _ => Due {
+                key: self.engine.shared.keys.record_key(&cell.key(), n),
+                is_beside: false,
+            },
+        }))
     }
 
     /// Decides on what was opened.
@@ -104,6 +115,12 @@ impl<'a, O: Operation> Round<'a, O> {
         self.engine.notify(self.now, subject, reason, id, events);
         answer
     }
+}
+
+/// A record that is looked for, and whether it was loaded beside the operation's cells.
+pub(super) struct Due {
+    pub(super) key: Key,
+    is_beside: bool,
 }
 
 /// The record that the chain head does not count, over the rounds of one operation.

@@ -78,12 +78,17 @@ impl Failure {
         }
     }
 
-    /// Says whether the store failed, and not what stands around it.
-    pub(crate) const fn is_of_the_store(self) -> bool {
-        matches!(
-            self,
-            Self::Full | Self::Unavailable | Self::Unknown | Self::Contended
-        )
+    /// Those of the store, and not of what stands around it.
+    pub(crate) const OF_THE_STORE: [Self; 4] = [
+        Self::Full,
+        Self::Unavailable,
+        Self::Unknown,
+        Self::Contended,
+    ];
+
+    /// Says whether the store failed.
+    pub(crate) fn is_of_the_store(self) -> bool {
+        Self::OF_THE_STORE.contains(&self)
     }
 
     /// Returns the status of the answer.

@@ -102,7 +102,12 @@ impl Metrics {
             "Answers of status 500, 502 and 503 by their cause, but for those of the gateway",
             failures.clone(),
         );
-        let store_errors = Family::default();
+        let store_errors = Family::<Cause, Counter>::default();
+        // From the start: what asks for a rate must find a first value.
+        for failure in Failure::OF_THE_STORE {
+            let cause = failure.name();
+            drop(store_errors.get_or_create(&Cause { cause }));
+        }
         registry.register(
             "store_errors",
             "Failures of the store by their cause, whoever met them",

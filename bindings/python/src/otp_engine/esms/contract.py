@@ -217,12 +217,17 @@ def already_sent(
     )
     if challenge is None or not live:
         return refused(refusal, now)
-    told = with_another(challenge, recipient=recipient, mask=mask, now=now)
-    return told | {"retry_after": _wait(refusal.retry_at, now)}
+    return _again(challenge, refusal.retry_at, recipient=recipient, mask=mask, now=now)
 
 
 def with_another(challenge: "Status", *, recipient: str, mask: bool, now: datetime) -> Result:
     """Answer a Send whose code another request has sent, or is sending."""
+    return _again(challenge, challenge.next_send_at, recipient=recipient, mask=mask, now=now)
+
+
+def _again(
+    challenge: "Status", retry_at: datetime | None, *, recipient: str, mask: bool, now: datetime
+) -> Result:
     return _live(
         "OTP already sent",
         challenge.challenge_id,
@@ -231,7 +236,7 @@ def with_another(challenge: "Status", *, recipient: str, mask: bool, now: dateti
         gateway_status="0" if challenge.delivery == "sent" else "",
         minutes=minutes_left(challenge.expires_at, now),
         mask=mask,
-    ) | {"retry_after": _wait(challenge.next_send_at, now)}
+    ) | {"retry_after": _wait(retry_at, now)}
 
 
 def refused(refusal: "Refusal", now: datetime) -> Result:
