@@ -8,7 +8,7 @@ use otp_core::{
     findings::{Finding, of_emails, of_mobiles},
 };
 
-use crate::guard::{flag, guard_out, guard_sized_out, outside_callbacks};
+use crate::guard::{flag, guard_out, guard_secret_out, guard_sized_out, outside_callbacks};
 use crate::handle::{self, Handle};
 use crate::key::{otp_key_ring, otp_signing_key};
 use crate::observer::{HostClock, HostObserver, UserData, otp_clock, otp_observer};
@@ -95,7 +95,7 @@ pub unsafe extern "C" fn otp_engine_new(
 ) -> otp_status {
     // SAFETY: by this function's contract.
     unsafe {
-        guard_out(engine_out, "engine_out", || {
+        guard_secret_out(engine_out, "engine_out", || {
             outside_callbacks()?;
             let ring = handle::lend(ring, "ring")?;
             let options = if options.is_null() {
@@ -151,7 +151,7 @@ pub unsafe extern "C" fn otp_engine_with_policy(
 ) -> otp_status {
     // SAFETY: by this function's contract.
     unsafe {
-        guard_out(engine_out, "engine_out", || {
+        guard_secret_out(engine_out, "engine_out", || {
             let engine = use_engine(engine)?;
             Ok(handle::give(otp_engine {
                 engine: engine.with_policy(read_policy(policy)?),

@@ -44,7 +44,8 @@ pub(crate) unsafe fn guard_out<T>(
     })
 }
 
-/// As [`guard_out`], for what is made of hashes that are secret, as [`guard_code`].
+/// As [`guard_out`], for what is made of secrets or of hashes that are secret: the stack is wiped as by
+/// [`guard_code`], as a later call would copy what lies there into places that it leaves unset.
 ///
 /// # Safety
 ///

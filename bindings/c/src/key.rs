@@ -2,7 +2,7 @@
 
 use otp_core::{KeyRing, SigningKey, Timestamp, record::VerifyingKeys};
 
-use crate::guard::{flag, guard_out};
+use crate::guard::{flag, guard_out, guard_secret_out};
 use crate::handle::{self, Handle};
 use crate::status::{Fault, otp_status};
 use crate::view::{Sized_, otp_bytes, otp_view, read_item, read_sized};
@@ -105,7 +105,7 @@ pub unsafe extern "C" fn otp_key_ring_new(
 ) -> otp_status {
     // SAFETY: by this function's contract.
     unsafe {
-        guard_out(ring_out, "ring_out", || {
+        guard_secret_out(ring_out, "ring_out", || {
             let keys = read_sized(options, "options")?.build()?;
             Ok(handle::give(otp_key_ring { keys }))
         })
@@ -142,7 +142,7 @@ pub unsafe extern "C" fn otp_signing_key_from_seed(
 ) -> otp_status {
     // SAFETY: by this function's contract.
     unsafe {
-        guard_out(key_out, "key_out", || {
+        guard_secret_out(key_out, "key_out", || {
             let seed = seed.bytes("seed")?.try_into().map_err(|_| {
                 let text = format!("the seed is {} bytes; it must be 32 bytes", seed.len);
                 Fault::new(otp_status::Key, text)
@@ -165,7 +165,7 @@ pub unsafe extern "C" fn otp_signing_key_from_pem(
 ) -> otp_status {
     // SAFETY: by this function's contract.
     unsafe {
-        guard_out(key_out, "key_out", || {
+        guard_secret_out(key_out, "key_out", || {
             let key = SigningKey::from_pkcs8_pem(pem.text("pem")?)
                 .map_err(|error| Fault::new(otp_status::Key, error.to_string()))?;
             Ok(handle::give(otp_signing_key(key)))

@@ -3,7 +3,7 @@
 use otp_core::oath::{Error, Hotp, Secret};
 
 use super::{give_code, otp_hash, otp_oath_match, read_digits, read_window, take_secret};
-use crate::guard::{guard, guard_out, guard_sized_out};
+use crate::guard::{guard, guard_secret_out, guard_sized_out};
 use crate::handle::{self, Handle};
 use crate::status::{Fault, otp_status};
 use crate::view::{bytes, otp_view};
@@ -76,7 +76,7 @@ unsafe fn make(
 ) -> otp_status {
     // SAFETY: by this function's contract.
     unsafe {
-        guard_out(hotp_out, "hotp_out", || {
+        guard_secret_out(hotp_out, "hotp_out", || {
             let secret = take_secret(secret, take)?;
             let hotp = Hotp::new(&secret, otp_hash::read(hash)?, read_digits(digits))?;
             Ok(handle::give(otp_hotp(hotp.starting_at(first_counter))))

@@ -3,7 +3,7 @@
 use otp_core::oath::{Ocra, Secret, Suite};
 
 use super::{OcraInputs, give_code, otp_oath_match, otp_ocra_inputs, take_secret};
-use crate::guard::{guard, guard_out, guard_sized_out};
+use crate::guard::{guard, guard_secret_out, guard_sized_out};
 use crate::handle::{self, Handle};
 use crate::status::{Fault, otp_status};
 use crate::view::{bytes, otp_view};
@@ -29,7 +29,7 @@ pub unsafe extern "C" fn otp_ocra_new(
 ) -> otp_status {
     // SAFETY: by this function's contract.
     unsafe {
-        guard_out(ocra_out, "ocra_out", || {
+        guard_secret_out(ocra_out, "ocra_out", || {
             let suite = Suite::parse(suite.text("suite")?)?;
             let secret = take_secret(secret, Secret::new)?;
             Ok(handle::give(otp_ocra(Ocra::new(&secret, suite))))

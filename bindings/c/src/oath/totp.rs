@@ -4,7 +4,7 @@ use otp_core::Timestamp;
 use otp_core::oath::{Error, Secret, Totp};
 
 use super::{give_code, otp_hash, otp_oath_match, read_digits, read_window, take_secret};
-use crate::guard::{guard, guard_out, guard_sized_out};
+use crate::guard::{guard, guard_secret_out, guard_sized_out};
 use crate::handle::{self, Handle};
 use crate::status::{Fault, otp_status};
 use crate::view::{bytes, otp_view};
@@ -66,7 +66,7 @@ unsafe fn make(
 ) -> otp_status {
     // SAFETY: by this function's contract.
     unsafe {
-        guard_out(totp_out, "totp_out", || {
+        guard_secret_out(totp_out, "totp_out", || {
             let secret = take_secret(secret, take)?;
             let totp = Totp::new(&secret, otp_hash::read(hash)?, read_digits(digits), period)?;
             Ok(handle::give(otp_totp(totp)))

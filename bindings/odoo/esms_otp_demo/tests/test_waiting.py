@@ -110,7 +110,7 @@ class TestWaiting(WaitingCase):
         self.lose()
 
         def refuses(_record, _field):
-            raise UserError("over")
+            raise UserError(self.env._("over"))
 
         self.patch(self.registry["loan.application"], "_esms_otp_check_allowed", refuses)
         self.assertFalse(self.run_waiting().waiting_since)
