@@ -28,7 +28,6 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    #[cfg(test)]
     pub(crate) const ALL: [Self; 8] = [
         Self::Full,
         Self::Unavailable,
@@ -78,17 +77,12 @@ impl Failure {
         }
     }
 
-    /// Those of the store, and not of what stands around it.
-    pub(crate) const OF_THE_STORE: [Self; 4] = [
-        Self::Full,
-        Self::Unavailable,
-        Self::Unknown,
-        Self::Contended,
-    ];
-
     /// Says whether the store failed.
-    pub(crate) fn is_of_the_store(self) -> bool {
-        Self::OF_THE_STORE.contains(&self)
+    pub(crate) const fn is_of_the_store(self) -> bool {
+        matches!(
+            self,
+            Self::Full | Self::Unavailable | Self::Unknown | Self::Contended
+        )
     }
 
     /// Returns the status of the answer.

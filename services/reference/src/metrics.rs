@@ -96,7 +96,7 @@ impl Metrics {
             "Messages by what the gateway said",
             messages.clone(),
         );
-        let failures = Family::default();
+        let failures = Family::<Cause, Counter>::default();
         registry.register(
             "failures",
             "Answers of status 500, 502 and 503 by their cause, but for those of the gateway",
@@ -104,9 +104,12 @@ impl Metrics {
         );
         let store_errors = Family::<Cause, Counter>::default();
         // From the start: what asks for a rate must find a first value.
-        for failure in Failure::OF_THE_STORE {
+        for failure in Failure::ALL {
             let cause = failure.name();
-            drop(store_errors.get_or_create(&Cause { cause }));
+            drop(failures.get_or_create(&Cause { cause }));
+            if failure.is_of_the_store() {
+                drop(store_errors.get_or_create(&Cause { cause }));
+            }
         }
         registry.register(
             "store_errors",
