@@ -2,7 +2,7 @@
 
 use otp_core::oath::{Error, Moving, Secret, Uri};
 
-use crate::guard::{flag, guard};
+use crate::guard::{flag, guard_code};
 use crate::oath::otp_hash;
 use crate::status::{Fault, otp_status};
 use crate::view::{Sized_, SizedOut, fill, get, otp_view, put, read_sized, writable};
@@ -151,7 +151,7 @@ unsafe fn parse(
     credential_out: *mut otp_credential,
 ) -> otp_status {
     // SAFETY: by this function's contract.
-    guard(|| unsafe {
+    guard_code(|| unsafe {
         let out = SizedOut::at(credential_out, "credential_out")?;
         let mut credential = otp_credential::of(&read(uri.text("uri")?)?);
         credential.legacy_secret = legacy_secret;
@@ -177,7 +177,7 @@ pub unsafe extern "C" fn otp_uri_build(
     needed_out: *mut usize,
 ) -> otp_status {
     // SAFETY: by this function's contract.
-    guard(|| unsafe {
+    guard_code(|| unsafe {
         writable(needed_out, "needed_out")?;
         let mut credential = read_sized(credential, "credential")?;
         let uri = credential.uri();

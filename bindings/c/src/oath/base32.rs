@@ -3,7 +3,7 @@
 use otp_core::oath::{Error, Secret};
 
 use super::take_secret;
-use crate::guard::guard;
+use crate::guard::guard_code;
 use crate::status::otp_status;
 use crate::view::{fill, otp_view, writable};
 
@@ -66,7 +66,7 @@ unsafe fn decode(
     needed_out: *mut usize,
 ) -> otp_status {
     // SAFETY: by this function's contract.
-    guard(|| unsafe {
+    guard_code(|| unsafe {
         writable(needed_out, "needed_out")?;
         let secret = read(base32.text("base32")?)?;
         fill(secret.as_bytes(), buffer, capacity, needed_out)
@@ -87,7 +87,7 @@ pub unsafe extern "C" fn otp_base32_encode(
     needed_out: *mut usize,
 ) -> otp_status {
     // SAFETY: by this function's contract.
-    guard(|| unsafe {
+    guard_code(|| unsafe {
         writable(needed_out, "needed_out")?;
         let base32 = take_secret(secret, Secret::new)?.to_base32();
         fill(base32.as_bytes(), buffer, capacity, needed_out)
