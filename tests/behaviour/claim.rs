@@ -57,6 +57,7 @@ fn case_513_a_send_is_claimed_once_with_the_code_that_was_issued() {
     assert_eq!(delivery(&host, &binding), DeliveryStatus::Claimed);
     let heard = [EventKind::Issued, EventKind::Claimed { send: 1 }];
     assert_eq!(host.heard(), heard);
+    assert!(claim(&host, &binding, &issued).claimed().is_none());
 
     // It is no send: the cooldown is that of the issue, and the code is accepted as ever.
     let early = host.at(59).refusal(&binding);

@@ -31,6 +31,7 @@ pub(crate) fn checks(job: &mut Job<'_>) {
         let quick = cmd!(sh, "cargo mutants --package {CORE} --jobs {jobs} --timeout 200");
         job.run(set_up(quick, &home).env("CARGO_PROFILE_TEST_OPT_LEVEL", "0"))?;
         let first = Pass::read(sh, &lists)?;
+        first.is_whole(&sh.read_file(lists.join("mutants.json"))?)?;
         let mut missed = Vec::new();
         if first.left() > 0 {
             let files = modules.iter().flat_map(|file| ["--file", file.as_str()]);
@@ -88,6 +89,15 @@ impl Pass {
         })
     }
 
+    /// Compares with the mutants that were to be tried: a run that is interrupted says of the others nothing, and
+    /// ends well.
+    fn is_whole(&self, mutants: &str) -> Result<()> {
+        let all: Vec<serde_json::Value> = serde_json::from_str(mutants)?;
+        let tried = self.caught + self.unviable + self.left();
+        ensure!(tried == all.len(), "{tried} of {} mutants tried", all.len());
+        Ok(())
+    }
+
     /// How many the next pass has to try.
     const fn left(&self) -> usize {
         self.missed.len() + self.timed_out
@@ -127,6 +137,20 @@ mod tests {
     #[test]
     fn without_its_lists_a_run_is_an_error() {
         assert!(Pass::read(&Shell::new().unwrap(), "no/such/list".as_ref()).is_err());
+    }
+
+    #[test]
+    fn a_run_that_was_interrupted_is_an_error() {
+        let pass = |caught| Pass {
+            caught,
+            unviable: 1,
+            missed: vec!["a".to_owned()],
+            ..Pass::default()
+        };
+        assert!(pass(1).is_whole("[{}, {}, {}]").is_ok());
+        let cut = pass(1).is_whole("[{}, {}, {}, {}]").unwrap_err();
+        assert_eq!(cut.to_string(), "3 of 4 mutants tried");
+        assert!(pass(1).is_whole("").is_err());
     }
 
     #[test]
