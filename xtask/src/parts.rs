@@ -34,7 +34,11 @@ pub(crate) const TEST: &[Part] = &[
         "deps",
         "the core's dependencies: named in the design, no networking, licences, compiler, sources",
         &[],
-        &[Checks(dependencies::checks)],
+        &[
+            Checks(dependencies::checks),
+            // The fuzzers' workspace has a lock of its own, which no other command holds against its manifests.
+            Run("cargo fetch --locked --manifest-path fuzz/Cargo.toml"),
+        ],
     ),
     part(
         "clippy",
