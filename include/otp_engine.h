@@ -1877,6 +1877,27 @@ typedef struct {
    * Which of the devices made the code, in the order of the call; 0 for a call with one.
    */
   uint32_t device;
+  /**
+   * One of `otp_evidence_fault`.
+   */
+  int32_t evidence_fault;
+  /**
+   * One of `otp_evidence_kind`.
+   */
+  int32_t evidence_kind;
+  /**
+   * The signature record as `<JWS>~<disclosure>~…`, or NULL; free it by `otp_bytes_free` before the
+   * structure is used again.
+   */
+  otp_bytes *record;
+  /**
+   * The record's place among those of its target, from 1; 0 if there is none.
+   */
+  uint64_t record_sequence;
+  /**
+   * 22 characters and a NUL; empty if there is no record.
+   */
+  uint8_t record_id[23];
 } otp_oath_verdict;
 
 /**
@@ -2898,11 +2919,15 @@ otp_status otp_engine_begin_store(const otp_engine *engine,
  * good once, for all bindings of the tenant; wrong guesses count for the device and for its user, and
  * against no code that was sent.
  *
+ * `evidence` is for the signature record, as with `otp_engine_verify_submission`, or NULL. Where the
+ * engine signs, an accepted code leaves a record; free it by `otp_bytes_free`.
+ *
  * Errors: `OTP_STATUS_STORE_UNSUPPORTED` for a store that does not keep cells for ever.
  *
  * # Safety
  *
- * Every pointer is NULL or valid during the call; `code` has `code_len` bytes; the `struct_size` of
+ * Every pointer is NULL or valid during the call; `code` has `code_len` bytes; `evidence` is NULL or
+ * valid with its `struct_size` set, its views with as many bytes as they say; the `struct_size` of
  * `verdict_out` is set.
  */
 OTP_API
@@ -2914,6 +2939,7 @@ otp_status otp_engine_verify_hotp(const otp_engine *engine,
                                   const uint8_t *code,
                                   size_t code_len,
                                   uint32_t look_ahead,
+                                  const otp_evidence *evidence,
                                   otp_oath_verdict *verdict_out);
 
 /**
@@ -2932,6 +2958,7 @@ otp_status otp_engine_resynchronise_hotp(const otp_engine *engine,
                                          otp_view first,
                                          otp_view second,
                                          uint32_t look_ahead,
+                                         const otp_evidence *evidence,
                                          otp_oath_verdict *verdict_out);
 
 /**
@@ -2952,6 +2979,7 @@ otp_status otp_engine_verify_totp(const otp_engine *engine,
                                   const uint8_t *code,
                                   size_t code_len,
                                   uint32_t window,
+                                  const otp_evidence *evidence,
                                   otp_oath_verdict *verdict_out);
 
 /**
@@ -2970,6 +2998,7 @@ otp_status otp_engine_resynchronise_totp(const otp_engine *engine,
                                          otp_view first,
                                          otp_view second,
                                          uint32_t window,
+                                         const otp_evidence *evidence,
                                          otp_oath_verdict *verdict_out);
 
 /**
@@ -3010,6 +3039,7 @@ otp_status otp_engine_verify_ocra(const otp_engine *engine,
                                   const otp_ocra_inputs *inputs,
                                   const uint8_t *code,
                                   size_t code_len,
+                                  const otp_evidence *evidence,
                                   otp_oath_verdict *verdict_out);
 
 /**
@@ -3031,6 +3061,7 @@ otp_status otp_engine_verify_devices(const otp_engine *engine,
                                      size_t count,
                                      const uint8_t *code,
                                      size_t code_len,
+                                     const otp_evidence *evidence,
                                      otp_oath_verdict *verdict_out);
 
 /**

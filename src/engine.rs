@@ -653,7 +653,11 @@ impl Engine {
     }
 
     /// Answers a submission whose evidence is not fit: no store is asked.
-    fn reject_evidence(&self, binding: &Binding, fault: EvidenceFault) -> Result<Verdict, Error> {
+    fn reject_evidence<A>(
+        &self,
+        binding: &Binding,
+        fault: EvidenceFault,
+    ) -> Result<Verdict<A>, Error> {
         let rejection = Rejection::Evidence(fault);
         let event = EventKind::Rejected {
             rejection,

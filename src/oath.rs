@@ -32,10 +32,12 @@ pub use otp_oath::{
     Suite, Totp, Uri,
 };
 
-use crate::Timestamp;
+use alloc::boxed::Box;
+
+use crate::{SignatureRecord, Timestamp};
 
 /// What an accepted OATH code leaves.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Acceptance {
     /// The counter or time step of the code; `None` where an OCRA suite has neither.
@@ -48,4 +50,6 @@ pub struct Acceptance {
     pub device: usize,
     /// When the code was accepted.
     pub verified_at: Timestamp,
+    /// The signature record, if the engine signs: committed with the counter or step.
+    pub record: Option<Box<SignatureRecord>>,
 }

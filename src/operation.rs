@@ -24,6 +24,7 @@ pub(crate) mod oath;
 pub(crate) mod reset;
 pub(crate) mod reset_device;
 pub(crate) mod signatures;
+pub(crate) mod signing;
 pub(crate) mod status;
 pub(crate) mod unlock;
 pub(crate) mod verify;
@@ -127,6 +128,15 @@ impl Context<'_> {
         // The record's own numbers end at 2^53 - 1 and begin at 1970.
         if !(0..1 << 53).contains(&now.unix()) {
             return Err(Error::Clock);
+        }
+        Ok(())
+    }
+
+    /// Fails where the signing key retired since it was asked: no answer then, right or wrong.
+    #[inline]
+    pub(crate) fn still_signs(&self, now: Timestamp) -> Result<(), Error> {
+        if let Some(signer) = self.signer {
+            signer.signs_at(now).map_err(Error::SigningKey)?;
         }
         Ok(())
     }

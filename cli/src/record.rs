@@ -349,18 +349,28 @@ fn facts(said: &VerifiedRecord) -> String {
         facts.text(label, said.detail(detail));
     }
     let otp = said.otp();
+    let sent = match (otp.sent_at, otp.sends) {
+        (Some(at), Some(sends)) => format!(" sent {at} UTC ({sends} in all),"),
+        _ => String::new(),
+    };
     facts.add(
         "code",
         format_args!(
-            "{} symbols by {}, sent {} UTC ({} in all), answered {} UTC (answer {})",
+            "{} symbols by {},{sent} answered {} UTC (answer {})",
             otp.digits,
             otp.channel.name(),
-            otp.sent_at,
-            otp.sends,
             otp.answered_at,
             otp.attempts,
         ),
     );
+    if let Some(device) = &otp.device {
+        facts.add("device", format_args!("{}", hex(&device.credential)));
+        facts.text("suite", device.suite.as_deref());
+        facts.text("question", device.question.as_deref());
+        if let Some(counter) = device.counter {
+            facts.add("counter", format_args!("{counter}"));
+        }
+    }
     facts.text("consent", said.consent());
     if let Some(image) = said.image() {
         let digest = hex(&image.digest);

@@ -4,18 +4,20 @@ use alloc::string::String;
 
 use super::Engine;
 use crate::binding::BindingRef;
+use crate::evidence::EvidenceFault;
 use crate::oath::{Acceptance, CodePair, Device, Ocra};
 use crate::operation::oath::{VerifyOath, question};
 use crate::operation::reset_device::ResetDevice;
 use crate::operation::{DeviceReset, ResetOutcome};
 use crate::store::Class;
-use crate::{Error, Store, Verdict, findings, findings::Finding, policy::Odds};
+use crate::{Error, Evidence, Store, Verdict, findings, findings::Finding, policy::Odds};
 
 /// Codes that the user's own device makes.
 ///
 /// What was used is kept for each credential (a secret with its kind, in one tenant), not for each
 /// binding: a code that was accepted for one record is used up for all. Replays and malformed text
-/// cost nothing. No signature record is made.
+/// cost nothing. Where the engine signs, an accepted code leaves a signature record in the commit that moves its
+/// counter or step, a resynchronisation too; the store must then be [`Permanent`](Class::Permanent).
 ///
 /// Wrong guesses are counted twice. For the credential, without meters too, and whoever is named
 /// with it: `device_failures_per_day` lock it until enough of them are a day old, and a hard stop
@@ -66,9 +68,12 @@ impl Engine {
     /// * OCRA, for the [question](Self::ocra_question) of this binding: the counter where the suite has
     ///   one, else the time step, else this binding for ever. Counter and time are the engine's.
     ///
+    /// `evidence` is what the signature record is to hold, and what the policy requires: as
+    /// [`Submission::evidence`](crate::Submission::evidence). Without a signing key it is only checked.
+    ///
     /// ```
     /// use otp_engine::oath::{Device, HashFunction, Hotp, Inputs, Ocra, OcraOptions, Secret, Suite, Totp};
-    /// # use otp_engine::{Binding, Engine, KeyRing, MemoryStore, Mobile, Rejection, Target, Verdict};
+    /// # use otp_engine::{Binding, Engine, Evidence, KeyRing, MemoryStore, Mobile, Rejection, Target, Verdict};
     /// # let keys = KeyRing::builder().code("a", &[1; 32]).index(&[2; 32]).build()?;
     /// # let (engine, store) = (Engine::new(keys), MemoryStore::keeping_records_until_exit());
     /// # let binding = Binding::builder().tenant("acme").purpose("sign").user("7")
@@ -77,9 +82,9 @@ impl Engine {
     /// let phone = Totp::new(&Secret::new(b"abcdefghijklmnopqrst")?, HashFunction::Sha1, 6, 30)?;
     /// let token = Hotp::new(&Secret::new(b"12345678901234567890")?, HashFunction::Sha1, 6)?;
     /// let devices = [Device::totp(&phone, 1), Device::hotp(&token, 5)];
-    /// let verdict = engine.verify_devices(&store, &binding, &devices, "359152")?; // counter 2
+    /// let verdict = engine.verify_devices(&store, &binding, &devices, "359152", Evidence::new())?; // counter 2
     /// assert!(matches!(verdict, Verdict::Accepted(accepted) if accepted.device == 1));
-    /// let again = engine.verify_devices(&store, &binding, &devices, "359152")?;
+    /// let again = engine.verify_devices(&store, &binding, &devices, "359152", Evidence::new())?;
     /// assert_eq!(again.rejection(), Some(Rejection::AlreadyUsed));
     ///
     /// let suite = Suite::parse("OCRA-1:HOTP-SHA256-8:C-QH16")?;
@@ -87,7 +92,8 @@ impl Engine {
     /// let question = engine.ocra_question(&binding, &signer)?; // shown to the user
     /// let answer = signer.generate(&Inputs::new(&question).counter(0))?; // by the user's device
     /// let devices = [Device::ocra(&signer, OcraOptions::new())];
-    /// assert!(engine.verify_devices(&store, &binding, &devices, answer.as_str())?.is_accepted());
+    /// let verdict = engine.verify_devices(&store, &binding, &devices, answer.as_str(), Evidence::new())?;
+    /// assert!(verdict.is_accepted());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
@@ -104,10 +110,11 @@ impl Engine {
         binding: impl Into<BindingRef<'b>>,
         devices: &[Device<'_>],
         entered: &(impl AsRef<[u8]> + ?Sized),
+        evidence: Evidence<'_>,
     ) -> Result<Verdict<Acceptance>, Error> {
-        self.run(store, |context| {
-            VerifyOath::one(context, binding.into(), devices, entered.as_ref())
-        })
+        let context = &self.context(store.class());
+        let operation = VerifyOath::one(context, binding.into(), devices, entered.as_ref())?;
+        self.judge(store, operation, evidence)
     }
 
     /// Judges two codes in a row of a device that is further off than a window: of HOTP, whose counter is
@@ -116,7 +123,7 @@ impl Engine {
     ///
     /// ```
     /// use otp_engine::oath::{CodePair, Device, HashFunction, Hotp, Secret};
-    /// # use otp_engine::{Binding, Engine, KeyRing, MemoryStore, Mobile, Target};
+    /// # use otp_engine::{Binding, Engine, Evidence, KeyRing, MemoryStore, Mobile, Target};
     /// # let keys = KeyRing::builder().code("a", &[1; 32]).index(&[2; 32]).build()?;
     /// # let (engine, store) = (Engine::new(keys), MemoryStore::keeping_records_until_exit());
     /// # let binding = Binding::builder().tenant("acme").purpose("sign").user("7")
@@ -124,7 +131,8 @@ impl Engine {
     /// #     .recipient(Mobile::parse("60123456789")?).build()?;
     /// let token = Hotp::new(&Secret::new(b"12345678901234567890")?, HashFunction::Sha1, 6)?;
     /// let pair = CodePair { codes: ["399871", "520489"], reach: 100 }; // counters 8 and 9
-    /// let verdict = engine.resynchronise(&store, &binding, Device::hotp(&token, 5), pair)?;
+    /// let device = Device::hotp(&token, 5);
+    /// let verdict = engine.resynchronise(&store, &binding, device, pair, Evidence::new())?;
     /// assert!(verdict.is_accepted());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -138,10 +146,34 @@ impl Engine {
         binding: impl Into<BindingRef<'b>>,
         device: Device<'_>,
         pair: CodePair<'_>,
+        evidence: Evidence<'_>,
     ) -> Result<Verdict<Acceptance>, Error> {
-        self.run(store, |context| {
-            VerifyOath::pair(context, binding.into(), device, pair)
-        })
+        let context = &self.context(store.class());
+        let operation = VerifyOath::pair(context, binding.into(), device, pair)?;
+        self.judge(store, operation, evidence)
+    }
+
+    fn judge<'a>(
+        &'a self,
+        store: &dyn Store,
+        mut operation: VerifyOath<'a>,
+        evidence: Evidence<'a>,
+    ) -> Result<Verdict<Acceptance>, Error> {
+        match self.signing(store.class(), &mut operation, evidence)? {
+            Ok(()) => self.repeat(store, &operation),
+            Err(fault) => self.reject_evidence(operation.binding(), fault),
+        }
+    }
+
+    /// Adds what a record needs; the inner `Err` is evidence that is not fit.
+    pub(super) fn signing<'a>(
+        &'a self,
+        class: Class,
+        operation: &mut VerifyOath<'a>,
+        evidence: Evidence<'a>,
+    ) -> Result<Result<(), EvidenceFault>, Error> {
+        let draw = |bytes: &mut [u8]| self.draw(bytes);
+        operation.sign(&self.context(class), evidence, draw, || self.now())
     }
 
     /// Sets a device right, for an administrator: its lock and its guesses are forgotten, and what was

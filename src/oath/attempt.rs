@@ -145,6 +145,16 @@ impl<'a> Attempt<'a> {
         Ok(self)
     }
 
+    /// Returns the device.
+    pub(crate) const fn device(&self) -> &Device<'a> {
+        &self.device
+    }
+
+    /// Returns what the device was asked; nothing but for OCRA.
+    pub(crate) fn question(&self) -> &str {
+        &self.question
+    }
+
     /// Names the credential.
     pub(crate) const fn name(&self) -> &CredentialName {
         self.device.name()

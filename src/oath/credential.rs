@@ -263,6 +263,11 @@ impl Failures {
         self.latest.record(now);
     }
 
+    /// Returns how many there were since the last success or reset.
+    pub(crate) const fn in_a_row(&self) -> u16 {
+        self.in_a_row
+    }
+
     /// Returns until when no code is compared: `None` is not locked, `Some(None)` is stopped until a
     /// reset.
     pub(crate) fn lock(

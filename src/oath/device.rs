@@ -7,6 +7,7 @@ use otp_oath::engine::step;
 use super::{Hotp, Ocra, OcraOptions, Totp};
 use crate::Timestamp;
 use crate::keys::CredentialName;
+use crate::record::facts::DeviceKind;
 
 /// One device of a user, and how far its codes are looked for.
 ///
@@ -87,6 +88,23 @@ impl<'a> Device<'a> {
             Kind::Hotp(hotp, _) => hotp.digits(),
             Kind::Totp(totp, _) => totp.digits(),
             Kind::Ocra(ocra, _) => ocra.suite().digits(),
+        }
+    }
+
+    /// Returns how a record tells of the device, which was asked `question` if it is one of OCRA.
+    pub(crate) fn facts(&self, question: &'a str) -> DeviceKind<'a> {
+        match self.kind {
+            Kind::Hotp(hotp, _) => DeviceKind::Hotp {
+                algorithm: hotp.algorithm().name(),
+            },
+            Kind::Totp(totp, _) => DeviceKind::Totp {
+                algorithm: totp.algorithm().name(),
+                period: totp.period(),
+            },
+            Kind::Ocra(ocra, _) => DeviceKind::Ocra {
+                suite: ocra.suite().as_str(),
+                question,
+            },
         }
     }
 

@@ -1,32 +1,54 @@
 //! Verify a code that a device of the user's made: good once, wrong guesses counted for the device
 //! and for the user.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 
 use arrayvec::ArrayVec;
 
+use super::signing::{Answer, Signing};
 use super::{Context, Decided, Decision, Loaded, Operation, Subject};
 use crate::binding::BindingRef;
 use crate::event::{EventKind, EventKinds};
+use crate::evidence::CheckedEvidence;
 use crate::meter::Meter;
 use crate::oath::attempt::{Attempt, EnteredCode, Found, Fresh, KEEP, Moment};
 use crate::oath::credential::Credential;
 use crate::oath::{
     Acceptance, CodePair, Device, Error as OathError, MAX_DEVICES, Ocra, QuestionKind,
 };
+use crate::record::facts::{Device as DeviceFacts, Maker, Salts};
 use crate::reveal;
 use crate::seal::{LoadedCell, Writes};
 use crate::store::{Class, Key, Kind, MAX_CELLS};
-use crate::{Binding, Error, Rejection, Timestamp, Verdict};
+use crate::{
+    Binding, ChallengeId, Error, Evidence, Rejection, SignatureRecord, Timestamp, Verdict,
+    evidence::EvidenceFault,
+};
 
 /// Judges one entered text at the devices of a user.
 pub(crate) struct VerifyOath<'a> {
     binding: &'a Binding,
     attempts: ArrayVec<Attempt<'a>, MAX_DEVICES>,
+    /// What a record needs, where the engine signs.
+    signed: Option<Signed<'a>>,
     /// The credentials, in the order of the attempts; the marks of those that have one; the user's
-    /// meter where there are rate limits. No recipient: nothing is sent.
-    keys: ArrayVec<Key, MAX_CELLS>,
+    /// meter where there are rate limits; the chain head where the engine signs, and behind it, where
+    /// there is room, the first record of the target. No recipient: nothing is sent.
+    asked: ArrayVec<Key, MAX_CELLS>,
+    cells: usize,
+    user: usize,
     began: Timestamp,
+}
+
+/// What the record of an acceptance needs.
+struct Signed<'a> {
+    evidence: CheckedEvidence<'a>,
+    salts: Salts,
+    /// Names the answer: fresh, as there is no challenge.
+    id: ChallengeId,
+    /// Where the chain head stands among the cells.
+    chain_head: usize,
 }
 
 impl<'a> VerifyOath<'a> {
@@ -96,8 +118,8 @@ impl<'a> VerifyOath<'a> {
             return Err(Error::LockWithoutEnd);
         }
         let names = context.keys.tenant(binding.tenant());
-        let mut keys = ArrayVec::new();
-        keys.extend(
+        let mut asked = ArrayVec::new();
+        asked.extend(
             attempts
                 .iter()
                 .map(|one| names.credential(one.name(), None)),
@@ -105,17 +127,68 @@ impl<'a> VerifyOath<'a> {
         if attempts.iter().any(Attempt::has_mark) {
             let tag = context.keys.binding_digest(binding).tag();
             let marked = attempts.iter().filter(|one| one.has_mark());
-            keys.extend(marked.map(|one| names.credential(one.name(), Some(&tag))));
+            asked.extend(marked.map(|one| names.credential(one.name(), Some(&tag))));
         }
+        let user = asked.len();
         if context.rate_limits.is_limited() {
-            keys.push(names.user_meter(binding.user()));
+            asked.push(names.user_meter(binding.user()));
         }
+        let cells = asked.len();
         Ok(Self {
             binding,
             attempts,
-            keys,
+            signed: None,
+            asked,
+            cells,
+            user,
             began: context.began.ok_or(Error::Clock)?,
         })
+    }
+
+    /// Checks what is given for the record, and adds the chain head where the engine signs; `draw` fills what
+    /// is random in a record.
+    ///
+    /// The inner `Err` is the evidence's: no store is asked then.
+    ///
+    /// # Errors
+    ///
+    /// As [`Context::can_keep_records`].
+    pub(crate) fn sign(
+        &mut self,
+        context: &Context<'_>,
+        evidence: Evidence<'a>,
+        mut draw: impl FnMut(&mut [u8]) -> Result<(), Error>,
+        now: impl FnOnce() -> Result<Timestamp, Error>,
+    ) -> Result<Result<(), EvidenceFault>, Error> {
+        let evidence = match evidence.check(context.policy, self.binding) {
+            Ok(evidence) => evidence,
+            Err(fault) => return Ok(Err(fault)),
+        };
+        if context.signer.is_some() {
+            context.can_keep_records(now)?;
+            let (mut salts, mut id) = (Salts::default(), [0; 16]);
+            draw(salts.as_flattened_mut())?;
+            draw(&mut id)?;
+            let names = context.keys.tenant(self.binding.tenant());
+            let chain_head = names.chain_head(&self.binding.target());
+            self.asked.push(chain_head);
+            self.signed = Some(Signed {
+                evidence,
+                salts,
+                // It stands in the record: public, though it was drawn beside the salts.
+                id: ChallengeId::from_bytes(reveal::publish(id)),
+                chain_head: self.cells,
+            });
+            self.cells += 1;
+            // No room beside three devices with marks: it is asked for by itself then.
+            let first = context.keys.record_key(&chain_head, 1);
+            let _ = self.asked.try_push(first);
+        }
+        Ok(Ok(()))
+    }
+
+    pub(crate) const fn binding(&self) -> &'a Binding {
+        self.binding
     }
 
     /// Returns where the mark of the attempt `at` stands, if it has one.
@@ -126,9 +199,35 @@ impl<'a> VerifyOath<'a> {
         has_mark.then_some(self.attempts.len() + earlier)
     }
 
-    /// Returns where the user's meter stands, if there are rate limits: last.
-    fn user(&self) -> usize {
-        self.keys.len() - 1
+    /// Signs what was answered, and puts chain head and record; `failures` is what the device counted before.
+    fn append_record(
+        &self,
+        loaded: &Loaded<'_>,
+        writes: &mut Writes<'_>,
+        at: usize,
+        matched: Option<u64>,
+        failures: u16,
+    ) -> Result<Option<Box<SignatureRecord>>, Error> {
+        let (Some(signed), Some(attempt)) = (&self.signed, self.attempts.get(at)) else {
+            return Ok(None);
+        };
+        let device = attempt.device();
+        let answer = Answer {
+            id: signed.id,
+            attempts: u32::from(failures) + 1,
+            digits: device.digits().into(),
+            guessable: false,
+            maker: Maker::Device(DeviceFacts {
+                kind: device.facts(attempt.question()),
+                credential: credential_id(&loaded.cell(at)?.key()),
+                counter: matched,
+            }),
+        };
+        let signing = Signing {
+            evidence: &signed.evidence,
+            salts: &signed.salts,
+        };
+        signing.append(loaded, writes, signed.chain_head, self.binding, &answer)
     }
 
     /// Judges the text for each device, as if there were no locks: whether there is one takes no
@@ -190,13 +289,22 @@ impl Operation for VerifyOath<'_> {
     type Answer = Verdict<Acceptance>;
 
     fn keys(&self) -> &[Key] {
-        &self.keys
+        &self.asked[..self.cells]
+    }
+
+    fn asked(&self) -> &[Key] {
+        &self.asked
+    }
+
+    fn chain_head(&self) -> Option<usize> {
+        self.signed.as_ref().map(|signed| signed.chain_head)
     }
 
     fn decide(&self, loaded: &Loaded<'_>, writes: &mut Writes<'_>) -> Decided<Verdict<Acceptance>> {
         let (context, now) = (loaded.context, loaded.now);
+        context.still_signs(now)?;
         let mut user = Meter::default();
-        loaded.read_meter(self.user(), &mut user)?;
+        loaded.read_meter(self.user, &mut user)?;
         let mut judged = self.judge_all(loaded, &user)?;
         let mixed_scripts = judged.iter().any(|one| one.mixed_scripts);
 
@@ -209,12 +317,14 @@ impl Operation for VerifyOath<'_> {
                     writes.put(cell, Kind::Credential, None, Credential::write_mark);
                 }
                 // Written though it is as it was: the acceptance rests on the user not being locked.
-                loaded.put_meter(writes, self.user(), &user)?;
+                loaded.put_meter(writes, self.user, &user)?;
+                let failures = judged[device].credential.failures.in_a_row();
                 Verdict::Accepted(Acceptance {
                     matched: fresh.matched,
                     drift: fresh.drift,
                     device,
                     verified_at: now,
+                    record: self.append_record(loaded, writes, device, fresh.matched, failures)?,
                 })
             }
             Choice::PerhapsUsed(device, next) => {
@@ -228,7 +338,7 @@ impl Operation for VerifyOath<'_> {
                         put_credential(context, writes, loaded.cell(index)?, &one.credential, now);
                     }
                 }
-                loaded.put_meter(writes, self.user(), &user)?;
+                loaded.put_meter(writes, self.user, &user)?;
                 Verdict::Rejected(Rejection::Wrong { attempts_left })
             }
             Choice::Rejected(rejection) => Verdict::Rejected(rejection),
@@ -250,6 +360,14 @@ impl Operation for VerifyOath<'_> {
     fn subject(&self) -> Subject<'_> {
         Subject::Binding(self.binding)
     }
+}
+
+/// Names a credential in a record: a part of the name of its cell, which says nothing without the index
+/// secret. The credential's own name would tell two tenants that they have one device.
+fn credential_id(cell: &Key) -> [u8; 20] {
+    let mut id = [0; 20];
+    id.copy_from_slice(&cell.as_bytes()[8..28]);
+    reveal::publish(id)
 }
 
 /// Puts a credential. A store that keeps for ever does: a clock that jumps for one guess must not make

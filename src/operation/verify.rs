@@ -1,28 +1,27 @@
 //! Verify: one entered text, judged once.
 
 use alloc::boxed::Box;
-use alloc::string::ToString;
 
 use zeroize::Zeroizing;
 
 use super::{
     BindingCells, Context, Decided, Decision, Loaded, Operation, RECIPIENT, SLOT, Subject, USER,
     put_slot,
+    signing::{Answer, Signing},
 };
 use crate::binding::BindingRef;
-use crate::chain_head::{ChainHead, Stored as _};
 use crate::challenge::{Challenge, ChallengeState, DeliveryStatus};
 use crate::code::{Guess, MAX_LEN, compare, derive_into};
 use crate::entered::EnteredCode;
 use crate::event::{EventKind, EventKinds};
 use crate::evidence::CheckedEvidence;
 use crate::meter::Meter;
-use crate::record::facts::{Address, Content, Facts, Guessing, Image, Otp, Salts, sign};
-use crate::seal::{LoadedCell, Writes};
-use crate::store::{Key, Kind};
+use crate::record::facts::{Address, Maker, Salts};
+use crate::seal::Writes;
+use crate::store::Key;
 use crate::{
-    Acceptance, ChallengeId, Error, Evidence, Recipient, Rejection, SignatureRecord, Target,
-    Timestamp, Verdict, evidence::EvidenceFault,
+    Acceptance, ChallengeId, Error, Evidence, Recipient, Rejection, SignatureRecord, Timestamp,
+    Verdict, evidence::EvidenceFault,
 };
 
 /// What a person entered, for what, and if the client knows it, for which challenge.
@@ -165,10 +164,7 @@ impl Operation for Verify<'_> {
 
     fn decide(&self, loaded: &Loaded<'_>, writes: &mut Writes<'_>) -> Decided<Verdict> {
         let (context, now) = (loaded.context, loaded.now);
-        if let Some(signer) = context.signer {
-            // The key may have retired since the shell asked: no answer then, right or wrong.
-            signer.signs_at(now).map_err(Error::SigningKey)?;
-        }
+        context.still_signs(now)?;
         let slot = loaded.cell(SLOT)?;
         let mut challenge = Challenge::in_slot(slot.body(), now)?;
         let over = challenge
@@ -325,87 +321,29 @@ impl Verify<'_> {
         writes: &mut Writes<'_>,
         challenge: &Challenge,
     ) -> Result<Option<Box<SignatureRecord>>, Error> {
-        let (context, now) = (loaded.context, loaded.now);
-        let (Some(signer), Some(at)) = (context.signer, self.target.chain_head()) else {
+        let Some(at) = self.target.chain_head() else {
             return Ok(None);
         };
-        let cell = loaded.cell(at)?;
-        let chain_head = ChainHead::read(cell.body())?;
-        let id = challenge.id.to_string();
-        let facts = self.facts(context, challenge, &id, &chain_head, now);
-        // All texts are bounded so that they fit: only a chain head that counts past 2^53 does not.
-        let record = sign(&facts, &self.salts, signer).map_err(|_| Error::Tampered)?;
-        let next = chain_head.append(record.digest());
-        writes.put(cell, Kind::ChainHead, None, |body| next.write(body));
-        let key = context.keys.record_key(&cell.key(), next.count());
-        writes.put(LoadedCell::absent(key), Kind::Record, None, |body| {
-            body.extend(record.to_bytes());
-        });
-        Ok(Some(Box::new(record)))
-    }
-
-    fn facts<'f>(
-        &'f self,
-        context: &Context<'_>,
-        challenge: &Challenge,
-        id: &'f str,
-        chain_head: &ChainHead,
-        now: Timestamp,
-    ) -> Facts<'f> {
-        let Self {
-            target: BindingCells { binding, .. },
-            evidence,
-            ..
-        } = self;
-        let Target {
-            model,
-            field,
-            id: record,
-        } = binding.target();
-        Facts {
-            tenant: binding.tenant(),
-            id: context.keys.record_id(challenge.id),
-            verified_at: now,
-            purpose: binding.purpose(),
-            n: chain_head.count().saturating_add(1),
-            prev: chain_head.digest(),
-            model,
-            field,
-            record,
-            revision: evidence.revision,
-            content: binding.content().map(|content| Content {
-                digest: *content.as_bytes(),
-                guessing: if content.is_guessable() || challenge.guessable {
-                    Guessing::Feasible
-                } else {
-                    Guessing::Hopeless
+        let binding = self.target.binding;
+        let answer = Answer {
+            id: challenge.id,
+            attempts: u32::from(challenge.attempts) + 1,
+            digits: challenge.limits.kind.len(),
+            guessable: challenge.guessable,
+            maker: Maker::Engine {
+                address: match binding.recipient() {
+                    Recipient::Mobile(mobile) => Address::Number(mobile.as_str()),
+                    Recipient::Email(email) => Address::Email(email.as_str()),
                 },
-                size: evidence.document_size,
-                media_type: None,
-            }),
-            user: binding.user(),
-            user_name: evidence.user_name,
-            signer_name: evidence.signer_name,
-            address: match binding.recipient() {
-                Recipient::Mobile(mobile) => Address::Number(mobile.as_str()),
-                Recipient::Email(email) => Address::Email(email.as_str()),
-            },
-            ip: evidence.ip,
-            agent: evidence.agent,
-            otp: Otp {
-                id,
                 sent_at: challenge.sent_at,
-                attempts: u32::from(challenge.attempts) + 1,
                 sends: challenge.sends.into(),
-                digits: u32::try_from(challenge.limits.kind.len()).unwrap_or(0), // at most 26
             },
-            image: evidence.image.map(|image| Image {
-                digest: image.digest,
-                size: image.size,
-                media_type: image.media_type,
-            }),
-            consent: evidence.consent,
-        }
+        };
+        let signing = Signing {
+            evidence: &self.evidence,
+            salts: &self.salts,
+        };
+        signing.append(loaded, writes, at, binding, &answer)
     }
 
     /// Returns why this guess may not be compared with the slot's challenge, if so.

@@ -4,7 +4,9 @@ use otp_engine::binding::BindingRef;
 use otp_engine::oath::{Device, HashFunction, Hotp, Secret};
 use otp_engine::operation::{Delivery, DeliveryReport};
 use otp_engine::store::Class;
-use otp_engine::{ChallengeId, Error, KeyRing, RateLimits, SigningKey, Submission, Target};
+use otp_engine::{
+    ChallengeId, Error, Evidence, KeyRing, RateLimits, SigningKey, Submission, Target,
+};
 
 use crate::support::fixture::{Harness, binding, keys};
 use crate::support::vault::{Rows, Vault};
@@ -60,7 +62,13 @@ fn play<'b>(
     )
     .unwrap();
     let devices = [Device::hotp(&token, 5)];
-    tell!(engine.verify_devices(&store, binding, &devices, token.at(0).as_str()));
+    tell!(engine.verify_devices(
+        &store,
+        binding,
+        &devices,
+        token.at(0).as_str(),
+        Evidence::new()
+    ));
     (told, store.rows())
 }
 
@@ -114,7 +122,7 @@ fn case_450_a_binding_that_another_key_ring_bound_is_refused_and_nothing_is_writ
         engine.report_delivery(store, foreign, report).map(drop),
         engine.claim_send(store, foreign, report.id, 1).map(drop),
         engine
-            .verify_devices(store, foreign, &devices, code.as_str())
+            .verify_devices(store, foreign, &devices, code.as_str(), Evidence::new())
             .map(drop),
     ];
     for answer in refused {

@@ -5,8 +5,8 @@ use core::time::Duration;
 
 use crate::support::fixture::{self, Harness, at, binding, mobile, parts, record};
 use otp_engine::{
-    Binding, Engine, Error, Issued, KeyRing, MemoryStore, RateLimits, Recipient, Rejection,
-    Submission, Timestamp,
+    Binding, Engine, Error, Evidence, Issued, KeyRing, MemoryStore, RateLimits, Recipient,
+    Rejection, Submission, Timestamp,
     challenge::ChallengeState,
     event::EventKind,
     operation::{
@@ -669,6 +669,7 @@ fn case_149_a_lock_without_end_is_refused_where_a_store_forgets_and_never_at_a_g
         &binding(),
         &[otp_engine::oath::Device::totp(&totp.unwrap(), 1)],
         "123456",
+        Evidence::new(),
     );
     assert!(matches!(verdict, Err(Error::LockWithoutEnd)));
     // With an end it is kept until then; every guess of it commits.

@@ -4,7 +4,7 @@ mod devices;
 mod engine;
 
 use otp_engine::oath::{Acceptance, Device, HashFunction, Hotp, Ocra, Secret, Suite, Totp};
-use otp_engine::{Binding, MemoryStore, Store, Verdict};
+use otp_engine::{Binding, Evidence, MemoryStore, Store, Verdict};
 
 use crate::support::fixture::{Harness, binding_of};
 
@@ -35,13 +35,25 @@ fn here() -> Binding {
 impl Harness {
     fn totp(&self, store: &dyn Store, entered: &str) -> Verdict<Acceptance> {
         self.engine
-            .verify_devices(store, &here(), &[Device::totp(&totp(), 1)], entered)
+            .verify_devices(
+                store,
+                &here(),
+                &[Device::totp(&totp(), 1)],
+                entered,
+                Evidence::new(),
+            )
             .unwrap()
     }
 
     fn hotp(&self, store: &dyn Store, entered: &str) -> Verdict<Acceptance> {
         self.engine
-            .verify_devices(store, &here(), &[Device::hotp(&hotp(), 5)], entered)
+            .verify_devices(
+                store,
+                &here(),
+                &[Device::hotp(&hotp(), 5)],
+                entered,
+                Evidence::new(),
+            )
             .unwrap()
     }
 }

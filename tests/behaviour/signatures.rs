@@ -3,6 +3,7 @@
 
 mod cases;
 mod crash;
+mod devices;
 mod evidence;
 mod interop;
 mod shelf;

@@ -13,7 +13,7 @@ use core::hash::{BuildHasher, Hasher};
 
 use otp_engine::oath::{CodePair, Device, Hotp, Ocra, OcraOptions, Totp};
 use otp_engine::{
-    AsyncEngine, AsyncStore, Binding, ChallengeId, Engine, Policy, Submission,
+    AsyncEngine, AsyncStore, Binding, ChallengeId, Engine, Evidence, Policy, Submission,
     operation::{Delivery, DeliveryReport, EraseRequest},
 };
 
@@ -66,25 +66,40 @@ fn all_futures_are_send<S: AsyncStore>(engine: &AsyncEngine, store: &S, binding:
     is_send(engine.begin_store(store));
     is_send(async move |hotp: &Hotp, totp: &Totp, ocra: &Ocra| {
         let codes = ["123456", "123456"];
-        is_send(engine.verify_devices(store, binding, &[Device::hotp(hotp, 1)], "123456"));
+        is_send(engine.verify_devices(
+            store,
+            binding,
+            &[Device::hotp(hotp, 1)],
+            "123456",
+            Evidence::new(),
+        ));
         is_send(engine.resynchronise(
             store,
             binding,
             Device::hotp(hotp, 0),
             CodePair { codes, reach: 1 },
+            Evidence::new(),
         ));
-        is_send(engine.verify_devices(store, binding, &[Device::totp(totp, 1)], "123456"));
+        is_send(engine.verify_devices(
+            store,
+            binding,
+            &[Device::totp(totp, 1)],
+            "123456",
+            Evidence::new(),
+        ));
         is_send(engine.resynchronise(
             store,
             binding,
             Device::totp(totp, 0),
             CodePair { codes, reach: 1 },
+            Evidence::new(),
         ));
         is_send(engine.verify_devices(
             store,
             binding,
             &[Device::ocra(ocra, OcraOptions::new())],
             "123456",
+            Evidence::new(),
         ));
     });
 }

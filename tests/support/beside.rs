@@ -86,6 +86,7 @@ impl Both<'_> {
             &binding(user),
             &[Device::hotp(&hotp(user), 5)],
             &shown(user, counter),
+            Evidence::new(),
         );
         verdict.unwrap().rejection()
     }

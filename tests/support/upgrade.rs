@@ -191,7 +191,13 @@ impl Host<'_> {
         let hotp_at = |counter| {
             let entered: String = hotp.at(counter).as_str().into();
             let verdict = engine
-                .verify_devices(store, &binding, &[Device::hotp(&hotp, 9)], &entered)
+                .verify_devices(
+                    store,
+                    &binding,
+                    &[Device::hotp(&hotp, 9)],
+                    &entered,
+                    Evidence::new(),
+                )
                 .unwrap();
             verdict.is_accepted()
         };
@@ -201,7 +207,13 @@ impl Host<'_> {
             let at = Timestamp::from_unix(START + seconds);
             let entered: String = totp.at(at).unwrap().as_str().into();
             let verdict = engine
-                .verify_devices(store, &binding, &[Device::totp(&totp, 1)], &entered)
+                .verify_devices(
+                    store,
+                    &binding,
+                    &[Device::totp(&totp, 1)],
+                    &entered,
+                    Evidence::new(),
+                )
                 .unwrap();
             verdict.is_accepted()
         };
@@ -225,6 +237,7 @@ impl Host<'_> {
                     &binding,
                     &[Device::ocra(&counted, options)],
                     &entered,
+                    Evidence::new(),
                 )
                 .unwrap();
             verdict.is_accepted()
@@ -243,6 +256,7 @@ impl Host<'_> {
                 &binding,
                 &[Device::ocra(&once, OcraOptions::new())],
                 &entered,
+                Evidence::new(),
             )
             .unwrap();
         assert!(!again.is_accepted());

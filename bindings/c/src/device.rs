@@ -16,7 +16,8 @@ use crate::oath::{
 };
 use crate::status::{Fault, otp_status};
 use crate::store::{otp_store, use_store};
-use crate::view::{Sized_, bytes, fill, otp_bytes, otp_view, read_sized, writable};
+use crate::verify::{given, otp_evidence};
+use crate::view::{Sized_, bytes, fill, otp_bytes, otp_view, read_sized, show, writable};
 
 /// What an engine decided of a code that a device made.
 #[repr(C)]
@@ -46,23 +47,46 @@ pub struct otp_oath_verdict {
     pub drift: i32,
     /// Which of the devices made the code, in the order of the call; 0 for a call with one.
     pub device: u32,
+    /// One of `otp_evidence_fault`.
+    pub evidence_fault: i32,
+    /// One of `otp_evidence_kind`.
+    pub evidence_kind: i32,
+    /// The signature record as `<JWS>~<disclosure>~…`, or NULL; free it by `otp_bytes_free` before the
+    /// structure is used again.
+    pub record: *mut otp_bytes,
+    /// The record's place among those of its target, from 1; 0 if there is none.
+    pub record_sequence: u64,
+    /// 22 characters and a NUL; empty if there is no record.
+    pub record_id: [u8; 23],
 }
 
 // SAFETY: plain data behind its size, of which all zeros is a value.
-unsafe impl Sized_ for otp_oath_verdict {}
+unsafe impl Sized_ for otp_oath_verdict {
+    // Without the record that it owns, a structure would lose it.
+    const LEAST: usize = core::mem::offset_of!(Self, record_id);
+}
 
 impl otp_oath_verdict {
+    /// Writes a verdict down; the record, if any, is the caller's from here on.
     fn of(verdict: &Verdict<Acceptance>) -> Self {
         match verdict {
-            Verdict::Accepted(acceptance) => Self {
-                outcome: otp_outcome::Accepted as i32,
-                has_matched: i32::from(acceptance.matched.is_some()),
-                matched: acceptance.matched.unwrap_or_default(),
-                drift: acceptance.drift,
-                device: u32::try_from(acceptance.device).unwrap_or(0), // at most 2
-                verified_at: acceptance.verified_at.unix(),
-                ..Self::zeroed()
-            },
+            Verdict::Accepted(acceptance) => {
+                let record = acceptance.record.as_ref();
+                Self {
+                    outcome: otp_outcome::Accepted as i32,
+                    has_matched: i32::from(acceptance.matched.is_some()),
+                    matched: acceptance.matched.unwrap_or_default(),
+                    drift: acceptance.drift,
+                    device: u32::try_from(acceptance.device).unwrap_or(0), // at most 2
+                    verified_at: acceptance.verified_at.unix(),
+                    record_sequence: record.map_or(0, |record| record.sequence()),
+                    record_id: record.map_or([0; 23], |record| show(record.id())),
+                    record: record.map_or(core::ptr::null_mut(), |record| {
+                        otp_bytes::give(record.to_sd_jwt())
+                    }),
+                    ..Self::zeroed()
+                }
+            }
             Verdict::Rejected(rejection) => {
                 let numbers = rejection_numbers(*rejection);
                 Self {
@@ -72,6 +96,8 @@ impl otp_oath_verdict {
                     attempts_left: numbers.attempts_left,
                     has_retry_at: numbers.has_retry_at,
                     retry_at: numbers.retry_at,
+                    evidence_fault: numbers.evidence_fault,
+                    evidence_kind: numbers.evidence_kind,
                     ..Self::zeroed()
                 }
             }
@@ -83,11 +109,15 @@ impl otp_oath_verdict {
 /// good once, for all bindings of the tenant; wrong guesses count for the device and for its user, and
 /// against no code that was sent.
 ///
+/// `evidence` is for the signature record, as with `otp_engine_verify_submission`, or NULL. Where the
+/// engine signs, an accepted code leaves a record; free it by `otp_bytes_free`.
+///
 /// Errors: `OTP_STATUS_STORE_UNSUPPORTED` for a store that does not keep cells for ever.
 ///
 /// # Safety
 ///
-/// Every pointer is NULL or valid during the call; `code` has `code_len` bytes; the `struct_size` of
+/// Every pointer is NULL or valid during the call; `code` has `code_len` bytes; `evidence` is NULL or
+/// valid with its `struct_size` set, its views with as many bytes as they say; the `struct_size` of
 /// `verdict_out` is set.
 #[unsafe(no_mangle)]
 #[must_use]
@@ -99,6 +129,7 @@ pub unsafe extern "C" fn otp_engine_verify_hotp(
     code: *const u8,
     code_len: usize,
     look_ahead: u32,
+    evidence: *const otp_evidence,
     verdict_out: *mut otp_oath_verdict,
 ) -> otp_status {
     // SAFETY: by this function's contract.
@@ -108,7 +139,8 @@ pub unsafe extern "C" fn otp_engine_verify_hotp(
             let reach = read_window(look_ahead, "look_ahead", u8::MAX)?;
             let device = Device::hotp(use_hotp(hotp)?, reach);
             let code = bytes(code, code_len, "code")?;
-            let verdict = engine.verify_devices(store, binding, &[device], code)?;
+            let verdict =
+                engine.verify_devices(store, binding, &[device], code, given(evidence)?)?;
             Ok(otp_oath_verdict::of(&verdict))
         })
     }
@@ -129,6 +161,7 @@ pub unsafe extern "C" fn otp_engine_resynchronise_hotp(
     first: otp_view,
     second: otp_view,
     look_ahead: u32,
+    evidence: *const otp_evidence,
     verdict_out: *mut otp_oath_verdict,
 ) -> otp_status {
     // SAFETY: by this function's contract.
@@ -138,8 +171,8 @@ pub unsafe extern "C" fn otp_engine_resynchronise_hotp(
             let reach = read_window(look_ahead, "look_ahead", u16::MAX)?;
             let device = Device::hotp(use_hotp(hotp)?, 0);
             let codes = pair(first, second)?;
-            let verdict =
-                engine.resynchronise(store, binding, device, CodePair { codes, reach })?;
+            let (pair, evidence) = (CodePair { codes, reach }, given(evidence)?);
+            let verdict = engine.resynchronise(store, binding, device, pair, evidence)?;
             Ok(otp_oath_verdict::of(&verdict))
         })
     }
@@ -162,6 +195,7 @@ pub unsafe extern "C" fn otp_engine_verify_totp(
     code: *const u8,
     code_len: usize,
     window: u32,
+    evidence: *const otp_evidence,
     verdict_out: *mut otp_oath_verdict,
 ) -> otp_status {
     // SAFETY: by this function's contract.
@@ -171,7 +205,8 @@ pub unsafe extern "C" fn otp_engine_verify_totp(
             let reach = read_window(window, "window", u8::MAX)?;
             let device = Device::totp(use_totp(totp)?, reach);
             let code = bytes(code, code_len, "code")?;
-            let verdict = engine.verify_devices(store, binding, &[device], code)?;
+            let verdict =
+                engine.verify_devices(store, binding, &[device], code, given(evidence)?)?;
             Ok(otp_oath_verdict::of(&verdict))
         })
     }
@@ -192,6 +227,7 @@ pub unsafe extern "C" fn otp_engine_resynchronise_totp(
     first: otp_view,
     second: otp_view,
     window: u32,
+    evidence: *const otp_evidence,
     verdict_out: *mut otp_oath_verdict,
 ) -> otp_status {
     // SAFETY: by this function's contract.
@@ -201,8 +237,8 @@ pub unsafe extern "C" fn otp_engine_resynchronise_totp(
             let reach = read_window(window, "window", u16::MAX)?;
             let device = Device::totp(use_totp(totp)?, 0);
             let codes = pair(first, second)?;
-            let verdict =
-                engine.resynchronise(store, binding, device, CodePair { codes, reach })?;
+            let (pair, evidence) = (CodePair { codes, reach }, given(evidence)?);
+            let verdict = engine.resynchronise(store, binding, device, pair, evidence)?;
             Ok(otp_oath_verdict::of(&verdict))
         })
     }
@@ -253,6 +289,7 @@ pub unsafe extern "C" fn otp_engine_verify_ocra(
     inputs: *const otp_ocra_inputs,
     code: *const u8,
     code_len: usize,
+    evidence: *const otp_evidence,
     verdict_out: *mut otp_oath_verdict,
 ) -> otp_status {
     // SAFETY: by this function's contract.
@@ -261,7 +298,8 @@ pub unsafe extern "C" fn otp_engine_verify_ocra(
             let (engine, store, binding) = use_bound(engine, store, binding)?;
             let device = Device::ocra(use_ocra(ocra)?, options(inputs)?);
             let code = bytes(code, code_len, "code")?;
-            let verdict = engine.verify_devices(store, binding, &[device], code)?;
+            let verdict =
+                engine.verify_devices(store, binding, &[device], code, given(evidence)?)?;
             Ok(otp_oath_verdict::of(&verdict))
         })
     }
@@ -370,6 +408,7 @@ pub unsafe extern "C" fn otp_engine_verify_devices(
     count: usize,
     code: *const u8,
     code_len: usize,
+    evidence: *const otp_evidence,
     verdict_out: *mut otp_oath_verdict,
 ) -> otp_status {
     // SAFETY: by this function's contract.
@@ -378,7 +417,8 @@ pub unsafe extern "C" fn otp_engine_verify_devices(
             let (engine, store, binding) = use_bound(engine, store, binding)?;
             let devices = otp_device::lend_all(devices, count)?;
             let code = bytes(code, code_len, "code")?;
-            let verdict = engine.verify_devices(store, binding, &devices, code)?;
+            let verdict =
+                engine.verify_devices(store, binding, &devices, code, given(evidence)?)?;
             Ok(otp_oath_verdict::of(&verdict))
         })
     }

@@ -261,7 +261,7 @@ layout! {
         challenge_id 32,
         evidence 48,
     }
-    otp_oath_verdict 64 {
+    otp_oath_verdict 112 {
         struct_size 0,
         outcome 8,
         rejection 12,
@@ -274,6 +274,11 @@ layout! {
         matched 48,
         drift 56,
         device 60,
+        evidence_fault 64,
+        evidence_kind 68,
+        record 72,
+        record_sequence 80,
+        record_id 88,
     }
     otp_device 48 {
         struct_size 0,

@@ -199,13 +199,23 @@ impl otp_submission {
         if !id.is_empty() {
             submission = submission.challenge(ChallengeId::from_client(id));
         }
-        if !self.evidence.is_null() {
-            // SAFETY: as above.
-            submission =
-                submission.evidence(unsafe { read_sized(self.evidence, "evidence")?.lend()? });
-        }
-        Ok(submission)
+        // SAFETY: as above.
+        Ok(submission.evidence(unsafe { given(self.evidence)? }))
     }
+}
+
+/// Reads evidence; NULL is none.
+///
+/// # Safety
+///
+/// `evidence` is NULL or valid with its `struct_size` set, its views with as many bytes as they say, for
+/// as long as the result is used.
+pub(crate) unsafe fn given<'a>(evidence: *const otp_evidence) -> Result<Evidence<'a>, Fault> {
+    if evidence.is_null() {
+        return Ok(Evidence::new());
+    }
+    // SAFETY: by this function's contract.
+    unsafe { read_sized(evidence, "evidence")?.lend() }
 }
 
 impl otp_evidence {

@@ -3,6 +3,7 @@
 #define OTP_ENGINE_TESTS_CHECK_H
 
 #include <stdint.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -348,9 +348,9 @@ static otp_oath_verdict judged_hotp(const otp_engine *engine, const otp_store *s
     attempt given = attempt_by(engine, 5000, "60123450003", (const char *)typed);
     SIZED(otp_oath_verdict, verdict);
     if (second.data != NULL) {
-        OK(otp_engine_resynchronise_hotp(engine, store, given.binding, hotp, given.code, second, look_ahead, &verdict));
+        OK(otp_engine_resynchronise_hotp(engine, store, given.binding, hotp, given.code, second, look_ahead, NULL, &verdict));
     } else {
-        OK(otp_engine_verify_hotp(engine, store, given.binding, hotp, given.code.data, given.code.len, look_ahead, &verdict));
+        OK(otp_engine_verify_hotp(engine, store, given.binding, hotp, given.code.data, given.code.len, look_ahead, NULL, &verdict));
     }
     return verdict;
 }
@@ -397,9 +397,9 @@ static otp_oath_verdict judged_totp(const otp_engine *engine, const otp_store *s
     attempt given = attempt_by(engine, 5001, "60123450004", (const char *)typed);
     SIZED(otp_oath_verdict, verdict);
     if (second.data != NULL) {
-        OK(otp_engine_resynchronise_totp(engine, store, given.binding, totp, given.code, second, window, &verdict));
+        OK(otp_engine_resynchronise_totp(engine, store, given.binding, totp, given.code, second, window, NULL, &verdict));
     } else {
-        OK(otp_engine_verify_totp(engine, store, given.binding, totp, given.code.data, given.code.len, window, &verdict));
+        OK(otp_engine_verify_totp(engine, store, given.binding, totp, given.code.data, given.code.len, window, NULL, &verdict));
     }
     return verdict;
 }
@@ -466,12 +466,12 @@ static void ocra(const otp_engine *engine, const otp_store *store, const char *s
     inputs.question = view_of(NULL, 0);
     inputs.now = inputs.has_now = 0; /* question and time are the engine's */
     given = attempt_by(engine, number, "60123450005", (const char *)wrong);
-    OK(otp_engine_verify_ocra(engine, store, given.binding, key, &inputs, given.code.data, given.code.len, &verdict));
+    OK(otp_engine_verify_ocra(engine, store, given.binding, key, &inputs, given.code.data, given.code.len, NULL, &verdict));
     CHECK(verdict.rejection == OTP_REJECTION_WRONG);
     given = attempt_by(engine, number, "60123450005", (const char *)code);
-    OK(otp_engine_verify_ocra(engine, store, given.binding, key, &inputs, given.code.data, given.code.len, &verdict));
+    OK(otp_engine_verify_ocra(engine, store, given.binding, key, &inputs, given.code.data, given.code.len, NULL, &verdict));
     CHECK(verdict.outcome == OTP_OUTCOME_ACCEPTED);
-    OK(otp_engine_verify_ocra(engine, store, given.binding, key, &inputs, given.code.data, given.code.len, &verdict));
+    OK(otp_engine_verify_ocra(engine, store, given.binding, key, &inputs, given.code.data, given.code.len, NULL, &verdict));
     CHECK(verdict.rejection == OTP_REJECTION_ALREADY_USED);
     otp_ocra_free(key);
     snprintf(claim, sizeof claim, "OCRA, %s: question, answer, right, wrong, used; key and engine", suite);
@@ -498,18 +498,41 @@ static void devices(const otp_engine *engine, const otp_store *store) {
     OK(otp_hotp_generate(hotp, 1, code, sizeof code));
     make_public(code, sizeof code);
     given = attempt_by(engine, 5002, "60123450006", (const char *)code);
-    OK(otp_engine_verify_devices(engine, store, given.binding, both, 2, given.code.data, given.code.len, &verdict));
+    OK(otp_engine_verify_devices(engine, store, given.binding, both, 2, given.code.data, given.code.len, NULL, &verdict));
     CHECK(verdict.outcome == OTP_OUTCOME_ACCEPTED && verdict.device == 1);
     other_digit(code, 5);
     given = attempt_by(engine, 5002, "60123450006", (const char *)code);
-    OK(otp_engine_verify_devices(engine, store, given.binding, both, 2, given.code.data, given.code.len, &verdict));
+    OK(otp_engine_verify_devices(engine, store, given.binding, both, 2, given.code.data, given.code.len, NULL, &verdict));
     CHECK(verdict.rejection == OTP_REJECTION_WRONG);
     both[0] = &second;
     STATUS(OTP_STATUS_ARGUMENT,
-           otp_engine_verify_devices(engine, store, given.binding, both, 2, given.code.data, given.code.len, &verdict));
+           otp_engine_verify_devices(engine, store, given.binding, both, 2, given.code.data, given.code.len, NULL, &verdict));
     otp_hotp_free(hotp);
     otp_totp_free(totp);
     row("two devices at once: right, wrong, one of them twice");
+}
+
+/* The record of a device's code: its salts, its name among the operator's credentials, its question. */
+static void records_of_devices(const otp_store *store) {
+    otp_engine *engine = new_engine(0xA5, 1);
+    otp_hotp *hotp = NULL;
+    uint8_t code[OTP_CODE_CAPACITY];
+    attempt given;
+    SIZED(otp_evidence, evidence);
+    SIZED(otp_oath_verdict, verdict);
+    OK(otp_hotp_new(view_of(device_secret(), 30), OTP_HASH_SHA1, 6, 0, &hotp));
+    evidence.signer_name = view("Aisyah binti Rahman");
+    OK(otp_hotp_generate(hotp, 1, code, sizeof code));
+    make_public(code, sizeof code);
+    given = attempt_by(engine, 5003, "60123450007", (const char *)code);
+    draws_are_secret = 1;
+    OK(otp_engine_verify_hotp(engine, store, given.binding, hotp, given.code.data, given.code.len, 2, &evidence, &verdict));
+    draws_are_secret = 0;
+    CHECK(verdict.outcome == OTP_OUTCOME_ACCEPTED && verdict.record != NULL && verdict.record_sequence == 1);
+    otp_bytes_free(verdict.record);
+    otp_hotp_free(hotp);
+    otp_engine_free(engine);
+    row("a code of a device with evidence: its signed record");
 }
 
 static void secrets_in_base32(void) {
@@ -575,6 +598,7 @@ int main(int argc, char **argv) {
     seals(engine, store);
     records(store);
     every_device(engine, store);
+    records_of_devices(store);
     otp_engine_free(engine);
     otp_store_free(store);
     row("wiping at the end");

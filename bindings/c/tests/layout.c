@@ -25,7 +25,7 @@ AT(otp_submission, code, 16);
 AT(otp_submission, challenge_id, 32);
 AT(otp_submission, evidence, 48);
 
-SIZE(otp_oath_verdict, 64);
+SIZE(otp_oath_verdict, 112);
 AT(otp_oath_verdict, struct_size, 0);
 AT(otp_oath_verdict, outcome, 8);
 AT(otp_oath_verdict, rejection, 12);
@@ -38,6 +38,11 @@ AT(otp_oath_verdict, verified_at, 40);
 AT(otp_oath_verdict, matched, 48);
 AT(otp_oath_verdict, drift, 56);
 AT(otp_oath_verdict, device, 60);
+AT(otp_oath_verdict, evidence_fault, 64);
+AT(otp_oath_verdict, evidence_kind, 68);
+AT(otp_oath_verdict, record, 72);
+AT(otp_oath_verdict, record_sequence, 80);
+AT(otp_oath_verdict, record_id, 88);
 
 SIZE(otp_device, 48);
 AT(otp_device, struct_size, 0);

@@ -202,27 +202,27 @@ static void an_engine_takes_a_code_once_and_counts_wrong_ones(void) {
     SIZED(otp_ocra_inputs, inputs);
     OK(otp_store_memory_new(0, 1, &store));
     STATUS(OTP_STATUS_STORE_UNSUPPORTED,
-           otp_engine_verify_hotp(engine, forgetful, right.binding, hotp, right.code.data, right.code.len, 5, &verdict));
+           otp_engine_verify_hotp(engine, forgetful, right.binding, hotp, right.code.data, right.code.len, 5, NULL, &verdict));
     CHECK(detail_names("need one that keeps them for ever") && verdict.outcome == OTP_OUTCOME_NONE);
-    OK(otp_engine_verify_hotp(engine, store, right.binding, hotp, right.code.data, right.code.len, 5, &verdict));
+    OK(otp_engine_verify_hotp(engine, store, right.binding, hotp, right.code.data, right.code.len, 5, NULL, &verdict));
     CHECK(verdict.outcome == OTP_OUTCOME_ACCEPTED && verdict.has_matched == 1 && verdict.matched == 3);
     CHECK(verdict.verified_at > 0);
-    OK(otp_engine_verify_hotp(engine, store, right.binding, hotp, right.code.data, right.code.len, 5, &verdict));
+    OK(otp_engine_verify_hotp(engine, store, right.binding, hotp, right.code.data, right.code.len, 5, NULL, &verdict));
     CHECK(verdict.outcome == OTP_OUTCOME_REJECTED && verdict.rejection == OTP_REJECTION_ALREADY_USED);
-    OK(otp_engine_verify_hotp(engine, store, wrong_one.binding, hotp, wrong_one.code.data, wrong_one.code.len, 5, &verdict));
+    OK(otp_engine_verify_hotp(engine, store, wrong_one.binding, hotp, wrong_one.code.data, wrong_one.code.len, 5, NULL, &verdict));
     CHECK(verdict.rejection == OTP_REJECTION_WRONG && verdict.attempts_left == 14);
     CHECK(verdict.public_rejection == OTP_PUBLIC_REJECTION_INVALID);
-    OK(otp_engine_resynchronise_hotp(engine, store, first.binding, hotp, first.code, view("399871"), 1000, &verdict));
+    OK(otp_engine_resynchronise_hotp(engine, store, first.binding, hotp, first.code, view("399871"), 1000, NULL, &verdict));
     CHECK(verdict.outcome == OTP_OUTCOME_ACCEPTED && verdict.matched == 8);
-    OK(otp_engine_resynchronise_hotp(engine, store, right.binding, hotp, right.code, view(""), 1000, &verdict));
+    OK(otp_engine_resynchronise_hotp(engine, store, right.binding, hotp, right.code, view(""), 1000, NULL, &verdict));
     CHECK(verdict.rejection == OTP_REJECTION_MALFORMED); /* a second field that was left empty */
     STATUS(OTP_STATUS_ARGUMENT,
-           otp_engine_verify_hotp(engine, store, right.binding, hotp, right.code.data, right.code.len, 256, &verdict));
+           otp_engine_verify_hotp(engine, store, right.binding, hotp, right.code.data, right.code.len, 256, NULL, &verdict));
 
     {
         otp_totp *totp = make_totp();
         attempt none = attempt_at(engine, "15", "x");
-        OK(otp_engine_verify_totp(engine, forgetful, none.binding, totp, none.code.data, none.code.len, 1, &verdict));
+        OK(otp_engine_verify_totp(engine, forgetful, none.binding, totp, none.code.data, none.code.len, 1, NULL, &verdict));
         CHECK(verdict.rejection == OTP_REJECTION_MALFORMED);
         otp_totp_free(totp);
     }
@@ -238,19 +238,19 @@ static void an_engine_takes_a_code_once_and_counts_wrong_ones(void) {
     OK(otp_ocra_generate(ocra, &inputs, code, sizeof code));
     answer = attempt_at(engine, "15", (const char *)code);
     STATUS(OTP_STATUS_ARGUMENT,
-           otp_engine_verify_ocra(engine, store, answer.binding, ocra, &inputs, answer.code.data, answer.code.len, &verdict));
+           otp_engine_verify_ocra(engine, store, answer.binding, ocra, &inputs, answer.code.data, answer.code.len, NULL, &verdict));
     CHECK(detail_names("question"));
     STATUS(OTP_STATUS_ARGUMENT,
-           otp_engine_verify_ocra(engine, store, answer.binding, ocra, NULL, answer.code.data, answer.code.len, &verdict));
+           otp_engine_verify_ocra(engine, store, answer.binding, ocra, NULL, answer.code.data, answer.code.len, NULL, &verdict));
     CHECK(detail_names("pin"));
     inputs.question = view_of(NULL, 0);
     answer = attempt_at(engine, "16", (const char *)code);
-    OK(otp_engine_verify_ocra(engine, store, answer.binding, ocra, &inputs, answer.code.data, answer.code.len, &verdict));
+    OK(otp_engine_verify_ocra(engine, store, answer.binding, ocra, &inputs, answer.code.data, answer.code.len, NULL, &verdict));
     CHECK(verdict.rejection == OTP_REJECTION_WRONG); /* another record */
     answer = attempt_at(engine, "15", (const char *)code);
-    OK(otp_engine_verify_ocra(engine, store, answer.binding, ocra, &inputs, answer.code.data, answer.code.len, &verdict));
+    OK(otp_engine_verify_ocra(engine, store, answer.binding, ocra, &inputs, answer.code.data, answer.code.len, NULL, &verdict));
     CHECK(verdict.outcome == OTP_OUTCOME_ACCEPTED && verdict.matched == 0);
-    OK(otp_engine_verify_ocra(engine, store, answer.binding, ocra, &inputs, answer.code.data, answer.code.len, &verdict));
+    OK(otp_engine_verify_ocra(engine, store, answer.binding, ocra, &inputs, answer.code.data, answer.code.len, NULL, &verdict));
     CHECK(verdict.rejection == OTP_REJECTION_ALREADY_USED);
 
     otp_ocra_free(short_one);
@@ -336,28 +336,28 @@ static void case_130_several_devices_are_one_call_and_one_charge(void) {
     devices[1] = &second;
     devices[2] = &third;
     devices[3] = NULL;
-    OK(otp_engine_verify_devices(engine, store, right.binding, devices, 3, right.code.data, right.code.len, &verdict));
+    OK(otp_engine_verify_devices(engine, store, right.binding, devices, 3, right.code.data, right.code.len, NULL, &verdict));
     CHECK(verdict.outcome == OTP_OUTCOME_ACCEPTED && verdict.device == 1 && verdict.matched == 3);
-    OK(otp_engine_verify_devices(engine, store, right.binding, devices, 3, right.code.data, right.code.len, &verdict));
+    OK(otp_engine_verify_devices(engine, store, right.binding, devices, 3, right.code.data, right.code.len, NULL, &verdict));
     CHECK(verdict.rejection == OTP_REJECTION_ALREADY_USED && verdict.device == 0);
-    OK(otp_engine_verify_devices(engine, store, wrong_one.binding, devices, 3, wrong_one.code.data, wrong_one.code.len, &verdict));
+    OK(otp_engine_verify_devices(engine, store, wrong_one.binding, devices, 3, wrong_one.code.data, wrong_one.code.len, NULL, &verdict));
     CHECK(verdict.rejection == OTP_REJECTION_WRONG && verdict.attempts_left == 14);
     OK(otp_engine_device_odds(engine, devices, 2, &odds));
     CHECK(odds.per_day > 90e-6 && odds.per_day < 91e-6); /* 6 counters at 6 digits, 2 steps at 8 */
     OK(otp_engine_device_findings(engine, devices, 2, &lines));
     CHECK(otp_bytes_len(lines) > 20);
     otp_bytes_free(lines);
-    STATUS(OTP_STATUS_ARGUMENT, otp_engine_verify_devices(engine, store, right.binding, devices, 0, right.code.data, right.code.len, &verdict));
+    STATUS(OTP_STATUS_ARGUMENT, otp_engine_verify_devices(engine, store, right.binding, devices, 0, right.code.data, right.code.len, NULL, &verdict));
     CHECK(detail_names("devices"));
-    STATUS(OTP_STATUS_ARGUMENT, otp_engine_verify_devices(engine, store, right.binding, devices, 4, right.code.data, right.code.len, &verdict));
-    STATUS(OTP_STATUS_ARGUMENT, otp_engine_verify_devices(engine, store, right.binding, NULL, 1, right.code.data, right.code.len, &verdict));
+    STATUS(OTP_STATUS_ARGUMENT, otp_engine_verify_devices(engine, store, right.binding, devices, 4, right.code.data, right.code.len, NULL, &verdict));
+    STATUS(OTP_STATUS_ARGUMENT, otp_engine_verify_devices(engine, store, right.binding, NULL, 1, right.code.data, right.code.len, NULL, &verdict));
     STATUS(OTP_STATUS_ARGUMENT,
-           otp_engine_verify_devices(engine, store, right.binding, devices + 3, 1, right.code.data, right.code.len, &verdict));
+           otp_engine_verify_devices(engine, store, right.binding, devices + 3, 1, right.code.data, right.code.len, NULL, &verdict));
     devices[2] = &second;
-    STATUS(OTP_STATUS_ARGUMENT, otp_engine_verify_devices(engine, store, right.binding, devices, 3, right.code.data, right.code.len, &verdict));
+    STATUS(OTP_STATUS_ARGUMENT, otp_engine_verify_devices(engine, store, right.binding, devices, 3, right.code.data, right.code.len, NULL, &verdict));
     CHECK(detail_names("devices"));
     first.hotp = token;
-    STATUS(OTP_STATUS_ARGUMENT, otp_engine_verify_devices(engine, store, right.binding, devices, 2, right.code.data, right.code.len, &verdict));
+    STATUS(OTP_STATUS_ARGUMENT, otp_engine_verify_devices(engine, store, right.binding, devices, 2, right.code.data, right.code.len, NULL, &verdict));
     CHECK(detail_names("device"));
     /* What a key of this kind does not take is no help to it: it was meant for another. */
     first.hotp = NULL;
@@ -403,13 +403,13 @@ static void case_131_a_reset_sets_a_device_right_and_says_why(void) {
     device.hotp = token;
     device.reach = 5;
     devices[0] = &device;
-    OK(otp_engine_verify_devices(engine, store, right.binding, devices, 1, right.code.data, right.code.len, &verdict));
+    OK(otp_engine_verify_devices(engine, store, right.binding, devices, 1, right.code.data, right.code.len, NULL, &verdict));
     CHECK(verdict.outcome == OTP_OUTCOME_ACCEPTED && verdict.matched == 3);
     for (guess = 9; guess >= 0; guess--) {
-        OK(otp_engine_verify_devices(engine, store, wrong_one.binding, devices, 1, wrong_one.code.data, wrong_one.code.len, &verdict));
+        OK(otp_engine_verify_devices(engine, store, wrong_one.binding, devices, 1, wrong_one.code.data, wrong_one.code.len, NULL, &verdict));
         CHECK(verdict.rejection == OTP_REJECTION_WRONG && verdict.attempts_left == (uint32_t)guess);
     }
-    OK(otp_engine_verify_devices(engine, store, next.binding, devices, 1, next.code.data, next.code.len, &verdict));
+    OK(otp_engine_verify_devices(engine, store, next.binding, devices, 1, next.code.data, next.code.len, NULL, &verdict));
     CHECK(verdict.rejection == OTP_REJECTION_LOCKED && verdict.has_retry_at == 0);
     CHECK(otp_engine_reset_device(engine, store, view("acme"), view("7"), &device, view_of(NULL, 0),
                                   &reset) != OTP_STATUS_OK);
@@ -418,9 +418,9 @@ static void case_131_a_reset_sets_a_device_right_and_says_why(void) {
     CHECK(reset == 7);
     OK(otp_engine_reset_device(engine, store, view("acme"), view("7"), &device, view("at the branch"), &reset));
     CHECK(reset == 1);
-    OK(otp_engine_verify_devices(engine, store, right.binding, devices, 1, right.code.data, right.code.len, &verdict));
+    OK(otp_engine_verify_devices(engine, store, right.binding, devices, 1, right.code.data, right.code.len, NULL, &verdict));
     CHECK(verdict.rejection == OTP_REJECTION_ALREADY_USED);
-    OK(otp_engine_verify_devices(engine, store, next.binding, devices, 1, next.code.data, next.code.len, &verdict));
+    OK(otp_engine_verify_devices(engine, store, next.binding, devices, 1, next.code.data, next.code.len, NULL, &verdict));
     CHECK(verdict.outcome == OTP_OUTCOME_ACCEPTED && verdict.matched == 4);
     OK(otp_engine_reset_device(engine, store, view("acme"), view("7"), &device, view("again"), &reset));
     CHECK(reset == 0);
@@ -430,7 +430,100 @@ static void case_131_a_reset_sets_a_device_right_and_says_why(void) {
     otp_key_ring_free(ring);
 }
 
+/* An engine that signs, and the public half of its key. */
+static otp_engine *signing_engine(otp_bytes **jwks) {
+    static const uint8_t seed[32] = {7};
+    otp_key_ring *ring = sample_ring();
+    otp_signing_key *key = NULL;
+    otp_engine *engine = NULL;
+    SIZED(otp_engine_options, options);
+    OK(otp_signing_key_from_seed(view_of(seed, sizeof seed), &key));
+    OK(otp_signing_key_public_jwks(key, jwks));
+    options.signing_key = key;
+    OK(otp_engine_new(ring, &options, &engine));
+    otp_signing_key_free(key);
+    otp_key_ring_free(ring);
+    return engine;
+}
+
+static void case_614_a_code_of_each_device_leaves_a_record(void) {
+    otp_bytes *jwks = NULL, *records = NULL;
+    otp_engine *engine = signing_engine(&jwks);
+    otp_store *store = NULL, *forgetful = sample_store();
+    otp_hotp *hotp = make_hotp(0);
+    otp_ocra *ocra = make_ocra("OCRA-1:HOTP-SHA256-8:QH16");
+    attempt first = attempt_at(engine, "15", "755224"), second = attempt_at(engine, "15", "287082"), answer;
+    otp_binding_options named = sample_binding();
+    const otp_device *devices[1];
+    uint8_t question[16], code[OTP_CODE_CAPACITY];
+    size_t needed = 0;
+    SIZED(otp_device, device);
+    SIZED(otp_evidence, evidence);
+    SIZED(otp_ocra_inputs, inputs);
+    SIZED(otp_oath_verdict, verdict);
+    OK(otp_store_memory_new(0, 1, &store));
+    STATUS(OTP_STATUS_STORE_UNSUPPORTED,
+           otp_engine_verify_hotp(engine, forgetful, first.binding, hotp, first.code.data, first.code.len, 5, NULL, &verdict));
+
+    evidence.signer_name = view("\a");
+    OK(otp_engine_verify_hotp(engine, store, first.binding, hotp, first.code.data, first.code.len, 5, &evidence, &verdict));
+    CHECK(verdict.rejection == OTP_REJECTION_EVIDENCE && verdict.evidence_kind == OTP_EVIDENCE_KIND_SIGNER_NAME);
+    CHECK(verdict.evidence_fault == OTP_EVIDENCE_FAULT_UNFIT && verdict.record == NULL);
+    evidence.struct_size = 1;
+    STATUS(OTP_STATUS_STRUCT_SIZE,
+           otp_engine_verify_hotp(engine, store, first.binding, hotp, first.code.data, first.code.len, 5, &evidence, &verdict));
+    CHECK(detail_names("evidence"));
+    evidence.struct_size = sizeof evidence;
+    evidence.signer_name = view("Siti");
+    verdict.struct_size = offsetof(otp_oath_verdict, record); /* it could not hand the record out */
+    STATUS(OTP_STATUS_STRUCT_SIZE,
+           otp_engine_verify_hotp(engine, store, first.binding, hotp, first.code.data, first.code.len, 5, &evidence, &verdict));
+    verdict.struct_size = sizeof verdict;
+    OK(otp_engine_verify_hotp(engine, store, first.binding, hotp, first.code.data, first.code.len, 5, &evidence, &verdict));
+    CHECK(verdict.outcome == OTP_OUTCOME_ACCEPTED && verdict.record != NULL && verdict.record_sequence == 1);
+    CHECK(strlen((const char *)verdict.record_id) == 22);
+    otp_bytes_free(verdict.record);
+
+    device.hotp = hotp;
+    devices[0] = &device;
+    OK(otp_engine_verify_devices(engine, store, second.binding, devices, 1, second.code.data, second.code.len, NULL, &verdict));
+    CHECK(verdict.outcome == OTP_OUTCOME_ACCEPTED && verdict.record != NULL && verdict.record_sequence == 2);
+    otp_bytes_free(verdict.record);
+
+    OK(otp_engine_ocra_question(engine, first.binding, ocra, question, sizeof question, &needed));
+    inputs.question = view_of(question, needed);
+    OK(otp_ocra_generate(ocra, &inputs, code, sizeof code));
+    answer = attempt_at(engine, "15", (const char *)code);
+    OK(otp_engine_verify_ocra(engine, store, answer.binding, ocra, NULL, answer.code.data, answer.code.len, &evidence, &verdict));
+    CHECK(verdict.outcome == OTP_OUTCOME_ACCEPTED && verdict.record != NULL && verdict.record_sequence == 3);
+    otp_bytes_free(verdict.record);
+    OK(otp_engine_resynchronise_hotp(engine, store, first.binding, hotp, view("399871"), view("520489"), 99, NULL, &verdict));
+    CHECK(verdict.outcome == OTP_OUTCOME_ACCEPTED && verdict.matched == 9 && verdict.record_sequence == 4);
+    otp_bytes_free(verdict.record);
+
+    OK(otp_engine_signatures(engine, store, named.tenant, &named.target, 9, &records));
+    {
+        otp_view lines = view_of(otp_bytes_data(records), otp_bytes_len(records));
+        otp_view keys = view_of(otp_bytes_data(jwks), otp_bytes_len(jwks));
+        int32_t valid = 0;
+        otp_bytes *verdicts = NULL;
+        SIZED(otp_expected, expected);
+        expected.tenant = view("acme");
+        OK(otp_verify_chain(lines, keys, &expected, &valid, &verdicts));
+        CHECK(valid == 1);
+        otp_bytes_free(verdicts);
+    }
+    otp_bytes_free(records);
+    otp_bytes_free(jwks);
+    otp_ocra_free(ocra);
+    otp_hotp_free(hotp);
+    otp_store_free(forgetful);
+    otp_store_free(store);
+    otp_engine_free(engine);
+}
+
 int main(void) {
+    case_614_a_code_of_each_device_leaves_a_record();
     case_131_a_reset_sets_a_device_right_and_says_why();
     case_129_what_makes_other_codes_or_none_is_refused();
     case_130_several_devices_are_one_call_and_one_charge();

@@ -49,9 +49,9 @@ static otp_oath_verdict counted(const otp_engine *engine, const otp_store *store
     OK(otp_hotp_generate(hotp, at + 1, second, sizeof second));
     if (twice) {
         OK(otp_engine_resynchronise_hotp(engine, store, binding, hotp, view((const char *)code),
-                                         view((const char *)second), 100, &verdict));
+                                         view((const char *)second), 100, NULL, &verdict));
     } else {
-        OK(otp_engine_verify_hotp(engine, store, binding, hotp, code, strlen((const char *)code), 5, &verdict));
+        OK(otp_engine_verify_hotp(engine, store, binding, hotp, code, strlen((const char *)code), 5, NULL, &verdict));
     }
     return verdict;
 }
@@ -65,7 +65,7 @@ static otp_oath_verdict timed(const otp_engine *engine, const otp_store *store, 
     if (is_wrong) code[0] = (uint8_t)('0' + (code[0] - '0' + 5) % 10);
     options.user = view(user);
     OK(otp_engine_verify_totp(engine, store, bound(engine, &options), totp, code, strlen((const char *)code),
-                              is_wrong ? 0 : 1, &verdict));
+                              is_wrong ? 0 : 1, NULL, &verdict));
     return verdict;
 }
 

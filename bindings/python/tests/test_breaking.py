@@ -102,17 +102,21 @@ def test_case_431_an_instant_that_no_datetime_holds_is_never_an_error(
     lost: list[object] = []
     monkeypatch.setattr(sys, "unraisablehook", lost.append)
     heard: list[otp.Event] = []
-    by = engine(clock=Clock(now), signing_key=signer(), observer=heard.append)
+    by = engine(clock=Clock(now), observer=heard.append)
     store, ocra = otp.MemoryStore(keep_records=True), otp.Ocra("OCRA-1:HOTP-SHA1-6:QH16", KEY)
     answer = ocra.generate(question=by.ocra_question(binding(), ocra))
     verdict = by.verify_ocra(store, binding(), ocra, answer)
     assert verdict.accepted and verdict.verified_at is not None
     assert len(heard) == 1 and not lost
     assert heard[0].at == verdict.verified_at
+    signing = engine(clock=Clock(now), signing_key=signer())
     if 0 <= now < 2**48 // 1000:
-        issued = issue(by, store, binding("16"))
-        assert repr(issued) and by.status(store, binding("16")) is not None
-        assert by.verify(store, binding("16"), issued.code).verified_at == verdict.verified_at
+        issued = issue(signing, store, binding("16"))
+        assert repr(issued) and signing.status(store, binding("16")) is not None
+        assert signing.verify(store, binding("16"), issued.code).verified_at == verdict.verified_at
+    if not 0 <= now < 2**53:  # an instant that no record holds is no answer, right or wrong
+        with pytest.raises(otp.ClockError):
+            signing.verify_ocra(store, binding(), ocra, answer)
 
 
 def test_case_431_instants_outside_are_the_first_and_the_last() -> None:

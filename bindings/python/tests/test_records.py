@@ -9,7 +9,7 @@ import subprocess
 import sys
 
 import pytest
-from support import REPOSITORY, Clock, binding, engine, issue, signer, wrong
+from support import REPOSITORY, START, Clock, binding, engine, issue, signer, wrong
 
 import otp_engine as otp
 
@@ -156,3 +156,58 @@ rows.commit()"""
     for ask in (maker.latest_signature, maker.signatures, maker.chain_head):
         with pytest.raises(otp.TamperedError):
             ask(store, "acme", TARGET)
+
+
+SECRET = b"12345678901234567890"
+
+
+def test_case_614_a_code_of_each_device_leaves_a_record_with_its_evidence() -> None:
+    maker, store = engine(signing_key=signer()), otp.MemoryStore(keep_records=True)
+    hotp, totp = otp.Hotp(SECRET), otp.Totp(SECRET)
+    ocra = otp.Ocra("OCRA-1:HOTP-SHA256-8:C-QH16", SECRET)
+    to, evidence = binding(), otp.Evidence(signer_name="Siti binti Ali", image=PNG)
+    question = maker.ocra_question(to, ocra)
+    answer = ocra.generate(question=question, counter=0)
+    again = otp.Device(hotp)
+    for judged, kind in (
+        (maker.verify_hotp(store, to, hotp, hotp.generate(2), evidence=evidence), "hotp"),
+        (maker.verify_totp(store, to, totp, totp.generate(START), evidence=evidence), "totp"),
+        (maker.verify_ocra(store, to, ocra, answer, evidence=evidence), "ocra"),
+        (maker.verify_devices(store, to, [again], hotp.generate(3), evidence=evidence), "hotp"),
+        (
+            maker.resynchronise_hotp(
+                store, to, hotp, hotp.generate(20), hotp.generate(21), evidence=evidence
+            ),
+            "hotp",
+        ),
+    ):
+        assert judged and judged.record is not None, judged
+        said = json.loads(payload(judged.record))
+        assert (said["v"], said["otp"]["chan"]) == (2, kind)
+        assert said["who"].keys() == {"user", "_sd"} and "img" in said
+        assert "sent" not in said["otp"] and len(judged.record.disclosures) == 1
+        assert otp.verify_record(judged.record, signer().public_jwks)
+    records = maker.signatures(store, "acme", TARGET)
+    assert [record.sequence for record in records] == [5, 4, 3, 2, 1]
+    head = maker.chain_head(store, "acme", TARGET)
+    held = otp.verify_chain(records, signer().public_jwks, otp.Expected(*FIELD, head))
+    assert held.all_good
+    used = maker.verify_hotp(store, to, hotp, hotp.generate(21), evidence=evidence)
+    assert used.rejection == "already_used" and used.record is None
+
+
+def test_case_615_evidence_with_a_device_code_is_judged_before_any_store_is_asked() -> None:
+    maker, store = engine(signing_key=signer()), otp.MemoryStore(keep_records=True)
+    hotp, code = otp.Hotp(SECRET), otp.Hotp(SECRET).generate(0)
+    for evidence, fault in (
+        (otp.Evidence(image=b"<svg/>"), otp.EvidenceFault("image", "unfit")),
+        (otp.Evidence(signer_name="x" * 257), otp.EvidenceFault("signer_name", "too_large")),
+    ):
+        judged = maker.verify_hotp(store, binding(), hotp, code, evidence=evidence)
+        assert (judged.rejection, judged.public) == ("evidence", "evidence")
+        assert judged.evidence_fault == fault and judged.record is None
+    with pytest.raises(TypeError, match="evidence must be Evidence"):
+        maker.verify_hotp(store, binding(), hotp, code, evidence="Siti")  # type: ignore[arg-type]
+    with pytest.raises(otp.UnsupportedError):
+        maker.verify_totp(otp.MemoryStore(), binding(), otp.Totp(SECRET), code)
+    assert maker.verify_hotp(store, binding(), hotp, code)

@@ -106,6 +106,12 @@ impl Hotp {
         self.first
     }
 
+    /// Returns the hash function.
+    #[must_use]
+    pub const fn algorithm(&self) -> HashFunction {
+        self.key.algorithm()
+    }
+
     #[doc(hidden)]
     pub const fn name(&self) -> &CredentialName {
         &self.name

@@ -114,6 +114,12 @@ impl Totp {
         hotp::findings(self.digits)
     }
 
+    /// Returns the hash function.
+    #[must_use]
+    pub const fn algorithm(&self) -> HashFunction {
+        self.key.algorithm()
+    }
+
     #[doc(hidden)]
     pub const fn name(&self) -> &CredentialName {
         &self.name

@@ -69,9 +69,9 @@ pub use otp_base::Timestamp;
 #[doc(hidden)]
 pub use record::facts;
 pub use record::{
-    ChainHead, ChainVerdict, Channel, DocumentFacts, Erasure, Expected, ExpectedChain, ImageFacts,
-    OtpFacts, RecordCheck, RecordDetail, RecordError, RecordFact, RecordFault, RecordId,
-    SignatureRecord, VerifiedRecord, verify_chain, verify_record,
+    ChainHead, ChainVerdict, Channel, DeviceFacts, DocumentFacts, Erasure, Expected, ExpectedChain,
+    ImageFacts, OtpFacts, RecordCheck, RecordDetail, RecordError, RecordFact, RecordFault,
+    RecordId, SignatureRecord, VerifiedRecord, verify_chain, verify_record,
 };
 pub use signing::{Algorithm, KeyError, KeyId, SigningKey, VerifyingKey, VerifyingKeys};
 

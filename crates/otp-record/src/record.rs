@@ -22,7 +22,7 @@ pub use chain::{ChainVerdict, ExpectedChain, RecordCheck, verify_chain};
 pub use chain_head::ChainHead;
 pub use fault::{RecordError, RecordFact, RecordFault};
 use payload::Payload;
-pub use payload::{Channel, DocumentFacts, ImageFacts, OtpFacts};
+pub use payload::{Channel, DeviceFacts, DocumentFacts, ImageFacts, OtpFacts};
 pub use verify::{Expected, VerifiedRecord, verify_record};
 
 /// The first byte of the stored form, and its version.

@@ -602,7 +602,7 @@ fn attack_a_payload_that_is_no_record_of_this_format() {
     type Change = fn(&mut Value);
     let member = |within, name| RecordFault::Member { within, name };
     let changes: [(Change, RecordFault); 16] = [
-        (|payload| payload["v"] = json!(2), RecordFault::Version(2)),
+        (|payload| payload["v"] = json!(3), RecordFault::Version(3)),
         (|payload| payload["v"] = json!("1"), member("payload", "v")),
         (
             |payload| payload["extra"] = json!(1),

@@ -33,6 +33,7 @@ mod devices;
 mod harness;
 mod history;
 mod network;
+mod signers;
 mod tasks;
 mod trips;
 
@@ -42,6 +43,7 @@ pub use crash::Crash;
 pub use devices::{devices_are_judged, devices_in_a_storm, storms_of_devices_catch};
 pub use harness::{DeskError, Guesses, at_desk, binding, engine, engine_at};
 pub use network::{answers_are_lost, everything_is_swallowed, outlives_its_server};
+pub use signers::Signers;
 pub use tasks::{
     Bridged, InPlace, Tasks, all_places_are_left, bridge, futures_are_dropped, runtime,
     storm_of_tasks,
@@ -104,6 +106,7 @@ fn play(mut part: Part, open: &Open) {
     let (name, numbers) = trial.split_once(' ').unwrap();
     match name {
         CODES => codes::play(&mut part, &*store, numbers),
+        SIGNERS => signers::play(&mut part, &*store, numbers),
         CELLS => {
             let (seed, slots) = numbers.split_once(' ').unwrap();
             let player = u32::try_from(part.number()).unwrap();
@@ -167,4 +170,5 @@ fn seed() -> u64 {
 const CODES: &str = "codes";
 const CELLS: &str = "cells";
 const CRASH: &str = "crash";
+const SIGNERS: &str = "signers";
 const PROCESSES: u32 = 8;

@@ -15,8 +15,8 @@ use otp_engine::store::{
     Cell, Class, Commit, Error as StoreError, Key, Kind, MAX_BODY, MAX_CELLS, Store, Version, Write,
 };
 use otp_engine::{
-    Binding, ChallengeId, Engine, Error, KeyRing, ManualClock, Mobile, Policy, RateLimits,
-    SigningKey, Submission, Target, Timestamp,
+    Binding, ChallengeId, Engine, Error, Evidence, KeyRing, ManualClock, Mobile, Policy,
+    RateLimits, SigningKey, Submission, Target, Timestamp,
     challenge::GatewayStatus,
     operation::{Delivery, DeliveryReport, DeviceReset, EraseRequest},
     record::RecordDetail,
@@ -191,9 +191,9 @@ pub fn device(data: &[u8]) {
         let verdict = match operation % 12 {
             at @ 0..5 => {
                 let one = &devices[usize::from(at)..=usize::from(at)];
-                engine.verify_devices(store, binding, one, NO_CODE)
+                engine.verify_devices(store, binding, one, NO_CODE, Evidence::new())
             }
-            5 => engine.verify_devices(store, binding, &devices[..3], NO_CODE),
+            5 => engine.verify_devices(store, binding, &devices[..3], NO_CODE, Evidence::new()),
             6 => engine.resynchronise(
                 store,
                 binding,
@@ -202,6 +202,7 @@ pub fn device(data: &[u8]) {
                     codes: pair,
                     reach: 10,
                 },
+                Evidence::new(),
             ),
             7 => engine.resynchronise(
                 store,
@@ -211,6 +212,7 @@ pub fn device(data: &[u8]) {
                     codes: pair,
                     reach: 10,
                 },
+                Evidence::new(),
             ),
             other => {
                 let device = &devices[usize::from(other - 8)];

@@ -9,7 +9,7 @@ use otp_engine_testkit::{
     PostgresServer,
     broken::Flaw,
     process_tests,
-    scenarios::{self, Codes, Crash},
+    scenarios::{self, Codes, Crash, Signers},
 };
 
 #[path = "conformance/broken.rs"]
@@ -70,6 +70,15 @@ process_tests! {
     fn nothing_is_lost_in_600_kills(test) {
         crash(test, 600);
     }
+
+    fn case_617_no_kill_of_a_signer_parts_a_code_and_its_record(test) {
+        signers(test, 10);
+    }
+
+    #[ignore = "long"]
+    fn case_617_no_kill_of_200_signers_parts_a_code_and_its_record(test) {
+        signers(test, 200);
+    }
 }
 
 #[track_caller]
@@ -83,6 +92,18 @@ fn codes(test: &str, slots: u32, kills: u64) {
         kills,
     };
     storm.finds_no_fault("PostgreSQL", &open, Some(&mut server));
+}
+
+#[track_caller]
+fn signers(test: &str, kills: u64) {
+    let server = server();
+    let text = format!("sound {}", server.url());
+    let trial = Signers {
+        test,
+        text: &text,
+        kills,
+    };
+    trial.finds_no_fault("PostgreSQL", &open);
 }
 
 #[track_caller]

@@ -7,7 +7,7 @@ use std::thread;
 use otp_engine::oath::{Device, HashFunction, Hotp, Secret, Totp};
 use otp_engine::store::{Cell, Class, Commit, Error, Key, Version, Write};
 use otp_engine::{
-    Binding, Engine, KeyRing, ManualClock, Mobile, Rejection, Store, Target, Timestamp,
+    Binding, Engine, Evidence, KeyRing, ManualClock, Mobile, Rejection, Store, Target, Timestamp,
 };
 use otp_engine_sqlite::{SqliteOptions, SqliteStore};
 
@@ -77,13 +77,23 @@ fn storm<S: Store>(name: &str, make: impl Fn(SqliteStore) -> S) -> [usize; 2] {
     };
     [
         count(&|store| {
-            let verdict =
-                engine.verify_devices(store, &binding, &[Device::totp(&totp, 1)], step.as_str());
+            let verdict = engine.verify_devices(
+                store,
+                &binding,
+                &[Device::totp(&totp, 1)],
+                step.as_str(),
+                Evidence::new(),
+            );
             verdict.unwrap().rejection()
         }),
         count(&|store| {
-            let verdict =
-                engine.verify_devices(store, &binding, &[Device::hotp(&hotp, 9)], counter.as_str());
+            let verdict = engine.verify_devices(
+                store,
+                &binding,
+                &[Device::hotp(&hotp, 9)],
+                counter.as_str(),
+                Evidence::new(),
+            );
             verdict.unwrap().rejection()
         }),
     ]
@@ -108,7 +118,13 @@ fn a_store_that_may_lose_commits_takes_no_counter() {
     let options = SqliteOptions::new().may_lose_commits_on_power_loss();
     let store = options.open(scratch.path("otp.sqlite3")).unwrap();
     let hotp = Hotp::new(&secret(), HashFunction::Sha1, 6).unwrap();
-    let judged = engine().verify_devices(&store, &binding(), &[Device::hotp(&hotp, 0)], "123456");
+    let judged = engine().verify_devices(
+        &store,
+        &binding(),
+        &[Device::hotp(&hotp, 0)],
+        "123456",
+        Evidence::new(),
+    );
     assert!(matches!(judged, Err(otp_engine::Error::NotPermanent)));
 }
 

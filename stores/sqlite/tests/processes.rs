@@ -8,7 +8,7 @@ use otp_engine_testkit::{
     Folder, PATIENCE,
     broken::Flaw,
     process_tests,
-    scenarios::{self, Codes, Crash, Nobody},
+    scenarios::{self, Codes, Crash, Nobody, Signers},
 };
 
 #[path = "conformance/broken.rs"]
@@ -75,6 +75,28 @@ process_tests! {
         crash(test, 1_500);
     }
 
+    fn case_617_no_kill_of_a_signer_parts_a_code_and_its_record(test) {
+        signers(test, 30);
+    }
+
+    #[ignore = "long"]
+    fn case_617_no_kill_of_1000_signers_parts_a_code_and_its_record(test) {
+        signers(test, 1_000);
+    }
+
+    /// The control: codes and records that a store parts must be seen.
+    fn control_case_617_kills_of_signers_on_a_cellwise_store_are_caught(test) {
+        let folder = Folder::new();
+        let text = format!("Cellwise {}", file_in(&folder));
+        let trial = Signers {
+            test,
+            text: &text,
+            kills: 500, // it ends with the first fault
+        };
+        let fault = trial.rage(&open).unwrap_err();
+        assert!(fault.starts_with("signer "), "{fault}");
+    }
+
     /// The control: what it tears must be seen.
     fn kills_of_a_cellwise_store_are_caught(test) {
         let folder = Folder::new();
@@ -101,6 +123,18 @@ fn codes(test: &str, slots: u32, kills: u64) {
         kills,
     };
     storm.finds_no_fault("SQLite", &open, None);
+}
+
+#[track_caller]
+fn signers(test: &str, kills: u64) {
+    let folder = Folder::new();
+    let text = format!("sound {}", file_in(&folder));
+    let trial = Signers {
+        test,
+        text: &text,
+        kills,
+    };
+    trial.finds_no_fault("SQLite", &open);
 }
 
 fn storm_of_cells(test: &str, kind: &str) -> Result<(), otp_store_tests::Fault> {

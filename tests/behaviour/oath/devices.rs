@@ -9,8 +9,8 @@ use otp_engine::oath::{
 use otp_engine::operation::DeviceReset;
 use otp_engine::store::{Class, Kind};
 use otp_engine::{
-    Engine, Error, Event, ManualClock, MemoryStore, RateLimits, Rejection, Store, Submission,
-    Timestamp, Verdict, event::EventKind, oath, operation::ResetOutcome, store,
+    Engine, Error, Event, Evidence, ManualClock, MemoryStore, RateLimits, Rejection, Store,
+    Submission, Timestamp, Verdict, event::EventKind, oath, operation::ResetOutcome, store,
 };
 
 use super::{here, hotp, ocra, permanent, secret, totp};
@@ -38,6 +38,7 @@ impl Harness {
                 codes: pair,
                 reach: 100,
             },
+            Evidence::new(),
         );
         verdict.unwrap()
     }
@@ -107,8 +108,13 @@ fn case_103_after_a_restored_backup_no_time_step_of_before_is_taken() {
         let (engine, clock) = raised(1, 10);
         let verify = |step| {
             let entered = shown(step);
-            let verdict =
-                engine.verify_devices(restored, &here(), &[Device::totp(&totp(), 1)], &entered);
+            let verdict = engine.verify_devices(
+                restored,
+                &here(),
+                &[Device::totp(&totp(), 1)],
+                &entered,
+                Evidence::new(),
+            );
             verdict.unwrap().rejection()
         };
         let used = Some(Rejection::AlreadyUsed);
@@ -126,6 +132,7 @@ fn case_103_after_a_restored_backup_no_time_step_of_before_is_taken() {
         &here(),
         &[Device::totp(&totp(), 1)],
         &shown(120),
+        Evidence::new(),
     );
     assert!(verdict.unwrap().is_accepted());
     // Nor are two codes in a row of before.
@@ -141,6 +148,7 @@ fn case_103_after_a_restored_backup_no_time_step_of_before_is_taken() {
                 codes: entered,
                 reach: 5,
             },
+            Evidence::new(),
         );
         verdict.unwrap().rejection()
     };
@@ -157,8 +165,13 @@ fn case_103_engines_of_one_call_each_come_to_take_a_code() {
     let store = MemoryStore::new();
     let rejected = (0..6).map(|step| {
         let (engine, _) = raised(1, 30 * step);
-        let verdict =
-            engine.verify_devices(&store, &here(), &[Device::totp(&totp(), 1)], &shown(step));
+        let verdict = engine.verify_devices(
+            &store,
+            &here(),
+            &[Device::totp(&totp(), 1)],
+            &shown(step),
+            Evidence::new(),
+        );
         verdict.unwrap().rejection()
     });
     let used = Some(Rejection::AlreadyUsed);
@@ -191,8 +204,13 @@ fn case_104_after_a_restored_backup_an_answer_of_before_is_one_to_another_questi
         };
         let verify = |engine: &Engine, store: &dyn Store, entered: &str| {
             let options = OcraOptions::new().reach(Reach::default());
-            let verdict =
-                engine.verify_devices(store, &here(), &[Device::ocra(&ocra, options)], entered);
+            let verdict = engine.verify_devices(
+                store,
+                &here(),
+                &[Device::ocra(&ocra, options)],
+                entered,
+                Evidence::new(),
+            );
             verdict.unwrap().rejection()
         };
         let (store, restored) = (permanent(), permanent());
@@ -217,6 +235,7 @@ fn case_105_a_credential_counts_its_guesses_without_meters_and_for_whomever_they
             &binding_of(0, user, 0),
             &[Device::totp(&totp(), 0)],
             &wrong,
+            Evidence::new(),
         );
         verdict.unwrap().rejection().unwrap()
     };
@@ -235,7 +254,13 @@ fn case_105_a_credential_counts_its_guesses_without_meters_and_for_whomever_they
     assert_eq!(guess(99), locked);
     let right = |entered: &str| {
         engine
-            .verify_devices(&store, &here(), &[Device::totp(&totp(), 0)], entered)
+            .verify_devices(
+                &store,
+                &here(),
+                &[Device::totp(&totp(), 0)],
+                entered,
+                Evidence::new(),
+            )
             .unwrap()
     };
     assert_eq!(right(&shown(0)).rejection(), Some(locked));
@@ -245,7 +270,13 @@ fn case_105_a_credential_counts_its_guesses_without_meters_and_for_whomever_they
 
     // Counters and answers likewise.
     let guess = |entered: &str| {
-        let verdict = engine.verify_devices(&store, &here(), &[Device::hotp(&hotp(), 5)], entered);
+        let verdict = engine.verify_devices(
+            &store,
+            &here(),
+            &[Device::hotp(&hotp(), 5)],
+            entered,
+            Evidence::new(),
+        );
         verdict.unwrap().rejection().unwrap()
     };
     let wrong = beside(&counted(0));
@@ -259,7 +290,7 @@ fn case_105_a_locked_device_is_not_charged_for_what_was_compared_with_another() 
     let locked = Device::totp(&locked, 1);
     let verify = |second: i64, devices: &[Device<'_>], entered: &str| {
         clock.set(at(second));
-        let verdict = engine.verify_devices(&store, &here(), devices, entered);
+        let verdict = engine.verify_devices(&store, &here(), devices, entered, Evidence::new());
         verdict.unwrap().rejection()
     };
     for minute in 0..30 {
@@ -284,7 +315,13 @@ fn case_106_guesses_at_one_question_count_for_the_credential_and_not_for_the_que
             let there = binding_of(0, 0, usize::from(left));
             let options = OcraOptions::new();
             let verdict = engine
-                .verify_devices(&store, &there, &[Device::ocra(&ocra, options)], "00000000")
+                .verify_devices(
+                    &store,
+                    &there,
+                    &[Device::ocra(&ocra, options)],
+                    "00000000",
+                    Evidence::new(),
+                )
                 .unwrap();
             assert_eq!(verdict.rejection(), Some(Rejection::Malformed));
             let question = engine.ocra_question(&there, &ocra).unwrap();
@@ -298,6 +335,7 @@ fn case_106_guesses_at_one_question_count_for_the_credential_and_not_for_the_que
                 &there,
                 &[Device::ocra(&ocra, OcraOptions::new())],
                 &wrong,
+                Evidence::new(),
             );
             let expected = Rejection::Wrong {
                 attempts_left: left,
@@ -308,7 +346,13 @@ fn case_106_guesses_at_one_question_count_for_the_credential_and_not_for_the_que
         let question = engine.ocra_question(&here(), &ocra).unwrap();
         let options = OcraOptions::new();
         let locked = engine
-            .verify_devices(&store, &here(), &[Device::ocra(&ocra, options)], "123456")
+            .verify_devices(
+                &store,
+                &here(),
+                &[Device::ocra(&ocra, options)],
+                "123456",
+                Evidence::new(),
+            )
             .unwrap();
         assert!(matches!(locked.rejection(), Some(Rejection::Locked { .. })));
         assert_eq!(question.len(), 16);
@@ -328,6 +372,7 @@ fn case_107_an_answered_question_is_marked_beside_its_credential_in_one_commit()
             &here(),
             &[Device::ocra(&ocra, options)],
             right.as_str(),
+            Evidence::new(),
         );
         verdict.unwrap()
     };
@@ -431,7 +476,13 @@ fn case_110_a_hard_stop_is_a_budget_that_stores_without_an_end_alone_can_keep() 
     let engine = builder.rate_limits(rate_limits).build();
     let store = permanent();
     let verify = |entered: &str| {
-        let verdict = engine.verify_devices(&store, &here(), &[Device::totp(&totp(), 0)], entered);
+        let verdict = engine.verify_devices(
+            &store,
+            &here(),
+            &[Device::totp(&totp(), 0)],
+            entered,
+            Evidence::new(),
+        );
         verdict.unwrap().rejection()
     };
     for left in (0..10).rev() {
@@ -450,7 +501,7 @@ fn case_110_a_hard_stop_is_a_budget_that_stores_without_an_end_alone_can_keep() 
     let expiring = Vault::of(Class::Expiring);
     let totp = totp();
     let device = Device::totp(&totp, 0);
-    let refused = engine.verify_devices(&expiring, &here(), &[device], &shown(0));
+    let refused = engine.verify_devices(&expiring, &here(), &[device], &shown(0), Evidence::new());
     assert!(matches!(refused, Err(Error::LockWithoutEnd)));
     // Also where the locks of users end by themselves.
     let rate_limits = RateLimits::builder()
@@ -458,9 +509,10 @@ fn case_110_a_hard_stop_is_a_budget_that_stores_without_an_end_alone_can_keep() 
         .lock_ends_after(core::time::Duration::from_secs(86_400))
         .build();
     let builder = Engine::builder(keys()).rate_limits(rate_limits.unwrap());
-    let refused = builder
-        .build()
-        .verify_devices(&expiring, &here(), &[device], &shown(0));
+    let refused =
+        builder
+            .build()
+            .verify_devices(&expiring, &here(), &[device], &shown(0), Evidence::new());
     assert!(matches!(refused, Err(Error::LockWithoutEnd)));
 }
 
@@ -469,8 +521,13 @@ fn case_111_a_code_typed_late_moves_no_window() {
     let ((engine, clock), store) = (unlimited(), permanent());
     let ask = |second: i64, step: i64| {
         clock.set(at(second));
-        let verdict =
-            engine.verify_devices(&store, &here(), &[Device::totp(&totp(), 1)], &shown(step));
+        let verdict = engine.verify_devices(
+            &store,
+            &here(),
+            &[Device::totp(&totp(), 1)],
+            &shown(step),
+            Evidence::new(),
+        );
         verdict.unwrap().rejection()
     };
     // One step late, two late, then prompt.
@@ -511,6 +568,7 @@ fn case_112_a_timed_answer_given_late_moves_no_window() {
             &here(),
             &[Device::ocra(&ocra, options)],
             code.as_str(),
+            Evidence::new(),
         );
         verdict.unwrap().rejection()
     };
@@ -532,9 +590,10 @@ fn case_113_several_devices_of_a_user_are_one_call_and_one_charge() {
         Device::hotp(&token, 5),
     ];
     let verify = |devices: &[Device<'_>], entered: &str| {
-        let verdict = harness
-            .engine
-            .verify_devices(&store, &here(), devices, entered);
+        let verdict =
+            harness
+                .engine
+                .verify_devices(&store, &here(), devices, entered, Evidence::new());
         verdict.unwrap()
     };
     let which = |verdict: &Verdict<Acceptance>| match verdict {
@@ -571,9 +630,10 @@ fn case_113_several_devices_of_a_user_are_one_call_and_one_charge() {
         (&[devices[0]; 2], 2),
         (&[devices[0]; 4], 4),
     ] {
-        let refused = harness
-            .engine
-            .verify_devices(&store, &here(), devices, "123456");
+        let refused =
+            harness
+                .engine
+                .verify_devices(&store, &here(), devices, "123456", Evidence::new());
         let Err(Error::Oath(oath::Error::Devices { count: found })) = refused else {
             panic!("{refused:?}");
         };
@@ -591,6 +651,7 @@ fn case_114_a_window_beyond_what_is_remembered_is_refused() {
             &here(),
             &[Device::totp(&daily, window)],
             "123456",
+            Evidence::new(),
         );
         verdict.map(|verdict| verdict.rejection())
     };
@@ -606,6 +667,7 @@ fn case_114_a_window_beyond_what_is_remembered_is_refused() {
             codes: pair,
             reach: 101,
         },
+        Evidence::new(),
     );
     assert!(matches!(far, Err(Error::Oath(oath::Error::Window { .. }))));
     let two_days = ocra("OCRA-1:HOTP-SHA1-6:QH16-T48H");
@@ -618,6 +680,7 @@ fn case_114_a_window_beyond_what_is_remembered_is_refused() {
         &here(),
         &[Device::ocra(&two_days, options)],
         "123456",
+        Evidence::new(),
     );
     assert!(matches!(far, Err(Error::Oath(oath::Error::Window { .. }))));
 }
@@ -666,7 +729,7 @@ fn case_131_a_reset_lifts_the_lock_of_a_device_and_turns_no_counter_back() {
     let (store, hotp) = (permanent(), hotp());
     let device = Device::hotp(&hotp, 5);
     let verify = |entered: &str| {
-        let verdict = engine.verify_devices(&store, &here(), &[device], entered);
+        let verdict = engine.verify_devices(&store, &here(), &[device], entered, Evidence::new());
         verdict.unwrap().rejection()
     };
     let reset = |why: &str| {
@@ -734,6 +797,7 @@ fn case_132_a_device_whose_clock_was_put_right_is_taken_again_after_a_reset() {
             codes: pair,
             reach: 1000,
         },
+        Evidence::new(),
     );
     assert!(found.unwrap().is_accepted());
     harness.clock.set(at(300));
@@ -773,12 +837,19 @@ fn case_133_a_reset_makes_no_answered_question_and_no_epoch_good_again() {
             &here(),
             &[Device::ocra(&ocra, OcraOptions::new())],
             &answer,
+            Evidence::new(),
         );
         verdict.unwrap().rejection()
     };
     let press = |engine: &Engine, counter| {
         let entered = counted(counter);
-        let verdict = engine.verify_devices(&store, &here(), &[Device::hotp(&token, 5)], &entered);
+        let verdict = engine.verify_devices(
+            &store,
+            &here(),
+            &[Device::hotp(&token, 5)],
+            &entered,
+            Evidence::new(),
+        );
         verdict.unwrap().rejection()
     };
     assert_eq!((answered(&before), press(&before, 0)), (None, None));
@@ -889,8 +960,13 @@ fn case_421_no_clock_however_far_off_makes_a_guess_at_a_device_be_forgotten() {
         let ((engine, clock), store) = (unlimited(), permanent());
         let wrong = beside(&counted(0));
         let is_compared = || {
-            let verdict =
-                engine.verify_devices(&store, &here(), &[Device::hotp(&hotp(), 0)], &wrong);
+            let verdict = engine.verify_devices(
+                &store,
+                &here(),
+                &[Device::hotp(&hotp(), 0)],
+                &wrong,
+                Evidence::new(),
+            );
             matches!(verdict.unwrap().rejection(), Some(Rejection::Wrong { .. }))
         };
         clock.set(Timestamp::from_unix(far));
@@ -908,8 +984,13 @@ fn case_421_no_clock_however_far_off_makes_a_guess_at_a_device_be_forgotten() {
             } else {
                 Timestamp::from_unix(far)
             });
-            let verdict =
-                engine.verify_devices(&store, &here(), &[Device::hotp(&hotp(), 0)], &wrong);
+            let verdict = engine.verify_devices(
+                &store,
+                &here(),
+                &[Device::hotp(&hotp(), 0)],
+                &wrong,
+                Evidence::new(),
+            );
             compared += usize::from(matches!(
                 verdict.unwrap().rejection(),
                 Some(Rejection::Wrong { .. })
@@ -926,8 +1007,13 @@ fn case_422_at_the_last_second_of_time_guesses_count_too() {
         let wrong = beside(&counted(0));
         clock.set(Timestamp::from_unix(second));
         let compared = |_: &i32| {
-            let verdict =
-                engine.verify_devices(&store, &here(), &[Device::hotp(&hotp(), 0)], &wrong);
+            let verdict = engine.verify_devices(
+                &store,
+                &here(),
+                &[Device::hotp(&hotp(), 0)],
+                &wrong,
+                Evidence::new(),
+            );
             matches!(verdict.unwrap().rejection(), Some(Rejection::Wrong { .. }))
         };
         assert_eq!((0..100).filter(compared).count(), 30, "{second}");

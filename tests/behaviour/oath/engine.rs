@@ -9,8 +9,8 @@ use otp_engine::oath::{
 };
 use otp_engine::store::{Class, Kind};
 use otp_engine::{
-    Binding, ContentDigest, Engine, Error, ManualClock, MemoryStore, Mobile, Policy, RateLimits,
-    Rejection, Store, Submission, Target, Timestamp, Verdict, event::EventKind, oath,
+    Binding, ContentDigest, Engine, Error, Evidence, ManualClock, MemoryStore, Mobile, Policy,
+    RateLimits, Rejection, Store, Submission, Target, Timestamp, Verdict, event::EventKind, oath,
     operation::UnlockOutcome, policy::ContentRule, store,
 };
 
@@ -31,7 +31,7 @@ fn code_of(step: u64) -> String {
 
 fn accepted(verdict: &Verdict<Acceptance>) -> Acceptance {
     match verdict {
-        Verdict::Accepted(acceptance) => *acceptance,
+        Verdict::Accepted(acceptance) => acceptance.clone(),
         Verdict::Rejected(rejection) => panic!("{rejection:?}"),
     }
 }
@@ -62,7 +62,13 @@ fn a_counter_moves_on_and_never_back() {
     let verify = |binding: &Binding, counter| {
         harness
             .engine
-            .verify_devices(&store, binding, &[Device::hotp(&hotp(), 5)], &code(counter))
+            .verify_devices(
+                &store,
+                binding,
+                &[Device::hotp(&hotp(), 5)],
+                &code(counter),
+                Evidence::new(),
+            )
             .unwrap()
     };
     assert_eq!(verify(&other, 12).rejection(), Some(Rejection::AlreadyUsed));
@@ -81,7 +87,13 @@ fn a_device_begins_where_its_host_says() {
         let code = hotp.at(counter);
         harness
             .engine
-            .verify_devices(&store, &here(), &[Device::hotp(&hotp, 5)], code.as_str())
+            .verify_devices(
+                &store,
+                &here(),
+                &[Device::hotp(&hotp, 5)],
+                code.as_str(),
+                Evidence::new(),
+            )
             .unwrap()
     };
     assert!(!verify(0).is_accepted());
@@ -100,6 +112,7 @@ fn the_last_counter_is_good_once_and_nothing_comes_after_it() {
             &here(),
             &[Device::hotp(&hotp, u8::MAX)],
             code.as_str(),
+            Evidence::new(),
         );
         verdict.unwrap()
     };
@@ -121,6 +134,7 @@ fn the_last_counter_is_good_once_and_nothing_comes_after_it() {
             codes: [first, second],
             reach: u16::MAX,
         },
+        Evidence::new(),
     );
     assert!(!verdict.unwrap().is_accepted());
 }
@@ -155,7 +169,13 @@ fn case_31_no_instant_makes_a_step_that_panics() {
         let verify = |entered: &str, window| {
             harness
                 .engine
-                .verify_devices(&store, &here(), &[Device::totp(&totp(), window)], entered)
+                .verify_devices(
+                    &store,
+                    &here(),
+                    &[Device::totp(&totp(), window)],
+                    entered,
+                    Evidence::new(),
+                )
                 .unwrap()
         };
         assert!(!verify("000000", u8::MAX).is_accepted());
@@ -175,6 +195,7 @@ fn case_31_no_instant_makes_a_step_that_panics() {
                 codes: pair,
                 reach: u16::MAX,
             },
+            Evidence::new(),
         );
     }
 }
@@ -209,6 +230,7 @@ fn a_clock_that_drifts_is_followed_and_only_so_far() {
                     codes: [first, second],
                     reach: 100,
                 },
+                Evidence::new(),
             )
             .unwrap()
     };
@@ -243,6 +265,7 @@ fn a_counter_that_ran_ahead_is_found_by_two_codes_in_a_row() {
                     codes: pair,
                     reach: far,
                 },
+                Evidence::new(),
             )
             .unwrap()
     };
@@ -337,7 +360,13 @@ fn a_success_ends_the_row_of_wrong_guesses_and_a_replay_does_not_begin_one() {
     let store = MemoryStore::new();
     let verify = |entered: &str| {
         engine
-            .verify_devices(&store, &here(), &[Device::totp(&totp(), 0)], entered)
+            .verify_devices(
+                &store,
+                &here(),
+                &[Device::totp(&totp(), 0)],
+                entered,
+                Evidence::new(),
+            )
             .unwrap()
     };
     let (first, second) = (code_of(STEP), code_of(STEP + 1));
@@ -402,22 +431,33 @@ fn cells_are_sealed_and_live_as_long_as_they_must() {
     let mut forged = kept.body().to_vec();
     forged[8] ^= 1;
     store.put(key, store::Cell::new(kept.version(), None, forged));
-    let verdict =
-        harness
-            .engine
-            .verify_devices(&store, &here(), &[Device::hotp(&hotp(), 0)], "123456");
+    let verdict = harness.engine.verify_devices(
+        &store,
+        &here(),
+        &[Device::hotp(&hotp(), 0)],
+        "123456",
+        Evidence::new(),
+    );
     assert!(matches!(verdict, Err(Error::Tampered)), "{verdict:?}");
 
     // A counter that is forgotten would make every code good again: nothing is compared, nor counted.
     let expiring = Vault::of(Class::Expiring);
     let process = Vault::of(Class::Process);
     for attempt in [
-        harness
-            .engine
-            .verify_devices(&process, &here(), &[Device::hotp(&hotp(), 0)], "123456"),
-        harness
-            .engine
-            .verify_devices(&expiring, &here(), &[Device::hotp(&hotp(), 0)], "123456"),
+        harness.engine.verify_devices(
+            &process,
+            &here(),
+            &[Device::hotp(&hotp(), 0)],
+            "123456",
+            Evidence::new(),
+        ),
+        harness.engine.verify_devices(
+            &expiring,
+            &here(),
+            &[Device::hotp(&hotp(), 0)],
+            "123456",
+            Evidence::new(),
+        ),
         harness.engine.resynchronise(
             &expiring,
             &here(),
@@ -426,6 +466,7 @@ fn cells_are_sealed_and_live_as_long_as_they_must() {
                 codes: ["123456", "123456"],
                 reach: 0,
             },
+            Evidence::new(),
         ),
     ] {
         assert!(matches!(attempt, Err(Error::NotPermanent)));
@@ -492,7 +533,13 @@ fn an_answer_approves_the_binding_that_was_asked_about_and_no_other() {
         let options = OcraOptions::new().pin(pin).session(b"tls").reach(reach);
         harness
             .engine
-            .verify_devices(&store, binding, &[Device::ocra(&ocra, options)], entered)
+            .verify_devices(
+                &store,
+                binding,
+                &[Device::ocra(&ocra, options)],
+                entered,
+                Evidence::new(),
+            )
             .unwrap()
     };
     for (binding, entered, pin) in [
@@ -525,6 +572,7 @@ fn what_does_not_move_is_good_once_for_its_question() {
             &binding,
             &[Device::ocra(&ocra, OcraOptions::new())],
             code.as_str(),
+            Evidence::new(),
         )
     };
     let accepted_first = verify(&store, "1.00").unwrap();
@@ -561,7 +609,7 @@ fn each_of_two_devices_has_its_own_mark_for_a_question() {
         let devices = [&first, &second].map(|one| Device::ocra(one, OcraOptions::new()));
         harness
             .engine
-            .verify_devices(&store, &here(), &devices, code.as_str())
+            .verify_devices(&store, &here(), &devices, code.as_str(), Evidence::new())
             .unwrap()
     };
     for device in [&second, &first] {
@@ -589,6 +637,7 @@ fn a_suite_with_time_alone_is_good_once_by_its_step() {
                 &here(),
                 &[Device::ocra(&ocra, options)],
                 code.as_str(),
+                Evidence::new(),
             )
             .unwrap()
     };
@@ -621,6 +670,7 @@ fn what_does_not_fit_is_an_error_before_anything_is_counted() {
             &here(),
             &[Device::ocra(&ocra, OcraOptions::new())],
             "123456",
+            Evidence::new(),
         );
         assert!(matches!(judged, Err(Error::Oath(oath::Error::Suite(_)))));
     }
@@ -643,6 +693,7 @@ fn what_does_not_fit_is_an_error_before_anything_is_counted() {
             &here(),
             &[Device::ocra(ocra, options)],
             "123456",
+            Evidence::new(),
         );
         let Err(Error::Oath(oath::Error::Input { name: found, .. })) = judged else {
             panic!("{judged:?}");
@@ -656,7 +707,13 @@ fn what_does_not_fit_is_an_error_before_anything_is_counted() {
             .unwrap(),
     );
     assert!(matches!(
-        demanding.verify_devices(&store, &here(), &[Device::totp(&totp(), 1)], "123456"),
+        demanding.verify_devices(
+            &store,
+            &here(),
+            &[Device::totp(&totp(), 1)],
+            "123456",
+            Evidence::new()
+        ),
         Err(Error::ContentRequired)
     ));
     assert!(matches!(
@@ -664,7 +721,8 @@ fn what_does_not_fit_is_an_error_before_anything_is_counted() {
             &store,
             &here(),
             &[Device::ocra(&bare, OcraOptions::new())],
-            "123456"
+            "123456",
+            Evidence::new()
         ),
         Err(Error::ContentRequired)
     ));
@@ -700,7 +758,7 @@ fn a_device_of_ocra_has_no_codes_in_a_row_and_is_not_charged_for_them() {
     let device = Device::ocra(&ocra, OcraOptions::new());
     let refused = harness
         .engine
-        .resynchronise(&store, &here(), device, pair)
+        .resynchronise(&store, &here(), device, pair, Evidence::new())
         .unwrap_err();
     let Error::Oath(refused) = refused else {
         panic!("{refused:?}");
@@ -711,7 +769,7 @@ fn a_device_of_ocra_has_no_codes_in_a_row_and_is_not_charged_for_them() {
     );
     let next = harness
         .engine
-        .verify_devices(&store, &here(), &[device], "123456");
+        .verify_devices(&store, &here(), &[device], "123456", Evidence::new());
     let left = next.unwrap().rejection();
     assert_eq!(left, Some(Rejection::Wrong { attempts_left: 14 }));
 }
@@ -740,6 +798,7 @@ fn case_56_of_threads_with_the_same_code_one_is_accepted() {
                 &here(),
                 &[Device::ocra(&ocra, options)],
                 code.as_str(),
+                Evidence::new(),
             );
             is_fresh(&verdict.unwrap())
         });

@@ -17,7 +17,7 @@ use crate::support::fixture::{self, Harness, binding, parts};
 
 /// How a step of a store ends.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum End {
+pub(super) enum End {
     Well,
     /// Not done, and the caller hears so.
     Refused,
@@ -29,7 +29,7 @@ enum End {
     StoppedAfter,
 }
 
-const ENDS: [End; 4] = [
+pub(super) const ENDS: [End; 4] = [
     End::Refused,
     End::AnswerLost,
     End::Stopped,
@@ -38,7 +38,7 @@ const ENDS: [End; 4] = [
 
 /// What a commit does with its writes.
 #[derive(Clone, Copy, Eq, PartialEq)]
-enum Commits {
+pub(super) enum Commits {
     /// All or none, as the contract says.
     Whole,
     /// One after the other, each checked by itself: the planted fault.
@@ -47,11 +47,11 @@ enum Commits {
 
 /// A store whose steps end as `ends` says; a step is a load, a commit, or one write of a cellwise
 /// commit.
-struct Failing<'s, F> {
-    inner: &'s MemoryStore,
-    commits: Commits,
-    steps: AtomicUsize,
-    ends: F,
+pub(super) struct Failing<'s, F> {
+    pub(super) inner: &'s MemoryStore,
+    pub(super) commits: Commits,
+    pub(super) steps: AtomicUsize,
+    pub(super) ends: F,
 }
 
 impl<F: Fn(usize) -> End> Failing<'_, F> {

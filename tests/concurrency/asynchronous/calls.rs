@@ -283,7 +283,7 @@ macro_rules! answer {
                 let (hotp, totp) = (hotp(), totp());
                 let devices = [OneDevice::hotp(&hotp, 9), OneDevice::totp(&totp, 1)];
                 let entered: String = totp_code(world.now(), device.off());
-                let verdict = engine.verify_devices(store, &binding, &devices, &entered)$(.$await)??;
+                let verdict = engine.verify_devices(store, &binding, &devices, &entered, Evidence::new())$(.$await)??;
                 format!("{verdict:?}")
             }
             Call::PurgeConfirmed(limit) => {
@@ -292,26 +292,26 @@ macro_rules! answer {
             Call::Purge(limit) => format!("{:?}", engine.purge(store, limit)$(.$await)??),
             Call::Hotp(device) => {
                 let entered: String = hotp().at(world.presses + device.off()).as_str().into();
-                let verdict = engine.verify_devices(store, &binding, &[OneDevice::hotp(&hotp(), 9)], &entered)$(.$await)??;
+                let verdict = engine.verify_devices(store, &binding, &[OneDevice::hotp(&hotp(), 9)], &entered, Evidence::new())$(.$await)??;
                 format!("{verdict:?}")
             }
             Call::ResynchroniseHotp => {
                 let codes = [0, 1].map(|next| hotp().at(world.presses + next));
                 let codes = [codes[0].as_str(), codes[1].as_str()];
                 let verdict =
-                    engine.resynchronise(store, &binding, OneDevice::hotp(&hotp(), 0), CodePair { codes, reach: 99 })$(.$await)??;
+                    engine.resynchronise(store, &binding, OneDevice::hotp(&hotp(), 0), CodePair { codes, reach: 99 }, Evidence::new())$(.$await)??;
                 format!("{verdict:?}")
             }
             Call::Totp(device) => {
                 let entered: String = totp_code(world.now(), device.off());
-                let verdict = engine.verify_devices(store, &binding, &[OneDevice::totp(&totp(), 1)], &entered)$(.$await)??;
+                let verdict = engine.verify_devices(store, &binding, &[OneDevice::totp(&totp(), 1)], &entered, Evidence::new())$(.$await)??;
                 format!("{verdict:?}")
             }
             Call::ResynchroniseTotp => {
                 let codes = [2, 3].map(|ahead| totp_code(world.now(), ahead));
                 let codes = [codes[0].as_str(), codes[1].as_str()];
                 let verdict =
-                    engine.resynchronise(store, &binding, OneDevice::totp(&totp(), 0), CodePair { codes, reach: 9 })$(.$await)??;
+                    engine.resynchronise(store, &binding, OneDevice::totp(&totp(), 0), CodePair { codes, reach: 9 }, Evidence::new())$(.$await)??;
                 format!("{verdict:?}")
             }
             Call::Ocra(device) => {
@@ -320,7 +320,7 @@ macro_rules! answer {
                 let entered: String = ocra().generate(&inputs).unwrap().as_str().into();
                 let reach = otp_engine::oath::Reach { look_ahead: 20, window: 0 };
                 let options = OcraOptions::new().reach(reach);
-                format!("{:?}", engine.verify_devices(store, &binding, &[OneDevice::ocra(&ocra(), options)], &entered)$(.$await)??)
+                format!("{:?}", engine.verify_devices(store, &binding, &[OneDevice::ocra(&ocra(), options)], &entered, Evidence::new())$(.$await)??)
             }
         };
         Ok(Heard { text, sent: None })

@@ -282,23 +282,29 @@ def _code(out: c.otp_issued) -> Issued:
 def read_verdict(out: c.otp_verdict) -> Verdict:
     """Read what a verify decided, and take its record over."""
     if out.outcome == c.OTP_OUTCOME_ACCEPTED:
-        record = out.record
-        kept = _taken(record, out) if record else None
-        named = out.challenge_id.decode()
+        named, kept = out.challenge_id.decode(), taken_record(out)
         return Verdict((True, None, None, None, None, out.verified_at, named, kept, None))
     said: Rejection = REJECTIONS.get(out.rejection, "other")
-    problem, fault = out.evidence_fault, None
-    if problem:
-        part = _PARTS.get(out.evidence_kind, "other")
-        fault = EvidenceFault(part, _PROBLEMS.get(problem, "unfit"))
     return Verdict((
         False, said, PUBLIC_REJECTIONS.get(out.public_rejection, "invalid"),
         out.attempts_left if said == "wrong" else None,
-        out.retry_at if out.has_retry_at else None, None, None, None, fault,
+        out.retry_at if out.has_retry_at else None, None, None, None, read_fault(out),
     ))  # fmt: skip
 
 
-def _taken(record: int, out: c.otp_verdict) -> SignatureRecord:
+def read_fault(out: "c.otp_verdict | c.otp_oath_verdict") -> EvidenceFault | None:
+    """Read what is wrong with the evidence of a rejection, if that is why."""
+    if not out.evidence_fault:
+        return None
+    part = _PARTS.get(out.evidence_kind, "other")
+    return EvidenceFault(part, _PROBLEMS.get(out.evidence_fault, "unfit"))
+
+
+def taken_record(out: "c.otp_verdict | c.otp_oath_verdict") -> SignatureRecord | None:
+    """Take the record of an acceptance over, if there is one."""
+    record = out.record
+    if not record:
+        return None
     jws, *disclosures = take_bytes(record).decode().rstrip("~").split("~")
     return SignatureRecord((jws, tuple(disclosures), out.record_id.decode(), out.record_sequence))
 

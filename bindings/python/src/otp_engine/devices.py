@@ -6,16 +6,26 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from . import _bindings as c
-from ._checks import count, entered, identifier, several, text
+from ._checks import count, entered, identifier, instance, several, text
 from ._handle import opened
 from ._lib import lib, point, sized, view
 from ._operations import Operations
 from ._result import moment, text_of
 from .binding import Binding, bound
-from .challenge import PUBLIC_REJECTIONS, REJECTIONS, PublicRejection, Rejection
+from .challenge import (
+    PUBLIC_REJECTIONS,
+    REJECTIONS,
+    EvidenceFault,
+    PublicRejection,
+    Rejection,
+    read_fault,
+    taken_record,
+)
 from .errors import check, unshown
+from .evidence import Evidence
 from .findings import Finding, Odds, read_findings, read_odds
 from .oath import Hotp, Matched, Ocra, Totp, answer_inputs
+from .records import SignatureRecord
 from .store import Store
 
 
@@ -63,8 +73,9 @@ class OathVerdict:
     """Whether a device's code was accepted; true only if it was.
 
     ``matched`` is the counter or time step of the code, ``drift`` how many steps it was ahead of
-    our time, ``device`` which of the call's devices made it. ``rejection`` is for the trusted
-    caller, ``public`` what an untrusted one may be told.
+    our time, ``device`` which of the call's devices made it. ``record`` is the signature record,
+    where the engine signs. ``rejection`` is for the trusted caller, ``public`` what an untrusted
+    one may be told; ``evidence_fault`` what evidence is missing or does not fit.
     """
 
     accepted: bool
@@ -76,6 +87,8 @@ class OathVerdict:
     matched: Matched | None = None
     drift: int = 0
     device: int = 0
+    record: SignatureRecord | None = None
+    evidence_fault: EvidenceFault | None = None
 
     def __bool__(self) -> bool:
         return self.accepted
@@ -90,6 +103,7 @@ def read_verdict(out: c.otp_oath_verdict) -> OathVerdict:
             matched=Matched(out.matched) if out.has_matched else None,
             drift=out.drift,
             device=out.device,
+            record=taken_record(out),
         )
     rejection: Rejection = REJECTIONS.get(out.rejection, "other")
     return OathVerdict(
@@ -98,6 +112,7 @@ def read_verdict(out: c.otp_oath_verdict) -> OathVerdict:
         PUBLIC_REJECTIONS.get(out.public_rejection, "invalid"),
         out.attempts_left if rejection == "wrong" else None,
         moment(out.retry_at) if out.has_retry_at else None,
+        evidence_fault=read_fault(out),
     )
 
 
@@ -106,18 +121,33 @@ class DeviceOperations(Operations):
 
     @unshown
     def verify_hotp(
-        self, store: Store, binding: Binding, hotp: Hotp, code: str, look_ahead: int = 5
+        self,
+        store: Store,
+        binding: Binding,
+        hotp: Hotp,
+        code: str,
+        look_ahead: int = 5,
+        *,
+        evidence: Evidence | None = None,
     ) -> OathVerdict:
         """Judge a HOTP code: good once, for all bindings of the tenant.
 
         Wrong guesses count for the device and its user, and against no code that was sent. The
-        store must keep cells for ever. After a raised epoch, ``rejection`` is "resynchronise"
-        until two codes in a row told where the device is.
+        store must keep cells for ever. Where the engine signs, an accepted code leaves a record
+        with this evidence, in the same commit; so with every device. After a raised epoch,
+        ``rejection`` is "resynchronise" until two codes in a row told where the device is.
         """
         key, ahead = opened(hotp, Hotp, "hotp"), count("look_ahead", look_ahead)
         data = entered(code)
         return self._judge(
-            lib.otp_engine_verify_hotp, store, binding, key.address, data, len(data), ahead
+            lib.otp_engine_verify_hotp,
+            store,
+            binding,
+            evidence,
+            key.address,
+            data,
+            len(data),
+            ahead,
         )
 
     @unshown
@@ -129,17 +159,26 @@ class DeviceOperations(Operations):
         first: str,
         second: str,
         look_ahead: int = 1000,
+        *,
+        evidence: Evidence | None = None,
     ) -> OathVerdict:
         """Judge two HOTP codes in a row, of a device that is far ahead."""
         key, ahead = opened(hotp, Hotp, "hotp"), count("look_ahead", look_ahead)
         pair = view(entered(first, "first")), view(entered(second, "second"))
         return self._judge(
-            lib.otp_engine_resynchronise_hotp, store, binding, key.address, *pair, ahead
+            lib.otp_engine_resynchronise_hotp, store, binding, evidence, key.address, *pair, ahead
         )
 
     @unshown
     def verify_totp(
-        self, store: Store, binding: Binding, totp: Totp, code: str, window: int = 1
+        self,
+        store: Store,
+        binding: Binding,
+        totp: Totp,
+        code: str,
+        window: int = 1,
+        *,
+        evidence: Evidence | None = None,
     ) -> OathVerdict:
         """Judge a TOTP code by the engine's clock: good once, for all bindings of the tenant.
 
@@ -149,7 +188,14 @@ class DeviceOperations(Operations):
         key, steps = opened(totp, Totp, "totp"), count("window", window)
         data = entered(code)
         return self._judge(
-            lib.otp_engine_verify_totp, store, binding, key.address, data, len(data), steps
+            lib.otp_engine_verify_totp,
+            store,
+            binding,
+            evidence,
+            key.address,
+            data,
+            len(data),
+            steps,
         )
 
     @unshown
@@ -161,12 +207,14 @@ class DeviceOperations(Operations):
         first: str,
         second: str,
         window: int = 100,
+        *,
+        evidence: Evidence | None = None,
     ) -> OathVerdict:
         """Judge two TOTP codes in a row, of a device whose clock is far off."""
         key, steps = opened(totp, Totp, "totp"), count("window", window)
         pair = view(entered(first, "first")), view(entered(second, "second"))
         return self._judge(
-            lib.otp_engine_resynchronise_totp, store, binding, key.address, *pair, steps
+            lib.otp_engine_resynchronise_totp, store, binding, evidence, key.address, *pair, steps
         )
 
     @unshown
@@ -196,6 +244,7 @@ class DeviceOperations(Operations):
         counter: int = 0,
         look_ahead: int = 5,
         window: int = 1,
+        evidence: Evidence | None = None,
     ) -> OathVerdict:
         """Judge what a device answered to this binding's question: good once.
 
@@ -205,8 +254,8 @@ class DeviceOperations(Operations):
         key, data = opened(ocra, Ocra, "ocra"), entered(code)
         inputs = answer_inputs(counter, pin, pin_digest, session, look_ahead, window)
         return self._judge(
-            lib.otp_engine_verify_ocra, store, binding, key.address, ctypes.byref(inputs), data,
-            len(data),
+            lib.otp_engine_verify_ocra, store, binding, evidence, key.address, ctypes.byref(inputs),
+            data, len(data),
         )  # fmt: skip
 
     @unshown
@@ -216,6 +265,8 @@ class DeviceOperations(Operations):
         binding: Binding,
         devices: Sequence[Device | Hotp | Totp | Ocra],
         code: str,
+        *,
+        evidence: Evidence | None = None,
     ) -> OathVerdict:
         """Judge a text that may be a code of any of a user's devices, at most three: one attempt.
 
@@ -223,7 +274,14 @@ class DeviceOperations(Operations):
         """
         data, given = entered(code), _devices(devices)
         return self._judge(
-            lib.otp_engine_verify_devices, store, binding, given, len(given), data, len(data)
+            lib.otp_engine_verify_devices,
+            store,
+            binding,
+            evidence,
+            given,
+            len(given),
+            data,
+            len(data),
         )
 
     @unshown
@@ -259,10 +317,19 @@ class DeviceOperations(Operations):
         return read_findings(lines)
 
     def _judge(
-        self, operation: Callable[..., int], store: Store, binding: Binding, *arguments: object
+        self,
+        operation: Callable[..., int],
+        store: Store,
+        binding: Binding,
+        evidence: Evidence | None,
+        *arguments: object,
     ) -> OathVerdict:
+        views = None
+        if evidence is not None:
+            instance(evidence, Evidence, "evidence")
+            views = ctypes.byref(evidence._structure())
         out = sized(c.otp_oath_verdict)
-        return read_verdict(self._do_bound(operation, store, binding, out, *arguments))
+        return read_verdict(self._do_bound(operation, store, binding, out, *arguments, views))
 
 
 def _devices(devices: Sequence[Device | Hotp | Totp | Ocra]) -> "ctypes.Array[ctypes.c_void_p]":

@@ -11,6 +11,7 @@ use alloc::vec::Vec;
 
 use base64ct::{Base64UrlUnpadded, Encoding};
 
+use super::payload::CREDENTIAL;
 use super::{Channel, RecordDetail, RecordId, SignatureRecord};
 use crate::Timestamp;
 use crate::disclosure::{self, MAX_DISCLOSURE, SALT};
@@ -43,7 +44,6 @@ pub struct Facts<'a> {
     pub user: &'a str,
     pub user_name: Option<&'a str>,
     pub signer_name: Option<&'a str>,
-    pub address: Address<'a>,
     pub ip: Option<&'a str>,
     pub agent: Option<&'a str>,
     pub otp: Otp<'a>,
@@ -80,10 +80,40 @@ pub enum Address<'a> {
 #[derive(Clone, Copy)]
 pub struct Otp<'a> {
     pub id: &'a str,
-    pub sent_at: Timestamp,
     pub attempts: u32,
-    pub sends: u32,
     pub digits: u32,
+    pub maker: Maker<'a>,
+}
+
+/// Who made the code.
+#[derive(Clone, Copy)]
+pub enum Maker<'a> {
+    /// The engine, which had it sent.
+    Engine {
+        address: Address<'a>,
+        sent_at: Timestamp,
+        sends: u32,
+    },
+    /// A device of the user's.
+    Device(Device<'a>),
+}
+
+/// The device, and what its code was made of.
+#[derive(Clone, Copy)]
+pub struct Device<'a> {
+    pub kind: DeviceKind<'a>,
+    /// Names the credential among the operator's, and nothing to others.
+    pub credential: [u8; CREDENTIAL],
+    /// The counter or time step.
+    pub counter: Option<u64>,
+}
+
+/// How the device makes its codes.
+#[derive(Clone, Copy)]
+pub enum DeviceKind<'a> {
+    Hotp { algorithm: &'a str },
+    Totp { algorithm: &'a str, period: u32 },
+    Ocra { suite: &'a str, question: &'a str },
 }
 
 /// The captured signature; the bytes stay with the host.
@@ -122,6 +152,14 @@ pub fn sign(facts: &Facts<'_>, salts: &Salts, key: &SigningKey) -> Result<Signat
 }
 
 impl Facts<'_> {
+    /// The format that the payload has: the first that has all its members.
+    const fn version(&self) -> u32 {
+        match self.otp.maker {
+            Maker::Engine { .. } => 1, // the `v` of docs/formats.md
+            Maker::Device(_) => 2,     // the `v` of docs/formats.md
+        }
+    }
+
     fn payload(&self, salts: &Salts) -> Result<(String, Vec<String>), Unfit> {
         if self.n == 0 || (self.n == 1) != self.prev.is_none() {
             return Err(Unfit::Number("n"));
@@ -132,7 +170,7 @@ impl Facts<'_> {
         };
         let mut top = Object::new();
         top.set("_sd_alg", "sha-256");
-        top.set("v", Integer::from(1));
+        top.set("v", Integer::from(self.version()));
         top.set("iss", self.tenant);
         top.set("jti", self.id.to_string());
         top.set("iat", seconds(self.verified_at, "iat")?);
@@ -149,16 +187,14 @@ impl Facts<'_> {
         top.set("ref", reference);
         let mut who = Object::new();
         who.set("user", self.user);
-        let (address, channel) = match self.address {
-            Address::Number(number) => ((RecordDetail::Number, Some(number)), Channel::Sms),
-            Address::Email(email) => ((RecordDetail::Email, Some(email)), Channel::Email),
-        };
+        let (number, email) = self.otp.maker.address();
         details.commit(
             &mut who,
             &[
                 (RecordDetail::UserName, self.user_name),
                 (RecordDetail::SignerName, self.signer_name),
-                address,
+                (RecordDetail::Number, number),
+                (RecordDetail::Email, email),
             ],
         )?;
         top.set("who", who);
@@ -189,15 +225,7 @@ impl Facts<'_> {
             set_some(&mut doc, "type", content.media_type);
             top.set("doc", doc);
         }
-        let mut otp = Object::new();
-        otp.set("id", self.otp.id);
-        otp.set("chan", channel.name());
-        otp.set("sent", seconds(self.otp.sent_at, "otp.sent")?);
-        otp.set("done", seconds(self.verified_at, "otp.done")?);
-        otp.set("tries", Integer::from(self.otp.attempts));
-        otp.set("sends", Integer::from(self.otp.sends));
-        otp.set("len", Integer::from(self.otp.digits));
-        top.set("otp", otp);
+        top.set("otp", self.otp.object(self.verified_at)?);
         if let Some(image) = self.image {
             let mut img = Object::new();
             img.set("alg", "sha-256");
@@ -212,6 +240,75 @@ impl Facts<'_> {
             return Err(Unfit::Payload(payload.len()));
         }
         Ok((payload, details.disclosures))
+    }
+}
+
+impl Otp<'_> {
+    fn object(&self, verified_at: Timestamp) -> Result<Object, Unfit> {
+        let mut otp = Object::new();
+        otp.set("id", self.id);
+        otp.set("chan", self.maker.channel().name());
+        otp.set("done", seconds(verified_at, "otp.done")?);
+        otp.set("tries", Integer::from(self.attempts));
+        otp.set("len", Integer::from(self.digits));
+        match self.maker {
+            Maker::Engine { sent_at, sends, .. } => {
+                otp.set("sent", seconds(sent_at, "otp.sent")?);
+                otp.set("sends", Integer::from(sends));
+            }
+            Maker::Device(device) => device.describe(&mut otp),
+        }
+        Ok(otp)
+    }
+}
+
+impl<'a> Maker<'a> {
+    const fn channel(self) -> Channel {
+        match self {
+            Self::Engine { address, .. } => match address {
+                Address::Number(_) => Channel::Sms,
+                Address::Email(_) => Channel::Email,
+            },
+            Self::Device(device) => match device.kind {
+                DeviceKind::Hotp { .. } => Channel::Hotp,
+                DeviceKind::Totp { .. } => Channel::Totp,
+                DeviceKind::Ocra { .. } => Channel::Ocra,
+            },
+        }
+    }
+
+    /// Where the code was sent, if it was: a number or an e-mail address.
+    const fn address(self) -> (Option<&'a str>, Option<&'a str>) {
+        match self {
+            Self::Engine { address, .. } => match address {
+                Address::Number(number) => (Some(number), None),
+                Address::Email(email) => (None, Some(email)),
+            },
+            Self::Device(_) => (None, None),
+        }
+    }
+}
+
+impl Device<'_> {
+    fn describe(&self, otp: &mut Object) {
+        otp.set("cred", base64(&self.credential));
+        // As text: a counter may be above 2^53 - 1, where JSON's numbers end.
+        set_some(
+            otp,
+            "ctr",
+            self.counter.map(|counter| counter.to_string()).as_deref(),
+        );
+        match self.kind {
+            DeviceKind::Hotp { algorithm } => otp.set("alg", algorithm),
+            DeviceKind::Totp { algorithm, period } => {
+                otp.set("alg", algorithm);
+                otp.set("per", Integer::from(period));
+            }
+            DeviceKind::Ocra { suite, question } => {
+                otp.set("suite", suite);
+                otp.set("q", question);
+            }
+        }
     }
 }
 

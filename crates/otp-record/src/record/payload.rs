@@ -1,6 +1,6 @@
 //! The payload of a record, read member by member: nothing that was signed goes unread.
 
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use base64ct::{Base64UrlUnpadded, Encoding};
@@ -40,23 +40,49 @@ pub struct ImageFacts {
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct OtpFacts {
-    /// `otp.id`: the challenge.
+    /// `otp.id`: the challenge; of a device's code, a name for the answer alone.
     pub id: String,
-    /// `otp.chan`: how the code was sent.
+    /// `otp.chan`: how the code came to the user.
     pub channel: Channel,
-    /// `otp.sent`: when.
-    pub sent_at: Timestamp,
+    /// `otp.sent`: when it was sent; `None` for a device's code, which is not.
+    pub sent_at: Option<Timestamp>,
     /// `otp.done`: when it was answered.
     pub answered_at: Timestamp,
     /// `otp.tries`: how many answers were compared, the right one included.
     pub attempts: u64,
-    /// `otp.sends`: how often it was sent.
-    pub sends: u64,
+    /// `otp.sends`: how often it was sent; `None` for a device's code.
+    pub sends: Option<u64>,
     /// `otp.len`: how many digits it had.
     pub digits: u64,
+    /// The device that made the code, where one did.
+    pub device: Option<DeviceFacts>,
 }
 
-/// How a code is sent.
+/// What a record says about the device that made a code: the operator says so.
+///
+/// A code of HOTP or TOTP depends on nothing that is approved. One of OCRA does: the question is a digest of the
+/// binding, as the operator can show with its keys.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct DeviceFacts {
+    /// `otp.cred`: names the credential among the operator's, and nothing to others.
+    pub credential: [u8; CREDENTIAL],
+    /// `otp.ctr`: the counter of the code, or its time step; `None` where an OCRA suite has neither.
+    pub counter: Option<u64>,
+    /// `otp.alg`: the hash function of HOTP or TOTP: `SHA1`, `SHA256` or `SHA512`.
+    pub algorithm: Option<String>,
+    /// `otp.per`: the length of a time step of TOTP, in seconds.
+    pub period: Option<u64>,
+    /// `otp.suite`: the suite of OCRA (RFC 6287, section 6).
+    pub suite: Option<String>,
+    /// `otp.q`: the question that the device of OCRA was asked.
+    pub question: Option<String>,
+}
+
+/// The length of the name of a credential, in bytes.
+pub(super) const CREDENTIAL: usize = 20;
+
+/// How a code came to the user: the member `otp.chan`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Channel {
@@ -64,6 +90,12 @@ pub enum Channel {
     Sms,
     /// `email`: to an e-mail address.
     Email,
+    /// `hotp`: a device with a counter made it (RFC 4226).
+    Hotp,
+    /// `totp`: a device with a clock made it (RFC 6238).
+    Totp,
+    /// `ocra`: a device that was asked about the record made it (RFC 6287).
+    Ocra,
 }
 
 /// All members of a payload.
@@ -93,7 +125,24 @@ impl Channel {
         match self {
             Self::Sms => "sms",
             Self::Email => "email",
+            Self::Hotp => "hotp",
+            Self::Totp => "totp",
+            Self::Ocra => "ocra",
         }
+    }
+
+    /// Reads a value of `otp.chan`, of a payload of this version.
+    fn parse(name: &str, version: i64) -> Option<Self> {
+        [
+            (Self::Sms, 1),
+            (Self::Email, 1),
+            (Self::Hotp, 2),
+            (Self::Totp, 2),
+            (Self::Ocra, 2),
+        ]
+        .into_iter()
+        .find(|(channel, since)| channel.name() == name && *since <= version)
+        .map(|(channel, _)| channel)
     }
 }
 
@@ -139,25 +188,46 @@ impl ImageFacts {
 
 impl OtpFacts {
     /// Reads the members of `otp`; the caller finishes it.
-    fn read(otp: &mut Members) -> Result<Self, RecordFault> {
+    fn read(otp: &mut Members, version: i64) -> Result<Self, RecordFault> {
+        let channel = otp.text("chan")?;
+        let channel = Channel::parse(&channel, version).ok_or(otp.bad("chan"))?;
+        let is_sent = matches!(channel, Channel::Sms | Channel::Email);
         Ok(Self {
             id: otp.text("id")?,
-            channel: match otp.text("chan")?.as_str() {
-                "sms" => Channel::Sms,
-                "email" => Channel::Email,
-                _ => return Err(otp.bad("chan")),
-            },
-            sent_at: otp.instant("sent")?,
+            channel,
+            sent_at: otp.only_if(is_sent, "sent", Members::instant)?,
             answered_at: otp.instant("done")?,
             attempts: otp.count("tries")?,
-            sends: otp.count("sends")?,
+            sends: otp.only_if(is_sent, "sends", Members::count)?,
             digits: otp.count("len")?,
+            device: match is_sent {
+                true => None,
+                false => Some(DeviceFacts::read(otp, channel)?),
+            },
+        })
+    }
+}
+
+impl DeviceFacts {
+    /// Reads the members of `otp` that tell of a device.
+    fn read(otp: &mut Members, channel: Channel) -> Result<Self, RecordFault> {
+        let is_ocra = channel == Channel::Ocra;
+        Ok(Self {
+            credential: otp.bytes("cred")?,
+            counter: match is_ocra {
+                true => otp.optional("ctr", Members::decimal)?,
+                false => Some(otp.decimal("ctr")?),
+            },
+            algorithm: otp.only_if(!is_ocra, "alg", Members::text)?,
+            period: otp.only_if(channel == Channel::Totp, "per", Members::count)?,
+            suite: otp.only_if(is_ocra, "suite", Members::text)?,
+            question: otp.only_if(is_ocra, "q", Members::text)?,
         })
     }
 }
 
 impl Payload {
-    /// Reads a payload of version 1.
+    /// Reads a payload of version 1 or 2.
     pub(super) fn read(bytes: &[u8]) -> Result<Self, RecordError> {
         let top = json::read_object(bytes, MAX_PAYLOAD).map_err(|error| {
             RecordError::nameless(RecordFault::Json {
@@ -171,9 +241,9 @@ impl Payload {
 
     fn of(top: Object) -> Result<Self, RecordFault> {
         let mut top = Members::new("payload", top);
-        match top.integer("v")? {
-            1 => {}
-            version => return Err(RecordFault::Version(version)),
+        let version = top.integer("v")?;
+        if !(1..=2).contains(&version) {
+            return Err(RecordFault::Version(version));
         }
         if top.text("_sd_alg")? != "sha-256" {
             return Err(top.bad("_sd_alg"));
@@ -212,7 +282,7 @@ impl Payload {
             revision: reference.optional("rev", Members::text)?,
             document,
             user: who.text("user")?,
-            otp: OtpFacts::read(&mut otp)?,
+            otp: OtpFacts::read(&mut otp, version)?,
             image,
             consent: top.optional("txt", Members::text)?,
             digests,
@@ -281,9 +351,14 @@ pub(super) fn names(top: &Object) -> (Option<u64>, Option<RecordId>) {
 
 /// Reads 32 bytes in base64url.
 pub(super) fn bytes_of_digest(text: &str) -> Option<[u8; 32]> {
-    let mut bytes = [0; 32];
+    bytes_of(text)
+}
+
+/// Reads exactly so many bytes in base64url.
+fn bytes_of<const LENGTH: usize>(text: &str) -> Option<[u8; LENGTH]> {
+    let mut bytes = [0; LENGTH];
     let read = Base64UrlUnpadded::decode(text, &mut bytes).ok()?;
-    (read.len() == 32).then_some(bytes)
+    (read.len() == LENGTH).then_some(bytes)
 }
 
 /// The members of one object that were not read yet.
@@ -325,8 +400,35 @@ impl Members {
     }
 
     fn digest(&mut self, name: &'static str) -> Result<[u8; 32], RecordFault> {
+        self.bytes(name)
+    }
+
+    fn bytes<const LENGTH: usize>(
+        &mut self,
+        name: &'static str,
+    ) -> Result<[u8; LENGTH], RecordFault> {
         let text = self.text(name)?;
-        bytes_of_digest(&text).ok_or_else(|| self.bad(name))
+        bytes_of(&text).ok_or_else(|| self.bad(name))
+    }
+
+    /// A number as text, for one that may be above 2^53 - 1: decimal, as it is written, with no zero before it.
+    fn decimal(&mut self, name: &'static str) -> Result<u64, RecordFault> {
+        let text = self.text(name)?;
+        let number = text.parse().ok();
+        number
+            .filter(|number: &u64| number.to_string() == text)
+            .ok_or_else(|| self.bad(name))
+    }
+
+    /// Reads a member that stands there if `is_due`, and never else.
+    fn only_if<T>(
+        &mut self,
+        is_due: bool,
+        name: &'static str,
+        read: impl FnOnce(&mut Self, &'static str) -> Result<T, RecordFault>,
+    ) -> Result<Option<T>, RecordFault> {
+        // One that is not due is left, and found as unknown at the end.
+        is_due.then(|| read(self, name)).transpose()
     }
 
     fn object(&mut self, name: &'static str) -> Result<Self, RecordFault> {

@@ -4,8 +4,8 @@
 use otp_engine::oath::{CodePair, Device};
 use otp_engine::store::Class;
 use otp_engine::{
-    Clock as _, Error, RateLimits, Rejection, Store, Submission, SystemClock, Timestamp, Verdict,
-    operation::ResetOutcome,
+    Clock as _, Error, Evidence, RateLimits, Rejection, Store, Submission, SystemClock, Timestamp,
+    Verdict, operation::ResetOutcome,
 };
 
 use super::{codes::wrong, harness::rate_limits};
@@ -114,6 +114,7 @@ fn a_clock_is_found_and_set_right(open: &dyn Fn() -> Box<dyn Store>) {
             codes: [&pair[0], &pair[1]],
             reach: 1_000,
         },
+        Evidence::new(),
     );
     assert!(found.unwrap().is_accepted());
     let used = Some(Rejection::AlreadyUsed);
@@ -151,6 +152,7 @@ fn a_counter_is_found(open: &dyn Fn() -> Box<dyn Store>) {
             codes: [&code(40), &code(41)],
             reach: 100,
         },
+        Evidence::new(),
     );
     assert!(found.unwrap().is_accepted());
     let used = Some(Rejection::AlreadyUsed);
@@ -170,9 +172,9 @@ fn several_devices_are_one_charge(open: &dyn Fn() -> Box<dyn Store>) {
     ];
     let binding = first.binding(0);
     let ask = |host: &Host, entered: &str| {
-        let verdict = host
-            .engine
-            .verify_devices(&*host.store, binding, &devices, entered);
+        let verdict =
+            host.engine
+                .verify_devices(&*host.store, binding, &devices, entered, Evidence::new());
         verdict.unwrap()
     };
     let code = one.reads(&second, 0);

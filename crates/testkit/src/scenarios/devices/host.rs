@@ -6,8 +6,8 @@ use std::sync::Arc;
 use otp_engine::oath::Acceptance;
 use otp_engine::operation::DeviceReset;
 use otp_engine::{
-    Engine, Error, KeyRing, ManualClock, RateLimits, Rejection, Store, Timestamp, Verdict,
-    operation::ResetOutcome,
+    Engine, Error, Evidence, KeyRing, ManualClock, RateLimits, Rejection, Store, Timestamp,
+    Verdict, operation::ResetOutcome,
 };
 
 use super::token::Token;
@@ -56,7 +56,7 @@ impl Host {
     ) -> Result<Verdict<Acceptance>, Error> {
         let (devices, binding) = ([token.device()], token.binding(round));
         self.engine
-            .verify_devices(&*self.store, binding, &devices, entered)
+            .verify_devices(&*self.store, binding, &devices, entered, Evidence::new())
     }
 
     pub(super) fn hears(&self, token: &Token, round: u64, entered: &str) -> Option<Rejection> {
