@@ -8,11 +8,11 @@ use otp_engine::{Binding, Evidence, MemoryStore, Store, Verdict};
 
 use crate::support::fixture::{Harness, binding_of};
 
-fn secret() -> Secret {
+pub(crate) fn secret() -> Secret {
     Secret::new(b"abcdefghijklmnopqrst").unwrap()
 }
 
-fn hotp() -> Hotp {
+pub(crate) fn hotp() -> Hotp {
     Hotp::new(&secret(), HashFunction::Sha1, 6).unwrap()
 }
 
@@ -20,7 +20,7 @@ fn totp() -> Totp {
     Totp::new(&secret(), HashFunction::Sha1, 6, 30).unwrap()
 }
 
-fn ocra(suite: &str) -> Ocra {
+pub(crate) fn ocra(suite: &str) -> Ocra {
     Ocra::new(&secret(), Suite::parse(suite).unwrap())
 }
 

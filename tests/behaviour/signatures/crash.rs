@@ -29,7 +29,7 @@ pub(super) enum End {
     StoppedAfter,
 }
 
-pub(super) const ENDS: [End; 4] = [
+const ENDS: [End; 4] = [
     End::Refused,
     End::AnswerLost,
     End::Stopped,
@@ -131,10 +131,10 @@ fn torn(host: &Harness, store: &MemoryStore, bindings: &[Binding]) -> Option<Str
 }
 
 /// What one run of issue, wrong answer and right answer came to, with one step that failed.
-struct Crash {
+pub(super) struct Crash {
     /// Whether there was such a step.
-    met: bool,
-    wrong: Option<String>,
+    pub(super) met: bool,
+    pub(super) wrong: Option<String>,
 }
 
 /// Signs with a host whose step number `at` ends as `end` says, then looks with a sound one.
@@ -231,10 +231,10 @@ fn answer(
 }
 
 /// Fails each step in each way; returns how many steps there were, and what was found wrong.
-fn sweep(commits: Commits) -> (usize, Vec<String>) {
+pub(super) fn sweep(crash: impl Fn(usize, End) -> Crash) -> (usize, Vec<String>) {
     let mut wrong = Vec::new();
     for at in 0.. {
-        let crashes = ENDS.map(|end| (end, crash(commits, at, end)));
+        let crashes = ENDS.map(|end| (end, crash(at, end)));
         for (end, crash) in &crashes {
             let found = crash.wrong.as_ref();
             wrong.extend(found.map(|found| format!("step {at}, {end:?}: {found}")));
@@ -248,7 +248,7 @@ fn sweep(commits: Commits) -> (usize, Vec<String>) {
 
 #[test]
 fn a_crash_between_any_two_steps_leaves_the_code_and_its_record_together() {
-    let (steps, wrong) = sweep(Commits::Whole);
+    let (steps, wrong) = sweep(|at, end| crash(Commits::Whole, at, end));
     assert_eq!(wrong, [""; 0]);
     // Issue, wrong answer and right answer: a load and a commit each; and the load of a repeat.
     assert!(steps >= 7, "{steps} steps");
@@ -261,7 +261,7 @@ fn a_crash_between_any_two_steps_leaves_the_code_and_its_record_together() {
 
 #[test]
 fn control_a_store_that_commits_cell_by_cell_is_caught_by_the_same_sweep() {
-    let (steps, wrong) = sweep(Commits::Cellwise);
+    let (steps, wrong) = sweep(|at, end| crash(Commits::Cellwise, at, end));
     assert!(steps > 7);
     let torn = wrong
         .iter()

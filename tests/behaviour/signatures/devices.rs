@@ -5,8 +5,7 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 use std::panic::catch_unwind;
 
 use otp_engine::oath::{
-    Acceptance, CodePair, Device, HashFunction, Hotp, Inputs, Ocra, OcraOptions, Secret, Suite,
-    Totp,
+    Acceptance, CodePair, Device, HashFunction, Inputs, Ocra, OcraOptions, Totp,
 };
 use otp_engine::record::{Channel, DeviceFacts};
 use otp_engine::store::{Class, Kind};
@@ -17,25 +16,14 @@ use otp_engine::{
     record::verify_chain,
 };
 
-use super::crash::{Commits, ENDS, End, Failing};
+use super::crash::{Commits, Crash, End, Failing, sweep};
 use super::{Signing, evidence_of, expected, field, key, keys, verify};
+use crate::oath::{hotp, ocra, secret};
 use crate::support::fixture::{self, Harness, START, at, binding, parts};
 use crate::support::vault::Vault;
 
-fn secret() -> Secret {
-    Secret::new(b"abcdefghijklmnopqrst").unwrap()
-}
-
-fn hotp() -> Hotp {
-    Hotp::new(&secret(), HashFunction::Sha1, 6).unwrap()
-}
-
 fn totp() -> Totp {
     Totp::new(&secret(), HashFunction::Sha256, 8, 30).unwrap()
-}
-
-fn ocra(suite: &str) -> Ocra {
-    Ocra::new(&secret(), Suite::parse(suite).unwrap())
 }
 
 fn taken(verdict: &Verdict<Acceptance>) -> SignatureRecord {
@@ -388,7 +376,7 @@ fn case_616_an_acceptance_is_one_commit_of_credential_meter_chain_head_and_recor
 }
 
 /// What one run of a wrong and a right code came to, with one step that failed.
-fn crash(commits: Commits, at: usize, end: End) -> (bool, Option<String>) {
+fn crash(commits: Commits, at: usize, end: End) -> Crash {
     let store = MemoryStore::keeping_records_until_exit();
     let host = Harness::with(|builder| builder.signing_key(key()));
     let (device, binding) = (hotp(), binding());
@@ -429,42 +417,27 @@ fn crash(commits: Commits, at: usize, end: End) -> (bool, Option<String>) {
             .iter()
             .map(|record| verify(record).otp().device.clone().unwrap().counter)
             .collect(),
-        Err(error) => return (met, Some(format!("the records of the field: {error}"))),
+        Err(error) => {
+            let wrong = Some(format!("the records of the field: {error}"));
+            return Crash { met, wrong };
+        }
     };
     let chain = verify_chain(&records.unwrap(), &keys(), &expected().chain_head(head));
     let wrong = (!told || accepted > 1 || counters != [Some(1), Some(0)] || !chain.all_good())
         .then(|| format!("{again:?}, accepted {accepted} times, records of {counters:?}"));
-    (met, wrong)
-}
-
-fn sweep(commits: Commits) -> (usize, Vec<String>) {
-    let mut wrong = Vec::new();
-    for at in 0.. {
-        let crashes = ENDS.map(|end| (end, crash(commits, at, end)));
-        for (end, (_, found)) in &crashes {
-            wrong.extend(
-                found
-                    .iter()
-                    .map(|found| format!("step {at}, {end:?}: {found}")),
-            );
-        }
-        if crashes.iter().all(|(_, (met, _))| !met) {
-            return (at, wrong);
-        }
-    }
-    unreachable!("a signing has an end")
+    Crash { met, wrong }
 }
 
 #[test]
 fn case_616_a_crash_between_any_two_steps_leaves_the_counter_and_its_record_together() {
-    let (steps, wrong) = sweep(Commits::Whole);
+    let (steps, wrong) = sweep(|at, end| crash(Commits::Whole, at, end));
     assert_eq!(wrong, [""; 0]);
     assert!(steps >= 5, "{steps} steps");
 }
 
 #[test]
 fn control_case_616_a_store_that_commits_cell_by_cell_is_caught_by_the_same_sweep() {
-    let (_, wrong) = sweep(Commits::Cellwise);
+    let (_, wrong) = sweep(|at, end| crash(Commits::Cellwise, at, end));
     let torn = wrong
         .iter()
         .any(|wrong| wrong.contains("records of [Some(0)]"));
