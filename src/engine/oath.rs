@@ -103,7 +103,8 @@ impl Engine {
     /// window of more than 100 days, and for a PIN or session that a suite lacks or does not ask for; of a
     /// suite also as [`ocra_question`](Self::ocra_question). Only a [`Permanent`](Class::Permanent) store
     /// is taken, but for codes that are good once by their time step alone: a counter that is forgotten
-    /// makes every code good again.
+    /// makes every code good again. An engine that signs takes no other store at all, and fails with
+    /// [`Error::SigningKey`] and [`Error::Clock`] as [`issue`](Self::issue) does, before anything is compared.
     pub fn verify_devices<'b>(
         &self,
         store: &dyn Store,
