@@ -39,8 +39,8 @@ pub(crate) fn checks(job: &mut Job<'_>) {
                 sh,
                 "cargo mutants --no-config --package {CORE} --all-features {files...} --iterate --jobs {jobs} --timeout 400"
             );
-            // Behind all options: what follows the two dashes is for `cargo test`.
-            job.run(set_up(whole, &home).args(["--", "--lib", "--tests"]))?;
+            // Not what is behind two dashes, which the build of a mutant does not get: it would build examples too.
+            job.run(set_up(whole, &home).args(["--cargo-arg=--lib", "--cargo-arg=--tests"]))?;
             missed = first.survivors(Pass::read(sh, &lists)?)?;
         }
         for survivor in &missed {
