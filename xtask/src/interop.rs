@@ -12,7 +12,6 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 use xshell::{Cmd, cmd};
 
-use crate::dependencies::CORE;
 use crate::job::Job;
 
 const SCRIPT: &str = "tests/vectors/records/stock.py";
@@ -91,7 +90,7 @@ fn made(job: &mut Job<'_>, home: &Path) -> Result<()> {
     job.pass(cmd!(sh, "{python} {IMAGES} {images} 2000 {seed}"))?;
     let test = cmd!(
         sh,
-        "cargo test --locked --package {CORE} --all-features --test behaviour interop::"
+        "cargo test --locked --workspace --all-features --test behaviour interop::"
     );
     let test = test
         .env("OTP_INTEROP_DIR", home)
@@ -107,10 +106,7 @@ fn demo(job: &mut Job<'_>, folder: &Path) {
     let (sh, names) = (job.sh(), ["PyJWT", "OpenSSL", "what was signed"]);
     let mut printed = Vec::new();
     job.check("the example prints how to verify its record", |job| {
-        let output = job.pass(cmd!(
-            sh,
-            "cargo run --locked --quiet --profile test --example sign_loan_offer -- --demo --out {folder}"
-        ))?;
+        let output = job.pass(cmd!(sh, "sign_loan_offer --demo --out {folder}"))?;
         printed = blocks(&output).context("no commands are printed")?;
         ensure!(printed.len() == names.len(), "other blocks than three");
         Ok(())
@@ -129,8 +125,7 @@ fn demo(job: &mut Job<'_>, folder: &Path) {
         let (keys, document) = (folder.join("keys.jwks"), folder.join("offer.txt"));
         job.run(cmd!(
             sh,
-            "cargo run --locked --quiet --profile test --package otp-record --example verify_record --
-             --keys {keys} --document {document} {record}"
+            "verify_record --keys {keys} --document {document} {record}"
         ))?
         .code(code)
         .map(drop)

@@ -22,6 +22,9 @@ const fn part(
     }
 }
 
+/// The examples, by their names on the runner's path; built as the part `test` builds all, so mostly built already.
+const EXAMPLES: &str = "cargo build --locked --profile test --workspace --all-features --examples";
+
 /// `cargo xtask test`: quick ones first.
 pub(crate) const TEST: &[Part] = &[
     part(
@@ -67,18 +70,11 @@ pub(crate) const TEST: &[Part] = &[
     ),
     part(
         "test",
-        "every test, doc examples too, with all features: of the core, then of the rest",
+        "every test, doc examples too, with all features",
         SERVERS,
-        // Two steps, so that neither can hide that the other ran no test.
-        &[
-            Tests(
-                "cargo test --locked --package otp-engine --all-features --no-fail-fast -- --show-output",
-            ),
-            Tests(
-                "cargo test --locked --workspace --exclude otp-engine --all-features \
-                 --no-fail-fast -- --show-output",
-            ),
-        ],
+        &[Tests(
+            "cargo test --locked --workspace --all-features --no-fail-fast -- --show-output",
+        )],
     ),
     part(
         "package",
@@ -91,60 +87,43 @@ pub(crate) const TEST: &[Part] = &[
         "the main job runs from end to end, its records verify, and bad input ends with exit code 2",
         &[],
         &[
-            Run("cargo run --locked --profile test --example sign_loan_offer -- --demo"),
+            Run(EXAMPLES),
+            Run("sign_loan_offer --demo"),
             // A file that is no request.
-            Ends(
-                2,
-                "cargo run --locked --profile test --example sign_loan_offer -- Cargo.toml",
-            ),
+            Ends(2, "sign_loan_offer Cargo.toml"),
             // A request that is not there.
-            Ends(
-                2,
-                "cargo run --locked --profile test --example sign_loan_offer -- examples/no-such-request.json",
-            ),
-            Ends(
-                2,
-                "cargo run --locked --profile test --example sign_loan_offer -- --no-such-option",
-            ),
-            Run(
-                "cargo run --locked --profile test --package otp-record --example verify_record -- --keys tests/vectors/records/first.jwks \
-                 --tenant acme --count 1 tests/vectors/records/first.sd-jwt",
-            ),
+            Ends(2, "sign_loan_offer examples/no-such-request.json"),
+            Ends(2, "sign_loan_offer --no-such-option"),
+            Run("verify_record --keys tests/vectors/records/first.jwks \
+                 --tenant acme --count 1 tests/vectors/records/first.sd-jwt"),
             // Another tenant's.
             Ends(
                 1,
-                "cargo run --locked --profile test --package otp-record --example verify_record -- --keys tests/vectors/records/first.jwks \
+                "verify_record --keys tests/vectors/records/first.jwks \
                  --tenant globex tests/vectors/records/first.sd-jwt",
             ),
             // The page counts one more.
             Ends(
                 1,
-                "cargo run --locked --profile test --package otp-record --example verify_record -- --keys tests/vectors/records/first.pem \
+                "verify_record --keys tests/vectors/records/first.pem \
                  --count 2 tests/vectors/records/first.sd-jwt",
             ),
             // A file that holds no record, and one that holds no key.
             Ends(
                 2,
-                "cargo run --locked --profile test --package otp-record --example verify_record -- --keys tests/vectors/records/first.jwks \
+                "verify_record --keys tests/vectors/records/first.jwks \
                  Cargo.toml",
             ),
             Ends(
                 2,
-                "cargo run --locked --profile test --package otp-record --example verify_record -- --keys Cargo.toml \
+                "verify_record --keys Cargo.toml \
                  tests/vectors/records/first.sd-jwt",
             ),
             // A device is enrolled, and shows its code; a secret that is too short.
-            Run("cargo run --locked --profile test --package otp-oath --example authenticator"),
-            Run(
-                "cargo run --locked --profile test --package otp-oath --example authenticator -- GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ",
-            ),
-            Ends(
-                2,
-                "cargo run --locked --profile test --package otp-oath --example authenticator -- GEZDGNBVGY3TQOJQ",
-            ),
-            Run(
-                "cargo run --locked --profile test --package otp-oath --example authenticator -- --help",
-            ),
+            Run("authenticator"),
+            Run("authenticator GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"),
+            Ends(2, "authenticator GEZDGNBVGY3TQOJQ"),
+            Run("authenticator --help"),
         ],
     ),
     part(
@@ -154,7 +133,7 @@ pub(crate) const TEST: &[Part] = &[
             Apt("openssl golang-go golang-golang-x-mod-dev"),
             Pip("interop"),
         ],
-        &[Checks(interop::checks)],
+        &[Run(EXAMPLES), Checks(interop::checks)],
     ),
     part(
         "c",

@@ -65,7 +65,7 @@ pub(crate) fn checks(job: &mut Job<'_>) {
         "the examples of the Rust stores build",
         cmd!(
             sh,
-            "cargo build --locked --profile test --workspace --exclude otp-engine --all-features
+            "cargo build --locked --profile test --workspace --all-features
              --example postgres_desk --example redis_desk"
         ),
     );

@@ -41,7 +41,7 @@ pub(crate) fn checks(job: &mut Job<'_>) {
         // With the features that the part `test` builds it with: after that there is nothing to build.
         job.pass(cmd!(
             sh,
-            "cargo test --no-run --workspace --exclude=otp-engine --all-features --test=service --locked"
+            "cargo test --no-run --workspace --all-features --test=service --locked"
         ))?;
         let home = sh.create_dir(job.world.own("service"))?;
         started = Some(Cluster::start(job, &home, USER, &[])?);

@@ -47,7 +47,8 @@ impl World {
         let cargo = env::var_os("CARGO").map(PathBuf::from);
         let folders = iter::once(target.join("xtask/tools/bin"))
             .chain(cargo.as_deref().and_then(Path::parent).map(Path::to_owned)) // this very cargo's
-            .chain(env::split_paths(&inherited));
+            .chain(env::split_paths(&inherited))
+            .chain(iter::once(target.join("debug/examples")));
         sh.set_var("PATH", env::join_paths(folders)?);
         sh.set_var("CARGO_TARGET_DIR", &target);
         sh.set_var("CARGO_TERM_COLOR", "never");

@@ -90,9 +90,7 @@ pub(crate) fn build(job: &mut Job<'_>, programs: &[&Program], effort: Effort) ->
     let mut lines = Vec::new();
     if effort == Effort::Quick {
         // Together, and with the features that the tests are built with: most of it is there already.
-        lines.push(
-            "--workspace --exclude otp-engine --all-features --lib --bin rows --bench store".into(),
-        );
+        lines.push("--workspace --all-features --lib --bin rows --bench store".into());
     } else {
         // Each alone, as it is built for those who use it: together they would share features.
         if has(Kind::C) || has(Kind::Python) {
