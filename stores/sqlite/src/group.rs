@@ -10,7 +10,7 @@ use rusqlite::{Connection, ErrorCode, ffi, params};
 
 use crate::{
     Locked,
-    files::{Files, Replaced},
+    files::{Changed, Files},
     poisoned,
     scrub::Unfinished,
 };
@@ -318,7 +318,7 @@ impl Failure {
         }
     }
 
-    fn replaced(cause: Replaced) -> Self {
+    fn replaced(cause: Changed) -> Self {
         Self {
             cause: Arc::new(cause),
             means: Error::unavailable,

@@ -24,8 +24,10 @@
 //! * **What is erased is gone**: a commit that changes a signature record, as erasure does, empties the
 //!   log before it is answered, and `secure_delete` overwrites what stood in the file. Copies beside
 //!   the file (backups, snapshots of the file system) are the operator's.
-//! * **The file stays the one that was opened**: where it or its log was replaced or removed since,
-//!   every call answers `Unavailable` until the store is opened anew.
+//! * **The file stays the one that was opened**: where it, its `-wal` or its `-shm` was replaced or removed
+//!   since, or a link on the path that was given leads elsewhere, every call answers `Unavailable` until the
+//!   store is opened anew; where it has a second name (a hard link), until that is removed. Two mounts of
+//!   the one file are not noticed: mount its folder.
 //! * The file is made with mode 0600, on Unix; one that is there keeps the mode it has.
 //! * **A backup** that is restored brings back codes that were used since: raise the epoch of the
 //!   code keys. Copy the file by SQLite's own means, not while its `-wal` file is in use.

@@ -79,11 +79,12 @@ impl SqliteOptions {
         if is_no_file(path) {
             return Err(Reason::Name);
         }
-        let path = make_file(path).map_err(Reason::File)?;
+        let given = path;
+        let path = make_file(given).map_err(Reason::File)?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut connection = Connection::open_with_flags(&path, flags).map_err(Reason::Sqlite)?;
         self.set_up(&mut connection)?;
-        let files = Files::of(&path).map_err(Reason::File)?;
+        let files = Files::of(&path, given).map_err(Reason::File)?;
         let store = SqliteStore::new(
             connection,
             files,

@@ -31,12 +31,17 @@ fn beside(path: &Path, end: &str) -> PathBuf {
 fn accepted_after(name: &str, meddle: impl Fn(&Path)) -> (usize, String) {
     let scratch = Scratch::new(name);
     let path = scratch.path("otp.sqlite3");
+    accepted_at([&path, &path], meddle)
+}
+
+/// As [`accepted_after`], at the names under which the old handle and the new one open the file.
+fn accepted_at([path, new_path]: [&Path; 2], meddle: impl Fn(&Path)) -> (usize, String) {
     let (engine, binding) = (scenarios::engine(), scenarios::binding(1));
-    let old = SqliteStore::open(&path).unwrap();
+    let old = SqliteStore::open(path).unwrap();
     let Issuance::Issued(issued) = engine.issue(&old, &binding).unwrap() else {
         panic!("refused");
     };
-    meddle(&path);
+    meddle(path);
     let answer = |store: &SqliteStore| {
         let submission = Submission::new(&binding, issued.code.as_str());
         engine.verify(store, submission)
@@ -44,7 +49,7 @@ fn accepted_after(name: &str, meddle: impl Fn(&Path)) -> (usize, String) {
     let accepted = |verdict| matches!(verdict, Ok(Verdict::Accepted(_)));
     let first = answer(&old);
     let said = format!("{first:?}");
-    let new = SqliteStore::open(&path);
+    let new = SqliteStore::open(new_path);
     let second = new.is_ok_and(|new| accepted(answer(&new)));
     (usize::from(accepted(first)) + usize::from(second), said)
 }
@@ -80,6 +85,64 @@ fn case_254_nothing_is_accepted_where_file_or_log_was_replaced() {
         assert!(accepted <= 1, "{name}: accepted {accepted} times");
         assert!(said.contains("Replaced"), "{name}: {said}");
     }
+}
+
+#[test]
+fn case_631_nothing_is_accepted_where_the_shared_index_was_removed_or_replaced() {
+    let meddlings: [(&str, Meddle); 2] = [
+        ("index-removed", |path| {
+            fs::remove_file(beside(path, "-shm")).unwrap();
+        }),
+        ("index-replaced", |path| {
+            let (index, copy) = (beside(path, "-shm"), beside(path, "-shm.copy"));
+            fs::copy(&index, &copy).unwrap();
+            fs::rename(copy, index).unwrap();
+        }),
+    ];
+    for (name, meddle) in meddlings {
+        let (accepted, said) = accepted_after(name, meddle);
+        assert!(accepted <= 1, "{name}: accepted {accepted} times");
+        assert!(said.contains("otp.sqlite3-shm"), "{name}: {said}");
+    }
+}
+
+/// Under another name the file has another log, in another lock's care.
+#[test]
+fn case_632_nothing_is_accepted_while_the_file_has_a_second_name() {
+    let scratch = Scratch::new("linked");
+    let (path, other) = (scratch.path("otp.sqlite3"), scratch.path("other.sqlite3"));
+    let (accepted, said) = accepted_at([&path, &other], |path| {
+        fs::hard_link(path, beside(path.parent().unwrap(), "/other.sqlite3")).unwrap();
+    });
+    assert_eq!(accepted, 0, "{said}");
+    assert!(said.contains("Linked"), "{said}");
+    for name in [&path, &other] {
+        let refused = SqliteStore::open(name).unwrap_err();
+        let cause = core::error::Error::source(&refused).unwrap().to_string();
+        assert!(cause.contains("hard links"), "{cause}");
+    }
+    fs::remove_file(&other).unwrap();
+    SqliteStore::open(&path).unwrap();
+}
+
+#[test]
+fn case_633_nothing_is_accepted_where_a_link_on_the_path_leads_to_another_file() {
+    let scratch = Scratch::new("led-elsewhere");
+    let (first, second) = (scratch.path("r1"), scratch.path("r2"));
+    let (current, path) = (scratch.path("current"), scratch.path("current/otp.sqlite3"));
+    fs::create_dir(&first).unwrap();
+    fs::create_dir(&second).unwrap();
+    std::os::unix::fs::symlink(&first, &current).unwrap();
+    let (accepted, said) = accepted_at([&path, &path], |path| {
+        let copy = rusqlite::Connection::open(path).unwrap();
+        let name = second.join("otp.sqlite3");
+        copy.execute("VACUUM INTO ?1", [name.to_str().unwrap()])
+            .unwrap();
+        fs::remove_file(&current).unwrap();
+        std::os::unix::fs::symlink(&second, &current).unwrap();
+    });
+    assert_eq!(accepted, 1, "by the new one alone: {said}");
+    assert!(said.contains("Replaced"), "{said}");
 }
 
 #[test]
