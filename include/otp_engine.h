@@ -12,7 +12,7 @@
  *    4  Ownership                   8  Versions
  *
  *   Then the numbers, the types, and the functions in this order:
- *     errors, bytes        otp_status_text, otp_error_detail, otp_bytes_*, otp_wipe
+ *     errors, bytes        otp_status_text, otp_error_detail, otp_item_detail, otp_bytes_*, otp_wipe
  *     keys                 otp_key_ring_*, otp_signing_key_*
  *     limits               otp_policy_*, otp_rate_limits_default
  *     engine               otp_engine_new, _with_policy, _free, _odds, _findings
@@ -62,7 +62,8 @@
  *   engine decided is in the out structure: a wrong code is a decision, not a failure, and its status
  *   is OTP_STATUS_OK. 0 is never an acceptance. On any other status out memory is unchanged, but for
  *   needed_out (section 3).
- *   otp_error_detail() gives the text of the last failure on this thread: which argument, which bound.
+ *   otp_error_detail() gives the text of the last failure on this thread: which argument, which bound;
+ *   otp_item_detail() that of an item of the last batch that failed.
  *   OTP_STATUS_STORE_UNKNOWN means that the commit may have been applied; ask again.
  *
  * 3 TEXTS, TIMES, STRUCTURES
@@ -280,7 +281,8 @@ enum otp_status OTP_ENUM_BASE {
    */
   OTP_STATUS_UTF8 = 2,
   /**
-   * A structure is smaller than its first published size: `struct_size` was not set.
+   * A structure is smaller than its first published size: `struct_size` was not set. Or the items of
+   * an array cannot lie as far apart as was said.
    */
   OTP_STATUS_STRUCT_SIZE = 3,
   /**
@@ -2151,6 +2153,21 @@ otp_status otp_error_detail(uint8_t *buffer,
                             size_t *needed_out);
 
 /**
+ * Copies the detail of an item of the last batch on this thread, as `otp_error_detail` does that of a call: which
+ * argument of the item, which bound. It is empty for an item that did not fail.
+ *
+ * # Safety
+ *
+ * As `otp_error_detail`.
+ */
+OTP_API
+OTP_NODISCARD
+otp_status otp_item_detail(size_t item,
+                           uint8_t *buffer,
+                           size_t capacity,
+                           size_t *needed_out);
+
+/**
  * Returns where the bytes begin; valid until `otp_bytes_free`. NULL for NULL.
  *
  * # Safety
@@ -2449,7 +2466,8 @@ otp_status otp_engine_issue(const otp_engine *engine,
  * Issues a code for each of `count` bindings, at most 65,536; where it is 0, arrays may be NULL.
  *
  * Each is an operation of its own: a failure of one undoes no other, and is in the `status` of its
- * item. The items of `issued_out` lie `issued_size` bytes apart, which is `sizeof(otp_issued)`: a
+ * item; its text is that of `otp_item_detail`. On a store that is slow or away each item waits for
+ * itself: take small batches there. The items of `issued_out` lie `issued_size` bytes apart, which is `sizeof(otp_issued)`: a
  * shorter one is filled as far as it goes, what the library does not know of a longer one is zero.
  * The `struct_size` of each is set by the library.
  *
@@ -2679,7 +2697,8 @@ otp_status otp_engine_verify_submission(const otp_engine *engine,
  * Judges each of `count` submissions, at most 65,536; where it is 0, arrays may be NULL.
  *
  * Each is an operation of its own: a failure of one undoes no other, and is in the `status` of its
- * item. Submissions lie `submission_size` bytes apart, which is `sizeof(otp_submission)`, and verdicts
+ * item; its text is that of `otp_item_detail`. On a store that is slow or away each item waits for
+ * itself: take small batches there. Submissions lie `submission_size` bytes apart, which is `sizeof(otp_submission)`, and verdicts
  * `verdict_size`, which is `sizeof(otp_verdict)`: a shorter verdict is filled as far as it goes, what
  * the library does not know of a longer one is zero. The `struct_size` of each verdict is set by the
  * library.

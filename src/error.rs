@@ -89,7 +89,7 @@ impl fmt::Display for Error {
             Self::Clock => "the clock cannot be read, or is more than 30 s behind what was stored",
             Self::Randomness(_) => "the source of randomness failed",
             Self::UnknownKey => "the code was issued with a key that is not in the key ring; keep retired keys until their codes expire",
-            Self::Oath(_) => "invalid OATH suite or input",
+            Self::Oath(_) => "invalid OATH suite, input or devices",
             Self::Tampered => "a stored cell was modified outside the engine",
             Self::ForeignStore => {
                 "the store was begun with another index secret; use the keys that it was begun with \

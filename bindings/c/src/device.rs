@@ -9,7 +9,9 @@ use otp_core::{
 use crate::binding::{otp_binding, use_binding, use_bound};
 use crate::challenge::{otp_outcome, rejection_numbers};
 use crate::engine::{finding_lines, otp_engine, otp_odds, use_engine};
-use crate::guard::{guard, guard_out, guard_sized_out};
+use crate::guard::{
+    DEPTH_DEEP, guard, guard_out, guard_secret_out, guard_secret_sized_out, guard_sized_out,
+};
 use crate::oath::{
     OcraInputs, otp_hotp, otp_ocra, otp_ocra_inputs, otp_totp, read_window, use_hotp, use_ocra,
     use_totp,
@@ -134,7 +136,7 @@ pub unsafe extern "C" fn otp_engine_verify_hotp(
 ) -> otp_status {
     // SAFETY: by this function's contract.
     unsafe {
-        guard_sized_out(verdict_out, "verdict_out", || {
+        guard_secret_sized_out::<DEPTH_DEEP, _>(verdict_out, "verdict_out", || {
             let (engine, store, binding) = use_bound(engine, store, binding)?;
             let reach = read_window(look_ahead, "look_ahead", u8::MAX)?;
             let device = Device::hotp(use_hotp(hotp)?, reach);
@@ -166,7 +168,7 @@ pub unsafe extern "C" fn otp_engine_resynchronise_hotp(
 ) -> otp_status {
     // SAFETY: by this function's contract.
     unsafe {
-        guard_sized_out(verdict_out, "verdict_out", || {
+        guard_secret_sized_out::<DEPTH_DEEP, _>(verdict_out, "verdict_out", || {
             let (engine, store, binding) = use_bound(engine, store, binding)?;
             let reach = read_window(look_ahead, "look_ahead", u16::MAX)?;
             let device = Device::hotp(use_hotp(hotp)?, 0);
@@ -200,7 +202,7 @@ pub unsafe extern "C" fn otp_engine_verify_totp(
 ) -> otp_status {
     // SAFETY: by this function's contract.
     unsafe {
-        guard_sized_out(verdict_out, "verdict_out", || {
+        guard_secret_sized_out::<DEPTH_DEEP, _>(verdict_out, "verdict_out", || {
             let (engine, store, binding) = use_bound(engine, store, binding)?;
             let reach = read_window(window, "window", u8::MAX)?;
             let device = Device::totp(use_totp(totp)?, reach);
@@ -232,7 +234,7 @@ pub unsafe extern "C" fn otp_engine_resynchronise_totp(
 ) -> otp_status {
     // SAFETY: by this function's contract.
     unsafe {
-        guard_sized_out(verdict_out, "verdict_out", || {
+        guard_secret_sized_out::<DEPTH_DEEP, _>(verdict_out, "verdict_out", || {
             let (engine, store, binding) = use_bound(engine, store, binding)?;
             let reach = read_window(window, "window", u16::MAX)?;
             let device = Device::totp(use_totp(totp)?, 0);
@@ -294,7 +296,7 @@ pub unsafe extern "C" fn otp_engine_verify_ocra(
 ) -> otp_status {
     // SAFETY: by this function's contract.
     unsafe {
-        guard_sized_out(verdict_out, "verdict_out", || {
+        guard_secret_sized_out::<DEPTH_DEEP, _>(verdict_out, "verdict_out", || {
             let (engine, store, binding) = use_bound(engine, store, binding)?;
             let device = Device::ocra(use_ocra(ocra)?, options(inputs)?);
             let code = bytes(code, code_len, "code")?;
@@ -413,7 +415,7 @@ pub unsafe extern "C" fn otp_engine_verify_devices(
 ) -> otp_status {
     // SAFETY: by this function's contract.
     unsafe {
-        guard_sized_out(verdict_out, "verdict_out", || {
+        guard_secret_sized_out::<DEPTH_DEEP, _>(verdict_out, "verdict_out", || {
             let (engine, store, binding) = use_bound(engine, store, binding)?;
             let devices = otp_device::lend_all(devices, count)?;
             let code = bytes(code, code_len, "code")?;
@@ -449,7 +451,7 @@ pub unsafe extern "C" fn otp_engine_reset_device(
 ) -> otp_status {
     // SAFETY: by this function's contract.
     unsafe {
-        guard_out(reset_out, "reset_out", || {
+        guard_secret_out(reset_out, "reset_out", || {
             let (engine, store) = (use_engine(engine)?, use_store(store)?);
             let request = DeviceReset {
                 tenant: tenant.member("tenant")?,

@@ -42,6 +42,8 @@ pub extern "C" fn otp_version() -> *const c_char {
 #[derive(Debug)]
 pub struct otp_engine {
     engine: Engine,
+    /// Whether it signs records.
+    pub(crate) signs: bool,
 }
 
 impl Handle for otp_engine {}
@@ -131,6 +133,7 @@ pub unsafe extern "C" fn otp_engine_new(
             }
             Ok(handle::give(otp_engine {
                 engine: builder.build(),
+                signs: !options.signing_key.is_null(),
             }))
         })
     }
@@ -155,6 +158,7 @@ pub unsafe extern "C" fn otp_engine_with_policy(
             let engine = use_engine(engine)?;
             Ok(handle::give(otp_engine {
                 engine: engine.with_policy(read_policy(policy)?),
+                signs: engine.signs,
             }))
         })
     }

@@ -1,6 +1,7 @@
 //! The wall around every exported body: panics stop here, and the detail of a fault is kept.
 
 use core::cell::{Cell, RefCell};
+use core::ops::RangeInclusive;
 use core::panic::AssertUnwindSafe;
 use std::panic::catch_unwind;
 
@@ -9,7 +10,34 @@ use crate::view::{Out, Sized_, SizedOut, fill};
 
 thread_local! {
     static DETAIL: RefCell<String> = const { RefCell::new(String::new()) };
+    static ITEMS: RefCell<FailedItems> = const { RefCell::new(FailedItems(Vec::new())) };
     static CALLBACKS: Cell<u32> = const { Cell::new(0) };
+}
+
+/// Why items of a batch failed. Where a store does not answer, all of them fail with one text: it is kept once.
+#[derive(Debug, Default)]
+pub(crate) struct FailedItems(Vec<(RangeInclusive<usize>, String)>);
+
+impl FailedItems {
+    pub(crate) fn put(&mut self, at: usize, detail: String) {
+        match self.0.last_mut() {
+            Some((places, text)) if *text == detail && places.end().wrapping_add(1) == at => {
+                *places = *places.start()..=at;
+            }
+            _ => self.0.push((at..=at, detail)),
+        }
+    }
+
+    /// Keeps them on this thread in place of those of the batch before, and of the detail of an earlier failure.
+    pub(crate) fn keep(self) {
+        DETAIL.with(|detail| detail.borrow_mut().clear());
+        ITEMS.with(|items| *items.borrow_mut() = self);
+    }
+
+    fn detail(&self, at: usize) -> String {
+        let found = self.0.iter().find(|(places, _)| places.contains(&at));
+        found.map_or_else(String::new, |(_, text)| text.clone())
+    }
 }
 
 /// Turns a result or a panic into a status; no panic crosses into C.
@@ -81,20 +109,49 @@ pub(crate) unsafe fn guard_sized_out<T: Sized_>(
     })
 }
 
+/// As [`guard_sized_out`], for what is made of a secret: the stack is wiped as far as `DEPTH`.
+///
+/// # Safety
+///
+/// As [`guard_sized_out`].
+pub(crate) unsafe fn guard_secret_sized_out<const DEPTH: usize, T: Sized_>(
+    out: *mut T,
+    name: &str,
+    call: impl FnOnce() -> Result<T, Fault>,
+) -> otp_status {
+    guard_secret::<DEPTH>(|| {
+        // SAFETY: by this function's contract.
+        let out = unsafe { SizedOut::at(out, name)? };
+        out.write(&call()?);
+        Ok(())
+    })
+}
+
 /// As [`guard`], for a call that has a code in its hands: what it leaves on the stack is overwritten.
 ///
 /// A code wipes itself where it ends; where it was moved from, a copy stays in a frame that is no
 /// longer used, until some later call happens to need the place.
 pub(crate) fn guard_code(call: impl FnOnce() -> Result<(), Fault>) -> otp_status {
+    guard_secret::<DEPTH>(call)
+}
+
+/// As [`guard_code`], as far down as `DEPTH`.
+pub(crate) fn guard_secret<const DEPTH: usize>(
+    call: impl FnOnce() -> Result<(), Fault>,
+) -> otp_status {
     let status = apart(call);
     overwrite_stack::<DEPTH>();
     status
 }
 
-/// As [`guard_code`], for a batch: what it prepares lies above the frames that have a code in hand.
-pub(crate) fn guard_codes(call: impl FnOnce() -> Result<(), Fault>) -> otp_status {
-    let status = apart(call);
-    overwrite_stack::<DEPTH_MANY>();
+/// As [`guard_code`], for a call that may sign a record: it says so before, as that goes deeper.
+pub(crate) fn guard_signing(call: impl FnOnce(&mut bool) -> Result<(), Fault>) -> otp_status {
+    let mut signs = false;
+    let status = apart(|| call(&mut signs));
+    match signs {
+        true => overwrite_stack::<DEPTH_DEEP>(),
+        false => overwrite_stack::<DEPTH>(),
+    }
     status
 }
 
@@ -108,8 +165,12 @@ fn apart(call: impl FnOnce() -> Result<(), Fault>) -> otp_status {
 /// Those of SQLite go deeper, and have no code in hand.
 const DEPTH: usize = 8 * 1024;
 
-/// The same of a batch, which has what is drawn for 256 issues and eight prepared operations beside it.
-const DEPTH_MANY: usize = 32 * 1024;
+/// The same of a batch, which has what is drawn for 256 issues and eight prepared operations beside it; of device
+/// codes judged by an engine; and where a record is signed.
+pub(crate) const DEPTH_DEEP: usize = 32 * 1024;
+
+/// The same of device codes without an engine: SHA-512 goes deepest.
+pub(crate) const DEPTH_DEVICE: usize = 3 * 1024;
 
 #[inline(never)]
 fn overwrite_stack<const DEPTH: usize>() {
@@ -182,8 +243,43 @@ pub unsafe extern "C" fn otp_error_detail(
     capacity: usize,
     needed_out: *mut usize,
 ) -> otp_status {
+    let text = || DETAIL.with(|detail| detail.borrow().clone());
+    // SAFETY: by this function's contract.
+    unsafe { copy(text, buffer, capacity, needed_out) }
+}
+
+/// Copies the detail of an item of the last batch on this thread, as `otp_error_detail` does that of a call: which
+/// argument of the item, which bound. It is empty for an item that did not fail.
+///
+/// # Safety
+///
+/// As `otp_error_detail`.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn otp_item_detail(
+    item: usize,
+    buffer: *mut u8,
+    capacity: usize,
+    needed_out: *mut usize,
+) -> otp_status {
+    let text = || ITEMS.with(|items| items.borrow().detail(item));
+    // SAFETY: by this function's contract.
+    unsafe { copy(text, buffer, capacity, needed_out) }
+}
+
+/// Copies a text with a NUL at its end, and leaves the details as they are.
+///
+/// # Safety
+///
+/// As `otp_error_detail`.
+unsafe fn copy(
+    text: impl FnOnce() -> String,
+    buffer: *mut u8,
+    capacity: usize,
+    needed_out: *mut usize,
+) -> otp_status {
     let copied = catch_unwind(AssertUnwindSafe(|| {
-        let mut text = DETAIL.with(|detail| detail.borrow().clone()).into_bytes();
+        let mut text = text().into_bytes();
         text.push(0);
         // SAFETY: by this function's contract.
         unsafe { fill(&text, buffer, capacity, needed_out) }

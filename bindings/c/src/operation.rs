@@ -11,7 +11,9 @@ use otp_core::{
 use crate::binding::{otp_binding, use_binding, use_bound};
 use crate::challenge::{otp_challenge, otp_issued, otp_report_outcome};
 use crate::engine::{otp_engine, use_engine};
-use crate::guard::{flag, guard_code, guard_codes, guard_out, guard_sized_out};
+use crate::guard::{
+    DEPTH_DEEP, FailedItems, flag, guard_code, guard_out, guard_secret, guard_sized_out,
+};
 use crate::status::{Fault, otp_status};
 use crate::store::{otp_store, use_store};
 use crate::view::{Items, Sized_, SizedOut, check_count, otp_view, read_sized, until_nul};
@@ -44,7 +46,8 @@ pub unsafe extern "C" fn otp_engine_issue(
 /// Issues a code for each of `count` bindings, at most 65,536; where it is 0, arrays may be NULL.
 ///
 /// Each is an operation of its own: a failure of one undoes no other, and is in the `status` of its
-/// item. The items of `issued_out` lie `issued_size` bytes apart, which is `sizeof(otp_issued)`: a
+/// item; its text is that of `otp_item_detail`. On a store that is slow or away each item waits for
+/// itself: take small batches there. The items of `issued_out` lie `issued_size` bytes apart, which is `sizeof(otp_issued)`: a
 /// shorter one is filled as far as it goes, what the library does not know of a longer one is zero.
 /// The `struct_size` of each is set by the library.
 ///
@@ -63,13 +66,15 @@ pub unsafe extern "C" fn otp_engine_issue_many(
     issued_size: usize,
 ) -> otp_status {
     // SAFETY: by this function's contract; there are as many items as bindings.
-    guard_codes(|| unsafe {
+    guard_secret::<DEPTH_DEEP>(|| unsafe {
         let (engine, store) = (use_engine(engine)?, use_store(store)?);
         check_count(bindings, count, "bindings")?;
         if count == 0 {
+            FailedItems::default().keep();
             return Ok(());
         }
         let items = Items::lend(issued_out, issued_size, ["issued_out", "issued_size"])?;
+        let mut failed = FailedItems::default();
         let (mut places, mut lent) = (Vec::with_capacity(count), Vec::with_capacity(count));
         for at in 0..count {
             match use_binding(bindings.add(at).read(), engine) {
@@ -79,6 +84,7 @@ pub unsafe extern "C" fn otp_engine_issue_many(
                 }
                 Err(fault) => {
                     items.cleared(at).write(&otp_issued::failed(&fault));
+                    failed.put(at, fault.detail);
                 }
             }
         }
@@ -87,10 +93,13 @@ pub unsafe extern "C" fn otp_engine_issue_many(
             match issuance {
                 Ok(issuance) => otp_issued::write(&issuance, item),
                 Err(error) => {
-                    item.write(&otp_issued::failed(&error.into()));
+                    let fault = Fault::from(error);
+                    item.write(&otp_issued::failed(&fault));
+                    failed.put(places[at], fault.detail);
                 }
             }
         });
+        failed.keep();
         Ok(())
     })
 }

@@ -17,7 +17,8 @@ pub enum otp_status {
     Argument = 1,
     /// A text is not UTF-8.
     Utf8 = 2,
-    /// A structure is smaller than its first published size: `struct_size` was not set.
+    /// A structure is smaller than its first published size: `struct_size` was not set. Or the items of
+    /// an array cannot lie as far apart as was said.
     StructSize = 3,
     /// A buffer is too small; the needed size is set, nothing else happened.
     BufferTooSmall = 4,
@@ -125,7 +126,7 @@ pub extern "C" fn otp_status_text(status: i32) -> *const c_char {
         0 => c"ok",
         1 => c"an argument is missing or out of bounds",
         2 => c"a text is not UTF-8",
-        3 => c"struct_size is too small",
+        3 => c"struct_size or the size of an item is out of its bounds",
         4 => c"a buffer is too small",
         5 => c"a policy or rate limit is out of its bounds",
         6 => c"a key cannot be used",

@@ -5,7 +5,7 @@ use otp_core::{ChallengeId, Evidence, Submission};
 use crate::binding::{otp_binding, use_binding, use_bound};
 use crate::challenge::otp_verdict;
 use crate::engine::{otp_engine, use_engine};
-use crate::guard::{guard_code, guard_codes};
+use crate::guard::{DEPTH_DEEP, FailedItems, guard_secret, guard_signing};
 use crate::status::{Fault, otp_status};
 use crate::store::{otp_store, use_store};
 use crate::view::{Items, Sized_, SizedOut, bytes, check_count, otp_view, read_sized};
@@ -31,8 +31,9 @@ pub unsafe extern "C" fn otp_engine_verify(
     verdict_out: *mut otp_verdict,
 ) -> otp_status {
     // SAFETY: by this function's contract.
-    guard_code(|| unsafe {
+    guard_signing(|signs| unsafe {
         let out = SizedOut::at(verdict_out, "verdict_out")?;
+        *signs = use_engine(engine)?.signs;
         let (engine, store, binding) = use_bound(engine, store, binding)?;
         let submission = Submission::new(binding, bytes(code, code_len, "code")?);
         // Everything that can be refused has been; only now does something happen.
@@ -109,9 +110,10 @@ pub unsafe extern "C" fn otp_engine_verify_submission(
     verdict_out: *mut otp_verdict,
 ) -> otp_status {
     // SAFETY: by this function's contract.
-    guard_code(|| unsafe {
+    guard_signing(|signs| unsafe {
         let out = SizedOut::at(verdict_out, "verdict_out")?;
         let (engine, store) = (use_engine(engine)?, use_store(store)?);
+        *signs = engine.signs;
         let submission = read_sized(submission, "submission")?.lend(engine)?;
         out.write(&otp_verdict::of(&engine.verify(store, submission)?));
         Ok(())
@@ -121,7 +123,8 @@ pub unsafe extern "C" fn otp_engine_verify_submission(
 /// Judges each of `count` submissions, at most 65,536; where it is 0, arrays may be NULL.
 ///
 /// Each is an operation of its own: a failure of one undoes no other, and is in the `status` of its
-/// item. Submissions lie `submission_size` bytes apart, which is `sizeof(otp_submission)`, and verdicts
+/// item; its text is that of `otp_item_detail`. On a store that is slow or away each item waits for
+/// itself: take small batches there. Submissions lie `submission_size` bytes apart, which is `sizeof(otp_submission)`, and verdicts
 /// `verdict_size`, which is `sizeof(otp_verdict)`: a shorter verdict is filled as far as it goes, what
 /// the library does not know of a longer one is zero. The `struct_size` of each verdict is set by the
 /// library.
@@ -142,10 +145,11 @@ pub unsafe extern "C" fn otp_engine_verify_many(
     verdict_size: usize,
 ) -> otp_status {
     // SAFETY: by this function's contract; there are as many items as submissions.
-    guard_codes(|| unsafe {
+    guard_secret::<DEPTH_DEEP>(|| unsafe {
         let (engine, store) = (use_engine(engine)?, use_store(store)?);
         check_count(submissions, count, "submissions")?;
         if count == 0 {
+            FailedItems::default().keep();
             return Ok(());
         }
         let items = Items::lend(verdicts_out, verdict_size, ["verdicts_out", "verdict_size"])?;
@@ -154,10 +158,11 @@ pub unsafe extern "C" fn otp_engine_verify_many(
             submission_size,
             ["submissions", "submission_size"],
         )?;
-        let failed = |fault: &Fault| otp_verdict {
+        let failure = |fault: &Fault| otp_verdict {
             status: fault.status as i32,
             ..otp_verdict::zeroed()
         };
+        let mut failed = FailedItems::default();
         let (mut places, mut lent) = (Vec::with_capacity(count), Vec::with_capacity(count));
         for at in 0..count {
             match submissions.read(at).lend(engine) {
@@ -166,17 +171,24 @@ pub unsafe extern "C" fn otp_engine_verify_many(
                     lent.push(submission);
                 }
                 Err(fault) => {
-                    items.cleared(at).write(&failed(&fault));
+                    items.cleared(at).write(&failure(&fault));
+                    failed.put(at, fault.detail);
                 }
             }
         }
         engine.verify_many(store, &lent, |at, verdict| {
             let verdict = match verdict {
                 Ok(verdict) => otp_verdict::of(&verdict),
-                Err(error) => failed(&error.into()),
+                Err(error) => {
+                    let fault = Fault::from(error);
+                    let verdict = failure(&fault);
+                    failed.put(places[at], fault.detail);
+                    verdict
+                }
             };
             items.cleared(places[at]).write(&verdict);
         });
+        failed.keep();
         Ok(())
     })
 }

@@ -325,7 +325,10 @@ const MAX_BATCH: usize = 65_536;
 /// Refuses a distance between the items of an array at which they cannot lie.
 fn check_stride<T>(size: usize, name: &str, least: usize) -> Result<(), Fault> {
     if size < least || size > MAX_STRIDE || !size.is_multiple_of(align_of::<T>()) {
-        let text = format!("{name} is {size}; it must be sizeof, which is at least {least}");
+        let align = align_of::<T>();
+        let text = format!(
+            "{name} is {size}; it must be sizeof: a multiple of {align} from {least} to {MAX_STRIDE}"
+        );
         return Err(Fault::new(otp_status::StructSize, text));
     }
     Ok(())

@@ -426,6 +426,57 @@ static void a_bad_item_in_the_middle_of_a_batch_undoes_no_other(void) {
     otp_store_free(store);
 }
 
+/* Says whether the detail of an item of the last batch names `word`. */
+static int item_names(size_t item, const char *word) {
+    uint8_t detail[512] = "";
+    size_t needed = 0;
+    OK(otp_item_detail(item, detail, sizeof detail, &needed));
+    return needed == strlen((const char *)detail) + 1 && strstr((const char *)detail, word) != NULL;
+}
+
+static void case_634_each_failed_item_of_a_batch_has_its_own_detail(void) {
+    otp_engine *engine = sample_engine(), *stranger = sample_engine();
+    otp_store *store = sample_store();
+    otp_issued issued[4];
+    otp_verdict verdicts[4];
+    otp_submission submissions[4];
+    const otp_binding *bindings[4];
+    uint8_t none[1];
+    size_t at, needed = 0;
+    SIZED(otp_evidence, evidence);
+    bindings[0] = bound_to(engine, "1");
+    bindings[1] = NULL;
+    bindings[2] = bound_to(stranger, "3");
+    bindings[3] = NULL;
+    STATUS(OTP_STATUS_ARGUMENT, otp_engine_issue_many(engine, NULL, bindings, 4, issued, sizeof *issued));
+    CHECK(detail_names("store is NULL"));
+    OK(otp_engine_issue_many(engine, store, bindings, 4, issued, sizeof *issued));
+    CHECK(issued[0].status == OTP_STATUS_OK && item_names(0, "") && !item_names(0, " "));
+    CHECK(item_names(1, "binding is NULL") && item_names(3, "binding is NULL") && item_names(2, "key ring"));
+    CHECK(!item_names(4, " ") && !item_names(SIZE_MAX, " "));
+    CHECK(!detail_names("store")); /* the failure before is not the batch's */
+    STATUS(OTP_STATUS_BUFFER_TOO_SMALL, otp_item_detail(1, none, sizeof none, &needed));
+    CHECK(needed == sizeof "binding is NULL");
+
+    memset(submissions, 0, sizeof submissions);
+    for (at = 0; at < 4; at++) {
+        submissions[at].binding = bindings[0];
+        submissions[at].code = view("000000");
+    }
+    submissions[1].code = view_of(NULL, 6);
+    evidence.signer_name = view_of("\xff", 1);
+    submissions[2].evidence = &evidence;
+    OK(otp_engine_verify_many(engine, store, submissions, sizeof *submissions, 4, verdicts, sizeof *verdicts));
+    CHECK(verdicts[1].status == OTP_STATUS_ARGUMENT && item_names(1, "code"));
+    CHECK(verdicts[2].status == OTP_STATUS_UTF8 && item_names(2, "signer_name"));
+    CHECK(!item_names(0, " ") && !item_names(3, " "));
+    OK(otp_engine_issue_many(engine, store, NULL, 0, NULL, sizeof *issued));
+    CHECK(!item_names(1, " ")); /* of the last batch */
+    otp_engine_free(stranger);
+    otp_engine_free(engine);
+    otp_store_free(store);
+}
+
 /* One binding serves any number of calls; one of other keys is refused, before anything happens. */
 static void a_binding_serves_the_engines_of_its_key_ring_alone(void) {
     otp_key_ring *ring = sample_ring();
@@ -722,6 +773,7 @@ int main(int argc, char **argv) {
     resets();
     a_code_that_is_sent_again_says_what_is_left();
     a_bad_item_in_the_middle_of_a_batch_undoes_no_other();
+    case_634_each_failed_item_of_a_batch_has_its_own_detail();
     a_binding_serves_the_engines_of_its_key_ring_alone();
     evidence_becomes_records_that_verify_as_one_and_as_a_chain();
     an_sqlite_store_is_opened_by_path();

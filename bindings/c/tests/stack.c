@@ -1,4 +1,4 @@
-/* What a call leaves below its caller on the stack: no code, whatever the store. */
+/* What a call leaves below its caller on the stack: no code and no part of a key, whatever the store. */
 #ifndef _POSIX_C_SOURCE
 #define _POSIX_C_SOURCE 200809L /* mkdtemp, pthread barriers */
 #endif
@@ -14,7 +14,8 @@
 
 /* What the library wipes below a caller, with the frame that wipes. */
 #define WIPED ((size_t)8 * 1024 + 512)
-#define WIPED_MANY ((size_t)32 * 1024 + 512)
+#define WIPED_DEVICE ((size_t)3 * 1024 + 512)
+#define WIPED_DEEP ((size_t)32 * 1024 + 512)
 
 /* More than are prepared at a time. */
 #define MANY 9
@@ -124,15 +125,19 @@ static void leaves_no_code(const char *name, const otp_engine *engine, const otp
     CHECK(job.verdict.outcome == OTP_OUTCOME_REJECTED);
 }
 
-static otp_engine *engine_of_ten_digits(void) {
+static otp_engine *engine_of_ten_digits(int signs) {
     otp_key_ring *ring = sample_ring();
+    otp_signing_key *key = NULL;
     otp_engine *engine = NULL;
     SIZED(otp_policy, policy);
     SIZED(otp_engine_options, options);
     OK(otp_policy_default(&policy));
     policy.symbols = 10; /* six digits are in many a number */
     options.policy = &policy;
+    if (signs) OK(otp_signing_key_from_seed(view("a seed of thirty-two random byte"), &key));
+    options.signing_key = key;
     OK(otp_engine_new(ring, &options, &engine));
+    otp_signing_key_free(key);
     otp_key_ring_free(ring);
     return engine;
 }
@@ -253,16 +258,16 @@ static void case_510_a_batch_leaves_no_code(otp_store *store) {
         binding.recipient = view(number);
         batch.bindings[at] = bound(engine, &binding);
     }
-    CHECK(look_at_many(WIPED_MANY) == 0);
+    CHECK(look_at_many(WIPED_DEEP) == 0);
     for (at = 0; at < MANY; at++) {
         batch.submissions[at].binding = batch.bindings[at];
         batch.submissions[at].code = view((const char *)batch.issued[at].code);
     }
     batch.is_issued = 1;
-    CHECK(look_at_many(WIPED_MANY) == 0);
+    CHECK(look_at_many(WIPED_DEEP) == 0);
     for (at = 0; at < MANY; at++) CHECK(batch.verdicts[at].outcome == OTP_OUTCOME_ACCEPTED);
     batch.leaves_a_copy = 1; /* it must be seen */
-    CHECK(look_at_many(WIPED_MANY) > 0);
+    CHECK(look_at_many(WIPED_DEEP) > 0);
     otp_engine_free(engine);
 }
 
@@ -348,9 +353,232 @@ static void case_611_a_binding_leaves_no_part_of_its_hashes(const otp_engine *en
     CHECK(look_at_binding() > 0);
 }
 
+/* What a device's code is made of and with: codes of counters that are still to come, and the states of its key. */
+#define AHEAD 6
+
+/* Not on the painted stack. */
+static struct {
+    otp_hotp *hotp;
+    otp_totp *totp;
+    otp_ocra *ocra;
+    const otp_engine *engine;
+    const otp_store *store;
+    const otp_binding *binding;
+    otp_ocra_inputs inputs, asked;
+    otp_device devices[3];
+    otp_oath_match match;
+    otp_oath_verdict verdict;
+    uint8_t codes[AHEAD][OTP_CODE_CAPACITY];
+    uint8_t made[OTP_CODE_CAPACITY];
+    void (*call)(void);
+    int leaves_a_copy;
+} token;
+
+static otp_view code_at(size_t at) { return view((const char *)token.codes[at]); }
+
+static void generate_hotp(void) { OK(otp_hotp_generate(token.hotp, 1, token.made, sizeof token.made)); }
+
+static void verify_hotp(void) {
+    OK(otp_hotp_verify(token.hotp, token.codes[1], 8, 0, AHEAD, &token.match));
+}
+
+static void resynchronise_hotp(void) {
+    OK(otp_hotp_resynchronise(token.hotp, code_at(0), code_at(1), 0, AHEAD, &token.match));
+}
+
+static void generate_totp(void) { OK(otp_totp_generate(token.totp, 30, token.made, sizeof token.made)); }
+
+static void verify_totp(void) { OK(otp_totp_verify(token.totp, token.codes[1], 8, 90, 3, &token.match)); }
+
+static void resynchronise_totp(void) {
+    OK(otp_totp_resynchronise(token.totp, code_at(0), code_at(1), 90, 3, &token.match));
+}
+
+static void generate_ocra(void) { OK(otp_ocra_generate(token.ocra, &token.inputs, token.made, sizeof token.made)); }
+
+static void verify_ocra(void) { OK(otp_ocra_verify(token.ocra, &token.inputs, token.codes[1], 8, &token.match)); }
+
+static void engine_hotp(void) {
+    OK(otp_engine_verify_hotp(token.engine, token.store, token.binding, token.hotp, (const uint8_t *)"00000000", 8, AHEAD,
+                              NULL, &token.verdict));
+}
+
+static void engine_resynchronises_hotp(void) {
+    OK(otp_engine_resynchronise_hotp(token.engine, token.store, token.binding, token.hotp, view("00000000"),
+                                     view("00000001"), AHEAD, NULL, &token.verdict));
+}
+
+static void engine_totp(void) {
+    OK(otp_engine_verify_totp(token.engine, token.store, token.binding, token.totp, (const uint8_t *)"00000000", 8, 1,
+                              NULL, &token.verdict));
+}
+
+static void engine_resynchronises_totp(void) {
+    OK(otp_engine_resynchronise_totp(token.engine, token.store, token.binding, token.totp, view("00000000"),
+                                     view("00000001"), 3, NULL, &token.verdict));
+}
+
+static void engine_ocra(void) {
+    OK(otp_engine_verify_ocra(token.engine, token.store, token.binding, token.ocra, &token.asked,
+                              (const uint8_t *)"00000000", 8, NULL, &token.verdict));
+}
+
+static void engine_devices(void) {
+    const otp_device *all[3] = {&token.devices[0], &token.devices[1], &token.devices[2]};
+    OK(otp_engine_verify_devices(token.engine, token.store, token.binding, all, 3, token.codes[4], 8, NULL, &token.verdict));
+    CHECK(token.verdict.outcome == OTP_OUTCOME_ACCEPTED);
+    otp_bytes_free(token.verdict.record);
+}
+
+static void engine_resets_hotp(void) {
+    int32_t reset = 0;
+    OK(otp_engine_reset_device(token.engine, token.store, view("acme"), view("7"), &token.devices[0], view("lost"), &reset));
+}
+
+static void *called_for_a_token(void *argument) {
+    unsigned char here = 0;
+    (void)argument;
+    job.caller = &here;
+    token.call();
+    if (token.leaves_a_copy) {
+        const unsigned char *part = (const unsigned char *)token.hotp;
+        while (!is_random(part)) part += 4;
+        leave_a_part(part);
+    }
+    pthread_barrier_wait(&job.gate); /* the stack is looked at */
+    pthread_barrier_wait(&job.gate);
+    return NULL;
+}
+
+/* How often a part of the states that a handle holds is found below the caller. */
+static unsigned parts_found(const void *held, const unsigned char *first, unsigned *parts) {
+    const unsigned char *handle = (const unsigned char *)held, *place;
+    size_t at, len = malloc_usable_size((void *)(size_t)held);
+    unsigned found = 0;
+    for (at = 0; at + 16 <= len; at += 4) {
+        if (!is_random(handle + at)) continue;
+        ++*parts;
+        for (place = first; place + 16 <= job.caller; place++) found += memcmp(place, handle + at, 16) == 0;
+    }
+    return found;
+}
+
+/* Makes the call on a painted stack; returns how often a code, as text or as number, or a part of a key is found. */
+static unsigned look_for_a_token(const char *name, void (*call)(void), size_t limit) {
+    pthread_t thread;
+    pthread_attr_t attributes;
+    const unsigned char *place, *first = stack;
+    size_t at;
+    unsigned found = 0, parts = 0;
+    token.call = call;
+    memset(stack, PAINT, STACK);
+    CHECK(pthread_barrier_init(&job.gate, NULL, 2) == 0);
+    CHECK(pthread_attr_init(&attributes) == 0);
+    CHECK(pthread_attr_setstack(&attributes, stack, STACK) == 0);
+    CHECK(pthread_create(&thread, &attributes, called_for_a_token, NULL) == 0);
+    pthread_barrier_wait(&job.gate);
+    while (*first == PAINT) first++;
+    for (at = 0; at < AHEAD; at++) {
+        uint32_t number = (uint32_t)strtoul((const char *)token.codes[at], NULL, 10);
+        CHECK(number > 99999);
+        for (place = first; place + 8 <= job.caller; place++) {
+            found += memcmp(place, token.codes[at], 8) == 0 || memcmp(place, &number, sizeof number) == 0;
+        }
+    }
+    found += parts_found(token.hotp, first, &parts) + parts_found(token.totp, first, &parts);
+    found += parts_found(token.ocra, first, &parts);
+    CHECK(parts >= 12);
+    printf("stack: %s goes %lu bytes deep\n", name, (unsigned long)(job.caller - first));
+    CHECK((size_t)(job.caller - first) <= limit);
+    pthread_barrier_wait(&job.gate);
+    CHECK(pthread_join(thread, NULL) == 0);
+    CHECK(pthread_attr_destroy(&attributes) == 0);
+    CHECK(pthread_barrier_destroy(&job.gate) == 0);
+    return found;
+}
+
+/* Its window holds codes that are good tomorrow, and from the states of its key all codes are made. */
+static void case_618_a_device_leaves_no_code_and_no_part_of_its_key(const otp_engine *engine, int32_t hash,
+                                                                    const char *suite) {
+    static const struct {
+        const char *name;
+        void (*call)(void);
+        size_t limit;
+    } calls[] = {
+        {"otp_hotp_generate", generate_hotp, WIPED_DEVICE},
+        {"otp_hotp_verify", verify_hotp, WIPED_DEVICE},
+        {"otp_hotp_resynchronise", resynchronise_hotp, WIPED_DEVICE},
+        {"otp_totp_generate", generate_totp, WIPED_DEVICE},
+        {"otp_totp_verify", verify_totp, WIPED_DEVICE},
+        {"otp_totp_resynchronise", resynchronise_totp, WIPED_DEVICE},
+        {"otp_ocra_generate", generate_ocra, WIPED_DEVICE},
+        {"otp_ocra_verify", verify_ocra, WIPED_DEVICE},
+        {"otp_engine_verify_hotp", engine_hotp, WIPED_DEEP},
+        {"otp_engine_resynchronise_hotp", engine_resynchronises_hotp, WIPED_DEEP},
+        {"otp_engine_verify_totp", engine_totp, WIPED_DEEP},
+        {"otp_engine_resynchronise_totp", engine_resynchronises_totp, WIPED_DEEP},
+        {"otp_engine_verify_ocra", engine_ocra, WIPED_DEEP},
+        {"otp_engine_verify_devices", engine_devices, WIPED_DEEP}, /* it accepts, and signs if it can */
+        {"otp_engine_reset_device", engine_resets_hotp, WIPED},
+    };
+    static const char secret[] = "12345678901234567890";
+    otp_store *store = NULL;
+    size_t at;
+    memset(&token, 0, sizeof token);
+    token.match.struct_size = sizeof token.match;
+    token.verdict.struct_size = sizeof token.verdict;
+    token.inputs.struct_size = token.asked.struct_size = sizeof token.inputs;
+    token.inputs.question = view("0123456789ABCDEF");
+    token.inputs.has_counter = token.asked.has_counter = 1;
+    for (at = 0; at < 3; at++) token.devices[at].struct_size = sizeof token.devices[at];
+    OK(otp_store_memory_new(0, 1, &store));
+    token.engine = engine;
+    token.store = store;
+    token.binding = bound_to(engine, "token");
+    OK(otp_hotp_new(view(secret), hash, 8, 0, &token.hotp));
+    OK(otp_totp_new(view(secret), hash, 8, 30, &token.totp)); /* the codes of HOTP, by its steps */
+    OK(otp_ocra_new(view(suite), view(secret), &token.ocra));
+    token.devices[0].hotp = token.hotp;
+    token.devices[0].reach = AHEAD;
+    token.devices[1].totp = token.totp;
+    token.devices[1].reach = 1;
+    token.devices[2].ocra = token.ocra;
+    token.devices[2].inputs = &token.asked;
+    for (at = 0; at < AHEAD; at++) OK(otp_hotp_generate(token.hotp, at, token.codes[at], sizeof token.codes[at]));
+    for (at = 0; at < sizeof calls / sizeof calls[0]; at++) {
+        if (look_for_a_token(calls[at].name, calls[at].call, calls[at].limit) != 0) fail(calls[at].name, __FILE__, __LINE__);
+    }
+    token.leaves_a_copy = 1; /* it must be seen */
+    CHECK(look_for_a_token("the control", generate_hotp, WIPED_DEVICE) > 0);
+    otp_hotp_free(token.hotp);
+    otp_totp_free(token.totp);
+    otp_ocra_free(token.ocra);
+    otp_store_free(store);
+}
+
+/* What makes a signature goes deeper: with its nonce the key is known. */
+static void case_619_a_signature_is_made_where_the_stack_is_wiped(const otp_engine *engine) {
+    otp_store *store = NULL;
+    size_t depth;
+    memset(&job.issued, 0, sizeof job.issued);
+    memset(&job.verdict, 0, sizeof job.verdict);
+    job.issued.struct_size = sizeof job.issued;
+    job.verdict.struct_size = sizeof job.verdict;
+    OK(otp_store_memory_new(0, 1, &store));
+    job.engine = engine;
+    job.store = store;
+    job.binding = bound_to(engine, "signed");
+    CHECK(look(&depth) == 0 && job.issued.outcome == OTP_OUTCOME_ISSUED);
+    CHECK(look(&depth) == 0 && job.verdict.outcome == OTP_OUTCOME_ACCEPTED && job.verdict.record != NULL);
+    printf("stack: a verify that signs goes %lu bytes deep\n", (unsigned long)depth);
+    CHECK(depth >= WIPED_DEEP - 512 && depth <= WIPED_DEEP); /* what was wiped is the deepest that is not painted */
+    otp_bytes_free(job.verdict.record);
+    otp_store_free(store);
+}
+
 int main(void) {
     char folder[] = "/tmp/otp-stack-XXXXXX", in_folder[64];
-    otp_engine *engine = engine_of_ten_digits();
+    otp_engine *engine = engine_of_ten_digits(0), *signer = engine_of_ten_digits(1);
     otp_store *store = sample_store();
     shelf *cells = (shelf *)calloc(1, sizeof *cells);
     otp_host_store functions;
@@ -361,6 +589,11 @@ int main(void) {
     leaves_no_code("memory", engine, store, WIPED);
     case_611_a_binding_leaves_no_part_of_its_hashes(engine);
     case_510_a_batch_leaves_no_code(store);
+    case_618_a_device_leaves_no_code_and_no_part_of_its_key(engine, OTP_HASH_SHA1, "OCRA-1:HOTP-SHA1-8:C-QH16");
+    case_618_a_device_leaves_no_code_and_no_part_of_its_key(signer, OTP_HASH_SHA256, "OCRA-1:HOTP-SHA256-8:C-QH16");
+    case_618_a_device_leaves_no_code_and_no_part_of_its_key(signer, OTP_HASH_SHA512, "OCRA-1:HOTP-SHA512-8:C-QH16");
+    case_619_a_signature_is_made_where_the_stack_is_wiped(signer);
+    otp_engine_free(signer);
     otp_store_free(store);
     OK(otp_store_sqlite_open(view(in_folder), &store));
     leaves_no_code("SQLite", engine, store, STACK);

@@ -3,6 +3,7 @@
 import copy
 import gc
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -60,6 +61,34 @@ def test_case_282_a_fault_of_the_library_s_own_stores_is_false_too() -> None:
     assert isinstance(full, otp.Failure) and isinstance(full.error, otp.FullError)
     with pytest.raises(TypeError):
         json.dumps(answers)
+
+
+def test_case_635_a_fault_in_a_batch_says_what_the_call_alone_says(tmp_path: Path) -> None:
+    strict, signs = engine(policy=otp.Policy(content_required=True)), engine(signing_key=signer())
+    gone = otp.SqliteStore(tmp_path / "otp.sqlite3")
+    (tmp_path / "otp.sqlite3").rename(tmp_path / "away.sqlite3")
+    cases: list[tuple[otp.Engine, otp.Store, str]] = [
+        (strict, otp.MemoryStore(), "requires a content digest"),
+        (signs, otp.MemoryStore(), "need one that keeps them for ever"),
+        (engine(), gone, "otp.sqlite3 was replaced or removed"),
+    ]
+    for maker, store, words in cases:
+        to = bindings(2)
+        for answers, call in (
+            (maker.issue_many(store, to), lambda m=maker, s=store, t=to: m.issue(s, t[1])),
+            (
+                maker.verify_many(store, submissions(to, ["000000"] * 2)),
+                lambda m=maker, s=store, t=to: m.verify(s, t[1], "000000"),
+            ),
+        ):
+            failed = answers[1]
+            if not isinstance(failed, otp.Failure):
+                continue  # what a policy says of codes that are issued is nothing to a verify
+            with pytest.raises(type(failed.error)) as alone:
+                call()
+            assert str(failed.error) == str(alone.value)
+            assert words in str(failed.error)
+        assert isinstance(maker.issue_many(store, to)[0], otp.Failure)
 
 
 def test_case_282_a_store_that_fails_the_suite_is_false() -> None:

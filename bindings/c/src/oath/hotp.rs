@@ -3,7 +3,7 @@
 use otp_core::oath::{Error, Hotp, Secret};
 
 use super::{give_code, otp_hash, otp_oath_match, read_digits, read_window, take_secret};
-use crate::guard::{guard, guard_secret_out, guard_sized_out};
+use crate::guard::{DEPTH_DEVICE, guard_secret, guard_secret_out, guard_secret_sized_out};
 use crate::handle::{self, Handle};
 use crate::status::{Fault, otp_status};
 use crate::view::{bytes, otp_view};
@@ -111,7 +111,9 @@ pub unsafe extern "C" fn otp_hotp_generate(
     capacity: usize,
 ) -> otp_status {
     // SAFETY: by this function's contract.
-    guard(|| unsafe { give_code(&use_hotp(hotp)?.at(counter), code_out, capacity) })
+    guard_secret::<DEPTH_DEVICE>(|| unsafe {
+        give_code(&use_hotp(hotp)?.at(counter), code_out, capacity)
+    })
 }
 
 /// Looks for a code from `counter` on, over `look_ahead` counters more (at most 255); the lowest
@@ -134,7 +136,7 @@ pub unsafe extern "C" fn otp_hotp_verify(
 ) -> otp_status {
     // SAFETY: by this function's contract.
     unsafe {
-        guard_sized_out(match_out, "match_out", || {
+        guard_secret_sized_out::<DEPTH_DEVICE, _>(match_out, "match_out", || {
             let (hotp, code) = (use_hotp(hotp)?, bytes(code, code_len, "code")?);
             let look_ahead = read_window(look_ahead, "look_ahead", u8::MAX)?;
             let found = hotp.verify(code, counter, look_ahead);
@@ -161,7 +163,7 @@ pub unsafe extern "C" fn otp_hotp_resynchronise(
 ) -> otp_status {
     // SAFETY: by this function's contract.
     unsafe {
-        guard_sized_out(match_out, "match_out", || {
+        guard_secret_sized_out::<DEPTH_DEVICE, _>(match_out, "match_out", || {
             let (first, second) = (first.bytes("first")?, second.bytes("second")?);
             let look_ahead = read_window(look_ahead, "look_ahead", u16::MAX)?;
             let found = use_hotp(hotp)?.resynchronise(first, second, counter, look_ahead);

@@ -3,7 +3,7 @@
 use otp_core::oath::{Ocra, Secret, Suite};
 
 use super::{OcraInputs, give_code, otp_oath_match, otp_ocra_inputs, take_secret};
-use crate::guard::{guard, guard_secret_out, guard_sized_out};
+use crate::guard::{DEPTH_DEVICE, guard_secret, guard_secret_out, guard_secret_sized_out};
 use crate::handle::{self, Handle};
 use crate::status::{Fault, otp_status};
 use crate::view::{bytes, otp_view};
@@ -66,7 +66,7 @@ pub unsafe extern "C" fn otp_ocra_generate(
     capacity: usize,
 ) -> otp_status {
     // SAFETY: by this function's contract.
-    guard(|| unsafe {
+    guard_secret::<DEPTH_DEVICE>(|| unsafe {
         let code = use_ocra(ocra)?.generate(&OcraInputs::lend(inputs)?.inputs())?;
         give_code(&code, code_out, capacity)
     })
@@ -89,7 +89,7 @@ pub unsafe extern "C" fn otp_ocra_verify(
 ) -> otp_status {
     // SAFETY: by this function's contract.
     unsafe {
-        guard_sized_out(match_out, "match_out", || {
+        guard_secret_sized_out::<DEPTH_DEVICE, _>(match_out, "match_out", || {
             let (inputs, code) = (OcraInputs::lend(inputs)?, bytes(code, code_len, "code")?);
             let found = use_ocra(ocra)?.verify(code, &inputs.inputs(), inputs.reach)?;
             let numbers = found.map(|found| {

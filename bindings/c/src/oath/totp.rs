@@ -4,7 +4,7 @@ use otp_core::Timestamp;
 use otp_core::oath::{Error, Secret, Totp};
 
 use super::{give_code, otp_hash, otp_oath_match, read_digits, read_window, take_secret};
-use crate::guard::{guard, guard_secret_out, guard_sized_out};
+use crate::guard::{DEPTH_DEVICE, guard_secret, guard_secret_out, guard_secret_sized_out};
 use crate::handle::{self, Handle};
 use crate::status::{Fault, otp_status};
 use crate::view::{bytes, otp_view};
@@ -99,7 +99,7 @@ pub unsafe extern "C" fn otp_totp_generate(
     capacity: usize,
 ) -> otp_status {
     // SAFETY: by this function's contract.
-    guard(|| unsafe {
+    guard_secret::<DEPTH_DEVICE>(|| unsafe {
         let code = use_totp(totp)?.at(Timestamp::from_unix(now));
         let code =
             code.ok_or_else(|| Fault::argument(format!("now is {now}; it must be 0 or more")))?;
@@ -126,7 +126,7 @@ pub unsafe extern "C" fn otp_totp_verify(
 ) -> otp_status {
     // SAFETY: by this function's contract.
     unsafe {
-        guard_sized_out(match_out, "match_out", || {
+        guard_secret_sized_out::<DEPTH_DEVICE, _>(match_out, "match_out", || {
             let (totp, code) = (use_totp(totp)?, bytes(code, code_len, "code")?);
             let window = read_window(window, "window", u8::MAX)?;
             let found = totp.verify(code, Timestamp::from_unix(now), window);
@@ -153,7 +153,7 @@ pub unsafe extern "C" fn otp_totp_resynchronise(
 ) -> otp_status {
     // SAFETY: by this function's contract.
     unsafe {
-        guard_sized_out(match_out, "match_out", || {
+        guard_secret_sized_out::<DEPTH_DEVICE, _>(match_out, "match_out", || {
             let (first, second) = (first.bytes("first")?, second.bytes("second")?);
             let window = read_window(window, "window", u16::MAX)?;
             let now = Timestamp::from_unix(now);

@@ -570,6 +570,7 @@ class otp_message(ctypes.Structure):
 FUNCTIONS = [
     ("otp_status_text", ctypes.c_char_p, [ctypes.c_int32]),
     ("otp_error_detail", ctypes.c_int32, [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p]),
+    ("otp_item_detail", ctypes.c_int32, [ctypes.c_size_t, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p]),
     ("otp_bytes_data", ctypes.c_void_p, [ctypes.c_void_p]),
     ("otp_bytes_len", ctypes.c_size_t, [ctypes.c_void_p]),
     ("otp_bytes_free", None, [ctypes.c_void_p]),

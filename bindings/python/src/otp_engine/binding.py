@@ -164,12 +164,12 @@ def bound(binding: object, engine: int, ring: object) -> Bound:
     return made[1] if made is not None and made[0] is ring else binding._bind(engine, ring)
 
 
-def client_name(challenge_id: object) -> bytes:
+def client_name(challenge_id: object, name: str = "challenge_id") -> bytes:
     """Encode a challenge's name as a client sent it; the library knows what is none."""
     if challenge_id is None:
         return b""
     if not isinstance(challenge_id, str):
-        raise TypeError(f"challenge_id must be str, not {type(challenge_id).__name__}")
+        raise TypeError(f"{name} must be str, not {type(challenge_id).__name__}")
     return challenge_id[:27].encode("utf-8", "surrogatepass")
 
 

@@ -29,7 +29,7 @@ from .challenge import (
     read_verdict,
 )
 from .devices import DeviceOperations
-from .errors import behind_ours, check, fault, refuse_reentry, unshown
+from .errors import behind_ours, check, item_fault, refuse_reentry, unshown
 from .event import Event
 from .evidence import Evidence
 from .findings import Finding, Odds, read_findings, read_odds
@@ -412,6 +412,7 @@ class Engine(DeviceOperations):
     ) -> list[Issued | Refusal | Failure]:
         """Issue up to 65,536 codes; a Failure of one stands in its place and undoes no other.
 
+        All answers come with the last one: on a store that is slow or away, take small batches.
         What is no Exception, such as KeyboardInterrupt, ends the batch, and is raised.
         """
         engine, cells = self._open(), opened(store, Store, "store")
@@ -432,8 +433,8 @@ class Engine(DeviceOperations):
                 )
             )  # fmt: skip
             return [
-                Failure((fault(out.status, ""),)) if out.status else read_issued(out)
-                for out in itertools.islice(outs, len(wanted))
+                Failure((item_fault(out.status, at),)) if out.status else read_issued(out)
+                for at, out in enumerate(itertools.islice(outs, len(wanted)))
             ]
         finally:
             ctypes.memset(outs, 0, ctypes.sizeof(outs))
@@ -442,7 +443,10 @@ class Engine(DeviceOperations):
     def verify_many(
         self, store: Store, submissions: Sequence[Submission]
     ) -> list[Verdict | Failure]:
-        """Judge up to 65,536 submissions; a Failure of one stands in its place."""
+        """Judge up to 65,536 submissions; a Failure of one stands in its place.
+
+        All answers come with the last one, as of ``issue_many``.
+        """
         engine, cells = self._open(), opened(store, Store, "store")
         given = several(submissions, "submissions", _MOST)
         packed = []
@@ -451,7 +455,7 @@ class Engine(DeviceOperations):
             if not isinstance(one.binding, Binding):
                 instance(one.binding, Binding, f"submissions[{at}].binding")
             to = bound(one.binding, engine.address, self._ring)
-            name = client_name(one.challenge_id)
+            name = client_name(one.challenge_id, f"submissions[{at}].challenge_id")
             views = None
             if one.evidence is not None:
                 instance(one.evidence, Evidence, f"submissions[{at}].evidence")
@@ -472,8 +476,8 @@ class Engine(DeviceOperations):
         )  # fmt: skip
         del kept
         return [
-            Failure((fault(out.status, ""),)) if out.status else read_verdict(out)
-            for out in itertools.islice(outs, len(given))
+            Failure((item_fault(out.status, at),)) if out.status else read_verdict(out)
+            for at, out in enumerate(itertools.islice(outs, len(given)))
         ]
 
 

@@ -184,7 +184,7 @@ def refuse_reentry() -> None:
 
 def fault(status: int, detail: str | None = None) -> Exception:
     """Return the exception of a status."""
-    text = _detail() if detail is None else detail
+    text = _text(lib.otp_error_detail) if detail is None else detail
     if not text:
         known = lib.otp_status_text(status)
         text = known.decode() if known else "unknown status"
@@ -193,10 +193,15 @@ def fault(status: int, detail: str | None = None) -> Exception:
     return _FAULTS.get(status, OtpError)(text, status)
 
 
-def _detail() -> str:
+def item_fault(status: int, item: int) -> Exception:
+    """Return the exception of an item of the batch that was called last."""
+    return fault(status, _text(functools.partial(lib.otp_item_detail, item)))
+
+
+def _text(call: Callable[..., int]) -> str:
     needed = ctypes.c_size_t()
     buffer = ctypes.create_string_buffer(1024)
-    if lib.otp_error_detail(buffer, len(buffer), ctypes.byref(needed)) != c.OTP_STATUS_OK:
+    if call(buffer, len(buffer), ctypes.byref(needed)) != c.OTP_STATUS_OK:
         buffer = ctypes.create_string_buffer(needed.value)
-        lib.otp_error_detail(buffer, len(buffer), ctypes.byref(needed))
+        call(buffer, len(buffer), ctypes.byref(needed))
     return buffer.value.decode("utf-8", "replace")
