@@ -67,6 +67,17 @@ class TestReset(OtpCase):
         log = self.env["esms.otp.log"].search([("reason", "=", WHY)])
         self.assertEqual(set(log.mapped("kind")), {"user_reset", "slot_reset", "recipient_reset"})
 
+    def test_case_636_a_reason_is_judged_as_the_engine_judges_it(self):
+        for hidden in ("", " ", "\u3164", "\u2800", "\u115f", "a\u3164b", "x" * 257, "\ud800"):
+            with self.subTest(hidden), self.assertRaises(UserError):
+                self.row.with_user(self.manager).action_unlock(hidden)
+            with self.subTest(hidden), self.assertRaises(UserError):
+                self.borrower._esms_otp_reset(hidden, self.env.company)
+        for shown in (WHY, "ticket\u00a04711", "\u0915\u094d\u200d\u0937"):
+            with self.subTest(shown):
+                self.row.with_user(self.manager).action_unlock(shown)
+                self.borrower._esms_otp_reset(shown, self.env.company)
+
     def test_case_396_what_was_used_stays_used(self):
         tenant = self.env["esms.otp.cell"]._tenant()
         binding = self.policy._binding(self.loan, FIELD, self.borrower, tenant)
