@@ -1,6 +1,6 @@
 //! docs/formats.md is the register of all numbers that outlive a process: the code is held against it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
@@ -96,6 +96,28 @@ fn sources_with_a_format() -> Vec<String> {
     found
 }
 
+/// Returns the names of members that records.md lists: of `ref.model` both.
+fn names_listed(records: &str) -> BTreeSet<String> {
+    let format = records.split("new member raises `v`").nth(1).unwrap();
+    let tables = ["| member | value |", "| member | `hotp` |"].map(|head| table(format, head));
+    let rows = tables.iter().flatten();
+    let names = rows.flat_map(|row| row[0].split([' ', ',', '?', '.']));
+    names
+        .filter(|name| !name.is_empty())
+        .map(String::from)
+        .collect()
+}
+
+/// Returns the names of members that a source sets.
+fn names_set(source: &str) -> BTreeSet<String> {
+    let source: String = source.split_whitespace().collect();
+    let some = source.split("set_some(").skip(1);
+    let some = some.filter_map(|rest| Some(rest.split_once(",\"")?.1));
+    let set = source.split(".set(\"").skip(1).chain(some);
+    set.map(|rest| rest.split('"').next().unwrap().to_owned())
+        .collect()
+}
+
 /// Says where the code and the register differ; nothing where they agree.
 fn differences(
     document: &str,
@@ -148,6 +170,20 @@ fn differences(
         if row[0] != version.to_string() || !formats(&row[2]).lines().any(is_it) {
             found.push(format!("records: the code has no {written:?}"));
         }
+    }
+    let source = formats(&records[0][2]);
+    let arms = source.matches("// the `v` of docs/formats.md").count();
+    if arms != records.len() {
+        let rows = records.len();
+        found.push(format!(
+            "records: the code has {arms} of `v`, the register {rows}"
+        ));
+    }
+    let listed = names_listed(&formats("docs/records.md"));
+    let set = names_set(&source);
+    let apart: Vec<_> = listed.symmetric_difference(&set).collect();
+    if !apart.is_empty() {
+        found.push(format!("members of a record: {apart:?} in one of both"));
     }
     found
 }
@@ -241,4 +277,37 @@ fn case_207_a_number_that_the_register_lacks_is_seen() {
     let twice = planted("| `0A` |", "| `09` |", &document);
     let refused = std::panic::catch_unwind(|| taken(&twice, "| byte | names |", 16));
     assert!(refused.is_err(), "a number given out twice was not seen");
+}
+
+/// A member or a `v` more or less, in the code or in the list, must be seen.
+#[test]
+fn case_661_a_member_of_a_record_that_is_not_listed_is_seen() {
+    const FACTS: &str = "crates/otp-record/src/record/facts.rs";
+    const LIST: &str = "docs/records.md";
+    let (document, keys) = (text("docs/formats.md"), text("src/keys.rs"));
+    let kinds = text("bindings/c/src/host.rs");
+    for (file, from, to, seen) in [
+        (LIST, "| `txt`? |", "| `txt`?, `more` |", "[\"more\"]"),
+        (LIST, "| `otp.per` |", "| `otp.cred` |", "[\"per\"]"),
+        (FACTS, "top.set(\"n\",", "top.set(\"m\",", "[\"m\", \"n\"]"),
+        (FACTS, "\"rev\",", "\"r\",", "[\"r\", \"rev\"]"),
+        (FACTS, "\"ctr\",", "\"c\",", "[\"c\", \"ctr\"]"),
+        (
+            FACTS,
+            "Maker::Device(_) => 2,",
+            "_ => 3, // the `v` of docs/formats.md\n_ => 2,",
+            "3 of `v`",
+        ),
+    ] {
+        assert!(text(file).contains(from), "{from:?}");
+        let planted = |path: &str| {
+            let times = usize::from(path == file);
+            text(path).replacen(from, to, times)
+        };
+        let found = differences(&document, &keys, &kinds, &planted);
+        assert!(
+            found.len() == 1 && found[0].contains(seen),
+            "{found:?}, not {seen}"
+        );
+    }
 }
