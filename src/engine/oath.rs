@@ -182,8 +182,10 @@ impl Engine {
     ///
     /// What was used stays used: a counter, an answered question and the epoch do not fall. A time
     /// step falls to that of now and the device's window at most: a device whose clock was hours ahead
-    /// and was put right makes codes again that are taken, and codes of its hours ahead that were used
-    /// and seen could be given once more when their time comes. Lifts nothing that is the user's:
+    /// and was put right makes codes that are taken again one step more than the window later, and codes of
+    /// its hours ahead that were used and seen could be given once more when their time comes. Put the
+    /// host's own clock right before: with one that is behind, the step falls to that clock's now, and
+    /// codes that were used since then are good again for a moment. Lifts nothing that is the user's:
     /// [`unlock`](Self::unlock) does.
     ///
     /// # Errors

@@ -432,7 +432,9 @@ pub unsafe extern "C" fn otp_engine_verify_devices(
 ///
 /// What was used stays used: a counter, an answered question and the epoch do not fall. A time step
 /// falls to that of now and `reach` at most: a device whose clock was hours ahead and was put right
-/// makes codes again that are taken.
+/// makes codes that are taken again one step more than `reach` later. Put the host's own clock right
+/// before: with one that is behind, the step falls to that clock's now, and codes that were used since
+/// then are good again for a moment.
 ///
 /// # Safety
 ///

@@ -298,7 +298,10 @@ class DeviceOperations(Operations):
         Its lock and its guesses are forgotten, and what was learnt of its clock. What was used
         stays used: a counter, an answered question and the epoch do not fall; a time step falls to
         that of now and the window at most, so that a device whose clock was ahead and was put right
-        is taken again. The observer gets the reason, 1 to 256 bytes of visible text.
+        is taken again one step more than the window later. Put the host's own clock right before:
+        with one that is behind, the step falls to that clock's now, and codes that were used since
+        then are good again for a moment. The observer gets the reason, 1 to 256 bytes of visible
+        text.
         """
         owner, who = view(text(tenant, "tenant")), view(text(identifier(user, "user"), "user"))
         one, why = _devices([device]), view(text(reason, "reason"))
