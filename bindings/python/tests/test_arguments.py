@@ -362,3 +362,18 @@ def test_case_296_settings_are_values_that_can_be_read() -> None:
     assert "purpose='sign'" in repr(to) and "6012" not in repr(to)
     with pytest.raises(AttributeError):
         policy.validity = 60  # type: ignore[misc]
+
+
+def test_case_647_what_was_never_set_up_says_so() -> None:
+    bare: list[tuple[Any, Callable[[Any], object]]] = [
+        (otp.Hotp, lambda made: made.generate(0)),
+        (otp.Issued, lambda made: made.code),
+        (otp.Issued, lambda made: made.expires_at),
+        (otp.Issued, repr),
+        (otp.Verdict, bool),
+        (otp.Binding, lambda made: made.user),
+        (otp.MessageTemplate, lambda made: made.compose("123456")),
+    ]
+    for kind, use in bare:
+        with pytest.raises(TypeError, match=f"^this {kind.__name__} was never set up"):
+            use(kind.__new__(kind))

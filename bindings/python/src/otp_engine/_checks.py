@@ -121,3 +121,9 @@ def instance(value: object, kind: type, name: str) -> None:
     """Refuse an object of another kind."""
     if not isinstance(value, kind):
         raise TypeError(f"{name} must be {kind.__name__}, not {type(value).__name__}")
+
+
+def never_set_up(thing: object) -> TypeError:
+    """Say of an object that its constructor never ran."""
+    name = type(thing).__name__
+    return TypeError(f"this {name} was never set up: its __init__ must call super().__init__()")

@@ -9,6 +9,7 @@ import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar, NoReturn
 
+from ._checks import never_set_up
 from .errors import check
 
 if TYPE_CHECKING:
@@ -66,10 +67,9 @@ class Owner(Uncopied):
         return handle
 
     def _without_handle(self) -> Exception:
-        name = type(self).__name__
         if "_handle" in vars(self):
-            return ValueError(f"this {name} is closed")
-        return TypeError(f"this {name} was never set up: its __init__ must call super().__init__()")
+            return ValueError(f"this {type(self).__name__} is closed")
+        return never_set_up(self)
 
     def __enter__(self) -> "Self":
         return self

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from datetime import datetime, timezone
 from typing import Any, ClassVar
 
+from ._checks import never_set_up
 from ._lib import take_bytes
 from .errors import check
 
@@ -45,10 +46,13 @@ def told(at: int, doc: str, read: Callable[[Any], Any] | None = None) -> Any:
     """Return the property that tells what lies at a place of a result, as ``read`` reads it."""
 
     def tell(result: "Result") -> Any:
-        return result._said[at]
+        try:
+            return result._said[at]
+        except AttributeError:
+            raise never_set_up(result) from None
 
     def tell_read(result: "Result") -> Any:
-        return read(result._said[at])  # type: ignore[misc]
+        return read(tell(result))  # type: ignore[misc]
 
     return property(tell if read is None else tell_read, doc=doc)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from . import _bindings as c
-from ._checks import flag, identifier, instance, text
+from ._checks import flag, identifier, instance, never_set_up, text
 from ._handle import Uncopied
 from ._lib import lib
 from ._result import Result, told
@@ -157,10 +157,7 @@ def bound(binding: object, engine: int, ring: object) -> Bound:
     try:
         made = binding._bound
     except AttributeError:
-        raise TypeError(
-            f"this {type(binding).__name__} was never set up: its __init__ must call "
-            "super().__init__()"
-        ) from None
+        raise never_set_up(binding) from None
     return made[1] if made is not None and made[0] is ring else binding._bind(engine, ring)
 
 

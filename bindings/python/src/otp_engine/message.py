@@ -4,7 +4,7 @@ import ctypes
 from typing import Literal
 
 from . import _bindings as c
-from ._checks import count, text
+from ._checks import count, never_set_up, text
 from ._handle import Uncopied
 from ._lib import lib, sized, take_bytes, view
 from ._result import Result, told
@@ -50,7 +50,10 @@ class MessageTemplate:
         check(lib.otp_message_check(ctypes.byref(self._options(b"", 0, b""))))
 
     def _options(self, code: bytes, minutes: int, subject: bytes) -> c.otp_message_options:
-        template, prefix, domain, app_hash = self._texts
+        try:
+            template, prefix, domain, app_hash = self._texts
+        except AttributeError:
+            raise never_set_up(self) from None
         return sized(
             c.otp_message_options,
             template_text=view(template),
