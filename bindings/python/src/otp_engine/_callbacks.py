@@ -14,7 +14,7 @@ from typing import Any, ParamSpec
 
 from . import _bindings as c
 from . import _calls
-from ._checks import clock_seconds
+from ._checks import U64, clock_seconds, shown, whole
 from .cell import Write
 from .errors import FullError, UnavailableError, UnsupportedError
 from .event import Event
@@ -116,7 +116,13 @@ def _pack_cell(cell: Any) -> bytes:
     end = cell.discard_after
     body = bytes(cell.body)
     ends = end is not None
-    return _CELL.pack(1, cell.version, ends, end if ends else 0, len(body)) + body
+    try:
+        return _CELL.pack(1, cell.version, ends, end if ends else 0, len(body)) + body
+    except struct.error:  # which names no member
+        whole(cell.version, "version of a loaded cell")
+        if ends:
+            whole(end, "discard_after of a loaded cell", -(2**63), 2**63 - 1)
+        raise
 
 
 @_kept(FAILED)
@@ -146,8 +152,12 @@ def _writes(packed: bytes) -> list[Write]:
 @_kept(FAILED)
 def _purge(number: int, now: int, limit: int, dropped: int) -> int:
     count = _store(number).purge(now, limit)
-    if not isinstance(count, int) or isinstance(count, bool) or not 0 <= count < 2**64:
-        raise TypeError("purge must return how many cells it dropped, a whole number")
+    is_whole = isinstance(count, int) and not isinstance(count, bool)
+    if not is_whole or not 0 <= count <= U64:
+        said = shown(count) if is_whole else type(count).__name__
+        raise TypeError(
+            f"purge returned {said}; it must return how many cells it dropped, an int of 0 to {U64}"
+        )
     ctypes.c_uint64.from_address(dropped).value = count
     return DONE
 

@@ -11,7 +11,6 @@ from typing import TypeVar
 
 _Item = TypeVar("_Item")
 U64 = 2**64 - 1
-_I64 = range(-(2**63), 2**63)
 
 
 def text(value: object, name: str) -> bytes:
@@ -28,8 +27,21 @@ def identifier(value: object, name: str) -> object:
     """Write the number of a user or a record as its decimal text; leave the rest to be judged."""
     if not isinstance(value, int) or isinstance(value, bool):
         return value
-    if value.bit_length() > 4096:  # Python itself refuses to write some
-        raise ValueError(f"{name} is more than 1000 bytes; it must be 1 to 128 bytes")
+    if value.bit_length() > _WRITABLE:
+        raise ValueError(f"{name} is more than 600 bytes; it must be 1 to 128 bytes")
+    return int.__repr__(value)  # of an enum too
+
+
+# Bits: Python itself refuses to write more digits than a process sets, at least 640.
+_WRITABLE = 2000
+
+
+def shown(value: object) -> str:
+    """Write a number that is refused, whatever its size."""
+    if not isinstance(value, int):
+        return f"{value}"
+    if value.bit_length() > _WRITABLE:
+        return f"{'-' if value < 0 else ''}(a number of more than 600 digits)"
     return int.__repr__(value)  # of an enum too
 
 
@@ -52,16 +64,7 @@ def whole(value: object, name: str, least: int = 0, most: int = U64, unit: str =
     if not isinstance(value, int) or isinstance(value, bool):
         raise TypeError(f"{name} must be int, not {type(value).__name__}")
     if not least <= value <= most:
-        raise ValueError(f"{name} is {value}{unit}; it must be {least} to {most}{unit}")
-    return value
-
-
-def count(name: str, value: object) -> int:
-    """Take an integer whose narrower bounds the library names."""
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise TypeError(f"{name} must be int, not {type(value).__name__}")
-    if not 0 <= value < 2**31:
-        raise ValueError(f"{name} is {value}; it is out of bounds")
+        raise ValueError(f"{name} is {shown(value)}{unit}; it must be {least} to {most}{unit}")
     return value
 
 
@@ -93,17 +96,21 @@ def seconds(instant: object, name: str) -> int:
     if not isinstance(instant, int) or isinstance(instant, bool):
         kind = type(instant).__name__
         raise TypeError(f"{name} must be a datetime or int of unix seconds, not {kind}")
-    if instant not in _I64:
-        raise ValueError(f"{name} is {instant}; it must fit into 64 bits")
-    return instant
+    return _in_64_bits(instant, name)
+
+
+_LONGEST = (2**31 - 1) // 1000
+"""Seconds: PostgreSQL takes no more milliseconds."""
 
 
 def timeout(value: object, name: str) -> float:
     """Take how many seconds something may take: more than none, and an end."""
     if not isinstance(value, (int, float)) or isinstance(value, bool):
         raise TypeError(f"{name} must be a number of seconds, not {type(value).__name__}")
-    if not 0 < value < math.inf:
-        raise ValueError(f"{name} is {value}; it must be more than 0 seconds, and not endless")
+    if not 0 < value <= _LONGEST:
+        raise ValueError(
+            f"{name} is {shown(value)}; it must be more than 0 seconds, at most {_LONGEST}"
+        )
     return value
 
 
@@ -111,10 +118,16 @@ def clock_seconds(instant: object, name: str) -> int:
     """Take unix seconds as clocks tell them, with or without a fraction."""
     if not isinstance(instant, (int, float)) or isinstance(instant, bool):
         raise TypeError(f"{name} must be a number of unix seconds, not {type(instant).__name__}")
-    is_number = isinstance(instant, int) or math.isfinite(instant)
-    if not is_number or math.floor(instant) not in _I64:
+    if isinstance(instant, float) and not math.isfinite(instant):
         raise ValueError(f"{name} is {instant}; it must fit into 64 bits")
-    return math.floor(instant)
+    return _in_64_bits(math.floor(instant), name)
+
+
+def _in_64_bits(instant: int, name: str) -> int:
+    # Not by a range: where an integer is a subclass's, that looks at its numbers one by one.
+    if not -(2**63) <= instant < 2**63:
+        raise ValueError(f"{name} is {shown(instant)}; it must fit into 64 bits")
+    return instant
 
 
 def instance(value: object, kind: type, name: str) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from . import _bindings as c
-from ._checks import count, entered, identifier, instance, several, text
+from ._checks import entered, identifier, instance, several, text
 from ._handle import opened
 from ._lib import lib, point, sized, view
 from ._operations import Operations
@@ -24,7 +24,7 @@ from .challenge import (
 from .errors import check, unshown
 from .evidence import Evidence
 from .findings import Finding, Odds, read_findings, read_odds
-from .oath import Hotp, Matched, Ocra, Totp, answer_inputs
+from .oath import Hotp, Matched, Ocra, Totp, answer_inputs, far, near
 from .records import SignatureRecord
 from .store import Store
 
@@ -47,7 +47,7 @@ class Device:
     counter: int = 0
 
     def _structure(self) -> c.otp_device:
-        ahead, window = count("look_ahead", self.look_ahead), count("window", self.window)
+        ahead, window = near(self.look_ahead, "look_ahead"), near(self.window, "window")
         made, key = sized(c.otp_device), self.key
         if not isinstance(key, (Hotp, Totp, Ocra)):
             raise TypeError(f"device must be Device, Hotp, Totp or Ocra, not {type(key).__name__}")
@@ -137,7 +137,7 @@ class DeviceOperations(Operations):
         with this evidence, in the same commit; so with every device. After a raised epoch,
         ``rejection`` is "resynchronise" until two codes in a row told where the device is.
         """
-        key, ahead = opened(hotp, Hotp, "hotp"), count("look_ahead", look_ahead)
+        key, ahead = opened(hotp, Hotp, "hotp"), near(look_ahead, "look_ahead")
         data = entered(code)
         return self._judge(
             lib.otp_engine_verify_hotp,
@@ -163,7 +163,7 @@ class DeviceOperations(Operations):
         evidence: Evidence | None = None,
     ) -> OathVerdict:
         """Judge two HOTP codes in a row, of a device that is far ahead."""
-        key, ahead = opened(hotp, Hotp, "hotp"), count("look_ahead", look_ahead)
+        key, ahead = opened(hotp, Hotp, "hotp"), far(look_ahead, "look_ahead")
         pair = view(entered(first, "first")), view(entered(second, "second"))
         return self._judge(
             lib.otp_engine_resynchronise_hotp, store, binding, evidence, key.address, *pair, ahead
@@ -185,7 +185,7 @@ class DeviceOperations(Operations):
         Wrong guesses count for the device and its user, and against no code that was sent. The
         drift of the device's clock is learnt from several codes that agree.
         """
-        key, steps = opened(totp, Totp, "totp"), count("window", window)
+        key, steps = opened(totp, Totp, "totp"), near(window, "window")
         data = entered(code)
         return self._judge(
             lib.otp_engine_verify_totp,
@@ -211,7 +211,7 @@ class DeviceOperations(Operations):
         evidence: Evidence | None = None,
     ) -> OathVerdict:
         """Judge two TOTP codes in a row, of a device whose clock is far off."""
-        key, steps = opened(totp, Totp, "totp"), count("window", window)
+        key, steps = opened(totp, Totp, "totp"), far(window, "window")
         pair = view(entered(first, "first")), view(entered(second, "second"))
         return self._judge(
             lib.otp_engine_resynchronise_totp, store, binding, evidence, key.address, *pair, steps

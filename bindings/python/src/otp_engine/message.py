@@ -4,7 +4,7 @@ import ctypes
 from typing import Literal
 
 from . import _bindings as c
-from ._checks import count, never_set_up, text
+from ._checks import never_set_up, text, whole
 from ._handle import Uncopied
 from ._lib import lib, sized, take_bytes, view
 from ._result import Result, told
@@ -72,7 +72,7 @@ class MessageTemplate:
         Raises a ValueError that names the argument and its bound.
         """
         written, about = text(code, "code"), text(subject, "subject")
-        options = self._options(written, count("minutes", minutes), about)
+        options = self._options(written, whole(minutes, "minutes", 1, 2**32 - 1), about)
         out = sized(c.otp_message)
         check(lib.otp_message_compose(ctypes.byref(options), ctypes.byref(out)))
         sent = take_bytes(out.text).decode()

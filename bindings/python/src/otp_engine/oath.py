@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from . import _bindings as c
-from ._checks import clock_seconds, count, entered, flag, seconds, text, whole
+from ._checks import clock_seconds, entered, flag, seconds, text, whole
 from ._handle import Owner, made
 from ._lib import lib, sized, view
 from .errors import check, unshown
@@ -103,6 +103,26 @@ def _counter(value: int, name: str = "counter") -> int:
     return whole(value, name)
 
 
+def digits_of(value: int) -> int:
+    """Take how many digits a code has."""
+    return whole(value, "digits", 6, 10)
+
+
+def period_of(value: int) -> int:
+    """Take the length of a step."""
+    return whole(value, "period", 1, 86_400, " s")
+
+
+def near(value: int, name: str) -> int:
+    """Take how far a code is looked for."""
+    return whole(value, name, 0, 255)
+
+
+def far(value: int, name: str) -> int:
+    """Take how far two codes in a row are looked for."""
+    return whole(value, name, 0, 65_535)
+
+
 def _unix(instant: "datetime | float") -> int:
     take = seconds if isinstance(instant, datetime) else clock_seconds
     return take(instant, "unix_time")
@@ -155,7 +175,7 @@ class _Key(Owner):
     ) -> None:  # fmt: skip
         """Make it by the first of ``makes``, from an old device's short secret by the second."""
         make, make_legacy, free = makes
-        self.digits, number = count("digits", digits), hash_of(algorithm)
+        self.digits, number = digits_of(digits), hash_of(algorithm)
         self.algorithm = NAMES[number]
         key = secret_of(secret, legacy=flag(is_legacy, "legacy_secret") == 1)
         chosen = make_legacy if is_legacy else make
@@ -206,7 +226,7 @@ class Hotp(_Key):
         returned.
         """
         handle, data, counter = self._open(), entered(code), _counter(counter)
-        ahead = count("look_ahead", look_ahead)
+        ahead = near(look_ahead, "look_ahead")
         found = _found(
             lambda out: lib.otp_hotp_verify(handle.address, data, len(data), counter, ahead, out)
         )
@@ -215,10 +235,13 @@ class Hotp(_Key):
     def resynchronise(
         self, first: str, second: str, counter: int, look_ahead: int = 1000
     ) -> Matched | None:
-        """Look for two codes in a row; return the counter of the second, or None."""
+        """Look for two codes in a row; return the counter of the second, or None.
+
+        ``look_ahead`` is at most 65,535.
+        """
         handle, counter = self._open(), _counter(counter)
         codes = entered(first, "first"), entered(second, "second")
-        ahead = count("look_ahead", look_ahead)
+        ahead = far(look_ahead, "look_ahead")
         found = _found(
             lambda out: lib.otp_hotp_resynchronise(
                 handle.address, view(codes[0]), view(codes[1]), counter, ahead, out
@@ -252,7 +275,7 @@ class Totp(_Key):
         *,
         legacy_secret: bool = False,
     ) -> None:
-        self.period = count("period", period)
+        self.period = period_of(period)
         makes = lib.otp_totp_new, lib.otp_totp_new_legacy, lib.otp_totp_free
         self._prepare(makes, secret, digits, algorithm, self.period, legacy_secret)
 
@@ -268,7 +291,7 @@ class Totp(_Key):
         accept no step up to what is returned again.
         """
         handle, data, now = self._open(), entered(code), _unix(unix_time)
-        steps = count("window", window)
+        steps = near(window, "window")
         found = _found(
             lambda out: lib.otp_totp_verify(handle.address, data, len(data), now, steps, out)
         )
@@ -277,10 +300,13 @@ class Totp(_Key):
     def resynchronise(
         self, first: str, second: str, unix_time: "datetime | float", window: int = 100
     ) -> Matched | None:
-        """Look for two codes in a row; return the step of the second, or None."""
+        """Look for two codes in a row; return the step of the second, or None.
+
+        ``window`` is at most 65,535.
+        """
         handle, now = self._open(), _unix(unix_time)
         codes = entered(first, "first"), entered(second, "second")
-        steps = count("window", window)
+        steps = far(window, "window")
         found = _found(
             lambda out: lib.otp_totp_resynchronise(
                 handle.address, view(codes[0]), view(codes[1]), now, steps, out
@@ -403,8 +429,8 @@ def _inputs(
         now=0 if unix_time is None else _unix(unix_time),
         has_counter=int(counter is not None),
         has_now=int(unix_time is not None),
-        look_ahead=count("look_ahead", look_ahead),
-        window=count("window", window),
+        look_ahead=near(look_ahead, "look_ahead"),
+        window=near(window, "window"),
     )
 
 

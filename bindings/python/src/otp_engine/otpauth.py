@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from . import _bindings as c
-from ._checks import count, flag, text, whole
+from ._checks import flag, text, whole
 from ._handle import Uncopied
 from ._lib import lib, sized, view
 from .errors import check, unshown
-from .oath import NAMES, Hotp, RawSecret, Totp, hash_of, secret_of
+from .oath import NAMES, Hotp, RawSecret, Totp, digits_of, hash_of, period_of, secret_of
 
 _KINDS = {"hotp": c.OTP_CREDENTIAL_HOTP, "totp": c.OTP_CREDENTIAL_TOTP}
 
@@ -132,8 +132,8 @@ def build_uri(
         issuer=names[1],
         kind=_KINDS[kind],
         hash=hash_of(algorithm),
-        digits=count("digits", digits),
-        period=count("period", period),
+        digits=digits_of(digits),
+        period=period_of(period),
         counter=whole(counter, "counter"),
         secret_len=len(key),
         image=picture,

@@ -16,6 +16,7 @@ from typing import Any, TypeAlias, TypeGuard, TypeVar
 
 import otp_engine as otp
 
+from .._checks import shown
 from . import contract, hold, signed_record
 from .contract import Result
 from .events import hearing
@@ -103,7 +104,7 @@ class Signing:
     ) -> None:
         self._engine, self._open_store = engine, open_store
         if workers < 0:
-            raise ValueError(f"workers is {workers}; it must be 0 or more")
+            raise ValueError(f"workers is {shown(workers)}; it must be 0 or more")
         self._wait, self._places = wait, workers - 1 if workers else None
         self._journal = Journal() if journal is None else journal
 
