@@ -1,6 +1,7 @@
 """Requests, row by row: what the contract takes, and what is a 400 that names the parameter."""
 
 import base64
+import urllib.parse
 
 import pytest
 from werkzeug.datastructures import MultiDict
@@ -81,6 +82,45 @@ def test_a_query_that_says_two_things_is_refused():
     for again in ("15", "16"):
         twice = MultiDict([("id", "15"), ("id", again)])
         assert refused(contract.parse_get, WHERE, twice) == "id stands twice in the query"
+
+
+def query_of(framework, text):
+    """Return what a framework makes of a query."""
+    if framework == "starlette":
+        return pytest.importorskip("starlette.datastructures").QueryParams(text)
+    if framework == "django":
+        of_lists = pytest.importorskip("django.utils.datastructures").MultiValueDict
+        return of_lists(urllib.parse.parse_qs(text))
+    if framework == "aiohttp":
+        return OfAiohttp(urllib.parse.parse_qs(text))
+    return MultiDict(urllib.parse.parse_qsl(text))
+
+
+class OfAiohttp(dict):
+    """The first value by name, and all by the name that aiohttp and WebOb have for it."""
+
+    def get(self, name, default=None):
+        """Return the first."""
+        return self[name][0] if name in self else default
+
+    def getall(self, name):
+        """Return all of them."""
+        return self[name]
+
+
+@pytest.mark.parametrize("framework", ["werkzeug", "starlette", "django", "aiohttp"])
+def test_case_641_a_query_that_says_two_things_is_refused_in_each_framework(framework):
+    """Starlette's mapping has the last one, and calls its lists by other names."""
+    where = "model=m&field=f"
+    for parse in (contract.parse_send, contract.parse_get):
+        assert parse({}, query_of(framework, f"{where}&id=15")).id == 15
+        for again in ("15", "16"):
+            twice = query_of(framework, f"{where}&id=15&id={again}")
+            assert refused(parse, {}, twice) == "id stands twice in the query"
+        twice = query_of(framework, f"{where}&id=15&utm=1&utm=1")
+        assert refused(parse, {}, twice) == "utm stands twice in the query"
+    twice = query_of(framework, f"{where}&id=15&id=16")
+    assert refused(contract.parse_verify, VERIFY, twice) == "id stands twice in the query"
 
 
 def test_case_252_a_body_that_says_two_things_is_refused():

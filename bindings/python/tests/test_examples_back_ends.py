@@ -98,7 +98,7 @@ def posts(example: ModuleType) -> Iterator[Callable[[int | None], Post]]:
             with client.session_transaction() as session:
                 session["person_id"] = person
 
-        def post(name: str, body: Any, kind: str = JSON, **query: str) -> tuple[int, Any]:
+        def post(name: str, body: Any, kind: str = JSON, **query: Any) -> tuple[int, Any]:
             how = {"json": body} if isinstance(body, dict) else {"data": body, "content_type": kind}
             answer = client.post(f"/api/esms_otp/{name}", query_string=query, **how)
             return answer.status_code, answer.get_json(silent=True)
@@ -115,8 +115,8 @@ def posts(example: ModuleType) -> Iterator[Callable[[int | None], Post]]:
             session.save()
             client.cookies["sessionid"] = session.session_key
 
-        def post(name: str, body: Any, kind: str = JSON, **query: str) -> tuple[int, Any]:
-            path = f"/api/esms_otp/{name}?{urllib.parse.urlencode(query)}"
+        def post(name: str, body: Any, kind: str = JSON, **query: Any) -> tuple[int, Any]:
+            path = f"/api/esms_otp/{name}?{urllib.parse.urlencode(query, doseq=True)}"
             answer = client.post(path, body, content_type=kind)
             is_json = answer.get("Content-Type", "").startswith(JSON)
             return answer.status_code, answer.json() if is_json else None
@@ -128,7 +128,7 @@ def posts(example: ModuleType) -> Iterator[Callable[[int | None], Post]]:
 
         client = TestClient(example.app, cookies=session_cookie(person))
 
-        def post(name: str, body: Any, kind: str = JSON, **query: str) -> tuple[int, Any]:
+        def post(name: str, body: Any, kind: str = JSON, **query: Any) -> tuple[int, Any]:
             how = {"json": body} if isinstance(body, dict) else {"content": body}
             answer = client.post(
                 f"/api/esms_otp/{name}", params=query, headers={"content-type": kind}, **how
@@ -241,6 +241,16 @@ def test_case_478_what_is_no_request_is_refused_by_each_example(
     told = somebody("send_esms_otp", {"params": WHERE}, id="16")[1]["result"]
     assert told["status"] == 400 and "id" in told["message"]
     assert somebody("another", {"params": WHERE})[0] in (404, 422)
+    assert len(gateway.requests) == before
+
+
+def test_case_641_each_example_refuses_a_query_that_says_two_things(
+    posts: Callable[[int | None], Post], gateway: Fake
+) -> None:
+    before = len(gateway.requests)
+    query = {"model": "loan", "field": "signature", "id": ["18", "19"]}
+    told = posts(3)("send_esms_otp", b"{}", **query)[1]["result"]
+    assert told == {"status": 400, "message": "id stands twice in the query"}
     assert len(gateway.requests) == before
 
 

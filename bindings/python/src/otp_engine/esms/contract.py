@@ -411,10 +411,16 @@ def _object(params: object) -> Mapping[str, object]:
 
 
 def _once(query: Mapping[str, str]) -> None:
-    """Refuse a query that says a name twice: werkzeug would leave one value out without a word."""
-    lists = getattr(query, "lists", None)
-    for name, values in lists() if lists else ():
-        if len(values) > 1:
+    """Refuse a query that says a name twice: as a mapping it leaves one value out without a word.
+
+    Which one differs: werkzeug has the first, Starlette and Django the last.
+    """
+    # So werkzeug, Django and Starlette call it; then aiohttp and WebOb.
+    values = getattr(query, "getlist", None) or getattr(query, "getall", None)
+    if values is None:
+        return
+    for name in query:
+        if len(values(name)) > 1:
             raise Bad(f"{_told(name)} stands twice in the query")
 
 
