@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import datetime
 import json
+import random
+import re
 import sys
 import traceback
 from collections.abc import Callable
@@ -13,6 +17,7 @@ import pytest
 from support import START, Clock, DictStore, binding, engine, issue, signer
 
 import otp_engine as otp
+from otp_engine.oath import secret_of
 
 KEY = b"12345678901234567890"
 TYPED, NUMBER, PIN = "712349", "60123456789", "98761"
@@ -172,6 +177,75 @@ def test_case_433_bytes_that_are_text_are_no_secret(text: bytes) -> None:
         with pytest.raises(ValueError, match=r"^secret is bytes that look like "):
             make()
     assert otp.Totp(otp.RawSecret(text)).generate(59)
+
+
+BASE32 = base64.b32encode(KEY).decode()  # GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ
+# Without padding and, as most of them, with digits; and a key of 10 bytes.
+BASE32_HEX = [base64.b32hexencode(bytes(range(90, 90 + size))).strip(b"=") for size in (10, 16, 20)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        # Hexadecimal that happens to have digits alone.
+        binascii.hexlify(KEY),
+        binascii.hexlify(KEY, ":"),
+        binascii.hexlify(KEY, " ", 2) + b"\n",
+        binascii.hexlify(KEY[:16]),
+        binascii.hexlify(KEY).decode().encode("utf-16"),
+        # Base32 with what a file, a form or a table put around it.
+        BASE32.encode("utf-8-sig"),
+        *(BASE32.encode(encoding) for encoding in ("utf-16", "utf-16-le", "utf-16-be", "utf-32")),
+        BASE32.encode() + b"\0",
+        BASE32.encode() + b"\r\n\0\0\0\0",
+        BASE32.encode() + b"\x0c",
+        b"\x0b" + BASE32.encode(),
+        f'"{BASE32}"'.encode(),
+        f"'{BASE32}',".encode(),
+        f"`{BASE32}`;".encode(),
+        *(
+            between.join(re.findall("....", BASE32)).encode(encoding)
+            for between in ("_", ",", ", ", ".", "\xa0", ":")
+            for encoding in ("utf-8", "latin-1", "utf-16")
+        ),
+        "\u2009-\u2011\u200b\u202f".join(re.findall("....", BASE32)).encode(),
+        # That of other digits.
+        *BASE32_HEX,
+        *(text.lower() for text in BASE32_HEX),
+        # All of it.
+        f"otpauth://totp/ACME:ann?secret={BASE32}&issuer=ACME".encode(),
+        f"OTPAUTH://hotp/ann?secret={BASE32}&counter=0\n".encode("utf-8-sig"),
+        f'"otpauth://totp/ann?secret={BASE32}"'.encode("utf-16"),
+        b"otpauth-migration://offline?data=CjEKCkhlbGxvId6tvu8SGEV4YW1wbGU6YWxpY2VAZ29vZ2xlLmNvbRoH",
+    ],
+)
+def test_case_642_bytes_of_text_are_no_secret(text: bytes) -> None:
+    for make in (
+        lambda: otp.Totp(text, legacy_secret=True),
+        lambda: otp.Hotp(text, legacy_secret=True),
+        lambda: otp.Ocra("OCRA-1:HOTP-SHA1-6:QN08", text),
+        lambda: otp.build_uri(text, "ann", legacy_secret=True),
+    ):
+        with pytest.raises(ValueError, match=r"^secret is bytes that look like ") as caught:
+            make()
+    named = "parse_uri" if b"auth" in text.replace(b"\0", b"").lower() else "bytes.fromhex"
+    assert named in str(caught.value)
+    assert otp.Totp(otp.RawSecret(text)).generate(59)
+
+
+def test_case_642_what_was_drawn_is_a_secret() -> None:
+    draw = random.Random(642)
+    for size in (16, 20, 32, 64):
+        for _ in range(5000):
+            assert secret_of(draw.randbytes(size))
+    # Sixteen symbols of sixteen, so that a secret of sixteen bytes has one that is none.
+    for other in (*range(0x80, 0xA0), *range(0xA1, 0xC0), 0x01, *b"!#$%&()*<>?@[]^{|}~"):
+        assert secret_of(b"JBSWY3DPEHPK3PX" + bytes([other]))
+    # The keys of the RFCs are known to everybody, and in every test.
+    for size in (16, 20, 32, 64):
+        assert secret_of((b"1234567890" * 7)[:size])
+    assert secret_of(b"123456789012345678901234567890123")  # not in pairs
+    assert secret_of(bytes(20)) and secret_of(b"1" * 30)
 
 
 def test_case_433_a_secret_is_not_shown() -> None:

@@ -43,8 +43,8 @@ class RawSecret(bytes):
     """A secret whose bytes are what they are, though they look like text; its repr shows nothing.
 
     Keys refuse such bytes: taken as they are they would make codes that no device makes. Base32 is
-    passed as str, base64 and hexadecimal are decoded first; bytes that were drawn and merely look
-    like it are passed as this.
+    passed as str, a URI goes to ``parse_uri``, base64 and hexadecimal are decoded first; bytes that
+    were drawn and merely look like it are passed as this.
 
     >>> raw, base32 = Totp(RawSecret(b"ABCDEFGHIJKLMNOP")), Totp("IFBEGRCFIZDUQSKKJNGE2TSPKA")
     >>> raw.generate(59) == base32.generate(59)
@@ -68,24 +68,55 @@ class Matched(int):
         return True
 
 
-# Base32; base64 of both alphabets, with its padding or symbols of three kinds; hexadecimal with 0x
-# or a letter in it.
+# What text has beside its symbols: white space, quotes and signs of separation; a no-break space,
+# the spaces, dashes and quotes from U+2000 on, and a mark of byte order; a NUL behind it.
+_BETWEEN = re.compile(
+    rb"[\t-\r \"'`,.;:\\-]|\xc2?\xa0|\xe2\x80[\x80-\xaf]|"
+    rb"\xef\xbb\xbf|\A(?:\xff\xfe|\xfe\xff)|\0+\Z"
+)
+# Base32; that with digits from 0 on, or another of one case; base64 of both alphabets, with its
+# padding or symbols of three kinds; hexadecimal, and digits in pairs, which may be that.
+#
+# Random bytes are taken for these by chance: each of 16 must be one of base64's 66, which is
+# (66/256)^16 = 4 * 10^-10. Of more bytes some may lie between: of 20 that is 10^-10 in all, of 32
+# 2 * 10^-16. Of the others one case with digits is the likeliest, 2 * (36/256)^16 = 5 * 10^-14;
+# digits in pairs are (10/256)^32 = 10^-45, and the beginning of a URI, in either case, is 10^-15.
 _TEXT = re.compile(
     rb"[A-Z2-7]{16,}=*|[a-z2-7]{16,}=*|[A-Za-z0-9+/_]{16,}=+|"
+    rb"(?=[0-9]*[A-Z])(?=(?:[A-Z]*[0-9]){2})[A-Z0-9]{16,}|"
+    rb"(?=[0-9]*[a-z])(?=(?:[a-z]*[0-9]){2})[a-z0-9]{16,}|"
     rb"(?=[^a-z]*[a-z])(?=[^A-Z]*[A-Z])(?=[A-Za-z]*[0-9+/_])[A-Za-z0-9+/_]{16,}|"
-    rb"(?:0[Xx]|(?=[0-9]*[A-Fa-f]))[0-9A-Fa-f]{32,}"
+    rb"(?:0[Xx]|(?=[0-9]*[A-Fa-f]))[0-9A-Fa-f]{32,}|(?:[0-9]{2}){16,}"
 )
+_URI = re.compile(rb"otpauth", re.IGNORECASE)
+# The keys of RFC 6238 for SHA-256 and SHA-512 are such digits, and known to everybody.
+_OF_THE_RFC = tuple((b"1234567890" * 7)[:size] for size in (32, 64))
+
+
+def _refuse_text(secret: bytes) -> None:
+    """Refuse bytes that are a text about the key: as they are they make codes no device makes."""
+    if isinstance(secret, RawSecret) or secret in _OF_THE_RFC:
+        return
+    is_wide = secret.count(0) * 3 >= len(secret)  # UTF-16 or UTF-32
+    joined = _BETWEEN.sub(b"", secret.replace(b"\0", b"") if is_wide else secret)
+    if _URI.match(joined):
+        raise ValueError(
+            "secret is bytes that look like an otpauth URI: pass that as str to parse_uri, whose "
+            "result has the key"
+        )
+    # An underscore is one of base64's symbols, or lies between those of another.
+    if _TEXT.fullmatch(joined) or _TEXT.fullmatch(joined.replace(b"_", b"")):
+        raise ValueError(
+            "secret is bytes that look like base32, base64 or hexadecimal text: pass base32 as "
+            "str, hexadecimal by bytes.fromhex, base64 by base64.b64decode, or RawSecret(secret) "
+            "if these bytes are the key itself"
+        )
 
 
 def secret_of(secret: bytes | str, *, legacy: bool = False) -> bytes:
     """Take the bytes of a secret, or read its base32."""
     if isinstance(secret, bytes):
-        joined = secret.translate(None, b" \t\r\n-:")
-        if not isinstance(secret, RawSecret) and _TEXT.fullmatch(joined):
-            raise ValueError(
-                "secret is bytes that look like base32, base64 or hexadecimal text: pass base32 as "
-                "str, or RawSecret(secret) if these bytes are the key itself"
-            )
+        _refuse_text(secret)
         return secret
     if not isinstance(secret, str):
         raise TypeError(f"secret must be bytes or base32 str, not {type(secret).__name__}")
