@@ -17,6 +17,7 @@ import otp_engine as otp
 from otp_engine import _bindings as c
 from otp_engine._lib import sized, view
 from otp_engine.devices import _devices
+from otp_engine.esms import contract
 
 SECRET = b"12345678901234567890"
 URI = "otpauth://totp/ACME:ann?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer=ACME"
@@ -71,6 +72,42 @@ def test_case_280_nothing_with_an_address_or_a_code_is_copied(name: str) -> None
         dataclasses.asdict(Holder(held))
     with pytest.raises(TypeError):
         json.dumps(held)
+
+
+def asked() -> contract.VerifyRequest:
+    return contract.parse_verify({"model": "m", "field": "f", "id": 1, "otp": "482913"}, {})
+
+
+OTHERS: dict[str, tuple[Callable[[], Any], str]] = {
+    "VerifyRequest": (asked, "parse them"),
+    "Device": (lambda: otp.Device(otp.Totp(SECRET), pin="98761"), "make a Device"),
+    "RawSecret": (lambda: otp.RawSecret(SECRET), "pass the secret"),
+    "EsmsGateway": (lambda: gateway().EsmsGateway("https://g", "u", "pass", 5), "make a gateway"),
+}
+
+
+def gateway() -> Any:
+    return pytest.importorskip("otp_engine.esms.gateway.esms")
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_case_643_nothing_else_with_a_code_or_a_secret_is_copied(name: str) -> None:
+    make, instead = OTHERS[name]
+    held = make()
+    for way, copied in COPIES.items():
+        with pytest.raises(TypeError, match=f"{name} cannot be copied or pickled: .*{instead}"):
+            copied(held)
+            raise AssertionError(way)
+    with pytest.raises(TypeError, match=name):
+        dataclasses.asdict(Holder(held))
+    for of_a_dataclass in (dataclasses.asdict, dataclasses.astuple, dataclasses.replace):
+        with pytest.raises(TypeError):
+            of_a_dataclass(held)
+    with pytest.raises(TypeError):
+        json.dumps(held)
+    assert not dataclasses.is_dataclass(held)
+    shown = f"{held!r}{held}{[held]}"
+    assert not [text for text in ("482913", "98761", "pass'", "1234567890") if text in shown]
 
 
 def test_case_280_neither_is_an_address_itself_nor_what_is_behind_it() -> None:

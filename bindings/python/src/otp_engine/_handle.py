@@ -7,7 +7,7 @@ import os
 import time
 import weakref
 from collections.abc import Callable
-from typing import TYPE_CHECKING, ClassVar, NoReturn
+from typing import TYPE_CHECKING, ClassVar, NoReturn, TypeVar
 
 from ._checks import never_set_up
 from .errors import check
@@ -31,6 +31,20 @@ class Uncopied:
 
     def __getstate__(self) -> NoReturn:
         self.__reduce__()
+
+
+_Kind = TypeVar("_Kind", bound=type[Uncopied])
+
+
+def uncopied(kind: _Kind) -> _Kind:
+    """Make of a dataclass, once it is made, a class whose objects `asdict` and `replace` refuse.
+
+    Serialisers know a dataclass by its fields, and would write down what is in them. A frozen one
+    with slots has a ``__getstate__`` of its own, by which it would be copied.
+    """
+    del kind.__dataclass_fields__  # type: ignore[attr-defined]
+    kind.__getstate__ = Uncopied.__getstate__  # type: ignore[method-assign]
+    return kind
 
 
 class Handle(Uncopied):

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from . import _bindings as c
 from ._checks import entered, identifier, instance, several, text
-from ._handle import opened
+from ._handle import Uncopied, opened, uncopied
 from ._lib import lib, point, sized, view
 from ._operations import Operations
 from ._result import moment, text_of
@@ -29,14 +29,17 @@ from .records import SignatureRecord
 from .store import Store
 
 
+@uncopied
 @dataclass(frozen=True, slots=True)
-class Device:
+class Device(Uncopied):
     """One device of a user, as ``Engine.verify_devices`` takes several; its repr hides the PIN.
 
     ``look_ahead`` is how many counters more than the one expected are looked at, where it has a
     counter; ``window`` how many time steps around ours, where it has a clock. PIN, session and
     ``counter``, that of the first answer, are those of an OCRA suite: ValueError for another key.
     """
+
+    _instead = "pass what its key is made of, and make a Device where it is needed"
 
     key: Hotp | Totp | Ocra
     look_ahead: int = 5

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from . import _bindings as c
 from ._checks import clock_seconds, entered, flag, seconds, text, whole
-from ._handle import Owner, made
+from ._handle import Owner, Uncopied, made
 from ._lib import lib, sized, view
 from .errors import check, unshown
 
@@ -39,7 +39,7 @@ def hash_of(algorithm: str) -> int:
         ) from None
 
 
-class RawSecret(bytes):
+class RawSecret(Uncopied, bytes):
     """A secret whose bytes are what they are, though they look like text; its repr shows nothing.
 
     Keys refuse such bytes: taken as they are they would make codes that no device makes. Base32 is
@@ -52,6 +52,7 @@ class RawSecret(bytes):
     """
 
     __slots__ = ()
+    _instead = "pass the secret, and make a RawSecret where it is needed"
 
     def __repr__(self) -> str:
         return "RawSecret(..)"

@@ -6,7 +6,7 @@ from typing import Literal
 
 from . import _bindings as c
 from ._checks import flag, text, whole
-from ._handle import Uncopied
+from ._handle import Uncopied, uncopied
 from ._lib import lib, sized, view
 from .errors import check, unshown
 from .oath import NAMES, Hotp, RawSecret, Totp, digits_of, hash_of, period_of, secret_of
@@ -14,6 +14,7 @@ from .oath import NAMES, Hotp, RawSecret, Totp, digits_of, hash_of, period_of, s
 _KINDS = {"hotp": c.OTP_CREDENTIAL_HOTP, "totp": c.OTP_CREDENTIAL_TOTP}
 
 
+@uncopied
 @dataclass(frozen=True, slots=True)
 class Credential(Uncopied):
     """A credential as an otpauth URI has it; its repr hides the secret.
@@ -22,7 +23,6 @@ class Credential(Uncopied):
     """
 
     _instead = "pass its URI"
-    __getstate__ = Uncopied.__getstate__  # or the dataclass has its own
 
     kind: Literal["hotp", "totp"]
     secret: bytes = field(repr=False)
@@ -43,10 +43,6 @@ class Credential(Uncopied):
                 secret, self.digits, self.algorithm, counter=self.counter, legacy_secret=legacy
             )
         return Totp(secret, self.digits, self.algorithm, self.period or 30, legacy_secret=legacy)
-
-
-# No dataclass any more, now that it is made: `asdict` and serialisers would write the secret down.
-del Credential.__dataclass_fields__
 
 
 def _place(credential: c.otp_credential) -> int:

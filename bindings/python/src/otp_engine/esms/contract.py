@@ -16,6 +16,8 @@ from dataclasses import field as member
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
+from .._handle import Uncopied, uncopied
+
 if TYPE_CHECKING:
     from otp_engine import Issued, Refusal, Status, Verdict
 
@@ -65,9 +67,12 @@ class SendRequest:
     redirect_url: str | None
 
 
+@uncopied
 @dataclass(frozen=True, slots=True)
-class VerifyRequest:
-    """What Verify brings; its repr shows neither code nor image nor name."""
+class VerifyRequest(Uncopied):
+    """What Verify brings; its repr shows neither code nor image nor name, and it is not copied."""
+
+    _instead = "pass the body and the query, and parse them where they are needed"
 
     model: str
     field: str

@@ -14,6 +14,7 @@ except ImportError as error:
         "otp_engine.esms.gateway.esms needs requests: pip install 'otp-engine[esms]'"
     ) from error
 
+from ..._handle import Uncopied
 from . import SendResult, Timeout
 
 _NO_CREDIT, _INTERNAL = 5, 6
@@ -34,11 +35,14 @@ MEANINGS = {
 _MAX_REPLY = 16384
 
 
-class EsmsGateway:
+class EsmsGateway(Uncopied):
     """Sends one message per call, and never a second one for it.
 
-    ``timeout`` bounds connecting, each silence and the reply as a whole, in seconds.
+    ``timeout`` bounds connecting, each silence and the reply as a whole, in seconds. It holds a
+    password, and is not copied.
     """
+
+    _instead = "pass what it is made of, and make a gateway in each process"
 
     def __init__(self, endpoint: str, user: str, password: str, timeout: float) -> None:
         host = urlsplit(endpoint)
