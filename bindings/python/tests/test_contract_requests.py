@@ -123,6 +123,20 @@ def test_case_641_a_query_that_says_two_things_is_refused_in_each_framework(fram
     assert refused(contract.parse_verify, VERIFY, twice) == "id stands twice in the query"
 
 
+def test_case_646_symbols_that_only_look_like_others_are_refused():
+    """A long s, which ``upper`` makes an S, and the letters that no case tells apart."""
+    for other in ("\u017f", "\u0131", "\u212a"):
+        named = f"gen_01ARZ3NDEKT{other}V4RRFFQ69G5FAV"
+        said = refused(contract.parse_verify, {**VERIFY, "esms_otp_generation_id": named})
+        assert said == "esms_otp_generation_id must be gen_ and 26 base32 characters"
+    image = base64.b64encode(PNG).decode()
+    for prefix in ("data:image/png;ba\u017fe64,", "data:\u0131mage/png;base64,"):
+        said = refused(contract.parse_verify, {**VERIFY, "signature": prefix + image})
+        assert said == "signature must be base64"
+    fine = contract.parse_verify({**VERIFY, "signature": "DATA:image/PNG;base64," + image}, {})
+    assert fine.signature == PNG
+
+
 def test_case_252_a_body_that_says_two_things_is_refused():
     """Python's reader takes the last of two members without a word."""
     for twice, name in (

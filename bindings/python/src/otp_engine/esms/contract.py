@@ -399,7 +399,7 @@ def _wait(until: datetime | None, now: datetime) -> int | None:
 _NAME = re.compile(r"[A-Za-z0-9_.]{1,128}")
 _ID = re.compile(r"[0-9]{1,10}")
 _GENERATION = re.compile(r"gen_[0-7][0-9A-HJKMNP-TV-Z]{25}")
-_DATA_URL = re.compile(r"data:image/(?:png|jpeg|jpg);base64,", re.IGNORECASE)
+_DATA_URL = re.compile(r"data:image/(?:png|jpeg|jpg);base64,", re.IGNORECASE | re.ASCII)
 # Unicode's White_Space: ``str.strip`` by itself takes four control characters more.
 _WHITE = "\t\n\x0b\x0c\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"  # noqa: E501
 _MAGIC = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")
@@ -506,7 +506,8 @@ def _local_path(name: str, value: object) -> str:
 def _generation(name: str, value: object) -> str:
     text = _text(name, value)
     known = text[:4] + text[4:].upper()
-    if not _GENERATION.fullmatch(known):
+    # `upper` makes an S of a long s, which is another spelling.
+    if not text.isascii() or not _GENERATION.fullmatch(known):
         raise Bad(f"{name} must be gen_ and 26 base32 characters")
     return known
 
