@@ -1,6 +1,9 @@
 """Answers say what they say, and show no code and no number to whoever looks at all variables."""
 
+import base64
 import copy
+import dataclasses
+import functools
 import gc
 import json
 from pathlib import Path
@@ -11,6 +14,8 @@ from support import START, DictStore, binding, engine, issue, signer, submission
 
 import otp_engine as otp
 from otp_engine import _callbacks
+from otp_engine._handle import Owner, Uncopied
+from otp_engine._result import Result
 
 NUMBER = "60123456789"
 
@@ -103,10 +108,15 @@ def test_case_282_a_store_that_fails_the_suite_is_false() -> None:
     assert "ok" in failed.text and failed != passed
 
 
+@functools.cache
 def answers_of_each_kind() -> tuple[dict[str, Any], list[str]]:
     """Return an answer of each kind, and what none of them may show."""
-    maker, store, to = engine(signing_key=signer()), otp.MemoryStore(keep_records=True), binding()
+    events: list[otp.Event] = []
+    maker = engine(signing_key=signer(), observer=events.append)
+    store, to = otp.MemoryStore(keep_records=True), binding()
     issued = issue(maker, store, to)
+    reported = maker.report_delivery(store, to, issued.challenge_id, 1, delivered=True)
+    unclaimed = maker.claim_send(store, to, issued.challenge_id, 1)
     verdict = maker.verify(store, to, issued.code, evidence=otp.Evidence(signer_name="Siti"))
     assert verdict.record is not None
     answers = {
@@ -123,9 +133,63 @@ def answers_of_each_kind() -> tuple[dict[str, Any], list[str]]:
         "cell": otp.Cell(1, None, verdict.record.sd_jwt.encode()),
         "write": otp.Write(bytes(32), 4, 0, None, verdict.record.sd_jwt.encode()),
         "verified": otp.verify_record(verdict.record, signer().public_jwks),
+        "reported": reported,
+        "unclaimed": unclaimed,
+        "evidence": otp.Evidence(signer_name="Siti"),
+        "chain head": maker.chain_head(store, "acme", to.target),
+        "chain": otp.verify_chain([verdict.record], signer().public_jwks),
+        "expected": otp.Expected(tenant="acme"),
+        "checked": maker.check_store(otp.MemoryStore(keep_records=True)),
+        "suite": otp.MemoryStore(keep_records=True).check(),
+        "odds": maker.odds(),
+        "finding": otp.recipient_findings("mobile")[0],
+        "policy": otp.Policy(),
+        "rate limits": otp.RateLimits(),
+        "target": to.target,
+    }
+    other = binding("16")
+    sent = issue(maker, store, other)
+    answers["claimed"] = maker.claim_send(store, other, sent.challenge_id, sent.send)
+    unfit = engine(signing_key=signer(), policy=otp.Policy(evidence=["image"]))
+    answers["evidence fault"] = unfit.verify(
+        store, other, sent.code, evidence=otp.Evidence(image=b"no image")
+    ).evidence_fault
+    # Devices: what they are made of is a secret, and what they make a code.
+    totp, ocra = otp.Totp(KEY), otp.Ocra("OCRA-1:HOTP-SHA1-6:QN08-PSHA1", KEY)
+    made, said = totp.generate(START), ocra.generate(question="11111111", pin=PIN)
+    answers |= {
+        "device's": maker.verify_totp(store, to, totp, made),
+        "device's, refused": maker.verify_totp(store, to, totp, made),
+        "device": otp.Device(ocra, pin=PIN, pin_digest=b"d" * 20, session=b"s" * 64),
+        "match": ocra.verify(said, question="11111111", pin=PIN),
+        "credential": otp.parse_uri(otp.build_uri(KEY, "ann")),
+        "event": next(event for event in events if event.kind == "accepted"),
     }
     hidden = [issued.code, NUMBER, "Siti", verdict.record.jws, *verdict.record.disclosures]
+    hidden += [sent.code, made, said, PIN, "dddd", "ssss", *(str(KEY)[2:-1], KEY.hex(), BASE32)]
     return answers, hidden
+
+
+KEY, PIN = b"a key of twenty oct!", "98761"
+BASE32 = base64.b32encode(KEY).decode()
+
+
+def test_case_648_an_answer_of_each_kind_is_looked_at() -> None:
+    answers, _hidden = answers_of_each_kind()
+    kinds = {type(answer) for answer in answers.values()}
+    told = [getattr(otp, name) for name in otp.__all__]
+    made = [
+        kind for kind in told
+        if isinstance(kind, type) and not issubclass(kind, (Owner, int, bytes))
+        and (issubclass(kind, (Result, Uncopied)) or dataclasses.is_dataclass(kind))
+    ]  # fmt: skip
+    assert len(made) > 30 and {otp.Device, otp.Credential, otp.OathVerdict} <= set(made)
+    assert not [kind.__name__ for kind in made if kind not in kinds]
+    assert isinstance(answers["claimed"], otp.Issued) and answers["device's"].record is not None
+    # Bytes are a sequence, whatever they are; these show nothing by themselves.
+    raw = otp.RawSecret(KEY)
+    shown = f"{raw!r}{raw}{[raw]}" + json.dumps({"raw": raw}, default=repr)
+    assert "twenty" not in shown and KEY.hex() not in shown
 
 
 def test_case_285_an_answer_is_no_sequence_and_no_dictionary() -> None:
