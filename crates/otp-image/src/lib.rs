@@ -18,7 +18,8 @@
 //! # What is looked at
 //!
 //! What makes a decoder give up: headers, sizes, tables, check sums, the rows of a PNG, and the end of the file,
-//! behind which nothing may be. And what says where a picture was taken: Exif, XMP and texts, wherever programs are
+//! behind which nothing may be. A colour profile of a PNG is expanded, and must be whole and of less than a mebibyte, as
+//! decoders refuse larger ones; other compressed metadata are refused. And what says where a picture was taken: Exif, XMP and texts, wherever programs are
 //! known to keep them; metadata that might say it and cannot be read are refused as well. A picture is refused and
 //! never changed, so that a digest of it stays that of the bytes that were given.
 //!

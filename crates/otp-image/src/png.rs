@@ -1,6 +1,6 @@
 //! PNG (W3C recommendation, third edition): its chunks, and that the rows of pixels are all there.
 
-use core::iter;
+use core::{iter, mem};
 
 use crate::rows::Rows;
 use crate::{
@@ -41,6 +41,7 @@ pub(crate) fn check(mut bytes: Bytes<'_>) -> Result<(), ImageError> {
     let mut rows = Rows::new(header.rows()?);
     // The entries of a palette; whether pixels came, and other chunks behind them.
     let (mut palette, mut pixels, mut behind) = (None, false, false);
+    let mut profiled = false;
     loop {
         let (kind, data) = chunk(&mut bytes)?;
         behind |= pixels && &kind != b"IDAT";
@@ -70,7 +71,12 @@ pub(crate) fn check(mut bytes: Bytes<'_>) -> Result<(), ImageError> {
             b"cHRM" => sound(data.len() == 32)?,
             b"sRGB" => sound(data.len() == 1)?,
             b"pHYs" => sound(data.len() == 9)?,
-            b"iCCP" => sound(of_keyword(data)?.1.starts_with(&[0]))?,
+            // One, before the pixels (section 5.6); its one method of compression is 0 (section 11.3.2.3).
+            b"iCCP" => {
+                let profile = of_keyword(data)?.1.strip_prefix(&[0]);
+                let first = !mem::replace(&mut profiled, true) && !pixels;
+                sound(first && profile.is_some_and(|profile| rows.is_profile(profile)))?;
+            }
             b"eXIf" => unplaced(exif::holds_no_position(data))?,
             b"tEXt" | b"iTXt" => unplaced(is_open_text(&kind, data)?)?,
             // What is compressed is not looked into.

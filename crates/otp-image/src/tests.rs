@@ -468,6 +468,45 @@ fn case_172_the_segments_of_a_jpeg_hold_what_its_scan_names() {
     });
 }
 
+/// A profile is expanded as decoders do: a whole stream, of less than a mebibyte, once, before the pixels.
+#[test]
+fn case_650_the_profile_of_a_png_can_be_expanded() {
+    let grey = header(8, 8, GREY);
+    let judged = |profiles: &[&[u8]], behind: &[&[u8]]| {
+        let mut chunks: Vec<Chunk<'_>> = vec![(b"IHDR", &grey)];
+        chunks.extend(profiles.iter().map(|data| (b"iCCP", *data)));
+        chunks.push((b"IDAT", PIXELS));
+        chunks.extend(behind.iter().map(|data| (b"iCCP", *data)));
+        chunks.push((b"IEND", b""));
+        check(&png(&chunks))
+    };
+    let named = |stream: &[u8]| [&b"ICC Profile\0\0"[..], stream].concat();
+    let (ok, unsound) = (Ok(MediaType::Png), Err(ImageError::Unsound));
+    for count in [0, 600, 100_000, 1_048_575] {
+        assert_eq!(judged(&[&named(&zeros(count))], &[]), ok, "{count}");
+    }
+    // 5 MB of zeros, in 18 KiB; and stored, one byte too many.
+    let rest = iter::repeat_n(AGAIN, 5_000_000 / 258).flatten();
+    let length = u32::try_from(5_000_000 / 258 * 258 + 1).unwrap();
+    let sum = (length % 65_521) << 16 | 1;
+    let bomb = named(&coded(iter::once(ZERO).chain(rest).chain([END]), sum));
+    assert!(bomb.len() < 64 * 1024);
+    assert_eq!(judged(&[&bomb], &[]), unsound);
+    assert_eq!(judged(&[&named(&zeros(1_048_576))], &[]), unsound);
+    let whole = named(&zeros(600));
+    for broken in [
+        named(b""),
+        named(b"nothing compressed"),
+        whole[..whole.len() - 1].to_vec(),
+        b"ICC Profile\0\x01x".to_vec(),
+        b"ICC Profile\0".to_vec(),
+    ] {
+        assert_eq!(judged(&[&broken], &[]), unsound, "{broken:?}");
+    }
+    assert_eq!(judged(&[&whole, &whole], &[]), unsound, "two");
+    assert_eq!(judged(&[], &[&whole]), unsound, "behind the pixels");
+}
+
 /// No byte makes the reader panic, nor read behind the end.
 #[test]
 fn case_172_a_changed_photograph_is_judged() {
