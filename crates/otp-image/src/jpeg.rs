@@ -22,6 +22,8 @@ struct State {
 
 struct Frame {
     progressive: bool,
+    width: u16,
+    height: u16,
     /// Of each component: its name, its blocks in a unit, its quantisation table, and whether it was
     /// scanned.
     components: [Option<Component>; 4],
@@ -57,8 +59,8 @@ pub(crate) fn check(mut bytes: Bytes<'_>) -> Result<(), ImageError> {
             0xDB => state.add_quantisation_tables(segment)?,
             0xDD if length == 2 => {}
             0xDA => {
-                state.scan(segment)?;
-                bytes = behind_pixels(bytes)?;
+                let least = state.scan(segment)?;
+                bytes = behind_pixels(bytes, least)?;
             }
             0xE0 if segment.starts_with(b"JFIF") => sound(length >= 14)?,
             0xE1 => unplaced(says_no_position(segment))?,
@@ -107,16 +109,54 @@ fn frame(segment: &[u8], progressive: bool) -> Result<Frame, ImageError> {
             scanned: false,
         });
     }
-    // No decoder spreads samples by other than whole numbers.
-    let all = || components.iter().flatten();
-    let widest = all().map(|it| it.across).max().unwrap_or(0);
-    let tallest = all().map(|it| it.down).max().unwrap_or(0);
-    let spread = all().all(|it| widest % it.across == 0 && tallest % it.down == 0);
-    sound(bytes.is_empty() && spread)?;
-    Ok(Frame {
+    let frame = Frame {
         progressive,
+        width,
+        height,
         components,
-    })
+    };
+    // No decoder spreads samples by other than whole numbers.
+    let Extent {
+        widest, tallest, ..
+    } = frame.extent();
+    let mut all = frame.components.iter().flatten();
+    let spread = all.all(|it| widest % it.across == 0 && tallest % it.down == 0);
+    sound(bytes.is_empty() && spread)?;
+    Ok(frame)
+}
+
+/// What the blocks of a component follow from, beside its own sampling.
+#[derive(Clone, Copy)]
+struct Extent {
+    width: u16,
+    height: u16,
+    /// The most samples across and down of a component.
+    widest: u8,
+    tallest: u8,
+}
+
+impl Frame {
+    fn extent(&self) -> Extent {
+        let all = || self.components.iter().flatten();
+        Extent {
+            width: self.width,
+            height: self.height,
+            widest: all().map(|it| it.across).max().unwrap_or(1),
+            tallest: all().map(|it| it.down).max().unwrap_or(1),
+        }
+    }
+}
+
+impl Component {
+    /// Returns its blocks of 8 by 8 samples (A.1.1), without those that only fill up a unit (A.2.4).
+    fn blocks(self, extent: Extent) -> usize {
+        let along = |side: u16, own: u8, most: u8| {
+            let samples = (usize::from(side) * usize::from(own)).div_ceil(most.into());
+            samples.div_ceil(8)
+        };
+        along(extent.width, self.across, extent.widest)
+            * along(extent.height, self.down, extent.tallest)
+    }
 }
 
 impl State {
@@ -162,9 +202,10 @@ impl State {
         Ok(())
     }
 
-    /// Reads a scan header (B.2.3): what it names must be there.
-    fn scan(&mut self, segment: &[u8]) -> Result<(), ImageError> {
+    /// Reads a scan header (B.2.3): what it names must be there. Returns the fewest bytes that its pixels take.
+    fn scan(&mut self, segment: &[u8]) -> Result<usize, ImageError> {
         let frame = self.frame.as_mut().ok_or(Unsound)?;
+        let extent = frame.extent();
         let mut bytes = Bytes(segment);
         let count = bytes.byte()?;
         let (scans, [first, last, bits]) = bytes.0.split_last_chunk().ok_or(Unsound)?;
@@ -181,14 +222,24 @@ impl State {
             sound((*first, *last, *bits) == (0, 63, 0))?;
             (true, true)
         };
-        let mut blocks = 0;
+        // A block has a code of its first coefficient, and in a sequential scan one or more of the others (F.1.2);
+        // of a progressive scan it has a code or a bit of the first coefficient (G.1.2.1), or may have none, as one
+        // code ends the others of many blocks (G.1.2.2). A code has at least one bit.
+        let bits_of_block = match (frame.progressive, *first) {
+            (false, _) => 2,
+            (true, 0) => 1,
+            (true, _) => 0,
+        };
+        let (mut blocks, mut all_blocks) = (0, 0);
         for scan in scans.chunks_exact(2) {
             let (name, tables) = (scan[0], scan[1]);
             let mut all = frame.components.iter_mut().flatten();
             let component = all.find(|component| component.name == name);
             let component = component.ok_or(Unsound)?;
-            component.scanned = true;
+            // What a progressive picture shows begins with the first coefficients (G.1.1.1.1).
+            component.scanned |= of_first;
             blocks += component.across * component.down;
+            all_blocks += component.blocks(extent);
             let quantised = self.quantisation.get(usize::from(component.table)) == Some(&true);
             let has = |class: usize, table: u8, needed: bool| {
                 let table = self.huffman[class].get(usize::from(table));
@@ -197,16 +248,18 @@ impl State {
             sound(quantised && has(0, tables >> 4, of_first) && has(1, tables & 15, of_others))?;
         }
         // Components that come mixed have at most ten blocks together.
-        sound(count == 1 || blocks <= 10)
+        sound(count == 1 || blocks <= 10)?;
+        Ok((all_blocks * bits_of_block).div_ceil(8))
     }
 }
 
-/// Skips coded pixels (B.1.1.5), of which there must be some: up to a marker that is none of theirs.
-fn behind_pixels(bytes: Bytes<'_>) -> Result<Bytes<'_>, ImageError> {
+/// Skips coded pixels (B.1.1.5), of which there must be so many bytes at least, and one: up to a marker that is none
+/// of theirs.
+fn behind_pixels(bytes: Bytes<'_>, least: usize) -> Result<Bytes<'_>, ImageError> {
     let ends = |pair: &[u8]| pair[0] == 0xFF && !matches!(pair[1], 0 | 0xD0..=0xD7 | 0xFF);
     // Bytes of 0xFF before a marker are its own.
     let end = bytes.0.windows(2).position(ends).unwrap_or(0);
-    sound(end > 0)?;
+    sound(end >= least.max(1))?;
     Ok(Bytes(&bytes.0[end..]))
 }
 

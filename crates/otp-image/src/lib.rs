@@ -30,8 +30,8 @@
 //!
 //! # When not to use it
 //!
-//! * To know what a picture shows: the coded pixels of a JPEG are not decoded, and one of nothing at all, or of
-//!   noise, is a picture.
+//! * To know what a picture shows: the coded pixels of a JPEG are not decoded. They are as many bytes at least as
+//!   such a picture takes with nothing on it; one of noise, or one that was cut and closed again, is a picture.
 //! * To have it shown: that takes a decoder, such as the crate `image`.
 //! * To find names of places that a person wrote, such as a city in IPTC or a comment: only positions of a receiver (GPS)
 //!   are looked for.

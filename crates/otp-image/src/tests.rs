@@ -173,6 +173,8 @@ fn case_172_a_picture_has_8_to_4096_pixels_a_side() {
         for at in [5, 7] {
             let mut taken = TAKEN.to_vec();
             taken[frame + at..][..2].copy_from_slice(&side.to_be_bytes());
+            // Pixels enough for the largest.
+            taken.splice(taken.len() - 2..taken.len() - 2, [0; 32_768]);
             let expected = if good {
                 Ok(MediaType::Jpeg)
             } else {
@@ -410,7 +412,9 @@ fn jpeg(segments: &[Segment]) -> Vec<u8> {
         let length = u16::try_from(data.len() + 2).unwrap().to_be_bytes();
         file.extend([&[0xFF, *marker][..], &length, data].concat());
     }
-    file.extend(b"\x12\x34\xff\x00\xff\xd0\x56\xff\xd9");
+    // More than its blocks need: two bits each.
+    file.extend(b"\x12\x34\xff\x00\xff\xd0\x56".repeat(64));
+    file.extend(b"\xff\xd9");
     file
 }
 
@@ -466,6 +470,98 @@ fn case_172_the_segments_of_a_jpeg_hold_what_its_scan_names() {
         (scan[0], scan[1]) = (1, 1);
         scan.drain(3..7);
     });
+}
+
+/// Marker segments around what codes the pixels: a frame of these sides and components (sampling each), and one scan
+/// of all of them.
+fn coded_jpeg(
+    progressive: bool,
+    width: u16,
+    height: u16,
+    samplings: &[u8],
+    pixels: &[u8],
+) -> Vec<u8> {
+    let count = u8::try_from(samplings.len()).unwrap();
+    let mut frame = [
+        &[8][..],
+        &height.to_be_bytes(),
+        &width.to_be_bytes(),
+        &[count],
+    ]
+    .concat();
+    let mut scan = vec![count];
+    for (name, sampling) in (1..).zip(samplings) {
+        frame.extend([name, *sampling, 0]);
+        scan.extend([name, 0]);
+    }
+    scan.extend(if progressive { [0, 0, 0] } else { [0, 63, 0] });
+    // One code of one bit in each Huffman table.
+    let mut codes = Vec::new();
+    for class in [0x00, 0x10] {
+        codes.push(class);
+        codes.extend([&[1][..], &[0; 15], &[0]].concat());
+    }
+    let mut file = b"\xff\xd8".to_vec();
+    for (marker, data) in [
+        (0xDB, [&[0][..], &[1; 64]].concat()),
+        (0xC4, codes),
+        (if progressive { 0xC2 } else { 0xC0 }, frame),
+        (0xDA, scan),
+    ] {
+        let length = u16::try_from(data.len() + 2).unwrap().to_be_bytes();
+        file.extend([&[0xFF, marker][..], &length, &data].concat());
+    }
+    [&file, pixels, b"\xff\xd9"].concat()
+}
+
+/// Pixels in fewer bits than their blocks have codes are no pixels of such a picture.
+#[test]
+fn case_651_a_jpeg_has_a_code_for_each_of_its_blocks() {
+    for (progressive, width, height, samplings, least) in [
+        // An even picture with the shortest codes: two bits a block, and one in a first progressive scan.
+        (false, 4_096, 4_096, &[0x11][..], 65_536),
+        (true, 4_096, 4_096, &[0x11], 32_768),
+        // Alone, a component has no units to fill up, whatever its sampling.
+        (false, 16, 64, &[0x22], 4),
+        (false, 4_000, 4_000, &[0x22, 0x11, 0x11], 93_750),
+        (false, 40, 30, &[0x22, 0x11, 0x11], 8),
+        (true, 40, 30, &[0x22, 0x11, 0x11], 4),
+        (false, 9, 9, &[0x11, 0x11, 0x11, 0x11], 4),
+        // A seventeenth column makes a block of colour begin.
+        (false, 17, 8, &[0x21, 0x11, 0x11], 2),
+    ] {
+        let judged = |length: usize| {
+            let pixels = vec![0; length];
+            check(&coded_jpeg(progressive, width, height, samplings, &pixels))
+        };
+        assert_eq!(judged(least), Ok(MediaType::Jpeg), "{width} {samplings:?}");
+        assert_eq!(
+            judged(least - 1),
+            Err(ImageError::Unsound),
+            "{width} {samplings:?}"
+        );
+    }
+    // The photograph: with another's sides, and with 28 bytes of its pixels.
+    let whole = segments();
+    let front = jpeg(&whole).len() - 7 * 64 - 2;
+    assert_eq!(
+        check(&[&TAKEN[..front + 28], b"\xff\xd9"].concat()),
+        Err(ImageError::Unsound)
+    );
+    let mut larger = whole;
+    let frame = larger.iter().position(|(it, _)| *it == 0xC0).unwrap();
+    larger[frame].1[1..5].copy_from_slice(&[0x0F, 0xA0, 0x0F, 0xA0]);
+    assert_eq!(check(&jpeg(&larger)), Err(ImageError::Unsound));
+}
+
+/// A progressive picture of details alone, which take no bit each, has nothing to detail.
+#[test]
+fn case_651_a_progressive_jpeg_has_its_first_coefficients() {
+    let mut details = coded_jpeg(true, 64, 64, &[0x11], &[0; 8]);
+    assert_eq!(check(&details), Ok(MediaType::Jpeg));
+    let spectrum = details.len() - 2 - 8 - 3;
+    details[spectrum..][..2].copy_from_slice(&[1, 63]);
+    assert_eq!(check(&details), Err(ImageError::Unsound));
 }
 
 /// A profile is expanded as decoders do: a whole stream, of less than a mebibyte, once, before the pixels.
