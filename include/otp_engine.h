@@ -2755,7 +2755,8 @@ otp_status otp_engine_chain_head(const otp_engine *engine,
 
 /**
  * Erases personal details of a signature record. The record that is left, which verifies as before,
- * is handed out; the text is empty if there is no such record.
+ * is handed out; the text is empty if there is no such record. A name that the record does not have erases
+ * nothing, and is no error: list its details first.
  *
  * # Safety
  *

@@ -492,6 +492,7 @@ impl Engine {
     /// Erases personal details of one signature record: their disclosures are dropped and a
     /// note stays. The record and its chain verify as before.
     ///
+    /// A detail that the record does not have erases nothing, and is no error: list its details first.
     /// Copies that were handed out are the host's to erase.
     ///
     /// # Errors

@@ -104,7 +104,9 @@ pub struct EraseRequest<'a> {
     pub target: Target<'a>,
     /// Which record of the target, from 1: [`SignatureRecord::sequence`].
     pub sequence: u64,
-    /// The details to erase; those that are erased already stay so.
+    /// The details to erase; those that are erased already stay so, and one that the record does not have
+    /// erases nothing: a `name` is not the `typed` name. See
+    /// [`disclosures`](SignatureRecord::disclosures) for what it has.
     pub details: &'a [RecordDetail],
 }
 
@@ -112,7 +114,8 @@ pub struct EraseRequest<'a> {
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[expect(clippy::exhaustive_enums, reason = "there was such a record, or not")]
 pub enum EraseOutcome {
-    /// The record as it is kept now: its signature and the chain still verify.
+    /// The record as it is kept now: its signature and the chain still verify. The last of its
+    /// [erasures](SignatureRecord::erasures) says what was there to erase; where nothing was, there is no new one.
     Record(SignatureRecord),
     /// There is no such record.
     NoRecord,

@@ -115,7 +115,8 @@ pub struct otp_erase_request {
 unsafe impl Sized_ for otp_erase_request {}
 
 /// Erases personal details of a signature record. The record that is left, which verifies as before,
-/// is handed out; the text is empty if there is no such record.
+/// is handed out; the text is empty if there is no such record. A name that the record does not have erases
+/// nothing, and is no error: list its details first.
 ///
 /// # Safety
 ///

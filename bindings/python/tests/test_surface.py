@@ -340,7 +340,7 @@ def test_case_84_a_flipped_bit_fails_verification() -> None:
         flipped = "A" if jws[place] != "A" else "B"
         held = otp.verify_record(jws[:place] + flipped + jws[place + 1 :], jwks)
         assert not held and held.reason and held.payload is None
-    other = otp.SigningKey.from_seed(bytes(32)).public_jwks
+    other = otp.SigningKey.from_seed(bytes([1]) * 32).public_jwks
     assert not otp.verify_record(jws, other)
     assert not otp.verify_record(jws, jwks, expected=otp.Expected(tenant="other"))
 
@@ -375,6 +375,15 @@ def test_an_erased_detail_is_gone_and_the_record_verifies() -> None:
     assert maker.erase(store, "acme", TARGET, 2, ["typed"]) is None
     with pytest.raises(ValueError, match="details"):
         maker.erase(store, "acme", TARGET, 1, ["no-such"])
+
+
+def test_case_655_a_detail_that_a_record_does_not_have_erases_nothing() -> None:
+    maker, store, verdict = signed()
+    assert verdict.record is not None
+    assert maker.erase(store, "acme", TARGET, 1, ["email", "dig"]) == verdict.record
+    assert maker.latest_signature(store, "acme", TARGET) == verdict.record
+    assert otp.Engine.erase.__doc__ is not None
+    assert "does not have erases nothing" in " ".join(otp.Engine.erase.__doc__.split())
 
 
 def test_case_86_required_evidence_that_is_missing_costs_no_attempt() -> None:

@@ -388,7 +388,8 @@ class Engine(DeviceOperations):
         """Erase personal details of a record: name, typed, number, email, ip, agent, dig.
 
         ``sequence`` is the record's place among those of its target, from 1. Returns the record
-        that is left, which verifies as before; None if there is none such.
+        that is left, which verifies as before; None if there is none such. A name that the record
+        does not have erases nothing, and is no error: list its ``disclosures`` first.
         """
         owner, named = _target(tenant, target)
         names = b",".join(text(detail, "details") for detail in several(details, "details"))
