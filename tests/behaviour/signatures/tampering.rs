@@ -223,42 +223,38 @@ fn a_record_that_is_put_behind_the_newest_is_not_read() {
 }
 
 #[test]
-fn a_changed_page_is_found_by_its_seal() {
+fn case_660_a_changed_page_is_found_by_its_seal() {
     let field = Field::new();
-    let chain_head = field.signing.store.keys_of(Kind::ChainHead)[0];
+    let chain_heads = field.signing.store.keys_of(Kind::ChainHead);
+    let (chain_head, other) = (chain_heads[0], chain_heads[1]);
     let body = field.signing.store.body(chain_head);
     assert_eq!(body.len(), 41 + 16, "format, count, digest; seal");
-    for byte in 0..body.len() {
+    let changed = (0..body.len()).map(|byte| {
         let mut changed = body.clone();
         changed[byte] ^= 1;
-        field.signing.store.forge(chain_head, &changed);
-        assert!(matches!(field.signing.signatures(1), Err(Error::Tampered)));
-        let issued = {
-            field
-                .signing
-                .host
-                .at(1_000 + i64::try_from(byte).unwrap() * 60);
-            field.signing.issue(&binding())
-        };
-        let binding = binding();
-        let submission = Submission::new(&binding, issued.code.as_str());
-        let verdict = field
-            .signing
-            .host
-            .engine
-            .verify(&field.signing.store, submission);
-        assert!(
-            matches!(verdict, Err(Error::Tampered)),
-            "no record on a forged page"
-        );
-    }
+        changed
+    });
     // The chain head of another field does not fit either.
-    let other = field.signing.store.keys_of(Kind::ChainHead)[1];
-    field
-        .signing
-        .store
-        .forge(chain_head, &field.signing.store.body(other));
-    assert!(matches!(field.signing.signatures(1), Err(Error::Tampered)));
+    let forged: Vec<_> = changed.chain([field.signing.store.body(other)]).collect();
+    let (engine, binding) = (&field.signing.host.engine, binding());
+    for (now, forged) in (1_000..).step_by(60).zip(&forged) {
+        field.signing.store.forge(chain_head, forged);
+        assert!(matches!(field.signing.signatures(1), Err(Error::Tampered)));
+        let counted = engine.chain_head(&field.signing.store, "acme", &super::field());
+        assert!(matches!(counted, Err(Error::Tampered)), "{counted:?}");
+        field.signing.host.at(now);
+        let issued = field.signing.issue(&binding);
+        for entered in [issued.code.as_str(), &fixture::wrong(&issued)] {
+            let submission = Submission::new(&binding, entered);
+            let verdict = engine.verify(&field.signing.store, submission);
+            assert!(
+                matches!(verdict, Err(Error::Tampered)),
+                "no record on a forged page: {verdict:?}"
+            );
+        }
+    }
+    field.signing.store.forge(chain_head, &body);
+    assert!(!field.is_found_changed());
 }
 
 /// Where nobody seals, the chain head could be anybody's: it must still agree with the records.
