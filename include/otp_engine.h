@@ -2227,7 +2227,7 @@ otp_status otp_key_ring_new(const otp_key_ring_options *options,
 OTP_API void otp_key_ring_free(otp_key_ring *ring);
 
 /**
- * Makes an Ed25519 key from its seed of 32 random bytes.
+ * Makes an Ed25519 key from its seed of 32 random bytes; zeros alone are refused.
  *
  * # Safety
  *

@@ -35,8 +35,8 @@ pub const MAX_KID_LEN: usize = 12;
 ///   it voids every live code, after a restored backup say, and no code that a device made before
 ///   is taken again ([`oath`](crate::oath)). Nothing else changes with it.
 ///
-/// Secrets are at least [`MIN_SECRET_LEN`] bytes from a random source, and all different: no key
-/// serves two uses. What is derived from them is wiped on drop.
+/// Secrets are at least [`MIN_SECRET_LEN`] bytes from a random source, not all zero, and all different: no
+/// key serves two uses. What is derived from them is wiped on drop.
 ///
 /// ```
 /// use otp_engine::KeyRing;
@@ -258,19 +258,19 @@ impl<'a> KeyRingBuilder<'a> {
     ///
     /// # Errors
     ///
-    /// [`KeyRingError`] says which secret or name is missing, short or given twice.
+    /// [`KeyRingError`] says which secret or name is missing, short, all zero or given twice.
     pub fn build(self) -> Result<KeyRing, KeyRingError> {
         let index = self.index.ok_or(KeyRingError::NoIndex)?;
         let mut codes: Vec<CodeKey> = Vec::with_capacity(self.codes.len());
         let mut seen: Vec<&[u8]> = Vec::with_capacity(self.codes.len() + 1);
-        long_enough(None, index)?;
+        usable(None, index)?;
         seen.push(index);
         for (name, secret) in self.codes {
             let kid = Kid::parse(name).ok_or(KeyRingError::Kid)?;
             if codes.iter().any(|key| key.kid == kid) {
                 return Err(KeyRingError::DuplicateKid { kid: name.into() });
             }
-            long_enough(Some(name), secret)?;
+            usable(Some(name), secret)?;
             if let Some(at) = seen.iter().position(|other| reveal::equal(other, secret)) {
                 return Err(KeyRingError::DuplicateSecret {
                     kid: name.into(),
@@ -323,11 +323,17 @@ impl fmt::Debug for KeyRingBuilder<'_> {
     }
 }
 
-fn long_enough(kid: Option<&str>, secret: &[u8]) -> Result<(), KeyRingError> {
+/// Says whether a secret is long enough, and was set at all.
+fn usable(kid: Option<&str>, secret: &[u8]) -> Result<(), KeyRingError> {
     if secret.len() < MIN_SECRET_LEN {
         return Err(KeyRingError::ShortSecret {
             kid: kid.map(Into::into),
             length: secret.len(),
+        });
+    }
+    if reveal::all_zero(secret) {
+        return Err(KeyRingError::ZeroSecret {
+            kid: kid.map(Into::into),
         });
     }
     Ok(())
@@ -343,6 +349,11 @@ pub enum KeyRingError {
         kid: Option<String>,
         /// How many bytes it has.
         length: usize,
+    },
+    /// All bytes of a secret are zero, as where it was never set: everybody could make its codes.
+    ZeroSecret {
+        /// The name of the code secret; `None` for the index secret.
+        kid: Option<String>,
     },
     /// The index secret is missing.
     NoIndex,
@@ -380,14 +391,15 @@ impl fmt::Display for KeyRingError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::ShortSecret { kid, length } => {
-                match kid {
-                    Some(kid) => write!(f, "the code secret {kid}")?,
-                    None => f.write_str("the index secret")?,
-                }
+                write_name(f, kid.as_deref())?;
                 write!(
                     f,
                     " is {length} bytes; it must be at least {MIN_SECRET_LEN} bytes"
                 )
+            }
+            Self::ZeroSecret { kid } => {
+                write_name(f, kid.as_deref())?;
+                f.write_str(" is all zero bytes; it must be random")
             }
             Self::NoIndex => f.write_str("the index secret is missing"),
             Self::NoCode => f.write_str("the key ring has no code secret; add one"),
@@ -401,10 +413,7 @@ impl fmt::Display for KeyRingError {
             Self::DuplicateKid { kid } => write!(f, "duplicate kid {kid} among the code secrets"),
             Self::DuplicateSecret { kid, other } => {
                 write!(f, "the code secret {kid} is the same as ")?;
-                match other {
-                    Some(other) => write!(f, "the code secret {other}")?,
-                    None => f.write_str("the index secret")?,
-                }
+                write_name(f, other.as_deref())?;
                 f.write_str("; each use needs a secret of its own")
             }
             Self::NoSuchKid { kid } => {
@@ -415,6 +424,13 @@ impl fmt::Display for KeyRingError {
                 "the current code secret {kid} is retired; name another as current"
             ),
         }
+    }
+}
+
+fn write_name(f: &mut fmt::Formatter<'_>, kid: Option<&str>) -> fmt::Result {
+    match kid {
+        Some(kid) => write!(f, "the code secret {kid}"),
+        None => f.write_str("the index secret"),
     }
 }
 
@@ -591,6 +607,40 @@ mod tests {
         let all = [code, &keys.index, &keys.binding, &keys.seal].map(one_message);
         for (at, mac) in all.iter().enumerate() {
             assert!(!all[..at].contains(mac));
+        }
+    }
+
+    /// An unset variable, or a buffer that nobody filled, makes codes that everybody can make.
+    #[test]
+    fn case_652_secrets_of_zeros_are_refused_by_name() {
+        let said = |code: &[u8], index: &[u8]| {
+            let ring = KeyRing::builder().code("a", code).index(index).build();
+            ring.map(drop).map_err(|error| error.to_string())
+        };
+        for zeros in [&[0; 32][..], &[0; 100]] {
+            assert_eq!(
+                said(zeros, &[2; 32]).unwrap_err(),
+                "the code secret a is all zero bytes; it must be random"
+            );
+            assert_eq!(
+                said(&[1; 32], zeros).unwrap_err(),
+                "the index secret is all zero bytes; it must be random"
+            );
+        }
+        // Which is not current is no better: a code is verified under the key that its cell names.
+        let older = KeyRing::builder()
+            .code("a", &[1; 32])
+            .code("old", &[0; 32])
+            .index(&[2; 32])
+            .current("a");
+        let old = KeyRingError::ZeroSecret {
+            kid: Some("old".into()),
+        };
+        assert_eq!(older.build().unwrap_err(), old);
+        for place in [0, 31] {
+            let mut nearly = [0; 32];
+            nearly[place] = 1;
+            assert_eq!(said(&nearly, &[2; 32]), Ok(()), "{place}");
         }
     }
 

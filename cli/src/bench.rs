@@ -88,6 +88,7 @@ impl Bench {
             .index(&[2; 32])
             .build();
         let ring = ring.map_err(|found| error(&found))?;
+        let key = SigningKey::from_seed(&[3; 32]).map_err(|found| error(&found))?;
         let limits = RateLimits::unlimited();
         let engine = Engine::builder(ring).rate_limits(limits).build();
         let memory = MemoryStore::new();
@@ -106,9 +107,10 @@ impl Bench {
             .index(&[2; 32])
             .build();
         let ring = ring.map_err(|found| error(&found))?;
+        let key = SigningKey::from_seed(&[3; 32]).map_err(|found| error(&found))?;
         let engine = Engine::builder(ring)
             .rate_limits(RateLimits::unlimited())
-            .signing_key(SigningKey::from_seed(&[3; 32]))
+            .signing_key(key)
             .build();
         measure("SQLite: issue and verify", &|n| code(&engine, &store, n))?;
         drop(store);

@@ -108,7 +108,8 @@ pub(crate) fn signing_key() -> Result<(SigningKey, Zeroizing<String>), Failure> 
         "-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n",
         *block
     );
-    Ok((SigningKey::from_seed(&seed), Zeroizing::new(pem)))
+    let key = SigningKey::from_seed(&seed).map_err(|error| Failure::new(error.to_string()))?;
+    Ok((key, Zeroizing::new(pem)))
 }
 
 fn random() -> Result<Zeroizing<[u8; 32]>, Failure> {

@@ -51,6 +51,7 @@ impl<'a, C: Clock + 'static> LoanService<'a, C> {
             .build();
         let keys = keys.map_err(|error| format!("key ring: {error}"))?;
         let key = SigningKey::from_seed(&secrets[2]);
+        let key = key.map_err(|error| format!("signing key: {error}"))?;
         let verifying = [key.verifying_key()].into_iter().collect();
         let engine = Engine::builder(keys)
             .clock(clock.clone())

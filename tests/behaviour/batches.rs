@@ -28,7 +28,7 @@ fn harness(is_limited: bool, signs: bool) -> Harness {
             builder.rate_limits(RateLimits::unlimited())
         };
         if signs {
-            builder.signing_key(SigningKey::from_seed(&[7; 32]))
+            builder.signing_key(SigningKey::from_seed(&[7; 32]).unwrap())
         } else {
             builder
         }

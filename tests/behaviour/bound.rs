@@ -15,7 +15,7 @@ fn harness(ring: &KeyRing, rate_limits: RateLimits, signs: bool) -> Harness {
     Harness::on(ring.clone(), |builder| {
         let builder = builder.rate_limits(rate_limits);
         if signs {
-            builder.signing_key(SigningKey::from_seed(&[7; 32]))
+            builder.signing_key(SigningKey::from_seed(&[7; 32]).unwrap())
         } else {
             builder
         }

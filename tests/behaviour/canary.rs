@@ -287,7 +287,7 @@ fn case_203_neither_purge_nor_erase_touches_the_canary() {
     let clock = std::sync::Arc::new(ManualClock::new(NOW));
     let engine = Engine::builder(ring.build().unwrap())
         .clock(clock.clone())
-        .signing_key(SigningKey::from_seed(&[7; 32]))
+        .signing_key(SigningKey::from_seed(&[7; 32]).unwrap())
         .build();
     let store = Shelf::new(Class::Permanent);
     assert_eq!(engine.check_store(&store).unwrap(), StoreCheck::Begun);

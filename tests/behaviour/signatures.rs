@@ -133,7 +133,7 @@ fn accepted(verdict: Verdict) -> SignatureRecord {
 }
 
 fn key() -> SigningKey {
-    SigningKey::from_seed(&[21; 32])
+    SigningKey::from_seed(&[21; 32]).unwrap()
 }
 
 fn keys() -> VerifyingKeys {

@@ -140,7 +140,7 @@ impl Both<'_> {
         let field = binding.target();
         let records = self.engine.signatures(store, "acme", &field, 9).unwrap();
         assert_eq!(records.len(), 2);
-        let key = SigningKey::from_seed(&[7; 32]).verifying_key();
+        let key = SigningKey::from_seed(&[7; 32]).unwrap().verifying_key();
         let head = self.engine.chain_head(store, "acme", &field).unwrap();
         let expected = ExpectedChain::new().chain_head(head);
         let chain = verify_chain(&records, &[key].into_iter().collect(), &expected);
@@ -170,7 +170,7 @@ fn engine(clock: &Arc<ManualClock>) -> Engine {
     let ring = KeyRing::builder().code("2026a", &[1; 32]).index(&[2; 32]);
     Engine::builder(ring.build().unwrap())
         .clock(Arc::clone(clock))
-        .signing_key(SigningKey::from_seed(&[7; 32]))
+        .signing_key(SigningKey::from_seed(&[7; 32]).unwrap())
         .build()
 }
 

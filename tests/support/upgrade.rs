@@ -158,7 +158,7 @@ impl Host<'_> {
         assert_eq!(self.rejection(5, issued.code.as_str()), None);
         let records = records(self);
         assert_eq!(records.len(), 4);
-        let keys = [SigningKey::from_seed(&[7; 32]).verifying_key()]
+        let keys = [SigningKey::from_seed(&[7; 32]).unwrap().verifying_key()]
             .into_iter()
             .collect();
         let head = self.engine.chain_head(store, "acme", &field).unwrap();
@@ -268,7 +268,7 @@ fn engine(index: u8, clock: &Arc<ManualClock>) -> Engine {
     let ring = KeyRing::builder().code("2026a", &code).index(&index);
     Engine::builder(ring.build().unwrap())
         .clock(Arc::clone(clock))
-        .signing_key(SigningKey::from_seed(&[7; 32]))
+        .signing_key(SigningKey::from_seed(&[7; 32]).unwrap())
         .build()
 }
 

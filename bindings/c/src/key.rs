@@ -129,7 +129,7 @@ pub struct otp_signing_key(pub(crate) SigningKey);
 
 impl Handle for otp_signing_key {}
 
-/// Makes an Ed25519 key from its seed of 32 random bytes.
+/// Makes an Ed25519 key from its seed of 32 random bytes; zeros alone are refused.
 ///
 /// # Safety
 ///
@@ -147,7 +147,9 @@ pub unsafe extern "C" fn otp_signing_key_from_seed(
                 let text = format!("the seed is {} bytes; it must be 32 bytes", seed.len);
                 Fault::new(otp_status::Key, text)
             })?;
-            Ok(handle::give(otp_signing_key(SigningKey::from_seed(seed))))
+            let key = SigningKey::from_seed(seed)
+                .map_err(|error| Fault::new(otp_status::Key, error.to_string()))?;
+            Ok(handle::give(otp_signing_key(key)))
         })
     }
 }

@@ -314,6 +314,29 @@ static void a_zeroed_policy_is_refused_and_the_way_out_is_named(void) {
     OK(otp_policy_check(&policy));
 }
 
+static void case_652_secrets_of_zeros_are_refused_by_name(void) {
+    static const uint8_t zeros[32] = {0};
+    otp_key_ring *ring = NULL;
+    otp_signing_key *signing = NULL;
+    otp_code_key key;
+    SIZED(otp_key_ring_options, options);
+    memset(&key, 0, sizeof key);
+    key.kid = view("2026a");
+    key.secret = view_of(zeros, sizeof zeros);
+    options.codes = &key;
+    options.code_count = 1;
+    options.code_size = sizeof key;
+    options.index = view("an index secret of thirty-two b.");
+    STATUS(OTP_STATUS_KEY, otp_key_ring_new(&options, &ring));
+    CHECK(detail_names("the code secret 2026a is all zero bytes"));
+    key.secret = view("a code secret of thirty-two bytes");
+    options.index = view_of(zeros, sizeof zeros);
+    STATUS(OTP_STATUS_KEY, otp_key_ring_new(&options, &ring));
+    CHECK(detail_names("the index secret is all zero bytes"));
+    STATUS(OTP_STATUS_KEY, otp_signing_key_from_seed(view_of(zeros, sizeof zeros), &signing));
+    CHECK(detail_names("all zero bytes") && ring == NULL && signing == NULL);
+}
+
 static void a_count_of_codes_has_a_bound_at_both_ends(void) {
     otp_key_ring *ring = NULL;
     otp_code_key codes[1];
@@ -339,6 +362,7 @@ int main(void) {
     case_293_a_gateway_says_what_it_likes();
     case_295_a_path_that_is_no_file_is_refused_by_name();
     a_zeroed_policy_is_refused_and_the_way_out_is_named();
+    case_652_secrets_of_zeros_are_refused_by_name();
     a_count_of_codes_has_a_bound_at_both_ends();
     return done("arguments");
 }

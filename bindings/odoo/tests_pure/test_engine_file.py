@@ -104,7 +104,7 @@ def test_a_thread_hears_its_own_events_alone():
 
 
 def test_keys_that_signed_before_are_public_beside_that_of_today(monkeypatch, tmp_path):
-    retired, file = otp.SigningKey.from_seed(bytes(32)), tmp_path / "retired.jwks"
+    retired, file = otp.SigningKey.from_seed(bytes([1]) * 32), tmp_path / "retired.jwks"
     [today] = json.loads(engine.public_jwks())["keys"]
     file.write_text(retired.public_jwks)
     monkeypatch.setenv(engine.RETIRED_KEYS_FILE, str(file))

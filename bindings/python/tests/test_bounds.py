@@ -154,6 +154,16 @@ def test_case_60_parts_of_a_binding_are_told_apart() -> None:
     assert not maker.verify(store, other, issue(maker, store, one).code)
 
 
+def test_case_652_secrets_of_zeros_are_refused_by_name() -> None:
+    said = r"^the code secret a is all zero bytes; it must be random$"
+    with pytest.raises(otp.KeyRingError, match=said):
+        otp.KeyRing({"a": bytes(32)}, index=INDEX)
+    with pytest.raises(otp.KeyRingError, match=r"^the index secret is all zero bytes; "):
+        otp.KeyRing({"a": SECRET}, index=bytes(64))
+    with pytest.raises(otp.KeyRingError, match=r"^the signing key's secret is all zero bytes; "):
+        otp.SigningKey.from_seed(bytes(32))
+
+
 def test_case_80_secrets_are_long_enough_and_differ() -> None:
     for codes, index in (
         ({"a": bytes(31)}, INDEX), ({"a": SECRET}, bytes(31)), ({"a": SECRET}, SECRET),

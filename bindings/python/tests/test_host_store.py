@@ -336,7 +336,7 @@ def test_a_failed_constructor_leaves_nothing_behind() -> None:
     before = _callbacks.registered()
     with pytest.raises(ValueError):
         otp.Engine(
-            otp.KeyRing({"a": bytes(32)}, index=bytes(range(32))),
+            otp.KeyRing({"a": bytes([1]) * 32}, index=bytes(range(32))),
             policy=otp.Policy(evidence=["image"]),
             clock=Clock(),
             rate_limits=SpoiltRateLimits(),

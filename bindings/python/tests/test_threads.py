@@ -169,7 +169,7 @@ def work():
 for _ in range(3):
     threading.Thread(target=work, daemon=True).start()
 assert started.wait(120)
-kept = [otp.MemoryStore(), otp.SigningKey.from_seed(bytes(32)), DictStore(), maker]
+kept = [otp.MemoryStore(), otp.SigningKey.from_seed(bytes([1]) * 32), DictStore(), maker]
 """
 
 

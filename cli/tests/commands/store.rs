@@ -154,7 +154,7 @@ fn a_store_is_looked_after(place: &Place) {
         .unwrap();
     let engine = Engine::builder(ring())
         .rate_limits(limits)
-        .signing_key(SigningKey::from_seed(&[4; 32]))
+        .signing_key(SigningKey::from_seed(&[4; 32]).unwrap())
         .build();
     let (store, binding) = (place.open(), binding());
     let issued = engine.issue(&*store, &binding).unwrap().issued().unwrap();

@@ -58,9 +58,32 @@ pub fn equal(a: &[u8], b: &[u8]) -> bool {
     reveal(1 ^ ((difference | difference.wrapping_neg()) >> 7))
 }
 
+/// Tells whether all bytes of a secret are zero, as those of a buffer that nobody filled are; only the answer
+/// depends on what they hold.
+#[must_use]
+pub fn all_zero(secret: &[u8]) -> bool {
+    let any = secret.iter().fold(0, |sum, byte| sum | byte);
+    // Opaque, so that no compiler may stop at the first byte that is not.
+    let any: u8 = black_box(any);
+    reveal(1 ^ ((any | any.wrapping_neg()) >> 7))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn any_single_bit_makes_a_secret_other_than_zero() {
+        let zeros = [0; 33];
+        assert!(all_zero(&zeros) && all_zero(&[]));
+        for place in 0..zeros.len() {
+            for bit in 0..8 {
+                let mut other = zeros;
+                other[place] = 1 << bit;
+                assert!(!all_zero(&other), "bit {bit} of byte {place}");
+            }
+        }
+    }
 
     #[test]
     fn only_the_lowest_bit_is_revealed() {

@@ -9,7 +9,7 @@ use core::str::FromStr;
 
 use ed25519_dalek::{Signature, Signer, SigningKey};
 use otp_base::Timestamp;
-use otp_base::reveal::publish;
+use otp_base::reveal::{all_zero, publish};
 use sha2::{Digest, Sha256};
 
 use crate::checkpoint::Checkpoint;
@@ -25,6 +25,9 @@ const NAME: ParseError = ParseError::new(
     "key name",
     "1 to 255 bytes without spaces, plus and control characters",
 );
+
+const SEED: ParseError = ParseError::new("seed", "32 random bytes, not all zero");
+
 const ORIGIN: ParseError = ParseError::new(
     "origin",
     "1 to 255 bytes without spaces, plus and control characters, and not cosignature/v1",
@@ -347,10 +350,13 @@ impl LogKey {
     /// # Errors
     ///
     /// [`ParseError`] unless the origin has 1 to 255 bytes, no space, no plus and no control character, and is not
-    /// `cosignature/v1`.
+    /// `cosignature/v1`, or if all bytes of the seed are zero.
     pub fn from_seed(origin: &str, seed: &[u8; 32]) -> Result<Self, ParseError> {
         if !text::is_name(origin) || origin == COSIGNATURE {
             return Err(ORIGIN);
+        }
+        if all_zero(seed) {
+            return Err(SEED);
         }
         Ok(Self {
             origin: origin.into(),
@@ -416,10 +422,14 @@ impl CosignerKey {
     ///
     /// # Errors
     ///
-    /// [`ParseError`] unless the name has 1 to 255 bytes, no space, no plus and no control character.
+    /// [`ParseError`] unless the name has 1 to 255 bytes, no space, no plus and no control character, or if all bytes
+    /// of the seed are zero.
     pub fn from_seed(name: &str, seed: &[u8; 32]) -> Result<Self, ParseError> {
         if !text::is_name(name) {
             return Err(NAME);
+        }
+        if all_zero(seed) {
+            return Err(SEED);
         }
         Ok(Self {
             name: name.into(),

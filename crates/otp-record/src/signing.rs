@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use crate::Timestamp;
-use otp_base::reveal::publish;
+use otp_base::reveal::{all_zero, publish};
 pub use verifying::{VerifyingKey, VerifyingKeys};
 
 /// A key that signs records as the operator.
@@ -27,9 +27,10 @@ pub use verifying::{VerifyingKey, VerifyingKeys};
 /// ```
 /// use otp_record::{SigningKey, Timestamp, VerifyingKeys};
 ///
-/// let key = SigningKey::from_seed(&[7; 32]).not_before(Timestamp::from_unix(1_700_000_000));
+/// let key = SigningKey::from_seed(&[7; 32])?.not_before(Timestamp::from_unix(1_700_000_000));
 /// let keys: VerifyingKeys = [key.verifying_key()].into_iter().collect();
 /// assert!(keys.to_jwk_set().contains(&key.id().to_string()));
+/// # Ok::<(), otp_record::KeyError>(())
 /// ```
 #[derive(Clone)]
 pub struct SigningKey {
@@ -62,6 +63,8 @@ pub struct KeyId([u8; 32]);
 pub enum KeyError {
     /// An HS256 secret has fewer than 32 or more than 1,024 bytes.
     SecretLength(usize),
+    /// All bytes of a seed or secret are zero, as where it was never set: everybody could sign with it.
+    ZeroSecret,
     /// The bytes are not an Ed25519 private key in PKCS#8 version 1, which has 48 bytes.
     Pkcs8,
     /// What is to sign is something else than an Ed25519 key: what it is.
@@ -107,14 +110,20 @@ enum Secret {
 
 impl SigningKey {
     /// Makes an Ed25519 key from its 32-byte seed (RFC 8032), which must be uniformly random.
-    #[must_use]
-    pub fn from_seed(seed: &[u8; 32]) -> Self {
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError::ZeroSecret`] if all its bytes are zero.
+    pub fn from_seed(seed: &[u8; 32]) -> Result<Self, KeyError> {
+        if all_zero(seed) {
+            return Err(KeyError::ZeroSecret);
+        }
         let secret = ed25519_dalek::SigningKey::from_bytes(seed);
-        Self {
+        Ok(Self {
             id: KeyId::of_ed25519(secret.verifying_key().as_bytes()),
             secret: Secret::Ed25519(secret),
             window: Window::default(),
-        }
+        })
     }
 
     /// Reads an Ed25519 key as PKCS#8 version 1 in DER (RFC 8410): 48 bytes.
@@ -123,14 +132,15 @@ impl SigningKey {
     ///
     /// # Errors
     ///
-    /// [`KeyError::NotEd25519`] for a key of another kind, [`KeyError::Pkcs8`] for anything else,
-    /// version 2 with its attached public key included.
+    /// [`KeyError::NotEd25519`] for a key of another kind, [`KeyError::ZeroSecret`] for a seed of zeros,
+    /// [`KeyError::Pkcs8`] for anything else, version 2 with its attached public key included.
     pub fn from_pkcs8_der(der: &[u8]) -> Result<Self, KeyError> {
         let seed = der
             .strip_prefix(&pem::PKCS8_PREFIX)
             .and_then(|seed| <&[u8; 32]>::try_from(seed).ok());
-        seed.map(Self::from_seed)
-            .ok_or_else(|| pem::other_kind(der).map_or(KeyError::Pkcs8, KeyError::NotEd25519))
+        let seed =
+            seed.ok_or_else(|| pem::other_kind(der).map_or(KeyError::Pkcs8, KeyError::NotEd25519))?;
+        Self::from_seed(seed)
     }
 
     /// Reads an Ed25519 key as PKCS#8 version 1 in PEM: one block of `PRIVATE KEY`.
@@ -140,7 +150,7 @@ impl SigningKey {
     /// # Errors
     ///
     /// [`KeyError::NotEd25519`] says what else the block is, such as an RSA key;
-    /// [`KeyError::Pem`] if the text is no such block, [`KeyError::Pkcs8`] if the block is no such key.
+    /// [`KeyError::Pem`] if the text is no such block; of the block as [`from_pkcs8_der`](Self::from_pkcs8_der).
     pub fn from_pkcs8_pem(text: &str) -> Result<Self, KeyError> {
         let mut blocks = pem::Blocks::new(text, pem::PRIVATE);
         let block = blocks.next().ok_or(KeyError::None)??;
@@ -157,10 +167,14 @@ impl SigningKey {
     ///
     /// # Errors
     ///
-    /// [`KeyError::SecretLength`] unless `secret` has 32 to 1,024 bytes; they must be uniformly random.
+    /// [`KeyError::SecretLength`] unless `secret` has 32 to 1,024 bytes, [`KeyError::ZeroSecret`] if all of them
+    /// are zero; they must be uniformly random.
     pub fn hs256_forgeable_by_verifiers(secret: &[u8]) -> Result<Self, KeyError> {
         if !(32..=1024).contains(&secret.len()) {
             return Err(KeyError::SecretLength(secret.len()));
+        }
+        if all_zero(secret) {
+            return Err(KeyError::ZeroSecret);
         }
         let mac = Hmac::new_from_slice(secret).map_err(|_| KeyError::SecretLength(secret.len()))?;
         Ok(Self {
@@ -349,6 +363,9 @@ impl fmt::Display for KeyError {
         match self {
             Self::SecretLength(len) => {
                 write!(f, "secret of {len} bytes; HS256 takes 32 to 1024")
+            }
+            Self::ZeroSecret => {
+                f.write_str("the signing key's secret is all zero bytes; it must be random")
             }
             Self::Pkcs8 => f.write_str(
                 "not an Ed25519 private key of 48 bytes in PKCS#8 version 1; `openssl pkey` converts to it",

@@ -99,7 +99,7 @@ fn seed(byte: u8) -> ed25519_dalek::SigningKey {
 }
 
 fn id_of(seed: u8) -> KeyId {
-    SigningKey::from_seed(&[seed; 32]).id()
+    SigningKey::from_seed(&[seed; 32]).unwrap().id()
 }
 
 fn header() -> Value {
@@ -244,7 +244,10 @@ fn attack_hs256_keyed_with_the_public_key() {
     let first = &chain()[4];
     let payload = parts(first.jws())[1];
     let public = seed(1).verifying_key().to_bytes();
-    let pem = SigningKey::from_seed(&[1; 32]).public_pem().unwrap();
+    let pem = SigningKey::from_seed(&[1; 32])
+        .unwrap()
+        .public_pem()
+        .unwrap();
     for secret in [&public[..], pem.as_bytes(), base64(public).as_bytes()] {
         let mut header = header();
         header["alg"] = json!("HS256");
@@ -304,7 +307,10 @@ fn attack_no_algorithm_or_another() {
 #[test]
 fn attack_a_header_that_brings_or_chooses_its_key() {
     let payload = payload().to_string();
-    let own_jwk = SigningKey::from_seed(&[1; 32]).public_jwk().unwrap();
+    let own_jwk = SigningKey::from_seed(&[1; 32])
+        .unwrap()
+        .public_jwk()
+        .unwrap();
     for (name, value) in [
         ("jwk", serde_json::from_str(&own_jwk).unwrap()),
         ("jku", json!("https://example.com/keys")),

@@ -55,7 +55,8 @@ static ENGINES: LazyLock<(Arc<ManualClock>, [Engine; 2], Binding)> = LazyLock::n
     // A lock that ends, which a store that expires can keep; and one without end.
     let ending = RateLimits::builder().lock_ends_after(Duration::from_secs(86_400));
     let plain = engine(ending.build().expect("in bounds"));
-    let signs = engine(RateLimits::default()).signing_key(SigningKey::from_seed(&[7; 32]));
+    let key = SigningKey::from_seed(&[7; 32]).expect("not zero");
+    let signs = engine(RateLimits::default()).signing_key(key);
     let binding = Binding::builder()
         .tenant("acme")
         .purpose("sign")

@@ -186,7 +186,7 @@ fn case_253_the_engine_erases_details_to_the_last_byte_and_again_when_asked_agai
     let store = SqliteStore::open(&path).unwrap();
     let ring = KeyRing::builder().code("k", &[1; 32]).index(&[2; 32]);
     let engine = Engine::builder(ring.build().unwrap())
-        .signing_key(SigningKey::from_seed(&[3; 32]))
+        .signing_key(SigningKey::from_seed(&[3; 32]).unwrap())
         .build();
     let mut details = Vec::new();
     for slot in 1..=20 {

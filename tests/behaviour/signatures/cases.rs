@@ -303,7 +303,9 @@ fn a_key_that_retires_before_the_answer_costs_no_attempt_and_another_key_takes_o
         before,
         "the same for right and wrong: nothing was loaded"
     );
-    let next = SigningKey::from_seed(&[22; 32]).not_before(at(200));
+    let next = SigningKey::from_seed(&[22; 32])
+        .unwrap()
+        .not_before(at(200));
     let mut keys: VerifyingKeys = [next.verifying_key()].into_iter().collect();
     let host = Harness::with(|builder| builder.signing_key(next));
     host.at(200);

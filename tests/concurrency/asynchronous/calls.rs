@@ -116,7 +116,7 @@ impl World {
         .rate_limits(rate_limits.build().unwrap())
         .observer(move |event: &Event<'_>| ear.lock().unwrap().push(format!("{event:?}")));
         if signing {
-            builder = builder.signing_key(SigningKey::from_seed(&[21; 32]));
+            builder = builder.signing_key(SigningKey::from_seed(&[21; 32]).unwrap());
         }
         let never = Sent {
             id: ChallengeId::from_bytes([0; 16]),

@@ -14,6 +14,16 @@ fn told<T: core::fmt::Debug>(read: Result<T, otp_log::ParseError>) -> String {
 }
 
 #[test]
+fn case_652_a_seed_of_zeros_makes_no_key() {
+    for said in [
+        told(LogKey::from_seed("log", &[0; 32])),
+        told(CosignerKey::from_seed("w", &[0; 32])),
+    ] {
+        assert_eq!(said, "seed: expected 32 random bytes, not all zero");
+    }
+}
+
+#[test]
 fn case_575_origins_names_and_keys_have_bounds() {
     let long = "o".repeat(256);
     for origin in [

@@ -15,7 +15,7 @@ fn at(second: i64) -> Timestamp {
 }
 
 fn key() -> SigningKey {
-    SigningKey::from_seed(&[7; 32])
+    SigningKey::from_seed(&[7; 32]).unwrap()
 }
 
 fn keys() -> VerifyingKeys {
@@ -467,9 +467,10 @@ fn hs256_records_verify_with_the_secret_alone() {
 fn case_93_records_are_made_as_the_golden_files_have_them() {
     let (old, new) = (
         SigningKey::from_seed(&[1; 32])
+            .unwrap()
             .not_before(at(0))
             .retired_at(at(300)),
-        SigningKey::from_seed(&[2; 32]).not_before(at(300)),
+        SigningKey::from_seed(&[2; 32]).unwrap().not_before(at(300)),
     );
     let mut chain: Vec<SignatureRecord> = Vec::new();
     for n in 1..=5_u8 {

@@ -13,7 +13,7 @@ fn base64(text: &str) -> Vec<u8> {
 }
 
 fn rfc_8037() -> SigningKey {
-    SigningKey::from_seed(&base64(SEED).try_into().unwrap())
+    SigningKey::from_seed(&base64(SEED).try_into().unwrap()).unwrap()
 }
 
 fn at(second: i64) -> Timestamp {
@@ -241,7 +241,7 @@ fn public_keys_are_read_back_with_their_windows() {
     let one = rfc_8037()
         .not_before(at(0))
         .retired_at(Timestamp::from_unix(i64::MAX));
-    let two = SigningKey::from_seed(&[2; 32]);
+    let two = SigningKey::from_seed(&[2; 32]).unwrap();
     let three = SigningKey::hs256_forgeable_by_verifiers(&[3; 32]).unwrap();
     let keys: VerifyingKeys = [&one, &two, &three]
         .map(SigningKey::verifying_key)
@@ -398,7 +398,10 @@ fn case_178_what_a_jwk_set_says_beside_its_keys_is_passed_over() {
 fn a_jwk_set_that_does_not_fit_is_refused_with_its_reason() {
     let jwk = rfc_8037().public_jwk().unwrap();
     let set = |jwk: &str| VerifyingKeys::from_jwk_set(&alloc::format!("{{\"keys\":[{jwk}]}}"));
-    let other = SigningKey::from_seed(&[2; 32]).public_jwk().unwrap();
+    let other = SigningKey::from_seed(&[2; 32])
+        .unwrap()
+        .public_jwk()
+        .unwrap();
     assert_eq!(
         set(&alloc::format!("{jwk},{other}"))
             .unwrap()
@@ -516,10 +519,27 @@ fn a_public_key_under_which_anything_verifies_is_refused() {
 }
 
 #[test]
+fn case_652_a_signing_key_of_zeros_is_refused() {
+    let zero = KeyError::ZeroSecret;
+    assert_eq!(SigningKey::from_seed(&[0; 32]).unwrap_err(), zero);
+    let der = [&pem::PKCS8_PREFIX[..], &[0; 32]].concat();
+    assert_eq!(SigningKey::from_pkcs8_der(&der).unwrap_err(), zero);
+    for length in [32, 1_024] {
+        let secret = alloc::vec![0; length];
+        let made = SigningKey::hs256_forgeable_by_verifiers(&secret);
+        assert_eq!(made.unwrap_err(), zero);
+    }
+    assert_eq!(
+        zero.to_string(),
+        "the signing key's secret is all zero bytes; it must be random"
+    );
+}
+
+#[test]
 fn debug_shows_no_secret() {
     let secret = [0xab; 32];
     for key in [
-        SigningKey::from_seed(&secret),
+        SigningKey::from_seed(&secret).unwrap(),
         SigningKey::hs256_forgeable_by_verifiers(&secret).unwrap(),
     ] {
         for shown in [
@@ -541,7 +561,10 @@ const MAX: i64 = crate::json::MAX_INTEGER;
 fn case_424_a_key_that_is_not_for_verifying_verifies_nothing() {
     let (jwk, other) = (
         rfc_8037().public_jwk().unwrap(),
-        SigningKey::from_seed(&[2; 32]).public_jwk().unwrap(),
+        SigningKey::from_seed(&[2; 32])
+            .unwrap()
+            .public_jwk()
+            .unwrap(),
     );
     for (uses, fits) in [
         (r#"["verify"]"#, true),

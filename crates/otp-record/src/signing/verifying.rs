@@ -37,7 +37,7 @@ pub struct VerifyingKey {
 /// ```
 /// use otp_record::{SigningKey, Timestamp, VerifyingKeys};
 ///
-/// let key = SigningKey::from_seed(&[7; 32]).retired_at(Timestamp::from_unix(1_800_000_000));
+/// let key = SigningKey::from_seed(&[7; 32])?.retired_at(Timestamp::from_unix(1_800_000_000));
 /// let keys: VerifyingKeys = [key.verifying_key()].into_iter().collect();
 /// let read = VerifyingKeys::from_jwk_set(&keys.to_jwk_set())?;
 /// assert_eq!(read.iter().next().map(|key| key.id()), Some(key.id()));

@@ -225,7 +225,7 @@ fn engine() -> Engine {
 }
 
 fn key() -> SigningKey {
-    SigningKey::from_seed(&[3; 32])
+    SigningKey::from_seed(&[3; 32]).unwrap()
 }
 
 fn keys() -> VerifyingKeys {
