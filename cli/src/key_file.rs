@@ -53,6 +53,11 @@ impl KeyFile {
     }
 
     pub(crate) fn parse(path: &Path, text: &str) -> Result<Self, Failure> {
+        // Of an array serde would take the members by position.
+        if !text.trim_ascii_start().starts_with('{') {
+            let what = "is no key file: it must be a JSON object; docs/keys.md has its members";
+            return Err(Failure::of_file(path, what));
+        }
         // The text of the error could quote what it could not read.
         serde_json::from_str(text).map_err(|error| {
             let what = format_args!(

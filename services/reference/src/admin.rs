@@ -23,6 +23,7 @@ use crate::app::App;
 use crate::directory::{Denial, Fault, User};
 use crate::error::chain;
 use crate::failure::Failure;
+use crate::json;
 use crate::router;
 use crate::service::{PURGE_BATCH, Service};
 use crate::start::Server;
@@ -344,10 +345,27 @@ async fn read<T: DeserializeOwned>(request: Request) -> Result<T, Response> {
         response
     })?;
     let body = if body.is_empty() { b"{}" } else { &body[..] };
-    serde_json::from_slice(body).map_err(|error| {
-        // It names the member; of a value it could quote what was sent, to whoever has sent it.
-        refused(StatusCode::BAD_REQUEST, &format!("the body: {error}"))
-    })
+    asked(body).map_err(|why| refused(StatusCode::BAD_REQUEST, &why))
+}
+
+/// Takes the members of a body, each of which is a string. Of an array serde would take them by position.
+fn asked<T: DeserializeOwned>(body: &[u8]) -> Result<T, String> {
+    let said = json::read(body).ok_or("the body must be json")?;
+    if let Some(member) = said.twice {
+        return Err(format!("{member} stands twice in the body"));
+    }
+    let Value::Object(mut members) = said.value else {
+        return Err("the body must be an object".into());
+    };
+    // Serde does not name the member that is no string, but first of all one that is missing or not known.
+    let mut odd = None;
+    for (name, value) in members.iter_mut().filter(|(_, value)| !value.is_string()) {
+        odd.get_or_insert_with(|| format!("{} must be a string", json::name(name)));
+        *value = Value::from("");
+    }
+    let asked = serde_json::from_value(Value::Object(members));
+    let asked = asked.map_err(|error| format!("the body: {error}"))?;
+    odd.map_or(Ok(asked), Err)
 }
 
 fn refused(status: StatusCode, why: &str) -> Response {

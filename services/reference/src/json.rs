@@ -28,6 +28,11 @@ pub(crate) fn read(bytes: &[u8]) -> Option<Said> {
     })
 }
 
+/// Says whether a text of JSON is an object: of an array serde would take the members by position.
+pub(crate) fn is_object(text: &[u8]) -> bool {
+    text.trim_ascii_start().starts_with(b"{")
+}
+
 /// Returns how a member's name is told: it comes from outside.
 pub(crate) fn name(name: &str) -> &str {
     if is_identifier(name) {

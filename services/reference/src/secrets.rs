@@ -11,6 +11,7 @@ use serde::Deserialize;
 
 use crate::admin::Token;
 use crate::error::Error;
+use crate::json::is_object;
 
 /// What stands before the seed of an Ed25519 key in PKCS#8 version 1 (RFC 8410).
 const PKCS8: &[u8] = b"\x30\x2e\x02\x01\x00\x30\x05\x06\x03\x2b\x65\x70\x04\x22\x04\x20";
@@ -111,7 +112,8 @@ pub(crate) fn admin_token(path: &Path) -> Result<Token, Error> {
 fn json<T: for<'a> Deserialize<'a>>(flag: &'static str, path: &Path) -> Result<T, Error> {
     let text = read(flag, path)?;
     // The text of the error could quote what it could not read.
-    serde_json::from_str(&text).map_err(|_| {
+    let read = serde_json::from_str(&text).ok();
+    read.filter(|_| is_object(text.as_bytes())).ok_or_else(|| {
         Error::file(
             flag,
             path,

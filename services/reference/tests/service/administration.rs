@@ -179,6 +179,48 @@ fn case_584_an_administrator_unlocks_resets_and_looks_without_a_restart() {
     );
 }
 
+/// Serde takes an array as the members by position: a body is an object, and each of its members a string.
+#[test]
+fn case_653_the_body_of_an_act_is_an_object_of_strings() {
+    let service = start();
+    let bearer = format!("Bearer {TOKEN}");
+    let says = |path: &str, body: &str, message: &str| {
+        let refused = json!({"error": {"code": 400, "message": message}});
+        assert_eq!(
+            ask(&service, Some(&bearer), path, body),
+            (400, refused),
+            "{path} {body}"
+        );
+    };
+    let slot = r#"["demo", "7", "60123456789", "loan.application", "client_signature", "15""#;
+    for (path, by_position) in [
+        ("/unlock", r#"["demo", "7"]"#.into()),
+        ("/reset/user", r#"["demo", "7", "r"]"#.into()),
+        ("/reset/recipient", r#"["demo", "60123456789", "r"]"#.into()),
+        ("/reset/slot", format!(r#"{slot}, "r"]"#)),
+        ("/status", format!("{slot}]")),
+        ("/purge", "[]".to_owned()),
+        ("/reload", "[]".into()),
+    ] {
+        for body in [&by_position, "[]", "null", "7", "\"demo\""] {
+            says(path, body, "the body must be an object");
+        }
+        for body in ["{", "tenant=demo", "{} {}", " "] {
+            says(path, body, "the body must be json");
+        }
+    }
+    for value in ["7", "null", "true", "[\"7\"]", "{}"] {
+        let body = format!(r#"{{"tenant": "demo", "user": {value}}}"#);
+        says("/unlock", &body, "user must be a string");
+    }
+    let twice = r#"{"tenant": "demo", "user": "7", "user": "8"}"#;
+    says("/unlock", twice, "user stands twice in the body");
+    assert_eq!(
+        act(&service, "/unlock", &json!({"tenant": "demo", "user": "7"})).0,
+        200
+    );
+}
+
 #[test]
 fn case_584_what_is_asked_wrongly_names_the_argument() {
     let service = start();

@@ -365,6 +365,9 @@ fn what_cannot_start_says_why_and_ends_with_2() {
         error.contains("must be json") && !error.contains("hunter2"),
         "{error}"
     );
+    // What an array holds has no names.
+    fs::write(&keys, r#"[{"a": "c2VjcmV0"}, null, "c2VjcmV0", 0, {}]"#).unwrap();
+    says(demo(&named), "must be json with the members");
     let missing = folder.path().join("missing");
     says(
         demo(&[

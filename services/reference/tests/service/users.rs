@@ -804,6 +804,10 @@ fn case_549_anything_but_a_clean_yes_sends_nothing_and_judges_nothing() {
         (raw(""), unusable),
         (raw("yes"), unusable),
         (raw("[]"), unusable),
+        (
+            raw(r#"[false, 403, "No", null, null, null, null, null, false]"#),
+            unusable,
+        ),
         (raw("{}"), unusable),
         (raw(r#"{"allow": "true"}"#), unusable),
         (raw(r#"{"allow": 1}"#), unusable),

@@ -12,7 +12,7 @@ use ureq::{Agent, Error as Failed};
 use super::settings::{Callback as Written, Message};
 use super::{said, seconds};
 use crate::directory::{Access, Denial, Outage, Terms, User};
-use crate::{outgoing, secrets};
+use crate::{json, outgoing, secrets};
 
 /// The largest answer that is read, in bytes.
 const MAX_ANSWER: u64 = 16 * 1024;
@@ -140,6 +140,9 @@ impl Callback {
                 said(&error)
             )),
         })?;
+        if !json::is_object(&body) {
+            return Err(invalid("it is no JSON object".to_owned()));
+        }
         // The text of the error could quote the answer, with the number in it.
         serde_json::from_slice(&body).map_err(|error| {
             invalid(format!(

@@ -14,7 +14,7 @@ use ureq::Agent;
 use super::settings::Jwt;
 use super::{said, seconds};
 use crate::directory::{Fault, Outage};
-use crate::outgoing;
+use crate::{json, outgoing};
 
 /// The largest set that is read, in bytes.
 const MAX_SET: u64 = 256 * 1024;
@@ -183,8 +183,9 @@ impl Keys {
 
     /// Reads a set: of its keys, those that can verify a token by an algorithm that is allowed.
     fn read(&self, text: &str) -> Result<Set, String> {
-        let Written { keys } =
-            serde_json::from_str(text).map_err(|_| "is no JWK set in JSON".to_owned())?;
+        let read = serde_json::from_str(text).ok();
+        let read = read.filter(|_| json::is_object(text.as_bytes()));
+        let Written { keys } = read.ok_or("is no JWK set in JSON")?;
         if keys.len() > MAX_KEYS {
             return Err(format!(
                 "holds {} keys; they must be at most {MAX_KEYS}",
