@@ -37,8 +37,12 @@ pub unsafe extern "C" fn otp_mobile_parse(
         let text = text.text("text")?;
         let mobile = match country_code {
             0 => Mobile::parse(text),
-            code => CountryCode::new(u16::try_from(code).unwrap_or(u16::MAX))
-                .and_then(|country| Mobile::parse_national(text, country)),
+            code => {
+                let code = u16::try_from(code).map_err(|_| {
+                    Fault::argument(format!("country code must be from 1 to 999, not {code}"))
+                })?;
+                CountryCode::new(code).and_then(|country| Mobile::parse_national(text, country))
+            }
         };
         let mobile = mobile.map_err(|error| Fault::argument(error.to_string()))?;
         fill(mobile.as_str().as_bytes(), buffer, capacity, needed_out)

@@ -1,6 +1,8 @@
 //! OATH: what keys for HOTP, TOTP and OCRA share; each has a module of its own.
 
-use otp_core::oath::{Error, HashFunction, MAX_SECRET_LEN, MIN_SECRET_LEN, Secret};
+use otp_core::oath::{
+    Error, HashFunction, MAX_DIGITS, MAX_SECRET_LEN, MIN_DIGITS, MIN_SECRET_LEN, Secret,
+};
 use zeroize::Zeroizing;
 
 use crate::status::{Fault, otp_status};
@@ -89,8 +91,13 @@ pub(crate) unsafe fn take_secret(
     Ok(take(bytes)?)
 }
 
-fn read_digits(digits: u32) -> u8 {
-    u8::try_from(digits).unwrap_or(u8::MAX) // out of bounds either way
+/// Takes a count of digits; one that does not fit the type is told as it was given.
+pub(crate) fn read_digits(digits: u32) -> Result<u8, Fault> {
+    u8::try_from(digits).map_err(|_| {
+        Fault::argument(format!(
+            "digits is {digits}; it must be {MIN_DIGITS} to {MAX_DIGITS}"
+        ))
+    })
 }
 
 /// Reads how far a window goes.

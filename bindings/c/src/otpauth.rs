@@ -3,7 +3,7 @@
 use otp_core::oath::{Error, Moving, Secret, Uri};
 
 use crate::guard::{flag, guard_code};
-use crate::oath::otp_hash;
+use crate::oath::{otp_hash, read_digits};
 use crate::status::{Fault, otp_status};
 use crate::view::{Sized_, SizedOut, fill, get, otp_view, put, read_sized, writable};
 
@@ -90,7 +90,8 @@ impl otp_credential {
         let len = usize::try_from(self.secret_len).unwrap_or(usize::MAX);
         if len > self.secret.len() {
             return Err(Fault::argument(format!(
-                "secret_len is {len}; it must be at most 1024"
+                "secret_len is {}; it must be at most 1024",
+                self.secret_len
             )));
         }
         let take = match flag(self.legacy_secret, "legacy_secret")? {
@@ -99,7 +100,7 @@ impl otp_credential {
         };
         let secret = take(&self.secret[..len])?;
         let issuer = Some(get(&self.issuer, "issuer")?).filter(|issuer| !issuer.is_empty());
-        let digits = u8::try_from(self.digits).unwrap_or(u8::MAX); // out of bounds either way
+        let digits = read_digits(self.digits)?;
         let uri = Uri::new(moving, issuer, get(&self.account, "account")?, secret)?
             .algorithm(otp_hash::read(self.hash)?)
             .digits(digits)?;

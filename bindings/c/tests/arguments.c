@@ -337,6 +337,37 @@ static void case_652_secrets_of_zeros_are_refused_by_name(void) {
     CHECK(detail_names("all zero bytes") && ring == NULL && signing == NULL);
 }
 
+static void case_654_a_number_is_told_as_it_was_given(void) {
+    static const uint32_t huge[] = {256, 65536, 4294967295u};
+    static const char *const told[] = {" 256", " 65536", " 4294967295"};
+    size_t at;
+    for (at = 0; at < 3; at++) {
+        uint8_t number[16];
+        size_t needed = 0;
+        otp_hotp *hotp = NULL;
+        otp_totp *totp = NULL;
+        const otp_view secret = view("12345678901234567890");
+        SIZED(otp_credential, credential);
+        STATUS(OTP_STATUS_ARGUMENT, otp_hotp_new(secret, OTP_HASH_SHA1, huge[at], 0, &hotp));
+        CHECK(detail_names("digits is") && detail_names(told[at]) && detail_names("6 to 10"));
+        STATUS(OTP_STATUS_ARGUMENT, otp_totp_new(secret, OTP_HASH_SHA1, huge[at], 30, &totp));
+        CHECK(detail_names("digits is") && detail_names(told[at]));
+        credential.kind = OTP_CREDENTIAL_TOTP;
+        credential.hash = OTP_HASH_SHA1;
+        credential.period = 30;
+        credential.digits = huge[at];
+        memcpy(credential.secret, "12345678901234567890", 20);
+        credential.secret_len = 20;
+        memcpy(credential.account, "a", 2);
+        STATUS(OTP_STATUS_ARGUMENT, otp_uri_build(&credential, number, sizeof number, &needed));
+        CHECK(detail_names("digits is") && detail_names(told[at]));
+        CHECK(hotp == NULL && totp == NULL);
+        if (huge[at] < 1000) continue;
+        STATUS(OTP_STATUS_ARGUMENT, otp_mobile_parse(view("0123456789"), huge[at], number, sizeof number, &needed));
+        CHECK(detail_names("country code must be from 1 to 999, not") && detail_names(told[at]));
+    }
+}
+
 static void a_count_of_codes_has_a_bound_at_both_ends(void) {
     otp_key_ring *ring = NULL;
     otp_code_key codes[1];
@@ -363,6 +394,7 @@ int main(void) {
     case_295_a_path_that_is_no_file_is_refused_by_name();
     a_zeroed_policy_is_refused_and_the_way_out_is_named();
     case_652_secrets_of_zeros_are_refused_by_name();
+    case_654_a_number_is_told_as_it_was_given();
     a_count_of_codes_has_a_bound_at_both_ends();
     return done("arguments");
 }

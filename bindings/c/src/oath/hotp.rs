@@ -78,7 +78,7 @@ unsafe fn make(
     unsafe {
         guard_secret_out(hotp_out, "hotp_out", || {
             let secret = take_secret(secret, take)?;
-            let hotp = Hotp::new(&secret, otp_hash::read(hash)?, read_digits(digits))?;
+            let hotp = Hotp::new(&secret, otp_hash::read(hash)?, read_digits(digits)?)?;
             Ok(handle::give(otp_hotp(hotp.starting_at(first_counter))))
         })
     }

@@ -68,7 +68,7 @@ unsafe fn make(
     unsafe {
         guard_secret_out(totp_out, "totp_out", || {
             let secret = take_secret(secret, take)?;
-            let totp = Totp::new(&secret, otp_hash::read(hash)?, read_digits(digits), period)?;
+            let totp = Totp::new(&secret, otp_hash::read(hash)?, read_digits(digits)?, period)?;
             Ok(handle::give(otp_totp(totp)))
         })
     }
