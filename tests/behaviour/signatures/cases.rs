@@ -451,6 +451,26 @@ fn case_176_content_that_was_issued_as_guessable_stays_so_whatever_is_said_later
     assert_eq!(said.content(), Some(*content.as_bytes()));
 }
 
+/// It is no error, and leaves no note that would say otherwise.
+#[test]
+fn case_655_a_detail_that_a_record_does_not_have_erases_nothing() {
+    let signing = Signing::new();
+    let [before] = &signing.sign_often(1)[..] else {
+        panic!("one record");
+    };
+    let commits = signing.store.asked().1;
+    let request = EraseRequest {
+        tenant: "acme",
+        target: field(),
+        sequence: 1,
+        details: &[RecordDetail::Agent, RecordDetail::Email],
+    };
+    let erased = signing.host.engine.erase(&signing.store, &request);
+    assert_eq!(erased.unwrap(), EraseOutcome::Record(before.clone()));
+    assert_eq!(signing.store.asked().1, commits, "nothing is written");
+    assert!(before.erasures().is_empty());
+}
+
 #[test]
 fn erased_details_leave_the_field_whole_and_a_note_of_the_erasure() {
     let signing = Signing::new();
