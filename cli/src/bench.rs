@@ -88,7 +88,6 @@ impl Bench {
             .index(&[2; 32])
             .build();
         let ring = ring.map_err(|found| error(&found))?;
-        let key = SigningKey::from_seed(&[3; 32]).map_err(|found| error(&found))?;
         let limits = RateLimits::unlimited();
         let engine = Engine::builder(ring).rate_limits(limits).build();
         let memory = MemoryStore::new();

@@ -286,7 +286,7 @@ fn what_is_wrong_with_a_file_is_named_and_no_secret_is() {
     assert!(planted(&|json| json["current"] = "x".into()).contains("kid x has no code secret"));
     assert!(planted(&|json| json["retired"] = serde_json::json!({"2026a": 1})).contains("retired"));
     assert!(planted(&|json| json["indx"] = secret.into()).contains("is no key file: line 1"));
-    let by_position = |json: &mut serde_json::Value| *json = serde_json::json!([{}, null, secret]);
+    let by_position = |json: &mut Value| *json = serde_json::json!([{}, null, secret]);
     assert!(planted(&by_position).contains("must be a JSON object"));
     fs::set_permissions(&ring, fs::Permissions::from_mode(0o644)).unwrap();
     told(
