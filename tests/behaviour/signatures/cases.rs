@@ -663,26 +663,45 @@ fn a_failing_clock_or_randomness_accepts_nothing_and_uses_nothing_up() {
     accepted(signing.answer(&binding, issued.code.as_str(), Evidence::new()));
 }
 
-/// The right answer of a moment in which the key retires between two looks at the clock is the
+/// The right answer of a moment in which the key retires between two looks at the clock, whichever, is the
 /// same error as a wrong one, and costs as little.
 #[test]
 fn a_key_that_retires_while_an_answer_is_judged_tells_nothing_of_the_code() {
-    let signing = desk_with_a_window();
-    signing.host.at(150);
-    let issued = signing.issue(&binding());
-    for entered in [issued.code.as_str(), &fixture::wrong(&issued)] {
-        let looks = core::sync::atomic::AtomicI64::new(198);
-        let passing = move || at(looks.fetch_add(1, core::sync::atomic::Ordering::SeqCst) + 1);
+    use core::sync::atomic::{AtomicI64, Ordering::SeqCst};
+
+    let mut refused = [0, 0];
+    for (which, first) in [0, 1]
+        .into_iter()
+        .flat_map(|which| (190..202).map(move |at| (which, at)))
+    {
+        let signing = desk_with_a_window();
+        signing.host.at(150);
+        let issued = signing.issue(&binding());
+        let wrong = fixture::wrong(&issued);
+        let entered = [issued.code.as_str(), &wrong][which];
+        let looks = Arc::new(AtomicI64::new(first));
+        let told = Arc::clone(&looks);
         let key = key().not_before(at(100)).retired_at(at(200));
-        let host = Harness::with(|builder| builder.signing_key(key).clock(Passing(passing)));
+        let passing = Passing(move || at(told.fetch_add(1, SeqCst)));
+        let host = Harness::with(|builder| builder.signing_key(key).clock(passing));
         let verdict = host
             .engine
             .verify(&signing.store, Submission::new(&binding(), entered));
-        assert!(matches!(
-            verdict,
-            Err(Error::SigningKey(KeyError::Retired { .. }))
-        ));
+        let last = looks.load(SeqCst) - 1;
+        assert_eq!(
+            verdict.is_err(),
+            last >= 200,
+            "from {first} to {last}: {verdict:?}"
+        );
+        if let Err(error) = verdict {
+            assert!(
+                matches!(error, Error::SigningKey(KeyError::Retired { .. })),
+                "{error:?}"
+            );
+            refused[which] += 1;
+        }
     }
+    assert!(refused[0] == refused[1] && refused[0] > 2, "{refused:?}");
 }
 
 /// A clock that goes on by itself.
