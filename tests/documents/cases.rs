@@ -100,7 +100,7 @@ const CASES: &[(&str, &[u32])] = &[
         &[500, 501, 502, 503, 504, 505, 506, 507, 508, 509],
     ),
     ("Speed", &[450, 451, 452, 510, 610, 611, 612]),
-    ("Records of device codes", &[613, 614, 615, 616, 617]),
+    ("Records of device codes", &[613, 614, 615, 616, 617, 637]),
     (
         "Stacks, files, batches and further inputs of the same kinds",
         &[

@@ -295,6 +295,40 @@ fn case_615_evidence_that_is_missing_or_unfit_is_refused_before_any_store_is_ask
     assert_eq!(verify(&taken(&verdict)).document().unwrap().size, Some(5));
 }
 
+/// As of codes that are sent (case 170): a record that no chain head counts is found before anything is compared.
+#[test]
+fn case_637_a_chain_head_that_is_gone_is_found_by_right_and_wrong_device_codes_alike() {
+    let signing = Signing::new();
+    let device = hotp();
+    let judged = |entered: &str| {
+        let devices = [Device::hotp(&device, 5)];
+        let engine = &signing.host.engine;
+        engine.verify_devices(
+            &signing.store,
+            &binding(),
+            &devices,
+            entered,
+            Evidence::new(),
+        )
+    };
+    let [first, next] = [0, 1].map(|counter| device.at(counter));
+    taken(&judged(first.as_str()).unwrap());
+    let chain_head = signing.store.keys_of(Kind::ChainHead)[0];
+    let copy = signing.store.copy();
+    signing.store.remove(chain_head);
+    for entered in [next.as_str(), "000000", first.as_str()] {
+        let commits = signing.store.asked().1;
+        let answer = judged(entered);
+        assert!(
+            matches!(answer, Err(Error::Tampered)),
+            "{entered}: {answer:?}"
+        );
+        assert_eq!(signing.store.asked().1, commits);
+    }
+    signing.store.put_back(&copy, chain_head);
+    taken(&judged(next.as_str()).unwrap());
+}
+
 #[test]
 fn case_615_a_signing_engine_takes_no_store_that_may_forget_and_no_key_out_of_use() {
     let host = Harness::with(|builder| {
