@@ -211,8 +211,9 @@ struct ResetSlot {
 /// Erase personal details of a record, which verifies as before
 #[derive(Args)]
 #[command(
-    after_help = "A detail that the record does not have erases nothing. Copies that were handed out, and backups, \
-                  are yours to erase.",
+    after_help = "\
+A detail that the record does not have erases nothing.
+Copies that were handed out, and backups, are yours to erase.",
     override_usage = "\
 otp store erase --keys <FILE> --tenant <TEXT> --model <TEXT>
          --field <TEXT> --id <TEXT> --sequence <N> [OPTIONS] <DETAILS>..."

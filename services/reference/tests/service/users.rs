@@ -885,7 +885,7 @@ fn case_549_anything_but_a_clean_yes_sends_nothing_and_judges_nothing() {
     };
     assert_eq!(
         (count("directory_unavailable"), count("directory_invalid")),
-        (15, 105)
+        (15, 108)
     );
 
     // Nobody listens.
