@@ -378,7 +378,7 @@ class Instant(enum.IntEnum):
     LATE = 2**64
 
 def ring(at):
-    secrets = {"o": bytes(32), "a": bytes(range(32))}
+    secrets = {"o": b"o" * 32, "a": bytes(range(32))}
     return otp.KeyRing(secrets, current="a", index=bytes(range(32, 64)), retired={"o": at})
 
 assert ring(Instant.PAST)
