@@ -65,20 +65,37 @@ static void *called(void *argument) {
     return NULL;
 }
 
+/* The painted stack, and who uses it. */
+static struct {
+    pthread_t thread;
+    pthread_attr_t attributes;
+} painted;
+
+/* Has a thread make a call on the painted stack, and waits until it has. */
+static void begin(void *(*called)(void *)) {
+    memset(stack, PAINT, STACK);
+    CHECK(pthread_barrier_init(&job.gate, NULL, 2) == 0);
+    CHECK(pthread_attr_init(&painted.attributes) == 0);
+    CHECK(pthread_attr_setstack(&painted.attributes, stack, STACK) == 0);
+    CHECK(pthread_create(&painted.thread, &painted.attributes, called, NULL) == 0);
+    pthread_barrier_wait(&job.gate);
+}
+
+/* Lets the thread go, once its stack was looked at. */
+static void end(void) {
+    pthread_barrier_wait(&job.gate);
+    CHECK(pthread_join(painted.thread, NULL) == 0);
+    CHECK(pthread_attr_destroy(&painted.attributes) == 0);
+    CHECK(pthread_barrier_destroy(&job.gate) == 0);
+}
+
 /* Runs the call on a painted stack; returns how often the code is on it, as text or as number, and how deep the call
    went below its caller. */
 static unsigned look(size_t *depth) {
-    pthread_t thread;
-    pthread_attr_t attributes;
     size_t at, len;
     uint64_t number;
     unsigned found = 0;
-    memset(stack, PAINT, STACK);
-    CHECK(pthread_barrier_init(&job.gate, NULL, 2) == 0);
-    CHECK(pthread_attr_init(&attributes) == 0);
-    CHECK(pthread_attr_setstack(&attributes, stack, STACK) == 0);
-    CHECK(pthread_create(&thread, &attributes, called, NULL) == 0);
-    pthread_barrier_wait(&job.gate);
+    begin(called);
     len = strlen((const char *)job.issued.code);
     CHECK(len == 10);
     number = strtoull((const char *)job.issued.code, NULL, 10);
@@ -87,10 +104,7 @@ static unsigned look(size_t *depth) {
     for (; at + len <= STACK; at++) {
         found += memcmp(stack + at, job.issued.code, len) == 0 || memcmp(stack + at, &number, sizeof number) == 0;
     }
-    pthread_barrier_wait(&job.gate);
-    CHECK(pthread_join(thread, NULL) == 0);
-    CHECK(pthread_attr_destroy(&attributes) == 0);
-    CHECK(pthread_barrier_destroy(&job.gate) == 0);
+    end();
     return found;
 }
 
@@ -204,16 +218,9 @@ static void *called_many(void *argument) {
 
 /* Runs the batch on a painted stack; returns how often a code is on it, a half of its hash or eight symbols of it. */
 static unsigned look_at_many(size_t limit) {
-    pthread_t thread;
-    pthread_attr_t attributes;
     size_t at, first, code, half;
     unsigned found = 0;
-    memset(stack, PAINT, STACK);
-    CHECK(pthread_barrier_init(&job.gate, NULL, 2) == 0);
-    CHECK(pthread_attr_init(&attributes) == 0);
-    CHECK(pthread_attr_setstack(&attributes, stack, STACK) == 0);
-    CHECK(pthread_create(&thread, &attributes, called_many, NULL) == 0);
-    pthread_barrier_wait(&job.gate);
+    begin(called_many);
     for (first = 0; first < STACK && stack[first] == PAINT; first++) continue;
     CHECK((size_t)(job.caller - (stack + first)) <= limit);
     for (code = 0; code < MANY; code++) {
@@ -227,10 +234,7 @@ static unsigned look_at_many(size_t limit) {
             }
         }
     }
-    pthread_barrier_wait(&job.gate);
-    CHECK(pthread_join(thread, NULL) == 0);
-    CHECK(pthread_attr_destroy(&attributes) == 0);
-    CHECK(pthread_barrier_destroy(&job.gate) == 0);
+    end();
     return found;
 }
 
@@ -313,17 +317,10 @@ static void *called_to_bind(void *argument) {
 
 /* Makes a binding on a painted stack; returns how many parts of its hashes are found below the caller. */
 static unsigned look_at_binding(void) {
-    pthread_t thread;
-    pthread_attr_t attributes;
     const unsigned char *handle, *place, *first = stack;
     size_t at, len;
     unsigned found = 0, parts = 0;
-    memset(stack, PAINT, STACK);
-    CHECK(pthread_barrier_init(&job.gate, NULL, 2) == 0);
-    CHECK(pthread_attr_init(&attributes) == 0);
-    CHECK(pthread_attr_setstack(&attributes, stack, STACK) == 0);
-    CHECK(pthread_create(&thread, &attributes, called_to_bind, NULL) == 0);
-    pthread_barrier_wait(&job.gate);
+    begin(called_to_bind);
     while (*first == PAINT) first++;
     CHECK((size_t)(job.caller - first) <= WIPED);
     handle = (const unsigned char *)made.binding;
@@ -335,10 +332,7 @@ static unsigned look_at_binding(void) {
     }
     CHECK(parts >= 5); /* the digest alone has as many */
     printf("stack: a binding goes %lu bytes deep\n", (unsigned long)(job.caller - first));
-    pthread_barrier_wait(&job.gate);
-    CHECK(pthread_join(thread, NULL) == 0);
-    CHECK(pthread_attr_destroy(&attributes) == 0);
-    CHECK(pthread_barrier_destroy(&job.gate) == 0);
+    end();
     otp_binding_free(made.binding);
     return found;
 }
@@ -465,18 +459,11 @@ static unsigned parts_found(const void *held, const unsigned char *first, unsign
 
 /* Makes the call on a painted stack; returns how often a code, as text or as number, or a part of a key is found. */
 static unsigned look_for_a_token(const char *name, void (*call)(void), size_t limit) {
-    pthread_t thread;
-    pthread_attr_t attributes;
     const unsigned char *place, *first = stack;
     size_t at;
     unsigned found = 0, parts = 0;
     token.call = call;
-    memset(stack, PAINT, STACK);
-    CHECK(pthread_barrier_init(&job.gate, NULL, 2) == 0);
-    CHECK(pthread_attr_init(&attributes) == 0);
-    CHECK(pthread_attr_setstack(&attributes, stack, STACK) == 0);
-    CHECK(pthread_create(&thread, &attributes, called_for_a_token, NULL) == 0);
-    pthread_barrier_wait(&job.gate);
+    begin(called_for_a_token);
     while (*first == PAINT) first++;
     for (at = 0; at < AHEAD; at++) {
         uint32_t number = (uint32_t)strtoul((const char *)token.codes[at], NULL, 10);
@@ -490,10 +477,7 @@ static unsigned look_for_a_token(const char *name, void (*call)(void), size_t li
     CHECK(parts >= 12);
     printf("stack: %s goes %lu bytes deep\n", name, (unsigned long)(job.caller - first));
     CHECK((size_t)(job.caller - first) <= limit);
-    pthread_barrier_wait(&job.gate);
-    CHECK(pthread_join(thread, NULL) == 0);
-    CHECK(pthread_attr_destroy(&attributes) == 0);
-    CHECK(pthread_barrier_destroy(&job.gate) == 0);
+    end();
     return found;
 }
 
