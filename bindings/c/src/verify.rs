@@ -5,7 +5,7 @@ use otp_core::{ChallengeId, Evidence, Submission};
 use crate::binding::{otp_binding, use_binding, use_bound};
 use crate::challenge::otp_verdict;
 use crate::engine::{otp_engine, use_engine};
-use crate::guard::{DEPTH_DEEP, FailedItems, guard_secret, guard_signing};
+use crate::guard::{DEPTH, DEPTH_DEEP, FailedItems, guard_deeper, guard_secret};
 use crate::status::{Fault, otp_status};
 use crate::store::{otp_store, use_store};
 use crate::view::{Items, Sized_, SizedOut, bytes, check_count, otp_view, read_sized};
@@ -31,7 +31,7 @@ pub unsafe extern "C" fn otp_engine_verify(
     verdict_out: *mut otp_verdict,
 ) -> otp_status {
     // SAFETY: by this function's contract.
-    guard_signing(|signs| unsafe {
+    guard_deeper::<DEPTH, DEPTH_DEEP>(|signs| unsafe {
         let out = SizedOut::at(verdict_out, "verdict_out")?;
         *signs = use_engine(engine)?.signs;
         let (engine, store, binding) = use_bound(engine, store, binding)?;
@@ -110,7 +110,7 @@ pub unsafe extern "C" fn otp_engine_verify_submission(
     verdict_out: *mut otp_verdict,
 ) -> otp_status {
     // SAFETY: by this function's contract.
-    guard_signing(|signs| unsafe {
+    guard_deeper::<DEPTH, DEPTH_DEEP>(|signs| unsafe {
         let out = SizedOut::at(verdict_out, "verdict_out")?;
         let (engine, store) = (use_engine(engine)?, use_store(store)?);
         *signs = engine.signs;

@@ -1,9 +1,11 @@
 //! Prepared HOTP keys.
 
-use otp_core::oath::{Error, Hotp, Secret};
+use otp_core::oath::{Error, HashFunction, Hotp, Secret};
 
 use super::{give_code, otp_hash, otp_oath_match, read_digits, read_window, take_secret};
-use crate::guard::{DEPTH_DEVICE, guard_secret, guard_secret_out, guard_secret_sized_out};
+use crate::guard::{
+    DEPTH_DEVICE, DEPTH_SHA1, guard_deeper, guard_secret_out, guard_secret_sized_out,
+};
 use crate::handle::{self, Handle};
 use crate::status::{Fault, otp_status};
 use crate::view::{bytes, otp_view};
@@ -111,8 +113,10 @@ pub unsafe extern "C" fn otp_hotp_generate(
     capacity: usize,
 ) -> otp_status {
     // SAFETY: by this function's contract.
-    guard_secret::<DEPTH_DEVICE>(|| unsafe {
-        give_code(&use_hotp(hotp)?.at(counter), code_out, capacity)
+    guard_deeper::<DEPTH_SHA1, DEPTH_DEVICE>(|deeper| unsafe {
+        let hotp = use_hotp(hotp)?;
+        *deeper = hotp.algorithm() != HashFunction::Sha1;
+        give_code(&hotp.at(counter), code_out, capacity)
     })
 }
 
