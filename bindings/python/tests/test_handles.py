@@ -60,10 +60,7 @@ class Holder:
     held: Any
 
 
-@pytest.mark.parametrize("name", HOLDERS)
-def test_case_280_nothing_with_an_address_or_a_code_is_copied(name: str) -> None:
-    make, instead = HOLDERS[name]
-    held = make()
+def refuses_copies(name: str, held: object, instead: str) -> None:
     for way, copied in COPIES.items():
         with pytest.raises(TypeError, match=f"{name} cannot be copied or pickled: .*{instead}"):
             copied(held)
@@ -72,6 +69,13 @@ def test_case_280_nothing_with_an_address_or_a_code_is_copied(name: str) -> None
         dataclasses.asdict(Holder(held))
     with pytest.raises(TypeError):
         json.dumps(held)
+
+
+@pytest.mark.parametrize("name", HOLDERS)
+def test_case_280_nothing_with_an_address_or_a_code_is_copied(name: str) -> None:
+    make, instead = HOLDERS[name]
+    held = make()
+    refuses_copies(name, held, instead)
 
 
 def asked() -> contract.VerifyRequest:
@@ -94,17 +98,10 @@ def gateway() -> Any:
 def test_case_643_nothing_else_with_a_code_or_a_secret_is_copied(name: str) -> None:
     make, instead = OTHERS[name]
     held = make()
-    for way, copied in COPIES.items():
-        with pytest.raises(TypeError, match=f"{name} cannot be copied or pickled: .*{instead}"):
-            copied(held)
-            raise AssertionError(way)
-    with pytest.raises(TypeError, match=name):
-        dataclasses.asdict(Holder(held))
+    refuses_copies(name, held, instead)
     for of_a_dataclass in (dataclasses.asdict, dataclasses.astuple, dataclasses.replace):
         with pytest.raises(TypeError):
             of_a_dataclass(held)
-    with pytest.raises(TypeError):
-        json.dumps(held)
     assert not dataclasses.is_dataclass(held)
     shown = f"{held!r}{held}{[held]}"
     assert not [text for text in ("482913", "98761", "pass'", "1234567890") if text in shown]
