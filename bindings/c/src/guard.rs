@@ -255,7 +255,8 @@ pub unsafe extern "C" fn otp_error_detail(
 }
 
 /// Copies the detail of an item of the last batch on this thread, as `otp_error_detail` does that of a call: which
-/// argument of the item, which bound. It is empty for an item that did not fail.
+/// argument of the item, which bound. It is empty for an item that did not fail. A batch that was refused whole is
+/// none: its failure is in `otp_error_detail`, and the items are those of the batch before.
 ///
 /// # Safety
 ///
