@@ -80,21 +80,41 @@ fn spread(service: &Service) -> (f64, [f64; KINDS.len()]) {
     (longest / shortest - 1.0, medians)
 }
 
+/// Measures until the spread is as `expected`, at most three times, each on a service of its own: what the service does
+/// shows each time, what else the machine does may not.
+fn expect(expected: impl Fn(f64) -> bool, mut measured: impl FnMut() -> (f64, [f64; KINDS.len()])) {
+    let mut tries = Vec::new();
+    while tries.len() < 3 {
+        let (spread, medians) = measured();
+        if expected(spread) {
+            return;
+        }
+        tries.push((spread, medians));
+    }
+    panic!("{KINDS:?} {tries:?}");
+}
+
 #[test]
 fn the_kinds_of_rejection_take_the_same_time_on_either_store() {
-    let server = PostgresServer::start();
-    let database = url(&server, "otp");
-    for store in [&[][..], &["--database", &database, "--migrate"]] {
-        let service = Setup::new().start(&[store, &["--rejection-hold", "250"]].concat());
-        let (held, seconds) = spread(&service);
-        assert!(held <= 0.02, "{store:?}: {held}, {KINDS:?} {seconds:?}");
-    }
+    const HOLD: [&str; 2] = ["--rejection-hold", "250"];
+    let is_same = |spread| spread <= 0.02;
+    expect(is_same, || spread(&Setup::new().start(&HOLD)));
+    expect(is_same, || {
+        let server = PostgresServer::start();
+        let database = url(&server, "otp");
+        spread(&Setup::new().start(&[&["--database", &database, "--migrate"][..], &HOLD].concat()))
+    });
 }
 
 #[test]
 fn without_the_hold_the_measure_tells_them_apart() {
-    let (at_once, seconds) = spread(&Setup::new().start(&["--rejection-hold", "0"]));
-    assert!(at_once > 0.02, "{at_once}, {KINDS:?} {seconds:?}");
+    let at_once = || spread(&Setup::new().start(&["--rejection-hold", "0"]));
+    // Of three tries each, as with the hold: a measure that is blind would be found out all the same.
+    let tries: Vec<_> = (0..3).map(|_| at_once()).collect();
+    assert!(
+        tries.iter().all(|(spread, _)| *spread > 0.02),
+        "{KINDS:?} {tries:?}"
+    );
 }
 
 #[test]
