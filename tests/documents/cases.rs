@@ -122,6 +122,10 @@ const CASES: &[(&str, &[u32])] = &[
             511, 512, 513, 514, 515, 516, 517, 518, 520, 521, 522, 523, 524, 525, 526, 527, 528,
         ],
     ),
+    (
+        "Channels, health and certificates of the addon",
+        &[670, 671, 672, 673, 674, 675],
+    ),
     ("Packages", &[530, 531, 532, 533, 534, 535]),
     (
         "The reference service",

@@ -42,14 +42,16 @@ def cases(record, field, user, policy):
 def messages(record, field, user, policy, binding):
     """Return gateway, template and subject of a code, in the language of its user.
 
-    The gateway is None where the company has none.
+    The gateway is None where there is none.
     """
     company = policy._company(record).sudo().with_context(lang=user.lang)
     gateway = company._esms_otp_sender(binding, policy)
     if gateway is None:
         _logger.warning(
-            "company %s has no gateway for codes: choose one in Settings / Signing Codes",
+            "company %s has no gateway for codes: choose one in Settings / Signing Codes, "
+            "or in policy %s",
             company.name,
+            policy.id,
         )
     policy = policy.with_context(lang=user.lang)
     template = policy._template(is_mail=bool(binding.email))

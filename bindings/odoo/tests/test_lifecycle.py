@@ -12,6 +12,7 @@ ADDON = "esms_otp"
 NEW_TABLES = ["esms_otp_outbox"]
 NEW_COLUMNS = [
     ("esms_otp_policy", "otherwise"),
+    ("esms_otp_policy", "gateway_id"),
     ("res_users", "esms_otp_email"),
     ("esms_otp_generation", "waiting_since"),
 ]

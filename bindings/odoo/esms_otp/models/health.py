@@ -27,7 +27,7 @@ def checks(env) -> Iterator[tuple[str, str]]:
     """Yield how it stands with each part, as one of the levels, and a text."""
     yield _keys(env)
     yield from _old_keys(env)
-    yield from _gateway(env)
+    yield from _gateways(env)
     yield from _last_message(env)
     yield _outbox(env)
     yield _purge(env)
@@ -73,26 +73,45 @@ def _old_keys(env):
         )  # fmt: skip
 
 
-def _gateway(env):
-    """Look at the company's gateway, if a policy may send by it."""
+def _gateways(env):
+    """Look at the gateways by which a policy of the company may send, in their orders."""
     company = env.company.sudo()
     policies = env["esms.otp.policy"].sudo().search([("company_id", "in", (company.id, False))])
-    ways = {way for policy in policies for way in (policy.recipient, policy.otherwise) if way}
-    if ways == {"user_email"}:
+    by_sms = policies.filtered(
+        lambda policy: {policy.recipient, policy.otherwise or policy.recipient} != {"user_email"}
+    )
+    if policies and not by_sms:
         yield (
             GOOD,
             env._("Gateway: none is needed, as all policies of this company send by e-mail."),
         )
         return
-    yield _sms_gateway(env, company)
+    used = by_sms.gateway_id.browse()
+    for first in dict.fromkeys(policy.gateway_id for policy in by_sms) or (used,):
+        in_order = (first or company.esms_otp_gateway_id)._in_order()
+        used |= in_order
+        if first and not in_order:
+            yield (
+                BAD,
+                env._(
+                    "Gateway: %s is archived, and a policy sends by it alone. Choose another one "
+                    "there; until then it sends no code.",
+                    first.name,
+                ),
+            )
+        elif not in_order:
+            yield (
+                BAD,
+                env._(
+                    "Gateway: %s has none. Choose one below; until then no code is sent.",
+                    company.name,
+                ),
+            )
+    for gateway in used:
+        yield _gateway(env, gateway)
 
 
-def _sms_gateway(env, company):
-    gateway = company.esms_otp_gateway_id
-    if not gateway.active:
-        return BAD, env._(
-            "Gateway: %s has none. Choose one below; until then no code is sent.", company.name
-        )
+def _gateway(env, gateway):
     if gateway.provider == "log":
         return WARNING, env._(
             "Gateway: %s writes to the log and sends nothing. Choose another one to go live.",

@@ -24,6 +24,7 @@ class EsmsOtpPolicy(models.Model):
     _name = "esms.otp.policy"
     _description = "OTP Policy"
     _order = "model_id, field_id, id"
+    _check_company_auto = True
 
     active = fields.Boolean(default=True)
     model_id = fields.Many2one(
@@ -60,6 +61,13 @@ class EsmsOtpPolicy(models.Model):
         "Otherwise after a Refusal",
         help="Also where the message to the first was refused: the next request sends a code of "
         "its own. Whoever can have messages refused chooses the weaker of the two.",
+    )
+    gateway_id = fields.Many2one(
+        "esms.otp.gateway",
+        ondelete="restrict",
+        check_company=True,
+        help="What sends the SMS of this policy, and after a refusal its next gateway. Without one "
+        "the company's gateway does.",
     )
     odoo_queues = fields.Boolean(
         "Messages in Odoo's Queues",
@@ -278,6 +286,10 @@ class EsmsOtpPolicy(models.Model):
         number = channel and user[_NUMBERS[channel]]
         country_code = user._esms_otp_country_code()
         return {"mobile": international(number, country_code)} if number else None
+
+    def _gateways(self, company):
+        """Return what sends the SMS of this policy, in order."""
+        return (self.sudo().gateway_id or company.esms_otp_gateway_id)._in_order()
 
     def _lacks(self):
         """Return what the API says of a user who has nothing that codes can be sent to."""

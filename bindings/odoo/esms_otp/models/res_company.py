@@ -19,9 +19,9 @@ class ResCompany(models.Model):
     )
 
     def _esms_otp_sender(self, binding, policy):
-        """Return what sends the codes of a binding: the mail server, or the company's gateways.
+        """Return what sends the codes of a binding: the mail server, or gateways in their order.
 
-        None where there is no gateway.
+        Those of the policy, or the company's; None where there is no gateway.
         """
         if binding.email:
             servers = self.env["ir.mail_server"].sudo()
@@ -29,7 +29,7 @@ class ResCompany(models.Model):
             subject = self.env._("Your signing code, %s", self.name)
             channel = MailQueue if policy.odoo_queues else MailGateway
             return channel(self.env.registry, sender or "", subject)
-        in_order = self.esms_otp_gateway_id._in_order().with_company(self)
+        in_order = policy._gateways(self).with_company(self)
         senders = [
             gateway.with_context(esms_otp_queue=policy.odoo_queues)._sender()
             for gateway in in_order

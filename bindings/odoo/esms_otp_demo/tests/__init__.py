@@ -1,6 +1,7 @@
 from . import (
     test_access,
     test_certificate,
+    test_channel_order,
     test_channels,
     test_contract_get,
     test_contract_send,

@@ -137,18 +137,20 @@ class TestAccess(OtpCase):
         form.model_id = self.env["ir.model"]._get("loan.application")
         form.field_id = fields_of._get("loan.application", "name")
         form.content_field_ids.add(fields_of._get("loan.application", "amount"))
+        form.gateway_id = self.gateway_row
         policy = form.save()
         policy.invalidate_recordset()
         self.assertIn("loan.application, name", policy.display_name)
         names = {"display_name": {}}
         specification = {
             "model_id": {"fields": names}, "field_id": {"fields": names},
-            "content_field_ids": {"fields": names}, **names,
+            "content_field_ids": {"fields": names}, "gateway_id": {"fields": names}, **names,
         }  # fmt: skip
         for user in (self.officer, self.manager):
             self.env.invalidate_all()
             [read] = policy.with_user(user).web_read(specification)
             self.assertEqual(read["model_id"]["display_name"], "Loan Application")
+            self.assertEqual(read["gateway_id"]["display_name"], "test")
 
     def test_each_role_may_do_exactly_this(self):
         for model, allowed in MODELS.items():

@@ -89,6 +89,22 @@ class TestHealth(OtpCase):
         self.policy.write({"otherwise": False, "active": False})
         self.assertNamed(health.BAD, "has none")
 
+    def test_case_675_the_gateways_of_policies_are_looked_at_with_those_after_them(self):
+        self.env.company.esms_otp_gateway_id = False
+        own = self.gateway_row.create(
+            {"name": "own", "provider": "odoo", "company_id": False, "next_id": self.gateway_row.id}
+        )
+        self.policy.gateway_id = own
+        self.assertFalse(self.found(health.BAD), "the company's is not missed")
+        for name in ("own", "test"):
+            self.assertIn(f"Gateway: {name} sends for this company.", self.found(health.GOOD))
+        self.gateway_row.password = False
+        self.assertNamed(health.BAD, "Gateway: test has no key")
+        self.gateway_row.active = own.active = False
+        self.assertNamed(health.BAD, "Gateway: own is archived, and a policy sends by it alone")
+        self.policy.copy({"company_id": self.env.company.id, "gateway_id": False})
+        self.assertEqual(len(self.found(health.BAD)), 2, "and the company has none")
+
     def test_a_retired_key_whose_public_half_is_missing_is_named(self):
         self.sign()
         retired = otp.SigningKey.from_pem(
