@@ -124,7 +124,7 @@ const CASES: &[(&str, &[u32])] = &[
     ),
     (
         "Channels, health and certificates of the addon",
-        &[670, 671, 672, 673, 674, 675],
+        &[670, 671, 672, 673, 674, 675, 680],
     ),
     ("Packages", &[530, 531, 532, 533, 534, 535]),
     (

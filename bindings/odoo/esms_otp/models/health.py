@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import otp_engine as otp
+from babel.dates import format_timedelta
 from markupsafe import Markup
 from otp_engine.esms import signed_record
 from otp_engine.esms.contract import UNREACHED
@@ -11,13 +12,16 @@ from otp_engine.esms.flow import with_causes
 from otp_engine.esms.gateway.esms import MEANINGS
 
 from odoo import fields
-from odoo.tools import format_datetime
+from odoo.tools import format_datetime, get_lang
+from odoo.tools.misc import babel_locale_parse
 
 from ..engine import RETIRED_KEYS_FILE, NotConfigured, check_files, check_keys, public_pems
 from ..store import OdooStore
 
 GOOD, WARNING, BAD = "success", "warning", "danger"
 _ICONS = {GOOD: "check", WARNING: "exclamation-triangle", BAD: "times"}
+# The scheduled action, which runs each minute, takes a message by then.
+_UNSENT = timedelta(minutes=2)
 # How old what waits may be before it is named.
 _LATE = timedelta(minutes=10)
 _VERY_LATE = timedelta(days=1)
@@ -29,6 +33,7 @@ def checks(env) -> Iterator[tuple[str, str]]:
     yield from _old_keys(env)
     yield from _gateways(env)
     yield from _last_message(env)
+    yield _waiting(env)
     yield _outbox(env)
     yield _purge(env)
 
@@ -152,6 +157,28 @@ def _last_message(env):
         "Look at the gateway's account and at its settings.",
         when=when, status=status, meaning=meaning or env._("unknown"),
     )  # fmt: skip
+
+
+def _waiting(env):
+    """Look at messages that no gateway is known to have, claimed ones among them."""
+    waiting = [("waiting_since", "!=", False)]
+    rows = env["esms.otp.generation"].sudo()
+    oldest = rows.search(waiting, order="waiting_since", limit=1)
+    if not oldest:
+        return GOOD, env._("Messages: none waits.")
+    age = fields.Datetime.now() - oldest.waiting_since
+    locale = babel_locale_parse(get_lang(env).code)
+    told = {
+        "count": rows.search_count(waiting),
+        "age": format_timedelta(age, locale=locale),
+    }
+    if age < _UNSENT:
+        return GOOD, env._("Messages: %(count)s on their way, the oldest for %(age)s.", **told)
+    return BAD if age > _LATE else WARNING, env._(
+        "Messages: %(count)s not known to have left, the oldest for %(age)s. Does the server run "
+        "scheduled actions? Its log says why a message still waits.",
+        **told,
+    )
 
 
 def _outbox(env):

@@ -55,8 +55,8 @@ class TestHealth(OtpCase):
             self.assertIn(part, text)
 
     def test_case_491_where_all_is_well_nothing_else_is_said(self):
-        self.assertEqual(len(self.found(health.GOOD)), 5, self.found())
-        self.assertEqual(len(self.found()), 5)
+        self.assertEqual(len(self.found(health.GOOD)), 6, self.found())
+        self.assertEqual(len(self.found()), 6)
 
     def test_case_491_a_key_file_that_is_gone_is_named(self):
         gone = {engine_module.KEYS_FILE: "/nowhere/keys.json"}
@@ -136,6 +136,29 @@ class TestHealth(OtpCase):
         self.env["esms.otp.generation"].search([]).unlink()
         self.message("")
         self.assertNamed(health.WARNING, "answered none yet")
+
+    def test_case_680_the_oldest_message_that_waits_is_told_with_its_age(self):
+        self.assertIn("Messages: none waits.", self.found(health.GOOD))
+        rows = self.message("new", minutes_ago=-1) | self.message("old", minutes_ago=-1)
+        rows.gateway_status = ""
+        now = fields.Datetime.now()
+        rows[0].waiting_since = now
+        self.enterContext(patch.object(fields.Datetime, "now", lambda *_: now))
+        for seconds, level, age in (
+            (5, health.GOOD, "5 seconds"),
+            (119, health.GOOD, "2 minutes"),
+            (120, health.WARNING, "2 minutes"),
+            (600, health.WARNING, "10 minutes"),
+            (601, health.BAD, "10 minutes"),
+            (86400, health.BAD, "1 day"),
+        ):
+            with self.subTest(seconds):
+                rows[1].waiting_since = now - timedelta(seconds=seconds)
+                [said] = [text for text in self.found(level) if "the oldest for" in text]
+                self.assertIn(f"the oldest for {age}", said)
+                self.assertIn("Messages: 2 ", said)
+        rows[1].waiting_since = False
+        self.assertFalse(self.found(health.BAD) + self.found(health.WARNING))
 
     def test_case_491_what_follows_a_signature_and_is_late_is_named(self):
         self.sign()
