@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use xshell::{Cmd, Shell, cmd};
 
 use crate::job::Job;
+use crate::need::{self, Need};
 use crate::odoo::home::{FOLDER, Home};
 use crate::python::{lint, pytest};
 
@@ -46,7 +47,22 @@ const JUDGES: &[(&str, &[&str], &str, &str)] = &[
         "po-duplicate-message-definition",
     ),
     ("xmllint", &["--noout"], "xml", "parser error"),
+    (
+        "prettier",
+        &["--check", "--ignore-path=bindings/odoo/.prettierignore"],
+        "",
+        "twice.xml",
+    ),
+    (
+        "eslint",
+        &["--max-warnings=0", "--no-error-on-unmatched-pattern"],
+        "",
+        "no-eq-null",
+    ),
 ];
+
+/// What of the judges npm installs, with their settings.
+const NPM: &str = "bindings/odoo/oca";
 
 /// An addon with one fault for each judge.
 const PLANTED: &str = "xtask/planted/planted_addon";
@@ -68,17 +84,27 @@ pub(crate) fn checks(job: &mut Job<'_>) {
         job.pass(mypy.env("MYPYPATH", "bindings/python/src"))
             .map(drop)
     });
+    job.check("prettier and ESLint install", |job| {
+        need::install(job, &[Need::Npm(NPM)])
+    });
     for &(name, options, extension, sees) in JUDGES {
-        let program = match name {
-            "xmllint" => PathBuf::from(name), // Debian's
-            name => world.venv(name),
+        let npm = world.own("oca");
+        let (program, settings) = match name {
+            "xmllint" => (PathBuf::from(name), vec![]), // Debian's
+            "prettier" | "eslint" => {
+                let settings = npm.join(name).with_extension("config.cjs");
+                let settings = format!("--config={}", settings.display());
+                (npm.join("node_modules/.bin").join(name), vec![settings])
+            }
+            name => (world.venv(name), vec![]),
         };
+        let settings = &settings;
         let judge = |folder: &Path| -> Cmd<'_> {
             let files = match extension {
                 "" => vec![folder.to_owned()],
                 extension => files(sh, folder, extension),
             };
-            cmd!(sh, "{program} {options...} {files...}")
+            cmd!(sh, "{program} {settings...} {options...} {files...}")
         };
         for addon in ADDONS {
             job.passes(

@@ -58,7 +58,7 @@ function objectsOf(pdf) {
     NEXT.lastIndex = 0;
     for (let match; (match = NEXT.exec(text)); ) {
         const reader = new Reader(text, NEXT.lastIndex);
-        let value;
+        let value = null;
         try {
             value = reader.value(0);
         } catch {
@@ -178,7 +178,7 @@ class Reader {
         if (depth > MOST_DEPTH) {
             throw new Error("the PDF is nested too deeply");
         }
-        let match;
+        let match = null;
         if (this.take(/<</y)) {
             return this.dictionary(depth);
         }

@@ -90,7 +90,7 @@ function within(part, reads, text) {
  * checked".
  */
 export async function verify(text, jwks, expected = {}) {
-    let record;
+    let record = null;
     try {
         record = read(text);
     } catch (error) {
@@ -257,7 +257,7 @@ function gaps(numbers) {
  * Throws an `Error` if it is none of these.
  */
 export async function readKeys(text) {
-    let keys;
+    let keys = null;
     if (text.includes("-----BEGIN PUBLIC KEY-----")) {
         const blocks = [
             ...text.matchAll(/-----BEGIN PUBLIC KEY-----([^-]+)-----END PUBLIC KEY-----/g),
@@ -365,7 +365,7 @@ async function signature({ signature, signed }, jwk) {
     if (!jwk) {
         return [false, "there is no key to verify it with"];
     }
-    let key;
+    let key = null;
     try {
         const { kty, crv, x } = jwk;
         key = await crypto.subtle.importKey("jwk", { kty, crv, x }, "Ed25519", false, ["verify"]);
@@ -581,7 +581,7 @@ function bytes(text) {
     if (!/^[A-Za-z0-9_-]*$/.test(text)) {
         throw new Error("it has a character that is not base64url");
     }
-    let found;
+    let found = null;
     try {
         found = Uint8Array.from(atob(text.replaceAll("-", "+").replaceAll("_", "/")), (char) =>
             char.charCodeAt(0),

@@ -1,0 +1,1 @@
+export function isNothing(code) { return code == null; }
