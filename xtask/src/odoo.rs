@@ -53,8 +53,10 @@ const TESTED: &str = "otp_tested";
 const DEMO: &str = "otp_demo";
 /// Odoo's role, which owns its databases and is no superuser.
 const USER: &str = "odoo";
+/// What Odoo logs of a fault that it goes on after.
+const WARNING: &str = "2026-11-23 19:00:00,000 7 WARNING db odoo.modules.loading: this is planted";
 /// A run with fewer test cases has lost some.
-const LEAST_TESTS: u64 = 240;
+const LEAST_TESTS: u64 = 265;
 
 /// The tests that drive servers of their own, in groups that take about as long as each other; beside them
 /// those in a browser.
@@ -119,7 +121,10 @@ fn tests(job: &mut Job<'_>, odoo: &Odoo) {
         ))
     });
     match tested {
-        Ok(Ran { status, output }) => verdict::judge(job, &output, status.success(), LEAST_TESTS),
+        Ok(Ran { status, output }) => {
+            verdict::judge(job, &output, status.success(), LEAST_TESTS);
+            checklog(job, &output);
+        }
         Err(error) => job.fail(format_args!("the addon installs: {error:#}")),
     }
     let failed = job.outcome.failed;
@@ -150,6 +155,20 @@ fn tests(job: &mut Job<'_>, odoo: &Odoo) {
     };
     let groups = groups.into_iter().map(from_outside).collect();
     job.tests_at_once(groups);
+}
+
+/// Lets the community's judge of logs look for warnings in that of a run, and for a planted one.
+fn checklog(job: &mut Job<'_>, log: &str) {
+    let (sh, program) = (job.sh(), job.world.venv("checklog-odoo"));
+    let path = job.world.own("log/test-odoo.installed.log");
+    job.check("checklog-odoo finds no warning in the run", |job| {
+        sh.write_file(&path, log)?;
+        job.pass(cmd!(sh, "{program} {path}")).map(drop)
+    });
+    job.check("checklog-odoo finds a planted warning", |job| {
+        sh.write_file(&path, format!("{log}\n{WARNING}\n"))?;
+        job.run(cmd!(sh, "{program} {path}"))?.caught("is planted")
+    });
 }
 
 /// `cargo xtask odoo`: sets everything up, tells how to use it, and serves until it is interrupted.

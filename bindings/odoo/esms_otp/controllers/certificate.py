@@ -15,10 +15,10 @@ class EsmsOtpCertificateController(http.Controller):
         try:
             rows = row.exists() and row._of_record()
             if row not in rows:
-                return request.not_found()
+                raise request.not_found()
             made = request.env[f"report.{REPORT}"]._make(rows)
         except AccessError:
-            return request.not_found()
+            raise request.not_found() from None
         printed, kind = request.env["ir.actions.report"]._render_qweb_pdf(
             REPORT, rows.ids, data={"certificate": made}
         )

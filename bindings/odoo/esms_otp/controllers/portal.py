@@ -54,7 +54,7 @@ class EsmsOtpPortal(CustomerPortal):
         )
         parts = _signed_parts(row) if row else {}
         if part not in parts:
-            return request.not_found()
+            raise request.not_found()
         return _sent(parts[part])
 
     @http.route(_PAGE, **_NAMED)
@@ -62,7 +62,7 @@ class EsmsOtpPortal(CustomerPortal):
         """Show the page; who may not sign here gets the answer of a wrong address."""
         asked, found, policy = _asked(model, record, field, redirect_url)
         if found is None:
-            return request.not_found()
+            raise request.not_found()
         standing = found._esms_otp_standing(field)
         response = request.render(
             "esms_otp.portal_sign",
@@ -93,7 +93,7 @@ class EsmsOtpPortal(CustomerPortal):
         _asked_for, found, _policy = _asked(model, record, field)
         document = found.sudo()._esms_otp_document(field) if found is not None else None
         if not document:
-            return request.not_found()
+            raise request.not_found()
         return _sent(document)
 
     @http.route(_PAGE + "/not_me", **{**_NAMED, "methods": ["GET", "POST"]})
@@ -108,7 +108,7 @@ class EsmsOtpPortal(CustomerPortal):
         ]
         row = next((row for row in found if row), None)
         if not row:
-            return request.not_found()
+            raise request.not_found()
         is_told = request.httprequest.method == "POST"
         if is_told:
             deny(Place(model, field, row.res_id, request.env.uid, row.company_id.id))

@@ -176,6 +176,7 @@ class TestSend(RouteCase):
         self.clock.turn(10)
         self.assertEqual(self.send()["message"], "OTP generated successfully")
 
+    @mute_logger(FLOW)
     def test_after_a_time_out_nothing_is_given_back(self):
         self.gateway.answer = Timeout("no answer")
         self.assertResult(self.send(), status=502, message=str, esms_otp_response_status="")
@@ -204,7 +205,7 @@ class TestSend(RouteCase):
         self.assertIn(result["reference"], logs.output[0])
         self.assertFalse(self.gateway.sent)
 
-    @mute_logger(FLOW)
+    @mute_logger("odoo.addons.esms_otp.signing")
     def test_without_a_gateway_no_code_is_made(self):
         self.env.company.esms_otp_gateway_id = False
         none = {"status": 502, "message": str, "esms_otp_response_status": "none"}

@@ -25,6 +25,7 @@ PAGE = "discard_after IS NULL AND octet_length(body) = 57"
 
 
 class TestRoutes(RouteCase):
+    @mute_logger(FLOW)
     def test_case_397_a_gateways_long_status_is_reported_and_answered(self):
         self.gateway.answer = SendResult(False, "INVALID_NUMBER", meaning="no such number")
         refused = self.send()

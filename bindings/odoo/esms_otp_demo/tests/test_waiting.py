@@ -358,6 +358,7 @@ class TestQueues(OtpCase):
 
 
 class TestLateReport(RouteCase):
+    @mute_logger(FLOW)
     def test_case_526_what_a_queue_says_later_is_reported(self):
         """Send does not wait for it; what is refused is refunded."""
         self.gateway.answer = None
