@@ -148,6 +148,7 @@ class EsmsOtpCertificate(models.AbstractModel):
             "jwks": f"{base}/esms_otp/jwks.json",
             "parts": parts,
             "signatures": sum(len(part["signatures"]) for part in parts),
+            "has_devices": any(one["is_of_device"] for part in parts for one in part["signatures"]),
             "unknown_keys": sorted(
                 {one["kid"] for part in parts for one in part["signatures"] if not one["is_known"]}
             ),
@@ -240,12 +241,8 @@ class EsmsOtpCertificate(models.AbstractModel):
             "recipient": masked(details.get("number") or details.get("email") or ""),
             "user": self.env._("User %s", payload["who"]["user"]),
             "at": self._moment(_instant(payload["iat"])),
-            "sending": self.env._(
-                "sent %(at)s; messages: %(sends)s, answers compared: %(answers)s",
-                at=self._moment(_instant(payload["otp"]["sent"]))[0],
-                sends=payload["otp"]["sends"],
-                answers=payload["otp"]["tries"],
-            ),
+            "is_of_device": "sent" not in payload["otp"],
+            "code": self._code(payload["otp"]),
             "sentence": payload.get("txt"),
             "standing": record._esms_otp_compared(row.field, signed) if record else "gone",
             "place": self.env._(
@@ -256,6 +253,27 @@ class EsmsOtpCertificate(models.AbstractModel):
             "generation": row.generation,
             "events": self._events(row),
         }  # fmt: skip
+
+    def _code(self, said):
+        """Return what a record says of its code: how it was sent, or which of a device it is."""
+        if "sent" in said:
+            return self.env._(
+                "sent %(at)s; messages: %(sends)s, answers compared: %(answers)s",
+                at=self._moment(_instant(said["sent"]))[0],
+                sends=said["sends"],
+                answers=said["tries"],
+            )
+        suite, count = said.get("suite", ""), said.get("ctr")
+        if "per" in said:
+            place = self.env._("time step %(count)s of %(per)s s", count=count, per=said["per"])
+        elif count is None:
+            place = None
+        elif suite and ":C-" not in suite:
+            place = self.env._("time step %s", count)
+        else:
+            place = self.env._("counter %s", count)
+        tries = self.env._("answers compared: %s", said["tries"])
+        return ", ".join(filter(None, (suite or said["chan"].upper(), place, tries)))
 
     def _attach_record(self, signature, number, plain, files):
         signature["number"] = number

@@ -21,12 +21,15 @@ from odoo.tools import mute_logger
 
 from odoo.addons.esms_otp import engine as engine_module
 from odoo.addons.esms_otp.models import mixin
+from odoo.addons.esms_otp.projection import Projection
+from odoo.addons.esms_otp.store import opened
 
 from .common import FIELD, MODEL, PNG, OtpCase, RouteCase
 
 REPORT = "esms_otp.certificate"
 PDF = b"%PDF-1.4\n1 0 obj<<>>endobj\ntrailer<<>>\n%%EOF\n"
 FOOT = re.compile(rf"{MODEL}, \d+ +\d / \d")
+SECRET = bytes(range(32))  # of devices
 NUMBER, MASKED = "60123456789", "*******6789"
 
 
@@ -205,6 +208,55 @@ class TestCertificate(OtpCase):
             (taken.folder / "public-key-1.pem").unlink()
             good, said = taken.run("pdfdetach", "echo", "sha256sum -c")
             self.assertFalse(good, said)
+
+    def test_case_681_a_code_of_a_device_is_shown_as_one(self):
+        """A host beside the addon may take them: their records are in the same chain."""
+        ocra = otp.Ocra("OCRA-1:HOTP-SHA256-8:C-QH16", SECRET)
+        stepped = otp.Ocra("OCRA-1:HOTP-SHA1-6:QH16-T1M", SECRET)
+        bare = otp.Ocra("OCRA-1:HOTP-SHA1-6:QH16", SECRET)
+        rows = self.sign(name="Siti Aminah")
+        step = self.clock.seconds() // 30
+        asked = {"question": self.question(ocra)}
+        rows |= self.sign_by(otp.Hotp(SECRET, counter=41), lambda key: key.generate(42))
+        rows |= self.sign_by(otp.Totp(SECRET), lambda key: key.generate(self.clock.seconds()))
+        rows |= self.sign_by(ocra, lambda key: key.generate(counter=0, **asked))
+        rows |= self.sign_by(
+            stepped, lambda key: key.generate(unix_time=self.clock.seconds(), **asked)
+        )
+        rows |= self.sign_by(bare, lambda key: key.generate(**asked))
+        taken = self.printed(rows)
+        for shown in (
+            "By a code of the signer's own device HOTP, counter 42, answers compared: 1",
+            f"TOTP, time step {step} of 30 s, answers compared: 1",
+            "OCRA-1:HOTP-SHA256-8:C-QH16, counter 0, answers compared: 1",
+            f"OCRA-1:HOTP-SHA1-6:QH16-T1M, time step {step // 2}, answers compared: 1",
+            "OCRA-1:HOTP-SHA1-6:QH16, answers compared: 1",
+            "in place of a number",
+        ):
+            self.assertIn(shown, taken.words)
+        self.assertEqual(taken.words.count("By a code sent to"), 1, "the control")
+        self.assertNotIn("an address that was erased", taken.words)
+        good, said = taken.run()
+        self.assertTrue(good, said)
+        self.assertNotIn("in place of a number", self.printed(rows[0]).words)
+
+    def place(self):
+        tenant = self.env["esms.otp.cell"]._tenant()
+        return self.policy._binding(self.loan, FIELD, self.borrower, tenant)
+
+    def question(self, device):
+        return engine_module.engine().ocra_question(self.place(), device)
+
+    def sign_by(self, device, code):
+        """Sign the loan by the code of a device; return the row."""
+        self.env.flush_all()
+        row = Projection(self.loan.company_id.id)
+        with opened(self.registry, row) as store:
+            verdict = engine_module.engine().verify_devices(
+                store, self.place(), [device], code(device), evidence=otp.Evidence(user_name="Siti")
+            )
+        self.assertTrue(verdict)
+        return self.env["esms.otp.signature"].browse(row.signature_id)
 
     def test_case_481_whole_numbers_are_for_signers_and_officers_alone(self):
         rows = self.sign(name="Siti Aminah")
