@@ -37,6 +37,11 @@ pub(crate) enum Need {
     Npm(&'static str),
 }
 
+/// What judges pages: axe-core, for their tests alone.
+pub(crate) const AXE: Need = Need::Npm("bindings/odoo/tests_browser/axe");
+/// Where its program then is, under `target/xtask/`.
+pub(crate) const AXE_PROGRAM: &str = "axe/node_modules/axe-core/axe.min.js";
+
 /// Installs those of `needs` that are absent; one at a time, whoever asks.
 ///
 /// # Errors

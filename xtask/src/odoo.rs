@@ -43,8 +43,6 @@ pub(crate) const NEEDS: &[Need] = &[
 const DEMO_NEEDS: &[Need] = &[Need::Apt(DEMO_PACKAGES), Need::Pip("odoo")];
 const DEMO_PACKAGES: &str = "postgresql python3-venv";
 
-/// What judges the pages: axe-core, for their tests alone.
-const AXE: &str = "bindings/odoo/tests_browser/axe";
 /// The database that all others are copies of: Odoo without the addon.
 const TEMPLATE: &str = "otp_template";
 /// The database with the addon, in which its own tests ran.
@@ -131,9 +129,7 @@ fn tests(job: &mut Job<'_>, odoo: &Odoo) {
     job.check("the planted faults install", |job| {
         job.pass(odoo.command(job, &install_faults())).map(drop)
     });
-    job.check("axe-core installs", |job| {
-        need::install(job, &[Need::Npm(AXE)])
-    });
+    job.check("axe-core installs", |job| need::install(job, &[need::AXE]));
     let tests = format!("{FOLDER}/tests");
     job.check("each file of tests is in a group", |job| {
         in_groups(job, &tests, FROM_OUTSIDE)
@@ -297,7 +293,7 @@ impl Odoo {
             .env("OTP_ODOO_DATA", self.home.path("data"))
             .env("OTP_ODOO_TEMPLATE", TESTED)
             .env("OTP_ODOO_BASE", TEMPLATE)
-            .env("OTP_AXE", world.own("axe/node_modules/axe-core/axe.min.js"))
+            .env("OTP_AXE", world.own(need::AXE_PROGRAM))
             .env("OTP_ODOO_PG_BIN", postgres.parent().unwrap_or(&postgres))
     }
 

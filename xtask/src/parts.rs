@@ -4,8 +4,8 @@ use crate::need::Need::{self, Apt, CargoTool, Component, LlvmTools, Pip};
 use crate::runner::Part;
 use crate::runner::Step::{self, Checks, Ends, Run, Tests};
 use crate::{
-    bench, c, coverage, dependencies, dist, fuzz, instructions, interop, mutants, nostd, odoo,
-    package, python, service, upgrade,
+    bench, c, coverage, dependencies, dist, fuzz, instructions, interop, mutants, need, nostd,
+    odoo, package, python, service, upgrade,
 };
 
 const fn part(
@@ -324,7 +324,7 @@ const ADDON: Part = part(
 const SERVICE: Part = part(
     "service",
     "the reference service from outside: its page, OpenAPI, two processes in a storm, load",
-    &[Apt("postgresql chromium wrk"), Pip("service")],
+    &[Apt("postgresql chromium wrk"), Pip("service"), need::AXE],
     &[Checks(service::checks)],
 );
 

@@ -8,6 +8,7 @@ use xshell::{Cmd, cmd};
 
 use crate::cluster::Cluster;
 use crate::job::Job;
+use crate::need;
 use crate::python::{in_groups, lint, pytest};
 use crate::world::World;
 
@@ -20,7 +21,7 @@ const LOAD: &str = "60";
 
 /// The tests, in groups that take about as long as each other.
 const GROUPS: &[&str] = &[
-    "test_page.py test_verify.py",
+    "test_page.py test_steps.py test_verify.py",
     "test_judge.py test_storm.py test_openapi.py test_load.py test_metrics.py",
 ];
 
@@ -85,4 +86,5 @@ fn tests<'a>(job: &Job<'a>, profile: &str, names: &str) -> Cmd<'a> {
     pytest(cmd!(job.sh(), "{python}"))
         .args(files)
         .env("OTP_SERVICE", program)
+        .env("OTP_AXE", job.world.own(need::AXE_PROGRAM))
 }

@@ -66,8 +66,10 @@ def open_page(chromium: Browser, service: Service) -> Iterator[Open]:
     """Return what opens the page."""
     contexts = []
 
-    def open_(screen: str = "desktop", before: Callable[[Page], object] | None = None) -> Tab:
-        contexts.append(chromium.new_context(locale="en-GB", **SCREENS[screen]))
+    def open_(
+        screen: str = "desktop", before: Callable[[Page], object] | None = None, **more: Any
+    ) -> Tab:
+        contexts.append(chromium.new_context(locale="en-GB", **{**SCREENS[screen], **more}))
         tab = Tab(contexts[-1])
         if before:
             before(tab.page)

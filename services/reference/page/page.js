@@ -1,6 +1,7 @@
 /**
- * Walks through the contract: ask for a code, answer it, look at the record, verify it. The page
- * holds nothing that the server does not say: after a reload it says it again.
+ * Walks through the contract: ask for a code, answer it, look at the record, verify it. One step is
+ * open after the other. The page holds nothing that the server does not say: after a reload it says
+ * it again.
  */
 import { SignaturePad } from "./pad.js";
 import { isGood, read, verify } from "./verify.js";
@@ -8,6 +9,11 @@ import { isGood, read, verify } from "./verify.js";
 const MODEL = "loan.application";
 const OFFLINE = { status: 0 };
 const INVALID = "Invalid or expired OTP";
+/** Why the later steps are closed. */
+const NOT_YET = {
+    sign: "Not yet: it opens when a code was sent.",
+    signed: "Not yet: it opens when the field is signed, or its newest signature is shown.",
+};
 
 const parts = Object.fromEntries(
     [...document.querySelectorAll("[id]")].map((part) => [part.id, part]),
@@ -16,7 +22,6 @@ const pad = new SignaturePad(parts);
 /** The code that was asked for last, and what is shown: the record and what it must be about. */
 const state = {
     generation: null,
-    nextSendAt: 0,
     busy: false,
     record: "",
     keys: {},
@@ -26,7 +31,15 @@ const state = {
 
 parts.ask.addEventListener("submit", (event) => alone(event, send));
 parts.sign.addEventListener("submit", (event) => alone(event, answer));
+parts.again.addEventListener("click", (event) => alone(event, send));
 parts.look.addEventListener("click", (event) => alone(event, look));
+for (const title of document.querySelectorAll(".step > summary")) {
+    title.addEventListener("click", (event) => {
+        if (title.getAttribute("aria-disabled") === "true") {
+            event.preventDefault(); // the space bar and the enter key come as clicks too
+        }
+    });
+}
 parts.restore.addEventListener("click", () => {
     parts.text.value = state.record;
     judge();
@@ -37,6 +50,7 @@ parts.text.addEventListener("input", judge);
 for (const choice of [parts.user, parts.field, parts.record]) {
     choice.addEventListener("input", forget);
 }
+forget();
 
 /** Does one thing at a time: a second click is no second request. */
 async function alone(event, job) {
@@ -56,7 +70,7 @@ async function alone(event, job) {
 function busy(is) {
     state.busy = is;
     parts.page.setAttribute("aria-busy", String(is));
-    for (const button of [parts.send, parts.look, parts.submit]) {
+    for (const button of [parts.send, parts.look, parts.submit, parts.again]) {
         button.setAttribute("aria-disabled", String(is));
     }
 }
@@ -64,9 +78,41 @@ function busy(is) {
 /** What was said about another record or user is about neither any more. */
 function forget() {
     Object.assign(state, { generation: null });
-    parts.signed.hidden = true;
-    parts.sent.textContent = "";
+    stand("ask", "now", "");
+    stand("sign", "closed", NOT_YET.sign);
+    stand("signed", "closed", NOT_YET.signed);
+    drawing("drawn" in parts.field.selectedOptions[0].dataset);
     tell("none", "");
+}
+
+/** Says how a step stands: "now", "done", or "closed", which nobody can open. */
+function stand(name, how, about) {
+    const step = parts[`step-${name}`];
+    step.dataset.state = how;
+    step.open &&= how !== "closed";
+    parts[name].hidden = how === "closed";
+    parts[`${name}-title`].setAttribute("aria-disabled", String(how === "closed"));
+    parts[`${name}-about`].textContent = about;
+}
+
+/** Opens a step, and closes the others; whoever wants to can open them again. */
+function open(name) {
+    for (const step of document.querySelectorAll(".step")) {
+        step.open = step === parts[`step-${name}`];
+    }
+}
+
+/** Shows the pad where a signature image is asked for; where none is, none is sent. */
+function drawing(is) {
+    parts.drawing.hidden = !is;
+    if (!is) {
+        pad.clear();
+    }
+}
+
+function chosen() {
+    const [user, field] = [parts.user, parts.field].map((part) => part.selectedOptions[0].text);
+    return `${user.trim()}; ${field.trim()} of application ${parts.record.value.trim()}.`;
 }
 
 async function send() {
@@ -90,12 +136,20 @@ async function send() {
             ? `The code was already sent.${again}`
             : "The code was sent. Look for it in the outbox.",
     );
-    const { recipient_mobile: number, duration, expiration_time: until } = result;
-    parts.sent.textContent = `To ${number}, valid for ${duration} minutes, until ${until} UTC.`;
+    const { recipient_mobile: number, expiration_time: until } = result;
+    parts.sent.replaceChildren(`To ${number}, valid until `, time(until), ".");
+    stand("ask", "done", `Done: ${chosen()}`);
+    stand("sign", "now", "");
+    open("sign");
     parts.code.focus();
 }
 
 async function answer() {
+    if (!state.generation) {
+        tell("bad", "This code was used. Ask for another one.");
+        parts.again.focus();
+        return;
+    }
     if (!mark(parts.code, parts.code.value.trim() !== "")) {
         tell("bad", "Type the code from the message.");
         return;
@@ -105,9 +159,12 @@ async function answer() {
         otp: parts.code.value,
         ...(parts.name.value.trim() ? { signer_name: parts.name.value } : {}),
         ...(image ? { signature: image } : {}),
-        ...(state.generation ? { esms_otp_generation_id: state.generation } : {}),
+        esms_otp_generation_id: state.generation,
     });
     if (result.status === 200) {
+        state.generation = null;
+        mark(parts.code, true);
+        stand("sign", "done", "Done: the code was accepted, and is used.");
         await show("Signed. Your browser verified the record.", parts.user.value);
         parts.sign.reset();
         pad.clear();
@@ -115,6 +172,7 @@ async function answer() {
     }
     tell("bad", why(result));
     if (/^signature /.test(result.message || "")) {
+        drawing(true); // whatever the page knew of the field
         parts.file.focus(); // the code is still good
         return;
     }
@@ -136,7 +194,9 @@ async function show(good, user) {
         fetched(),
     ]);
     if (result.status !== 200) {
-        parts.signed.hidden = true;
+        stand("signed", "closed", NOT_YET.signed);
+        open("ask");
+        parts.look.focus();
         tell("bad", why(result));
         return;
     }
@@ -156,8 +216,7 @@ async function show(good, user) {
         generation: result.esms_otp_generation_id,
     };
     parts.signer.textContent = result.signer_name || "(no name was given)";
-    parts.at.textContent = `${result.verified_at} UTC`;
-    parts.at.dateTime = `${result.verified_at.replace(" ", "T")}Z`;
+    parts.at.replaceChildren(time(result.verified_at));
     parts.generation.textContent = result.esms_otp_generation_id;
     parts.image.hidden = !image;
     if (image) {
@@ -165,7 +224,9 @@ async function show(good, user) {
         parts.image.src = `data:image/${kind};base64,${result.signature}`;
     }
     parts.text.value = state.record;
-    parts.signed.hidden = false;
+    stand("ask", "done", `Done: ${chosen()}`);
+    stand("signed", "done", `Signed by ${parts.signer.textContent}.`);
+    open("signed");
     if (await judge()) {
         tell("good", good);
     } else {
@@ -174,7 +235,7 @@ async function show(good, user) {
             "The record is there, but your browser could not confirm all of it: see below.",
         );
     }
-    document.getElementById("signed-title").focus();
+    parts["signed-title"].focus();
 }
 
 /** Verifies what stands in the textarea, and says whether it is good; the last call wins. */
@@ -283,6 +344,17 @@ function why({ status, message, attempts_left, retry_after, esms_otp_response_st
                 ? `Something went wrong here, reference ${reference}.`
                 : `The server answered ${status}.`;
     }
+}
+
+/** Shows the server's time, `2024-05-15 10:03:00` in UTC, as it is where the browser is. */
+function time(text) {
+    const element = document.createElement("time");
+    element.dateTime = `${text.replace(" ", "T")}Z`;
+    // "full" names the zone.
+    const format = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "full" });
+    element.lang = format.resolvedOptions().locale;
+    element.textContent = format.format(new Date(element.dateTime));
+    return element;
 }
 
 function wait(seconds) {
