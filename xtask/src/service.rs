@@ -22,7 +22,7 @@ const LOAD: &str = "60";
 /// The tests, in groups that take about as long as each other.
 const GROUPS: &[&str] = &[
     "test_page.py test_steps.py test_verify.py",
-    "test_judge.py test_storm.py test_openapi.py test_load.py test_metrics.py",
+    "test_judge.py test_storm.py test_openapi.py test_examples.py test_load.py test_metrics.py",
 ];
 
 /// Builds the service, judges the tests' sources, and runs them.

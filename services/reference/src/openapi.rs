@@ -1,5 +1,6 @@
 //! The OpenAPI document: its bounds are the constants by which requests are read.
 
+mod examples;
 mod schemas;
 
 use std::sync::Arc;
@@ -48,25 +49,60 @@ pub fn document(login: &Login) -> Value {
                 "Returns the newest record of a field and its disclosures, these to its own signer alone",
                 "Disclosures", &[],
             ),
-            "/health/live": plain("live", "The process runs", "application/json", &[]),
-            "/health/ready": plain("ready", "The store takes writes, and the service is not stopping", "application/json", &["503"]),
-            "/metrics": plain(
-                "metrics", "What was counted, in the text format of Prometheus",
-                "application/openmetrics-text; version=1.0.0; charset=utf-8", &[],
-            ),
             "/.well-known/jwks.json": plain(
-                "keys", "The public keys that records verify with", "application/jwk-set+json", &[],
+                "keys", "The public keys that records verify with", "application/jwk-set+json",
+                &examples::keys(),
             ),
-            "/openapi.json": plain("openapi", "This document", "application/json", &[]),
+            "/openapi.json": itself(),
         },
         "webhooks": {"callback": callback()},
         "components": {"schemas": schemas::all()},
     });
+    for (path, told) in watched().as_object().into_iter().flatten() {
+        document["paths"][path] = told.clone();
+    }
     if let Some(scheme) = scheme {
         document["components"]["securitySchemes"] = json!({LOGIN: scheme});
     }
     document
 }
+
+/// How the service is: here, or where the administration listens.
+pub(crate) fn watched() -> Value {
+    let mut ready = plain(
+        "ready",
+        "The store takes writes, and the service is not stopping",
+        JSON,
+        &json!({"status": "ready", "purge": "done"}),
+    );
+    ready["get"]["responses"]["503"] = json!({
+        "description": "Not now",
+        "content": {JSON: {
+            "schema": {"type": "object"},
+            "example": {"status": "unavailable", "cause": "full", "purge": "done"},
+        }},
+    });
+    json!({
+        "/health/live": plain("live", "The process runs", JSON, &json!({"status": "live"})),
+        "/health/ready": ready,
+        "/metrics": plain(
+            "metrics", "What was counted, in the text format of Prometheus",
+            "application/openmetrics-text; version=1.0.0; charset=utf-8",
+            &json!(concat!(
+                "# HELP otp_reference_build What was built.\n# TYPE otp_reference_build info\n",
+                "otp_reference_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"} 1\n# EOF\n",
+            )),
+        ),
+    })
+}
+
+/// The document, as one of its own paths.
+pub(crate) fn itself() -> Value {
+    let example = json!({"openapi": "3.1.0"});
+    plain("openapi", "This document", JSON, &example)
+}
+
+const JSON: &str = "application/json";
 
 /// The name of the one security scheme.
 const LOGIN: &str = "login";
@@ -108,6 +144,7 @@ fn callback() -> Value {
             "description": "Allowed or refused, in at most 16 KiB",
             "content": {"application/json": {
                 "schema": {"oneOf": [reference("CallbackAllowed"), reference("CallbackRefused")]},
+                "examples": examples::callback(),
             }},
         }},
     }})
@@ -146,7 +183,12 @@ fn route(id: &str, summary: &str, name: &str, more: &[Parameter], has_scheme: bo
         })
     });
     let parameters: Vec<_> = parameters.collect();
-    let refused = |why: &str| json!({"description": why, "content": {"application/json": {"schema": reference("HttpError")}}});
+    let refused = |code: u16, why: &str, message: &str| {
+        json!({"description": why, "content": {JSON: {
+            "schema": reference("HttpError"),
+            "example": {"jsonrpc": "2.0", "id": null, "error": {"code": code, "message": message}},
+        }}})
+    };
     let mut route = json!({"post": {
         "operationId": id,
         "summary": summary,
@@ -158,12 +200,20 @@ fn route(id: &str, summary: &str, name: &str, more: &[Parameter], has_scheme: bo
         "responses": {
             "200": {
                 "description": "Answered: `result.status` says how; or an `error` of code 100: nobody is logged in",
-                "content": {"application/json": {"schema": reference(&format!("{name}Response"))}},
+                "content": {"application/json": {
+                    "schema": reference(&format!("{name}Response")),
+                    "examples": examples::of(name),
+                }},
             },
-            "400": refused("No JSON object"),
-            "413": refused("A body of more than 2 MiB"),
-            "415": refused("Another type of content than JSON"),
-            "503": refused("Too many requests at once, or one that took too long"),
+            "400": refused(400, "No JSON object", "the body must be json"),
+            "413": refused(413, "A body of more than 2 MiB", "the body must be at most 2 MiB"),
+            "415": refused(
+                415, "Another type of content than JSON", "content-type must be application/json",
+            ),
+            "503": refused(
+                503, "Too many requests at once, or one that took too long",
+                "too many requests at once",
+            ),
         },
     }});
     if has_scheme {
@@ -172,21 +222,17 @@ fn route(id: &str, summary: &str, name: &str, more: &[Parameter], has_scheme: bo
     route
 }
 
-fn plain(id: &str, summary: &str, kind: &str, failures: &[&str]) -> Value {
+fn plain(id: &str, summary: &str, kind: &str, example: &Value) -> Value {
     let schema = if kind.contains("json") {
         json!({"type": "object"})
     } else {
         json!({"type": "string"})
     };
-    let answer = json!({"description": summary, "content": {kind: {"schema": schema}}});
-    let mut responses = json!({"200": answer});
-    for failure in failures {
-        responses[*failure] = json!({
-            "description": "Not now",
-            "content": {"application/json": {"schema": {"type": "object"}}},
-        });
-    }
-    json!({"get": {"operationId": id, "summary": summary, "responses": responses}})
+    let content = json!({kind: {"schema": schema, "example": example}});
+    json!({"get": {
+        "operationId": id, "summary": summary,
+        "responses": {"200": {"description": summary, "content": content}},
+    }})
 }
 
 fn reference(schema: &str) -> Value {

@@ -2,11 +2,17 @@
 
 use serde_json::{Value, json};
 
+use crate::failure::Failure;
+use crate::openapi::{itself, watched};
+
 /// Returns the document.
 #[must_use]
 pub fn document() -> Value {
-    let lifted = || object(&[("lifted", json!({"type": "boolean"}))]);
-    json!({
+    let lifted = || {
+        let schema = object(&[("lifted", json!({"type": "boolean"}))]);
+        (schema, json!({"lifted": true}))
+    };
+    let mut document = json!({
         "openapi": "3.1.0",
         "info": {
             "title": "OTP contract, administration",
@@ -34,19 +40,28 @@ pub fn document() -> Value {
             "/status": act(
                 "status", "Shows how the newest code of a user for a field stands, as the field is now",
                 &["tenant", "user", "mobile", "model", "field", "id"],
-                object(&[("code", json!({"type": ["object", "null"]}))]),
+                (object(&[("code", json!({"type": ["object", "null"]}))]), json!({"code": {
+                    "esms_otp_generation_id": "gen_1E00S88RV001XQAEAC0000Q2KG",
+                    "state": "pending",
+                    "issued_at": "2024-05-15 10:00:00", "expires_at": "2024-05-15 10:03:00",
+                    "attempts_left": 4, "sends": 1,
+                    "delivery": "sent", "gateway_status": null,
+                    "next_send_at": "2024-05-15 10:01:00",
+                    "lock": "free", "locked_until": null,
+                }})),
             ),
             "/purge": act(
                 "purge", "Drops at most 500 cells that are over, and says whether there may be more",
                 &[],
-                object(&[
+                (object(&[
                     ("dropped", json!({"type": "integer", "minimum": 0, "maximum": 500})),
                     ("more", json!({"type": "boolean"})),
-                ]),
+                ]), json!({"dropped": 12, "more": false})),
             ),
             "/reload": act(
                 "reload", "Reads keys and passwords anew, as SIGHUP does; on 409 all is as before",
-                &[], object(&[("reloaded", json!({"type": "boolean"}))]),
+                &[],
+                (object(&[("reloaded", json!({"type": "boolean"}))]), json!({"reloaded": true})),
             ),
         },
         "components": {
@@ -61,10 +76,16 @@ pub fn document() -> Value {
                 },
             }))])},
         },
-    })
+    });
+    document["paths"]["/openapi.json"] = itself();
+    for (path, told) in watched().as_object().into_iter().flatten() {
+        document["paths"][path] = told.clone();
+    }
+    document
 }
 
-fn act(id: &str, summary: &str, members: &[&str], answer: Value) -> Value {
+/// An act; `answer` is the schema of its answer, and an example.
+fn act(id: &str, summary: &str, members: &[&str], answer: (Value, Value)) -> Value {
     let properties: serde_json::Map<String, Value> = members
         .iter()
         .map(|name| {
@@ -77,12 +98,19 @@ fn act(id: &str, summary: &str, members: &[&str], answer: Value) -> Value {
         "type": "object", "required": members, "properties": properties,
         "additionalProperties": false,
     });
-    let refused = |why: &str| {
+    let refused = |why: &str, example: Value| {
         json!({
             "description": why,
-            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}},
+            "content": {"application/json": {
+                "schema": {"$ref": "#/components/schemas/Error"},
+                "example": {"error": example},
+            }},
         })
     };
+    let said = |code: u16, message: &str| json!({"code": code, "message": message});
+    let failure = Failure::Full;
+    let failed = json!({"code": 500, "message": failure.message(), "cause": failure.name()});
+    let (schema, example) = answer;
     json!({"post": {
         "operationId": id,
         "summary": summary,
@@ -91,15 +119,30 @@ fn act(id: &str, summary: &str, members: &[&str], answer: Value) -> Value {
         "responses": {
             "200": {
                 "description": "Done",
-                "content": {"application/json": {"schema": answer}},
+                "content": {"application/json": {"schema": schema, "example": example}},
             },
-            "400": refused("No such body, or an argument that is named"),
-            "401": refused("The token is missing or wrong"),
-            "404": refused("The directory knows no such field or record"),
-            "409": refused("A file that cannot be read, or a clock that is far ahead"),
-            "413": refused("A body of more than 16 KiB"),
-            "500": refused("The store or the directory failed: `cause` says how"),
-            "503": refused("It took too long"),
+            "400": refused(
+                "No such body, or an argument that is named",
+                said(400, "the body must be an object"),
+            ),
+            "401": refused(
+                "The token is missing or wrong", said(401, "the token is missing or wrong"),
+            ),
+            "404": refused(
+                "The directory knows no such field or record", said(404, "No such record"),
+            ),
+            "409": refused(
+                "A file that cannot be read, or a clock that is far ahead",
+                said(409, "--admin-token: the file token must hold 32 to 512 visible characters"),
+            ),
+            "413": refused(
+                "A body of more than 16 KiB", said(413, "the body must be at most 16 KiB of json"),
+            ),
+            "500": refused("The store or the directory failed: `cause` says how", failed),
+            "503": refused(
+                "It took too long",
+                said(503, "the request took too long; what it asked for may have been done"),
+            ),
         },
     }})
 }
