@@ -19,6 +19,7 @@ MODEL, FIELD = "loan.application", "client_signature"
 #: For what must happen, on a machine of any speed.
 PATIENCE = 120.0
 LISTENING = "listening on "
+ADMINISTRATION = "administration on "
 
 Result = dict[str, Any]
 T = TypeVar("T")
@@ -27,14 +28,16 @@ T = TypeVar("T")
 class Service:
     """A process of the service, on a port that it chose."""
 
-    def __init__(self, folder: Path, *options: str, name: str = "service") -> None:
+    def __init__(
+        self, folder: Path, *options: str, name: str = "service", users: Path | None = None
+    ) -> None:
         self.folder = folder
         self.outbox = folder / f"{name}.outbox"
         self.log = folder / f"{name}.log"
         said = folder / f"{name}.said"
         line = [
             os.environ[PROGRAM],
-            "--demo",
+            *(("--users", str(users)) if users else ("--demo",)),
             *("--listen", "127.0.0.1:0"),
             *("--data", str(folder / "data")),
             *("--gateway", "log", "--outbox", str(self.outbox)),
@@ -46,13 +49,15 @@ class Service:
             self.process = subprocess.Popen(
                 ["setpriv", "--pdeathsig", "KILL", *line], stdout=out, stderr=log
             )
+        listeners = 2 if "--admin-listen" in options else 1
         wait_until(
-            lambda: said.read_text().endswith("\n") or self.process.poll() is not None,
+            lambda: said.read_text().count("\n") == listeners or self.process.poll() is not None,
             "it says where it listens",
         )
-        first = said.read_text().partition("\n")[0]
+        first, _, second = said.read_text().partition("\n")
         assert first.startswith(LISTENING), f"{first!r}, and its log:\n{self.text()}"
         self.url = first.removeprefix(LISTENING)
+        self.admin = second.strip().removeprefix(ADMINISTRATION)
         self.address = self.url.removeprefix("http://")
 
     def stop(self) -> int:

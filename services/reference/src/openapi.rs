@@ -14,8 +14,13 @@ use crate::directory::Login;
 use crate::json::MAX_IDENTIFIER;
 use crate::request::{MAX_ID, MAX_URL};
 
-pub(crate) async fn serve(State(app): State<Arc<App>>) -> Json<Value> {
-    Json(document(&app.service().directory.login()))
+/// Serves the document; without what the administration has on a listener of its own.
+pub(crate) async fn serve(State(app): State<Arc<App>>, with_health: bool) -> Json<Value> {
+    let mut document = document(&app.service().directory.login());
+    if let Some(paths) = document["paths"].as_object_mut() {
+        paths.retain(|path, _| with_health || watched().get(path).is_none());
+    }
+    Json(document)
 }
 
 /// Returns the document for clients that log in in this way.

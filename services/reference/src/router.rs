@@ -37,7 +37,10 @@ pub(crate) fn router(app: &Arc<App>, with_health: bool) -> Router {
         .merge(watched)
         .route("/", get(page::index))
         .route("/{file}", get(page::file))
-        .route("/openapi.json", get(openapi::serve))
+        .route(
+            "/openapi.json",
+            get(move |app| openapi::serve(app, with_health)),
+        )
         .route("/.well-known/jwks.json", get(health::keys))
         .fallback(no_route)
         .method_not_allowed_fallback(wrong_method)
