@@ -3,8 +3,11 @@
 import json
 import os
 import re
+import signal
 import sqlite3
 import subprocess
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -68,3 +71,30 @@ def test_no_error_and_no_lost_count(folder: Path) -> None:
     print(f"figure: codes sent and verified, 4 connections = {per_second:.0f} per second")
     for name in ("p50", "p90", "p99", "max"):
         print(f"figure: latency of a request, {name} = {counted[name] / 1000:.2f} ms")
+
+
+def test_case_705_sighup_under_load_fails_no_request(folder: Path) -> None:
+    service = Service(folder)
+    over = threading.Event()
+
+    def reload() -> None:
+        while not over.wait(0.1):
+            service.process.send_signal(signal.SIGHUP)
+
+    with ThreadPoolExecutor(1) as pool:
+        reloading = pool.submit(reload)
+        try:
+            counted = run(service, int(os.environ.get(SECONDS, "3")))
+        finally:
+            over.set()
+        reloading.result()
+    times = service.text().count("keys and passwords were read anew")
+    assert times > 3, "it reads its files anew, again and again"
+    assert counted["faults"] == counted["errors"] == 0
+    assert counted["accepted"] > 0
+    assert '"ERROR"' not in service.text()
+    print(f"figure: times that keys were read anew in {counted['requests']} requests = {times}")
+    # What wrk counts is not zero whatever happens.
+    threading.Timer(0.5, service.kill).start()
+    counted = run(service, 2)
+    assert counted["faults"] + counted["errors"] > 0
