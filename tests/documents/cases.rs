@@ -81,6 +81,10 @@ const CASES: &[(&str, &[u32])] = &[
         "Telephone numbers, messages and findings",
         &[360, 361, 362, 363, 364, 365, 366, 367, 368, 369],
     ),
+    (
+        "TLS to PostgreSQL",
+        &[710, 711, 712, 713, 714, 715, 716, 717, 718, 719],
+    ),
     ("Fuzzing", &[370, 371, 372, 373, 374, 375]),
     (
         "Entries beside Rust and Python",

@@ -20,6 +20,7 @@ use std::{thread, time::Instant};
 pub mod bench;
 pub mod broken;
 pub mod cells;
+mod certificates;
 mod cluster;
 mod disk;
 mod folder;
@@ -35,6 +36,7 @@ pub mod scenarios;
 #[allow(dead_code, reason = "shared with the tests of the core")]
 mod support;
 
+pub use certificates::{Authority, Certificate};
 pub use disk::{FailingDisk, SlowDisk, on_a_failing_disk};
 pub use folder::Folder;
 pub use patroni::{Patroni, State as PatroniState};

@@ -1,13 +1,14 @@
 //! A PostgreSQL cluster of one test's own.
 
 use std::{
-    fs::{self, File},
+    fs::{self, File, Permissions},
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::{Child, Command},
 };
 
 use crate::{
-    Folder,
+    Certificate, Folder,
     cluster::{as_owner, is_ready, make, own, program, server},
     process::{children, is_alive, is_stopped, signal},
     wait_until,
@@ -18,6 +19,8 @@ use crate::{
 pub struct PostgresServer {
     folder: Folder,
     settings: Vec<String>,
+    /// The port of loopback where it takes TLS; else it listens on its socket alone.
+    port: Option<u16>,
     postmaster: Option<Child>,
 }
 
@@ -31,11 +34,44 @@ impl PostgresServer {
     /// Makes a cluster and starts its server with these settings, each as `name=value`.
     #[must_use]
     pub fn with(settings: &[&str]) -> Self {
-        let folder = own_folder();
+        let settings = settings.iter().map(|setting| (*setting).into()).collect();
+        Self::made(own_folder(), settings, None)
+    }
+
+    /// Makes a cluster and starts its server, which also listens on a [port](Self::port) of loopback.
+    /// There it takes TLS, with this certificate, or plain text where none is given; those of
+    /// `allowed` get in, lines of a `pg_hba.conf`.
+    ///
+    /// Certificates of clients are known by the root of the server's own.
+    #[must_use]
+    pub fn on_loopback(certificate: Option<&Certificate>, allowed: &str) -> Self {
+        let (port, folder) = (crate::free_port(), own_folder());
+        let mut settings = vec!["listen_addresses=127.0.0.1".into(), format!("port={port}")];
+        let mut keep = |setting: &str, name: &str, text: &[u8]| {
+            let path = folder.path().join(name);
+            fs::write(&path, text).unwrap();
+            fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
+            own(&path).unwrap();
+            settings.push(format!("{setting}={}", path.display()));
+        };
+        let allowed = format!("local all all trust\n{allowed}\n");
+        keep("hba_file", "hba", allowed.as_bytes());
+        if let Some(certificate) = certificate {
+            let read = |path: &Path| fs::read(path).unwrap();
+            keep("ssl_cert_file", "server.pem", &read(&certificate.path));
+            keep("ssl_key_file", "server.key", &read(&certificate.key));
+            keep("ssl_ca_file", "root.pem", &read(&certificate.root));
+            settings.push("ssl=on".into());
+        }
+        Self::made(folder, settings, Some(port))
+    }
+
+    fn made(folder: Folder, settings: Vec<String>, port: Option<u16>) -> Self {
         make_cluster(&folder.path().join("data"));
         let mut server = Self {
             folder,
-            settings: settings.iter().map(|setting| (*setting).into()).collect(),
+            settings,
+            port,
             postmaster: None,
         };
         server.resume();
@@ -59,6 +95,7 @@ impl PostgresServer {
         let mut standby = Self {
             folder,
             settings: self.settings.clone(),
+            port: self.port,
             postmaster: None,
         };
         standby.resume();
@@ -68,7 +105,15 @@ impl PostgresServer {
     /// Returns how to connect, as libpq writes it.
     #[must_use]
     pub fn url(&self) -> String {
-        Self::url_at(self.folder.path().to_str().unwrap())
+        let url = Self::url_at(self.folder.path().to_str().unwrap());
+        self.port
+            .map_or(url.clone(), |port| format!("{url} port={port}"))
+    }
+
+    /// Returns the port of loopback of a server that was started [there](Self::on_loopback).
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port.expect("the server listens on loopback")
     }
 
     /// Returns how to connect through a socket in another folder.

@@ -43,7 +43,8 @@ pub struct AsyncPostgresStore {
 }
 
 impl AsyncPostgresStore {
-    /// Connects without TLS, as libpq's parameters or address say; checks server and table.
+    /// Connects as libpq's parameters or address say, by [TLS](crate#tls) or without; checks server
+    /// and table.
     ///
     /// # Errors
     ///

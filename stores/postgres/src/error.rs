@@ -3,7 +3,7 @@
 use core::fmt;
 use std::io;
 
-use tokio_postgres::Error;
+use tokio_postgres::{Error, error::SqlState};
 
 /// The reason why a store could not be opened; its source tells more.
 #[derive(Debug)]
@@ -12,6 +12,19 @@ pub struct OpenError(Reason);
 #[derive(Debug)]
 pub(crate) enum Reason {
     Parameters(Error),
+    Unreadable,
+    SslMode,
+    WithoutTls,
+    /// A connector was given, and a mode that goes on without it.
+    FallsBack,
+    #[cfg(feature = "tls")]
+    File(String),
+    #[cfg(feature = "tls")]
+    ClientPair,
+    #[cfg(feature = "tls")]
+    NoSystemRoots,
+    #[cfg(feature = "tls")]
+    Tls(rustls::Error),
     SchemaName,
     Runtime(io::Error),
     Connect(Error),
@@ -38,6 +51,12 @@ impl OpenError {
     #[must_use]
     pub const fn is_not_migrated(&self) -> bool {
         matches!(self.0, Reason::NoLayout)
+    }
+
+    /// Says whether the connection string cannot be read; the cause may quote a part of it.
+    #[must_use]
+    pub const fn is_of_parameters(&self) -> bool {
+        matches!(self.0, Reason::Parameters(_) | Reason::Unreadable)
     }
 
     /// Tells that a transaction could not be begun.
@@ -73,12 +92,43 @@ impl From<Error> for OpenError {
 impl fmt::Display for OpenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Reason::Parameters(_) => f.write_str("invalid connection parameters"),
+            Reason::Parameters(_) | Reason::Unreadable => {
+                f.write_str("invalid connection parameters")
+            }
+            Reason::SslMode => f.write_str(
+                "sslmode must be verify-full, or disable for no TLS: the others do not check who the \
+                 server is, or go on without TLS",
+            ),
+            Reason::WithoutTls => f.write_str(
+                "sslmode asks for TLS, which needs the feature `tls` of otp-engine-postgres, and then \
+                 sslmode=verify-full",
+            ),
+            Reason::FallsBack => f.write_str(
+                "sslmode=prefer goes on without TLS; set SslMode::Require, or SslMode::Disable for a \
+                 Unix socket",
+            ),
+            #[cfg(feature = "tls")]
+            Reason::File(why) => f.write_str(why),
+            #[cfg(feature = "tls")]
+            Reason::ClientPair => f.write_str("sslcert and sslkey must be given both, or none"),
+            #[cfg(feature = "tls")]
+            Reason::NoSystemRoots => f.write_str(
+                "sslrootcert: the system has no root certificates; name a file of them",
+            ),
+            #[cfg(feature = "tls")]
+            Reason::Tls(rustls::Error::InconsistentKeys(_)) => {
+                f.write_str("sslkey is not the key of the certificate in sslcert")
+            }
+            #[cfg(feature = "tls")]
+            Reason::Tls(_) => f.write_str("TLS cannot be set up"),
             Reason::SchemaName => f.write_str(
                 "the schema's name must be 1 to 63 of a-z, 0-9 and _, and begin with no digit",
             ),
             Reason::Runtime(_) => f.write_str("cannot create the runtime that waits for the connection"),
-            Reason::Connect(_) => f.write_str("cannot connect to PostgreSQL"),
+            Reason::Connect(error) => {
+                f.write_str("cannot connect to PostgreSQL")?;
+                advice(error).map_or(Ok(()), |advice| write!(f, "; {advice}"))
+            }
             Reason::Silent => f.write_str("PostgreSQL did not answer in time"),
             Reason::Server(_) => f.write_str("PostgreSQL rejected a statement that the store needs"),
             Reason::Standby => {
@@ -117,7 +167,60 @@ impl core::error::Error for OpenError {
             | Reason::Transaction(error)
             | Reason::Grants(error) => Some(error),
             Reason::Runtime(error) => Some(error),
+            #[cfg(feature = "tls")]
+            Reason::Tls(error) => Some(error),
             _ => None,
         }
     }
+}
+
+/// Says what to do where the two sides do not agree about TLS.
+fn advice(error: &Error) -> Option<&'static str> {
+    if let Some(report) = error.as_db_error() {
+        let is_refused = *report.code() == SqlState::INVALID_AUTHORIZATION_SPECIFICATION;
+        let is_plain = ["no encryption", "SSL off"]
+            .iter()
+            .any(|end| report.message().ends_with(end));
+        return (is_refused && is_plain).then_some(
+            "its pg_hba.conf has no entry for this user without TLS: sslmode=verify-full asks for TLS",
+        );
+    }
+    let cause = core::error::Error::source(error)?;
+    #[cfg(feature = "tls")]
+    if let Some(advice) = of_certificate(cause) {
+        return Some(advice);
+    }
+    // These are texts of `tokio_postgres`, which has no codes for them.
+    Some(match &*cause.to_string() {
+        "server does not support TLS" => {
+            "it offers no TLS: set ssl=on there, or sslmode=disable for a Unix socket"
+        }
+        "no hostname provided for TLS handshake" => {
+            "sslmode=verify-full needs the name in its certificate as host, beside hostaddr"
+        }
+        _ => return None,
+    })
+}
+
+#[cfg(feature = "tls")]
+fn of_certificate(cause: &(dyn core::error::Error + 'static)) -> Option<&'static str> {
+    use rustls::CertificateError as Wrong;
+
+    let inner = cause.downcast_ref::<io::Error>()?.get_ref()?;
+    let rustls::Error::InvalidCertificate(wrong) = inner.downcast_ref()? else {
+        return None;
+    };
+    Some(match wrong {
+        // Of a root that has the same name, the signature is wrong.
+        Wrong::UnknownIssuer | Wrong::BadSignature => {
+            "its certificate is of no root that is trusted: name the right one by sslrootcert"
+        }
+        Wrong::NotValidForName | Wrong::NotValidForNameContext { .. } => {
+            "its certificate has another name: connect by one that it has as subjectAltName"
+        }
+        Wrong::Expired | Wrong::ExpiredContext { .. } => {
+            "its certificate has expired: renew it, or set the clock right"
+        }
+        _ => return None,
+    })
 }

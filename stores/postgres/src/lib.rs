@@ -27,6 +27,31 @@
 //! what no role should do by mistake: to delete or shorten a cell that is kept for ever, to set a
 //! version back, to empty the table. Its owner can drop them.
 //!
+//! # TLS
+//!
+//! With the feature `tls`, `sslmode=verify-full` in a connection string means TLS to a server
+//! whose certificate chains to a root and has the name in `host` as subjectAltName; what is
+//! overdue is cancelled by TLS as well. `sslrootcert` names a file of roots in PEM, or `system`, as
+//! without it: those of the system. `sslcert` and `sslkey` name a certificate and its key, by which
+//! the server knows the client. The files are read when a store is opened, and only then.
+//!
+//! ```no_run
+//! # #[cfg(feature = "tls")] {
+//! use otp_engine_postgres::PostgresStore;
+//!
+//! let place = "host=db.example user=otp_app dbname=bank";
+//! let trust = "sslmode=verify-full sslrootcert=/etc/bank/ca.pem channel_binding=require";
+//! let store = PostgresStore::open(&format!("{place} {trust}"))?;
+//! # }
+//! # Ok::<(), otp_engine_postgres::OpenError>(())
+//! ```
+//!
+//! `sslmode=disable`, or no word of TLS, means a connection without it. `require`, `verify-ca`,
+//! `prefer` and `allow` are refused, as they check no name or go on without TLS; so is each of them
+//! without the feature, and a connector of the caller's beside `SslMode::Prefer`, the default of
+//! [`tokio_postgres`]. `channel_binding=require` lets the server prove by the password that nobody
+//! stands between (SCRAM-SHA-256-PLUS), where its certificate is signed by RSA (PKCS #1) or ECDSA.
+//!
 //! # What failover may lose
 //!
 //! Without `synchronous_standby_names`, or with `synchronous_commit=local`, a standby that takes
@@ -77,13 +102,18 @@ mod hosts;
 mod layout;
 mod link;
 mod open;
+mod parameters;
 mod session;
 mod statements;
+#[cfg(feature = "tls")]
+mod tls;
 
 #[cfg(feature = "async")]
 pub use asynchronous::AsyncPostgresStore;
 pub use error::OpenError;
 pub use open::PostgresOptions;
+#[cfg(feature = "tls")]
+pub use tls::Tls;
 /// The client, for its `Config` and its traits of TLS.
 pub use tokio_postgres;
 
@@ -109,7 +139,8 @@ pub struct PostgresStore {
 }
 
 impl PostgresStore {
-    /// Connects without TLS, as libpq's parameters or address say; checks server and table.
+    /// Connects as libpq's parameters or address say, by [TLS](crate#tls) or without; checks server
+    /// and table.
     ///
     /// # Errors
     ///

@@ -1,11 +1,12 @@
 //! Connects, and works only with a server that does all that a store must rely on.
 
-use core::time::Duration;
+use core::{any::TypeId, time::Duration};
 use std::sync::Arc;
 
 use otp_engine::store::Class;
 use tokio_postgres::{
     Client, Config, NoTls, Socket,
+    config::SslMode,
     tls::{MakeTlsConnect, TlsConnect},
 };
 
@@ -132,16 +133,19 @@ impl PostgresOptions {
         self
     }
 
-    /// Connects without TLS, as libpq's parameters or address say; checks server and table.
+    /// Connects as libpq's parameters or address say, by [TLS](crate#tls) or without; checks server
+    /// and table.
     ///
     /// # Errors
     ///
     /// As [`PostgresStore::open`].
     pub fn open(&self, parameters: &str) -> Result<PostgresStore, OpenError> {
-        self.open_with(parse(parameters)?, NoTls)
+        let (config, tls) = parse(parameters)?;
+        self.open_with(config, tls)
     }
 
-    /// Connects with a configuration and TLS of the caller's.
+    /// Connects with a configuration and TLS of the caller's: `NoTls`, or a connector with
+    /// `SslMode::Require`. What the connector does not check is not checked.
     ///
     /// Where the configuration sets none, a connection is tried for 5 s, and one whose other end
     /// is silent, without an acknowledgement of what was sent, is given up after 10 s (Linux).
@@ -166,13 +170,14 @@ impl PostgresOptions {
         )
     }
 
-    /// Makes the schema and its tables, or brings them to the newest layout; without TLS.
+    /// Makes the schema and its tables, or brings them to the newest layout.
     ///
     /// # Errors
     ///
     /// As [`PostgresStore::migrate`].
     pub fn migrate(&self, parameters: &str) -> Result<(), OpenError> {
-        self.migrate_with(parse(parameters)?, NoTls)
+        let (config, tls) = parse(parameters)?;
+        self.migrate_with(config, tls)
     }
 
     /// Does as [`migrate`](Self::migrate), with a configuration and TLS of the caller's.
@@ -192,10 +197,11 @@ impl PostgresOptions {
 
     async fn migrate_on<T>(&self, config: &Config, tls: T) -> Result<(), OpenError>
     where
-        T: MakeTlsConnect<Socket>,
+        T: MakeTlsConnect<Socket> + 'static,
         T::Stream: Send + 'static,
     {
         self.check_schema_name()?;
+        check_mode::<T>(config)?;
         // No limit: it waits for other migrations, and whoever runs it may end it.
         let mut link = Link::connect(config, tls, None).await?;
         let migrated = link.wait(None, async |client| {
@@ -236,6 +242,7 @@ impl PostgresOptions {
         <T::TlsConnect as TlsConnect<Socket>>::Future: Send,
     {
         let mut config = place.config().clone();
+        check_mode::<T>(&config)?;
         if config.get_connect_timeout().is_none() {
             config.connect_timeout(Duration::from_secs(5));
         }
@@ -376,8 +383,24 @@ impl Durability {
     }
 }
 
-fn parse(parameters: &str) -> Result<Config, OpenError> {
-    Ok(parameters.parse().map_err(Reason::Parameters)?)
+#[cfg(feature = "tls")]
+fn parse(parameters: &str) -> Result<(Config, crate::Tls), OpenError> {
+    crate::Tls::parse(parameters)
+}
+
+#[cfg(not(feature = "tls"))]
+fn parse(parameters: &str) -> Result<(Config, NoTls), OpenError> {
+    let (config, _) = crate::parameters::parse(parameters, false)?;
+    Ok((config, NoTls))
+}
+
+/// Whoever gives a connector wants TLS, whatever a server, or somebody before it, says.
+fn check_mode<T: 'static>(config: &Config) -> Result<(), OpenError> {
+    let has_tls = TypeId::of::<T>() != TypeId::of::<NoTls>();
+    if has_tls && config.get_ssl_mode() == SslMode::Prefer {
+        return Err(Reason::FallsBack.into());
+    }
+    Ok(())
 }
 
 /// None at all would mean no limit.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tokio_postgres::{
-    Config, NoTls, Socket,
+    Config, Socket,
     tls::{MakeTlsConnect, TlsConnect},
 };
 
@@ -17,7 +17,8 @@ impl PostgresOptions {
     ///
     /// As [`PostgresStore::open`](crate::PostgresStore::open).
     pub async fn open_async(&self, parameters: &str) -> Result<AsyncPostgresStore, OpenError> {
-        self.open_async_with(parse(parameters)?, NoTls).await
+        let (config, tls) = parse(parameters)?;
+        self.open_async_with(config, tls).await
     }
 
     /// Does as [`open_with`](Self::open_with), for callers that await.
@@ -52,7 +53,8 @@ impl PostgresOptions {
     ///
     /// As [`PostgresStore::migrate`](crate::PostgresStore::migrate).
     pub async fn migrate_async(&self, parameters: &str) -> Result<(), OpenError> {
-        self.migrate_async_with(parse(parameters)?, NoTls).await
+        let (config, tls) = parse(parameters)?;
+        self.migrate_async_with(config, tls).await
     }
 
     /// Does as [`migrate_with`](Self::migrate_with), for callers that await.
