@@ -4,6 +4,7 @@ import contextlib
 import os
 import pathlib
 import shlex
+import shutil
 import socket
 import subprocess
 import sys
@@ -175,6 +176,48 @@ def test_a_standby_is_refused(kind: str) -> None:
         server.resume()
         with pytest.raises(otp.UnavailableError, match="standby"):
             opens(kind, opened)
+
+
+def certificate(folder: pathlib.Path, name: str) -> pathlib.Path:
+    """Make a certificate for db.example that is its own root, with its key beside it."""
+    path, key = folder / name, folder / f"{name}.key"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+         "-nodes", "-days", "2", "-subj", "/CN=db.example", "-addext",
+         "subjectAltName=DNS:db.example", "-keyout", key, "-out", path],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    if os.geteuid() == 0:
+        shutil.chown(key, "postgres")
+    return path
+
+
+@each_driver
+def test_case_710_a_store_works_with_the_server_that_its_client_has_verified(kind: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with servers.own_folder() as folder:
+        root, another = certificate(folder, "root"), certificate(folder, "another")
+        settings = [f"ssl_cert_file={root}", f"ssl_key_file={root}.key", "ssl=on", f"port={port}"]
+        with servers.PostgresServer(folder, "listen_addresses=127.0.0.1", *settings) as server:
+            local = f"{server.address} port={port}"
+            stores.make_tables(kind, local)
+
+            def address(host: str, trusted: pathlib.Path) -> str:
+                at = f"host={host} hostaddr=127.0.0.1 port={port} user=otp dbname=postgres"
+                return f"{at} sslmode=verify-full sslrootcert={trusted}"
+
+            with stores.opened(kind, address("db.example", root)) as store:
+                assert store.commit([stores.write()], 0)
+                with psycopg.connect(local) as admin:
+                    sessions = admin.execute(
+                        "SELECT ssl FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE"
+                        " backend_type = 'client backend' AND pid <> pg_backend_pid()"
+                    ).fetchall()
+                assert set(sessions) == {(True,)}
+            for host, trusted in (("db.example", another), ("other.example", root)):
+                with pytest.raises(otp.UnavailableError, match="no connection"):
+                    opens(kind, address(host, trusted), connection_wait=1.0)
 
 
 def test_a_server_that_is_not_there_is_unavailable(tmp_path: Any) -> None:
