@@ -9,8 +9,8 @@ use otp_engine::operation::{
 };
 use otp_engine::record::RecordDetail;
 use otp_engine::{Binding, ContentDigest, Email, Engine, Error, Mobile, Recipient, Store, Target};
-use otp_engine_postgres::PostgresOptions;
-use otp_engine_postgres::tokio_postgres::{Config, NoTls};
+use otp_engine_postgres::tokio_postgres::Config;
+use otp_engine_postgres::{PostgresOptions, Tls};
 use otp_engine_sqlite::SqliteStore;
 use serde_json::json;
 
@@ -23,8 +23,9 @@ use crate::{input, policy};
 #[command(after_help = "\
 The store is --sqlite FILE, or the PostgreSQL database whose address is in the
 environment (OTP_DATABASE) or in --database-file: postgres://user@host/db, or
-key=value pairs as libpq takes them. Without TLS: over a socket, loopback or a
-tunnel. Exit code: 0 done, 1 it is not so, 2 bad usage or an error.")]
+key=value pairs as libpq takes them. TLS by sslmode=verify-full, with the roots
+of the system or of sslrootcert=FILE. Exit code: 0 done, 1 it is not so, 2 bad
+usage or an error.")]
 pub(crate) struct StoreCommand {
     #[command(subcommand)]
     act: Act,
@@ -316,8 +317,8 @@ impl StoreCommand {
 }
 
 impl Place {
-    /// Returns how to connect to PostgreSQL. Neither error nor address is told: a password could stand in it.
-    fn database(&self) -> Result<Config, Failure> {
+    /// Returns how to connect to PostgreSQL.
+    fn database(&self) -> Result<(Config, Tls), Failure> {
         let (name, address) = match &self.database_file {
             Some(path) => (path.display().to_string(), input::secret(path, "address")?),
             None => {
@@ -330,7 +331,11 @@ impl Place {
                 ("OTP_DATABASE".into(), address.into())
             }
         };
-        address.parse().map_err(|_| {
+        Tls::parse(&address).map_err(|error| {
+            if !error.is_of_parameters() {
+                return Failure::chain(&name, &error);
+            }
+            // Neither error nor address is told: a password could stand in it.
             Failure::new(format!(
                 "{name} must be postgres://user@host/db, or key=value pairs as libpq takes them"
             ))
@@ -340,9 +345,8 @@ impl Place {
     /// Opens a store that is there: a wrong path must not make a new one.
     fn open(&self) -> Result<Box<dyn Store>, Failure> {
         let Some(path) = &self.sqlite else {
-            let store = PostgresOptions::new()
-                .connections(1)
-                .open_with(self.database()?, NoTls);
+            let (config, tls) = self.database()?;
+            let store = PostgresOptions::new().connections(1).open_with(config, tls);
             return Ok(Box::new(
                 store.map_err(|error| Failure::chain("PostgreSQL", &error))?,
             ));
@@ -381,7 +385,8 @@ impl Migrate {
         if let Some(path) = &self.place.sqlite {
             SqliteStore::open(path).map_err(|error| Failure::chain("--sqlite", &error))?;
         } else {
-            let migrated = PostgresOptions::new().migrate_with(self.place.database()?, NoTls);
+            let (config, tls) = self.place.database()?;
+            let migrated = PostgresOptions::new().migrate_with(config, tls);
             migrated.map_err(|error| Failure::chain("PostgreSQL", &error))?;
         }
         Ok(Answer::yes("the store has the newest layout\n"))

@@ -9,7 +9,7 @@ use otp_engine::{
 };
 use otp_engine_postgres::PostgresStore;
 use otp_engine_sqlite::SqliteStore;
-use otp_engine_testkit::{Folder, PostgresServer};
+use otp_engine_testkit::{Authority, Folder, PostgresServer};
 
 use crate::{OTP, Ran, private, run, told};
 
@@ -376,4 +376,51 @@ fn the_address_of_a_database_comes_from_the_environment_or_a_private_file_and_is
         "",
     );
     told(&ran, 2, &["--sqlite", "--database-file"]);
+}
+
+/// The system's are those in `SSL_CERT_FILE` alone, where only that is set.
+#[test]
+fn case_711_the_roots_are_those_of_a_file_or_of_the_system() {
+    let (authority, another) = (Authority::new(), Authority::new());
+    let certificate = authority.certificate("db.example");
+    let by_tls = "hostssl all all 127.0.0.1/32 trust";
+    let server = PostgresServer::on_loopback(Some(&certificate), by_tls);
+    let migrate = |words: &str, system: &Path| {
+        let port = server.port();
+        let place = format!("host=db.example hostaddr=127.0.0.1 port={port} user=otp");
+        let mut command = Command::new(OTP);
+        command
+            .args(["store", "migrate"])
+            .env("OTP_DATABASE", format!("{place} dbname=postgres {words}"))
+            .env("SSL_CERT_FILE", system)
+            .env_remove("SSL_CERT_DIR");
+        run(&mut command, "")
+    };
+    let (own, foreign) = (authority.root(), another.root());
+    let absent = own.with_file_name("absent");
+    let named = |root: &Path| format!("sslmode=verify-full sslrootcert={}", root.display());
+    told(&migrate(&named(&own), &foreign), 0, &["newest layout"]);
+    let untrusted = [
+        "PostgreSQL: cannot connect",
+        "name the right one by sslrootcert",
+    ];
+    told(&migrate(&named(&foreign), &own), 2, &untrusted);
+    let missing = ["OTP_DATABASE: sslrootcert: ", "is not there"];
+    told(&migrate(&named(&absent), &own), 2, &missing);
+    for words in [
+        "sslmode=verify-full",
+        "sslmode=verify-full sslrootcert=system",
+    ] {
+        told(&migrate(words, &own), 0, &["newest layout"]);
+        told(&migrate(words, &foreign), 2, &untrusted);
+        told(
+            &migrate(words, &absent),
+            2,
+            &["no root certificates; name a file"],
+        );
+    }
+    for words in ["sslmode=require", "sslmode=prefer"] {
+        let refused = ["OTP_DATABASE: sslmode must be verify-full"];
+        told(&migrate(words, &own), 2, &refused);
+    }
 }

@@ -21,6 +21,7 @@ Secrets come from files that their owner alone may read (mode 0600):
   --database-password   the password alone
   --purge-password      the password alone
   --admin-token         the token alone, such as `openssl rand -hex 32` writes
+  sslkey                PEM, in --database beside sslcert, which any may read, as sslrootcert
   callback.token_file, in the file that --users names: the token alone
 
 SIGHUP reads all of these files anew; what cannot be read is told, and the service goes on as before.
@@ -85,7 +86,8 @@ pub struct Options {
     )]
     pub data: PathBuf,
 
-    /// A PostgreSQL database in place of the SQLite file: postgres://user@host/name, or key=value pairs
+    /// A PostgreSQL database in place of the SQLite file: postgres://user@host/name, or key=value pairs;
+    /// TLS by sslmode=verify-full and sslrootcert=FILE
     #[arg(long, env = "OTP_REFERENCE_DATABASE", value_name = "URL")]
     pub database: Option<String>,
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use otp_engine::store::{Cell, Class, Commit, Error as StoreError, Key, Write};
 use otp_engine::{Engine, Error as EngineError, Store, Timestamp, operation::StoreCheck};
-use otp_engine_postgres::{OpenError, PostgresOptions, PostgresStore, tokio_postgres};
+use otp_engine_postgres::{OpenError, PostgresOptions, PostgresStore, Tls};
 use otp_engine_sqlite::SqliteStore;
 
 use crate::config::{GatewayKind, Options};
@@ -110,12 +110,14 @@ pub(crate) fn stores(options: &Options) -> Result<Stores, Error> {
             store,
         });
     };
-    // Neither error nor parameters are told: a password could stand in them.
-    let config = parameters.parse::<tokio_postgres::Config>();
-    let mut config = config.map_err(|_| {
-        Error::new(
-            "--database must be postgres://user@host/name, or key=value pairs as libpq takes them",
-        )
+    let (mut config, tls) = Tls::parse(parameters).map_err(|error| {
+        Error::new(if error.is_of_parameters() {
+            // Neither error nor parameters are told: a password could stand in them.
+            "--database must be postgres://user@host/name, or key=value pairs as libpq takes them"
+                .into()
+        } else {
+            format!("--database: {}", chain(&error))
+        })
     })?;
     if config.get_password().is_some() {
         return Err(Error::new(
@@ -140,10 +142,10 @@ pub(crate) fn stores(options: &Options) -> Result<Stores, Error> {
     };
     let postgres = PostgresOptions::new().connections(options.max_operations as usize);
     if options.migrate {
-        let migrated = postgres.migrate_with(config.clone(), tokio_postgres::NoTls);
+        let migrated = postgres.migrate_with(config.clone(), tls.clone());
         migrated.map_err(fails)?;
     }
-    let store = postgres.open_with(config, tokio_postgres::NoTls);
+    let store = postgres.open_with(config, tls.clone());
     let store: Arc<dyn Store> = Arc::new(store.map_err(fails)?);
     let Some(mut config) = purger else {
         return Ok(Stores {
@@ -155,7 +157,7 @@ pub(crate) fn stores(options: &Options) -> Result<Stores, Error> {
         config.password(secrets::password("--purge-password", path)?);
     }
     let purger = PostgresOptions::new().connections(1);
-    let purger = purger.open_with(config, tokio_postgres::NoTls);
+    let purger = purger.open_with(config, tls);
     let fails = |error| Error::new(format!("--purge-user: {}", chain(&error)));
     let purger = Swept {
         store: store.clone(),

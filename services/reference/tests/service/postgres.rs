@@ -1,7 +1,7 @@
 //! The service on a PostgreSQL server, beside another one on the same database.
 
 use otp_engine_postgres::tokio_postgres::{self, NoTls};
-use otp_engine_testkit::{PostgresServer, wait_until};
+use otp_engine_testkit::{Authority, PostgresServer, wait_until};
 use serde_json::{Value, json};
 
 use crate::evidence::{guarantor, sign};
@@ -301,4 +301,54 @@ fn two_services_on_one_database_are_one() {
     let failed = one.client().signature(&place());
     assert_eq!(failed["status"], 500, "{failed}");
     assert_eq!(failed["reference"].as_str().unwrap().len(), 12);
+}
+
+/// A file that is of no use is named, and the service goes on with what it has.
+#[test]
+fn case_718_the_databases_roots_are_read_at_the_start_and_anew() {
+    let (authority, another) = (Authority::new(), Authority::new());
+    let certificate = authority.certificate("db.example");
+    let by_tls = "hostssl all all 127.0.0.1/32 trust";
+    let server = PostgresServer::on_loopback(Some(&certificate), by_tls);
+    let first = Setup::new();
+    let root = first.folder.path().join("root.pem");
+    let write = |authority: &Authority| std::fs::copy(authority.root(), &root).map(drop).unwrap();
+    let database = format!(
+        "host=db.example hostaddr=127.0.0.1 port={} user=otp dbname=postgres sslmode=verify-full \
+         sslrootcert={}",
+        server.port(),
+        root.display()
+    );
+    let flags = ["--database", &database, "--migrate"];
+    let absent = format!("--database: sslrootcert: {} is not there", root.display());
+    let foreign = "--database: cannot connect to PostgreSQL; its certificate is of no root";
+    let fails = |opened: Result<_, otp_engine_reference::Error>, why: &str| {
+        let said = opened.err().unwrap().to_string();
+        assert!(said.starts_with(why), "{said}");
+    };
+    fails(first.open(&flags).map(drop), &absent);
+    write(&another);
+    fails(first.open(&flags).map(drop), foreign);
+    let prefer = database.replace("verify-full", "prefer");
+    let said = "--database: sslmode must be verify-full";
+    fails(first.open(&["--database", &prefer]).map(drop), said);
+
+    write(&authority);
+    let service = again(&first).start(&flags);
+    let client = service.client();
+    assert_eq!(client.send(&place())["status"], 200);
+    write(&another);
+    fails(service.server.reload(), foreign); // SIGHUP
+    std::fs::remove_file(&root).unwrap();
+    fails(service.server.reload(), &absent);
+    assert_eq!(
+        client.send(&with(place(), json!({"id": 16})))["status"],
+        200
+    );
+    write(&authority);
+    service.server.reload().unwrap();
+    assert_eq!(
+        client.send(&with(place(), json!({"id": 17})))["status"],
+        200
+    );
 }
