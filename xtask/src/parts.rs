@@ -323,8 +323,12 @@ const ADDON: Part = part(
 
 const SERVICE: Part = part(
     "service",
-    "the reference service from outside: its page, OpenAPI, two processes in a storm, load",
-    &[Apt("postgresql chromium wrk"), Pip("service"), need::AXE],
+    "the reference service from outside: its page, OpenAPI, two processes in a storm, load, backup",
+    &[
+        Apt("postgresql sqlite3 chromium wrk"),
+        Pip("service"),
+        need::AXE,
+    ],
     &[Checks(service::checks)],
 );
 

@@ -21,11 +21,11 @@ const LOAD: &str = "60";
 
 /// The tests, in groups that take about as long as each other.
 const GROUPS: &[&str] = &[
-    "test_page.py test_steps.py test_verify.py",
+    "test_page.py test_steps.py test_verify.py test_backup.py",
     "test_judge.py test_storm.py test_openapi.py test_examples.py test_load.py test_metrics.py",
 ];
 
-/// Builds the service, judges the tests' sources, and runs them.
+/// Builds the service and the command, judges the tests' sources, and runs them.
 pub(crate) fn checks(job: &mut Job<'_>) {
     let sh = job.sh();
     lint(job, FOLDER, &[]);
@@ -42,7 +42,7 @@ pub(crate) fn checks(job: &mut Job<'_>) {
         // With the features that the part `test` builds it with: after that there is nothing to build.
         job.pass(cmd!(
             sh,
-            "cargo test --no-run --workspace --all-features --test=service --locked"
+            "cargo test --no-run --workspace --all-features --test=service --test=commands --locked"
         ))?;
         let home = sh.create_dir(job.world.own("service"))?;
         started = Some(Cluster::start(job, &home, USER, &[])?);
@@ -87,4 +87,5 @@ fn tests<'a>(job: &Job<'a>, profile: &str, names: &str) -> Cmd<'a> {
         .args(files)
         .env("OTP_SERVICE", program)
         .env("OTP_AXE", job.world.own(need::AXE_PROGRAM))
+        .env("OTP_COMMAND", job.world.target.join(profile).join("otp"))
 }

@@ -10,10 +10,13 @@ class Database:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        _run("dropdb", "--if-exists", "--force", name)
+        self.drop()
         _run("createdb", name)
-        host, user = os.environ["PGHOST"], os.environ["PGUSER"]
-        self.url = f"postgres://{user}@{quote(host, safe='')}/{name}"
+        self.url = address() + name
+
+    def drop(self) -> None:
+        """Drop it, whoever is connected."""
+        _run("dropdb", "--if-exists", "--force", self.name)
 
     def number(self, query: str) -> int:
         """Return the one number that a query gives."""
@@ -23,6 +26,12 @@ class Database:
         """Return how many signature records the store holds: by how their cells begin."""
         begin = "substr(body, 1, 4) = '\\x0165794a'"
         return self.number(f"SELECT count(*) FROM otp_engine.otp_cell WHERE {begin}")
+
+
+def address() -> str:
+    """Return the address of the databases, less their names."""
+    host, user = os.environ["PGHOST"], os.environ["PGUSER"]
+    return f"postgres://{user}@{quote(host, safe='')}/"
 
 
 def _run(*command: str) -> str:
