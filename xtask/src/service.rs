@@ -22,7 +22,8 @@ const LOAD: &str = "60";
 /// The tests, in groups that take about as long as each other.
 const GROUPS: &[&str] = &[
     "test_page.py test_steps.py test_verify.py test_backup.py",
-    "test_judge.py test_storm.py test_openapi.py test_examples.py test_load.py test_metrics.py",
+    "test_judge.py test_storm.py test_openapi.py test_examples.py test_load.py test_metrics.py \
+     test_restart.py",
 ];
 
 /// Builds the service and the command, judges the tests' sources, and runs them.

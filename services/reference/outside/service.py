@@ -38,16 +38,19 @@ class Service:
         line = [
             os.environ[PROGRAM],
             *(("--users", str(users)) if users else ("--demo",)),
-            *("--listen", "127.0.0.1:0"),
             *("--data", str(folder / "data")),
             *("--gateway", "log", "--outbox", str(self.outbox)),
-            *("--drain-delay", "0"),
             *options,
         ]
+        # What `options` may say otherwise.
+        settings = {"OTP_REFERENCE_LISTEN": "127.0.0.1:0", "OTP_REFERENCE_DRAIN_DELAY": "0"}
         with said.open("wb") as out, self.log.open("ab") as log:
             # It ends with the tests, however these end.
             self.process = subprocess.Popen(
-                ["setpriv", "--pdeathsig", "KILL", *line], stdout=out, stderr=log
+                ["setpriv", "--pdeathsig", "KILL", *line],
+                env={**os.environ, **settings},
+                stdout=out,
+                stderr=log,
             )
         listeners = 2 if "--admin-listen" in options else 1
         wait_until(
