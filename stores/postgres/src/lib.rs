@@ -46,7 +46,7 @@
 //! # Ok::<(), otp_engine_postgres::OpenError>(())
 //! ```
 //!
-//! `sslmode=disable`, or no word of TLS, means a connection without it. `require`, `verify-ca`,
+//! `sslmode=disable`, or no word of TLS, means a connection without it; `PGSSLMODE` is not read. `require`, `verify-ca`,
 //! `prefer` and `allow` are refused, as they check no name or go on without TLS; so is each of them
 //! without the feature, and a connector of the caller's beside `SslMode::Prefer`, the default of
 //! [`tokio_postgres`]. `channel_binding=require` lets the server prove by the password that nobody

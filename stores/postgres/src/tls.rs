@@ -149,11 +149,14 @@ fn client_config(files: &Files) -> Result<ClientConfig, OpenError> {
         .with_safe_default_protocol_versions()
         .map_err(Reason::Tls)?
         .with_root_certificates(roots);
-    match (&files.certificate, &files.key) {
-        (None, None) => Ok(config.with_no_client_auth()),
-        (Some(certificate), Some(key)) => with_client(config, certificate, key),
-        _ => Err(Reason::ClientPair.into()),
-    }
+    let mut config = match (&files.certificate, &files.key) {
+        (None, None) => config.with_no_client_auth(),
+        (Some(certificate), Some(key)) => with_client(config, certificate, key)?,
+        _ => return Err(Reason::ClientPair.into()),
+    };
+    // PostgreSQL 17 takes no TLS without a request before it (`sslnegotiation=direct`) unless it is named so.
+    config.alpn_protocols = vec![b"postgresql".to_vec()];
+    Ok(config)
 }
 
 fn system_roots() -> Result<RootCertStore, OpenError> {

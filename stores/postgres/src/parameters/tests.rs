@@ -60,6 +60,27 @@ fn case_717_a_mode_that_checks_no_name_or_goes_on_without_tls_is_refused() {
             "{said}"
         );
     }
+    // A word of TLS that the client reads as a part of something else.
+    for hidden in [
+        "host=db,sslmode=verify-full user=u",
+        "host=db user=u application_name=x;sslmode=verify-full",
+        "postgres://u@db/bank&sslmode=verify-full",
+        "postgres://u@db/bank?application_name=x;sslmode=verify-full",
+        "host=db user=u channel_binding=require",
+    ] {
+        let said = refused(hidden, true);
+        assert!(
+            said.starts_with("sslmode must be verify-full"),
+            "{hidden}: {said}"
+        );
+    }
+    // A value's own mark is not that of the first parameter.
+    let marked =
+        "postgres://u@db/bank?application_name=why?&channel_binding=require&sslmode=verify-full";
+    let (config, files) = parse(marked, true).unwrap();
+    assert_eq!(config.get_application_name(), Some("why?"));
+    assert_eq!(config.get_channel_binding(), ChannelBinding::Require);
+    assert_eq!(files, Some(Files::default()));
     // One that this parser does not find is found by the other one.
     for hidden in ["x sslmode=require", "host=db sslmode"] {
         assert!(parse(hidden, true).is_err(), "{hidden}");
@@ -109,6 +130,14 @@ fn case_717_what_cannot_be_read_is_refused_by_the_client() {
         "host='db sslmode=verify-full",
         "host=db =x sslmode=verify-full",
         "host=db sslcrl=/c",
+        // What the client reads as a user, or as user and password.
+        "postgres:///bank?host=db&user=otp&sslmode=verify-full&application_name=otp@node1",
+        "postgres://?sslmode=verify-full&user=otp@tenant",
+        "postgres://db:5432?sslmode=verify-full&user=otp@tenant",
+        "postgres://db:5432/bank?user=otp@tenant",
+        // A file that was forgotten: the error would tell what follows.
+        "host=db sslmode=verify-full sslrootcert= password=hunter2",
+        "postgres://u@db/bank?sslmode=verify-full&sslrootcert=/ca?password=hunter2",
     ] {
         let error = parse(wrong, true).unwrap_err();
         assert!(error.is_of_parameters(), "{wrong}: {error}");
