@@ -32,7 +32,7 @@ fail() {
 }
 
 is_new() {
-    [ ! -e "$1" ] || fail "$1 is there already, and is kept: $2"
+    [ ! -e "$1" ] && [ ! -L "$1" ] || fail "$1 is there already, and is kept: $2"
 }
 
 # Prints the epoch of a key ring; its other keys have to be sound too.
@@ -49,15 +49,20 @@ check() {
 }
 
 make() {
-    backup=${1%/} kept=${2%/}
+    backup=$(readlink -m -- "$1") kept=$(readlink -m -- "$2")
     case $kept/ in
-        "$backup"/*) fail "$kept is in $backup: keep the keys apart from the store" ;;
+        "$backup"/*) fail "$2 is in $1: keep the keys apart from the store" ;;
     esac
-    is_new "$backup" "name a new folder"
-    is_new "$kept" "name a new folder"
-    rm -rf "$backup.part" "$kept.part"
-    trap 'rm -rf "$backup.part" "$kept.part"' EXIT # copies of keys are left nowhere
-    mkdir -p "$backup.part" "$kept.part"
+    case $backup/ in
+        "$kept"/*) fail "$1 is in $2: keep the keys apart from the store" ;;
+    esac
+    for folder in "$backup" "$kept"; do
+        is_new "$folder" "name a new folder"
+        is_new "$folder.part" "another run makes it, or one that was cut off left it: remove it"
+        mkdir -p "$(dirname "$folder")"
+    done
+    mkdir "$backup.part" && store_part=$backup.part
+    mkdir "$kept.part" && keys_part=$kept.part
     if [ -n "${OTP_DATABASE-}" ]; then
         pg_dump --format=custom --schema=otp_engine --file="$backup.part/store.dump" --dbname="$OTP_DATABASE"
         check
@@ -73,14 +78,14 @@ make() {
     [ -z "$retired" ] || cp -p "$retired" "$kept.part/retired.jwks"
     epoch >"$backup.part/epoch"
     sync
-    mv "$kept.part" "$kept"
-    mv "$backup.part" "$backup"
+    mv -T "$kept.part" "$kept"
+    mv -T "$backup.part" "$backup"
     echo "$backup has the store, $kept the keys: keep them apart"
 }
 
 restore() {
-    backup=${1%/}
-    [ -f "$backup/epoch" ] || fail "$backup is no whole backup: it has no file epoch"
+    backup=$(readlink -m -- "$1")
+    [ -f "$backup/epoch" ] || fail "$1 is no whole backup: it has no file epoch"
     before=$(cat "$backup/epoch")
     now=$(epoch)
     [ "$now" -ge "$before" ] || fail "$keys has epoch $now and is older than the backup, which is of epoch $before"
@@ -88,21 +93,25 @@ restore() {
         [ -f "$backup/store.dump" ] || fail "$backup is no backup of PostgreSQL: unset OTP_DATABASE"
         there=$(psql -XAtqd "$OTP_DATABASE" -c "SELECT count(*) FROM pg_namespace WHERE nspname = 'otp_engine'")
         [ "$there" = 0 ] || fail "the database holds a store already, which is kept: name an empty one by OTP_DATABASE"
+        others=$(psql -XAtqd "$OTP_DATABASE" -c "SELECT count(*) FROM pg_stat_activity
+            WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'")
+        [ "$others" = 0 ] || fail "somebody else is connected to the database: stop all services of the store"
         raise
         pg_restore --exit-on-error --single-transaction --dbname="$OTP_DATABASE" "$backup/store.dump"
         check
     else
         [ -f "$backup/otp.sqlite3" ] || fail "$backup is no backup of SQLite: name the database by OTP_DATABASE"
-        for file in "$store" "$store-wal" "$store-shm"; do
+        for file in "$store" "$store-wal" "$store-shm" "$store-journal"; do
             is_new "$file" "move it away"
         done
-        rm -f "$store.part"*
-        trap 'rm -f "$store.part"*' EXIT
-        cp "$backup/otp.sqlite3" "$store.part"
-        check --sqlite "$store.part"
-        own "$store.part" "$data"
+        is_new "$store.part" "another run makes it, or one that was cut off left it: remove it"
+        mkdir "$store.part" && store_part=$store.part
+        copy=$store_part/otp.sqlite3
+        cp "$backup/otp.sqlite3" "$copy"
+        check --sqlite "$copy"
+        own "$copy" "$data"
         raise
-        mv "$store.part" "$store"
+        mv -T "$copy" "$store"
     fi
     sync
     cat <<TEXT
@@ -115,15 +124,16 @@ TEXT
 # Voids the codes that were sent with this key ring.
 raise() {
     rm -f "$keys.raised"
+    keys_part=$keys.raised
     otp keys rotate "$keys" "$keys.raised" --raise-epoch --kid "r$(date +%s)" >/dev/null
     own "$keys.raised" "$keys"
-    mv "$keys.raised" "$keys"
+    mv -T "$keys.raised" "$keys"
     sync
 }
 
 # Gives a file that root made to the owner of another.
 own() {
-    [ "$(id -u)" != 0 ] || chown --reference="$2" "$1"
+    [ "$(id -u)" != 0 ] || chown --no-dereference --reference="$2" "$1"
 }
 
 quoted() {
@@ -133,8 +143,15 @@ quoted() {
 data=${OTP_REFERENCE_DATA:-otp-contract-data}
 store=$data/otp.sqlite3
 keys=${OTP_REFERENCE_KEYS:-$data/keys.json}
+# A link would be replaced, and the services go on with the ring as it was.
+[ ! -L "$keys" ] || keys=$(readlink -f -- "$keys")
 signing=${OTP_REFERENCE_SIGNING_KEY:-$data/signing.pem}
 retired=${OTP_REFERENCE_RETIRED_SIGNING_KEYS-}
+
+# However it ends, no copy of keys and no half store is left.
+store_part='' keys_part=''
+trap 'rm -rf "$store_part" "$keys_part"' EXIT
+trap 'exit 130' INT TERM HUP
 
 case "${1-} $#" in
     '--help 1' | '-h 1') usage && exit ;;

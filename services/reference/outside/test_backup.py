@@ -28,6 +28,7 @@ MAKE, RESTORE, FROM_DATABASE, TO_DATABASE = re.findall(
 )
 #: The databases that they name.
 BEFORE, AFTER, BY_HAND, EMPTY = "otp", "recovered", "by_hand", "empty"
+LINKED, CONNECTED = "linked", "connected"
 #: Fields signed before the backup; whose code is used after it, or never; signed after it.
 SIGNED, USED, LIVE, LATER = 1, 2, 3, 4
 CLIENTS = 3
@@ -87,7 +88,7 @@ def lost(
 ) -> Iterator[Lost]:
     """Lose a store whose backup does not know of the last codes that were used."""
     machine = Machine(tmp_path_factory.mktemp("backup") / request.param, request.param)
-    databases = [Database(name) for name in (BEFORE, AFTER, BY_HAND, EMPTY)]
+    databases = [Database(name) for name in (BEFORE, AFTER, BY_HAND, EMPTY, LINKED, CONNECTED)]
     databases[1].drop()  # the page makes it
     service = machine.start(BEFORE, *(("--migrate",) if machine.is_postgres else ()))
     client = Client(service, next(users))
@@ -238,16 +239,34 @@ def test_case_723_nothing_is_overwritten_and_no_older_key_is_taken(restored: Los
 
     assert "backups/monday is there already" in refused("make backups/monday vault/tuesday")
     assert "vault/monday is there already" in refused("make backups/tuesday vault/monday")
-    assert "keep the keys apart" in refused("make backups/tuesday backups/tuesday/keys")
+    for names in ("backups/tuesday backups/tuesday/keys", "b ./b/keys", "vault/b vault"):
+        assert "keep the keys apart" in refused(f"make {names}")
+    assert machine.run("mkdir vault/tuesday.part").returncode == 0
+    assert "tuesday.part is there already" in refused("make backups/tuesday vault/tuesday")
     there = "holds a store already" if machine.is_postgres else "otp.sqlite3 is there already"
     assert there in refused("restore backups/monday")
-    if not machine.is_postgres:
+    if machine.is_postgres:
+        # A service that goes on, with the ring that it read before, would take the codes of before.
+        line = ["psql", "--no-psqlrc", "-Atd", CONNECTED]
+        pipe = subprocess.PIPE
+        with subprocess.Popen(line, stdin=pipe, stdout=pipe, text=True) as other:
+            assert other.stdin and other.stdout
+            print("SELECT 'connected';", file=other.stdin, flush=True)
+            assert other.stdout.readline() == "connected\n"
+            assert "somebody else is connected" in refused(
+                "restore backups/monday", "data", CONNECTED
+            )
+            other.stdin.close()
+    else:
         # The log of another file would be taken for the restored one's.
         (machine.folder / "log").mkdir()
         assert (
             machine.run("cp data/* log/ && mv log/otp.sqlite3 log/otp.sqlite3-wal").returncode == 0
         )
         assert "otp.sqlite3-wal is there already" in refused("restore backups/monday", "log")
+        # A disk that is not mounted.
+        assert machine.run("rm log/otp* && ln -s /none log/otp.sqlite3").returncode == 0
+        assert "otp.sqlite3 is there already" in refused("restore backups/monday", "log")
     assert machine.epoch() == 1
 
     done = machine.run(
@@ -264,6 +283,24 @@ def test_case_723_nothing_is_overwritten_and_no_older_key_is_taken(restored: Los
     assert kept == {"keys.json", "signing.pem", "retired.jwks"}
     stored = {file.name for file in (machine.folder / "backups/8 o'clock").iterdir()}
     assert stored == {"epoch", "store.dump" if machine.is_postgres else "otp.sqlite3"}
+
+
+def test_case_728_the_ring_that_a_link_names_is_raised(restored: Lost) -> None:
+    """And the link stays: services read the file itself."""
+    machine = restored.machine
+    done = machine.run(
+        "mkdir linked ring && cp -p vault/monday/signing.pem linked/\n",
+        "cp -p vault/monday/keys.json ring/ && ln -s ../ring/keys.json linked/keys.json\n",
+        "deploy/backup.sh restore backups/monday",
+        database=LINKED,
+        OTP_REFERENCE_DATA="linked",
+    )
+    assert done.returncode == 0, done.stdout
+    assert (machine.folder / "linked/keys.json").is_symlink()
+    assert machine.epoch("ring") == 1
+    assert not list(machine.folder.glob("linked/*.part")) + list(
+        machine.folder.glob("ring/*.raised")
+    )
 
 
 def test_case_724_what_is_named_wrongly_is_an_error_that_says_how(tmp_path: Path) -> None:
