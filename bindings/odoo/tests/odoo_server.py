@@ -55,7 +55,7 @@ def run(*arguments, check=True):
         text=True,
         check=False,
     )
-    assert not check or done.returncode == 0, done.stdout[-4000:]
+    assert not check or done.returncode == 0, done.stdout[-20000:]
     return done
 
 
